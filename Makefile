@@ -1,0 +1,52 @@
+# Every command works on a fresh clone: what it needs is installed first.
+# PORT, DATA, RELEASES, DATABASE_URL and the other settings pass through from the environment.
+
+PYTHON ?= python3
+BIN := .venv/bin
+WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run train test lint jobs clean java blas browser
+
+run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
+	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
+	@$(BIN)/flask db upgrade
+	@$(BIN)/flask sync-catalogue
+	@$(WITH_ENV) sh -c 'echo "Marquee is at http://127.0.0.1:$${PORT:-5000} (Ctrl-C ends it)"; \
+	  exec $(BIN)/gunicorn --bind 127.0.0.1:$${PORT:-5000} --workers 2 --threads 4 \
+	  --log-level warning application:application'
+
+train: .venv/run .env java blas ## fit and promote a release: make train DATA=folder
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.train $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+
+test: .venv/dev java blas browser ## the whole suite
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/dev ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+jobs: ## dist/jobs.zip for spark-submit --py-files
+	$(PYTHON) -m spark_jobs.session dist/jobs.zip
+
+clean: ## remove what was built (data, releases and the database stay)
+	rm -rf .venv dist tests/screenshots .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/run: requirements.txt requirements-spark.txt
+	@test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -r requirements.txt -r requirements-spark.txt
+	@touch $@
+
+.venv/dev: requirements.txt requirements-spark.txt requirements-dev.txt
+	@test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	@touch $@ .venv/run
+
+.env:
+	cp .env.example .env
+
+java blas browser:
+	@.ci/ensure $@

@@ -1,0 +1,47 @@
+"""The web tier: an application factory whose wiring fits one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import load_dotenv
+from flask import Flask
+
+import config
+from app import cli, errors, headers, status, words
+from app.base import base
+from app.catalogue import sync_catalogue
+from app.extensions import bootstrap, csrf, db, login_manager, migrate, serving
+from app.home import home
+
+
+def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Flask:
+    """Build the site.
+
+    ``environ``: settings as text, in place of the process's environment and ``.env``.
+    ``overrides``: Flask configuration that wins over both. Raises ConfigError.
+    """
+    if environ is None:
+        load_dotenv(Path(config.ROOT, ".env"))
+    app = Flask(__name__)
+    app.config.from_mapping(config.load(environ))
+    app.config.from_mapping(overrides)
+
+    db.init_app(app)
+    migrate.init_app(app, db)
+    login_manager.init_app(app)
+    csrf.init_app(app)
+    bootstrap.init_app(app)
+    serving.init_app(app, prepare=sync_catalogue)
+
+    app.register_blueprint(base)
+    app.register_blueprint(home)
+    app.register_blueprint(status.status)
+
+    cli.init_app(app)
+    errors.init_app(app)
+    headers.init_app(app)
+    words.init_app(app)
+    return app

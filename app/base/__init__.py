@@ -1,0 +1,7 @@
+"""Accounts: register, log in, log out."""
+
+from flask import Blueprint
+
+base = Blueprint("base", __name__)
+
+from app.base import routes  # noqa: E402, F401

@@ -1,0 +1,66 @@
+"""Forms of the accounts pages."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, EmailField, PasswordField, StringField, SubmitField
+from wtforms.validators import DataRequired, Email, EqualTo, Length, Regexp
+
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 128
+
+
+class RegisterForm(FlaskForm):
+    username = StringField(
+        "Name",
+        validators=[
+            DataRequired("Choose a name."),
+            Length(2, 64, "Between 2 and 64 characters, please."),
+            Regexp(r"^[\w .'-]+$", message="Letters, digits, blanks and . ' - only, please."),
+        ],
+        filters=[lambda name: " ".join(name.split()) if name else name],
+        render_kw={"autocomplete": "username", "maxlength": 64},
+    )
+    email = EmailField(
+        "Email",
+        validators=[
+            DataRequired("We need an address to reach you at."),
+            Email("This does not look like an email address."),
+            Length(max=254),
+        ],
+        render_kw={"autocomplete": "email", "maxlength": 254},
+    )
+    password = PasswordField(
+        "Password",
+        validators=[
+            DataRequired("Choose a password."),
+            Length(
+                SHORTEST_PASSWORD,
+                LONGEST_PASSWORD,
+                f"Between {SHORTEST_PASSWORD} and {LONGEST_PASSWORD} characters, please.",
+            ),
+        ],
+        description=f"{SHORTEST_PASSWORD} characters or more.",
+        render_kw={"autocomplete": "new-password", "minlength": SHORTEST_PASSWORD},
+    )
+    confirm = PasswordField(
+        "Password again",
+        validators=[EqualTo("password", "The two passwords differ.")],
+        render_kw={"autocomplete": "new-password"},
+    )
+    submit = SubmitField("Create account")
+
+
+class LoginForm(FlaskForm):
+    username = StringField(
+        "Name or email",
+        validators=[DataRequired("Who are you?"), Length(max=254)],
+        render_kw={"autocomplete": "username"},
+    )
+    password = PasswordField(
+        "Password",
+        validators=[DataRequired("Your password, please."), Length(max=LONGEST_PASSWORD)],
+        render_kw={"autocomplete": "current-password"},
+    )
+    remember = BooleanField("Keep me logged in")
+    submit = SubmitField("Log in")

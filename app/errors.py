@@ -1,0 +1,67 @@
+"""Error pages, of the same house as the others."""
+
+from __future__ import annotations
+
+from flask import Flask, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
+
+from app.extensions import db
+from recommender.errors import NoRelease
+
+# What the page says: a heading, and what to do next.
+SAYINGS = {
+    400: ("That request made no sense to us", "Go back and try once more."),
+    403: ("This is not yours to open", "You may be logged in as someone else."),
+    404: ("Nothing is shown at this address", "Search for a title, or start from your own page."),
+    405: ("That cannot be done here", "Go back and try once more."),
+    413: ("That was more than we can take at once", "Send something smaller."),
+    422: ("We could not use that", "Go back and correct it; what you typed is still there."),
+    500: ("The projector broke down", "It is our fault, and noted. Try again in a moment."),
+    503: ("Not open yet", "The first recommendations are still being prepared."),
+}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(NoRelease, _no_release)
+    app.register_error_handler(HTTPException, _error_page)
+    app.register_error_handler(InternalServerError, _failure)
+
+
+def wants_json() -> bool:
+    """Whether the caller is a script rather than a person with a page before them."""
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == (
+        "application/json"
+    )
+
+
+def _error_page(error: HTTPException) -> ResponseReturnValue:
+    code = error.code or 500
+    heading, advice = SAYINGS.get(code, (error.name, "Go back and try once more."))
+    return _answer(code, heading, advice, error)
+
+
+def _failure(error: InternalServerError) -> ResponseReturnValue:
+    db.session.rollback()
+    return _answer(500, *SAYINGS[500], error)
+
+
+def _stale_form(error: CSRFError) -> ResponseReturnValue:
+    advice = "Go back, reload the page and send it again; you may have logged out meanwhile."
+    return _answer(400, "This form has gone stale", advice, error)
+
+
+def _no_release(error: NoRelease) -> ResponseReturnValue:
+    return _answer(503, *SAYINGS[503], None)
+
+
+def _answer(
+    code: int, heading: str, advice: str, error: HTTPException | None
+) -> ResponseReturnValue:
+    if wants_json():
+        return jsonify(code=code, message=f"{heading}. {advice}"), code
+    page = render_template("error.html", code=code, heading=heading, advice=advice)
+    methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    return page, code, {"Allow": ", ".join(methods)} if methods else {}

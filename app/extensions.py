@@ -1,0 +1,52 @@
+"""Extensions, made unbound here and bound in the factory."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from flask_bootstrap import Bootstrap5
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf.csrf import CSRFProtect
+from sqlalchemy import Engine, MetaData, event
+from sqlalchemy.orm import DeclarativeBase
+
+from app.serving import Serving
+
+
+class Base(DeclarativeBase):
+    """Every constraint has a name, so that migrations can change it on every database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+migrate = Migrate(render_as_batch=True)
+login_manager = LoginManager()
+login_manager.login_view = "base.login"
+login_manager.login_message = "Please log in first."
+login_manager.login_message_category = "info"
+csrf = CSRFProtect()
+bootstrap = Bootstrap5()
+serving = Serving()
+
+
+@event.listens_for(Engine, "connect")
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    """Readers do not wait for the writer, writers wait for each other, foreign keys hold."""
+    if isinstance(connection, sqlite3.Connection):
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA busy_timeout=5000")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()

@@ -1,0 +1,20 @@
+"""Forms of the private pages."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import SelectField
+
+from app.words import STARS
+
+
+class RatingForm(FlaskForm):
+    """Half stars, as the ten radio buttons send them."""
+
+    rating = SelectField(
+        "Stars", choices=[(f"{stars:g}", f"{stars:g}") for stars in STARS], validate_choice=True
+    )
+
+    @property
+    def stars(self) -> float:
+        return float(self.rating.data)

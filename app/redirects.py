@@ -1,0 +1,25 @@
+"""Where to go next, never off this site."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from flask import request, url_for
+
+# One slash, then no second one nor a backslash, which browsers take for one; no controls.
+_OWN_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x1f\x7f]*")
+
+
+def is_own(target: str | None) -> bool:
+    """Whether ``target`` is a path on this site, which no browser reads as another host."""
+    if not target or not _OWN_PATH.fullmatch(target):
+        return False
+    parts = urlsplit(target)
+    return not parts.scheme and not parts.netloc
+
+
+def next_page() -> str:
+    """The page that ``?next=`` or a form's ``next`` asks for if it is our own, else home."""
+    target = request.values.get("next")
+    return target if target and is_own(target) else url_for("home.index")

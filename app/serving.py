@@ -1,0 +1,115 @@
+"""The release in service: loaded once a process, watched, swapped by replacing one reference."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from flask import Flask, current_app, g, has_request_context
+from sqlalchemy.exc import SQLAlchemyError
+
+from recommender.errors import MarqueeError, NoRelease
+from recommender.model import Model
+from recommender.release import Release
+from recommender.release_store import ReleaseStore
+
+Prepare = Callable[[Release], None]
+
+
+class ReleaseWatcher:
+    """Loads what ``current.json`` names: when first asked for a model, then each ``period``
+    seconds.
+
+    ``prepare`` runs, in an application context, before a release goes into service. Whatever
+    fails, the release in service stays and ``problem`` says why. With a ``period`` of 0 there is
+    no thread, and every request for the model looks.
+    """
+
+    def __init__(self, app: Flask, store: ReleaseStore, period: float, prepare: Prepare):
+        self.store = store
+        self.problem: str | None = None
+        self._app = app
+        self._period = period
+        self._prepare = prepare
+        self._model: Model | None = None
+        self._refreshing = threading.Lock()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def model(self) -> Model:
+        """The model in service. Raises NoRelease, saying why, while there is none."""
+        if self._period:
+            self._start()
+        else:
+            self.refresh()
+        if self._model is None:
+            raise NoRelease(self.problem or "no release has been loaded yet")
+        return self._model
+
+    def refresh(self) -> None:
+        """Put the promoted release into service if it is not there already."""
+        with self._refreshing:
+            try:
+                version = self.store.current().version
+                if self._model is None or self._model.version != version:
+                    self._put_into_service(version)
+                self.problem = None
+            except MarqueeError as error:
+                self._report(str(error))
+            except SQLAlchemyError as error:
+                self._report(
+                    f"the catalogue could not be brought up to date ({type(error).__name__});"
+                    " is the database there, and `flask db upgrade` done?"
+                )
+
+    def _put_into_service(self, version: str) -> None:
+        model = Model(self.store.read(version))
+        with self._app.app_context():
+            self._prepare(model.release)
+        self._model = model
+        self._app.logger.info("release %s is in service", version)
+
+    def _report(self, problem: str) -> None:
+        if problem != self.problem:  # a problem is logged once, not at every look
+            self._app.logger.warning("release not loaded: %s", problem)
+        self.problem = problem
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self.refresh()
+                self._thread = threading.Thread(
+                    target=self._watch, name="release-watcher", daemon=True
+                )
+                self._thread.start()
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(self._period):
+            self.refresh()
+
+
+class Serving:
+    """The extension: one watcher for each application."""
+
+    def init_app(self, app: Flask, prepare: Prepare) -> None:
+        app.extensions["serving"] = ReleaseWatcher(
+            app,
+            ReleaseStore(app.config["RELEASES"]),
+            app.config["RELEASE_POLL_SECONDS"],
+            prepare,
+        )
+
+    @property
+    def watcher(self) -> ReleaseWatcher:
+        watcher: ReleaseWatcher = current_app.extensions["serving"]
+        return watcher
+
+    @property
+    def model(self) -> Model:
+        """The model in service, noted for the response's ``X-Model-Version``. Raises NoRelease."""
+        model = self.watcher.model
+        if has_request_context():
+            g.model_version = model.version
+        return model

@@ -1,0 +1,34 @@
+"""``/health`` answers while the process lives; ``/ready`` while it can serve recommendations."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.extensions import db, serving
+from recommender.errors import NoRelease
+
+status = Blueprint("status", __name__)
+Answer = tuple[dict[str, str], int]
+
+
+@status.get("/health")
+def health() -> Answer:
+    return {"status": "alive"}, 200
+
+
+@status.get("/ready")
+def ready() -> Answer:
+    """200 with the release's version; 503 with the reason. ``problem`` warns of a newer release
+    that could not be loaded."""
+    try:
+        db.session.execute(text("SELECT 1"))
+    except SQLAlchemyError as error:
+        return {"status": "not ready", "reason": f"no database ({type(error).__name__})"}, 503
+    try:
+        version = serving.model.version
+    except NoRelease as error:
+        return {"status": "not ready", "reason": str(error)}, 503
+    problem = serving.watcher.problem
+    return {"status": "ready", "release": version, **({"problem": problem} if problem else {})}, 200

@@ -1,0 +1,35 @@
+"""INSERT that updates the row when its key is there already, on each database in its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from app.extensions import Base, db
+
+
+def upsert(model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert ``rows``, or update all given columns of those whose primary key exists.
+
+    One statement per call in the current transaction; the caller commits.
+    """
+    if not rows:
+        return
+    table: Any = model.__table__
+    key = [column.name for column in table.primary_key]
+    changed = [name for name in rows[0] if name not in key]
+    dialect = db.engine.dialect.name
+    if dialect in ("mysql", "mariadb"):
+        insert = mysql.insert(table)
+        statement: Any = insert.on_duplicate_key_update(
+            {name: insert.inserted[name] for name in changed}
+        )
+    else:
+        flavour: Any = postgresql if dialect == "postgresql" else sqlite
+        insert = flavour.insert(table)
+        statement = insert.on_conflict_do_update(
+            index_elements=key, set_={name: insert.excluded[name] for name in changed}
+        )
+    db.session.execute(statement, rows)

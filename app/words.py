@@ -1,0 +1,63 @@
+"""What templates say: words that follow the release, numbers and times as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, request
+
+from app.clock import utcnow
+from app.extensions import serving
+from recommender.errors import NoRelease
+
+STARS = [half / 2 for half in range(1, 11)]
+_STAR_WORDS = ("", "one", "two", "three", "four", "five")
+_STEPS = ((31_536_000, "y"), (2_592_000, "mo"), (86_400, "d"), (3_600, "h"), (60, "min"))
+THEMES = ("dark", "light")
+
+
+def init_app(app: Flask) -> None:
+    app.context_processor(_context)
+    app.add_template_filter(stars_in_words)
+    app.add_template_filter(ago)
+    app.add_template_filter(imdb_address)
+
+
+def stars_in_words(rating: float) -> str:
+    """3.5 is "three and a half stars"."""
+    whole, half = int(rating), rating % 1 >= 0.5
+    if not half:
+        return f"{_STAR_WORDS[whole]} star{'s' if whole != 1 else ''}"
+    return f"{_STAR_WORDS[whole]} and a half stars" if whole else "half a star"
+
+
+def ago(moment: datetime) -> str:
+    """ "3 h ago": the largest unit that fits."""
+    seconds = (utcnow() - moment).total_seconds()
+    for size, unit in _STEPS:
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now"
+
+
+def imdb_address(imdb_id: str) -> str:
+    return f"https://www.imdb.com/title/{imdb_id}/"
+
+
+def _context() -> dict[str, Any]:
+    theme = request.cookies.get("theme")
+    return {
+        "all_stars": STARS,
+        "theme": theme if theme in THEMES else THEMES[0],
+        "theme_chosen": theme in THEMES,
+        **_of_the_release(),
+    }
+
+
+def _of_the_release() -> dict[str, Any]:
+    try:
+        catalogue = serving.watcher.model.catalogue
+    except NoRelease as error:
+        return {"noun": "movie", "simulated": False, "no_release": str(error)}
+    return {"noun": catalogue.noun, "simulated": catalogue.simulated, "no_release": None}

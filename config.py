@@ -1,0 +1,175 @@
+"""Every setting, in one table: read from the environment and coerced once.
+
+``DEBUG=True`` is development: SQLite and a key of its own kept in ``instance/``. Anything else is
+production, which refuses to start without a real ``SECRET_KEY`` and a database.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from recommender.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent
+INSTANCE = ROOT / "instance"
+SHORTEST_SECRET_KEY = 16
+# The driver for each database, so that the address a provider shows can be pasted as it is.
+DRIVERS = {
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+}
+
+
+def boolean(text: str) -> bool:
+    known = {"true": True, "1": True, "yes": True, "on": True}
+    known |= {"false": False, "0": False, "no": False, "off": False}
+    if text.lower() not in known:
+        raise ValueError("must be True or False")
+    return known[text.lower()]
+
+
+def at_least_zero(text: str) -> float:
+    if not 0 <= float(text) < float("inf"):
+        raise ValueError("must be 0 or more")
+    return float(text)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """``read`` turns the text of the environment into the value, raising ValueError."""
+
+    name: str
+    read: Callable[[str], Any]
+    default: Any
+    sentence: str
+
+
+SETTINGS = (
+    Setting("DEBUG", boolean, False, "True for development; anything else is production"),
+    Setting(
+        "SECRET_KEY", str, None, "signs sessions and forms; 16 characters or more, kept secret"
+    ),
+    Setting("DATABASE_URL", str, None, "the database; in development SQLite in instance/"),
+    Setting("RDS_HOSTNAME", str, None, "the database's host, where DATABASE_URL is not set"),
+    Setting("RDS_PORT", int, 3306, "its port; 5432 means PostgreSQL, any other MySQL"),
+    Setting("RDS_DB_NAME", str, None, "its database"),
+    Setting("RDS_USERNAME", str, None, "its user"),
+    Setting("RDS_PASSWORD", str, None, "its password"),
+    Setting("RELEASES", str, "releases", "the folder that training publishes releases to"),
+    Setting("RELEASE_POLL_SECONDS", at_least_zero, 5.0, "how often to look for a new release"),
+    Setting("SECURE_COOKIES", boolean, None, "cookies over HTTPS alone; default: in production"),
+    Setting("PORT", int, 5000, "where `make run` serves"),
+)
+
+
+def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Flask's configuration from ``environ`` (the process's own, where not given).
+
+    Raises ConfigError naming the setting that is missing or has a value that cannot be used.
+    """
+    values = _read(os.environ if environ is None else environ)
+    debug = values["DEBUG"]
+    secure = not debug if values["SECURE_COOKIES"] is None else values["SECURE_COOKIES"]
+    return {
+        "DEBUG": debug,
+        "SECRET_KEY": _secret_key(values["SECRET_KEY"], debug),
+        "SQLALCHEMY_DATABASE_URI": _database_url(values),
+        "RELEASES": str(ROOT / values["RELEASES"]) if _relative(values) else values["RELEASES"],
+        "RELEASE_POLL_SECONDS": values["RELEASE_POLL_SECONDS"],
+        "SESSION_COOKIE_SECURE": secure,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "REMEMBER_COOKIE_SECURE": secure,
+        "REMEMBER_COOKIE_HTTPONLY": True,
+        "REMEMBER_COOKIE_SAMESITE": "Lax",
+        "REMEMBER_COOKIE_DURATION": timedelta(days=90),
+        "WTF_CSRF_TIME_LIMIT": None,
+        "BOOTSTRAP_SERVE_LOCAL": True,
+        "MAX_CONTENT_LENGTH": 1_000_000,
+    }
+
+
+def _read(environ: Mapping[str, str]) -> dict[str, Any]:
+    values = {}
+    for setting in SETTINGS:
+        text = environ.get(setting.name, "").strip()
+        try:
+            values[setting.name] = setting.read(text) if text else setting.default
+        except ValueError as error:
+            raise ConfigError(f"{setting.name}={text!r}: {error}; {setting.sentence}") from error
+    return values
+
+
+def _relative(values: Mapping[str, Any]) -> bool:
+    return "://" not in values["RELEASES"]
+
+
+def _secret_key(given: str | None, debug: bool) -> str:
+    if given and (len(given) < SHORTEST_SECRET_KEY or "change" in given.lower()):
+        raise ConfigError(
+            f"SECRET_KEY: too easy to guess; set {SHORTEST_SECRET_KEY} random characters or more"
+            " (python -c 'import secrets; print(secrets.token_hex())')"
+        )
+    if given:
+        return given
+    if not debug:
+        raise ConfigError(
+            "SECRET_KEY is not set; production needs a secret of its own"
+            " (python -c 'import secrets; print(secrets.token_hex())'),"
+            " or set DEBUG=True for development"
+        )
+    return _development_key(INSTANCE / "secret_key")
+
+
+def _development_key(path: Path) -> str:
+    """A random key of this checkout alone, so that sessions outlive a restart."""
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists():
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent
+        ) as new:  # readable by its owner alone
+            new.write(secrets.token_hex())
+            new.flush()
+            with suppress(FileExistsError):  # another process was first: its key serves both
+                os.link(new.name, path)
+    return path.read_text()
+
+
+def _database_url(values: Mapping[str, Any]) -> URL:
+    if values["DATABASE_URL"]:
+        try:
+            url = make_url(values["DATABASE_URL"])
+        except ArgumentError as error:
+            raise ConfigError(
+                "DATABASE_URL is not a database address;"
+                " it looks like postgresql://user:password@host/name"
+            ) from error
+        return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+    if values["RDS_HOSTNAME"]:
+        return URL.create(
+            DRIVERS["postgresql" if values["RDS_PORT"] == 5432 else "mysql"],
+            username=values["RDS_USERNAME"],
+            password=values["RDS_PASSWORD"],
+            host=values["RDS_HOSTNAME"],
+            port=values["RDS_PORT"],
+            database=values["RDS_DB_NAME"],
+        )
+    if not values["DEBUG"]:
+        raise ConfigError(
+            "DATABASE_URL is not set, nor is RDS_HOSTNAME; production needs a database,"
+            " or set DEBUG=True for development"
+        )
+    INSTANCE.mkdir(exist_ok=True)
+    return make_url(f"sqlite:///{INSTANCE / 'marquee.db'}")

@@ -1,0 +1,14 @@
+"""How Alembic reaches the site's database: through the application's own engine."""
+
+from alembic import context
+from flask import current_app
+
+from app.extensions import db
+
+assert not context.is_offline_mode(), "migrations need the database: run `flask db upgrade`"
+
+options = current_app.extensions["migrate"].configure_args
+with db.engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=db.metadata, **options)
+    with context.begin_transaction():
+        context.run_migrations()

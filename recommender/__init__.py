@@ -1,0 +1,1 @@
+"""The maths and the release format, shared by training and serving. Imports numpy alone."""

@@ -1,0 +1,67 @@
+"""The catalogue: what an item is, and how a release stores the list of them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from recommender.errors import ReleaseError
+
+
+@dataclass(frozen=True)
+class Item:
+    """One title. ``imdb_id`` as in IMDb's addresses ("tt0133093")."""
+
+    item_id: int
+    title: str
+    year: int | None = None
+    genres: tuple[str, ...] = ()
+    imdb_id: str | None = None
+    tmdb_id: int | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What a release says of the data it was fitted on.
+
+    ``feedback``: "explicit" (stars) or "implicit". People who sign up get ids above
+    ``max_user_id``.
+    """
+
+    name: str
+    noun: str
+    feedback: str
+    rating_min: float
+    rating_max: float
+    rating_step: float
+    ratings: int
+    users: int
+    items: int
+    max_user_id: int
+    simulated: bool = False
+
+
+def write_items(path: Path, items: Iterable[Item]) -> None:
+    """Write one JSON object a line, gzipped; the same items give the same bytes."""
+    with path.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
+        for item in items:
+            packed.write(json.dumps(asdict(item), ensure_ascii=False).encode() + b"\n")
+
+
+def read_items(path: Path) -> Iterator[Item]:
+    """The items of a release, in a stream. Raises ReleaseError naming the file and line."""
+    done = 0
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                values = json.loads(line)
+                yield Item(**{**values, "genres": tuple(values["genres"])})
+                done += 1
+    except (OSError, EOFError, ValueError, TypeError, KeyError) as error:
+        raise ReleaseError(
+            f"{path}, line {done + 1}: not a catalogue entry ({error}); publish the release again"
+        ) from error

@@ -1,0 +1,77 @@
+"""Typed parameters of both heads, each with one sentence and a range that is always checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Self
+
+from recommender.errors import ConfigError
+
+
+def param(default: float, sentence: str, *, low: float, high: float = math.inf) -> Any:
+    """A dataclass field with its help sentence and the closed range of values it takes."""
+    return field(default=default, metadata={"help": sentence, "low": low, "high": high})
+
+
+class _Params:
+    """What the parameter classes share: strict construction from a mapping."""
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], where: str) -> Self:
+        """Build from ``values``; ``where`` names their source in errors.
+
+        Raises ConfigError for an unknown name, a wrong type, or a value out of range.
+        """
+        known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+        if unknown := sorted(set(values) - set(known)):
+            raise ConfigError(
+                f"{where}: unknown parameter {unknown[0]!r}; known are {', '.join(known)}"
+            )
+        return cls(**{name: _checked(known[name], value, where) for name, value in values.items()})
+
+
+def _checked(spec: Field[Any], value: Any, where: str) -> int | float:
+    whole = isinstance(spec.default, int)
+    number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    low, high = spec.metadata["low"], spec.metadata["high"]
+    if not (number and low <= value <= high and math.isfinite(value)):
+        kind = "a whole number" if whole else "a number"
+        top = "" if math.isinf(high) else f" and at most {high:g}"
+        raise ConfigError(
+            f"{where}: {spec.name} must be {kind} of at least {low:g}{top}, not {value!r}"
+        )
+    return int(value) if whole else float(value)
+
+
+@dataclass(frozen=True)
+class RankingParams(_Params):
+    """The ranking head: implicit feedback (Hu, Koren, Volinsky 2008) with signed strengths."""
+
+    rank: int = param(32, "number of factors", low=1, high=1024)
+    iterations: int = param(10, "alternations, items then users", low=1, high=200)
+    regularization: float = param(
+        0.1, "lambda, multiplied by each row's number of positive ratings", low=1e-9
+    )
+    alpha: float = param(5.0, "confidence gained per unit of strength", low=1e-9)
+    neutral: float = param(2.0, "the rating that says neither yes nor no (strength 0)", low=0)
+    popularity_weight: float = param(
+        0.01, "beta, the weight of log(1 + rating count) in the score", low=1e-9
+    )
+    min_ratings: int = param(1, "ratings a title needs before it is recommended", low=1)
+
+
+@dataclass(frozen=True)
+class RatingParams(_Params):
+    """The rating head: shrunken biases, then explicit ALS on what they leave over."""
+
+    rank: int = param(50, "number of factors", low=1, high=1024)
+    iterations: int = param(10, "alternations, items then users", low=1, high=200)
+    regularization: float = param(
+        0.15, "lambda, multiplied by each row's number of ratings", low=1e-9
+    )
+    bias_regularization: float = param(
+        3.0, "ratings' worth of shrinkage of each bias towards 0", low=1e-9
+    )
+    bias_sweeps: int = param(5, "alternations in fitting the biases", low=1, high=100)

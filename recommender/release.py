@@ -1,0 +1,243 @@
+"""A release: what training hands to serving, as a folder of arrays and one manifest.
+
+``release.json`` names every other file with its size and sha256; a reader checks them before it
+believes anything. Arrays load without pickle and memory-mapped, so worker processes share one copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.catalogue import Catalogue, Item, read_items, write_items
+from recommender.errors import ConfigError, ReleaseError
+from recommender.params import RankingParams, RatingParams
+
+FORMAT_VERSION = 1
+MANIFEST = "release.json"
+ITEMS = "items.jsonl.gz"
+PARITY = "parity.npz"
+
+
+@dataclass(frozen=True)
+class ItemArrays:
+    """What is known of each item, one row an item, ``item_ids`` ascending.
+
+    ``ranking_factors`` (items, rank) and ``rating_factors`` (items, rank) float32;
+    ``item_bias`` and ``item_means`` (stars) float32; ``item_counts`` int64.
+    """
+
+    item_ids: NDArray[np.int64]
+    ranking_factors: NDArray[np.float32]
+    rating_factors: NDArray[np.float32]
+    item_bias: NDArray[np.float32]
+    item_counts: NDArray[np.int64]
+    item_means: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ParitySample:
+    """Trained users with their ratings, to check that folding them in returns what training found.
+
+    User ``k`` rated ``item_ids[starts[k]:starts[k + 1]]``; ``ranking_vectors`` and
+    ``rating_vectors`` have one row a user.
+    """
+
+    user_ids: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    item_ids: NDArray[np.int64]
+    ratings: NDArray[np.float32]
+    ranking_vectors: NDArray[np.float32]
+    rating_vectors: NDArray[np.float32]
+
+    def users(self) -> Iterator[tuple[int, dict[int, float]]]:
+        """(row in the vectors, ratings by item id) of each user."""
+        for row, (start, end) in enumerate(zip(self.starts, self.starts[1:], strict=False)):
+            ids, ratings = self.item_ids[start:end], self.ratings[start:end]
+            yield row, dict(zip(ids.tolist(), ratings.tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release as read: parameters and catalogue facts in memory, arrays memory-mapped."""
+
+    version: str
+    created_at: str
+    catalogue: Catalogue
+    ranking: RankingParams
+    rating: RatingParams
+    mean_rating: float
+    arrays: ItemArrays
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    folder: Path | None = None
+
+    def items(self) -> Iterator[Item]:
+        """The whole catalogue, rated or not, in ascending order of id."""
+        return read_items(self._path(ITEMS))
+
+    def parity_sample(self) -> ParitySample:
+        """Raises ReleaseError where the file cannot be read."""
+        path = self._path(PARITY)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return ParitySample(**{f.name: arrays[f.name] for f in fields(ParitySample)})
+        except (OSError, ValueError, KeyError) as error:
+            raise ReleaseError(f"{path}: cannot be read ({error}); publish it again") from error
+
+    def _path(self, name: str) -> Path:
+        if self.folder is None:
+            raise ReleaseError(f"release {self.version} has not been written to a folder yet")
+        return self.folder / name
+
+
+def write_release(
+    folder: Path, release: Release, items: Iterable[Item], parity: ParitySample
+) -> None:
+    """Write ``release`` as a new ``folder``, the manifest last, everything flushed to disk."""
+    folder.mkdir(parents=True)
+    for name, array in _fields(release.arrays).items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    write_items(folder / ITEMS, items)
+    np.savez_compressed(folder / PARITY, allow_pickle=False, **_fields(parity))
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "version": release.version,
+        "created_at": release.created_at,
+        "catalogue": asdict(release.catalogue),
+        "ranking": asdict(release.ranking),
+        "rating": {**asdict(release.rating), "mean_rating": release.mean_rating},
+        "inputs": release.inputs,
+        "metrics": release.metrics,
+        "seconds": release.seconds,
+        "files": {p.relative_to(folder).as_posix(): _digest(p) for p in _files(folder)},
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    for path in _files(folder):
+        with path.open("rb") as written:
+            os.fsync(written.fileno())
+
+
+def read_release(folder: Path) -> Release:
+    """Read and verify a release.
+
+    Raises ReleaseError naming the file that is missing, damaged, or of a newer format.
+    """
+    manifest = _read_manifest(folder / MANIFEST)
+    try:
+        files, ranking, rating = manifest["files"], manifest["ranking"], manifest["rating"]
+        _verify_files(folder, files)
+        where = str(folder / MANIFEST)
+        release = Release(
+            version=manifest["version"],
+            created_at=manifest["created_at"],
+            catalogue=Catalogue(**manifest["catalogue"]),
+            ranking=RankingParams.from_mapping(ranking, where),
+            mean_rating=float(rating["mean_rating"]),
+            rating=RatingParams.from_mapping(
+                {name: value for name, value in rating.items() if name != "mean_rating"}, where
+            ),
+            inputs=manifest["inputs"],
+            metrics=manifest["metrics"],
+            seconds=manifest["seconds"],
+            arrays=_read_arrays(folder),
+            folder=folder,
+        )
+    except (KeyError, TypeError, AttributeError, ConfigError) as error:
+        raise ReleaseError(
+            f"{folder / MANIFEST}: not a complete manifest ({error}); publish the release again"
+        ) from error
+    _check_shapes(release, folder)
+    return release
+
+
+def _fields(record: Any) -> dict[str, NDArray[Any]]:
+    return {f.name: getattr(record, f.name) for f in fields(record)}
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _digest(path: Path) -> dict[str, Any]:
+    with path.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    return {"sha256": sha256, "size": path.stat().st_size}
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        written_as = manifest["format_version"]
+    except FileNotFoundError as error:
+        raise ReleaseError(f"{path}: missing, so this is no release; train one") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReleaseError(f"{path}: not a manifest ({error}); publish it again") from error
+    if written_as != FORMAT_VERSION:
+        raise ReleaseError(
+            f"{path}: format {written_as}, and this version of Marquee reads {FORMAT_VERSION};"
+            " upgrade Marquee, or train again with this version"
+        )
+    return dict(manifest)
+
+
+def _verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    arrays = [f"{f.name}.npy" for f in fields(ItemArrays)]
+    if missing := sorted({*arrays, ITEMS, PARITY} - set(files)):
+        raise ReleaseError(
+            f"{folder / MANIFEST}: does not list {missing[0]}; publish the release again"
+        )
+    for name, expected in files.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ReleaseError(f"{folder / MANIFEST}: names a file outside the release, {name!r}")
+        if not path.is_file():
+            raise ReleaseError(f"{path}: missing; publish the release again")
+        if path.stat().st_size != expected["size"]:
+            raise ReleaseError(
+                f"{path}: {path.stat().st_size} bytes, not {expected['size']};"
+                " publish the release again"
+            )
+        if _digest(path)["sha256"] != expected["sha256"]:
+            raise ReleaseError(f"{path}: damaged (its sha256 differs); publish the release again")
+
+
+def _read_arrays(folder: Path) -> ItemArrays:
+    arrays = {}
+    for spec in fields(ItemArrays):
+        path = folder / f"{spec.name}.npy"
+        try:
+            arrays[spec.name] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise ReleaseError(f"{path}: not an array ({error}); publish it again") from error
+    return ItemArrays(**arrays)
+
+
+def _check_shapes(release: Release, folder: Path) -> None:
+    items = len(release.arrays.item_ids)
+    expected: dict[str, tuple[tuple[int, ...], type]] = {
+        "item_ids": ((items,), np.int64),
+        "ranking_factors": ((items, release.ranking.rank), np.float32),
+        "rating_factors": ((items, release.rating.rank), np.float32),
+        "item_bias": ((items,), np.float32),
+        "item_counts": ((items,), np.int64),
+        "item_means": ((items,), np.float32),
+    }
+    for name, array in _fields(release.arrays).items():
+        shape, dtype = expected[name]
+        if array.shape != shape or array.dtype != dtype:
+            raise ReleaseError(
+                f"{folder / name}.npy: {array.dtype} of shape {array.shape},"
+                f" not {np.dtype(dtype)} of {shape}; publish the release again"
+            )
+        if not np.all(np.isfinite(array)):
+            raise ReleaseError(f"{folder / name}.npy: holds NaN or infinity; train again")

@@ -1,0 +1,117 @@
+"""Where releases live: one folder each, and ``current.json`` that says which one is served.
+
+Promoting and rolling back rewrite ``current.json`` alone, by an atomic replacement.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recommender.catalogue import Item
+from recommender.errors import ConfigError, NoRelease, ReleaseError
+from recommender.release import MANIFEST, ParitySample, Release, read_release, write_release
+
+CURRENT = "current.json"
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Current:
+    """The content of ``current.json``. ``promoted_at``: ISO 8601, UTC."""
+
+    version: str
+    promoted_at: str
+    previous: str | None
+
+
+class ReleaseStore:
+    """Releases in a folder. Raises ConfigError where ``location`` is not one."""
+
+    def __init__(self, location: str | Path):
+        if "://" in str(location):
+            raise ConfigError(f"RELEASES={location}: must be a folder; give its path")
+        self.folder = Path(location).absolute()
+
+    def versions(self) -> list[str]:
+        """Every complete release, oldest first (versions begin with the time they were made)."""
+        return sorted(manifest.parent.name for manifest in self.folder.glob(f"[!.]*/{MANIFEST}"))
+
+    def current(self) -> Current:
+        """Which release is served. Raises NoRelease, or ReleaseError for a damaged pointer."""
+        path = self.folder / CURRENT
+        try:
+            return Current(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise NoRelease(
+                f"{self.folder}: no release has been promoted yet; run `make train`"
+            ) from error
+        except (OSError, ValueError, TypeError) as error:
+            raise ReleaseError(
+                f"{path}: not a pointer to a release ({error}); `flask releases promote VERSION`"
+            ) from error
+
+    def read(self, version: str) -> Release:
+        """Read and verify one release. Raises ReleaseError."""
+        if not _VERSION.fullmatch(version):
+            raise ReleaseError(f"{version!r} is not a version; `flask releases list` shows them")
+        if not (self.folder / version).is_dir():
+            raise ReleaseError(
+                f"{self.folder / version}: no such release; `flask releases list` shows them"
+            )
+        release = read_release(self.folder / version)
+        if release.version != version:
+            raise ReleaseError(
+                f"{self.folder / version / MANIFEST}: says it is version {release.version};"
+                " publish the release again"
+            )
+        return release
+
+    def publish(self, release: Release, items: Iterable[Item], parity: ParitySample) -> Release:
+        """Write a new release, whole or not at all. Raises ReleaseError where it exists."""
+        if (self.folder / release.version).exists():
+            raise ReleaseError(f"{self.folder / release.version}: exists; releases are immutable")
+        unfinished = self.folder / f".{release.version}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        try:
+            write_release(unfinished, release, items, parity)
+            unfinished.rename(self.folder / release.version)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        return replace(release, folder=self.folder / release.version)
+
+    def promote(self, version: str) -> Current:
+        """Verify a release, then put it into service. Raises ReleaseError with nothing changed."""
+        self.read(version)
+        try:
+            before = self.current()
+        except ReleaseError:
+            before = None
+        if before and before.version == version:
+            return before
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        current = Current(version, now, before.version if before else None)
+        self._write_current(current)
+        return current
+
+    def rollback(self) -> Current:
+        """Return to the release served before. Raises ReleaseError where there was none."""
+        current = self.current()
+        if current.previous is None:
+            raise ReleaseError(f"{self.folder}: no release was served before {current.version}")
+        return self.promote(current.previous)
+
+    def _write_current(self, current: Current) -> None:
+        unfinished = self.folder / f".{CURRENT}.{os.getpid()}"
+        with unfinished.open("w", encoding="utf-8") as pointer:
+            pointer.write(json.dumps(asdict(current), indent=2) + "\n")
+            pointer.flush()
+            os.fsync(pointer.fileno())
+        unfinished.replace(self.folder / CURRENT)

@@ -1,0 +1,1 @@
+"""Spark jobs: reading ratings, fitting both heads, publishing releases."""

@@ -1,0 +1,90 @@
+"""A pipeline's configuration: a YAML file, whose parameters the command line may override."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from recommender.errors import ConfigError
+from recommender.params import RankingParams, RatingParams
+
+HEADS: dict[str, type[RankingParams] | type[RatingParams]] = {
+    "ranking": RankingParams,
+    "rating": RatingParams,
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """``noun``: what the catalogue calls an item. ``seed``: of everything drawn at random."""
+
+    noun: str
+    seed: int
+    ranking: RankingParams
+    rating: RatingParams
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """``--config FILE``, ``--seed N`` and one option for each parameter of each head."""
+    parser.add_argument(
+        "--config", metavar="FILE", help="YAML configuration (default: pipelines/movies.yaml)"
+    )
+    parser.add_argument("--seed", type=int, help="seed of everything drawn at random")
+    for head, params in HEADS.items():
+        group = parser.add_argument_group(f"{head} head")
+        for spec in fields(params):
+            group.add_argument(
+                f"--{head}-{spec.name.replace('_', '-')}",
+                dest=f"{head}.{spec.name}",
+                type=type(spec.default),
+                metavar="N" if isinstance(spec.default, int) else "X",
+                help=f"{spec.metadata['help']} (default: {spec.default:g})",
+            )
+
+
+def load(options: argparse.Namespace) -> Config:
+    """The configuration that ``options`` ask for. Raises ConfigError naming file and parameter."""
+    where = options.config or "pipelines/movies.yaml"
+    values = _read(options.config)
+    if unknown := sorted(set(values) - {"noun", "seed", *HEADS}):
+        raise ConfigError(
+            f"{where}: unknown section {unknown[0]!r}; known are noun, seed, " + ", ".join(HEADS)
+        )
+    heads: dict[str, Any] = {}
+    for head, params in HEADS.items():
+        section = values.get(head) or {}
+        if not isinstance(section, dict):
+            raise ConfigError(f"{where}: {head} must be a list of `parameter: value` lines")
+        given = {
+            spec.name: value
+            for spec in fields(params)
+            if (value := getattr(options, f"{head}.{spec.name}")) is not None
+        }
+        heads[head] = params.from_mapping({**section, **given}, f"{where}, {head}")
+    seed = options.seed if options.seed is not None else values.get("seed", 1)
+    if not isinstance(seed, int):
+        raise ConfigError(f"{where}: seed must be a whole number, not {seed!r}")
+    return Config(noun=str(values.get("noun", "movie")), seed=seed, **heads)
+
+
+def _read(path: str | None) -> dict[str, Any]:
+    try:
+        if path is None:
+            default = resources.files("spark_jobs") / "pipelines" / "movies.yaml"
+            text = default.read_text(encoding="utf-8")
+        else:
+            text = Path(path).read_text(encoding="utf-8")
+        values = yaml.safe_load(text) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); give a YAML file") from error
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not YAML ({problem}); correct the file") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: must hold `name: value` lines; see pipelines/movies.yaml")
+    return values

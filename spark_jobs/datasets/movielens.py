@@ -1,0 +1,271 @@
+"""Reads every layout that GroupLens publishes: 100k, 1M and 10M, and the CSV ones.
+
+Ratings are parsed by Spark, line by line, with one expression for all layouts; the same expression
+finds the number of the first bad line when there is one. Catalogues are small and parsed in Python.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from recommender.catalogue import Item
+from recommender.errors import DataError
+from recommender.titles import split_title
+from spark_jobs.datasets.dataset import Dataset
+from spark_jobs.files import join, list_folder, read_text
+
+SCALE_MIN, SCALE_MAX, SCALE_STEP = 0.5, 5.0, 0.5
+COLUMNS = ("userId", "movieId", "rating", "timestamp")
+REMEDY = "correct or remove the line"
+
+_GENRES_100K = (
+    "unknown Action Adventure Animation Children Comedy Crime Documentary Drama Fantasy Film-Noir"
+    " Horror Musical Mystery Romance Sci-Fi Thriller War Western"
+).split()
+# 100k and 1M are latin-1 and 10M is UTF-8; accented latin-1 text is no valid UTF-8.
+_OLD = ("utf-8", "latin-1")
+_NO_GENRE = {"", "unknown", "(no genres listed)"}
+_ONE_NAME = {"Children's": "Children"}
+
+Fields = list[str]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one generation of MovieLens lays out its files.
+
+    ``parse_item`` turns a catalogue line, split at ``items_separator``, into an Item.
+    """
+
+    name: str
+    ratings_file: str
+    items_file: str
+    separator: str
+    items_separator: str
+    encodings: tuple[str, ...]
+    header: bool
+    parse_item: Callable[[Fields], Item]
+
+
+def read_movielens(spark: SparkSession, folder: str) -> Dataset:
+    """Read and check a MovieLens folder.
+
+    Raises DataError naming file, line and remedy: for a folder of no known layout, a missing
+    column, a malformed line, or a rating off the scale.
+    """
+    names = list_folder(spark, folder)
+    layout = _detect(names, folder)
+    items = _read_items(spark, folder, layout)
+    if "links.csv" in names:
+        items = _with_links(items, read_text(spark, join(folder, "links.csv"), "utf-8"), folder)
+    ratings, rows = _read_ratings(spark, join(folder, layout.ratings_file), layout)
+    about = _about(spark, folder, names)
+    return Dataset(
+        path=folder,
+        name=about.get("name") or folder.rstrip("/").rsplit("/", 1)[-1],
+        layout=layout.name,
+        ratings=ratings,
+        rows=rows,
+        items=items,
+        simulated=bool(about.get("simulated", False)),
+    )
+
+
+def _detect(names: set[str], folder: str) -> Layout:
+    for layout in LAYOUTS:
+        if layout.ratings_file in names:
+            if layout.items_file not in names:
+                raise DataError(
+                    f"{join(folder, layout.items_file)}: missing beside {layout.ratings_file};"
+                    " unpack the data set again"
+                )
+            return layout
+    known = ", ".join(layout.ratings_file for layout in LAYOUTS)
+    raise DataError(
+        f"{folder}: no ratings file of a known layout ({known}); give an unpacked MovieLens folder"
+    )
+
+
+def _about(spark: SparkSession, folder: str, names: set[str]) -> dict[str, Any]:
+    """``dataset.json``, where the folder has one, gives a name and says that data is simulated."""
+    if "dataset.json" not in names:
+        return {}
+    path = join(folder, "dataset.json")
+    try:
+        return dict(json.loads(read_text(spark, path, "utf-8")))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: not a JSON object ({error}); correct or remove it") from error
+
+
+def _read_ratings(spark: SparkSession, path: str, layout: Layout) -> tuple[DataFrame, int]:
+    lines = spark.read.text(path)
+    first = lines.first()
+    if first is None:
+        raise DataError(f"{path}: is empty; unpack the data set again")
+    positions = _positions(first.value, path, layout)
+    header = first.value if layout.header else None
+    parsed = _parse(lines, layout.separator, positions, header)
+    good = F.col("problem").isNull()
+    counts = parsed.agg(F.count("*").alias("rows"), F.count_if(~good).alias("bad")).first()
+    assert counts is not None
+    if counts["bad"]:
+        raise _first_problem(spark, path, layout.separator, positions, header)
+    if not counts["rows"]:
+        raise DataError(f"{path}: holds no ratings; unpack the data set again")
+    return parsed.drop("problem", "value"), counts["rows"]
+
+
+def _positions(first_line: str, path: str, layout: Layout) -> list[int]:
+    """Where in a line the four columns stand."""
+    if not layout.header:
+        return list(range(len(COLUMNS)))
+    found = [name.strip() for name in first_line.lstrip("\ufeff").split(layout.separator)]
+    if missing := [name for name in COLUMNS if name not in found]:
+        raise DataError(
+            f"{path}, line 1: column {missing[0]!r} is missing (found {', '.join(found)});"
+            f" the header must name {', '.join(COLUMNS)}"
+        )
+    return [found.index(name) for name in COLUMNS]
+
+
+def _parse(lines: DataFrame, separator: str, positions: list[int], header: str | None) -> DataFrame:
+    """Lines (column ``value``) as ratings, with a ``problem`` where a line is not one."""
+    parts = F.split(F.col("value"), separator)
+    user, item, rating, seconds = (F.trim(F.get(parts, F.lit(p))) for p in positions)
+    stars = rating.try_cast("double")
+    kept = F.trim("value") != ""
+    if header is not None:
+        kept &= F.col("value") != header
+    problem = (
+        F.when(F.size(parts) < len(COLUMNS), F.lit("fewer than four fields"))
+        .when(user.try_cast("int").isNull(), F.lit("the user id is not a 32-bit whole number"))
+        .when(item.try_cast("int").isNull(), F.lit("the title id is not a 32-bit whole number"))
+        .when(stars.isNull() | F.isnan(stars), F.lit("the rating is not a number"))
+        .when(
+            ~stars.between(SCALE_MIN, SCALE_MAX),
+            F.lit(f"the rating is off the scale of {SCALE_MIN:g} to {SCALE_MAX:g}"),
+        )
+        .when(seconds.try_cast("long").isNull(), F.lit("the timestamp is not whole seconds"))
+    )
+    return lines.where(kept).select(
+        *(column for column in lines.columns),
+        user.try_cast("int").alias("user_id"),
+        item.try_cast("int").alias("item_id"),
+        stars.alias("rating"),
+        F.timestamp_seconds(seconds.try_cast("long")).alias("rated_at"),
+        problem.alias("problem"),
+    )
+
+
+def _first_problem(
+    spark: SparkSession, path: str, separator: str, positions: list[int], header: str | None
+) -> DataError:
+    """The error for the first bad line, found by reading the file again with line numbers."""
+    numbered = (
+        spark.sparkContext.textFile(path)
+        .zipWithIndex()
+        .map(lambda pair: (pair[1] + 1, pair[0]))
+        .toDF("line long, value string")
+    )
+    parsed = _parse(numbered, separator, positions, header)
+    bad = parsed.where("problem is not null").orderBy("line").first()
+    assert bad is not None
+    shown = bad["value"] if len(bad["value"]) <= 80 else bad["value"][:77] + "..."
+    return DataError(f"{path}, line {bad['line']}: {bad['problem']} ({shown!r}); {REMEDY}")
+
+
+def _rows(text: str, path: str, separator: str) -> Iterator[tuple[int, Fields]]:
+    """(line number, fields) of every line that is not blank."""
+    if separator == ",":
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        try:
+            for fields in reader:
+                if fields:
+                    yield reader.line_num, fields
+        except csv.Error as error:
+            raise DataError(f"{path}, line {reader.line_num}: {error}; {REMEDY}") from error
+    else:
+        for number, line in enumerate(io.StringIO(text), start=1):
+            if line.strip():
+                yield number, line.rstrip("\r\n").split(separator)
+
+
+def _read_items(spark: SparkSession, folder: str, layout: Layout) -> list[Item]:
+    path = join(folder, layout.items_file)
+    rows = _rows(read_text(spark, path, *layout.encodings), path, layout.items_separator)
+    if layout.header:
+        _check_header(next(rows, (1, []))[1], ("movieId", "title", "genres"), path)
+    items: dict[int, Item] = {}
+    for number, fields in rows:
+        try:
+            item = layout.parse_item(fields)
+        except (ValueError, IndexError) as error:
+            raise DataError(f"{path}, line {number}: not a title ({error}); {REMEDY}") from error
+        if item.item_id in items:
+            raise DataError(f"{path}, line {number}: id {item.item_id} stands twice; {REMEDY}")
+        items[item.item_id] = item
+    return sorted(items.values(), key=lambda item: item.item_id)
+
+
+def _check_header(found: Fields, wanted: tuple[str, ...], path: str) -> None:
+    if tuple(name.strip("\ufeff ") for name in found[: len(wanted)]) != wanted:
+        missing = next((name for name in wanted if name not in found), wanted[0])
+        raise DataError(
+            f"{path}, line 1: column {missing!r} is missing (found {', '.join(found)});"
+            f" the header must be {','.join(wanted)}"
+        )
+
+
+def _with_links(items: list[Item], text: str, folder: str) -> list[Item]:
+    """Items with the ids that IMDb and TMDB know them by."""
+    path = join(folder, "links.csv")
+    rows = _rows(text, path, ",")
+    _check_header(next(rows, (1, []))[1], ("movieId", "imdbId", "tmdbId"), path)
+    links = {}
+    for number, fields in rows:
+        try:
+            item_id, imdb, tmdb = fields
+            links[int(item_id)] = (
+                f"tt{int(imdb):07d}" if imdb else None,
+                int(tmdb) if tmdb else None,
+            )
+        except ValueError as error:
+            raise DataError(f"{path}, line {number}: not a link ({error}); {REMEDY}") from error
+    known = ((item, links.get(item.item_id, (None, None))) for item in items)
+    return [replace(item, imdb_id=imdb, tmdb_id=tmdb) for item, (imdb, tmdb) in known]
+
+
+def _item(item_id: str, raw_title: str, genres: list[str]) -> Item:
+    title, year = split_title(raw_title)
+    names = (_ONE_NAME.get(name, name) for name in genres if name not in _NO_GENRE)
+    return Item(int(item_id), title, year, tuple(names))
+
+
+def _parse_listed(fields: Fields) -> Item:
+    """``id, title, Genre|Genre``"""
+    item_id, title, genres = fields
+    return _item(item_id, title, genres.split("|"))
+
+
+def _parse_flagged(fields: Fields) -> Item:
+    """``id|title|date|date|address`` and a 0 or 1 for each of nineteen genres."""
+    flags = fields[5:]
+    if len(flags) != len(_GENRES_100K):
+        raise ValueError(f"{len(flags)} genre flags, not {len(_GENRES_100K)}")
+    genres = [name for name, flag in zip(_GENRES_100K, flags, strict=True) if flag == "1"]
+    return _item(fields[0], fields[1], genres)
+
+
+LAYOUTS = (
+    Layout("100k", "u.data", "u.item", "\t", "|", _OLD, False, _parse_flagged),
+    Layout("1M/10M", "ratings.dat", "movies.dat", "::", "::", _OLD, False, _parse_listed),
+    Layout("CSV", "ratings.csv", "movies.csv", ",", ",", ("utf-8",), True, _parse_listed),
+)

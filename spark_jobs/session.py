@@ -1,0 +1,101 @@
+"""The one door to Spark: building a session, and moving frames to Python as Arrow."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recommender.errors import SetupError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("recommender", "spark_jobs")
+JAVA_NEEDED = 17
+
+
+def build_session(name: str = "marquee") -> SparkSession:
+    """A session on the cluster that spark-submit chose, else on all cores of this machine.
+
+    Raises SetupError where Java is missing or too old.
+    """
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    # Without this Spark's workers start the system's python3, which has none of our packages.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if not submitted:
+        check_java()
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+
+    from pyspark.sql import SparkSession
+
+    builder = (
+        SparkSession.builder.appName(name)
+        .config("spark.log.level", "ERROR")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.ui.showConsoleProgress", "false")
+    )
+    if not submitted:
+        builder = (
+            builder.master("local[*]")
+            .config("spark.driver.memory", "4g")
+            .config("spark.ui.enabled", "false")
+            .config("spark.sql.shuffle.partitions", str(2 * (os.cpu_count() or 1)))
+            .config("spark.driver.extraJavaOptions", _quiet_logging())
+        )
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    if ROOT.is_dir():
+        _ship_code(session)
+    return session
+
+
+def check_java() -> None:
+    """Raises SetupError, saying what to install, where Spark would find no Java it can use."""
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
+    remedy = f"install it (Debian, Ubuntu: apt-get install openjdk-{JAVA_NEEDED}-jre-headless)"
+    if java is None or not Path(java).exists():
+        raise SetupError(f"Spark needs Java {JAVA_NEEDED} or newer and found none; {remedy}")
+    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
+    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
+    if not found or int(found.group(1)) < JAVA_NEEDED:
+        which = found.group(1) if found else "of an unknown version"
+        raise SetupError(f"{java} is Java {which}; Spark needs {JAVA_NEEDED} or newer; {remedy}")
+
+
+def pack_code(target: Path) -> None:
+    """Zip the packages that Spark's workers import, for ``--py-files``."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+        for package in PACKAGES:
+            for path in sorted((ROOT / package).rglob("*")):
+                if path.is_file() and "__pycache__" not in path.parts:
+                    packed.write(path, path.relative_to(ROOT))
+
+
+def _ship_code(session: SparkSession) -> None:
+    """Workers import this code too, wherever the job was started from."""
+    # Executors fetch the file from this path when they start, so it lives as long as the process.
+    folder = tempfile.mkdtemp(prefix="marquee-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    pack_code(Path(folder) / "marquee-jobs.zip")
+    session.sparkContext.addPyFile(str(Path(folder) / "marquee-jobs.zip"))
+
+
+def _quiet_logging() -> str:
+    """Java options that keep start-up chatter off the terminal; errors still show."""
+    settings = Path(__file__).with_name("log4j2.properties")
+    return f"-Dlog4j2.configurationFile={settings}" if settings.is_file() else ""
+
+
+if __name__ == "__main__":
+    pack_code(Path(sys.argv[1]))

@@ -1,0 +1,115 @@
+"""Fixtures that several files share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+
+from app import create_app
+from recommender.release_store import ReleaseStore
+from tests.releases import publish_tiny
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL_DATA = Path(os.environ.get("MARQUEE_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def movielens() -> Path:
+    """The folder of MovieLens latest-small."""
+    folder = REAL_DATA / "ml-latest-small"
+    if not folder.is_dir():
+        pytest.skip(f"needs real data: no {folder}; set MARQUEE_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """One session for all tests, with small shuffles."""
+    from spark_jobs.session import build_session
+
+    session = build_session("tests")
+    session.conf.set("spark.sql.shuffle.partitions", "2")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def trained_store(movielens: Path, tmp_path_factory: pytest.TempPathFactory) -> ReleaseStore:
+    """A store with a release that ``train`` fitted on MovieLens latest-small."""
+    from spark_jobs import train
+
+    releases = tmp_path_factory.mktemp("trained")
+    assert train.main(["--data", str(movielens), "--releases", str(releases)]) == 0
+    return ReleaseStore(releases)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ReleaseStore:
+    """An empty release store."""
+    return ReleaseStore(tmp_path / "releases")
+
+
+@pytest.fixture
+def environ(tmp_path: Path, store: ReleaseStore) -> dict[str, str]:
+    """Settings of a development site with a database of its own."""
+    return {
+        "DEBUG": "True",
+        "SECRET_KEY": "only-for-tests-0123456789",
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'site.db'}",
+        "RELEASES": str(store.folder),
+        "RELEASE_POLL_SECONDS": "0",
+    }
+
+
+@pytest.fixture
+def closed_app(environ: dict[str, str]) -> Iterator[Flask]:
+    """A site with a database and no release yet."""
+    app = create_app(environ, TESTING=True, WTF_CSRF_ENABLED=False)
+    with app.app_context():
+        upgrade()
+    yield app
+    with app.app_context():
+        from app.extensions import db
+
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(closed_app: Flask, store: ReleaseStore) -> Flask:
+    """A site that serves the tiny release."""
+    publish_tiny(store)
+    return closed_app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A guest."""
+    return app.test_client()
+
+
+PASSWORD = "correct horse battery"
+
+
+def register(client: FlaskClient, name: str) -> None:
+    """Sign up and stay logged in."""
+    form = {"username": name, "email": f"{name}@example.com"}
+    answer = client.post("/register", data={**form, "password": PASSWORD, "confirm": PASSWORD})
+    assert answer.status_code == 303, answer.text
+
+
+@pytest.fixture
+def ann(app: Flask) -> FlaskClient:
+    """A person who has just signed up."""
+    client = app.test_client()
+    register(client, "ann")
+    return client

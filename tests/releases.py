@@ -1,0 +1,66 @@
+"""A release small enough to know by heart, made without Spark."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recommender.catalogue import Catalogue, Item
+from recommender.params import RankingParams, RatingParams
+from recommender.release import ItemArrays, ParitySample, Release
+from recommender.release_store import ReleaseStore
+
+# Two tastes: the first four films are liked by some people, the next four by others.
+ITEMS = [
+    Item(1, "Space Station", 1979, ("Sci-Fi",), "tt0000001"),
+    Item(2, "Space Pirates", 1984, ("Sci-Fi", "Adventure"), "tt0000002"),
+    Item(3, "The Space Race", 1999, ("Sci-Fi",)),
+    Item(5, "Return to Space", 2004, ("Sci-Fi",)),
+    Item(8, "Amélie in Love", 2001, ("Romance", "Comedy")),
+    Item(13, "Love Letters", 1995, ("Romance",)),
+    Item(21, "All About Love", None, ("Romance",)),
+    Item(34, "Love, Again", 2010, ()),
+    Item(55, "Never Rated", 2020, ("Drama",)),
+]
+FITTED = ITEMS[:-1]
+
+
+def tiny_release(version: str = "20260101-000000-aaaa", **changes: object) -> Release:
+    """Rank 2 in both heads: one factor for each taste."""
+    tastes = np.repeat(np.eye(2, dtype=np.float32), 4, axis=0)
+    values: dict[str, object] = {
+        "version": version,
+        "created_at": "2026-01-01T00:00:00+00:00",
+        "catalogue": Catalogue("tiny", "movie", "explicit", 0.5, 5.0, 0.5, 88, 20, 9, 20),
+        "ranking": RankingParams(rank=2),
+        "rating": RatingParams(rank=2),
+        "mean_rating": 3.5,
+        "arrays": ItemArrays(
+            item_ids=np.array([item.item_id for item in FITTED]),
+            ranking_factors=tastes * np.linspace(1.0, 0.8, 8, dtype=np.float32)[:, None],
+            rating_factors=tastes,
+            item_bias=np.linspace(0.4, -0.3, 8, dtype=np.float32),
+            item_counts=np.array([20, 10, 8, 5, 18, 12, 9, 6]),
+            item_means=np.linspace(4.0, 3.3, 8, dtype=np.float32),
+        ),
+        "inputs": [{"path": "tiny", "layout": "CSV", "rows": 88}],
+    }
+    return Release(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def no_parity_sample() -> ParitySample:
+    """A sample of nobody, for releases whose parity is not the point."""
+    return ParitySample(
+        user_ids=np.empty(0, np.int64),
+        starts=np.zeros(1, np.int64),
+        item_ids=np.empty(0, np.int64),
+        ratings=np.empty(0, np.float32),
+        ranking_vectors=np.empty((0, 2), np.float32),
+        rating_vectors=np.empty((0, 2), np.float32),
+    )
+
+
+def publish_tiny(store: ReleaseStore, version: str = "20260101-000000-aaaa") -> Release:
+    """Write and promote a tiny release."""
+    release = store.publish(tiny_release(version), ITEMS, no_parity_sample())
+    store.promote(version)
+    return release
