@@ -10,7 +10,7 @@ from dotenv import load_dotenv
 from flask import Flask
 
 import config
-from app import cli, errors, headers, status, words
+from app import cli, converters, errors, headers, status, words
 from app.base import base
 from app.catalogue import sync_catalogue
 from app.extensions import bootstrap, csrf, db, login_manager, migrate, serving
@@ -36,6 +36,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     bootstrap.init_app(app)
     serving.init_app(app, prepare=sync_catalogue)
 
+    converters.init_app(app)
     app.register_blueprint(base)
     app.register_blueprint(home)
     app.register_blueprint(status.status)

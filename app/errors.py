@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Flask, jsonify, render_template, request
+from flask import Flask, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
-from app.extensions import db
+from app.extensions import db, login_manager
 from recommender.errors import NoRelease
 
 # What the page says: a heading, and what to do next.
@@ -45,7 +45,12 @@ def _error_page(error: HTTPException) -> ResponseReturnValue:
 
 def _failure(error: InternalServerError) -> ResponseReturnValue:
     db.session.rollback()
-    return _answer(500, *SAYINGS[500], error)
+    if wants_json():
+        return jsonify(code=500, message=" ".join(SAYINGS[500])), 500
+    # Templates ask who is logged in, which stands in the database, which may be what failed.
+    g._login_user = login_manager.anonymous_user()
+    heading, advice = SAYINGS[500]
+    return render_template("error.html", code=500, heading=heading, advice=advice, bare=True), 500
 
 
 def _stale_form(error: CSRFError) -> ResponseReturnValue:

@@ -33,9 +33,6 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate(render_as_batch=True)
 login_manager = LoginManager()
-login_manager.login_view = "base.login"
-login_manager.login_message = "Please log in first."
-login_manager.login_message_category = "info"
 csrf = CSRFProtect()
 bootstrap = Bootstrap5()
 serving = Serving()

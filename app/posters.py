@@ -23,8 +23,8 @@ Option = TypeVar("Option")
 class Dice:
     """Seeded choices. Only Random.random() is used: its sequence is the one Python guarantees."""
 
-    def __init__(self, *seed: object):
-        digest = hashlib.blake2b(repr(seed).encode(), digest_size=8).digest()
+    def __init__(self, seed: str):
+        digest = hashlib.blake2b(seed.encode(errors="replace"), digest_size=8).digest()
         self.roll = Random(int.from_bytes(digest, "big")).random
 
     def between(self, low: float, high: float) -> float:
@@ -82,7 +82,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
 
 
-# ---- drawing: the first four return path data, the others elements ---------------------------
+# ---- drawing: path data first, then elements -----------------------------------------------
 
 
 def trace(*parts: str | float) -> str:
@@ -140,7 +140,7 @@ def place(d: Dice, w: float, h: float) -> tuple[float, float, float]:
     """Centre and radius: whole and central, or large and cut by the side of the poster."""
     if d.roll() < 0.6:
         return w * d.between(0.45, 0.55), h / 2, min(w, h) * d.between(0.4, 0.46)
-    return w * d.pick(0.08, 0.2, 0.8, 0.92), h / 2, min(h * 0.47, w * d.between(0.5, 0.7))
+    return w * d.pick(0.12, 0.24, 0.76, 0.88), h / 2, min(h * 0.47, w * d.between(0.5, 0.7))
 
 
 def sky(w: float, h: float, c: Colours) -> str:
@@ -529,7 +529,7 @@ GENRES: dict[str, tuple[tuple[Motif, ...], str]] = {
     "Drama": ((eclipse, doorway, horizon, steps, halves), "slate bone wine lagoon rust midnight"),
     "": ((projector,), "midnight slate wine"),
 }
-ALIASES = {"Children's": "Children", "Education": "Documentary", "Free to Play": "Casual"}
+ALIASES = {"Children's": "Children", "Education": "Documentary", "Free To Play": "Casual"}
 
 
 # ---- eras: paper, frame and grain ------------------------------------------------------------
@@ -553,7 +553,7 @@ def tiles(size: int, body: str, angle: int = 0) -> str:
 
 
 def specks(d: Dice) -> str:
-    return "".join(trace("M", 80 * d.roll(), 80 * d.roll(), "h.6") for _ in range(80))
+    return "".join(trace("M", 80 * d.roll(), 80 * d.roll(), "h.6") for _ in range(64))
 
 
 VIGNETTE = grain("radialGradient", 'r=".75"', shade((0.55, "000", 0), (1, "000", 0.55)))
@@ -583,14 +583,9 @@ def iris(d: Dice, s: Stage) -> str:
     edge = box(s.x - 1, s.y - 1, s.w + 2, s.h + 2)
     opening = ring(WIDTH / 2, s.y + s.h / 2, s.w / 2, s.h / 2)
     rules = line(box(6, 6, 188, 288) + box(9.5, 9.5, 181, 281), s.ink, 0.8, 'opacity=".6"')
-    tears = "".join(
-        trace("M", 200 * d.roll(), 99 * d.roll(), "v", 250 * d.roll()) for _ in "123456"
-    )
-    return (
-        fill(edge + opening, s.ground, 'fill-rule="evenodd"')
-        + rules
-        + line(tears, s.ink, 0.5, 'opacity=".35"')
-    )
+    tears = (("M", 200 * d.roll(), 99 * d.roll(), "v", 250 * d.roll()) for _ in range(6))
+    scratches = line("".join(trace(*tear) for tear in tears), s.ink, 0.5, 'opacity=".35"')
+    return fill(edge + opening, s.ground, 'fill-rule="evenodd"') + rules + scratches
 
 
 def keyline(d: Dice, s: Stage) -> str:
@@ -604,7 +599,7 @@ def dusk(d: Dice, s: Stage) -> str:
     y1, y2 = (s.y + s.h, s.y) if s.above else (s.y, s.y + s.h)
     span = f'gradientUnits="userSpaceOnUse" x2="0" y1="{trace(y1)}" y2="{trace(y2)}"'
     stops = shade((0.55, s.ground, 0), (1, s.ground, 1))
-    cover = f'<path d="{box(s.x, s.y, s.w, s.h)}" fill="url(#dusk)"/>'
+    cover = f'<path d="{box(s.x, s.y - 1, s.w, s.h + 2)}" fill="url(#dusk)"/>'
     return f'<linearGradient id="dusk" {span}>{stops}</linearGradient>{cover}'
 
 
@@ -666,7 +661,7 @@ GLYPHS = {
     0.76: "hnuAEPSTXYZ",
     0.88: "wBCDGKRUVOQ",
     0.95: "HN&%",
-    1.14: "MWmмМщшюжы",
+    1.14: "MWmмМщшюжыæœÆŒω",
     1.31: "ЖЩЮШЫ",
 }
 GLYPH = {glyph: wide for wide, glyphs in GLYPHS.items() for glyph in glyphs}
@@ -678,14 +673,14 @@ CJK_PIECES = re.compile(f"{CJK}[、。，」』）】！？：・ー々]*|(?:(?!
 
 @cache
 def glyph_width(glyph: str) -> float:
-    if unicodedata.combining(glyph):
+    letter = unicodedata.normalize("NFD", glyph)[0]
+    if letter in GLYPH:
+        return GLYPH[letter]
+    if unicodedata.category(glyph) in ("Mn", "Me", "Cf"):
         return 0
     if unicodedata.east_asian_width(glyph) in "WF":
         return 1.4 if glyph > "\U0001efff" else 1.05
-    letter = unicodedata.normalize("NFD", glyph)[0]
-    return GLYPH.get(letter) or (
-        1.2 if not letter.isalnum() else 0.95 if letter.isupper() else 0.78
-    )
+    return 0.95 if glyph.isupper() else 0.78 if glyph.isalnum() else 1.2
 
 
 def em(text: str) -> float:
@@ -695,18 +690,26 @@ def em(text: str) -> float:
 
 def clean(text: str) -> str:
     """Text without what XML forbids and readers cannot see: controls, lone surrogates."""
-    text = " ".join(unicodedata.normalize("NFC", text[:600]).split())
-    unseen = ("Cc", "Cf", "Cs", "Cn")
-    return "".join(g for g in text if g in "\u200c\u200d" or unicodedata.category(g) not in unseen)
+    kept = []
+    for glyph in unicodedata.normalize("NFC", text[:300]):
+        kind = unicodedata.category(glyph)
+        if kind == "Cc":
+            kept.append(" ")
+        elif kind not in ("Cf", "Cs", "Cn") or glyph in "\u200c\u200d":  # these join letters
+            kept.append(glyph)
+    return " ".join("".join(kept).split())
 
 
 def pieces(word: str) -> list[str]:
     """Where a word may break: between CJK characters; anywhere if it is too long to set."""
-    if re.search(CJK, word):
-        return CJK_PIECES.findall(word)
-    if em(word) <= LONGEST_WORD:
-        return [word]
-    return [word[i : i + 5] + SOFT_HYPHEN * (i + 5 < len(word)) for i in range(0, len(word), 5)]
+    out = []
+    for part in CJK_PIECES.findall(word):
+        if em(part) <= LONGEST_WORD:
+            out.append(part)
+        else:
+            out += [part[i : i + 5] + SOFT_HYPHEN for i in range(0, len(part), 5)]
+            out[-1] = out[-1].removesuffix(SOFT_HYPHEN)
+    return out
 
 
 def wrap(words: list[list[tuple[str, float]]], room: float) -> list[str]:
@@ -727,7 +730,7 @@ def set_title(title: str, bold: bool) -> tuple[list[str], float]:
     """The title as lines of even length, and the type size in which they fit."""
     if not title:
         return [], 0
-    title = re.sub(" (?=[-–—&] )", FIXED_SPACE, title)  # no line begins with a dash
+    title = re.sub(" (?=[-–—] )", FIXED_SPACE, title)  # no line begins with a dash
     words = [[(piece, em(piece)) for piece in pieces(word)] for word in title.split(" ")]
     widest = max(wide for word in words for _, wide in word)
     for size, most in SIZES:
@@ -765,7 +768,7 @@ def draw_poster(title: str, year: int | None, genres: Sequence[str]) -> str:
     """A whole SVG document, 2:3, for a title that has no known picture."""
     title, names = clean(title), {ALIASES.get(genre, genre) for genre in genres}
     telling = [genre for genre in GENRES if genre in names][:2] or [""]
-    d = Dice(title, year, *sorted(names))
+    d = Dice("\n".join((title, str(year), *sorted(names))))
     era = next(era for era in ERAS if (year or inf) <= era.until)
     lead, lender = d.pick(telling[0], telling[0], telling[-1]), d.pick(*telling)
     palette = PALETTES[d.pick(*GENRES[lender][1].split())]

@@ -25,7 +25,7 @@ def ratings_of(user_id: int) -> dict[int, float]:
     rows = db.session.execute(
         select(Rating.item_id, Rating.rating).where(Rating.user_id == user_id)
     )
-    return dict(rows.tuples().all())
+    return {row.item_id: row.rating for row in rows}
 
 
 def rated_items(user_id: int) -> list[RatedItem]:

@@ -17,12 +17,11 @@ Prepare = Callable[[Release], None]
 
 
 class ReleaseWatcher:
-    """Loads what ``current.json`` names: when first asked for a model, then each ``period``
-    seconds.
+    """Loads what ``current.json`` names: at the first request, then every ``period`` seconds.
 
     ``prepare`` runs, in an application context, before a release goes into service. Whatever
     fails, the release in service stays and ``problem`` says why. With a ``period`` of 0 there is
-    no thread, and every request for the model looks.
+    no thread, and every request looks.
     """
 
     def __init__(self, app: Flask, store: ReleaseStore, period: float, prepare: Prepare):
@@ -39,13 +38,16 @@ class ReleaseWatcher:
     @property
     def model(self) -> Model:
         """The model in service. Raises NoRelease, saying why, while there is none."""
-        if self._period:
-            self._start()
-        else:
-            self.refresh()
         if self._model is None:
             raise NoRelease(self.problem or "no release has been loaded yet")
         return self._model
+
+    def look(self) -> None:
+        """Before each request: load the release if that has not been tried yet, start watching."""
+        if not self._period:
+            self.refresh()
+        elif self._thread is None:
+            self._start()
 
     def refresh(self) -> None:
         """Put the promoted release into service if it is not there already."""
@@ -100,6 +102,7 @@ class Serving:
             app.config["RELEASE_POLL_SECONDS"],
             prepare,
         )
+        app.before_request(app.extensions["serving"].look)
 
     @property
     def watcher(self) -> ReleaseWatcher:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from sqlalchemy import event
 
 from app import create_app
+from app.extensions import db
 from recommender.release_store import ReleaseStore
 from tests.releases import publish_tiny
 
@@ -79,8 +81,6 @@ def closed_app(environ: dict[str, str]) -> Iterator[Flask]:
         upgrade()
     yield app
     with app.app_context():
-        from app.extensions import db
-
         db.engine.dispose()
 
 
@@ -113,3 +113,22 @@ def ann(app: Flask) -> FlaskClient:
     client = app.test_client()
     register(client, "ann")
     return client
+
+
+@pytest.fixture
+def count_queries(app: Flask) -> Iterator[Callable[[], list[str]]]:
+    """Call it to start listening; the list it returns grows by each statement."""
+    heard: list[str] = []
+
+    def listen(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        heard.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+
+    def start() -> list[str]:
+        event.listen(engine, "before_cursor_execute", listen)
+        return heard
+
+    yield start
+    event.remove(engine, "before_cursor_execute", listen)

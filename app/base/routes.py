@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from flask import flash, redirect, render_template, request, session, url_for
+from flask import flash, jsonify, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required, login_user, logout_user
 
 from app import accounts
 from app.base import base
 from app.base.forms import LoginForm, RegisterForm
+from app.errors import wants_json
+from app.extensions import login_manager
 from app.models import User
 from app.redirects import next_page
 
@@ -49,6 +51,16 @@ def logout() -> ResponseReturnValue:
     session.clear()
     flash("You are logged out.", "info")
     return redirect(url_for("base.login"))
+
+
+@login_manager.unauthorized_handler
+def ask_to_log_in() -> ResponseReturnValue:
+    """Guests go to the login page, and from there to the page they wanted."""
+    if wants_json():
+        return jsonify(code=401, message="Please log in first."), 401
+    flash("Please log in first.", "info")
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("base.login", next=wanted))
 
 
 def _log_in(user: User, remember: bool) -> ResponseReturnValue:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import SelectField
+from wtforms import SelectChoice, SelectField
 
 from app.words import STARS
 
@@ -11,9 +11,7 @@ from app.words import STARS
 class RatingForm(FlaskForm):
     """Half stars, as the ten radio buttons send them."""
 
-    rating = SelectField(
-        "Stars", choices=[(f"{stars:g}", f"{stars:g}") for stars in STARS], validate_choice=True
-    )
+    rating = SelectField("Stars", choices=[SelectChoice(f"{stars:g}") for stars in STARS])
 
     @property
     def stars(self) -> float:

@@ -75,7 +75,7 @@ def my_ratings() -> ResponseReturnValue:
     return render_template("home/ratings.html", rated=ratings.rated_items(current_user.id))
 
 
-@home.post("/title/<int:item_id>/rating")
+@home.post("/title/<id:item_id>/rating")
 @login_required
 def rate(item_id: int) -> ResponseReturnValue:
     """Store a rating in place of any earlier one."""
@@ -88,7 +88,7 @@ def rate(item_id: int) -> ResponseReturnValue:
     return _done(f"{item.title}: {form.stars:g} ★", before)
 
 
-@home.post("/title/<int:item_id>/rating/delete")
+@home.post("/title/<id:item_id>/rating/delete")
 @login_required
 def unrate(item_id: int) -> ResponseReturnValue:
     """Remove a rating."""
@@ -98,7 +98,7 @@ def unrate(item_id: int) -> ResponseReturnValue:
     return _done(f"{item.title}: rating removed", before)
 
 
-@home.get("/poster/<int:item_id>.svg")
+@home.get("/poster/<id:item_id>.svg")
 def poster(item_id: int) -> Response:
     """The picture we draw where no poster is known."""
     item = db.get_or_404(Item, item_id)

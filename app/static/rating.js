@@ -70,7 +70,7 @@ async function post(address, fields) {
     say("That was not saved: no connection. Try again.");
     return null;
   }
-  if (response.redirected) { // the session has ended: the login page is what came back
+  if (response.status === 401) { // the session has ended: the page leads to the login
     location.reload();
     return null;
   }

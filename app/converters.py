@@ -1,0 +1,19 @@
+"""Parts of addresses."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.routing import IntegerConverter
+
+LARGEST_ID = 2**31 - 1
+
+
+class IdConverter(IntegerConverter):
+    """``<id:…>``: a number that fits an id column; any other is an address we do not have."""
+
+    def __init__(self, url_map: object, **options: object):
+        super().__init__(url_map, max=LARGEST_ID, **options)  # type: ignore[arg-type]
+
+
+def init_app(app: Flask) -> None:
+    app.url_map.converters["id"] = IdConverter

@@ -1,0 +1,218 @@
+"""Registering, logging in and out, and where that leads."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app import accounts, create_app
+from app.extensions import db
+from app.models import FIRST_ID_WITHOUT_CATALOGUE, User
+from app.redirects import is_own
+from tests.conftest import PASSWORD, register
+
+GOOD = {
+    "username": "bea",
+    "email": "bea@example.com",
+    "password": PASSWORD,
+    "confirm": PASSWORD,
+}
+
+
+def user(app: Flask, name: str) -> User:
+    with app.app_context():
+        return db.session.scalars(select(User).where(User.username == name)).one()
+
+
+@pytest.mark.parametrize("page", ["/", "/search?q=space", "/popular", "/ratings"])
+def test_guests_are_sent_to_the_login_page(client: FlaskClient, page: str) -> None:
+    answer = client.get(page)
+    assert answer.status_code == 302
+    assert answer.location.startswith("/login?next=")
+
+
+def test_whoever_registers_is_logged_in(client: FlaskClient) -> None:
+    answer = client.post("/register", data=GOOD)
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert client.get("/").status_code == 200
+
+
+def test_the_first_person_gets_the_id_after_the_data_set(app: Flask) -> None:
+    register(app.test_client(), "ann")
+    register(app.test_client(), "bob")
+    assert (user(app, "ann").id, user(app, "bob").id) == (21, 22)
+
+
+def test_an_id_is_never_given_twice(app: Flask) -> None:
+    register(app.test_client(), "ann")
+    with app.app_context():
+        db.session.delete(db.session.get(User, 21))
+        db.session.commit()
+    register(app.test_client(), "bob")
+    assert user(app, "bob").id == 22
+
+
+def test_ids_given_before_there_is_a_catalogue_collide_with_no_data_set(
+    closed_app: Flask,
+) -> None:
+    register(closed_app.test_client(), "early")
+    assert user(closed_app, "early").id > FIRST_ID_WITHOUT_CATALOGUE
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"username": ""}, "Choose a name"),
+        ({"username": "a"}, "Between 2 and 64"),
+        ({"username": "x" * 65}, "Between 2 and 64"),
+        ({"username": "<script>"}, "Letters, digits"),
+        ({"email": "nobody"}, "does not look like an email"),
+        ({"password": "short", "confirm": "short"}, "Between 8 and 128"),
+        ({"password": "x" * 129, "confirm": "x" * 129}, "Between 8 and 128"),
+        ({"confirm": "another one"}, "passwords differ"),
+    ],
+)
+def test_a_wrong_form_says_what_is_wrong_and_keeps_the_rest(
+    client: FlaskClient, change: dict[str, str], complaint: str
+) -> None:
+    answer = client.post("/register", data={**GOOD, **change})
+    assert answer.status_code == 422
+    assert complaint in answer.text
+    kept = change.get("email", GOOD["email"])
+    assert f'value="{kept}"' in answer.text
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        {"username": "ANN", "email": "other@example.com"},
+        {"username": "other", "email": "Ann@Example.com"},
+    ],
+    ids=["name", "address"],
+)
+def test_names_and_addresses_are_taken_whatever_their_case(
+    app: Flask, ann: FlaskClient, taken: dict[str, str]
+) -> None:
+    answer = app.test_client().post("/register", data={**GOOD, **taken})
+    assert answer.status_code == 422
+    assert "taken" in answer.text
+
+
+@pytest.mark.parametrize("name", ["ann", "ANN", " ann ", "ann@example.com", "Ann@Example.COM"])
+def test_people_log_in_by_name_or_address(app: Flask, ann: FlaskClient, name: str) -> None:
+    client = app.test_client()
+    answer = client.post("/login", data={"username": name, "password": PASSWORD})
+    assert answer.status_code == 303
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("ann", "wrong password"), ("nobody", PASSWORD), ("ann", "")]
+)
+def test_a_wrong_login_does_not_say_what_was_wrong(
+    app: Flask, ann: FlaskClient, name: str, password: str
+) -> None:
+    client = app.test_client()
+    answer = client.post("/login", data={"username": name, "password": password})
+    assert answer.status_code == 422
+    assert client.get("/").status_code == 302
+    if password:
+        assert "Name and password do not go together." in answer.text
+
+
+def test_people_of_the_data_set_cannot_log_in(app: Flask) -> None:
+    with app.app_context():
+        db.session.add(User(id=7))
+        db.session.commit()
+        assert accounts.recognise("", "") is None
+    client = app.test_client()
+    assert client.post("/login", data={"username": "7", "password": ""}).status_code == 422
+
+
+def test_passwords_are_stored_as_scrypt_hashes(app: Flask, ann: FlaskClient) -> None:
+    stored = user(app, "ann").password_hash
+    assert stored is not None
+    assert stored.startswith("scrypt:")
+    assert PASSWORD not in stored
+
+
+def test_logging_out_ends_the_session(ann: FlaskClient) -> None:
+    assert ann.get("/logout").status_code == 405
+    assert ann.post("/logout").status_code == 302
+    assert ann.get("/").status_code == 302
+
+
+def test_a_new_password_ends_every_session(app: Flask, ann: FlaskClient) -> None:
+    with app.app_context():
+        db.session.get(User, 21).set_password("another good one")
+        db.session.commit()
+    assert ann.get("/").status_code == 302
+
+
+def test_nothing_of_a_guests_session_survives_the_login(app: Flask, ann: FlaskClient) -> None:
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["planted"] = "by someone else"
+    client.post("/login", data={"username": "ann", "password": PASSWORD})
+    with client.session_transaction() as session:
+        assert "planted" not in session
+
+
+@pytest.mark.parametrize(
+    ("target", "own"),
+    [
+        ("/ratings", True),
+        ("/search?q=a%20b", True),
+        ("/", True),
+        ("", False),
+        ("ratings", False),
+        ("//evil.example", False),
+        ("///evil.example", False),
+        ("/\\evil.example", False),
+        ("\\\\evil.example", False),
+        ("https:evil.example", False),
+        ("https://evil.example", False),
+        ("/\t/evil.example", False),
+        ("/a\r\nSet-Cookie: x=y", False),
+        ("javascript:alert(1)", False),
+    ],
+)
+def test_next_leads_to_our_own_pages_alone(
+    app: Flask, ann: FlaskClient, target: str, own: bool
+) -> None:
+    assert is_own(target) is own
+    answer = app.test_client().post(
+        "/login", query_string={"next": target}, data={"username": "ann", "password": PASSWORD}
+    )
+    assert answer.location == (target if own else "/")
+
+
+def test_a_form_sent_by_a_guest_does_not_become_the_page_after_login(client: FlaskClient) -> None:
+    answer = client.post("/title/1/rating", data={"rating": "4"})
+    assert answer.location == "/login"
+
+
+def test_forms_without_a_token_are_refused_everywhere(app: Flask, environ: dict[str, str]) -> None:
+    strict = create_app(environ, TESTING=True).test_client()
+    for form in ("/login", "/register", "/logout", "/title/1/rating", "/title/1/rating/delete"):
+        answer = strict.post(form, data=GOOD)
+        assert answer.status_code == 400, form
+        assert "gone stale" in answer.text
+
+
+def test_two_registrations_of_one_name_at_once_leave_one_account(app: Flask) -> None:
+    statuses = []
+
+    def sign_up() -> None:
+        statuses.append(app.test_client().post("/register", data=GOOD).status_code)
+
+    threads = [threading.Thread(target=sign_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [303, 422, 422, 422]

@@ -1,0 +1,118 @@
+"""Operations on the command line, and the migrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from flask import Flask
+from flask.testing import FlaskCliRunner
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import func, inspect, select
+
+from app.extensions import db
+from app.models import Item
+from recommender.model import Model
+from recommender.release import ParitySample
+from recommender.release_store import ReleaseStore
+from tests.releases import ITEMS, publish_tiny, tiny_release
+
+FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
+
+
+def run(app: Flask, *command: str) -> tuple[int, str]:
+    """(exit status, everything said)"""
+    runner: FlaskCliRunner = app.test_cli_runner()
+    done = runner.invoke(args=command)
+    return done.exit_code, done.output
+
+
+def test_the_catalogue_is_brought_into_the_database(app: Flask) -> None:
+    assert run(app, "sync-catalogue") == (0, f"9 titles from release {FIRST}\n")
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Item)) == 9
+        rated, unrated = db.session.get(Item, 1), db.session.get(Item, 55)
+    assert (rated.title, rated.year, rated.genre_list) == ("Space Station", 1979, ["Sci-Fi"])
+    assert (rated.rating_count, rated.rating_mean) == (20, 4.0)
+    assert (unrated.rating_count, unrated.rating_mean) == (0, None)
+
+
+def test_bringing_it_again_mends_what_was_changed(app: Flask) -> None:
+    run(app, "sync-catalogue")
+    with app.app_context():
+        db.session.get(Item, 1).title = "Wrong"
+        db.session.commit()
+    run(app, "sync-catalogue")
+    with app.app_context():
+        assert db.session.get(Item, 1).title == "Space Station"
+
+
+def test_without_a_release_every_command_says_so_in_one_line(closed_app: Flask) -> None:
+    for command in (["sync-catalogue"], ["releases", "verify"], ["releases", "rollback"]):
+        status, said = run(closed_app, *command)
+        assert status == 2
+        assert said.startswith("error: ")
+        assert "no release has been promoted yet" in said
+        assert said.count("\n") == 1
+    assert run(closed_app, "releases", "list") == (0, "")
+
+
+def test_releases_are_listed_promoted_and_rolled_back(app: Flask, store: ReleaseStore) -> None:
+    publish_tiny(store, SECOND)
+    assert run(app, "releases", "list") == (0, f"  {FIRST}\n* {SECOND}\n")
+    assert run(app, "releases", "rollback")[1].startswith(f"{FIRST} is in service")
+    assert run(app, "releases", "current") == (0, f"{FIRST}\n")
+    assert run(app, "releases", "promote", SECOND)[0] == 0
+    assert run(app, "releases", "current") == (0, f"{SECOND}\n")
+
+
+def test_a_damaged_release_is_not_promoted(app: Flask, store: ReleaseStore) -> None:
+    publish_tiny(store, SECOND)
+    store.rollback()
+    (store.folder / SECOND / "item_means.npy").write_bytes(b"")
+    status, said = run(app, "releases", "promote", SECOND)
+    assert status == 2
+    assert "item_means.npy" in said
+    assert run(app, "releases", "current") == (0, f"{FIRST}\n")
+
+
+def test_verify_folds_trained_users_in_again(app: Flask, store: ReleaseStore) -> None:
+    ratings = {1: 5.0, 2: 4.0, 13: 1.0}
+    person = Model(store.read(FIRST)).fold_in(ratings)
+    for version, error, expected in ((SECOND, 0.0, 0), ("20260103-000000-cccc", 0.001, 2)):
+        parity = ParitySample(
+            user_ids=np.array([7]),
+            starts=np.array([0, 3]),
+            item_ids=np.array(list(ratings)),
+            ratings=np.array(list(ratings.values()), np.float32),
+            ranking_vectors=(person.ranking_vector[None] + error).astype(np.float32),
+            rating_vectors=person.rating_vector[None].astype(np.float32),
+        )
+        store.publish(tiny_release(version), ITEMS, parity)
+        status, said = run(app, "releases", "verify", version)
+        assert status == expected, said
+        assert "over 1 users" in said
+
+
+def test_migrations_lead_up_and_down(closed_app: Flask) -> None:
+    with closed_app.app_context():
+        assert {"users", "items", "ratings", "site_state"} <= set(
+            inspect(db.engine).get_table_names()
+        )
+        downgrade(revision="base")
+        assert inspect(db.engine).get_table_names() == ["alembic_version"]
+        upgrade()
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(closed_app: Flask) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with closed_app.app_context(), db.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
+
+
+def test_sqlite_lets_readers_read_while_someone_writes(closed_app: Flask, tmp_path: Path) -> None:
+    with closed_app.app_context(), db.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1

@@ -1,0 +1,222 @@
+"""The private pages: recommendations, rating, searching, one's ratings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.models import Item, Rating
+from tests.conftest import register
+
+SCI_FI, ROMANCE = [1, 2, 3, 5], [8, 13, 21, 34]
+
+
+def shown(page: str) -> list[int]:
+    """Ids of the titles on a page, in order."""
+    return [int(item) for item in re.findall(r'data-item="(\d+)"', page)]
+
+
+def stored(app: Flask) -> list[tuple[int, float]]:
+    with app.app_context():
+        return [(r.item_id, r.rating) for r in db.session.scalars(select(Rating))]
+
+
+def test_someone_without_ratings_sees_the_popular_titles_five_first(ann: FlaskClient) -> None:
+    page = ann.get("/").text
+    assert "Popular to begin with" in page
+    assert shown(page) == [1, 8, 13, 2, 21]
+
+
+def test_more_are_shown_on_demand_until_there_are_no_more(ann: FlaskClient) -> None:
+    first = ann.get("/").text
+    assert 'href="/?show=25"' in first
+    more = ann.get("/?show=25").text
+    assert sorted(shown(more)) == SCI_FI + ROMANCE
+    assert "Show more" not in more
+
+
+@pytest.mark.parametrize("show", ["0", "-5", "x", "99999999999", "1e3"])
+def test_a_nonsensical_number_to_show_does_no_harm(ann: FlaskClient, show: str) -> None:
+    assert ann.get(f"/?show={show}").status_code == 200
+
+
+def test_a_rating_changes_the_recommendations_at_once(ann: FlaskClient) -> None:
+    ann.post("/title/13/rating", data={"rating": "5"})
+    page = ann.get("/").text
+    assert shown(page)[:3] == [8, 21, 34]
+    assert "From your 1 rating." in page
+
+
+def test_a_rated_title_is_never_recommended(ann: FlaskClient) -> None:
+    for item in SCI_FI:
+        ann.post(f"/title/{item}/rating", data={"rating": "4.5"})
+    assert sorted(shown(ann.get("/?show=25").text)) == ROMANCE
+
+
+def test_someone_who_rated_everything_is_told_so(ann: FlaskClient) -> None:
+    for item in SCI_FI + ROMANCE:
+        ann.post(f"/title/{item}/rating", data={"rating": "3"})
+    assert "rated everything" in ann.get("/").text
+
+
+def test_each_card_shows_the_facts(ann: FlaskClient) -> None:
+    page = ann.get("/").text
+    assert "Space Station" in page
+    assert "1979 · Sci-Fi" in page
+    assert 'href="https://www.imdb.com/title/tt0000001/"' in page
+    assert 'src="/poster/1.svg" alt="Space Station (1979)"' in page
+    assert re.search(r"\d\.\d <span[^>]*>predicted for you", page)
+
+
+def test_pages_name_the_model_they_used(ann: FlaskClient) -> None:
+    assert ann.get("/").headers["X-Model-Version"] == "20260101-000000-aaaa"
+    assert "X-Model-Version" not in ann.get("/ratings").headers
+
+
+def test_rating_again_replaces_the_rating(app: Flask, ann: FlaskClient) -> None:
+    ann.post("/title/1/rating", data={"rating": "2.5"})
+    ann.post("/title/1/rating", data={"rating": "4"})
+    assert stored(app) == [(1, 4.0)]
+
+
+def test_a_rating_can_be_removed_and_then_it_counts_no_more(app: Flask, ann: FlaskClient) -> None:
+    before = shown(ann.get("/").text)
+    ann.post("/title/13/rating", data={"rating": "5"})
+    ann.post("/title/13/rating/delete")
+    ann.post("/title/13/rating/delete")
+    assert stored(app) == []
+    assert shown(ann.get("/").text) == before
+
+
+@pytest.mark.parametrize("rating", ["6", "0", "-1", "3.7", "nan", "inf", "five", "", "4.5.5"])
+def test_a_rating_that_is_no_half_star_is_refused_and_nothing_is_stored(
+    app: Flask, ann: FlaskClient, rating: str
+) -> None:
+    assert ann.post("/title/1/rating", data={"rating": rating}).status_code == 422
+    assert stored(app) == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/title/999/rating", "/title/999/rating/delete", "/title/99999999999999999999/rating"]
+)
+def test_a_title_that_is_not_there_is_a_404(ann: FlaskClient, path: str) -> None:
+    assert ann.post(path, data={"rating": "4"}).status_code == 404
+
+
+def test_people_see_and_change_their_own_ratings_alone(app: Flask, ann: FlaskClient) -> None:
+    ann.post("/title/1/rating", data={"rating": "5"})
+    bob = app.test_client()
+    register(bob, "bob")
+    bob.post("/title/1/rating", data={"rating": "1"})
+    bob.post("/title/1/rating/delete")
+    assert shown(ann.get("/ratings").text) == [1]
+    assert shown(bob.get("/ratings").text) == []
+    assert stored(app) == [(1, 5.0)]
+
+
+def test_my_ratings_are_newest_first(ann: FlaskClient) -> None:
+    for item in (1, 8, 3):
+        ann.post(f"/title/{item}/rating", data={"rating": "4"})
+    ann.post("/title/1/rating", data={"rating": "3"})
+    assert shown(ann.get("/ratings").text) == [1, 3, 8]
+
+
+def test_without_script_a_form_leads_back_to_its_page(ann: FlaskClient) -> None:
+    answer = ann.post("/title/1/rating", data={"rating": "4", "next": "/search?q=space"})
+    assert (answer.status_code, answer.location) == (303, "/search?q=space")
+    assert "Space Station: 4 ★" in ann.get("/").text
+
+
+def test_a_script_gets_json_with_the_rating_to_undo_to(ann: FlaskClient) -> None:
+    json = {"Accept": "application/json"}
+    first = ann.post("/title/1/rating", data={"rating": "4"}, headers=json)
+    again = ann.post("/title/1/rating", data={"rating": "2"}, headers=json)
+    assert first.json == {"message": "Space Station: 4 ★", "before": None}
+    assert again.json == {"message": "Space Station: 2 ★", "before": 4.0}
+
+
+def test_a_script_whose_session_has_ended_gets_a_401(client: FlaskClient) -> None:
+    answer = client.post(
+        "/title/1/rating", data={"rating": "4"}, headers={"Accept": "application/json"}
+    )
+    assert (answer.status_code, answer.json["code"]) == (401, 401)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("space", [1, 2, 3, 5]),
+        ("SPACE st", [1]),
+        ("race the", [3]),
+        ("amelie", [8]),
+        ("love again", [34]),
+        ("space 1984", [2]),
+        ("nothing like it", []),
+        ("", []),
+        ("%", []),
+        ("_", []),
+        ("' OR 1=1 --", []),
+        ("x" * 10_000, []),
+    ],
+)
+def test_search_finds_all_words_in_any_order_most_rated_first(
+    ann: FlaskClient, query: str, found: list[int]
+) -> None:
+    answer = ann.get("/search", query_string={"q": query})
+    assert answer.status_code == 200
+    assert shown(answer.text) == found
+
+
+def test_suggestions_are_the_list_alone(ann: FlaskClient) -> None:
+    answer = ann.get("/search?suggest=1&q=love")
+    assert shown(answer.text) == [8, 13, 21, 34]
+    assert "<html" not in answer.text
+
+
+def test_search_results_carry_the_own_rating(ann: FlaskClient) -> None:
+    ann.post("/title/1/rating", data={"rating": "3.5"})
+    assert 'value="3.5" aria-label="three and a half stars" required checked' in (
+        ann.get("/search?q=station").text
+    )
+
+
+def test_popular_titles_rank_by_weighted_votes(ann: FlaskClient) -> None:
+    assert shown(ann.get("/popular").text)[0] == 1
+    assert 55 not in shown(ann.get("/popular").text)
+
+
+def test_titles_cannot_smuggle_markup_into_a_page(app: Flask, ann: FlaskClient) -> None:
+    with app.app_context():
+        db.session.get(Item, 1).title = "<script>alert(1)</script>"
+        db.session.commit()
+    assert "<script>alert" not in ann.get("/").text
+    assert "<script" not in ann.get("/poster/1.svg").text
+
+
+def test_posters_are_pictures_that_browsers_may_keep(client: FlaskClient) -> None:
+    answer = client.get("/poster/8.svg")
+    assert answer.mimetype == "image/svg+xml"
+    assert "max-age" in answer.headers["Cache-Control"]
+    assert client.get("/poster/999.svg").status_code == 404
+
+
+def test_one_query_reads_the_ratings_and_one_the_titles(
+    app: Flask, ann: FlaskClient, count_queries: Callable[[], list[str]]
+) -> None:
+    queries = count_queries()
+    ann.get("/")
+    assert [q for q in queries if "FROM ratings" in q and "FROM items" not in q] == queries[1:2]
+    assert len(queries) == 3, queries
+
+
+def test_the_same_rating_sent_twice_at_once_is_one_row(app: Flask, ann: FlaskClient) -> None:
+    ann.post("/title/1/rating", data={"rating": "4"})
+    ann.post("/title/1/rating", data={"rating": "4"})
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Rating)) == 1

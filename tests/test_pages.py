@@ -1,0 +1,125 @@
+"""What holds for every page: error pages, headers, and words as people read them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import words
+from app.clock import utcnow
+from app.extensions import db
+
+JSON = {"Accept": "application/json"}
+
+
+def test_the_404_page_belongs_to_the_house(client: FlaskClient) -> None:
+    answer = client.get("/nothing-here")
+    assert answer.status_code == 404
+    assert "Nothing is shown at this address" in answer.text
+    assert "Marquee" in answer.text
+
+
+def test_the_403_page_belongs_to_the_house(app: Flask) -> None:
+    from werkzeug.exceptions import Forbidden
+
+    @app.get("/forbidden")
+    def forbidden() -> None:
+        raise Forbidden
+
+    answer = app.test_client().get("/forbidden")
+    assert answer.status_code == 403
+    assert "not yours to open" in answer.text
+
+
+def test_a_failure_is_a_500_page_even_when_the_database_is_what_failed(
+    app: Flask, ann: FlaskClient
+) -> None:
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    with app.app_context():
+        db.drop_all()
+    answer = ann.get("/")
+    assert answer.status_code == 500
+    assert "projector broke down" in answer.text
+    assert "Traceback" not in answer.text
+    assert ann.get("/", headers=JSON).json["code"] == 500
+
+
+@pytest.mark.parametrize(("path", "code"), [("/nothing-here", 404), ("/logout", 405)])
+def test_scripts_get_errors_of_one_shape(client: FlaskClient, path: str, code: int) -> None:
+    answer = client.get(path, headers=JSON)
+    assert answer.status_code == code
+    assert answer.json.keys() == {"code", "message"}
+    assert answer.json["code"] == code
+
+
+def test_a_method_that_is_not_allowed_says_which_are(client: FlaskClient) -> None:
+    assert "POST" in client.get("/logout").headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("header", "content"),
+    [
+        ("Content-Security-Policy", "default-src 'none'"),
+        ("Content-Security-Policy", "frame-ancestors 'none'"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("Referrer-Policy", "same-origin"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/login", "/nothing-here", "/static/site.css", "/ready"])
+def test_every_answer_carries_the_security_headers(
+    client: FlaskClient, path: str, header: str, content: str
+) -> None:
+    with client.get(path) as answer:
+        assert content in answer.headers[header]
+
+
+def test_pages_fetch_nothing_from_elsewhere_and_hold_no_inline_script(ann: FlaskClient) -> None:
+    for path in ("/", "/popular", "/ratings", "/search?q=space", "/nothing-here"):
+        page = ann.get(path).text
+        assert 'src="http' not in page
+        assert "<link" not in page.replace('<link rel="stylesheet" href="/', "").replace(
+            '<link rel="icon" href="/', ""
+        )
+        assert "<script>" not in page
+        assert " style=" not in page
+        assert " onclick=" not in page
+
+
+def test_session_cookies_are_out_of_reach_of_scripts(client: FlaskClient) -> None:
+    cookie = client.get("/").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+@pytest.mark.parametrize(
+    ("stars", "said"),
+    [
+        (0.5, "half a star"),
+        (1.0, "one star"),
+        (1.5, "one and a half stars"),
+        (3.5, "three and a half stars"),
+        (5.0, "five stars"),
+    ],
+)
+def test_stars_are_spoken_as_people_say_them(stars: float, said: str) -> None:
+    assert words.stars_in_words(stars) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(5, "just now"), (70, "1 min ago"), (7_300, "2 h ago"), (90_000, "1 d ago")],
+)
+def test_times_are_told_by_their_largest_unit(seconds: int, said: str) -> None:
+    assert words.ago(utcnow() - timedelta(seconds=seconds)) == said
+
+
+def test_the_visitors_choice_of_theme_is_kept(client: FlaskClient) -> None:
+    assert 'data-bs-theme="dark"' in client.get("/login").text
+    client.set_cookie("theme", "light")
+    assert 'data-bs-theme="light" data-theme-chosen' in client.get("/login").text
+    client.set_cookie("theme", '"><script>')
+    assert 'data-bs-theme="dark"' in client.get("/login").text

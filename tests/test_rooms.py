@@ -1,0 +1,79 @@
+"""Three rooms and one rule: who may import what, and a web tier that needs no Spark."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = {"app", "application", "config", "recommender", "spark_jobs"}
+BATCH_ONLY = {"pyspark", "pyarrow", "py4j", "yaml"}
+WEB_ONLY = {"flask", "sqlalchemy", "werkzeug", "wtforms"}
+MAY_IMPORT = {
+    "recommender": {"recommender"},
+    "spark_jobs": {"recommender", "spark_jobs"},
+    "app": {"app", "config", "recommender"},
+}
+
+
+def imports(room: str) -> Iterator[tuple[Path, str]]:
+    """(file, top-level package) of every import in a room, also those inside functions."""
+    for path in sorted((ROOT / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((path, alias.name.split(".")[0]) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield path, node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_rooms_import_only_the_rooms_they_may(room: str) -> None:
+    wrong = [(p.name, name) for p, name in imports(room) if name in OURS - MAY_IMPORT[room]]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("room", "forbidden"), [("app", BATCH_ONLY), ("spark_jobs", WEB_ONLY)], ids=["app", "jobs"]
+)
+def test_neither_tier_needs_the_libraries_of_the_other(room: str, forbidden: set[str]) -> None:
+    assert [(p.name, name) for p, name in imports(room) if name in forbidden] == []
+
+
+def test_the_shared_room_imports_numpy_and_the_standard_library_alone() -> None:
+    allowed = {"numpy", "recommender", *sys.stdlib_module_names}
+    assert [(p.name, name) for p, name in imports("recommender") if name not in allowed] == []
+
+
+def test_the_web_tier_imports_with_spark_unimportable() -> None:
+    script = f"""
+import sys
+class NoSpark:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {BATCH_ONLY}:
+            raise ImportError(name + " is not installed here")
+sys.meta_path.insert(0, NoSpark())
+import application
+with application.application.test_client() as client:
+    assert client.get("/health").status_code == 200
+assert not [name for name in sys.modules if name.startswith(("pyspark", "spark_jobs"))]
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={"DEBUG": "True", "SECRET_KEY": "only-for-tests-0123456789", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_web_requirements_have_no_spark() -> None:
+    names = (ROOT / "requirements.txt").read_text().lower()
+    assert "pyspark" not in names
+    assert "pyarrow" not in names

@@ -1,0 +1,186 @@
+"""The release in service: loaded, watched, swapped, and kept whatever happens to the next one."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.extensions import db
+from app.models import Item, SiteState
+from recommender.catalogue import Item as CatalogueItem
+from recommender.release_store import ReleaseStore
+from tests.conftest import register
+from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
+
+FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
+
+
+def truncate(folder: Path) -> str:
+    path = folder / "ranking_factors.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    return path.name
+
+
+def flip_a_byte(folder: Path) -> str:
+    path = folder / "item_bias.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    return path.name
+
+
+def make_newer(folder: Path) -> str:
+    path = folder / "release.json"
+    path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 2'))
+    return path.name
+
+
+def remove_a_file(folder: Path) -> str:
+    (folder / "item_ids.npy").unlink()
+    return "item_ids.npy"
+
+
+def test_before_the_first_release_the_site_runs_and_says_so(closed_app: Flask) -> None:
+    client = closed_app.test_client()
+    assert "no model is in service" in client.get("/login").text
+    register(client, "ann")
+    home = client.get("/")
+    assert (home.status_code, "Not open yet" in home.text) == (200, True)
+    assert client.get("/popular").status_code == 200
+    assert client.get("/search?q=space").status_code == 200
+    ready = client.get("/ready")
+    assert ready.status_code == 503
+    assert "no release has been promoted yet" in ready.json["reason"]
+    assert client.get("/health").status_code == 200
+
+
+def test_the_first_release_is_served_without_a_restart(
+    closed_app: Flask, store: ReleaseStore
+) -> None:
+    client = closed_app.test_client()
+    assert client.get("/ready").status_code == 503
+    publish_tiny(store)
+    assert client.get("/ready").json == {"status": "ready", "release": FIRST}
+
+
+def test_a_promoted_release_replaces_the_one_in_service(
+    client: FlaskClient, store: ReleaseStore
+) -> None:
+    assert client.get("/ready").json["release"] == FIRST
+    publish_tiny(store, SECOND)
+    assert client.get("/ready").json["release"] == SECOND
+    store.rollback()
+    assert client.get("/ready").headers["X-Model-Version"] == FIRST
+
+
+@pytest.mark.parametrize("damage", [truncate, flip_a_byte, make_newer, remove_a_file])
+def test_a_release_that_does_not_verify_leaves_the_old_one_in_service(
+    client: FlaskClient,
+    store: ReleaseStore,
+    damage: Callable[[Path], str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client.get("/ready")
+    publish_tiny(store, SECOND)
+    named = damage(store.folder / SECOND)
+    with caplog.at_level(logging.WARNING):
+        answers = [client.get("/ready") for _ in range(3)]
+    for answer in answers:
+        assert answer.status_code == 200
+        assert answer.json["release"] == FIRST
+        assert named in answer.json["problem"]
+    assert len([line for line in caplog.messages if named in line]) == 1
+
+
+def test_a_damaged_pointer_leaves_the_release_in_service(
+    client: FlaskClient, store: ReleaseStore
+) -> None:
+    client.get("/ready")
+    (store.folder / "current.json").write_text("{")
+    answer = client.get("/ready").json
+    assert answer["release"] == FIRST
+    assert "current.json" in answer["problem"]
+
+
+def test_new_titles_are_there_when_their_release_is(
+    app: Flask, client: FlaskClient, store: ReleaseStore
+) -> None:
+    client.get("/ready")
+    changed = [*ITEMS[1:], CatalogueItem(99, "Brand New", 2026, ("Drama",))]
+    store.publish(tiny_release(SECOND), changed, no_parity_sample())
+    store.promote(SECOND)
+    client.get("/ready")
+    with app.app_context():
+        assert db.session.get(Item, 99).title == "Brand New"
+        assert db.session.get(Item, 1).title == "Space Station"
+        assert db.session.get(SiteState, 1).catalogue_version == SECOND
+
+
+def test_a_larger_data_set_moves_the_next_id_up_and_a_smaller_one_does_not_move_it_down(
+    app: Flask, store: ReleaseStore
+) -> None:
+    client = app.test_client()
+    client.get("/ready")
+    for version, largest, expected in ((SECOND, 1000, 1000), ("20260103-x", 5, 1000)):
+        release = tiny_release(version)
+        release = replace(release, catalogue=replace(release.catalogue, max_user_id=largest))
+        store.publish(release, ITEMS, no_parity_sample())
+        store.promote(version)
+        client.get("/ready")
+        with app.app_context():
+            assert db.session.get(SiteState, 1).last_user_id == expected
+
+
+def test_a_database_that_fails_leaves_the_release_in_service_and_is_told(
+    app: Flask, client: FlaskClient, store: ReleaseStore
+) -> None:
+    client.get("/ready")
+    publish_tiny(store, SECOND)
+    with app.app_context():
+        db.drop_all()
+    answer = client.get("/ready")
+    assert answer.json["release"] == FIRST
+    assert "flask db upgrade" in answer.json["problem"]
+
+
+def test_a_database_that_is_gone_makes_the_site_not_ready(
+    closed_app: Flask, environ: dict[str, str]
+) -> None:
+    lost = {**environ, "DATABASE_URL": "sqlite:////nowhere/at/all.db"}
+    client = create_app(lost, TESTING=True).test_client()
+    answer = client.get("/ready")
+    assert answer.status_code == 503
+    assert "no database" in answer.json["reason"]
+    assert client.get("/health").status_code == 200
+
+
+def test_the_watching_thread_swaps_within_its_period(
+    app: Flask, environ: dict[str, str], store: ReleaseStore
+) -> None:
+    watching = create_app({**environ, "RELEASE_POLL_SECONDS": "0.05"}, TESTING=True).test_client()
+    assert watching.get("/ready").json["release"] == FIRST
+    publish_tiny(store, SECOND)
+    deadline = time.monotonic() + 10
+    while watching.get("/ready").json["release"] != SECOND:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_simulated_data_is_announced_on_every_page(closed_app: Flask, store: ReleaseStore) -> None:
+    release = tiny_release()
+    release = replace(release, catalogue=replace(release.catalogue, simulated=True))
+    store.publish(release, ITEMS, no_parity_sample())
+    store.promote(release.version)
+    client = closed_app.test_client()
+    assert "simulated" in client.get("/login").text
+    register(client, "ann")
+    for page in ("/", "/popular", "/ratings", "/search", "/nothing-here"):
+        assert "simulated" in client.get(page).text, page

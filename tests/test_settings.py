@@ -1,0 +1,105 @@
+"""Settings: coerced once, explained in one table, and strict in production."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import config
+from recommender.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+SECRET = "0123456789abcdef0123456789abcdef"
+PRODUCTION = {"SECRET_KEY": SECRET, "DATABASE_URL": "postgresql://u:p@db/marquee"}
+
+
+def test_production_is_what_runs_when_nothing_is_said() -> None:
+    assert config.load(PRODUCTION)["DEBUG"] is False
+
+
+@pytest.mark.parametrize(
+    ("missing", "remedy"),
+    [("SECRET_KEY", "SECRET_KEY is not set"), ("DATABASE_URL", "DATABASE_URL is not set")],
+)
+def test_production_refuses_to_start_without(missing: str, remedy: str) -> None:
+    with pytest.raises(ConfigError, match=remedy):
+        config.load({k: v for k, v in PRODUCTION.items() if k != missing})
+
+
+@pytest.mark.parametrize("weak", ["short", "change-me-change-me-change-me", "changeme"])
+def test_a_weak_secret_key_is_refused(weak: str) -> None:
+    with pytest.raises(ConfigError, match="SECRET_KEY: too easy to guess"):
+        config.load({**PRODUCTION, "SECRET_KEY": weak})
+
+
+def test_development_needs_nothing_and_keeps_a_key_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "INSTANCE", tmp_path / "instance")
+    first, second = config.load({"DEBUG": "True"}), config.load({"DEBUG": "True"})
+    assert len(first["SECRET_KEY"]) >= 32
+    assert first["SECRET_KEY"] == second["SECRET_KEY"]
+    assert (tmp_path / "instance" / "secret_key").stat().st_mode & 0o077 == 0
+    assert str(first["SQLALCHEMY_DATABASE_URI"]).startswith("sqlite:///")
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("mysql://u:p@h/d", "mysql+pymysql://u:p@h/d"),
+        ("postgres://u:p@h/d", "postgresql+psycopg://u:p@h/d"),
+        ("postgresql://u:p@h/d", "postgresql+psycopg://u:p@h/d"),
+        ("sqlite:///x.db", "sqlite:///x.db"),
+    ],
+)
+def test_a_database_address_works_as_its_provider_shows_it(given: str, used: str) -> None:
+    url = config.load({**PRODUCTION, "DATABASE_URL": given})["SQLALCHEMY_DATABASE_URI"]
+    assert url.render_as_string(hide_password=False) == used
+
+
+@pytest.mark.parametrize(
+    ("port", "driver"), [("3306", "mysql+pymysql"), ("5432", "postgresql+psycopg")]
+)
+def test_the_database_of_the_environment_is_found(port: str, driver: str) -> None:
+    url = config.load(
+        {
+            "SECRET_KEY": SECRET,
+            "RDS_HOSTNAME": "db.example.com",
+            "RDS_PORT": port,
+            "RDS_DB_NAME": "ebdb",
+            "RDS_USERNAME": "who",
+            "RDS_PASSWORD": "p@ss/word",
+        }
+    )["SQLALCHEMY_DATABASE_URI"]
+    assert (url.drivername, url.host, url.password) == (driver, "db.example.com", "p@ss/word")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DEBUG", "maybe"),
+        ("PORT", "five"),
+        ("RELEASE_POLL_SECONDS", "-1"),
+        ("RELEASE_POLL_SECONDS", "nan"),
+        ("RDS_PORT", "x"),
+        ("DATABASE_URL", "not a database"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=name):
+        config.load({**PRODUCTION, name: value})
+
+
+def test_cookies_are_for_https_alone_in_production() -> None:
+    assert config.load(PRODUCTION)["SESSION_COOKIE_SECURE"] is True
+    assert config.load({**PRODUCTION, "SECURE_COOKIES": "False"})["SESSION_COOKIE_SECURE"] is False
+
+
+def test_the_example_file_and_the_manual_list_every_setting() -> None:
+    settings = [setting.name for setting in config.SETTINGS]
+    example = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    manual = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert example == settings
+    assert manual == settings
