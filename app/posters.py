@@ -739,7 +739,7 @@ def set_title(title: str, bold: bool) -> tuple[list[str], float]:
         if widest <= room and len(lines) <= most:
             tighter = (wrap(words, max(widest, room * k)) for k in (0.5, 0.6, 0.7, 0.8, 0.9))
             return next((even for even in tighter if len(even) == len(lines)), lines), size
-    last = lines[most - 1]
+    last = lines[most - 1].removesuffix("-")
     while em(last + "…") > room:
         last = last[:-1].rstrip()
     return [*lines[: most - 1], last + "…"], size

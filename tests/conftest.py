@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,24 +62,39 @@ def store(tmp_path: Path) -> ReleaseStore:
     return ReleaseStore(tmp_path / "releases")
 
 
-@pytest.fixture
-def environ(tmp_path: Path, store: ReleaseStore) -> dict[str, str]:
+def settings(database: Path, releases: Path) -> dict[str, str]:
     """Settings of a development site with a database of its own."""
     return {
         "DEBUG": "True",
         "SECRET_KEY": "only-for-tests-0123456789",
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'site.db'}",
-        "RELEASES": str(store.folder),
+        "DATABASE_URL": f"sqlite:///{database}",
+        "RELEASES": str(releases),
         "RELEASE_POLL_SECONDS": "0",
     }
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all migrations done, to be copied."""
+    folder = tmp_path_factory.mktemp("migrated")
+    app = create_app(settings(folder / "site.db", folder), TESTING=True)
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+    return folder / "site.db"
+
+
+@pytest.fixture
+def environ(tmp_path: Path, store: ReleaseStore, migrated: Path) -> dict[str, str]:
+    """Settings of a site whose database is there and whose release is not."""
+    database = shutil.copy(migrated, tmp_path / "site.db")
+    return settings(Path(database), store.folder)
 
 
 @pytest.fixture
 def closed_app(environ: dict[str, str]) -> Iterator[Flask]:
     """A site with a database and no release yet."""
     app = create_app(environ, TESTING=True, WTF_CSRF_ENABLED=False)
-    with app.app_context():
-        upgrade()
     yield app
     with app.app_context():
         db.engine.dispose()

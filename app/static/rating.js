@@ -33,7 +33,7 @@ document.addEventListener("click", async (event) => {
   history.replaceState(null, "", link.href);
   const shown = document.querySelectorAll("[data-live] [data-item]").length;
   if (await refresh()) {
-    document.querySelectorAll("[data-live] [data-item]")[shown]?.querySelector("input")?.focus();
+    document.querySelectorAll("[data-live] [data-item]")[shown]?.querySelector("[type=radio]")?.focus();
   }
 });
 

@@ -1,0 +1,209 @@
+"""The whole path in a real browser, against real servers, with a model that Spark fitted on real
+ratings. Screenshots are kept in tests/screenshots."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from recommender.release_store import ReleaseStore
+from tests.conftest import PASSWORD, settings
+from tests.servers import gunicorn
+
+SCREENSHOTS = Path(__file__).with_name("screenshots")
+CHROMIUM = shutil.which("chromium")
+QUIETLY = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "color_scheme": "light",
+}
+FIVE_FILMS = ("Blade Runner", "Alien", "The Matrix", "Terminator 2", "The Fifth Element")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIETLY)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address(
+    trained_store: ReleaseStore, migrated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The site, serving what training made of MovieLens latest-small."""
+    folder = tmp_path_factory.mktemp("site")
+    database = Path(shutil.copy(migrated, folder / "site.db"))
+    environ = {**settings(database, trained_store.folder), "RELEASE_POLL_SECONDS": "5"}
+    with gunicorn(environ, folder / "gunicorn.log") as address:
+        yield address
+
+
+@pytest.fixture(params=[("desktop", DESKTOP), ("phone", PHONE)], ids=["desktop", "phone"])
+def visitor(
+    request: pytest.FixtureRequest, browser: Browser, address: str
+) -> Iterator[tuple[Page, str]]:
+    """A guest's page and the name of the device; anything on the console fails the test."""
+    device, options = request.param
+    context = browser.new_context(base_url=address, **options)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page, device
+    context.close()
+    assert complaints == []
+
+
+def keep(page: Page, device: str, name: str) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{device}-{name}.png")
+
+
+def sign_up(page: Page, name: str) -> None:
+    page.goto("/register")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Email").fill(f"{name}@example.com")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password again").fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Popular to begin with")
+
+
+def recommended(page: Page) -> list[str]:
+    return page.locator("main [data-item] h2").all_inner_texts()
+
+
+def rate_by_search(page: Page, title: str, stars: str) -> None:
+    """Type a title, rate the first suggestion, and wait until the page has followed."""
+    box = page.get_by_role("searchbox")
+    box.fill(title)
+    suggestion = page.locator(".suggestions li").filter(has_text=title).first
+    suggestion.get_by_role("radio", name=stars, exact=True).click()
+    expect(page.locator("#said")).to_contain_text(re.compile(rf"{re.escape(title)}.*★"))
+
+
+def test_a_newcomer_rates_five_films_and_the_list_follows_each(visitor: tuple[Page, str]) -> None:
+    page, device = visitor
+    page.goto("/")
+    expect(page).to_have_url(re.compile(r"/login\?next=(/|%2F)$"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Welcome back")
+    keep(page, device, "1-login")
+
+    sign_up(page, f"newcomer-{device}")
+    keep(page, device, "2-before-the-first-rating")
+    lists = [recommended(page)]
+    assert len(lists[0]) == 5
+
+    for number, title in enumerate(FIVE_FILMS, start=1):
+        rate_by_search(page, title, "four and a half stars")
+        lead = f"From your {number} rating"
+        expect(page.locator("main .lead")).to_contain_text(lead)
+        keep(page, device, f"3-after-rating-{number}")
+        page.keyboard.press("Escape")
+        now = recommended(page)
+        assert len(now) == 5
+        assert now != lists[-1], f"rating {title} changed nothing"
+        assert not [shown for shown in now if shown in FIVE_FILMS[:number]]
+        lists.append(now)
+
+    page.get_by_role("link", name="Show more").click()
+    expect(page.locator("main [data-item]")).to_have_count(25)
+    assert not set(recommended(page)) & set(FIVE_FILMS)
+    keep(page, device, "4-more")
+
+    page.goto("/ratings")
+    rated = page.locator("main [data-item] h2")
+    expect(rated).to_have_count(5)
+    keep(page, device, "5-my-ratings")
+
+
+def test_rating_in_place_can_be_undone(visitor: tuple[Page, str]) -> None:
+    page, device = visitor
+    sign_up(page, f"undoer-{device}")
+    before = recommended(page)
+    card = page.locator("main [data-item]").first
+    card.get_by_role("radio", name="five stars", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("For you")
+    assert before[0] not in recommended(page)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Popular to begin with")
+    assert recommended(page) == before
+
+
+def test_everything_works_by_keyboard(visitor: tuple[Page, str]) -> None:
+    page, device = visitor
+    sign_up(page, f"typist-{device}")
+    page.keyboard.press("/")
+    page.keyboard.type("casablanca")
+    suggestion = page.locator(".suggestions li").filter(has_text="Casablanca").first
+    expect(suggestion).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#said")).to_contain_text("Casablanca: 3.5 ★")
+    keep(page, device, "6-keyboard")
+    page.keyboard.press("Escape")
+    expect(page.locator(".suggestions")).to_be_hidden()
+
+
+def test_ratings_are_changed_and_removed_on_their_page(visitor: tuple[Page, str]) -> None:
+    page, device = visitor
+    sign_up(page, f"changer-{device}")
+    rate_by_search(page, "Jumanji", "two stars")
+    page.goto("/ratings")
+    row = page.locator("main [data-item]").first
+    row.get_by_role("radio", name="five stars", exact=True).click()
+    expect(page.locator("#said")).to_contain_text("Jumanji: 5 ★")
+    page.reload()
+    expect(row.get_by_role("radio", name="five stars", exact=True)).to_be_checked()
+    row.get_by_role("button", name="Remove").click()
+    expect(page.locator(".empty")).to_contain_text("Nothing rated yet")
+
+
+def test_without_javascript_the_same_forms_do_the_same(browser: Browser, address: str) -> None:
+    context = browser.new_context(base_url=address, java_script_enabled=False, **DESKTOP)
+    page = context.new_page()
+    sign_up(page, "plain")
+    page.get_by_role("searchbox").fill("fargo")
+    page.keyboard.press("Enter")
+    row = page.locator("main [data-item]").first
+    expect(row).to_contain_text("Fargo")
+    row.get_by_role("radio", name="five stars", exact=True).check()
+    row.get_by_role("button", name="Rate").click()
+    expect(page.locator(".flash")).to_contain_text("Fargo: 5 ★")
+    expect(page).to_have_url(re.compile(r"/search\?q=fargo"))
+    page.get_by_role("link", name="For you").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("For you")
+    assert "Fargo" not in recommended(page)
+    keep(page, "no-script", "home")
+    context.close()
+
+
+def test_no_page_scrolls_sideways(visitor: tuple[Page, str]) -> None:
+    page, device = visitor
+    sign_up(page, f"reader-{device}")
+    rate_by_search(page, "Fargo", "four stars")
+    for path in ("/", "/?show=25", "/popular", "/ratings", "/search?q=star", "/login"):
+        page.goto(path)
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, path

@@ -1,0 +1,106 @@
+"""items.jsonl.gz: written and read back the same, and every damage named with its line."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from recommender.catalogue import Item, read_items, write_items
+from recommender.errors import ReleaseError
+
+FULL = Item(1, "Amélie", 2001, ("Comedy", "Romance"), "tt0211915", 194, "A shy waitress.")
+BARE = Item(2, "Babylon 5")
+ODD = Item(3, 'Line\nbreaks\r, "quotes"\u2028\x85, 七人の侍 and a \\')
+GOOD = {"item_id": 1, "title": "Heat", "genres": []}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "items.jsonl.gz"
+
+
+@pytest.mark.parametrize("items", [[], [FULL], [FULL, BARE, ODD]], ids=len)
+def test_items_are_read_back_as_they_were_written(path: Path, items: list[Item]):
+    write_items(path, iter(items))
+    assert list(read_items(path)) == items
+
+
+def test_each_line_is_one_json_object_that_people_can_read(path: Path):
+    write_items(path, [FULL, BARE])
+    first, second = gzip.decompress(path.read_bytes()).decode().splitlines()
+    assert '"title": "Amélie"' in first
+    assert json.loads(second) == {
+        "item_id": 2,
+        "title": "Babylon 5",
+        "year": None,
+        "genres": [],
+        "imdb_id": None,
+        "tmdb_id": None,
+        "description": None,
+    }
+
+
+def test_the_same_items_give_the_same_bytes_under_any_name_at_any_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write_items(path, [FULL, BARE])
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    write_items(path.with_name("again.gz"), [FULL, BARE])
+    assert path.with_name("again.gz").read_bytes() == path.read_bytes()
+
+
+def test_items_are_read_one_at_a_time(path: Path):
+    path.write_bytes(gzip.compress(json.dumps(GOOD).encode() + b"\nnot JSON\n"))
+    items = read_items(path)
+    assert next(items).title == "Heat"
+    with pytest.raises(ReleaseError, match="line 2"):
+        next(items)
+
+
+BAD_LINES: dict[str, bytes] = {
+    "not_json": b"Heat",
+    "an_empty_line": b"",
+    "a_list": b"[1, 2]",
+    "null": b"null",
+    "no_title": b'{"item_id": 1, "genres": []}',
+    "no_genres": b'{"item_id": 1, "title": "Heat"}',
+    "genres_are_null": b'{"item_id": 1, "title": "Heat", "genres": null}',
+    "an_unknown_field": b'{"item_id": 1, "title": "Heat", "genres": [], "stars": 5}',
+    "not_utf_8": b'{"item_id": 1, "title": "Am\xe9lie", "genres": []}',
+}
+
+
+@pytest.mark.parametrize("line", BAD_LINES.values(), ids=BAD_LINES)
+def test_a_line_that_is_no_item_is_named(path: Path, line: bytes):
+    path.write_bytes(gzip.compress(json.dumps(GOOD).encode() + b"\n" + line + b"\n"))
+    with pytest.raises(ReleaseError) as refusal:
+        list(read_items(path))
+    assert str(refusal.value).startswith(str(path))
+    assert "publish the release again" in str(refusal.value)
+    if line != BAD_LINES["not_utf_8"]:  # decoding fails for a whole block of lines at once
+        assert f"{path}, line 2: not a catalogue entry" in str(refusal.value)
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut_short": lambda content: content[: len(content) // 2],
+    "empty_of_its_end": lambda content: content[:-8],
+    "not_gzipped": gzip.decompress,
+    "a_flipped_byte": lambda content: content[:10] + bytes([content[10] ^ 0xFF]) + content[11:],
+    "checksum_damaged": lambda content: content[:-8] + b"\0\0\0\0" + content[-4:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_is_named(path: Path, damage: Callable[[bytes], bytes]):
+    write_items(path, [FULL, BARE])
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ReleaseError, match="publish the release again") as refusal:
+        list(read_items(path))
+    assert str(path) in str(refusal.value)
+
+
+def test_a_missing_file_is_named(path: Path):
+    with pytest.raises(ReleaseError, match=r"items\.jsonl\.gz.*publish the release again"):
+        list(read_items(path))

@@ -1,0 +1,174 @@
+"""Folding in: the normal equations of both heads against sums done by hand and by plain loops."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from recommender.fold_in import fold_in_ranking, fold_in_rating, gram, strength, user_bias
+
+ALPHA, LAMBDA, LAMBDA_B = 4.0, 0.1, 3.0
+
+
+def made_up(seed: int, items: int = 12, rank: int = 3) -> np.ndarray:
+    """Item factors as a release stores them."""
+    return np.random.default_rng(seed).normal(size=(items, rank)).astype(np.float32)
+
+
+def ranking(factors: np.ndarray, rows: list[int], strengths: list[float]) -> np.ndarray:
+    return fold_in_ranking(gram(factors), factors[rows], np.array(strengths), ALPHA, LAMBDA)
+
+
+def rating(factors: np.ndarray, rows: list[int], deviations: list[float]) -> np.ndarray:
+    """The bias, then the vector."""
+    bias, vector = fold_in_rating(factors[rows], np.array(deviations), LAMBDA, LAMBDA_B)
+    return np.array([bias, *vector])
+
+
+HEADS = pytest.mark.parametrize("head", [ranking, rating])
+
+
+@pytest.mark.parametrize(
+    ("stars", "expected"),
+    [(2.0, 0.0), (5.0, 1.0), (3.5, 0.5), (0.5, -0.5), (0.0, -2 / 3)],
+    ids=["neutral", "best", "half_way", "disliked", "hated"],
+)
+def test_strength_is_0_at_neutral_and_1_at_best(stars: float, expected: float):
+    assert strength(stars, neutral=2.0, best=5.0) == pytest.approx(expected, abs=1e-15)
+
+
+def test_strengths_of_many_ratings_are_found_at_once():
+    assert_allclose(strength(np.array([2.0, 5.0, 0.5]), 2.0, 5.0), [0.0, 1.0, -0.5])
+
+
+def test_the_gram_matrix_is_summed_in_double_precision():
+    factors = np.array([[1, 0], [0, 2], [1, 1]], dtype=np.float32)
+    assert gram(factors).tolist() == [[2, 1], [1, 5]]
+    assert gram(factors).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("strengths", "expected"),
+    [
+        # left 5 + 3·2² + 0.5·1, right (1 + 3)·2
+        ({1: 1.0}, 8 / 17.5),
+        # a dislike adds 3·1² to the left and nothing to the right
+        ({1: 1.0, 0: -1.0}, 8 / 20.5),
+        # two likes: left 5 + 3·2² + 1.5·1² + 0.5·2, right (1 + 3)·2 + (1 + 1.5)·1
+        ({1: 1.0, 0: 0.5}, 10.5 / 19.5),
+    ],
+    ids=["a_like", "a_like_and_a_dislike", "two_likes"],
+)
+def test_ranking_of_rank_1_by_hand(strengths: dict[int, float], expected: float):
+    factors = np.array([[1.0], [2.0]])
+    vector = fold_in_ranking(
+        gram(factors), factors[[*strengths]], np.array([*strengths.values()]), 3.0, 0.5
+    )
+    assert_allclose(vector, [expected])
+
+
+def test_ranking_of_rank_2_by_hand():
+    factors = np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+    vector = fold_in_ranking(gram(factors), factors[:2], np.array([1.0, -0.5]), 2.0, 1.0)
+    # [[2 + 2·1 + 1, 1], [1, 5 + 1·4 + 1]] x = [3, 0]
+    assert_allclose(vector, [30 / 49, -3 / 49])
+
+
+def test_rating_of_rank_1_by_hand():
+    bias, vector = fold_in_rating(np.array([[1.0], [2.0]]), np.array([2.0, 1.0]), 0.5, 1.0)
+    assert bias == 1.0  # (2 + 1) / (2 + 1)
+    assert_allclose(vector, [1 / 6])  # (1² + 2² + 0.5·2) p = 1·1 + 2·0
+
+
+def test_rating_of_rank_2_by_hand():
+    factors = np.array([[1.0, 0.0], [1.0, 1.0]])
+    bias, vector = fold_in_rating(factors, np.array([3.0, 0.0]), 0.5, 1.0)
+    assert bias == 1.0
+    assert_allclose(vector, [3 / 5, -4 / 5])  # [[2 + 1, 1], [1, 1 + 1]] p = [1, -1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ranking_equals_plain_loops_over_the_formula(seed: int):
+    factors = made_up(seed)
+    strengths = {7: 1.0, 0: -0.5, 3: 0.0, 11: 0.25, 4: -0.1, 2: 0.6}
+    left, right = np.zeros((3, 3)), np.zeros(3)
+    for y in factors.astype(float):
+        left += np.outer(y, y)
+    for row, s in strengths.items():
+        y, c = factors[row].astype(float), ALPHA * abs(s)
+        left += c * np.outer(y, y)
+        if s > 0:
+            left += LAMBDA * np.eye(3)
+            right += (1 + c) * y
+    vector = ranking(factors, [*strengths], [*strengths.values()])
+    assert_allclose(vector, np.linalg.solve(left, right), rtol=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rating_equals_plain_loops_over_the_formula(seed: int):
+    factors = made_up(seed)
+    deviations = {7: 1.5, 0: -2.0, 3: 0.0, 11: 0.5}
+    bias = sum(deviations.values()) / (len(deviations) + LAMBDA_B)
+    left, right = np.zeros((3, 3)), np.zeros(3)
+    for row, deviation in deviations.items():
+        q = factors[row].astype(float)
+        left += np.outer(q, q) + LAMBDA * np.eye(3)
+        right += q * (deviation - bias)
+    found = rating(factors, [*deviations], [*deviations.values()])
+    assert_allclose(found, [bias, *np.linalg.solve(left, right)], rtol=1e-10)
+
+
+@HEADS
+def test_the_order_of_ratings_does_not_matter(head):
+    forwards = head(made_up(1), [0, 5, 2, 9], [1.0, -0.5, 0.3, 0.8])
+    backwards = head(made_up(1), [9, 2, 5, 0], [0.8, 0.3, -0.5, 1.0])
+    assert_allclose(forwards, backwards, rtol=1e-12)
+
+
+@HEADS
+def test_a_rating_added_and_removed_leaves_no_trace(head):
+    factors = made_up(2)
+    before = head(factors, [0, 5], [1.0, -0.5])
+    during = head(factors, [0, 5, 7], [1.0, -0.5, 0.9])
+    assert not np.allclose(before, during)
+    assert_array_equal(head(factors, [0, 5], [1.0, -0.5]), before)
+
+
+def test_what_is_given_is_not_changed():
+    factors, numbers = made_up(3), np.array([1.0, -0.5])
+    square = gram(factors)
+    for given in (factors, numbers, square):
+        given.flags.writeable = False
+    fold_in_ranking(square, factors[:2], numbers, ALPHA, LAMBDA)
+    fold_in_rating(factors[:2], numbers, LAMBDA, LAMBDA_B)
+
+
+def test_a_rating_at_neutral_says_nothing():
+    without = ranking(made_up(4), [0, 5], [1.0, -0.5])
+    assert_allclose(ranking(made_up(4), [0, 5, 7], [1.0, -0.5, 0.0]), without, rtol=1e-12)
+
+
+def test_a_dislike_lowers_the_score_of_what_is_like_it():
+    factors = np.array([[1.0, 0.2], [0.8, 0.6], [0.9, 0.5]])
+    liking = ranking(factors, [0], [1.0])
+    assert ranking(factors, [0, 1], [1.0, -1.0]) @ factors[2] < liking @ factors[2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "strengths"),
+    [([], []), ([0], [0.0]), ([0, 5], [-0.5, -1.0])],
+    ids=["nobody", "only_neutral", "only_dislikes"],
+)
+def test_without_a_like_the_ranking_vector_is_zeros(rows: list[int], strengths: list[float]):
+    assert_array_equal(ranking(made_up(5), rows, strengths), np.zeros(3))
+
+
+def test_without_ratings_the_bias_and_the_rating_vector_are_zeros():
+    assert_array_equal(rating(made_up(5), [], []), np.zeros(4))
+
+
+@pytest.mark.parametrize("ratings", [0, 1, 3, 9, 97])
+def test_a_bias_is_shrunk_the_more_the_fewer_ratings_there_are(ratings: int):
+    """Everything one star above what was expected: n / (n + 3)."""
+    assert user_bias(np.ones(ratings), 3.0) == float(Fraction(ratings, ratings + 3))

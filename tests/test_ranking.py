@@ -1,0 +1,74 @@
+"""Exact top-N: the same answer as sorting everything."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommender.ranking import top_n
+
+NEVER = -np.inf
+
+EXAMPLES: dict[str, tuple[list[float], int, list[int] | None, list[int]]] = {
+    "best_first": ([1, 3, 2, 5], 3, None, [3, 1, 2]),
+    "equal_scores_in_order_of_row": ([2, 1, 2, 2], 3, None, [0, 2, 3]),
+    "a_tie_at_the_end_keeps_the_lower_row": ([1, 2, 1, 1], 2, None, [1, 0]),
+    "minus_infinity_never": ([1, NEVER, 2], 3, None, [2, 0]),
+    "minus_infinity_never_though_too_few_remain": ([NEVER, NEVER, 2, NEVER], 3, None, [2]),
+    "an_excluded_row_never": ([1, 3, 2], 2, [1], [2, 0]),
+    "excluded_twice_is_excluded_once": ([1, 3, 2], 2, [1, 1], [2, 0]),
+    "everything_excluded": ([1, 3, 2], 2, [0, 1, 2], []),
+    "nothing_excluded": ([1, 3, 2], 2, [], [1, 2]),
+    "fewer_than_wanted": ([1, 3], 5, None, [1, 0]),
+    "as_many_as_there_are": ([1, 3, 2], 3, None, [1, 2, 0]),
+    "none_wanted": ([1, 3], 0, None, []),
+    "less_than_none_wanted": ([1, 3], -1, None, []),
+    "an_empty_catalogue": ([], 5, None, []),
+    "plus_infinity_first": ([1, np.inf, 2], 2, None, [1, 2]),
+    "minus_zero_is_zero": ([-0.0, 0.0, -0.0], 3, None, [0, 1, 2]),
+}
+
+
+@pytest.mark.parametrize(("scores", "n", "excluded", "expected"), EXAMPLES.values(), ids=EXAMPLES)
+def test_top_n(scores: list[float], n: int, excluded: list[int] | None, expected: list[int]):
+    rows = None if excluded is None else np.array(excluded, dtype=np.int64)
+    assert top_n(np.array(scores, dtype=float), n, rows).tolist() == expected
+
+
+def by_sorting(scores: np.ndarray, n: int, excluded: list[int]) -> list[int]:
+    rows = [r for r, score in enumerate(scores) if score > NEVER and r not in excluded]
+    return sorted(rows, key=lambda r: -scores[r])[: max(n, 0)]  # sorted() is stable
+
+
+few_values = st.sampled_from([NEVER, -1.5, -0.0, 0.0, 1.0, 2.0])  # so that ties abound
+any_values = st.floats(width=32, allow_nan=False)
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[np.ndarray, int, list[int]]:
+    scores = draw(st.lists(few_values, max_size=30) | st.lists(any_values, max_size=30))
+    rows = st.integers(0, len(scores) - 1)
+    excluded = draw(st.lists(rows, max_size=40)) if scores else []
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    return np.array(scores, dtype=dtype), draw(st.integers(-1, len(scores) + 2)), excluded
+
+
+@given(questions())
+def test_top_n_is_the_beginning_of_a_full_stable_sort(question: tuple[np.ndarray, int, list[int]]):
+    scores, n, excluded = question
+    found = top_n(scores, n, np.array(excluded, dtype=np.int64))
+    assert found.tolist() == by_sorting(scores, n, excluded)
+
+
+@given(questions())
+def test_the_scores_are_not_changed(question: tuple[np.ndarray, int, list[int]]):
+    scores, n, excluded = question
+    before = scores.copy()
+    scores.flags.writeable = False  # as memory-mapped arrays are
+    top_n(scores, n, np.array(excluded, dtype=np.int64))
+    assert np.array_equal(scores, before)
+
+
+def test_rows_can_index_arrays_even_when_there_are_none():
+    assert top_n(np.array([NEVER]), 1).dtype == np.int64
+    assert top_n(np.array([1.0]), 0).dtype == np.int64

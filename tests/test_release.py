@@ -1,0 +1,278 @@
+"""A release on disk: read back as it was written, or refused with the name of what is wrong."""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recommender.errors import ReleaseError
+from recommender.params import RankingParams, RatingParams
+from recommender.release import ItemArrays, ParitySample, Release, read_release
+from recommender.release_store import ReleaseStore
+from tests.releases import ITEMS, no_parity_sample, tiny_release
+
+ARRAYS = [f"{field.name}.npy" for field in fields(ItemArrays)]
+WRITTEN = [
+    *("format_version", "version", "created_at", "inputs", "metrics", "seconds"),
+    *("files", "files/parity.npz", "files/items.jsonl.gz", *(f"files/{name}" for name in ARRAYS)),
+    *("catalogue", "catalogue/name", "catalogue/rating_max", "catalogue/max_user_id"),
+    *("ranking", *(f"ranking/{field.name}" for field in fields(RankingParams))),
+    *("rating", "rating/mean_rating", *(f"rating/{field.name}" for field in fields(RatingParams))),
+]
+NO_FILE = {"size": 0, "sha256": ""}
+ROOT = Path(__file__).resolve().parents[1]
+TINY = tiny_release(metrics={"ndcg@10": 0.25}, seconds={"fit": 1.5})
+SAMPLE = replace(
+    no_parity_sample(),
+    user_ids=np.array([7]),
+    starts=np.array([0, 2]),
+    item_ids=np.array([1, 8]),
+    ratings=np.array([5.0, 0.5], np.float32),
+    ranking_vectors=np.array([[1.0, 2.0]], np.float32),
+    rating_vectors=np.array([[3.0, 4.0]], np.float32),
+)
+
+
+@pytest.fixture
+def release(store: ReleaseStore) -> Release:
+    return store.publish(TINY, ITEMS, SAMPLE)
+
+
+@pytest.fixture
+def folder(release: Release) -> Path:
+    assert release.folder
+    return release.folder
+
+
+def test_a_release_is_read_back_as_it_was_written(folder: Path):
+    found = read_release(folder)
+    assert replace(found, arrays=TINY.arrays, folder=None) == TINY
+    for field in fields(ItemArrays):
+        written, read = getattr(TINY.arrays, field.name), getattr(found.arrays, field.name)
+        assert read.dtype == written.dtype
+        np.testing.assert_array_equal(read, written)
+
+
+def test_the_catalogue_and_the_parity_sample_are_read_back_as_they_were_written(folder: Path):
+    found = read_release(folder)
+    assert list(found.items()) == ITEMS
+    for field in fields(ParitySample):
+        np.testing.assert_array_equal(
+            getattr(found.parity_sample(), field.name), getattr(SAMPLE, field.name)
+        )
+    assert list(found.parity_sample().users()) == [(0, {1: 5.0, 8: 0.5})]
+
+
+def test_the_manifest_has_size_and_sha256_of_every_other_file(folder: Path):
+    manifest = json.loads((folder / "release.json").read_text())
+    assert manifest["format_version"] == 1
+    assert manifest["files"] == {
+        path.name: {
+            "size": len(path.read_bytes()),
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in folder.iterdir()
+        if path.name != "release.json"
+    }
+
+
+def test_arrays_are_mapped_into_memory_and_cannot_be_written(folder: Path):
+    arrays = read_release(folder).arrays
+    for field in fields(arrays):
+        array = getattr(arrays, field.name)
+        assert isinstance(array, np.memmap)
+        assert not array.flags.writeable
+
+
+def test_the_same_contents_give_the_same_bytes(
+    folder: Path, store: ReleaseStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    again = store.publish(replace(TINY, version="later"), ITEMS, SAMPLE).folder
+    assert again
+    for path in folder.iterdir():
+        if path.name != "release.json":
+            assert path.read_bytes() == (again / path.name).read_bytes(), path.name
+
+
+def test_a_manifest_is_utf_8_whatever_the_locale(tmp_path: Path):
+    publish = (
+        "import sys; from tests.releases import *;"
+        "ReleaseStore(sys.argv[1]).publish("
+        "tiny_release('v', inputs=[{'path': 'donn\\xe9es'}]), ITEMS, no_parity_sample())"
+    )
+    subprocess.run(
+        [sys.executable, "-c", publish, str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        check=True,
+    )
+    assert read_release(tmp_path / "v").inputs == [{"path": "données"}]
+
+
+def change(folder: Path, section: str, values: dict[str, Any]) -> None:
+    """Change the manifest, or one section of it."""
+    manifest = json.loads((folder / "release.json").read_text(encoding="utf-8"))
+    (manifest[section] if section else manifest).update(values)
+    (folder / "release.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def signed(folder: Path, name: str, content: bytes) -> None:
+    """Replace a file and let the manifest agree, as a broken publisher would."""
+    (folder / name).write_bytes(content)
+    facts = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    change(folder, "files", {name: facts})
+
+
+def packed(save: Callable[..., None], array: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    save(content, array)
+    return content.getvalue()
+
+
+def refusal(folder: Path, file: str) -> str:
+    """The message that refuses the release: it names the file and says what to do."""
+    with pytest.raises(ReleaseError) as error:
+        read_release(folder)
+    message = str(error.value)
+    assert message.startswith(str(folder / file))
+    assert "again" in message or "train one" in message
+    return message
+
+
+@pytest.mark.parametrize("name", [*ARRAYS, "items.jsonl.gz", "parity.npz"])
+def test_a_file_that_is_missing_short_or_changed_is_refused(folder: Path, name: str):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert "sha256" in refusal(folder, name)
+    (folder / name).write_bytes(content[:20])
+    assert f"20 bytes, not {len(content)}" in refusal(folder, name)
+    (folder / name).unlink()
+    assert "missing" in refusal(folder, name)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"1", b'"text"', b'{"\xe9": 1}'])
+def test_a_manifest_that_is_no_json_object_is_refused(folder: Path, content: bytes):
+    (folder / "release.json").write_bytes(content)
+    assert "not a manifest" in refusal(folder, "release.json")
+
+
+def test_a_folder_without_manifest_is_refused(folder: Path):
+    (folder / "release.json").unlink()
+    assert "missing" in refusal(folder, "release.json")
+
+
+@pytest.mark.parametrize("key", WRITTEN)
+def test_a_manifest_lacking_a_key_is_refused(folder: Path, key: str):
+    manifest = json.loads((folder / "release.json").read_text())
+    *section, name = key.split("/")
+    del (manifest[section[0]] if section else manifest)[name]
+    (folder / "release.json").write_text(json.dumps(manifest))
+    assert name in refusal(folder, "release.json")
+
+
+MANIFESTS: dict[str, tuple[str, str, object, str]] = {
+    "newer_format": ("", "format_version", 2, "format 2, and this version of Marquee reads 1"),
+    "files_in_a_list": ("", "files", ["item_ids.npy"], ""),
+    "unknown_fact": ("catalogue", "beta", 1, "'beta'"),
+    "unknown_parameter": ("ranking", "beta", 1, "unknown parameter 'beta'"),
+    "parameter_out_of_range": ("rating", "rank", 0, "rank must be a whole number of at least 1"),
+    "file_above_the_folder": ("files", "../passwd", NO_FILE, "outside the release, '../passwd'"),
+    "file_anywhere": ("files", "/etc/hostname", NO_FILE, "outside the release, '/etc/hostname'"),
+    "file_name_with_a_zero_byte": ("files", "a\0b", NO_FILE, r"'a\x00b'"),
+    "file_name_without_end": ("files", "a" * 300, NO_FILE, "aaa"),
+    "file_without_sha256": ("files", "item_ids.npy", {"size": 192}, "sha256"),
+    "mean_in_words": ("rating", "mean_rating", "good", "mean_rating"),
+    "mean_nan": ("rating", "mean_rating", np.nan, "mean_rating"),
+    "best_rating_in_words": ("catalogue", "rating_max", "5", "rating_max"),
+    "scale_upside_down": ("catalogue", "rating_max", 0.0, "rating_max"),
+    "neutral_is_the_best_rating": ("ranking", "neutral", 5.0, "neutral"),
+}
+
+
+@pytest.mark.parametrize(("section", "key", "value", "reason"), MANIFESTS.values(), ids=MANIFESTS)
+def test_a_manifest_that_makes_no_sense_is_refused(
+    folder: Path, section: str, key: str, value: object, reason: str
+):
+    change(folder, section, {key: value})
+    assert reason in refusal(folder, "release.json")
+
+
+BAD_ARRAYS: dict[str, tuple[str, np.ndarray, str]] = {
+    "wrong_dtype": ("item_bias", np.zeros(8), "float64 of shape (8,), not float32 of (8,)"),
+    "other_byte_order": ("item_bias", np.zeros(8, ">f4"), "not float32 of (8,)"),
+    "too_few_rows": ("item_means", np.zeros(7, np.float32), "not float32 of (8,)"),
+    "other_rank": ("rating_factors", np.zeros((8, 3), np.float32), "not float32 of (8, 2)"),
+    "ids_in_a_table": ("item_ids", np.zeros((8, 2), np.int64), "of shape (8, 2)"),
+    "ids_in_no_list": ("item_ids", np.array(8), "of shape ()"),
+    "ids_falling": ("item_ids", TINY.arrays.item_ids[::-1], "ascending"),
+    "an_id_twice": ("item_ids", np.ones(8, np.int64), "ascending"),
+    "negative_counts": ("item_counts", -TINY.arrays.item_counts, "negative"),
+    "nan_in_ranking_factors": ("ranking_factors", np.full((8, 2), np.nan, np.float32), "NaN"),
+    "infinity_in_rating_factors": ("rating_factors", np.full((8, 2), np.inf, np.float32), "NaN"),
+    "nan_in_biases": ("item_bias", np.full(8, np.nan, np.float32), "NaN"),
+}
+
+
+@pytest.mark.parametrize(("name", "array", "reason"), BAD_ARRAYS.values(), ids=BAD_ARRAYS)
+def test_an_array_that_makes_no_sense_is_refused(
+    folder: Path, name: str, array: np.ndarray, reason: str
+):
+    signed(folder, f"{name}.npy", packed(np.save, array))
+    assert reason in refusal(folder, f"{name}.npy")
+
+
+NO_ARRAYS = {
+    "empty": b"",
+    "text": b"1, 2, 3",
+    "archive": packed(np.savez, np.arange(8)),
+    "broken_archive": b"PK\x03\x04",
+    "cut_short": packed(np.save, TINY.arrays.item_ids)[:-1],
+}
+
+
+@pytest.mark.parametrize("content", NO_ARRAYS.values(), ids=NO_ARRAYS)
+def test_a_file_that_is_no_array_is_refused(folder: Path, content: bytes):
+    signed(folder, "item_ids.npy", content)
+    assert "not an array" in refusal(folder, "item_ids.npy")
+
+
+@pytest.mark.parametrize("content", NO_ARRAYS.values(), ids=NO_ARRAYS)
+def test_a_parity_sample_that_cannot_be_read_is_refused(folder: Path, content: bytes):
+    signed(folder, "parity.npz", content)
+    with pytest.raises(ReleaseError, match=r"parity\.npz: cannot be read .* again"):
+        read_release(folder).parity_sample()
+
+
+class Pickled:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_pickles_are_refused_and_not_opened(folder: Path, tmp_path: Path):
+    pickled = np.array([Pickled(tmp_path / "opened")] * 8)
+    signed(folder, "parity.npz", packed(np.savez, pickled))
+    with pytest.raises(ReleaseError):
+        read_release(folder).parity_sample()
+    signed(folder, "item_ids.npy", packed(np.save, pickled))
+    assert "not an array" in refusal(folder, "item_ids.npy")
+    assert not (tmp_path / "opened").exists()
+
+
+def test_a_release_that_was_never_written_has_no_files():
+    with pytest.raises(ReleaseError, match="has not been written"):
+        TINY.items()

@@ -1,0 +1,232 @@
+"""Where releases live: published whole or not at all, promoted only when they verify."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from recommender.catalogue import Item
+from recommender.errors import ConfigError, NoRelease, ReleaseError
+from recommender.release_store import Current, ReleaseStore
+from tests.releases import ITEMS, no_parity_sample, tiny_release
+
+OLD, NEW, NEWEST = "20260101-000000-aaaa", "20260102-000000-bbbb", "20260103-000000-cccc"
+UNSAFE = ["", ".", "..", "../x", "a/b", ".hidden", "a b", "a\n", "a\0b", "ä", "a" * 65]
+
+
+@pytest.fixture
+def two(store: ReleaseStore) -> ReleaseStore:
+    """A store with two releases, neither promoted."""
+    publish(store, NEW)
+    publish(store, OLD)
+    return store
+
+
+def publish(store: ReleaseStore, version: str) -> None:
+    store.publish(tiny_release(version), ITEMS, no_parity_sample())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below, with what is in it."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def damage(store: ReleaseStore, version: str) -> None:
+    (store.folder / version / "item_bias.npy").unlink()
+
+
+def test_a_published_release_is_listed_and_can_be_read_but_is_not_in_service(store: ReleaseStore):
+    release = store.publish(tiny_release(OLD), ITEMS, no_parity_sample())
+    assert release.folder == store.folder / OLD
+    assert list(release.items()) == ITEMS
+    assert store.versions() == [OLD]
+    assert store.read(OLD).version == OLD
+    with pytest.raises(NoRelease):
+        store.current()
+
+
+def test_versions_are_listed_oldest_first(two: ReleaseStore):
+    assert two.versions() == [OLD, NEW]
+
+
+def test_what_is_unfinished_hidden_or_no_release_is_not_listed(two: ReleaseStore):
+    (two.folder / NEW).rename(two.folder / f".{NEW}.unfinished")
+    (two.folder / "notes").mkdir()
+    (two.folder / "release.json").write_text("{}")
+    assert two.versions() == [OLD]
+
+
+def test_where_nothing_was_published_there_is_nothing(store: ReleaseStore):
+    assert store.versions() == []
+    for asked in (store.current, store.rollback):
+        with pytest.raises(NoRelease, match=f"{store.folder}: no release .*`make train`"):
+            asked()
+
+
+def test_promoting_puts_a_release_into_service_and_remembers_the_one_before(two: ReleaseStore):
+    assert two.promote(OLD).previous is None
+    promoted = two.promote(NEW)
+    assert (promoted.version, promoted.previous) == (NEW, OLD)
+    assert two.current() == promoted == ReleaseStore(two.folder).current()
+    assert datetime.fromisoformat(promoted.promoted_at).utcoffset() == timedelta(0)
+
+
+def test_promoting_what_is_in_service_keeps_what_was_before(two: ReleaseStore):
+    two.promote(OLD)
+    before = two.promote(NEW)
+    assert two.promote(NEW) == two.current() == before
+
+
+def test_rolling_back_returns_to_the_release_before_and_back_again(two: ReleaseStore):
+    two.promote(OLD)
+    two.promote(NEW)
+    assert (two.rollback().version, two.current().previous) == (OLD, NEW)
+    assert (two.rollback().version, two.current().previous) == (NEW, OLD)
+
+
+def test_there_is_no_rolling_back_from_the_first_release(two: ReleaseStore):
+    first = two.promote(OLD)
+    with pytest.raises(ReleaseError, match=f"no release was served before {OLD}"):
+        two.rollback()
+    assert two.current() == first
+
+
+CHANGES: dict[str, Callable[[ReleaseStore], Current]] = {
+    "promote": lambda store: store.promote(OLD),
+    "rollback": ReleaseStore.rollback,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_damaged_release_does_not_go_into_service(
+    two: ReleaseStore, change: Callable[[ReleaseStore], Current]
+):
+    two.promote(OLD)
+    two.promote(NEW)
+    damage(two, OLD)
+    before = contents(two.folder)
+    with pytest.raises(ReleaseError, match=r"item_bias\.npy: missing"):
+        change(two)
+    assert contents(two.folder) == before
+
+
+def test_a_release_under_another_name_is_refused(two: ReleaseStore):
+    (two.folder / NEW).rename(two.folder / NEWEST)
+    with pytest.raises(ReleaseError, match=f"{NEWEST}/release.json: says it is version {NEW}"):
+        two.read(NEWEST)
+
+
+def test_a_version_that_is_not_there_is_refused(two: ReleaseStore):
+    with pytest.raises(ReleaseError, match=f"{NEWEST}: no such release; `flask releases list`"):
+        two.promote(NEWEST)
+
+
+@pytest.mark.parametrize("version", UNSAFE, ids=ascii)
+def test_a_name_that_is_no_version_is_neither_read_nor_promoted(two: ReleaseStore, version: str):
+    for refuses in (two.read, two.promote):
+        with pytest.raises(ReleaseError, match="is not a version; `flask releases list`"):
+            refuses(version)
+
+
+@pytest.mark.parametrize("version", UNSAFE, ids=ascii)
+def test_a_name_that_is_no_version_is_not_published(
+    store: ReleaseStore, tmp_path: Path, version: str
+):
+    with pytest.raises(ReleaseError, match="is not a version"):
+        publish(store, version)
+    assert contents(tmp_path) == {}
+
+
+def test_a_version_is_published_once(two: ReleaseStore):
+    before = contents(two.folder)
+    with pytest.raises(ReleaseError, match=f"{OLD}: exists; releases are immutable"):
+        publish(two, OLD)
+    assert contents(two.folder) == before
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_publishing_that_fails_leaves_nothing_behind(
+    store: ReleaseStore, error: type[BaseException]
+):
+    def items() -> Iterator[Item]:
+        yield ITEMS[0]
+        raise error
+
+    with pytest.raises(error):
+        store.publish(tiny_release(OLD), items(), no_parity_sample())
+    assert list(store.folder.iterdir()) == []
+    publish(store, OLD)
+    assert store.read(OLD).version == OLD
+
+
+def test_what_a_killed_publisher_left_is_cleared_away(store: ReleaseStore):
+    left = store.folder / f".{OLD}.unfinished"
+    left.mkdir(parents=True)
+    (left / "junk.npy").touch()
+    publish(store, OLD)
+    assert [path.name for path in store.folder.iterdir()] == [OLD]
+    assert not (store.folder / OLD / "junk.npy").exists()
+
+
+@pytest.mark.parametrize("change", ["publish", "promote"])
+def test_a_full_disk_is_said_in_words_and_changes_nothing(
+    two: ReleaseStore, monkeypatch: pytest.MonkeyPatch, change: str
+):
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    two.promote(OLD)
+    before = contents(two.folder)
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(ReleaseError, match=f"{two.folder}.*No space left on device"):
+        publish(two, NEWEST) if change == "publish" else two.promote(NEW)
+    assert contents(two.folder) == before
+
+
+POINTERS: dict[str, object] = {
+    "null": None,
+    "a_list": [OLD],
+    "no_version": {"promoted_at": "now", "previous": None},
+    "no_previous": {"version": OLD, "promoted_at": "now"},
+    "an_unknown_key": {"version": OLD, "promoted_at": "now", "previous": None, "by": "ann"},
+    "version_null": {"version": None, "promoted_at": "now", "previous": None},
+    "version_a_number": {"version": 5, "promoted_at": "now", "previous": None},
+    "previous_a_number": {"version": OLD, "promoted_at": "now", "previous": 5},
+}
+TEXTS = {
+    "empty": b"",
+    "not_json": b"{",
+    "not_utf_8": b'"\xe9"',
+    **{name: json.dumps(pointer).encode() for name, pointer in POINTERS.items()},
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_a_damaged_pointer_is_named_and_promoting_mends_it(two: ReleaseStore, text: bytes):
+    (two.folder / "current.json").write_bytes(text)
+    with pytest.raises(ReleaseError, match=r"current\.json: .*`flask releases promote") as refusal:
+        two.current()
+    assert not isinstance(refusal.value, NoRelease)
+    assert two.promote(NEW) == two.current()
+    assert two.current().previous is None
+
+
+@pytest.mark.parametrize("location", ["s3://bucket/releases", "file:///releases", "https://a.b/c"])
+def test_a_location_that_is_no_folder_is_refused(location: str):
+    with pytest.raises(ConfigError, match=f"RELEASES={location}: must be a folder; give its path"):
+        ReleaseStore(location)
+
+
+def test_no_location_is_refused():
+    with pytest.raises(ConfigError, match="RELEASES"):
+        ReleaseStore("")
+
+
+def test_a_file_for_a_location_is_refused(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"RELEASES=.*must be a folder"):
+        ReleaseStore(tmp_path / "file")
