@@ -36,17 +36,19 @@ clean: ## remove what was built (data, releases and the database stay)
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/run: requirements.txt requirements-spark.txt
+	@echo "Installing into .venv (once, about a minute)"
 	@test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -r requirements.txt -r requirements-spark.txt
+	@$(BIN)/pip install --quiet -r requirements.txt -r requirements-spark.txt
 	@touch $@
 
 .venv/dev: requirements.txt requirements-spark.txt requirements-dev.txt
+	@echo "Installing into .venv (once, about a minute)"
 	@test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -r requirements-dev.txt
+	@$(BIN)/pip install --quiet -r requirements-dev.txt
 	@touch $@ .venv/run
 
 .env:
-	cp .env.example .env
+	@cp .env.example .env
 
 java blas browser:
 	@.ci/ensure $@

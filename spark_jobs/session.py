@@ -39,7 +39,6 @@ def build_session(name: str = "marquee") -> SparkSession:
 
     builder = (
         SparkSession.builder.appName(name)
-        .config("spark.log.level", "ERROR")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.ui.showConsoleProgress", "false")
     )
@@ -94,7 +93,7 @@ def _ship_code(session: SparkSession) -> None:
 def _quiet_logging() -> str:
     """Java options that keep start-up chatter off the terminal; errors still show."""
     settings = Path(__file__).with_name("log4j2.properties")
-    return f"-Dlog4j2.configurationFile={settings}" if settings.is_file() else ""
+    return f'"-Dlog4j2.configurationFile={settings}"' if settings.is_file() else ""
 
 
 if __name__ == "__main__":

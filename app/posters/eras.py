@@ -6,7 +6,7 @@ from math import inf
 
 from app.posters.colours import luminance, mix
 from app.posters.dice import Dice
-from app.posters.drawing import ALL, HEIGHT, MARGIN, WIDTH, box, fill, line, ring, trace
+from app.posters.drawing import ALL, MARGIN, WIDTH, box, fill, line, ring, trace
 
 
 def shade(*stops: tuple[float, str, float]) -> str:

@@ -16,8 +16,9 @@ LARGE = ((92, 1), (76, 1), (64, 1), (56, 1), (48, 1), (43, 2), (39, 2), (35, 2),
 SMALL = ((26.5, 3), (24, 4), (22, 4), (20, 5), (17.5, 6), (15.5, 7), (13.5, 8))
 SIZES = LARGE + SMALL
 
-# Widths in em, rounded up, of DejaVu Serif Bold: the widest face the font stack can fall to.
 SOFT_HYPHEN, FIXED_SPACE = "\u00ad", "\u00a0"
+
+# Widths in em, rounded up, of DejaVu Serif Bold: the widest face the font stack can fall to.
 GLYPHS = {
     0.38: f" {FIXED_SPACE}ijl|.,:;'’`",
     0.48: f"ftIJ!()[]-/\\{SOFT_HYPHEN}",
@@ -33,6 +34,7 @@ GLYPHS = {
 }
 GLYPH = {glyph: wide for wide, glyphs in GLYPHS.items() for glyph in glyphs}
 LIGHTER = 0.92  # how much narrower the regular weight runs
+
 LONGEST_WORD = ROOM / SIZES[-1][0]  # in em; what is longer is hyphenated
 CJK = "[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
 CJK_PIECES = re.compile(f"{CJK}[、。，」』）】！？：・ー々]*|(?:(?!{CJK}).)+")
@@ -58,8 +60,7 @@ def em(text: str) -> float:
 def clean(text: str) -> str:
     """Text without what XML forbids and readers cannot see: controls, lone surrogates."""
     text = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", unicodedata.normalize("NFC", text[:300]))
-    joiners = "\u200c\u200d"  # of letters
-    unseen = ("Cf", "Cs", "Cn")
+    unseen, joiners = ("Cf", "Cs", "Cn"), "\u200c\u200d"  # these join letters
     kept = (g for g in text if g in joiners or unicodedata.category(g) not in unseen)
     return " ".join("".join(kept).split())
 

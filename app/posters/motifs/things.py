@@ -1,10 +1,10 @@
 """Motifs that are one thing: a face, a lens, a heart, a moon."""
 
-from math import *
+from math import acos, cos, pi, tau
 
 from app.posters.colours import Colours, mix
 from app.posters.dice import Dice
-from app.posters.drawing import *
+from app.posters.drawing import at, bowl, box, disc, fill, line, poly, ring, spark, trace, turn
 
 
 def place(d: Dice, w: float, h: float) -> tuple[float, float, float]:

@@ -1,10 +1,10 @@
 """Motifs without a subject: rays, tiles, frames and turns that fill the stage."""
 
-from math import *
+from math import hypot, pi, sqrt, tau
 
 from app.posters.colours import Colours, mix
 from app.posters.dice import Dice
-from app.posters.drawing import *
+from app.posters.drawing import at, bowl, box, disc, fill, poly, ring, trace, turn
 
 
 def burst(d: Dice, w: float, h: float, c: Colours) -> str:

@@ -1,10 +1,10 @@
 """Motifs that are a place, and what stands there."""
 
-from math import *
+from math import asin, cos, degrees, pi, sqrt
 
 from app.posters.colours import Colours, mix
 from app.posters.dice import Dice
-from app.posters.drawing import *
+from app.posters.drawing import at, box, disc, fill, line, poly, ring, spark, trace, turn
 
 
 def sky(w: float, h: float, c: Colours) -> str:

@@ -1,0 +1,135 @@
+"""The configuration of a training run: a YAML file, any parameter of it overridden by an option."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from recommender.errors import ConfigError
+from recommender.params import RankingParams, RatingParams
+from spark_jobs import config
+from spark_jobs.config import HEADS, Config
+
+DEFAULT = Path(config.__file__).parent / "pipelines" / "movies.yaml"
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser()
+    config.add_options(parser)
+    return parser
+
+
+def load(*arguments: str) -> Config:
+    return config.load(parser().parse_args(arguments))
+
+
+def write(tmp_path: Path, content: str | bytes) -> str:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(path)
+
+
+def test_without_a_file_the_defaults_of_the_parameters_are_taken() -> None:
+    assert load() == Config("movie", 1, RankingParams(), RatingParams())
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_default_file_shows_every_parameter_there_is(head: str) -> None:
+    shown = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))[head]
+    assert list(shown) == [field.name for field in fields(HEADS[head])]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_every_parameter_has_an_option_with_its_sentence(head: str) -> None:
+    options = {option for action in parser()._actions for option in action.option_strings}
+    shown = " ".join(parser().format_help().split())
+    for field in fields(HEADS[head]):
+        assert f"--{head}-{field.name.replace('_', '-')}" in options
+        assert field.metadata["help"] in shown
+
+
+def test_what_a_file_leaves_out_has_its_default(tmp_path: Path) -> None:
+    path = write(tmp_path, "noun: game\nranking:\n  rank: 8\n")
+    assert load("--config", path) == Config("game", 1, RankingParams(rank=8), RatingParams())
+
+
+@pytest.mark.parametrize("content", ["", "# nothing yet\n", "ranking:\nrating:\n"])
+def test_an_empty_file_or_section_means_defaults(tmp_path: Path, content: str) -> None:
+    assert load("--config", write(tmp_path, content)) == load()
+
+
+def test_options_win_over_the_file_and_leave_its_other_values(tmp_path: Path) -> None:
+    path = write(tmp_path, "seed: 7\nranking:\n  rank: 8\n  alpha: 9\nrating:\n  rank: 3\n")
+    loaded = load("--config", path, "--ranking-rank", "64", "--rating-bias-sweeps", "2")
+    assert loaded.ranking == RankingParams(rank=64, alpha=9.0)
+    assert loaded.rating == RatingParams(rank=3, bias_sweeps=2)
+    assert loaded.seed == 7
+
+
+def test_zero_on_the_command_line_is_a_value_too(tmp_path: Path) -> None:
+    path = write(tmp_path, "seed: 7\nranking:\n  neutral: 3.0\n")
+    loaded = load("--config", path, "--seed", "0", "--ranking-neutral", "0")
+    assert (loaded.seed, loaded.ranking.neutral) == (0, 0.0)
+
+
+def test_a_whole_number_will_do_where_a_number_is_asked_for(tmp_path: Path) -> None:
+    alpha = load("--config", write(tmp_path, "ranking:\n  alpha: 4\n")).ranking.alpha
+    assert isinstance(alpha, float)
+    assert alpha == 4.0
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("sead: 1\n", "unknown section 'sead'; known are noun, seed, ranking, rating"),
+        ("1: a\nfoo: b\n", "unknown section"),
+        ("ranking:\n  rnk: 8\n", "ranking: unknown parameter 'rnk'; known are rank, iterations"),
+        ("ranking:\n  1: a\n  foo: b\n", "ranking: unknown parameter"),
+        ("ranking: 8\n", "ranking must be a list of `parameter: value` lines"),
+        ("rating: [rank, 8]\n", "rating must be a list of `parameter: value` lines"),
+        ("ranking:\n  rank: many\n", "rank must be a whole number of at least 1 and at most 1024"),
+        ("ranking:\n  rank: 8.5\n", "rank must be a whole number"),
+        ("ranking:\n  rank: yes\n", "rank must be a whole number"),
+        ("ranking:\n  rank: 0\n", "at least 1 and at most 1024, not 0"),
+        ("ranking:\n  rank: 1025\n", "at least 1 and at most 1024, not 1025"),
+        ("rating:\n  regularization: 0\n", "regularization must be a number of at least 1e-09"),
+        ("rating:\n  regularization: .nan\n", "not nan"),
+        ("ranking:\n  alpha: .inf\n", "not inf"),
+        pytest.param(f"ranking:\n  alpha: 1{400 * '0'}\n", "alpha must be", id="alpha: 1000..."),
+        ("ranking:\n  alpha:\n", "not None"),
+        ("seed: soon\n", "seed must be a whole number, not 'soon'"),
+        ("seed: yes\n", "seed must be a whole number, not True"),
+        (f"seed: {2**63}\n", "seed must be"),
+        ("noun:\n", "noun must be"),
+        ("- noun\n- seed\n", "must hold `name: value` lines"),
+        ("ranking: {rank: 8\n", "not YAML"),
+        (b"noun: f\xfclm\n", "cannot be read"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_one_line_naming_the_file(
+    tmp_path: Path, content: str | bytes, expected: str
+) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(ConfigError) as caught:
+        load("--config", path)
+    message = str(caught.value)
+    assert message.startswith(path)
+    assert expected in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["nowhere.yaml", "."])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    path = str(tmp_path / name)
+    with pytest.raises(ConfigError, match="cannot be read .*; give a YAML file") as caught:
+        load("--config", path)
+    assert str(caught.value).startswith(path)
+
+
+def test_an_option_out_of_range_is_refused_as_in_a_file() -> None:
+    with pytest.raises(ConfigError, match="rank must be a whole number of at least 1 .*, not 0"):
+        load("--ranking-rank", "0")
