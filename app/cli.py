@@ -12,7 +12,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from app.catalogue import sync_catalogue
 from app.extensions import serving
-from recommender.errors import MarqueeError, NoRelease
+from recommender.errors import MarqueeError, ReleaseError
 from recommender.model import check_parity
 from recommender.release_store import Current, ReleaseStore
 
@@ -116,5 +116,5 @@ def _announce(current: Current) -> None:
 def _in_service(store: ReleaseStore) -> str | None:
     try:
         return store.current().version
-    except NoRelease:
+    except ReleaseError:
         return None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote_plus
 
 from flask import Flask, request
 
 from app.clock import utcnow
 from app.extensions import serving
+from app.models import Item
 from recommender.errors import NoRelease
 
 STARS = [half / 2 for half in range(1, 11)]
@@ -41,8 +43,11 @@ def ago(moment: datetime) -> str:
     return "just now"
 
 
-def imdb_address(imdb_id: str) -> str:
-    return f"https://www.imdb.com/title/{imdb_id}/"
+def imdb_address(item: Item) -> str:
+    """The title's page at IMDb; where its id there is not known, IMDb's search for it."""
+    if item.imdb_id:
+        return f"https://www.imdb.com/title/{item.imdb_id}/"
+    return f"https://www.imdb.com/find/?s=tt&q={quote_plus(item.full_title)}"
 
 
 def _context() -> dict[str, Any]:

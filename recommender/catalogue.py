@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ def read_items(path: Path) -> Iterator[Item]:
                 values = json.loads(line)
                 yield Item(**{**values, "genres": tuple(values["genres"])})
                 done += 1
-    except (OSError, EOFError, ValueError, TypeError, KeyError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError) as error:
         raise ReleaseError(
             f"{path}, line {done + 1}: not a catalogue entry ({error}); publish the release again"
         ) from error

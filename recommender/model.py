@@ -117,7 +117,7 @@ class Parity:
 
     @property
     def holds(self) -> bool:
-        return max(self.ranking, self.rating) <= self.TOLERANCE
+        return self.ranking <= self.TOLERANCE and self.rating <= self.TOLERANCE
 
 
 def check_parity(release: Release) -> Parity:
@@ -128,4 +128,4 @@ def check_parity(release: Release) -> Parity:
         person = model.fold_in(ratings)
         ranking.append(np.abs(person.ranking_vector - sample.ranking_vectors[row]).max())
         rating.append(np.abs(person.rating_vector - sample.rating_vectors[row]).max())
-    return Parity(len(sample.user_ids), float(max(ranking)), float(max(rating)))
+    return Parity(len(sample.user_ids), float(np.max(ranking)), float(np.max(rating)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
@@ -36,7 +37,7 @@ def _checked(spec: Field[Any], value: Any, where: str) -> int | float:
     whole = isinstance(spec.default, int)
     number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     low, high = spec.metadata["low"], spec.metadata["high"]
-    if not (number and low <= value <= high and math.isfinite(value)):
+    if not (number and low <= value <= min(high, sys.float_info.max)):
         kind = "a whole number" if whole else "a number"
         top = "" if math.isinf(high) else f" and at most {high:g}"
         raise ConfigError(

@@ -9,6 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -25,6 +28,7 @@ FORMAT_VERSION = 1
 MANIFEST = "release.json"
 ITEMS = "items.jsonl.gz"
 PARITY = "parity.npz"
+_BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,18 @@ class ParitySample:
     ranking_vectors: NDArray[np.float32]
     rating_vectors: NDArray[np.float32]
 
+    def fits(self, ranking_rank: int, rating_rank: int) -> bool:
+        """Whether the arrays are of one number of users and of ratings, and of these ranks."""
+        users = len(self.user_ids)
+        return (
+            self.starts.shape == (users + 1,)
+            and self.ranking_vectors.shape == (users, ranking_rank)
+            and self.rating_vectors.shape == (users, rating_rank)
+            and self.item_ids.shape == self.ratings.shape == (self.starts[-1],)
+            and self.starts[0] == 0
+            and bool(np.all(np.diff(self.starts) >= 0))
+        )
+
     def users(self) -> Iterator[tuple[int, dict[int, float]]]:
         """(row in the vectors, ratings by item id) of each user."""
         for row, (start, end) in enumerate(zip(self.starts, self.starts[1:], strict=False)):
@@ -89,10 +105,14 @@ class Release:
         """Raises ReleaseError where the file cannot be read."""
         path = self._path(PARITY)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return ParitySample(**{f.name: arrays[f.name] for f in fields(ParitySample)})
-        except (OSError, ValueError, KeyError) as error:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                sample = ParitySample(**{f.name: arrays[f.name] for f in fields(ParitySample)})
+            fits = sample.fits(self.ranking.rank, self.rating.rank)
+        except (OSError, EOFError, ValueError, TypeError, LookupError, *_BROKEN_ARCHIVE) as error:
             raise ReleaseError(f"{path}: cannot be read ({error}); publish it again") from error
+        if not fits:
+            raise ReleaseError(f"{path}: its arrays do not fit together; publish it again")
+        return sample
 
     def _path(self, name: str) -> Path:
         if self.folder is None:
@@ -121,7 +141,8 @@ def write_release(
         "seconds": release.seconds,
         "files": {p.relative_to(folder).as_posix(): _digest(p) for p in _files(folder)},
     }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(manifest, indent=2, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     for path in _files(folder):
         with path.open("rb") as written:
             os.fsync(written.fileno())
@@ -136,13 +157,15 @@ def read_release(folder: Path) -> Release:
     try:
         files, ranking, rating = manifest["files"], manifest["ranking"], manifest["rating"]
         _verify_files(folder, files)
+        _check_complete(RankingParams, ranking)
+        _check_complete(RatingParams, rating)
         where = str(folder / MANIFEST)
         release = Release(
             version=manifest["version"],
             created_at=manifest["created_at"],
             catalogue=Catalogue(**manifest["catalogue"]),
             ranking=RankingParams.from_mapping(ranking, where),
-            mean_rating=float(rating["mean_rating"]),
+            mean_rating=rating["mean_rating"],
             rating=RatingParams.from_mapping(
                 {name: value for name, value in rating.items() if name != "mean_rating"}, where
             ),
@@ -156,8 +179,33 @@ def read_release(folder: Path) -> Release:
         raise ReleaseError(
             f"{folder / MANIFEST}: not a complete manifest ({error}); publish the release again"
         ) from error
-    _check_shapes(release, folder)
+    _check_scale(release, folder / MANIFEST)
+    _check_arrays(release, folder)
     return release
+
+
+def _check_complete(head: type[RankingParams | RatingParams], values: Mapping[str, Any]) -> None:
+    """A default is for training to choose; a release says what it was fitted with."""
+    if missing := [f.name for f in fields(head) if f.name not in values]:
+        raise KeyError(missing[0])
+
+
+def _check_scale(release: Release, path: Path) -> None:
+    scale, neutral = release.catalogue, release.ranking.neutral
+    numbers = {
+        "rating_min": scale.rating_min,
+        "rating_max": scale.rating_max,
+        "rating_step": scale.rating_step,
+        "mean_rating": release.mean_rating,
+    }
+    for name, value in numbers.items():
+        if not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
+            raise ReleaseError(f"{path}: {name} must be a number, not {value!r}; train again")
+    if not max(scale.rating_min, neutral) < scale.rating_max:
+        raise ReleaseError(
+            f"{path}: rating_max ({scale.rating_max:g}) must be above rating_min"
+            f" ({scale.rating_min:g}) and neutral ({neutral:g}); train again"
+        )
 
 
 def _fields(record: Any) -> dict[str, NDArray[Any]]:
@@ -197,18 +245,30 @@ def _verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
             f"{folder / MANIFEST}: does not list {missing[0]}; publish the release again"
         )
     for name, expected in files.items():
-        path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise ReleaseError(f"{folder / MANIFEST}: names a file outside the release, {name!r}")
-        if not path.is_file():
-            raise ReleaseError(f"{path}: missing; publish the release again")
-        if path.stat().st_size != expected["size"]:
+        try:
+            _verify_file(folder, name, expected)
+        except (OSError, ValueError) as error:
             raise ReleaseError(
-                f"{path}: {path.stat().st_size} bytes, not {expected['size']};"
-                " publish the release again"
-            )
-        if _digest(path)["sha256"] != expected["sha256"]:
-            raise ReleaseError(f"{path}: damaged (its sha256 differs); publish the release again")
+                f"{folder / MANIFEST}: {name!r} cannot be read ({error}); publish the release again"
+            ) from error
+
+
+def _verify_file(folder: Path, name: str, expected: Mapping[str, Any]) -> None:
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ReleaseError(
+            f"{folder / MANIFEST}: names a file outside the release, {name!r};"
+            " publish the release again"
+        )
+    if not path.is_file():
+        raise ReleaseError(f"{path}: missing; publish the release again")
+    if path.stat().st_size != expected["size"]:
+        raise ReleaseError(
+            f"{path}: {path.stat().st_size} bytes, not {expected['size']};"
+            " publish the release again"
+        )
+    if _digest(path)["sha256"] != expected["sha256"]:
+        raise ReleaseError(f"{path}: damaged (its sha256 differs); publish the release again")
 
 
 def _read_arrays(folder: Path) -> ItemArrays:
@@ -216,14 +276,14 @@ def _read_arrays(folder: Path) -> ItemArrays:
     for spec in fields(ItemArrays):
         path = folder / f"{spec.name}.npy"
         try:
-            arrays[spec.name] = np.load(path, mmap_mode="r", allow_pickle=False)
+            arrays[spec.name] = np.lib.format.open_memmap(path, mode="r")  # never unpickles
         except (OSError, ValueError) as error:
             raise ReleaseError(f"{path}: not an array ({error}); publish it again") from error
     return ItemArrays(**arrays)
 
 
-def _check_shapes(release: Release, folder: Path) -> None:
-    items = len(release.arrays.item_ids)
+def _check_arrays(release: Release, folder: Path) -> None:
+    items = release.arrays.item_ids.size
     expected: dict[str, tuple[tuple[int, ...], type]] = {
         "item_ids": ((items,), np.int64),
         "ranking_factors": ((items, release.ranking.rank), np.float32),
@@ -241,3 +301,7 @@ def _check_shapes(release: Release, folder: Path) -> None:
             )
         if not np.all(np.isfinite(array)):
             raise ReleaseError(f"{folder / name}.npy: holds NaN or infinity; train again")
+    if np.any(np.diff(release.arrays.item_ids) <= 0):
+        raise ReleaseError(f"{folder}/item_ids.npy: ids must be strictly ascending; train again")
+    if np.any(release.arrays.item_counts < 0):
+        raise ReleaseError(f"{folder}/item_counts.npy: holds negative counts; train again")

@@ -35,19 +35,25 @@ class ReleaseStore:
     """Releases in a folder. Raises ConfigError where ``location`` is not one."""
 
     def __init__(self, location: str | Path):
-        if "://" in str(location):
+        if not str(location):
+            raise ConfigError("RELEASES is empty; give the path of a folder")
+        if "://" in str(location) or Path(location).is_file():
             raise ConfigError(f"RELEASES={location}: must be a folder; give its path")
         self.folder = Path(location).absolute()
 
     def versions(self) -> list[str]:
         """Every complete release, oldest first (versions begin with the time they were made)."""
-        return sorted(manifest.parent.name for manifest in self.folder.glob(f"[!.]*/{MANIFEST}"))
+        names = (manifest.parent.name for manifest in self.folder.glob(f"*/{MANIFEST}"))
+        return sorted(name for name in names if _VERSION.fullmatch(name))
 
     def current(self) -> Current:
         """Which release is served. Raises NoRelease, or ReleaseError for a damaged pointer."""
         path = self.folder / CURRENT
         try:
-            return Current(**json.loads(path.read_text(encoding="utf-8")))
+            current = Current(**json.loads(path.read_text(encoding="utf-8")))
+            if not all(isinstance(v, str) for v in (current.version, current.previous or "")):
+                raise ValueError("versions must be strings")
+            return current
         except FileNotFoundError as error:
             raise NoRelease(
                 f"{self.folder}: no release has been promoted yet; run `make train`"
@@ -59,8 +65,7 @@ class ReleaseStore:
 
     def read(self, version: str) -> Release:
         """Read and verify one release. Raises ReleaseError."""
-        if not _VERSION.fullmatch(version):
-            raise ReleaseError(f"{version!r} is not a version; `flask releases list` shows them")
+        _check_version(version)
         if not (self.folder / version).is_dir():
             raise ReleaseError(
                 f"{self.folder / version}: no such release; `flask releases list` shows them"
@@ -75,6 +80,7 @@ class ReleaseStore:
 
     def publish(self, release: Release, items: Iterable[Item], parity: ParitySample) -> Release:
         """Write a new release, whole or not at all. Raises ReleaseError where it exists."""
+        _check_version(release.version)
         if (self.folder / release.version).exists():
             raise ReleaseError(f"{self.folder / release.version}: exists; releases are immutable")
         unfinished = self.folder / f".{release.version}.unfinished"
@@ -82,9 +88,10 @@ class ReleaseStore:
         try:
             write_release(unfinished, release, items, parity)
             unfinished.rename(self.folder / release.version)
-        except BaseException:
+        except OSError as error:
+            raise _unwritable(self.folder / release.version, error) from error
+        finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise
         return replace(release, folder=self.folder / release.version)
 
     def promote(self, version: str) -> Current:
@@ -110,8 +117,23 @@ class ReleaseStore:
 
     def _write_current(self, current: Current) -> None:
         unfinished = self.folder / f".{CURRENT}.{os.getpid()}"
-        with unfinished.open("w", encoding="utf-8") as pointer:
-            pointer.write(json.dumps(asdict(current), indent=2) + "\n")
-            pointer.flush()
-            os.fsync(pointer.fileno())
-        unfinished.replace(self.folder / CURRENT)
+        try:
+            with unfinished.open("w", encoding="utf-8") as pointer:
+                pointer.write(json.dumps(asdict(current), indent=2) + "\n")
+                pointer.flush()
+                os.fsync(pointer.fileno())
+            unfinished.replace(self.folder / CURRENT)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise _unwritable(self.folder / CURRENT, error) from error
+
+
+def _check_version(version: str) -> None:
+    if not _VERSION.fullmatch(version) or version == CURRENT:
+        raise ReleaseError(f"{version!r} is not a version; `flask releases list` shows them")
+
+
+def _unwritable(path: Path, error: OSError) -> ReleaseError:
+    return ReleaseError(
+        f"{path}: cannot be written ({error}); is there room, and permission to write?"
+    )

@@ -6,11 +6,13 @@ import re
 import unicodedata
 
 _YEAR = re.compile(r"\s*\((\d{4})(?:\s*[-–]\s*(?:\d{4})?)?\)\s*$")
-_ENGLISH_AND_ROMANCE = "The|A|An|Le|La|Les|Un|Une|Des|El|Los|Las|Una|Il|Lo|Gli|I"
+_ENGLISH_AND_ROMANCE = "The|A|An|Le|La|Les|Un|Une|Des|El|Los|Las|Una|Il|Lo|Gli|I|O|Os|As|Uma"
 _GERMANIC = "Der|Die|Das|Ein|Eine|De|Het|Det|Den|En"
 # The article of each part stands last, before a bracket or the end: "City, The (Ville, La)".
-_TRAILING_ARTICLE = re.compile(rf"([^()]+?), ({_ENGLISH_AND_ROMANCE}|{_GERMANIC})(?=\s*[()]|\s*$)")
-_TRAILING_ELISION = re.compile(r"([^()]+?), (L['’])(?=\s*[()]|\s*$)")
+_TRAILING_ARTICLE = re.compile(
+    rf"(a\.k\.a\. )?([^()]+?), ({_ENGLISH_AND_ROMANCE}|{_GERMANIC})(?=\s*[()]|\s*$)"
+)
+_TRAILING_ELISION = re.compile(r"(a\.k\.a\. )?([^()]+?), (L['’])(?=\s*[()]|\s*$)")
 
 
 def split_title(raw: str) -> tuple[str, int | None]:
@@ -20,8 +22,8 @@ def split_title(raw: str) -> tuple[str, int | None]:
     """
     match = _YEAR.search(raw)
     title = raw[: match.start()] if match else raw
-    title = _TRAILING_ARTICLE.sub(r"\2 \1", title)
-    title = _TRAILING_ELISION.sub(r"\2\1", title)
+    title = _TRAILING_ARTICLE.sub(r"\1\3 \2", title)
+    title = _TRAILING_ELISION.sub(r"\1\3\2", title)
     return " ".join(title.split()), int(match.group(1)) if match else None
 
 
@@ -30,6 +32,6 @@ def search_key(text: str) -> str:
 
     "Amélie" and "AMELIE" have one key, so have "Spider-Man" and "spider man".
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     plain = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return " ".join(re.sub(r"[^\w]+", " ", plain.replace("'", "").replace("’", "")).split())
+    return " ".join(re.sub(r"[\W_]+", " ", plain.replace("'", "").replace("’", "")).split())

@@ -125,11 +125,11 @@ def test_a_value_that_cannot_be_used_is_one_line_naming_the_file(
 @pytest.mark.parametrize("name", ["nowhere.yaml", "."])
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     path = str(tmp_path / name)
-    with pytest.raises(ConfigError, match="cannot be read .*; give a YAML file") as caught:
+    with pytest.raises(ConfigError, match=r"cannot be read .*; give a YAML file") as caught:
         load("--config", path)
     assert str(caught.value).startswith(path)
 
 
 def test_an_option_out_of_range_is_refused_as_in_a_file() -> None:
-    with pytest.raises(ConfigError, match="rank must be a whole number of at least 1 .*, not 0"):
+    with pytest.raises(ConfigError, match=r"rank must be a whole number of at least 1 .*, not 0"):
         load("--ranking-rank", "0")

@@ -70,6 +70,9 @@ def test_each_card_shows_the_facts(ann: FlaskClient) -> None:
     assert "Space Station" in page
     assert "1979 · Sci-Fi" in page
     assert 'href="https://www.imdb.com/title/tt0000001/"' in page
+    assert 'href="https://www.imdb.com/find/?s=tt&amp;q=The+Space+Race+%281999%29"' in (
+        ann.get("/?show=25").text
+    )
     assert 'src="/poster/1.svg" alt="Space Station (1979)"' in page
     assert re.search(r"\d\.\d <span[^>]*>predicted for you", page)
 

@@ -95,7 +95,11 @@ def test_recommendations_are_plain_numbers(model: Model):
 
 
 def test_hidden_ones_make_room_for_the_next(model: Model):
-    assert best(model, {}, 3, hidden=(8, 1, 8, 999)) == [13, 2, 21]
+    assert best(model, {}, 3, hidden=(8, 1, 8)) == [13, 2, 21]
+
+
+def test_hiding_what_the_model_does_not_know_hides_nothing(model: Model):
+    assert best(model, {}, hidden=(999, NEVER_RATED)) == POPULAR
 
 
 @pytest.mark.parametrize(("n", "count"), [(0, 0), (3, 3), (7, 7), (8, 7), (100, 7)])
@@ -191,9 +195,14 @@ def test_parity_fails_for_a_rating_changed(store: ReleaseStore):
         {"ranking_vectors": lambda v: v[:, :1]},
         {"rating_vectors": lambda v: v[:1]},
         {"starts": lambda s: s[:-1]},
-        {"starts": lambda s: s + 1},
+        {"starts": lambda s: s * 2},
+        {"starts": lambda s: s + np.array([1, 0, 0])},
+        {"starts": lambda s: s + np.array([0, 2, 0])},
     ],
-    ids=["other_rank", "a_vector_too_few", "a_start_too_few", "beyond_the_ratings"],
+    ids=[
+        *("other_rank", "a_vector_too_few", "a_start_too_few"),
+        *("beyond_the_ratings", "a_rating_of_nobody", "falling_starts"),
+    ],
 )
 def test_a_sample_that_does_not_fit_together_is_refused(store: ReleaseStore, changes: dict):
     with pytest.raises(ReleaseError, match=r"parity\.npz: .*again"):

@@ -182,7 +182,12 @@ def test_a_manifest_lacking_a_key_is_refused(folder: Path, key: str):
 
 MANIFESTS: dict[str, tuple[str, str, object, str]] = {
     "newer_format": ("", "format_version", 2, "format 2, and this version of Marquee reads 1"),
-    "files_in_a_list": ("", "files", ["item_ids.npy"], ""),
+    "files_in_a_list": (
+        "",
+        "files",
+        [*ARRAYS, "items.jsonl.gz", "parity.npz"],
+        "not a complete manifest",
+    ),
     "unknown_fact": ("catalogue", "beta", 1, "'beta'"),
     "unknown_parameter": ("ranking", "beta", 1, "unknown parameter 'beta'"),
     "parameter_out_of_range": ("rating", "rank", 0, "rank must be a whole number of at least 1"),
@@ -194,7 +199,7 @@ MANIFESTS: dict[str, tuple[str, str, object, str]] = {
     "mean_in_words": ("rating", "mean_rating", "good", "mean_rating"),
     "mean_nan": ("rating", "mean_rating", np.nan, "mean_rating"),
     "best_rating_in_words": ("catalogue", "rating_max", "5", "rating_max"),
-    "scale_upside_down": ("catalogue", "rating_max", 0.0, "rating_max"),
+    "scale_upside_down": ("catalogue", "rating_min", 6.0, "rating_min"),
     "neutral_is_the_best_rating": ("ranking", "neutral", 5.0, "neutral"),
 }
 

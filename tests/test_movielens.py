@@ -1,0 +1,351 @@
+"""Every layout that GroupLens publishes, read into one normal form; every bad line named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from recommender.catalogue import Item
+from recommender.errors import DataError
+from spark_jobs.datasets.dataset import Dataset
+from spark_jobs.datasets.movielens import read_movielens
+from tests.datasets import MOVIES_HEADER, RATINGS_HEADER, write_files
+
+RATINGS = [(1, 2, 5.0, 964982703), (1, 3, 1.0, 964982224), (7, 1, 4.0, 847434962)]
+ITEMS = [
+    Item(1, "Toy Story", 1995, ("Animation", "Children", "Comedy")),
+    Item(2, "Amélie", 2001, ("Comedy", "Romance")),
+    Item(3, "La Cité des enfants perdus", 1995, ("Adventure", "Sci-Fi")),
+    Item(4, "Nobody's Genre", None, ()),
+]
+LINKED = [
+    replace(ITEMS[0], imdb_id="tt0114709", tmdb_id=862),
+    replace(ITEMS[1], imdb_id="tt0211915"),
+    *ITEMS[2:],
+]
+LINKS_HEADER = "movieId,imdbId,tmdbId\n"
+
+U_DATA = "1\t2\t5\t964982703\n1\t3\t1\t964982224\n7\t1\t4\t847434962\n"
+# The nineteen flags: unknown Action Adventure Animation Children Comedy Crime Documentary Drama
+# Fantasy Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western.
+U_ITEM = (
+    "1|Toy Story (1995)|01-Jan-1995||http://x/?Toy%20Story|0|0|0|1|1|1|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
+    "2|Amélie (2001)|01-Jan-2001|||0|0|0|0|0|1|0|0|0|0|0|0|0|0|1|0|0|0|0\n"
+    "3|Cité des enfants perdus, La (1995)||||0|0|1|0|0|0|0|0|0|0|0|0|0|0|0|1|0|0|0\n"
+    "4|Nobody's Genre||||1|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
+)
+RATINGS_DAT = "1::2::5::964982703\n1::3::1::964982224\n7::1::4::847434962\n"
+MOVIES_DAT = (
+    "1::Toy Story (1995)::Animation|Children's|Comedy\n"
+    "2::Amélie (2001)::Comedy|Romance\n"
+    "3::Cité des enfants perdus, La (1995)::Adventure|Sci-Fi\n"
+    "4::Nobody's Genre::(no genres listed)\n"
+)
+RATINGS_CSV = RATINGS_HEADER + "1,2,5.0,964982703\n1,3,1.0,964982224\n7,1,4.0,847434962\n"
+MOVIES_CSV = (
+    f"{MOVIES_HEADER}1,Toy Story (1995),Animation|Children|Comedy\n2,Amélie (2001),Comedy|Romance\n"
+    '3,"Cité des enfants perdus, La (1995)",Adventure|Sci-Fi\n'
+    "4,Nobody's Genre,(no genres listed)\n"
+)
+LINKS_CSV = f"{LINKS_HEADER}1,0114709,862\n2,0211915,\n3,,\n9,1,1\n"
+GOOD = {"ratings.csv": RATINGS_CSV, "movies.csv": MOVIES_CSV}
+
+Read = Callable[..., Dataset]
+
+
+@pytest.fixture
+def read(spark: SparkSession, tmp_path: Path) -> Read:
+    """Reads a folder "ml" with these files."""
+
+    def read(files: dict[str, str | bytes]) -> Dataset:
+        return read_movielens(spark, str(write_files(tmp_path / "ml", files)))
+
+    return read
+
+
+@pytest.fixture
+def problem(read: Read, tmp_path: Path) -> Callable[..., str]:
+    """What is said of a folder with these files, without the path of the folder."""
+
+    def problem(files: dict[str, str | bytes]) -> str:
+        with pytest.raises(DataError) as caught:
+            read(files)
+        message = str(caught.value)
+        assert message.startswith(f"{tmp_path / 'ml'}")
+        assert "\n" not in message
+        return message.removeprefix(f"{tmp_path / 'ml'}").lstrip("/")
+
+    return problem
+
+
+def rows(dataset: Dataset) -> list[tuple[int, int, float, int]]:
+    columns = ("user_id", "item_id", "rating", F.unix_seconds("rated_at"))
+    return sorted(tuple(row) for row in dataset.ratings.select(*columns).collect())
+
+
+@pytest.mark.parametrize(
+    ("files", "layout", "items"),
+    [
+        pytest.param({"u.data": U_DATA, "u.item": U_ITEM.encode("latin-1")}, "100k", ITEMS),
+        pytest.param(
+            {"ratings.dat": RATINGS_DAT, "movies.dat": MOVIES_DAT.encode("latin-1")},
+            "1M/10M",
+            ITEMS,
+        ),
+        pytest.param({"ratings.dat": RATINGS_DAT, "movies.dat": MOVIES_DAT}, "1M/10M", ITEMS),
+        pytest.param(GOOD, "CSV", ITEMS),
+        pytest.param({**GOOD, "links.csv": LINKS_CSV}, "CSV", LINKED),
+    ],
+    ids=["100k latin-1", "1M latin-1", "10M utf-8", "CSV", "CSV with links"],
+)
+def test_every_layout_is_read_into_the_same_normal_form(
+    read: Read, files: dict[str, str | bytes], layout: str, items: list[Item]
+) -> None:
+    dataset = read(files)
+    assert rows(dataset) == RATINGS
+    assert dataset.items == items
+    assert (dataset.name, dataset.layout, dataset.rows) == ("ml", layout, 3)
+    assert dataset.simulated is False
+    assert dataset.ratings.dtypes == [
+        ("user_id", "int"),
+        ("item_id", "int"),
+        ("rating", "double"),
+        ("rated_at", "timestamp"),
+    ]
+
+
+BOM = "\ufeff"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {name: content.replace("\n", "\r\n") for name, content in GOOD.items()},
+        {name: BOM + content for name, content in GOOD.items()},
+        {**GOOD, "movies.csv": BOM + MOVIES_CSV.replace("movieId", '"movieId"')},
+        {name: content.rstrip("\n") for name, content in GOOD.items()},
+        {name: content.replace("\n", "\n\n") for name, content in GOOD.items()},
+        {
+            **GOOD,
+            "ratings.csv": "timestamp,rating,note,movieId,userId\n964982703,5.0,,2,1\n"
+            "964982224,1,good,3,1\n847434962,4,,1,7\n",
+        },
+        {**GOOD, "ratings.csv": RATINGS_CSV.replace(",", ", ")},
+    ],
+    ids=[
+        *("CRLF line ends", "byte order marks", "a quoted header after a mark"),
+        *("no last line end", "blank lines", "other columns and order", "blanks around fields"),
+    ],
+)
+def test_files_that_other_programs_have_saved_read_the_same(
+    read: Read, files: dict[str, str]
+) -> None:
+    dataset = read(files)
+    assert rows(dataset) == RATINGS
+    assert dataset.items == ITEMS
+
+
+def test_half_stars_and_the_ends_of_the_scale_and_of_the_ids_are_read(read: Read) -> None:
+    extreme = "2147483647::2147483647::0.5::0\n1::1::4.5::4294967296\n"
+    dataset = read({"ratings.dat": extreme, "movies.dat": MOVIES_DAT})
+    assert rows(dataset) == [(1, 1, 4.5, 2**32), (2**31 - 1, 2**31 - 1, 0.5, 0)]
+
+
+@pytest.mark.parametrize("folder", ["Meine Filme ä", "ml [1]", "ml {a,b}", "ml%20*", "ml:1"])
+def test_a_folder_may_have_any_name(spark: SparkSession, tmp_path: Path, folder: str) -> None:
+    dataset = read_movielens(spark, f"{write_files(tmp_path / folder, GOOD)}/")
+    assert (dataset.name, dataset.rows, len(dataset.items)) == (folder, 3, 4)
+
+
+def test_dataset_json_names_a_data_set_and_says_that_it_is_simulated(read: Read) -> None:
+    dataset = read({**GOOD, "dataset.json": '{"name": "a sample", "simulated": true}'})
+    assert (dataset.name, dataset.simulated) == ("a sample", True)
+
+
+def test_the_real_latest_small_has_the_size_its_readme_states(
+    spark: SparkSession, movielens: Path
+) -> None:
+    dataset = read_movielens(spark, str(movielens))
+    assert (dataset.rows, len(dataset.items)) == (100_836, 9_742)
+    assert dataset.ratings.count() == 100_836
+    matrix = next(item for item in dataset.items if item.item_id == 2571)
+    expected = Item(2571, "The Matrix", 1999, ("Action", "Sci-Fi", "Thriller"), "tt0133093", 603)
+    assert matrix == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("1,2,5.0", "fewer than four fields"),
+        ("1;2;5.0;9", "fewer than four fields"),
+        ("ann,2,5,9", "the user id is not a 32-bit whole number"),
+        (",2,5,9", "the user id is not a 32-bit whole number"),
+        ("1.5,2,5,9", "the user id is not a 32-bit whole number"),
+        ("2147483648,2,5,9", "the user id is not a 32-bit whole number"),
+        ("1,tt2,5,9", "the title id is not a 32-bit whole number"),
+        ("1,2147483648,5,9", "the title id is not a 32-bit whole number"),
+        ("1,2,good,9", "the rating is not a number"),
+        ("1,2,,9", "the rating is not a number"),
+        ("1,2,NaN,9", "the rating is not a number"),
+        ("1,2,4f,9", "the rating is not a number"),
+        ("1,2,6,9", "the rating is off the scale of 0.5 to 5"),
+        ("1,2,0,9", "the rating is off the scale of 0.5 to 5"),
+        ("1,2,-1,9", "the rating is off the scale of 0.5 to 5"),
+        ("1,2,inf,9", "the rating is "),
+        ("1,2,5,today", "the timestamp is not whole seconds"),
+        ("1,2,5,9.5", "the timestamp is not whole seconds"),
+        ("1,2,5,99999999999999", "the timestamp is"),
+    ],
+)
+def test_a_bad_rating_is_named_with_its_line_and_a_remedy(
+    problem: Callable[..., str], line: str, expected: str
+) -> None:
+    content = f"{RATINGS_HEADER}1,1,4,9\n{line}\n1,3,4,9\n"
+    said = problem({**GOOD, "ratings.csv": content})
+    assert said.startswith(f"ratings.csv, line 3: {expected}")
+    assert said.endswith(f"({line!r}); correct or remove the line")
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"ratings.csv": RATINGS_CSV + "1,2,x,9"}, "ratings.csv, line 5: "),
+        ({"ratings.csv": RATINGS_HEADER + "1,2,x,9\n"}, "ratings.csv, line 2: "),
+        ({"ratings.csv": RATINGS_CSV + "\n\n1,2,x,9\n"}, "ratings.csv, line 7: "),
+        ({"ratings.csv": (RATINGS_CSV + "1,2,x,9\n").replace("\n", "\r\n")}, "ratings.csv, line 5"),
+        (
+            {"ratings.csv": RATINGS_CSV + "1,2,x,9\n" + 3000 * "1,2,3,9\n" + "1,y,3,9\n"},
+            "ratings.csv, line 5: the rating",
+        ),
+        ({"u.data": U_DATA + "1\t2\tx\t9\n", "u.item": U_ITEM}, "u.data, line 4: the rating"),
+        (
+            {"ratings.dat": "x::2::4::9\n" + RATINGS_DAT, "movies.dat": MOVIES_DAT},
+            "ratings.dat, line 1: the user id",
+        ),
+    ],
+    ids=[
+        *("the last", "the only", "after blanks", "CRLF", "the first of two"),
+        *("100k has no header", "1M has no header"),
+    ],
+)
+def test_lines_are_counted_as_an_editor_counts_them(
+    problem: Callable[..., str], files: dict[str, str], expected: str
+) -> None:
+    if "ratings.csv" in files:
+        files = {**GOOD, **files}
+    assert problem(files).startswith(expected)
+
+
+def test_a_long_bad_line_is_shown_in_part(problem: Callable[..., str]) -> None:
+    said = problem({**GOOD, "ratings.csv": RATINGS_CSV + 5000 * "x" + ",1,1,1\n"})
+    assert said.startswith("ratings.csv, line 5: the user id")
+    assert len(said) < 250
+
+
+CORRECT, UNPACK = "correct or remove the line", "unpack the data set again"
+BAD_FILES: list[tuple[dict[str, str | bytes | None], str, str]] = [
+    ({"ratings.csv": "userId,movieId,rating\n1,2,5\n"},
+     "ratings.csv, line 1: column 'timestamp' is missing (found userId, movieId, rating)",
+     "the header must name userId, movieId, rating, timestamp"),
+    ({"ratings.csv": "1,2,5,9\n"}, "ratings.csv, line 1: column 'userId' is missing",
+     "the header must name userId, movieId, rating, timestamp"),
+    ({"ratings.csv": RATINGS_HEADER}, "ratings.csv: holds no ratings", UNPACK),
+    ({"ratings.csv": ""}, "ratings.csv: is empty", UNPACK),
+    ({"movies.csv": None}, "movies.csv: missing beside ratings.csv", UNPACK),
+    ({"movies.csv": ""}, "movies.csv: is empty", UNPACK),
+    ({"movies.csv": "movieId,name,genres\n1,A,B\n"},
+     "movies.csv, line 1: column 'title' is missing (found movieId, name, genres)",
+     "the header must be movieId,title,genres"),
+    ({"movies.csv": MOVIES_CSV + "2,Again (1999),Drama\n"},
+     "movies.csv, line 6: id 2 stands twice", CORRECT),
+    ({"movies.csv": MOVIES_CSV + "x,A (1999),Drama\n5,B (1999),Drama\n"},
+     "movies.csv, line 6: not a title", CORRECT),
+    ({"movies.csv": MOVIES_CSV + "5,Matrix, The (1999),Drama"},
+     "movies.csv, line 6: not a title", CORRECT),
+    ({"movies.csv": MOVIES_CSV + "5,,Drama\n"}, "movies.csv, line 6: not a title", CORRECT),
+    ({"movies.csv": MOVIES_CSV + "2147483648,A,Drama\n"},
+     "movies.csv, line 6: not a title", CORRECT),
+    ({"movies.csv": MOVIES_CSV.encode("latin-1")},
+     "movies.csv, line 3: not utf-8 text", "convert the file"),
+    ({"movies.csv": MOVIES_CSV + '5,"Open (1999),Drama\n6,B,Drama\n7,C,Drama\n'},
+     "movies.csv, line 6: ", CORRECT),
+    ({"movies.csv": MOVIES_CSV + '5,"Two\nlines",Drama\nx,B,Drama\n'},
+     "movies.csv, line 8: not a title", CORRECT),
+    ({"links.csv": ""}, "links.csv: is empty", UNPACK),
+    ({"links.csv": "movieId,imdb\n1,2\n"}, "links.csv, line 1: column 'imdbId' is missing",
+     "the header must be movieId,imdbId,tmdbId"),
+    ({"links.csv": LINKS_CSV + "3,tt1,2\n"}, "links.csv, line 6: not a link", CORRECT),
+    ({"links.csv": LINKS_CSV + "3,1\n"}, "links.csv, line 6: not a link", CORRECT),
+    ({"dataset.json": ""}, "dataset.json: ", "correct or remove it"),
+    ({"dataset.json": "[1]"}, "dataset.json: not a JSON object", "correct or remove it"),
+    ({"dataset.json": '{"name": '}, "dataset.json: not a JSON object", "correct or remove it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "expected", "remedy"), BAD_FILES, ids=[expected for _, expected, _ in BAD_FILES]
+)
+def test_a_bad_file_is_named_with_a_remedy(
+    problem: Callable[..., str], files: dict[str, str | bytes | None], expected: str, remedy: str
+) -> None:
+    every = {name: content for name, content in {**GOOD, **files}.items() if content is not None}
+    said = problem(every)
+    assert said.startswith(expected)
+    assert said.endswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "expected"),
+    [
+        ("u.item", "5|Short (1999)||||0|1\n", "not a title (2 genre flags, not 19)"),
+        ("u.item", "x" + U_ITEM.splitlines()[0], "not a title (invalid literal"),
+        ("movies.dat", "5::No Genres (1999)\n", "not a title"),
+        ("movies.dat", "x::A (1999)::Drama", "not a title (invalid literal"),
+    ],
+)
+def test_a_bad_title_is_named_in_the_old_layouts_too(
+    problem: Callable[..., str], file: str, line: str, expected: str
+) -> None:
+    old = {
+        "u.item": {"u.data": U_DATA, "u.item": U_ITEM + line},
+        "movies.dat": {"ratings.dat": RATINGS_DAT, "movies.dat": MOVIES_DAT + line},
+    }
+    said = problem(old[file])
+    assert said.startswith(f"{file}, line 5: {expected}")
+    assert said.endswith(CORRECT)
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda folder: None, "no such folder; give one that holds a ratings data set"),
+        (lambda folder: folder.mkdir(), "is empty; give a folder that holds a ratings data set"),
+        (
+            lambda folder: write_files(folder, {"README.txt": "hello"}),
+            "no ratings file of a known layout (u.data, ratings.dat, ratings.csv);"
+            " give an unpacked MovieLens folder",
+        ),
+    ],
+    ids=["absent", "empty", "of no known layout"],
+)
+def test_a_folder_without_a_data_set_is_named(
+    spark: SparkSession, tmp_path: Path, make: Callable[[Path], object], expected: str
+) -> None:
+    folder = tmp_path / "ml"
+    make(folder)
+    with pytest.raises(DataError) as caught:
+        read_movielens(spark, str(folder))
+    assert str(caught.value) == f"{folder}: {expected}"
+
+
+@pytest.mark.parametrize("address", ["", "s3://bucket/ml"])
+def test_an_address_that_spark_cannot_open_is_named(spark: SparkSession, address: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_movielens(spark, address)
+    assert address in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,168 @@
+"""The door to Spark: which Java will do, and the code that workers are given."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from recommender.errors import SetupError
+from spark_jobs import session
+from spark_jobs.session import PACKAGES, ROOT, build_session, check_java, pack_code
+
+REMEDY = "install it (Debian, Ubuntu: apt-get install openjdk-17-jre-headless)"
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on the PATH of a machine without Java."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def install(folder: Path, says: str) -> Path:
+    """A ``java`` that says this of itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    java = folder / "java"
+    java.write_text(f"#!/bin/sh\nprintf '%s\\n' '{says}' >&2\n")
+    java.chmod(0o755)
+    return java
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        'openjdk version "17.0.15" 2025-04-15',
+        'openjdk version "21" 2023-09-19',
+        'java version "25-ea" 2025-09-16',
+        'Picked up JAVA_TOOL_OPTIONS: -Xmx1g\nopenjdk version "17.0.1"',
+    ],
+)
+def test_java_17_and_newer_will_do(path: Path, says: str) -> None:
+    install(path, says)
+    check_java()
+
+
+@pytest.mark.parametrize(
+    ("says", "found"),
+    [
+        ('openjdk version "16.0.2" 2021-07-20', "Java 16"),
+        ('openjdk version "11.0.2"', "Java 11"),
+        ('java version "1.8.0_392"', "Java 8"),
+        ("Unable to locate a Java Runtime.", "Java of an unknown version"),
+    ],
+)
+def test_an_older_java_is_refused_with_what_to_install(path: Path, says: str, found: str) -> None:
+    java = install(path, says)
+    with pytest.raises(SetupError) as caught:
+        check_java()
+    assert str(caught.value) == f"{java} is {found}; Spark needs 17 or newer; {REMEDY}"
+
+
+def test_a_missing_java_is_told_with_what_to_install(path: Path) -> None:
+    with pytest.raises(SetupError) as caught:
+        build_session()
+    assert str(caught.value) == f"Spark needs Java 17 or newer and found none; {REMEDY}"
+
+
+def test_the_java_of_java_home_goes_before_that_of_the_path(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(path, 'openjdk version "17"')
+    java = install(tmp_path / "jdk" / "bin", 'openjdk version "11"')
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk"))
+    with pytest.raises(SetupError, match=f"{java} is Java 11"):
+        check_java()
+    java.unlink()
+    with pytest.raises(SetupError, match="found none"):
+        check_java()
+
+
+def test_a_java_that_cannot_be_run_is_told_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java = install(tmp_path / "jdk" / "bin", "")
+    java.chmod(0o644)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk"))
+    with pytest.raises(SetupError, match="openjdk-17-jre-headless"):
+        check_java()
+
+
+def test_times_are_utc_wherever_the_job_runs(spark: SparkSession) -> None:
+    assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
+
+
+def test_workers_run_this_python_and_are_given_this_code(spark: SparkSession) -> None:
+    workers = spark.sparkContext.parallelize([0], 1).map(
+        lambda _: (__import__("sys").executable, __import__("sys").path)
+    )
+    [(python, path)] = workers.collect()
+    assert python == os.environ["PYSPARK_PYTHON"] == sys.executable
+    [shipped] = {entry for entry in path if entry.endswith("/marquee-jobs.zip")}
+    assert "spark_jobs/als.py" in zipfile.ZipFile(shipped).namelist()
+
+
+@pytest.fixture(scope="module")
+def jobs_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``make jobs`` makes."""
+    target = tmp_path_factory.mktemp("jobs") / "dist" / "jobs.zip"
+    command = [sys.executable, "-m", "spark_jobs.session", str(target)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return target
+
+
+def test_the_zip_has_both_packages_and_their_data(jobs_zip: Path) -> None:
+    sources = {
+        path.relative_to(ROOT).as_posix()
+        for room in PACKAGES
+        for path in (ROOT / room).rglob("*.py")
+    }
+    packed = zipfile.ZipFile(jobs_zip).namelist()
+    assert len(packed) == len(set(packed))
+    assert set(packed) >= {
+        *sources,
+        "spark_jobs/pipelines/movies.yaml",
+        "spark_jobs/datasets/sample_films.csv",
+    }
+    assert {name.split("/")[0] for name in packed} == {"recommender", "spark_jobs"}
+
+
+def test_the_zip_has_no_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for room in PACKAGES:
+        (tmp_path / room / "part" / "__pycache__").mkdir(parents=True)
+        (tmp_path / room / "part" / "one.py").touch()
+        (tmp_path / room / "part" / "__pycache__" / "one.cpython-311.pyc").touch()
+    monkeypatch.setattr(session, "ROOT", tmp_path)
+    pack_code(tmp_path / "jobs.zip")
+    packed = zipfile.ZipFile(tmp_path / "jobs.zip").namelist()
+    assert packed == ["recommender/part/one.py", "spark_jobs/part/one.py"]
+
+
+def test_the_code_works_from_the_zip(jobs_zip: Path, tmp_path: Path) -> None:
+    script = """
+import argparse
+from spark_jobs import config
+from spark_jobs.datasets.sample import read_films
+parser = argparse.ArgumentParser()
+config.add_options(parser)
+print(config.__file__, config.load(parser.parse_args([])).ranking.rank, len(read_films()) > 400)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(jobs_zip)},
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.stdout.split() == [f"{jobs_zip}/spark_jobs/config.py", "32", "True"]

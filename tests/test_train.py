@@ -1,0 +1,341 @@
+"""Training from files to a release in service, and what stops it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from recommender.model import Model, check_parity
+from recommender.params import RankingParams, RatingParams
+from recommender.release import Release
+from recommender.release_store import ReleaseStore
+from spark_jobs import train
+from tests.datasets import MOVIES_HEADER, QUICK, RATINGS_HEADER, Rating, write_csv, write_files
+from tests.datasets import two_tastes, write_two_tastes  # isort: skip
+
+STAGES_BEFORE_WRITING = [
+    *("reading and checking", "one rating for each pair", "counts and averages"),
+    *("fitting the ranking head", "fitting biases", "fitting the rating head"),
+]
+
+# --- on MovieLens latest-small ---
+
+
+@pytest.fixture(scope="module")
+def release(trained_store: ReleaseStore) -> Release:
+    return trained_store.read(trained_store.current().version)
+
+
+@pytest.fixture(scope="module")
+def manifest(release: Release) -> dict[str, Any]:
+    assert release.folder
+    return json.loads((release.folder / "release.json").read_text(encoding="utf-8"))
+
+
+def test_the_release_is_the_only_one_and_in_service(trained_store: ReleaseStore) -> None:
+    current = trained_store.current()
+    assert trained_store.versions() == [current.version]
+    assert current.previous is None
+    assert {path.name for path in trained_store.folder.iterdir()} == {
+        current.version,
+        "current.json",
+    }
+
+
+def test_the_manifest_says_what_the_release_was_fitted_on(
+    manifest: dict[str, Any], movielens: Path
+) -> None:
+    assert manifest["catalogue"] == {
+        **{"name": "ml-latest-small", "noun": "movie", "feedback": "explicit"},
+        **{"rating_min": 0.5, "rating_max": 5.0, "rating_step": 0.5},
+        **{"ratings": 100_836, "users": 610, "items": 9_742, "max_user_id": 610},
+        "simulated": False,
+    }
+    assert manifest["inputs"] == [{"path": str(movielens), "layout": "CSV", "rows": 100_836}]
+
+
+def test_the_manifest_says_how_and_how_long_the_release_was_fitted(
+    manifest: dict[str, Any],
+) -> None:
+    assert manifest["ranking"] == asdict(RankingParams())
+    mean_rating = manifest["rating"].pop("mean_rating")
+    assert mean_rating == pytest.approx(3.5016, abs=1e-4)
+    assert manifest["rating"] == asdict(RatingParams())
+    assert list(manifest["seconds"]) == STAGES_BEFORE_WRITING
+    assert all(seconds > 0 for seconds in manifest["seconds"].values())
+
+
+def test_statistics_are_those_of_the_ratings_file(release: Release, movielens: Path) -> None:
+    table = np.loadtxt(movielens / "ratings.csv", delimiter=",", skiprows=1)
+    ids, rows = np.unique(table[:, 1].astype(int), return_inverse=True)
+    counts = np.bincount(rows)
+    assert release.arrays.item_ids.tolist() == ids.tolist()
+    assert release.arrays.item_counts.tolist() == counts.tolist()
+    means = np.bincount(rows, weights=table[:, 2]) / counts
+    assert np.allclose(release.arrays.item_means, means, atol=1e-6)
+
+
+def test_the_catalogue_has_every_title_also_those_nobody_rated(release: Release) -> None:
+    items = {item.item_id: item for item in release.items()}
+    assert len(items) == 9_742
+    assert len(release.arrays.item_ids) == 9_724
+    assert (items[2571].title, items[2571].year) == ("The Matrix", 1999)
+
+
+def test_folding_trained_users_in_again_returns_what_training_found(release: Release) -> None:
+    parity = check_parity(release)
+    assert parity.users >= 100
+    assert parity.ranking <= 1e-4
+    assert parity.rating <= 1e-4
+    sample = release.parity_sample()
+    assert np.abs(sample.ranking_vectors).max() > 0.1
+    assert np.abs(sample.rating_vectors).max() > 0.1
+
+
+MATRIX, STAR_WARS, EMPIRE = 2571, 260, 1196
+
+
+def test_a_science_fiction_fan_is_recommended_science_fiction(release: Release) -> None:
+    model = Model(release)
+    fan = model.fold_in({MATRIX: 5.0, STAR_WARS: 5.0, EMPIRE: 5.0})
+    genres = {item.item_id: set(item.genres) for item in release.items()}
+    top = model.recommend(fan, 10)
+    fitting = [row for row in top if genres[row.item_id] & {"Sci-Fi", "Adventure"}]
+    assert len(fitting) >= 7
+    assert not {MATRIX, STAR_WARS, EMPIRE} & {row.item_id for row in top}
+
+
+def test_predicted_stars_follow_taste_and_quality(release: Release) -> None:
+    model = Model(release)
+    shawshank, battlefield_earth = 318, 3593
+    stars = model.estimate(model.fold_in({MATRIX: 5.0}), [shawshank, battlefield_earth])
+    assert stars[shawshank] > 4
+    assert stars[battlefield_earth] < 3
+
+
+# --- on a few ratings ---
+
+
+@dataclass(frozen=True)
+class Run:
+    status: int
+    out: str
+    err: str
+    store: ReleaseStore
+
+    @property
+    def release(self) -> Release:
+        return self.store.read(self.store.current().version)
+
+
+def run(folder: Path, *arguments: str) -> Run:
+    """Train into ``folder``/releases."""
+    store = ReleaseStore(folder / "releases")
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
+        status = train.main([*arguments, "--releases", str(store.folder)])
+    return Run(status, out.getvalue(), err.getvalue(), store)
+
+
+def of_user(release: Release, user: int) -> dict[int, float]:
+    """What training knew of one user, from the parity sample (which has everyone of a few)."""
+    sample = release.parity_sample()
+    ratings = dict(sample.users())
+    return ratings[sample.user_ids.tolist().index(user)]
+
+
+@pytest.fixture(scope="module")
+def merged(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Two inputs; the second has person 1 again, a new person, and titles nobody lists."""
+    folder = tmp_path_factory.mktemp("merged")
+    write_two_tastes(folder / "first", people=10, films=8)
+    before, after = 0, 10**9
+    again: list[Rating] = [(1, 1, 2.5, after), (1, 2, 4.5, before), (40, 3, 3.0, after)]
+    unlisted: list[Rating] = [(40, 98, 5.0, after), (41, 99, 5.0, after)]
+    titles = {1: "Film One (2001)", 21: "Unrated (2002)"}
+    write_csv(folder / "second", again + unlisted, titles)
+    inputs = ("--data", str(folder / "first"), "--data", str(folder / "second"))
+    return run(folder, *inputs, *QUICK, "--ranking-alpha", "7.5", "--seed", "3")
+
+
+def test_of_two_inputs_the_newer_rating_of_a_pair_wins(merged: Run) -> None:
+    first = {item: stars for user, item, stars, _ in two_tastes(10, 8) if user == 1}
+    assert of_user(merged.release, 1) == {**first, 1: 2.5}
+    assert first[2] == 1.0
+
+
+def test_of_two_inputs_the_later_description_of_a_title_wins(merged: Run) -> None:
+    titles = {item.item_id: (item.title, item.year) for item in merged.release.items()}
+    assert titles[1] == ("Film One", 2001)
+    assert titles[2] == ("Film 2", 2000)
+    assert len(titles) == 9
+
+
+def test_ratings_of_titles_that_no_input_lists_are_left_out_and_told(merged: Run) -> None:
+    assert "2 ratings of titles that no catalogue lists were left out.\n" in merged.err
+    assert merged.release.arrays.item_ids.tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert of_user(merged.release, 40) == {3: 3.0}
+
+
+def test_the_manifest_counts_what_is_left_and_names_both_inputs(merged: Run) -> None:
+    facts = merged.release.catalogue
+    rows = len(two_tastes(10, 8))
+    assert [entry["rows"] for entry in merged.release.inputs] == [rows, 5]
+    assert (facts.name, facts.ratings, facts.users) == ("first + second", rows + 1, 11)
+    assert (facts.items, facts.max_user_id, facts.simulated) == (9, 40, False)
+    assert f"{merged.release.version} is in service: {rows + 1} ratings by 11 people" in merged.out
+
+
+def test_options_of_the_command_line_reach_the_manifest(merged: Run) -> None:
+    release = merged.release
+    assert release.ranking == RankingParams(rank=4, iterations=3, alpha=7.5)
+    assert release.rating == RatingParams(rank=4, iterations=3, bias_sweeps=1)
+
+
+def test_people_of_two_tastes_are_told_apart(merged: Run) -> None:
+    model = Model(merged.release)
+    stars = model.estimate(model.fold_in({1: 5.0, 2: 1.0}), [5, 6])
+    assert stars[5] > stars[6]
+
+
+# --- what stops it ---
+
+
+def malformed(folder: Path) -> list[str]:
+    write_two_tastes(folder)
+    with (folder / "ratings.csv").open("a") as ratings:
+        ratings.write("1,1,five,0\n")
+    return ["--data", str(folder)]
+
+
+def missing_column(folder: Path) -> list[str]:
+    write_files(folder, {"ratings.csv": "userId,movieId,timestamp\n", "movies.csv": MOVIES_HEADER})
+    return ["--data", str(folder)]
+
+
+def no_known_title(folder: Path) -> list[str]:
+    write_files(folder, {"ratings.csv": RATINGS_HEADER + "1,1,5,0\n", "movies.csv": MOVIES_HEADER})
+    return ["--data", str(folder)]
+
+
+def nothing_liked(folder: Path) -> list[str]:
+    write_csv(folder, [(1, 1, 2.0, 0), (2, 1, 1.0, 0)], {1: "Film (2000)"})
+    return ["--data", str(folder), "--ranking-rank", "1", "--rating-rank", "1"]
+
+
+def few_liked(folder: Path) -> list[str]:
+    """Everyone likes one of two titles, and someone likes none: eight factors are too many."""
+    ratings = [
+        (u, i, 5.0 if i == 1 + u % 2 else 1.0, 0) for u in range(1, 20) for i in range(1, 20)
+    ]
+    dislikes = [(20, i, 0.5, 0) for i in range(1, 20)]
+    write_csv(folder, ratings + dislikes, {i: f"Film {i}" for i in range(1, 20)})
+    return ["--data", str(folder), *QUICK, "--ranking-rank", "8"]
+
+
+def unknown_parameter(folder: Path) -> list[str]:
+    write_files(folder, {"mine.yaml": "ranking:\n  rnk: 8\n"})
+    return ["--config", str(folder / "mine.yaml"), "--data", str(folder)]
+
+
+def with_options(*options: str) -> Callable[[Path], list[str]]:
+    def make(folder: Path) -> list[str]:
+        return ["--data", str(write_two_tastes(folder)), *options]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (malformed, "ratings.csv, line 402: the rating is not a number"),
+        (missing_column, "ratings.csv, line 1: column 'rating' is missing"),
+        (lambda folder: ["--data", str(folder)], "no such folder"),
+        (lambda folder: ["--data", "s3://bucket/ratings"], "s3://bucket/ratings"),
+        (no_known_title, "no rating is of a title in the catalogue"),
+        (nothing_liked, "no rating is above the neutral 2; give a lower --ranking-neutral"),
+        (few_liked, "--ranking-rank"),
+        (with_options("--ranking-rank", "21"), "20 titles; give --ranking-rank 20 or less"),
+        (with_options(*QUICK, "--rating-rank", "31"), "30 people or 20 titles; give --rating-rank"),
+        (with_options("--ranking-neutral", "5"), "neutral must be below the best rating, 5"),
+        (with_options("--ranking-rank", "0"), "rank must be a whole number of at least 1"),
+        (with_options("--config", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
+        (unknown_parameter, "mine.yaml, ranking: unknown parameter 'rnk'"),
+    ],
+    ids=[
+        *("a malformed line", "a missing column", "an absent folder", "no such file system"),
+        *("titles of another data set", "nothing liked", "too few titles liked"),
+        *("more factors than titles", "more factors than people", "neutral at the best"),
+        *("an option out of range", "an absent configuration", "an unknown parameter"),
+    ],
+)
+@pytest.mark.usefixtures("spark")
+def test_bad_input_ends_with_status_2_one_line_and_no_release(
+    tmp_path: Path, make: Callable[[Path], list[str]], expected: str
+) -> None:
+    ended = run(tmp_path, *make(tmp_path / "ml"))
+    assert ended.status == 2
+    errors = [line for line in ended.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert ended.err.endswith(errors[0] + "\n")
+    assert expected in errors[0]
+    assert "Traceback" not in ended.err
+    assert not ended.store.folder.exists()
+
+
+def test_an_unsuccessful_run_leaves_the_release_in_service_alone(tmp_path: Path) -> None:
+    store = ReleaseStore(tmp_path / "releases")
+    write_files(store.folder, {"current.json": "as it was"})
+    ended = run(tmp_path, "--data", str(tmp_path / "nowhere"))
+    assert ended.status == 2
+    assert {path.name: path.read_text() for path in store.folder.iterdir()} == {
+        "current.json": "as it was"
+    }
+
+
+def test_releases_that_are_not_in_a_folder_are_refused_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RELEASES", "s3://bucket/releases")
+    assert train.main(["--data", str(tmp_path / "nowhere")]) == 2
+    expected = "error: RELEASES=s3://bucket/releases: must be a folder; give its path\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_a_releases_folder_that_cannot_be_made_is_told_before_fitting(tmp_path: Path) -> None:
+    (tmp_path / "releases").write_text("a file")
+    ended = run(tmp_path, "--data", str(write_two_tastes(tmp_path / "ml")), *QUICK)
+    assert ended.status == 2
+    assert ended.err.startswith(f"error: {tmp_path / 'releases'}")
+
+
+def test_without_java_a_run_ends_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ended = run(tmp_path, "--data", str(tmp_path))
+    assert ended.status == 2
+    assert ended.err.startswith("error: Spark needs Java 17 or newer and found none; install it")
+    assert ended.err.count("\n") == 1
+
+
+def test_without_data_what_obtain_finds_is_read(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "obtain", lambda data, tell: tmp_path / data / "found")
+    ended = run(tmp_path)
+    assert ended.err == (
+        f"error: {tmp_path}/data/found: no such folder; give one that holds a ratings data set\n"
+    )
