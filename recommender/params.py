@@ -26,7 +26,7 @@ class _Params:
         Raises ConfigError for an unknown name, a wrong type, or a value out of range.
         """
         known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
-        if unknown := sorted(set(values) - set(known)):
+        if unknown := sorted(set(values) - set(known), key=str):
             raise ConfigError(
                 f"{where}: unknown parameter {unknown[0]!r}; known are {', '.join(known)}"
             )

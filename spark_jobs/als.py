@@ -33,7 +33,8 @@ class FittedFactors:
 
 def fit_ranking(strengths: DataFrame, params: RankingParams, seed: int) -> FittedFactors:
     """Implicit ALS on user_id, item_id, strength (signed)."""
-    return _fit(strengths, "strength", params, seed, ALS(implicitPrefs=True, alpha=params.alpha))
+    als = ALS(implicitPrefs=True, alpha=params.alpha)
+    return _fit(_with_something_liked(strengths), "strength", params, seed, als)
 
 
 def fit_rating(residuals: DataFrame, params: RatingParams, seed: int) -> FittedFactors:
@@ -44,6 +45,16 @@ def fit_rating(residuals: DataFrame, params: RatingParams, seed: int) -> FittedF
 def expected_stages(params: RankingParams | RatingParams) -> int:
     """About how many Spark stages a fit takes, for a progress bar."""
     return 2 * params.iterations + 6
+
+
+def _with_something_liked(strengths: DataFrame) -> DataFrame:
+    """Without people and titles that have no positive strength.
+
+    Their vectors are zeros whatever else there is, but MLlib would stop at their singular systems.
+    """
+    liked = strengths.where("strength > 0")
+    people, titles = liked.select("user_id").distinct(), liked.select("item_id").distinct()
+    return strengths.join(people, "user_id", "left_semi").join(titles, "item_id", "left_semi")
 
 
 def _fit(

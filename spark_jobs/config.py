@@ -51,7 +51,7 @@ def load(options: argparse.Namespace) -> Config:
     """The configuration that ``options`` ask for. Raises ConfigError naming file and parameter."""
     where = options.config or "pipelines/movies.yaml"
     values = _read(options.config)
-    if unknown := sorted(set(values) - {"noun", "seed", *HEADS}):
+    if unknown := sorted(set(values) - {"noun", "seed", *HEADS}, key=str):
         raise ConfigError(
             f"{where}: unknown section {unknown[0]!r}; known are noun, seed, " + ", ".join(HEADS)
         )
@@ -67,9 +67,12 @@ def load(options: argparse.Namespace) -> Config:
         }
         heads[head] = params.from_mapping({**section, **given}, f"{where}, {head}")
     seed = options.seed if options.seed is not None else values.get("seed", 1)
-    if not isinstance(seed, int):
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise ConfigError(f"{where}: seed must be a whole number, not {seed!r}")
-    return Config(noun=str(values.get("noun", "movie")), seed=seed, **heads)
+    noun = values.get("noun", "movie")
+    if not isinstance(noun, str) or not noun:
+        raise ConfigError(f"{where}: noun must be a word, not {noun!r}")
+    return Config(noun=noun, seed=seed, **heads)
 
 
 def _read(path: str | None) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from recommender.errors import DataError
@@ -13,14 +16,26 @@ def join(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}"
 
 
+def exactly(path: str) -> str:
+    """``path`` as Spark's readers take it, for whom brackets and stars are patterns."""
+    return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
+
+
 def list_folder(spark: SparkSession, folder: str) -> set[str]:
-    """The names in a folder. Raises DataError where it is absent or empty."""
+    """The names in a folder. Raises DataError where it is absent, empty or out of Spark's reach."""
     jvm: Any = spark.sparkContext._jvm
-    path = jvm.org.apache.hadoop.fs.Path(folder)
-    system = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
-    if not system.exists(path):
-        raise DataError(f"{folder}: no such folder; give one that holds a ratings data set")
-    names = {status.getPath().getName() for status in system.listStatus(path)}
+    try:
+        path = jvm.org.apache.hadoop.fs.Path(folder)
+        system = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
+        if not system.exists(path):
+            raise DataError(f"{folder}: no such folder; give one that holds a ratings data set")
+        names = {status.getPath().getName() for status in system.listStatus(path)}
+    except (Py4JJavaError, PySparkException) as error:
+        reason = str(getattr(error, "java_exception", error)).splitlines()[0]
+        raise DataError(
+            f"{folder!r}: Spark cannot open it ({reason});"
+            " give a folder that holds a ratings data set"
+        ) from error
     if not names:
         raise DataError(f"{folder}: is empty; give a folder that holds a ratings data set")
     return names
@@ -29,14 +44,16 @@ def list_folder(spark: SparkSession, folder: str) -> set[str]:
 def read_text(spark: SparkSession, path: str, *encodings: str) -> str:
     """A small file as text in the first of ``encodings`` that fits.
 
-    Raises DataError, naming the line, where none does.
+    Raises DataError for an empty file, and, naming the line, where none fits.
     """
-    row = spark.read.format("binaryFile").load(path).select("content").first()
-    assert row is not None
-    content = bytes(row[0])
+    row = spark.read.format("binaryFile").load(exactly(path)).select("content").first()
+    content = bytes(row[0]) if row else b""
+    if not content.strip():
+        raise DataError(f"{path}: is empty; unpack the data set again")
     for encoding in encodings:
         try:
             return content.decode(encoding)
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
-    raise DataError(f"{path}, line {line}: not {' or '.join(encodings)} text; convert the file")
+    names = " or ".join(encoding.removesuffix("-sig") for encoding in encodings)
+    raise DataError(f"{path}, line {line}: not {names} text; convert the file")

@@ -19,14 +19,14 @@ REFRESH_SECONDS = 0.2
 class Progress:
     """Reports stages and remembers the seconds each took.
 
-    ``total``: how many stages there will be. ``stream``: a terminal or a log.
+    ``total``: how many stages there will be. ``stream``: a terminal or a log (standard error).
     """
 
-    def __init__(self, total: int, stream: TextIO = sys.stderr):
+    def __init__(self, total: int, stream: TextIO | None = None):
         self.total = total
         self.seconds: dict[str, float] = {}
-        self._stream = stream
-        self._live = stream.isatty()
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
 
     @contextmanager
     def stage(
@@ -67,7 +67,7 @@ class Progress:
             self._write(label, done, time.monotonic() - started, end="")
 
     def _write(self, label: str, done: float, seconds: float, end: str) -> None:
-        full = round(WIDTH * done)
+        full = int(WIDTH * done)
         bar = "█" * full + "░" * (WIDTH - full)
         start = "\r" if self._live else ""
         self._stream.write(f"{start}{label:<{LABEL}} {bar} {seconds:7.1f} s{end}")

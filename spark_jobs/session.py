@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("recommender", "spark_jobs")
 JAVA_NEEDED = 17
+SHIPPED = "marquee-jobs.zip"
+# MLlib chains the iterations of a fit, and Java follows such chains recursively.
+JAVA_STACK = "-Xss16m"
 
 
 def build_session(name: str = "marquee") -> SparkSession:
@@ -48,7 +51,7 @@ def build_session(name: str = "marquee") -> SparkSession:
             .config("spark.driver.memory", "4g")
             .config("spark.ui.enabled", "false")
             .config("spark.sql.shuffle.partitions", str(2 * (os.cpu_count() or 1)))
-            .config("spark.driver.extraJavaOptions", _quiet_logging())
+            .config("spark.driver.extraJavaOptions", f"{JAVA_STACK} {_quiet_logging()}")
         )
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
@@ -64,7 +67,10 @@ def check_java() -> None:
     remedy = f"install it (Debian, Ubuntu: apt-get install openjdk-{JAVA_NEEDED}-jre-headless)"
     if java is None or not Path(java).exists():
         raise SetupError(f"Spark needs Java {JAVA_NEEDED} or newer and found none; {remedy}")
-    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
+    try:
+        answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError as error:
+        raise SetupError(f"{java} cannot be run ({error.strerror}); {remedy}") from error
     found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
     if not found or int(found.group(1)) < JAVA_NEEDED:
         which = found.group(1) if found else "of an unknown version"
@@ -83,11 +89,13 @@ def pack_code(target: Path) -> None:
 
 def _ship_code(session: SparkSession) -> None:
     """Workers import this code too, wherever the job was started from."""
+    if any(path.endswith(f"/{SHIPPED}") for path in session.sparkContext.listFiles):
+        return
     # Executors fetch the file from this path when they start, so it lives as long as the process.
     folder = tempfile.mkdtemp(prefix="marquee-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    pack_code(Path(folder) / "marquee-jobs.zip")
-    session.sparkContext.addPyFile(str(Path(folder) / "marquee-jobs.zip"))
+    pack_code(Path(folder) / SHIPPED)
+    session.sparkContext.addPyFile(str(Path(folder) / SHIPPED))
 
 
 def _quiet_logging() -> str:

@@ -41,7 +41,7 @@ def two_tastes(people: int = 30, films: int = 20) -> list[Rating]:
         (user, item, 5.0 if (user + item) % 2 == 0 else 1.0, 1000 * user + item)
         for user in range(1, people + 1)
         for item in range(1, films + 1)
-        if (user * item) % 3
+        if (user - item) % 3
     ]
 
 

@@ -162,6 +162,12 @@ def test_a_folder_may_have_any_name(spark: SparkSession, tmp_path: Path, folder:
     assert (dataset.name, dataset.rows, len(dataset.items)) == (folder, 3, 4)
 
 
+def test_a_bad_line_is_named_in_a_folder_of_any_name(spark: SparkSession, tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "ml, 2nd", {**GOOD, "ratings.csv": RATINGS_CSV + "1,2,x,9\n"})
+    with pytest.raises(DataError, match=f"{folder}/ratings.csv, line 5: the rating"):
+        read_movielens(spark, str(folder))
+
+
 def test_dataset_json_names_a_data_set_and_says_that_it_is_simulated(read: Read) -> None:
     dataset = read({**GOOD, "dataset.json": '{"name": "a sample", "simulated": true}'})
     assert (dataset.name, dataset.simulated) == ("a sample", True)
@@ -281,7 +287,7 @@ BAD_FILES: list[tuple[dict[str, str | bytes | None], str, str]] = [
      "the header must be movieId,imdbId,tmdbId"),
     ({"links.csv": LINKS_CSV + "3,tt1,2\n"}, "links.csv, line 6: not a link", CORRECT),
     ({"links.csv": LINKS_CSV + "3,1\n"}, "links.csv, line 6: not a link", CORRECT),
-    ({"dataset.json": ""}, "dataset.json: ", "correct or remove it"),
+    ({"dataset.json": ""}, "dataset.json: is empty", UNPACK),
     ({"dataset.json": "[1]"}, "dataset.json: not a JSON object", "correct or remove it"),
     ({"dataset.json": '{"name": '}, "dataset.json: not a JSON object", "correct or remove it"),
 ]  # fmt: skip

@@ -112,6 +112,15 @@ def test_workers_run_this_python_and_are_given_this_code(spark: SparkSession) ->
     assert "spark_jobs/als.py" in zipfile.ZipFile(shipped).namelist()
 
 
+def test_a_session_built_again_is_the_same_and_is_not_given_the_code_again(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped: list[str] = []
+    monkeypatch.setattr(spark.sparkContext, "addPyFile", shipped.append)
+    assert build_session("again").sparkContext is spark.sparkContext
+    assert shipped == []  # of a file that has changed since, every later job would fail
+
+
 @pytest.fixture(scope="module")
 def jobs_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``make jobs`` makes."""

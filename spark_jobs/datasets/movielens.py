@@ -20,10 +20,12 @@ from recommender.catalogue import Item
 from recommender.errors import DataError
 from recommender.titles import split_title
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.files import join, list_folder, read_text
+from spark_jobs.files import exactly, join, list_folder, read_text
 
+LARGEST_ID = 2**31 - 1
 SCALE_MIN, SCALE_MAX, SCALE_STEP = 0.5, 5.0, 0.5
 COLUMNS = ("userId", "movieId", "rating", "timestamp")
+LAST_SECOND = 253_402_300_799  # of the year 9999
 REMEDY = "correct or remove the line"
 
 _GENRES_100K = (
@@ -65,7 +67,7 @@ def read_movielens(spark: SparkSession, folder: str) -> Dataset:
     layout = _detect(names, folder)
     items = _read_items(spark, folder, layout)
     if "links.csv" in names:
-        items = _with_links(items, read_text(spark, join(folder, "links.csv"), "utf-8"), folder)
+        items = _with_links(items, read_text(spark, join(folder, "links.csv"), "utf-8-sig"), folder)
     ratings, rows = _read_ratings(spark, join(folder, layout.ratings_file), layout)
     about = _about(spark, folder, names)
     return Dataset(
@@ -106,7 +108,7 @@ def _about(spark: SparkSession, folder: str, names: set[str]) -> dict[str, Any]:
 
 
 def _read_ratings(spark: SparkSession, path: str, layout: Layout) -> tuple[DataFrame, int]:
-    lines = spark.read.text(path)
+    lines = spark.read.text(exactly(path))
     first = lines.first()
     if first is None:
         raise DataError(f"{path}: is empty; unpack the data set again")
@@ -117,7 +119,7 @@ def _read_ratings(spark: SparkSession, path: str, layout: Layout) -> tuple[DataF
     counts = parsed.agg(F.count("*").alias("rows"), F.count_if(~good).alias("bad")).first()
     assert counts is not None
     if counts["bad"]:
-        raise _first_problem(spark, path, layout.separator, positions, header)
+        raise _first_problem(lines, path, layout.separator, positions, header)
     if not counts["rows"]:
         raise DataError(f"{path}: holds no ratings; unpack the data set again")
     return parsed.drop("problem", "value"), counts["rows"]
@@ -140,7 +142,7 @@ def _parse(lines: DataFrame, separator: str, positions: list[int], header: str |
     """Lines (column ``value``) as ratings, with a ``problem`` where a line is not one."""
     parts = F.split(F.col("value"), separator)
     user, item, rating, seconds = (F.trim(F.get(parts, F.lit(p))) for p in positions)
-    stars = rating.try_cast("double")
+    stars, at = rating.try_cast("double"), seconds.try_cast("long")
     kept = F.trim("value") != ""
     if header is not None:
         kept &= F.col("value") != header
@@ -148,34 +150,36 @@ def _parse(lines: DataFrame, separator: str, positions: list[int], header: str |
         F.when(F.size(parts) < len(COLUMNS), F.lit("fewer than four fields"))
         .when(user.try_cast("int").isNull(), F.lit("the user id is not a 32-bit whole number"))
         .when(item.try_cast("int").isNull(), F.lit("the title id is not a 32-bit whole number"))
-        .when(stars.isNull() | F.isnan(stars), F.lit("the rating is not a number"))
+        .when(
+            # Java takes "4f" and "4d" for numbers.
+            stars.isNull() | F.isnan(stars) | rating.rlike("[dDfF]$"),
+            F.lit("the rating is not a number"),
+        )
         .when(
             ~stars.between(SCALE_MIN, SCALE_MAX),
             F.lit(f"the rating is off the scale of {SCALE_MIN:g} to {SCALE_MAX:g}"),
         )
-        .when(seconds.try_cast("long").isNull(), F.lit("the timestamp is not whole seconds"))
+        .when(
+            ~F.coalesce(at.between(0, LAST_SECOND), F.lit(False)),
+            F.lit("the timestamp is not whole seconds since 1970"),
+        )
     )
     return lines.where(kept).select(
         *(column for column in lines.columns),
         user.try_cast("int").alias("user_id"),
         item.try_cast("int").alias("item_id"),
         stars.alias("rating"),
-        F.timestamp_seconds(seconds.try_cast("long")).alias("rated_at"),
+        F.timestamp_seconds(F.when(at.between(0, LAST_SECOND), at)).alias("rated_at"),
         problem.alias("problem"),
     )
 
 
 def _first_problem(
-    spark: SparkSession, path: str, separator: str, positions: list[int], header: str | None
+    lines: DataFrame, path: str, separator: str, positions: list[int], header: str | None
 ) -> DataError:
     """The error for the first bad line, found by reading the file again with line numbers."""
-    numbered = (
-        spark.sparkContext.textFile(path)
-        .zipWithIndex()
-        .map(lambda pair: (pair[1] + 1, pair[0]))
-        .toDF("line long, value string")
-    )
-    parsed = _parse(numbered, separator, positions, header)
+    numbered = lines.rdd.zipWithIndex().map(lambda pair: (pair[1] + 1, pair[0].value))
+    parsed = _parse(numbered.toDF("line long, value string"), separator, positions, header)
     bad = parsed.where("problem is not null").orderBy("line").first()
     assert bad is not None
     shown = bad["value"] if len(bad["value"]) <= 80 else bad["value"][:77] + "..."
@@ -186,12 +190,14 @@ def _rows(text: str, path: str, separator: str) -> Iterator[tuple[int, Fields]]:
     """(line number, fields) of every line that is not blank."""
     if separator == ",":
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        started = 1
         try:
             for fields in reader:
                 if fields:
-                    yield reader.line_num, fields
+                    yield started, fields
+                started = reader.line_num + 1
         except csv.Error as error:
-            raise DataError(f"{path}, line {reader.line_num}: {error}; {REMEDY}") from error
+            raise DataError(f"{path}, line {started}: {error}; {REMEDY}") from error
     else:
         for number, line in enumerate(io.StringIO(text), start=1):
             if line.strip():
@@ -245,6 +251,10 @@ def _with_links(items: list[Item], text: str, folder: str) -> list[Item]:
 
 def _item(item_id: str, raw_title: str, genres: list[str]) -> Item:
     title, year = split_title(raw_title)
+    if not title:
+        raise ValueError("it has no name")
+    if not 0 <= int(item_id) <= LARGEST_ID:
+        raise ValueError(f"its id is not between 0 and {LARGEST_ID}")
     names = (_ONE_NAME.get(name, name) for name in genres if name not in _NO_GENRE)
     return Item(int(item_id), title, year, tuple(names))
 
@@ -267,5 +277,5 @@ def _parse_flagged(fields: Fields) -> Item:
 LAYOUTS = (
     Layout("100k", "u.data", "u.item", "\t", "|", _OLD, False, _parse_flagged),
     Layout("1M/10M", "ratings.dat", "movies.dat", "::", "::", _OLD, False, _parse_listed),
-    Layout("CSV", "ratings.csv", "movies.csv", ",", ",", ("utf-8",), True, _parse_listed),
+    Layout("CSV", "ratings.csv", "movies.csv", ",", ",", ("utf-8-sig",), True, _parse_listed),
 )

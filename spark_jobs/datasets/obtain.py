@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import io
 import re
 import shutil
 import sys
-import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def obtain(data: Path, tell: Tell, address: str = ADDRESS) -> Path:
     tell(f"Downloading MovieLens latest-small from {address}")
     try:
         archive = _fetch(address)
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (OSError, http.client.HTTPException) as error:
         tell(f"No network ({getattr(error, 'reason', error)}).")
         return _sample(data, tell)
     unpack(archive, published)
@@ -60,7 +61,7 @@ def unpack(archive: bytes, folder: Path) -> None:
                 _check(name, content)
                 (unfinished / name).write_bytes(content)
         unfinished.rename(folder)
-    except (zipfile.BadZipFile, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
         raise DataError(
             f"the downloaded archive is not MovieLens latest-small ({error});"
             " try again, or give a folder: make run DATA=folder"

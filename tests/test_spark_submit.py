@@ -1,0 +1,172 @@
+"""Training as operators start it: ``spark-submit``, on one machine and on a cluster."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyspark
+import pytest
+
+from recommender.model import check_parity
+from recommender.release import Release
+from recommender.release_store import ReleaseStore
+from tests.conftest import ROOT
+from tests.datasets import QUICK, write_two_tastes
+from tests.servers import free_port
+
+PYSPARK = Path(pyspark.__file__).parent
+PATIENCE = 90.0
+# Short jobs end sooner where Java does not optimise what it runs only a few times.
+BRISK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+SMALL = (
+    *("--conf", "spark.sql.shuffle.partitions=2", "--conf", "spark.ui.enabled=false"),
+    *("--conf", f"spark.executor.extraJavaOptions={BRISK}"),
+)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """That of a person who has activated the environment in which the tests run, and no more."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    java = {"JAVA_HOME": os.environ["JAVA_HOME"]} if "JAVA_HOME" in os.environ else {}
+    brisk = {"SPARK_SUBMIT_OPTS": BRISK, "SPARK_DAEMON_JAVA_OPTS": BRISK}
+    return {"PATH": path, "HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", **brisk, **java}
+
+
+def submit(folder: Path, master: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``spark-submit`` in ``folder``."""
+    return subprocess.run(
+        [PYSPARK / "bin" / "spark-submit", "--master", master, *SMALL, *arguments],
+        cwd=folder,
+        env=environment(folder),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def trained(folder: Path, master: str, *before: str) -> Release:
+    """Train in ``folder`` on two tastes; gives the release in service."""
+    write_two_tastes(folder / "ml")
+    arguments = ("--data", "ml", "--releases", "releases", *QUICK)
+    ended = submit(folder, master, *before, str(ROOT / "spark_jobs" / "train.py"), *arguments)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    store = ReleaseStore(folder / "releases")
+    release = store.read(store.current().version)
+    assert f"Release {release.version} is in service" in ended.stdout
+    return release
+
+
+@pytest.fixture(scope="module")
+def jobs_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``make jobs`` makes."""
+    target = tmp_path_factory.mktemp("jobs") / "jobs.zip"
+    command = [sys.executable, "-m", "spark_jobs.session", str(target)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a standalone cluster of one master and one worker on this machine."""
+    folder = tmp_path_factory.mktemp("cluster")
+    port, page = free_port(), free_port()
+    master = f"spark://127.0.0.1:{port}"
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(role: str, *arguments: str) -> None:
+        command = [PYSPARK / "bin" / "spark-class", f"org.apache.spark.deploy.{role}", *arguments]
+        with (folder / f"{role}.log").open("w") as log:
+            started.append(
+                subprocess.Popen(
+                    [*command, "--host", "127.0.0.1"],
+                    cwd=folder,
+                    env=environment(folder),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+
+    try:
+        start("master.Master", "--port", str(port), "--webui-port", str(page))
+        # Other than on the machine alone: the seed decides the model, not the number of cores.
+        limits = ("--cores", "3", "--memory", "1g", "--work-dir", str(folder / "work"))
+        start("worker.Worker", "--webui-port", str(free_port()), *limits, master)
+        wait_for_a_worker(f"http://127.0.0.1:{page}/json/", started)
+        yield master
+    finally:
+        for process in reversed(started):
+            process.terminate()
+        for process in started:
+            process.wait(timeout=PATIENCE)
+
+
+def wait_for_a_worker(page: str, started: list[subprocess.Popen[bytes]]) -> None:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and all(process.poll() is None for process in started):
+        try:
+            with direct.open(page, timeout=5) as answer:
+                if b'"aliveworkers" : 1' in answer.read():
+                    return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            pass
+        time.sleep(0.2)
+    raise AssertionError("the cluster did not start")
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """Trained without ``--py-files``, on one machine, from a folder that is not the repository."""
+    return trained(tmp_path_factory.mktemp("alone"), "local[2]")
+
+
+def check_release(release: Release) -> None:
+    assert release.folder
+    assert release.catalogue.ratings == 400
+    assert (release.ranking.rank, release.rating.rank) == (4, 4)
+    assert {path.name for path in release.folder.parent.iterdir()} == {
+        release.version,
+        "current.json",
+    }
+    parity = check_parity(release)
+    assert parity.users == 30
+    assert parity.holds
+
+
+def test_one_machine_needs_no_zip_and_no_particular_folder(alone: Release) -> None:
+    check_release(alone)
+
+
+def test_a_cluster_trains_with_the_zip(
+    tmp_path: Path, cluster: str, jobs_zip: Path, alone: Release
+) -> None:
+    release = trained(tmp_path, cluster, "--py-files", str(jobs_zip))
+    check_release(release)
+    assert np.allclose(release.arrays.item_bias, alone.arrays.item_bias, atol=1e-6)
+
+
+def test_a_cluster_names_a_bad_line_and_ends_with_status_2(
+    tmp_path: Path, cluster: str, jobs_zip: Path
+) -> None:
+    write_two_tastes(tmp_path / "ml")
+    with (tmp_path / "ml" / "ratings.csv").open("a") as ratings:
+        ratings.write("1,1,five,0\n")
+    job = str(ROOT / "spark_jobs" / "train.py")
+    arguments = ("--data", f"{tmp_path}/ml", "--releases", "releases")
+    ended = submit(tmp_path, cluster, "--py-files", str(jobs_zip), job, *arguments)
+    assert ended.returncode == 2
+    expected = f"error: {tmp_path}/ml/ratings.csv, line 402: the rating is not a number"
+    assert expected in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert not (tmp_path / "releases").exists()
