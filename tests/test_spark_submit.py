@@ -99,8 +99,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     try:
         start("master.Master", "--port", str(port), "--webui-port", str(page))
-        # Other than on the machine alone: the seed decides the model, not the number of cores.
-        limits = ("--cores", "3", "--memory", "1g", "--work-dir", str(folder / "work"))
+        limits = ("--cores", "2", "--memory", "1g", "--work-dir", str(folder / "work"))
         start("worker.Worker", "--webui-port", str(free_port()), *limits, master)
         wait_for_a_worker(f"http://127.0.0.1:{page}/json/", started)
         yield master
@@ -148,12 +147,14 @@ def test_one_machine_needs_no_zip_and_no_particular_folder(alone: Release) -> No
     check_release(alone)
 
 
-def test_a_cluster_trains_with_the_zip(
+def test_a_cluster_trains_with_the_zip_what_one_machine_with_as_many_cores_trains(
     tmp_path: Path, cluster: str, jobs_zip: Path, alone: Release
 ) -> None:
     release = trained(tmp_path, cluster, "--py-files", str(jobs_zip))
     check_release(release)
-    assert np.allclose(release.arrays.item_bias, alone.arrays.item_bias, atol=1e-6)
+    for name in ("ranking_factors", "rating_factors", "item_bias"):
+        ours, theirs = getattr(release.arrays, name), getattr(alone.arrays, name)
+        assert np.allclose(ours, theirs, atol=1e-4)
 
 
 def test_a_cluster_names_a_bad_line_and_ends_with_status_2(
