@@ -1,17 +1,19 @@
 """Folding a person's ratings into fitted item factors: the normal equations, written once.
 
-The scaling is Spark MLlib's: lambda is multiplied by the number of ratings of the row (ranking
-head: of positive ones). MLlib solves users last, so folding a trained user in returns the trained
-vector.
+Training solves these same equations, the users' last, so folding a trained user in returns the
+trained vector.
 Everything is a sum over ratings, so their order does not matter and changing one is exact.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from recommender.params import RankingParams, RatingParams
 
 Array = NDArray[np.floating]
 
@@ -30,12 +32,36 @@ def gram(factors: Array) -> NDArray[np.float64]:
     return doubles.T @ doubles
 
 
+@dataclass(frozen=True)
+class Ridge:
+    """What regularization adds to a row's diagonal: ``λ·(n + α₀·catalogue)^ν``.
+
+    ``n`` is the row's number of ratings (ranking head: of positive ones), ``unrated`` is
+    ``α₀·catalogue``. Rendle et al. 2022, "Revisiting the performance of iALS"; with ν = 1 and
+    α₀ = 0 this is Spark MLlib's scaling.
+    """
+
+    regularization: float
+    exponent: float = 1.0
+    unrated: float = 0.0
+
+    @classmethod
+    def of(cls, params: RankingParams | RatingParams, catalogue: int) -> Ridge:
+        """``catalogue``: how many rows the other side has."""
+        unrated = params.catalogue_share * catalogue
+        return cls(params.regularization, params.regularization_exponent, unrated)
+
+    def __call__(self, count: Any) -> Any:
+        """For one row's count, or for an array of them."""
+        return self.regularization * (count + self.unrated) ** self.exponent
+
+
 def ranking_equations(
-    item_gram: Array, factors: Array, strengths: Array, alpha: float, regularization: float
+    item_gram: Array, factors: Array, strengths: Array, alpha: float, ridge: Ridge
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The left and right side of the implicit normal equations (Hu, Koren, Volinsky 2008):
 
-        (YᵀY + Σ c_i·y_i·y_iᵀ + λ·n₊·I) x = Σ_{s_i>0} (1 + c_i)·y_i        c_i = alpha·|s_i|
+        (YᵀY + Σ c_i·y_i·y_iᵀ + ridge(n₊)·I) x = Σ_{s_i>0} (1 + c_i)·y_i      c_i = alpha·|s_i|
 
     ``item_gram``: YᵀY over the whole catalogue, (rank, rank). ``factors``: the rated items' rows,
     (n, rank). ``strengths``: signed, (n,). A strength of 0 adds nothing.
@@ -44,17 +70,17 @@ def ranking_equations(
     confidence = alpha * np.abs(strengths)
     wanted = np.asarray(strengths) > 0
     left = item_gram + (y * confidence[:, None]).T @ y
-    left[np.diag_indices_from(left)] += regularization * wanted.sum()
+    left[np.diag_indices_from(left)] += ridge(wanted.sum())
     return left, ((1.0 + confidence) * wanted) @ y
 
 
 def fold_in_ranking(
-    item_gram: Array, factors: Array, strengths: Array, alpha: float, regularization: float
+    item_gram: Array, factors: Array, strengths: Array, alpha: float, ridge: Ridge
 ) -> Array:
     """The person's ranking vector, shape (rank,); zeros for someone without a positive strength."""
     if not np.any(np.asarray(strengths) > 0):
         return np.zeros(len(item_gram))
-    return np.linalg.solve(*ranking_equations(item_gram, factors, strengths, alpha, regularization))
+    return np.linalg.solve(*ranking_equations(item_gram, factors, strengths, alpha, ridge))
 
 
 def user_bias(deviations: Array, bias_regularization: float) -> float:
@@ -63,22 +89,22 @@ def user_bias(deviations: Array, bias_regularization: float) -> float:
 
 
 def rating_equations(
-    factors: Array, residuals: Array, regularization: float
+    factors: Array, residuals: Array, ridge: Ridge
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The left and right side of the explicit normal equations, λ scaled by the number of ratings:
+    """The left and right side of the explicit normal equations:
 
-        (QᵀQ + λ·n·I) p = Qᵀ residuals
+        (QᵀQ + ridge(n)·I) p = Qᵀ residuals
 
     ``factors``: the rated items' rows, (n, rank). ``residuals``: ``r − μ − b_u − b_i``, (n,).
     """
     q = np.asarray(factors, dtype=np.float64)
     left = q.T @ q
-    left[np.diag_indices_from(left)] += regularization * len(q)
+    left[np.diag_indices_from(left)] += ridge(len(q))
     return left, q.T @ residuals
 
 
 def fold_in_rating(
-    factors: Array, deviations: Array, regularization: float, bias_regularization: float
+    factors: Array, deviations: Array, ridge: Ridge, bias_regularization: float
 ) -> tuple[float, Array]:
     """The person's bias and rating vector, shape (rank,); (0, zeros) for someone without ratings.
 
@@ -87,4 +113,4 @@ def fold_in_rating(
     if not len(deviations):
         return 0.0, np.zeros(factors.shape[1])
     bias = user_bias(deviations, bias_regularization)
-    return bias, np.linalg.solve(*rating_equations(factors, deviations - bias, regularization))
+    return bias, np.linalg.solve(*rating_equations(factors, deviations - bias, ridge))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.factors import UNKNOWN, ItemRows
-from recommender.fold_in import fold_in_ranking, fold_in_rating, gram, strength
+from recommender.fold_in import Ridge, fold_in_ranking, fold_in_rating, gram, strength
 from recommender.ranking import top_n
 from recommender.release import Release
 
@@ -44,6 +44,8 @@ class Model:
         self.version = release.version
         self.catalogue = release.catalogue
         self.item_rows = ItemRows(arrays.item_ids)
+        self._ranking_ridge = Ridge.of(release.ranking, len(arrays.item_ids))
+        self._rating_ridge = Ridge.of(release.rating, len(arrays.item_ids))
         self._gram = gram(arrays.ranking_factors)
         popularity = release.ranking.popularity_weight * np.log1p(arrays.item_counts)
         too_few = arrays.item_counts < release.ranking.min_ratings
@@ -59,7 +61,7 @@ class Model:
         bias, rating_vector = fold_in_rating(
             arrays.rating_factors[rows],
             stars - self.release.mean_rating - arrays.item_bias[rows],
-            rating.regularization,
+            self._rating_ridge,
             rating.bias_regularization,
         )
         ranking_vector = fold_in_ranking(
@@ -67,7 +69,7 @@ class Model:
             arrays.ranking_factors[rows],
             strength(stars, ranking.neutral, self.catalogue.rating_max),
             ranking.alpha,
-            ranking.regularization,
+            self._ranking_ridge,
         )
         return Person(ranking_vector, bias, rating_vector, rows)
 

@@ -41,6 +41,15 @@ class ReleaseStore:
             raise ConfigError(f"RELEASES={location}: must be a folder; give its path")
         self.folder = Path(location).absolute()
 
+    def check_writable(self) -> None:
+        """Raises ConfigError where no release could be written, before any work is done for one."""
+        nearest = next(path for path in (self.folder, *self.folder.parents) if path.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+            raise ConfigError(
+                f"RELEASES={self.folder}: cannot be written, because of {nearest};"
+                " name a folder of your own"
+            )
+
     def versions(self) -> list[str]:
         """Every complete release, oldest first (versions begin with the time they were made)."""
         names = (manifest.parent.name for manifest in self.folder.glob(f"*/{MANIFEST}"))

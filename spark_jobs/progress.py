@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -30,21 +30,37 @@ class Progress:
 
     @contextmanager
     def stage(
-        self, name: str, context: SparkContext | None = None, spark_stages: int = 0
-    ) -> Iterator[None]:
-        """Time one stage. With a ``context``, the bar follows the Spark stages it runs."""
+        self,
+        name: str,
+        context: SparkContext | None = None,
+        spark_stages: int = 0,
+        ticks: int = 0,
+    ) -> Iterator[Callable[[], None]]:
+        """Time one stage; gives a function to call after each of its ``ticks``.
+
+        Without ticks and with a ``context``, the bar follows the Spark stages it runs.
+        """
+        ticked = 0
+
+        def tick() -> None:
+            nonlocal ticked
+            ticked += 1
+
+        def share_done() -> float:
+            if ticks:
+                return min(0.99, ticked / ticks)
+            return _share_done(context, name, spark_stages) if context is not None else 0.0
+
         label = f"[{len(self.seconds) + 1}/{self.total}] {name}"
         started = time.monotonic()
         finished = threading.Event()
         if context is not None:
             context.setJobGroup(name, name)
-        watcher = threading.Thread(
-            target=self._watch, args=(label, started, finished, context, name, spark_stages)
-        )
+        watcher = threading.Thread(target=self._watch, args=(label, started, finished, share_done))
         if self._live:
             watcher.start()
         try:
-            yield
+            yield tick
             self.seconds[name] = round(time.monotonic() - started, 2)
         finally:
             finished.set()
@@ -58,13 +74,10 @@ class Progress:
         label: str,
         started: float,
         finished: threading.Event,
-        context: SparkContext | None,
-        group: str,
-        expected: int,
+        share_done: Callable[[], float],
     ) -> None:
         while not finished.wait(REFRESH_SECONDS):
-            done = _share_done(context, group, expected) if context is not None else 0.0
-            self._write(label, done, time.monotonic() - started, end="")
+            self._write(label, share_done(), time.monotonic() - started, end="")
 
     def _write(self, label: str, done: float, seconds: float, end: str) -> None:
         full = int(WIDTH * done)

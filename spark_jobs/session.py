@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from recommender.errors import SetupError
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    import pyarrow as pa
+    from pyspark import RDD
+    from pyspark.sql import DataFrame, SparkSession
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("recommender", "spark_jobs")
@@ -44,6 +46,7 @@ def build_session(name: str = "marquee") -> SparkSession:
         SparkSession.builder.appName(name)
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.execution.arrow.maxRecordsPerBatch", "1000000")
     )
     if not submitted:
         builder = (
@@ -58,6 +61,21 @@ def build_session(name: str = "marquee") -> SparkSession:
     if ROOT.is_dir():
         _ship_code(session)
     return session
+
+
+def arrow_batches(frame: DataFrame, schema: pa.Schema) -> RDD[pa.RecordBatch]:
+    """The frame's rows as Arrow record batches of ``schema``, on the workers.
+
+    ``DataFrame.mapInArrow`` would do the same but insists on pandas, and returns to a frame.
+    """
+    import pyarrow as pa
+    from pyspark import RDD
+    from pyspark.serializers import NoOpSerializer
+
+    packed: RDD[bytes] = RDD(
+        frame._jdf.toArrowBatchRdd().toJavaRDD(), frame.sparkSession.sparkContext, NoOpSerializer()
+    )
+    return packed.map(lambda batch: pa.ipc.read_record_batch(pa.py_buffer(batch), schema))
 
 
 def check_java() -> None:

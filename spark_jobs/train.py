@@ -17,11 +17,13 @@ if __name__ == "__main__" and not __package__:
 import argparse
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -29,9 +31,10 @@ from recommender.catalogue import Catalogue, Item
 from recommender.errors import ConfigError, DataError, MarqueeError
 from recommender.release import ItemArrays, ParitySample, Release
 from recommender.release_store import ReleaseStore
-from spark_jobs import als, config
+from spark_jobs import als, config, mllib
 from spark_jobs import ratings as steps
-from spark_jobs.als import Factors, FittedFactors
+from spark_jobs.als import Factors, FittedFactors, Params
+from spark_jobs.blocks import pack
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.movielens import SCALE_MAX, SCALE_MIN, SCALE_STEP, read_movielens
@@ -40,6 +43,7 @@ from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
 
 PARITY_USERS = 200
+SOLVERS = ("als", "mllib")
 STAGES = 8
 
 
@@ -67,8 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = config.load(options)
         store = ReleaseStore(options.releases)
+        store.check_writable()
         folders = options.data or [str(obtain(Path("data"), _tell))]
-        release = train(build_session("marquee train"), folders, settings, store)
+        spark = build_session("marquee train")
+        release = train(spark, folders, settings, store, options.solver)
     except MarqueeError as error:
         _tell(f"error: {error}")
         return 2
@@ -81,7 +87,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def train(
-    spark: SparkSession, folders: Sequence[str], settings: Config, store: ReleaseStore
+    spark: SparkSession,
+    folders: Sequence[str],
+    settings: Config,
+    store: ReleaseStore,
+    solver: str = SOLVERS[0],
 ) -> Release:
     """Read ``folders``, fit, publish, promote. Raises MarqueeError with nothing promoted."""
     progress = Progress(STAGES)
@@ -93,15 +103,15 @@ def train(
     _check_ranks(training.catalogue, settings)
     with progress.stage("counts and averages", context, 3):
         table = _item_table(training.ratings)
-    with progress.stage("fitting the ranking head", context, als.expected_stages(settings.ranking)):
-        ranking = _fit_ranking(training, settings)
+    with _fit_stage(progress, "ranking", context, settings.ranking, solver) as tick:
+        ranking = _fit_ranking(training, settings, len(table.ids), solver, tick)
     with progress.stage("fitting biases", context, 8 * settings.rating.bias_sweeps):
         item_bias = steps.item_biases(
             training.ratings, training.mean_rating, settings.rating
         ).cache()
         biases = _column(item_bias, "item_id", "item_bias", table.ids)
-    with progress.stage("fitting the rating head", context, als.expected_stages(settings.rating)):
-        rating = _fit_rating(training, item_bias, settings)
+    with _fit_stage(progress, "rating", context, settings.rating, solver) as tick:
+        rating = _fit_rating(training, item_bias, settings, len(table.ids), solver, tick)
     arrays = ItemArrays(
         item_ids=table.ids,
         ranking_factors=ranking.items.of(table.ids),
@@ -129,6 +139,7 @@ def train(
         )
     with progress.stage("verifying and promoting", context):
         store.promote(release.version)
+    item_bias.unpersist()
     training.ratings.unpersist()
     return release
 
@@ -187,21 +198,59 @@ def _check_ranks(catalogue: Catalogue, settings: Config) -> None:
         )
 
 
-def _fit_ranking(training: TrainingSet, settings: Config) -> FittedFactors:
+def _fit_stage(
+    progress: Progress, head: str, context: SparkContext, params: Params, solver: str
+) -> AbstractContextManager[Callable[[], None]]:
+    name = f"fitting the {head} head"
+    if solver == "als":
+        return progress.stage(name, context, ticks=2 * params.iterations + 1)
+    return progress.stage(name, context, mllib.expected_stages(params))
+
+
+def _fit(
+    frame: DataFrame,
+    column: str,
+    params: Params,
+    seed: int,
+    titles: int,
+    solver: str,
+    tick: Callable[[], None],
+) -> FittedFactors:
+    """Fit with the chosen solver; ``tick`` follows ours."""
+    if solver == "mllib":
+        return mllib.fit(frame, column, params, seed)
+    packed = pack(frame, column)
+    tick()
+    try:
+        return als.fit(packed, params, seed, titles, tick)
+    finally:
+        packed.unpersist()
+
+
+def _fit_ranking(
+    training: TrainingSet, settings: Config, titles: int, solver: str, tick: Callable[[], None]
+) -> FittedFactors:
     strengths = steps.with_strengths(training.ratings, settings.ranking, SCALE_MAX)
     if strengths.where("strength > 0").isEmpty():
         raise DataError(
             f"{training.catalogue.name}: no rating is above the neutral"
             f" {settings.ranking.neutral:g}; give a lower --ranking-neutral"
         )
-    return als.fit_ranking(strengths, settings.ranking, settings.seed)
+    return _fit(strengths, "strength", settings.ranking, settings.seed, titles, solver, tick)
 
 
-def _fit_rating(training: TrainingSet, item_bias: DataFrame, settings: Config) -> FittedFactors:
+def _fit_rating(
+    training: TrainingSet,
+    item_bias: DataFrame,
+    settings: Config,
+    titles: int,
+    solver: str,
+    tick: Callable[[], None],
+) -> FittedFactors:
     ratings, mean = training.ratings, training.mean_rating
     user_bias = steps.user_biases(ratings, item_bias, mean, settings.rating)
     left_over = steps.residuals(ratings, item_bias, user_bias, mean)
-    return als.fit_rating(left_over, settings.rating, settings.seed)
+    return _fit(left_over, "residual", settings.rating, settings.seed, titles, solver, tick)
 
 
 def _item_table(ratings: DataFrame) -> ItemTable:
@@ -253,6 +302,13 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("RELEASES", "releases"),
         metavar="FOLDER",
         help="where releases live (default: RELEASES, else ./releases)",
+    )
+    parser.add_argument(
+        "--solver",
+        choices=SOLVERS,
+        default=SOLVERS[0],
+        help="als: ours; mllib: Spark's own, for factors that no single machine holds"
+        " (default: %(default)s)",
     )
     config.add_options(parser)
     return parser

@@ -1,19 +1,32 @@
-"""MLlib's factors: the same normal equations as ``recommender.fold_in``, users solved last."""
+"""Both solvers: the same normal equations as ``recommender.fold_in``, users solved last."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from recommender.fold_in import fold_in_ranking, gram, ranking_equations, rating_equations
+from recommender.errors import ConfigError
+from recommender.fold_in import Ridge, fold_in_ranking, gram, ranking_equations, rating_equations
 from recommender.params import RankingParams, RatingParams
-from spark_jobs import als
+from spark_jobs import als, mllib
 from spark_jobs.als import Factors, FittedFactors
+from spark_jobs.blocks import pack
 
 RANKING = RankingParams(rank=3, iterations=4, regularization=0.2, alpha=5.0)
 RATING = RatingParams(rank=3, iterations=4, regularization=0.1)
 PEOPLE, FILMS = 12, 8
+# Solver and the changes to the parameters of both heads.
+SOLVERS = {
+    "als": ("als", {}),
+    "als, Rendle's regularization": (
+        "als",
+        {"regularization_exponent": 0.5, "catalogue_share": 0.1},
+    ),
+    "mllib": ("mllib", {}),
+}
 
 # user and item ids far apart and out of order, so that an id is never taken for a row.
 Table = dict[int, dict[int, float]]
@@ -30,25 +43,45 @@ def signed_table() -> Table:
     return table
 
 
-def fit(spark: SparkSession, table: Table, params: RankingParams | RatingParams) -> FittedFactors:
+def fit(
+    spark: SparkSession,
+    table: Table,
+    params: RankingParams | RatingParams,
+    solver: str = "als",
+    seed: int = 1,
+) -> FittedFactors:
     column = "strength" if isinstance(params, RankingParams) else "residual"
     frame = spark.createDataFrame(
         [(user, item, value) for user, row in table.items() for item, value in row.items()],
         f"user_id int, item_id int, {column} double",
     )
-    if isinstance(params, RankingParams):
-        return als.fit_ranking(frame, params, seed=1)
-    return als.fit_rating(frame, params, seed=1)
+    if solver == "mllib":
+        return mllib.fit(frame, column, params, seed)
+    packed = pack(frame, column)
+    try:
+        return als.fit(packed, params, seed, titles=FILMS)
+    finally:
+        packed.unpersist()
 
 
-@pytest.fixture(scope="module")
-def ranking(spark: SparkSession) -> FittedFactors:
-    return fit(spark, signed_table(), RANKING)
+@dataclass(frozen=True)
+class Fits:
+    """Both heads as one solver fitted them."""
+
+    ranking_params: RankingParams
+    rating_params: RatingParams
+    ranking: FittedFactors
+    rating: FittedFactors
 
 
-@pytest.fixture(scope="module")
-def rating(spark: SparkSession) -> FittedFactors:
-    return fit(spark, signed_table(), RATING)
+@pytest.fixture(scope="module", params=SOLVERS.values(), ids=SOLVERS)
+def fits(request: pytest.FixtureRequest, spark: SparkSession) -> Fits:
+    solver, changes = request.param
+    ranking, rating = replace(RANKING, **changes), replace(RATING, **changes)
+    table = signed_table()
+    return Fits(
+        ranking, rating, fit(spark, table, ranking, solver), fit(spark, table, rating, solver)
+    )
 
 
 def rated(fitted: FittedFactors, user: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,56 +112,72 @@ def test_factors_are_found_by_id_and_are_zero_for_an_unknown_one(
     assert found.dtype == np.float32
 
 
-@pytest.mark.parametrize("head", ["ranking", "rating"])
-def test_a_fit_has_one_vector_for_each_id_in_ascending_order(
-    head: str, request: pytest.FixtureRequest
-) -> None:
-    """In the ranking head, for each that has a positive strength: the others' are zeros."""
-    fitted: FittedFactors = request.getfixturevalue(head)
-    triples = [(user, item, s) for user, row in signed_table().items() for item, s in row.items()]
-    if head == "ranking":
-        triples = [triple for triple in triples if triple[2] > 0]
-    users, items = ({triple[n] for triple in triples} for n in (0, 1))
-    for factors, ids in ((fitted.users, sorted(users)), (fitted.items, sorted(items))):
+def test_a_fit_has_one_vector_for_each_id_in_ascending_order(fits: Fits) -> None:
+    table = signed_table()
+    items = sorted({item for row in table.values() for item in row})
+    for factors, ids in ((fits.rating.users, sorted(table)), (fits.rating.items, items)):
         assert factors.ids.tolist() == ids
         assert (factors.ids.dtype, factors.vectors.dtype) == (np.int64, np.float32)
         assert factors.vectors.shape == (len(ids), 3)
 
 
-@pytest.mark.parametrize("user", signed_table())
-def test_ranking_vectors_solve_the_equations_that_folding_in_solves(
-    ranking: FittedFactors, user: int
-) -> None:
-    factors, strengths = rated(ranking, user)
-    item_gram = gram(ranking.items.vectors)
-    left, right = ranking_equations(
-        item_gram, factors, strengths, RANKING.alpha, RANKING.regularization
-    )
-    [trained] = ranking.users.of(np.array([user]))
-    assert left @ trained == pytest.approx(right, abs=1e-4)
-    folded = fold_in_ranking(item_gram, factors, strengths, RANKING.alpha, RANKING.regularization)
-    assert trained == pytest.approx(folded, abs=1e-4)
+def test_ranking_vectors_solve_the_equations_that_folding_in_solves(fits: Fits) -> None:
+    params, item_gram = fits.ranking_params, gram(fits.ranking.items.vectors)
+    ridge = Ridge.of(params, FILMS)
+    for user in signed_table():
+        factors, strengths = rated(fits.ranking, user)
+        left, right = ranking_equations(item_gram, factors, strengths, params.alpha, ridge)
+        [trained] = fits.ranking.users.of(np.array([user]))
+        assert left @ trained == pytest.approx(right, abs=1e-4)
+        folded = fold_in_ranking(item_gram, factors, strengths, params.alpha, ridge)
+        assert trained == pytest.approx(folded, abs=1e-5)
 
 
-def test_someone_who_likes_nothing_has_a_ranking_vector_of_zeros(ranking: FittedFactors) -> None:
-    of_three = ranking.users.of(np.array([1000, 5, 12]))
+def test_someone_who_likes_nothing_has_a_ranking_vector_of_zeros(fits: Fits) -> None:
+    of_three = fits.ranking.users.of(np.array([1000, 5, 12]))
     assert np.any(of_three != 0, axis=1).tolist() == [False, True, True]
 
 
-@pytest.mark.parametrize("user", signed_table())
-def test_rating_vectors_solve_the_equations_that_folding_in_solves(
-    rating: FittedFactors, user: int
-) -> None:
-    factors, residuals = rated(rating, user)
-    left, right = rating_equations(factors, residuals, RATING.regularization)
-    [trained] = rating.users.of(np.array([user]))
-    assert np.any(trained != 0)
-    assert trained == pytest.approx(np.linalg.solve(left, right), abs=1e-4)
+def test_rating_vectors_solve_the_equations_that_folding_in_solves(fits: Fits) -> None:
+    ridge = Ridge.of(fits.rating_params, FILMS)
+    for user in signed_table():
+        factors, residuals = rated(fits.rating, user)
+        left, right = rating_equations(factors, residuals, ridge)
+        [trained] = fits.rating.users.of(np.array([user]))
+        assert np.any(trained != 0)
+        assert trained == pytest.approx(np.linalg.solve(left, right), abs=1e-5)
 
 
-def test_the_seed_decides_the_model(spark: SparkSession, rating: FittedFactors) -> None:
-    again = fit(spark, signed_table(), RATING)
-    assert np.array_equal(again.items.vectors, rating.items.vectors)
+def test_a_regularization_that_mllib_does_not_know_is_refused(spark: SparkSession) -> None:
+    with pytest.raises(ConfigError, match="--solver als"):
+        fit(spark, signed_table(), replace(RANKING, regularization_exponent=0.5), "mllib")
+
+
+def loss(fitted: FittedFactors, table: Table, params: RankingParams) -> float:
+    """The implicit objective, over every pair (Hu, Koren, Volinsky 2008, equation 3)."""
+    users, items = sorted(table), fitted.items.ids
+    strengths = np.array([[table[user].get(int(item), 0.0) for item in items] for user in users])
+    x, y = fitted.users.of(np.array(users)), fitted.items.vectors
+    errors = (1 + params.alpha * np.abs(strengths)) * ((strengths > 0) - x @ y.T) ** 2
+    counts_x, counts_y = (strengths > 0).sum(axis=1), (strengths > 0).sum(axis=0)
+    penalty = counts_x @ (x**2).sum(axis=1) + counts_y @ (y**2).sum(axis=1)
+    return float(errors.sum() + params.regularization * penalty)
+
+
+def test_both_solvers_reach_the_same_loss(spark: SparkSession) -> None:
+    table, params = signed_table(), replace(RANKING, rank=2, iterations=20)
+
+    def lowest(solver: str) -> float:
+        return min(loss(fit(spark, table, params, solver, n), table, params) for n in (1, 2))
+
+    assert lowest("als") == pytest.approx(lowest("mllib"), rel=1e-3)
+
+
+def test_the_same_seed_gives_the_same_bytes(spark: SparkSession) -> None:
+    first, again, other = (fit(spark, signed_table(), RANKING, seed=seed) for seed in (1, 1, 2))
+    assert first.items.vectors.tobytes() == again.items.vectors.tobytes()
+    assert first.users.vectors.tobytes() == again.users.vectors.tobytes()
+    assert first.items.vectors.tobytes() != other.items.vectors.tobytes()
 
 
 def test_a_long_fit_does_not_overflow_javas_stack(spark: SparkSession) -> None:
@@ -136,4 +185,5 @@ def test_a_long_fit_does_not_overflow_javas_stack(spark: SparkSession) -> None:
     options = spark.sparkContext.getConf().get("spark.driver.extraJavaOptions") or ""
     assert spark.sparkContext.getCheckpointDir() or "-Xss" in options, "30 iterations are too many"
     params = RankingParams(rank=2, iterations=40)
-    assert np.all(np.isfinite(fit(spark, signed_table(), params).users.vectors))
+    fitted = fit(spark, signed_table(), params, "mllib")
+    assert np.all(np.isfinite(fitted.users.vectors))

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from recommender.fold_in import fold_in_ranking, fold_in_rating, gram, strength, user_bias
+from recommender.fold_in import Ridge, fold_in_ranking, fold_in_rating, gram, strength, user_bias
+from recommender.params import RankingParams
 
 ALPHA, LAMBDA, LAMBDA_B = 4.0, 0.1, 3.0
+RIDGE = Ridge(LAMBDA)
 
 
 def made_up(seed: int, items: int = 12, rank: int = 3) -> np.ndarray:
@@ -17,12 +19,12 @@ def made_up(seed: int, items: int = 12, rank: int = 3) -> np.ndarray:
 
 
 def ranking(factors: np.ndarray, rows: list[int], strengths: list[float]) -> np.ndarray:
-    return fold_in_ranking(gram(factors), factors[rows], np.array(strengths), ALPHA, LAMBDA)
+    return fold_in_ranking(gram(factors), factors[rows], np.array(strengths), ALPHA, RIDGE)
 
 
 def rating(factors: np.ndarray, rows: list[int], deviations: list[float]) -> np.ndarray:
     """The bias, then the vector."""
-    bias, vector = fold_in_rating(factors[rows], np.array(deviations), LAMBDA, LAMBDA_B)
+    bias, vector = fold_in_rating(factors[rows], np.array(deviations), RIDGE, LAMBDA_B)
     return np.array([bias, *vector])
 
 
@@ -63,27 +65,27 @@ def test_the_gram_matrix_is_summed_in_double_precision():
 def test_ranking_of_rank_1_by_hand(strengths: dict[int, float], expected: float):
     factors = np.array([[1.0], [2.0]])
     vector = fold_in_ranking(
-        gram(factors), factors[[*strengths]], np.array([*strengths.values()]), 3.0, 0.5
+        gram(factors), factors[[*strengths]], np.array([*strengths.values()]), 3.0, Ridge(0.5)
     )
     assert_allclose(vector, [expected])
 
 
 def test_ranking_of_rank_2_by_hand():
     factors = np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
-    vector = fold_in_ranking(gram(factors), factors[:2], np.array([1.0, -0.5]), 2.0, 1.0)
+    vector = fold_in_ranking(gram(factors), factors[:2], np.array([1.0, -0.5]), 2.0, Ridge(1.0))
     # [[2 + 2·1 + 1, 1], [1, 5 + 1·4 + 1]] x = [3, 0]
     assert_allclose(vector, [30 / 49, -3 / 49])
 
 
 def test_rating_of_rank_1_by_hand():
-    bias, vector = fold_in_rating(np.array([[1.0], [2.0]]), np.array([2.0, 1.0]), 0.5, 1.0)
+    bias, vector = fold_in_rating(np.array([[1.0], [2.0]]), np.array([2.0, 1.0]), Ridge(0.5), 1.0)
     assert bias == 1.0  # (2 + 1) / (2 + 1)
     assert_allclose(vector, [1 / 6])  # (1² + 2² + 0.5·2) p = 1·1 + 2·0
 
 
 def test_rating_of_rank_2_by_hand():
     factors = np.array([[1.0, 0.0], [1.0, 1.0]])
-    bias, vector = fold_in_rating(factors, np.array([3.0, 0.0]), 0.5, 1.0)
+    bias, vector = fold_in_rating(factors, np.array([3.0, 0.0]), Ridge(0.5), 1.0)
     assert bias == 1.0
     assert_allclose(vector, [3 / 5, -4 / 5])  # [[2 + 1, 1], [1, 1 + 1]] p = [1, -1]
 
@@ -140,8 +142,8 @@ def test_what_is_given_is_not_changed():
     square = gram(factors)
     for given in (factors, numbers, square):
         given.flags.writeable = False
-    fold_in_ranking(square, factors[:2], numbers, ALPHA, LAMBDA)
-    fold_in_rating(factors[:2], numbers, LAMBDA, LAMBDA_B)
+    fold_in_ranking(square, factors[:2], numbers, ALPHA, RIDGE)
+    fold_in_rating(factors[:2], numbers, RIDGE, LAMBDA_B)
 
 
 def test_a_rating_at_neutral_says_nothing():
@@ -173,3 +175,12 @@ def test_without_ratings_the_bias_and_the_rating_vector_are_zeros():
 def test_a_bias_is_shrunk_the_more_the_fewer_ratings_there_are(ratings: int):
     """Everything one star above what was expected: n / (n + 3)."""
     assert user_bias(np.ones(ratings), 3.0) == float(Fraction(ratings, ratings + 3))
+
+
+def test_the_ridge_is_spark_mllibs_unless_told_otherwise():
+    assert Ridge(0.1)(7) == pytest.approx(0.7)
+
+
+def test_the_ridge_of_rendle_counts_a_share_of_the_catalogue_and_takes_a_power():
+    params = RankingParams(regularization=0.5, regularization_exponent=0.5, catalogue_share=0.1)
+    assert_allclose(Ridge.of(params, catalogue=90)(np.array([0, 7, 16])), [1.5, 2.0, 2.5])

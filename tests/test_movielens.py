@@ -189,12 +189,13 @@ def test_the_real_latest_small_has_the_size_its_readme_states(
     [
         ("1,2,5.0", "fewer than four fields"),
         ("1;2;5.0;9", "fewer than four fields"),
-        ("ann,2,5,9", "the user id is not a 32-bit whole number"),
-        (",2,5,9", "the user id is not a 32-bit whole number"),
-        ("1.5,2,5,9", "the user id is not a 32-bit whole number"),
-        ("2147483648,2,5,9", "the user id is not a 32-bit whole number"),
-        ("1,tt2,5,9", "the title id is not a 32-bit whole number"),
-        ("1,2147483648,5,9", "the title id is not a 32-bit whole number"),
+        ("ann,2,5,9", "the user id is not a whole number from 0 to 2147483647"),
+        (",2,5,9", "the user id is not a whole number from 0 to 2147483647"),
+        ("1.5,2,5,9", "the user id is not a whole number from 0 to 2147483647"),
+        ("-1,2,5,9", "the user id is not a whole number from 0 to 2147483647"),
+        ("2147483648,2,5,9", "the user id is not a whole number from 0 to 2147483647"),
+        ("1,tt2,5,9", "the title id is not a whole number from 0 to 2147483647"),
+        ("1,2147483648,5,9", "the title id is not a whole number from 0 to 2147483647"),
         ("1,2,good,9", "the rating is not a number"),
         ("1,2,,9", "the rating is not a number"),
         ("1,2,NaN,9", "the rating is not a number"),
@@ -289,6 +290,8 @@ BAD_FILES: list[tuple[dict[str, str | bytes | None], str, str]] = [
     ({"links.csv": LINKS_CSV + "3,1\n"}, "links.csv, line 6: not a link", CORRECT),
     ({"dataset.json": ""}, "dataset.json: is empty", UNPACK),
     ({"dataset.json": "[1]"}, "dataset.json: not a JSON object", "correct or remove it"),
+    ({"dataset.json": '{"simulated": "false"}'}, "dataset.json: `name` must be text",
+     "correct or remove it"),
     ({"dataset.json": '{"name": '}, "dataset.json: not a JSON object", "correct or remove it"),
 ]  # fmt: skip
 

@@ -230,3 +230,11 @@ def test_a_file_for_a_location_is_refused(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"RELEASES=.*must be a folder"):
         ReleaseStore(tmp_path / "file")
+
+
+def test_a_place_where_nothing_can_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"cannot be written, because of .*file"):
+        ReleaseStore(tmp_path / "file" / "below").check_writable()
+    ReleaseStore(tmp_path / "new" / "folder").check_writable()
+    assert not (tmp_path / "new").exists()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from recommender.catalogue import Item
@@ -102,9 +102,18 @@ def _about(spark: SparkSession, folder: str, names: set[str]) -> dict[str, Any]:
         return {}
     path = join(folder, "dataset.json")
     try:
-        return dict(json.loads(read_text(spark, path, "utf-8")))
+        about = dict(json.loads(read_text(spark, path, "utf-8")))
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: not a JSON object ({error}); correct or remove it") from error
+    if not isinstance(about.get("name", ""), str) or about.get("simulated") not in (
+        None,
+        True,
+        False,
+    ):
+        raise DataError(
+            f"{path}: `name` must be text and `simulated` true or false; correct or remove it"
+        )
+    return about
 
 
 def _read_ratings(spark: SparkSession, path: str, layout: Layout) -> tuple[DataFrame, int]:
@@ -148,8 +157,8 @@ def _parse(lines: DataFrame, separator: str, positions: list[int], header: str |
         kept &= F.col("value") != header
     problem = (
         F.when(F.size(parts) < len(COLUMNS), F.lit("fewer than four fields"))
-        .when(user.try_cast("int").isNull(), F.lit("the user id is not a 32-bit whole number"))
-        .when(item.try_cast("int").isNull(), F.lit("the title id is not a 32-bit whole number"))
+        .when(~_is_id(user), F.lit("the user id is not a whole number from 0 to 2147483647"))
+        .when(~_is_id(item), F.lit("the title id is not a whole number from 0 to 2147483647"))
         .when(
             # Java takes "4f" and "4d" for numbers.
             stars.isNull() | F.isnan(stars) | rating.rlike("[dDfF]$"),
@@ -174,16 +183,23 @@ def _parse(lines: DataFrame, separator: str, positions: list[int], header: str |
     )
 
 
+def _is_id(field: Column) -> Column:
+    return F.coalesce(field.try_cast("int") >= 0, F.lit(False))
+
+
 def _first_problem(
     lines: DataFrame, path: str, separator: str, positions: list[int], header: str | None
 ) -> DataError:
     """The error for the first bad line, found by reading the file again with line numbers."""
-    numbered = lines.rdd.zipWithIndex().map(lambda pair: (pair[1] + 1, pair[0].value))
-    parsed = _parse(numbered.toDF("line long, value string"), separator, positions, header)
-    bad = parsed.where("problem is not null").orderBy("line").first()
+    # The id holds the partition, in the order of the file, and the line's place in it.
+    numbered = lines.withColumn("at", F.monotonically_increasing_id())
+    parsed = _parse(numbered, separator, positions, header)
+    bad = parsed.where("problem is not null").orderBy("at").first()
     assert bad is not None
+    partition, place = divmod(bad["at"], 1 << 33)
+    line = lines.where(F.spark_partition_id() < partition).count() + place + 1
     shown = bad["value"] if len(bad["value"]) <= 80 else bad["value"][:77] + "..."
-    return DataError(f"{path}, line {bad['line']}: {bad['problem']} ({shown!r}); {REMEDY}")
+    return DataError(f"{path}, line {line}: {bad['problem']} ({shown!r}); {REMEDY}")
 
 
 def _rows(text: str, path: str, separator: str) -> Iterator[tuple[int, Fields]]:

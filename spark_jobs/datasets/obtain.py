@@ -7,7 +7,6 @@ import http.client
 import io
 import re
 import shutil
-import sys
 import urllib.request
 import zipfile
 import zlib
@@ -42,7 +41,7 @@ def obtain(data: Path, tell: Tell, address: str = ADDRESS) -> Path:
     try:
         archive = _fetch(address)
     except (OSError, http.client.HTTPException) as error:
-        tell(f"No network ({getattr(error, 'reason', error)}).")
+        tell(f"It cannot be downloaded here ({getattr(error, 'reason', error)}).")
         return _sample(data, tell)
     unpack(archive, published)
     tell(licence((published / "README.txt").read_text(encoding="utf-8")))
@@ -98,7 +97,3 @@ def _sample(data: Path, tell: Tell) -> Path:
         write_sample(folder)
     tell("Using the built-in sample: real titles, SIMULATED people and ratings.")
     return folder
-
-
-if __name__ == "__main__":
-    print(obtain(Path(sys.argv[1]), lambda line: print(line, file=sys.stderr)))

@@ -1,0 +1,63 @@
+"""Spark MLlib's ALS: for factors that no single machine holds, and as the reference in tests."""
+
+from __future__ import annotations
+
+import tempfile
+
+import numpy as np
+from pyspark.ml.recommendation import ALS
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from recommender.errors import ConfigError
+from recommender.params import RankingParams
+from spark_jobs.als import Factors, FittedFactors, Params
+
+# Fixed, because the seed gives other factors with another number of blocks.
+BLOCKS = 4
+
+
+def fit(frame: DataFrame, column: str, params: Params, seed: int) -> FittedFactors:
+    """Fit user_id, item_id and ``column``. Ranking parameters mean signed strengths, rating
+    parameters residuals. Raises ConfigError for a regularization that MLlib does not know."""
+    if params.regularization_exponent != 1 or params.catalogue_share != 0:
+        raise ConfigError(
+            "MLlib scales regularization by the number of ratings alone: leave"
+            " regularization_exponent at 1 and catalogue_share at 0, or use --solver als"
+        )
+    context = frame.sparkSession.sparkContext
+    if context.getCheckpointDir() is None and str(context.master).startswith("local"):
+        context.setCheckpointDir(tempfile.mkdtemp(prefix="marquee-"))
+    als = ALS(userCol="user_id", itemCol="item_id", ratingCol=column, seed=seed)
+    # Without cutting the chain of iterations, a long fit overflows Java's stack.
+    als = als.setCheckpointInterval(5)
+    als = als.setRank(params.rank).setMaxIter(params.iterations).setRegParam(params.regularization)
+    als = als.setNumBlocks(BLOCKS)
+    if isinstance(params, RankingParams):
+        als = als.setImplicitPrefs(True).setAlpha(params.alpha)
+        frame = _with_something_liked(frame, column)
+    model = als.fit(frame)
+    return FittedFactors(_collect(model.userFactors), _collect(model.itemFactors))
+
+
+def expected_stages(params: Params) -> int:
+    """About how many Spark stages a fit takes, for a progress bar."""
+    return 2 * params.iterations + 6
+
+
+def _with_something_liked(frame: DataFrame, column: str) -> DataFrame:
+    """Without people and titles that have no positive strength.
+
+    Their vectors are zeros whatever else there is, but MLlib would stop at their singular systems.
+    """
+    liked = frame.where(F.col(column) > 0)
+    people, titles = liked.select("user_id").distinct(), liked.select("item_id").distinct()
+    return frame.join(people, "user_id", "left_semi").join(titles, "item_id", "left_semi")
+
+
+def _collect(factors: DataFrame) -> Factors:
+    table = factors.toArrow()
+    ids = table["id"].to_numpy().astype(np.int64)
+    flat = table["features"].combine_chunks().flatten().to_numpy()
+    order = np.argsort(ids)
+    return Factors(ids[order], flat.reshape(len(ids), -1)[order].astype(np.float32, copy=False))
