@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.routing import IntegerConverter
 
-LARGEST_ID = 2**31 - 1
+from recommender.catalogue import LARGEST_ID
 
 
 class IdConverter(IntegerConverter):

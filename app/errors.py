@@ -45,12 +45,9 @@ def _error_page(error: HTTPException) -> ResponseReturnValue:
 
 def _failure(error: InternalServerError) -> ResponseReturnValue:
     db.session.rollback()
-    if wants_json():
-        return jsonify(code=500, message=" ".join(SAYINGS[500])), 500
     # Templates ask who is logged in, which stands in the database, which may be what failed.
     g._login_user = login_manager.anonymous_user()
-    heading, advice = SAYINGS[500]
-    return render_template("error.html", code=500, heading=heading, advice=advice, bare=True), 500
+    return _answer(500, *SAYINGS[500], error, bare=True)
 
 
 def _stale_form(error: CSRFError) -> ResponseReturnValue:
@@ -63,10 +60,10 @@ def _no_release(error: NoRelease) -> ResponseReturnValue:
 
 
 def _answer(
-    code: int, heading: str, advice: str, error: HTTPException | None
+    code: int, heading: str, advice: str, error: HTTPException | None, bare: bool = False
 ) -> ResponseReturnValue:
     if wants_json():
         return jsonify(code=code, message=f"{heading}. {advice}"), code
-    page = render_template("error.html", code=code, heading=heading, advice=advice)
+    page = render_template("error.html", code=code, heading=heading, advice=advice, bare=bare)
     methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
     return page, code, {"Allow": ", ".join(methods)} if methods else {}

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from recommender.errors import ReleaseError
 
+# User and item ids are 32-bit everywhere: in Spark, in the packed blocks, in the database.
+LARGEST_ID = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Item:

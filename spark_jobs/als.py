@@ -99,7 +99,7 @@ def _half(
     steps, tolerance = (LAST_STEPS, LAST_TOLERANCE) if last else (STEPS, 0.0)
     shared = context.broadcast((fixed, dense.astype(np.float32), vectors, ridges))
 
-    def solve(blocks: Iterable[Block]) -> list[tuple[int, Vectors]]:
+    def solve(blocks: Iterable[Block]) -> list[Vectors]:
         fixed, dense, vectors, ridges = shared.value
         solved = []
         for block in blocks:
@@ -109,9 +109,9 @@ def _half(
                 *(block.starts, block.columns, block.values, fixed, dense, mine),
                 *(implicit, alpha, ridges[rows], steps, tolerance),
             )
-            solved.append((block.first_row, mine))
+            solved.append(mine)
         return solved
 
-    parts = context.runJob(packed.blocks, solve, side.partitions)
+    in_order = context.runJob(packed.blocks, solve, side.partitions)
     shared.destroy()
-    return np.concatenate([mine for _, mine in sorted(parts, key=lambda part: part[0])])
+    return np.concatenate(in_order)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-
 import numpy as np
 from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame
@@ -12,6 +10,7 @@ from pyspark.sql import functions as F
 from recommender.errors import ConfigError
 from recommender.params import RankingParams
 from spark_jobs.als import Factors, FittedFactors, Params
+from spark_jobs.session import temporary_folder
 
 # Fixed, because the seed gives other factors with another number of blocks.
 BLOCKS = 4
@@ -27,7 +26,7 @@ def fit(frame: DataFrame, column: str, params: Params, seed: int) -> FittedFacto
         )
     context = frame.sparkSession.sparkContext
     if context.getCheckpointDir() is None and str(context.master).startswith("local"):
-        context.setCheckpointDir(tempfile.mkdtemp(prefix="marquee-"))
+        context.setCheckpointDir(str(temporary_folder()))
     als = ALS(userCol="user_id", itemCol="item_id", ratingCol=column, seed=seed)
     # Without cutting the chain of iterations, a long fit overflows Java's stack.
     als = als.setCheckpointInterval(5)

@@ -105,15 +105,21 @@ def pack_code(target: Path) -> None:
                     packed.write(path, path.relative_to(ROOT))
 
 
+def temporary_folder() -> Path:
+    """A folder that lives as long as the process."""
+    folder = tempfile.mkdtemp(prefix="marquee-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
 def _ship_code(session: SparkSession) -> None:
     """Workers import this code too, wherever the job was started from."""
     if any(path.endswith(f"/{SHIPPED}") for path in session.sparkContext.listFiles):
         return
     # Executors fetch the file from this path when they start, so it lives as long as the process.
-    folder = tempfile.mkdtemp(prefix="marquee-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    pack_code(Path(folder) / SHIPPED)
-    session.sparkContext.addPyFile(str(Path(folder) / SHIPPED))
+    shipped = temporary_folder() / SHIPPED
+    pack_code(shipped)
+    session.sparkContext.addPyFile(str(shipped))
 
 
 def _quiet_logging() -> str:

@@ -17,13 +17,11 @@ if __name__ == "__main__" and not __package__:
 import argparse
 import os
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -103,15 +101,15 @@ def train(
     _check_ranks(training.catalogue, settings)
     with progress.stage("counts and averages", context, 3):
         table = _item_table(training.ratings)
-    with _fit_stage(progress, "ranking", context, settings.ranking, solver) as tick:
-        ranking = _fit_ranking(training, settings, len(table.ids), solver, tick)
+    strengths, seed, titles = _strengths(training, settings), settings.seed, len(table.ids)
+    ranking = _fit(progress, solver, "ranking", strengths, settings.ranking, seed, titles)
     with progress.stage("fitting biases", context, 8 * settings.rating.bias_sweeps):
         item_bias = steps.item_biases(
             training.ratings, training.mean_rating, settings.rating
         ).cache()
         biases = _column(item_bias, "item_id", "item_bias", table.ids)
-    with _fit_stage(progress, "rating", context, settings.rating, solver) as tick:
-        rating = _fit_rating(training, item_bias, settings, len(table.ids), solver, tick)
+    residuals = _residuals(training, item_bias, settings)
+    rating = _fit(progress, solver, "rating", residuals, settings.rating, seed, titles)
     arrays = ItemArrays(
         item_ids=table.ids,
         ranking_factors=ranking.items.of(table.ids),
@@ -198,59 +196,46 @@ def _check_ranks(catalogue: Catalogue, settings: Config) -> None:
         )
 
 
-def _fit_stage(
-    progress: Progress, head: str, context: SparkContext, params: Params, solver: str
-) -> AbstractContextManager[Callable[[], None]]:
-    name = f"fitting the {head} head"
-    if solver == "als":
-        return progress.stage(name, context, ticks=2 * params.iterations + 1)
-    return progress.stage(name, context, mllib.expected_stages(params))
-
-
 def _fit(
+    progress: Progress,
+    solver: str,
+    head: str,
     frame: DataFrame,
-    column: str,
     params: Params,
     seed: int,
     titles: int,
-    solver: str,
-    tick: Callable[[], None],
 ) -> FittedFactors:
-    """Fit with the chosen solver; ``tick`` follows ours."""
+    """Fit the last column of ``frame`` with the chosen solver, as one stage."""
+    name, column = f"fitting the {head} head", frame.columns[-1]
+    context = frame.sparkSession.sparkContext
     if solver == "mllib":
-        return mllib.fit(frame, column, params, seed)
-    packed = pack(frame, column)
-    tick()
-    try:
-        return als.fit(packed, params, seed, titles, tick)
-    finally:
-        packed.unpersist()
+        with progress.stage(name, context, mllib.expected_stages(params)):
+            return mllib.fit(frame, column, params, seed)
+    with progress.stage(name, context, ticks=2 * params.iterations + 1) as tick:
+        packed = pack(frame, column)
+        tick()
+        try:
+            return als.fit(packed, params, seed, titles, tick)
+        finally:
+            packed.unpersist()
 
 
-def _fit_ranking(
-    training: TrainingSet, settings: Config, titles: int, solver: str, tick: Callable[[], None]
-) -> FittedFactors:
+def _strengths(training: TrainingSet, settings: Config) -> DataFrame:
+    """user_id, item_id, strength. Raises DataError where nothing is liked."""
     strengths = steps.with_strengths(training.ratings, settings.ranking, SCALE_MAX)
     if strengths.where("strength > 0").isEmpty():
         raise DataError(
             f"{training.catalogue.name}: no rating is above the neutral"
             f" {settings.ranking.neutral:g}; give a lower --ranking-neutral"
         )
-    return _fit(strengths, "strength", settings.ranking, settings.seed, titles, solver, tick)
+    return strengths
 
 
-def _fit_rating(
-    training: TrainingSet,
-    item_bias: DataFrame,
-    settings: Config,
-    titles: int,
-    solver: str,
-    tick: Callable[[], None],
-) -> FittedFactors:
+def _residuals(training: TrainingSet, item_bias: DataFrame, settings: Config) -> DataFrame:
+    """user_id, item_id, residual: what both biases leave over."""
     ratings, mean = training.ratings, training.mean_rating
     user_bias = steps.user_biases(ratings, item_bias, mean, settings.rating)
-    left_over = steps.residuals(ratings, item_bias, user_bias, mean)
-    return _fit(left_over, "residual", settings.rating, settings.seed, titles, solver, tick)
+    return steps.residuals(ratings, item_bias, user_bias, mean)
 
 
 def _item_table(ratings: DataFrame) -> ItemTable:

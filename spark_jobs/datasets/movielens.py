@@ -16,13 +16,12 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from recommender.catalogue import Item
+from recommender.catalogue import LARGEST_ID, Item
 from recommender.errors import DataError
 from recommender.titles import split_title
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.files import exactly, join, list_folder, read_text
 
-LARGEST_ID = 2**31 - 1
 SCALE_MIN, SCALE_MAX, SCALE_STEP = 0.5, 5.0, 0.5
 COLUMNS = ("userId", "movieId", "rating", "timestamp")
 LAST_SECOND = 253_402_300_799  # of the year 9999
@@ -157,8 +156,8 @@ def _parse(lines: DataFrame, separator: str, positions: list[int], header: str |
         kept &= F.col("value") != header
     problem = (
         F.when(F.size(parts) < len(COLUMNS), F.lit("fewer than four fields"))
-        .when(~_is_id(user), F.lit("the user id is not a whole number from 0 to 2147483647"))
-        .when(~_is_id(item), F.lit("the title id is not a whole number from 0 to 2147483647"))
+        .when(~_is_id(user), F.lit(f"the user id is not a whole number from 0 to {LARGEST_ID}"))
+        .when(~_is_id(item), F.lit(f"the title id is not a whole number from 0 to {LARGEST_ID}"))
         .when(
             # Java takes "4f" and "4d" for numbers.
             stars.isNull() | F.isnan(stars) | rating.rlike("[dDfF]$"),
