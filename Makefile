@@ -7,7 +7,7 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train test lint jobs clean java blas browser
+.PHONY: run train test lint bench jobs clean java blas browser
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -28,6 +28,9 @@ lint: .venv/dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+bench: .venv/dev java blas ## ours and the peers in one run: make bench SIZES="1m 10m 25m" REPEATS=3
+	$(BIN)/python -m benchmarks.run
+
 jobs: ## dist/jobs.zip for spark-submit --py-files
 	$(PYTHON) -m spark_jobs.session dist/jobs.zip
 
@@ -41,7 +44,7 @@ clean: ## remove what was built (data, releases and the database stay)
 	@$(BIN)/pip install --quiet -r requirements.txt -r requirements-spark.txt
 	@touch $@
 
-.venv/dev: requirements.txt requirements-spark.txt requirements-dev.txt
+.venv/dev: requirements.txt requirements-spark.txt requirements-dev.txt benchmarks/requirements.txt
 	@echo "Installing into .venv (once, about a minute)"
 	@test -d .venv || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet -r requirements-dev.txt

@@ -1,21 +1,23 @@
 """Alternating least squares on packed blocks: Marquee's own solver.
 
-Each half-iteration broadcasts the fixed side's factors and their Gram matrix, improves the rows of
-each block in a Spark task with compiled kernels, and gathers the new factors on the driver. Rows
-start from their previous vectors, so that few conjugate gradient steps suffice; the last
-half-iteration, the users', is solved to the end: folding a trained user in returns the trained
-vector.
+Each half-iteration broadcasts the fixed side's factors, improves the rows of each block in a Spark
+task with compiled kernels, and gathers the new factors on the driver. Rows start from their
+previous vectors, so that few conjugate gradient steps suffice; the last half-iteration, the users',
+is solved to the end: folding a trained user in returns the trained vector.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pyspark import SparkContext
+from pyspark import Broadcast, SparkContext
 
+from recommender.errors import ConfigError, SetupError
 from recommender.fold_in import Ridge, gram
 from recommender.params import RankingParams, RatingParams
 from spark_jobs import kernels
@@ -24,6 +26,11 @@ from spark_jobs.blocks import Block, Packed, Side
 STEPS = 2
 LAST_STEPS = 200
 LAST_TOLERANCE = 1e-7
+LARGEST_CODE = np.iinfo(np.int16).max
+# Systems whose smallest eigenvalue is below this share of the largest are singular in float32.
+LEAST_RIDGE = 1e-7
+# Copies of the factors that the driver holds at the worst moment: old, new, gathered, broadcast.
+COPIES = 5
 Vectors = NDArray[np.float32]
 Params = RankingParams | RatingParams
 
@@ -51,67 +58,154 @@ def fit(
     packed: Packed,
     params: Params,
     seed: int,
-    titles: int,
+    start: Factors | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> FittedFactors:
     """Fit both sides. Ranking parameters mean signed strengths, rating parameters residuals.
 
-    ``titles``: how many the release will know, those without a strength included. ``tick`` is
-    called after each of the ``2 * iterations`` half-iterations.
+    ``start``: item factors to start from, of another fit with the same rank (default: random user
+    factors). ``tick`` is called after each of the ``2 * iterations`` half-iterations. Raises
+    ConfigError for a system that is singular in single precision, SetupError where the driver's
+    memory does not hold the factors.
     """
-    implicit = isinstance(params, RankingParams)
-    random = np.random.default_rng(seed)
-    users = random.standard_normal((len(packed.users.ids), params.rank), np.float32)
-    users /= np.float32(np.sqrt(params.rank))
-    items = np.zeros((len(packed.items.ids), params.rank), np.float32)
-    if implicit:
-        users[packed.users.positives == 0] = 0
-    user_ridge = _ridges(packed.users, titles, params)
-    item_ridge = _ridges(packed.items, len(packed.users.ids), params)
+    users, items = packed.users, packed.items
+    _check_regular(params, users, items)
+    _check_memory(params.rank, len(users.ids) + len(items.ids))
+    context = users.blocks.context
+    if start is None:
+        x = _share(context, _random(len(users.ids), params.rank, seed))
+        y = _share(context, np.zeros((len(items.ids), params.rank), np.float32))
+    else:
+        y = _share(context, start.of(items.ids))
+        x = _share(context, np.zeros((len(users.ids), params.rank), np.float32))
+        x = _half(params, users, y, x, to_the_end=True)
     for iteration in range(params.iterations):
-        items = _half(packed, packed.items, users, items, item_ridge, params, last=False)
+        y = _half(params, items, x, y)
         tick()
-        last = iteration == params.iterations - 1
-        users = _half(packed, packed.users, items, users, user_ridge, params, last)
+        x = _half(params, users, y, x, to_the_end=iteration == params.iterations - 1)
         tick()
-    return FittedFactors(Factors(packed.users.ids, users), Factors(packed.items.ids, items))
+    user_vectors = x.coded.vectors()
+    item_vectors = y.coded.vectors()
+    x.sent.destroy()
+    y.sent.destroy()
+    return FittedFactors(Factors(users.ids, user_vectors), Factors(items.ids, item_vectors))
 
 
-def _ridges(side: Side, others: int, params: Params) -> NDArray[np.float32]:
-    counted = side.positives if isinstance(params, RankingParams) else side.counts
-    return np.asarray(Ridge.of(params, others)(counted), np.float32)
+def _random(rows: int, rank: int, seed: int) -> Vectors:
+    vectors = np.random.default_rng(seed).standard_normal((rows, rank), np.float32)
+    return vectors / np.float32(np.sqrt(rank))
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Vectors as they travel and as the kernel gathers them: row ``r`` is ``codes[r]·scales[r]``.
+
+    Rounding to 16 bits moves a number by at most 1/65534 of its row's largest, far less than two
+    steps of an inner solver leave.
+    """
+
+    codes: NDArray[np.int16] | Vectors
+    scales: NDArray[np.float32]
+
+    @classmethod
+    def rounded(cls, vectors: Vectors) -> Coded:
+        scales = np.abs(vectors).max(axis=1) / np.float32(LARGEST_CODE)
+        divisors = np.where(scales > 0, scales, np.float32(1))
+        return cls(np.rint(vectors / divisors[:, None]).astype(np.int16), scales)
+
+    @classmethod
+    def exact(cls, vectors: Vectors) -> Coded:
+        return cls(vectors, np.ones(len(vectors), np.float32))
+
+    @classmethod
+    def joined(cls, parts: list[Coded]) -> Coded:
+        codes = np.concatenate([part.codes for part in parts])
+        return cls(codes, np.concatenate([part.scales for part in parts]))
+
+    def __len__(self) -> int:
+        return len(self.scales)
+
+    def vectors(self, rows: slice = slice(None)) -> Vectors:
+        return self.codes[rows] * self.scales[rows, None]
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """One side's vectors on the driver, and as sent to the workers, where the next half-iteration
+    of the same side finds them again. ``gram``: of these vectors."""
+
+    coded: Coded
+    gram: NDArray[np.float64]
+    sent: Broadcast[Coded]
+
+
+def _share(context: SparkContext, vectors: Vectors) -> _Shared:
+    coded = Coded.rounded(vectors)
+    return _Shared(coded, gram(coded.vectors()), context.broadcast(coded))
 
 
 def _half(
-    packed: Packed,
-    side: Side,
-    fixed: Vectors,
-    vectors: Vectors,
-    ridges: NDArray[np.float32],
-    params: Params,
-    last: bool,
-) -> Vectors:
-    """New vectors of one side, the other side fixed."""
-    context: SparkContext = packed.blocks.context
+    params: Params, side: Side, fixed: _Shared, previous: _Shared, to_the_end: bool = False
+) -> _Shared:
+    """New vectors of one side, the other side fixed; the previous ones are forgotten. Solved
+    ``to_the_end``, they are exact too."""
     implicit = isinstance(params, RankingParams)
     alpha = params.alpha if isinstance(params, RankingParams) else 1.0
-    dense = gram(fixed) if implicit else np.zeros((params.rank, params.rank))
-    steps, tolerance = (LAST_STEPS, LAST_TOLERANCE) if last else (STEPS, 0.0)
-    shared = context.broadcast((fixed, dense.astype(np.float32), vectors, ridges))
+    ridge = Ridge.of(params, len(fixed.coded))
+    dense = (fixed.gram if implicit else np.zeros_like(fixed.gram)).astype(np.float32)
+    steps, tolerance = (LAST_STEPS, LAST_TOLERANCE) if to_the_end else (STEPS, 0.0)
+    sent_fixed, sent_previous = fixed.sent, previous.sent
 
-    def solve(blocks: Iterable[Block]) -> list[Vectors]:
-        fixed, dense, vectors, ridges = shared.value
-        solved = []
-        for block in blocks:
-            rows = slice(block.first_row, block.first_row + len(block.starts) - 1)
-            mine = vectors[rows].copy()
-            kernels.solve_rows(
-                *(block.starts, block.columns, block.values, fixed, dense, mine),
-                *(implicit, alpha, ridges[rows], steps, tolerance),
+    def solve(block: Block) -> tuple[Coded, NDArray[np.float64]]:
+        fixed = sent_fixed.value
+        rows = slice(block.first_row, block.first_row + len(block.counts))
+        vectors = sent_previous.value.vectors(rows)
+        kernels.solve_rows(
+            *(block.starts, block.columns, np.asarray(block.values, np.float32)),
+            *(fixed.codes, fixed.scales, dense, vectors, implicit, alpha),
+            *(ridge.regularization, ridge.exponent, ridge.unrated, steps, tolerance),
+        )
+        coded = Coded.exact(vectors) if to_the_end else Coded.rounded(vectors)
+        return coded, gram(coded.vectors())
+
+    solved = side.blocks.map(solve).collect()
+    previous.sent.destroy()
+    coded = Coded.joined([part for part, _ in solved])
+    total = np.sum([part for _, part in solved], axis=0)
+    return _Shared(coded, total, side.blocks.context.broadcast(coded))
+
+
+def _check_regular(params: Params, users: Side, items: Side) -> None:
+    """Raises ConfigError where the ridge of some row would vanish beside its ratings."""
+    weight = 1 + params.alpha if isinstance(params, RankingParams) else 1.0
+    for side, others in ((users, items), (items, users)):
+        ridge = Ridge.of(params, len(others.ids))
+        counts = np.array([1.0, side.counts.max()])
+        least = float((ridge(counts) / (weight * counts)).min())
+        if least < LEAST_RIDGE:
+            needed = params.regularization * LEAST_RIDGE / least
+            raise ConfigError(
+                f"regularization {params.regularization:g} leaves systems that are singular in"
+                f" single precision; give at least {needed:.1g}"
             )
-            solved.append(mine)
-        return solved
 
-    in_order = context.runJob(packed.blocks, solve, side.partitions)
-    shared.destroy()
-    return np.concatenate(in_order)
+
+def _check_memory(rank: int, rows: int) -> None:
+    needed, there = COPIES * 4 * rank * rows, _available_memory()
+    if needed > there:
+        raise SetupError(
+            f"{rows:,} people and titles of rank {rank} need {needed / 1e9:,.1f} GB on the driver,"
+            f" which has {there / 1e9:,.1f}; give a lower rank, more memory, or --solver mllib"
+        )
+
+
+def _available_memory() -> int:
+    """Bytes that a process could still have on this machine."""
+    for line in Path("/proc/meminfo").read_text("ascii").splitlines() if _is_linux() else ():
+        if line.startswith("MemAvailable:"):
+            return 1024 * int(line.split()[1])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _is_linux() -> bool:
+    return Path("/proc/meminfo").exists()

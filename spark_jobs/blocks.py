@@ -1,182 +1,275 @@
 """Ratings packed once into cached blocks, by user and by item, for the solver to pass over.
 
-Every partition of the frame becomes numpy arrays by way of Arrow, is grouped by row with a counting
-sort, and cut into one fragment for each block; a shuffle of whole arrays brings a block's fragments
-together. No step sorts, and none handles single ratings outside compiled code.
+A counting sort groups every partition by user and cuts it into one fragment for each block; a
+shuffle of whole arrays brings a block's fragments together, and there the newest rating of each
+pair is kept. The blocks by item are made from those in the same way. No step handles single
+ratings outside compiled code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark import RDD, StorageLevel
-from pyspark.sql import DataFrame
 
 from recommender.errors import DataError
+from recommender.factors import UNKNOWN
 from spark_jobs import kernels
-from spark_jobs.session import arrow_batches
+from spark_jobs.ratings import Ratings
 
 # What a row costs beside its ratings, in ratings: products with the dense Gram matrix.
 ROW_COST = 64
 # Ids up to this are looked up in a table; larger ones by bisection.
 LARGEST_TABLE = 20_000_000
 
-Ids = NDArray[np.int32]
-Triples = tuple[Ids, Ids, NDArray[np.float32]]
+Rows = NDArray[np.integer]
+Values = NDArray[np.floating]
+# Where a fragment stood in what was read, the ratings in each of its rows, and the ratings.
+Fragment = tuple[tuple[int, int], NDArray[np.int32], tuple[NDArray[Any], ...]]
+
+
+class NothingToPack(DataError):
+    """There are no ratings, or none of what is listed."""
 
 
 @dataclass(frozen=True)
 class Block:
     """Consecutive rows of one side: row ``first_row + r`` has ``columns[starts[r]:starts[r + 1]]``
-    and the ``values`` beside them."""
+    and the ``values`` beside them. No row is empty. Blocks travel at every pass, so columns are
+    uint16 or int32 and values float16 or float32, as narrow as they fit exactly."""
 
     first_row: int
     starts: NDArray[np.int64]
-    columns: Ids
-    values: NDArray[np.float32]
+    columns: Rows
+    values: Values
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        return np.diff(self.starts)
+
+    @property
+    def rows(self) -> Rows:
+        """The row of each rating."""
+        return np.repeat(self.first_row + np.arange(len(self.counts), dtype=np.int32), self.counts)
 
 
 @dataclass(frozen=True)
 class Side:
     """Users or items: ``ids`` int64 ascending (the position is the row), ``counts`` of ratings,
-    ``positives`` of values above 0, and which partitions hold the side's blocks."""
+    and one block a partition, in order of rows, cached."""
 
     ids: NDArray[np.int64]
     counts: NDArray[np.int64]
-    positives: NDArray[np.int64]
-    partitions: list[int]
+    blocks: RDD[Block]
+
+    def map(self, function: Callable[[Block], Any]) -> NDArray[Any]:
+        """What ``function`` gives for the rows of each block, one after the other."""
+        return np.concatenate(self.blocks.map(function).collect())
 
 
 @dataclass(frozen=True)
 class Packed:
-    """``blocks``: one a partition, users' first, cached."""
+    """One rating for each pair. ``repeated``: how many were left out because there is a newer."""
 
     users: Side
     items: Side
-    blocks: RDD[Block]
+    repeated: int
+
+    @cached_property
+    def count(self) -> int:
+        return int(self.users.counts.sum())
+
+    def map_values(self, function: Callable[[Rows, Rows, Values], NDArray[Any]]) -> Packed:
+        """The same pairs with ``function(user_rows, item_rows, values)``, computed at each pass."""
+
+        def by_user(block: Block) -> Block:
+            values = function(block.rows, block.columns, block.values)
+            return replace(block, values=np.asarray(values, np.float32))
+
+        def by_item(block: Block) -> Block:
+            values = function(block.columns, block.rows, block.values)
+            return replace(block, values=np.asarray(values, np.float32))
+
+        return replace(
+            self,
+            users=replace(self.users, blocks=self.users.blocks.map(by_user)),
+            items=replace(self.items, blocks=self.items.blocks.map(by_item)),
+        )
 
     def unpersist(self) -> None:
-        self.blocks.unpersist()
+        self.users.blocks.unpersist()
+        self.items.blocks.unpersist()
 
 
-def pack(frame: DataFrame, column: str, parts: int | None = None) -> Packed:
-    """Pack user_id, item_id and ``column`` into ``parts`` blocks a side (twice the cores).
+def pack(
+    ratings: RDD[Ratings], listed: NDArray[np.int64] | None = None, parts: int | None = None
+) -> Packed:
+    """Pack into ``parts`` blocks a side (one for each core), the newest rating of each pair.
 
-    Raises DataError where there is nothing to pack, or a value is not finite.
+    Of two as new the one read later counts. ``listed``: ids ascending of the items that are taken
+    (default: all). Raises NothingToPack where nothing is left, DataError where a value is not
+    finite.
     """
-    context = frame.sparkSession.sparkContext
-    parts = parts or 2 * context.defaultParallelism
-    triples = _triples(frame, column).persist(StorageLevel.MEMORY_AND_DISK)
-    tallies = triples.map(_tally).collect()
-    if not all(finite for *_, finite in tallies):
-        raise DataError(f"{column}: not every value is a finite number; check the input")
-    users, user_rows = _side([tally[0] for tally in tallies], range(parts))
-    items, item_rows = _side([tally[1] for tally in tallies], range(parts, 2 * parts))
-    if not len(users.ids):
-        raise DataError(f"{column}: there is nothing to fit; give ratings")
-    cuts = (_cuts(users, parts), _cuts(items, parts))
-    lookups = context.broadcast((user_rows, item_rows))
+    context = ratings.context
+    parts = parts or context.defaultParallelism
+    # Broadcasts are unpersisted, never destroyed: a lost block is made again with their help.
+    catalogue = context.broadcast(None if listed is None else RowOf.ids(listed))
+    tallies = ratings.map(lambda some: _tally(_listed(some, catalogue.value))).collect()
+    if not all(tally.sound for tally in tallies):
+        raise DataError("ratings: an id below 0, or a value that is not finite; check the input")
+    user_ids, user_counts = _total([tally.users for tally in tallies])
+    item_ids, item_counts = _total([tally.items for tally in tallies])
+    if not len(user_ids):
+        raise NothingToPack("ratings: there is nothing to fit; give ratings of what is listed")
+    lookups = context.broadcast((RowOf.ids(user_ids), RowOf.ids(item_ids)))
+    user_cuts, item_cuts = _cuts(user_counts, parts), _cuts(item_counts, parts)
 
-    def fragments(part: int, arrays: Iterable[Triples]) -> Iterator[tuple[int, Any]]:
-        find_users, find_items = lookups.value
-        for user_ids, item_ids, values in arrays:
-            rows, columns = find_users(user_ids), find_items(item_ids)
-            for side, (a, b) in enumerate(((rows, columns), (columns, rows))):
-                starts, cols, vals = kernels.group_by_row(a, b, values, cuts[side][-1])
-                for n, (low, high) in enumerate(zip(cuts[side], cuts[side][1:], strict=False)):
-                    piece = slice(starts[low], starts[high])
-                    counts = np.diff(starts[low : high + 1]).astype(np.int32)
-                    yield side * parts + n, (part, counts, cols[piece], vals[piece])
+    def by_user(part: int, several: Iterable[Ratings]) -> Iterator[tuple[int, Fragment]]:
+        row_of_user, row_of_item = lookups.value
+        for n, some in enumerate(several):
+            kept = _listed(some, catalogue.value)
+            beside = (row_of_item(kept.items), kept.values, kept.seconds)
+            yield from _fragments((part, n), row_of_user(kept.users), beside, user_cuts)
 
-    first_rows = [*cuts[0][:-1], *cuts[1][:-1]]
-    blocks = (
-        triples.mapPartitionsWithIndex(fragments)
-        .partitionBy(2 * parts, int)
-        .mapPartitionsWithIndex(lambda n, pieces: [_merge(first_rows[n], pieces)])
-        .persist(StorageLevel.MEMORY_AND_DISK)
-    )
-    blocks.count()
-    triples.unpersist()
+    def by_item(part: int, blocks: Iterable[Block]) -> Iterator[tuple[int, Fragment]]:
+        for block in blocks:
+            yield from _fragments((part, 0), block.columns, (block.rows, block.values), item_cuts)
+
+    user_blocks = _blocks(ratings.mapPartitionsWithIndex(by_user), user_cuts, len(item_ids))
+    users = Side(user_ids, _counts(user_blocks), user_blocks)
+    item_blocks = _blocks(user_blocks.mapPartitionsWithIndex(by_item), item_cuts, len(user_ids))
+    items = Side(item_ids, _counts(item_blocks), item_blocks)
     lookups.unpersist()
-    return Packed(users, items, blocks)
-
-
-def _triples(frame: DataFrame, column: str) -> RDD[Triples]:
-    """One triple of arrays for each partition of the frame."""
-
-    def to_arrays(batches: Iterable[pa.RecordBatch]) -> Iterator[Triples]:
-        table = pa.Table.from_batches(list(batches), schema)
-        yield tuple(table[n].to_numpy() for n in range(3))
-
-    schema = pa.schema([("u", pa.int32()), ("i", pa.int32()), ("v", pa.float32())])
-    narrow = frame.selectExpr("int(user_id) u", "int(item_id) i", f"float(`{column}`) v")
-    return arrow_batches(narrow, schema).mapPartitions(to_arrays)
-
-
-def _tally(triples: Triples) -> tuple[Any, Any, bool]:
-    users, items, values = triples
-    positive = values > 0
-    return _counts(users, positive), _counts(items, positive), bool(np.isfinite(values).all())
-
-
-def _counts(ids: Ids, positive: NDArray[np.bool_]) -> tuple[Ids, Any, Any]:
-    """(distinct ids, ratings of each, positive ones of each)"""
-    if len(ids) and ids.min() >= 0 and ids.max() <= LARGEST_TABLE:
-        counts = np.bincount(ids)
-        found = np.flatnonzero(counts).astype(np.int32)
-        return found, counts[found], np.bincount(ids[positive], minlength=len(counts))[found]
-    found, where = np.unique(ids, return_inverse=True)
-    size = len(found)
-    return found, np.bincount(where, minlength=size), np.bincount(where[positive], minlength=size)
+    catalogue.unpersist()
+    return Packed(users, items, repeated=int(user_counts.sum() - users.counts.sum()))
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Finds the rows of ids that are all known. ``table``: row by id, where ids are small."""
+class RowOf:
+    """Finds the rows of many ids. ``table``: row by id, where ids are small; its last place and
+    those of unknown ids hold UNKNOWN."""
 
-    ids: NDArray[np.int64]
-    table: NDArray[np.int32] | None
+    known: NDArray[np.int64]
+    table: Rows | None
 
-    def __call__(self, ids: Ids) -> Ids:
+    @classmethod
+    def ids(cls, known: NDArray[np.int64]) -> RowOf:
+        """``known``: ascending, none below 0."""
+        if not len(known) or known[-1] > LARGEST_TABLE:
+            return cls(known, None)
+        table = np.full(known[-1] + 2, UNKNOWN, np.int32)
+        table[known] = np.arange(len(known), dtype=np.int32)
+        return cls(known, table)
+
+    def __call__(self, ids: NDArray[np.int32]) -> Rows:
         if self.table is not None:
-            return self.table[ids]
-        return np.searchsorted(self.ids, ids).astype(np.int32)
+            return self.table[np.minimum(ids, len(self.table) - 1)]
+        if not len(self.known):
+            return np.full(len(ids), UNKNOWN, np.int32)
+        rows = np.searchsorted(self.known, ids).clip(max=len(self.known) - 1)
+        return np.where(self.known[rows] == ids, rows, UNKNOWN).astype(np.int32)
 
 
-def _side(tallies: list[tuple[Ids, Any, Any]], partitions: range) -> tuple[Side, _Rows]:
-    ids = np.unique(np.concatenate([found for found, *_ in tallies])).astype(np.int64)
-    counts, positives = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
-    for found, count, positive in tallies:
-        rows = np.searchsorted(ids, found)
-        counts[rows] += count
-        positives[rows] += positive
-    table = None
-    if len(ids) and ids[0] >= 0 and ids[-1] <= LARGEST_TABLE:
-        table = np.zeros(ids[-1] + 1, np.int32)
-        table[ids] = np.arange(len(ids), dtype=np.int32)
-    return Side(ids, counts, positives, list(partitions)), _Rows(ids, table)
+def _listed(some: Ratings, catalogue: RowOf | None) -> Ratings:
+    if catalogue is None:
+        return some
+    kept = catalogue(some.items) != UNKNOWN
+    return some if kept.all() else Ratings(*(column[kept] for column in some))
 
 
-def _cuts(side: Side, parts: int) -> list[int]:
+@dataclass(frozen=True)
+class _Tally:
+    """Distinct ids of each side with the ratings of each."""
+
+    users: tuple[NDArray[Any], NDArray[Any]]
+    items: tuple[NDArray[Any], NDArray[Any]]
+    sound: bool
+
+
+def _tally(some: Ratings) -> _Tally:
+    lowest = min(some.users.min(initial=0), some.items.min(initial=0))
+    sound = lowest >= 0 and bool(np.isfinite(some.values).all())
+    return _Tally(_distinct(some.users), _distinct(some.items), sound)
+
+
+def _distinct(ids: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any]]:
+    if len(ids) and ids.min() >= 0 and ids.max() <= LARGEST_TABLE:
+        counts = np.bincount(ids)
+        found = np.flatnonzero(counts)
+        return found.astype(np.int32), counts[found]
+    return np.unique(ids, return_counts=True)
+
+
+def _total(
+    tallies: list[tuple[NDArray[Any], NDArray[Any]]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if not tallies:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    ids = np.unique(np.concatenate([found for found, _ in tallies])).astype(np.int64)
+    counts = np.zeros(len(ids), np.int64)
+    for found, count in tallies:
+        counts[np.searchsorted(ids, found)] += count
+    return ids, counts
+
+
+def _cuts(counts: NDArray[np.int64], parts: int) -> list[int]:
     """Boundaries of ``parts`` runs of rows that cost about the same."""
-    cost = np.cumsum(side.counts + ROW_COST)
+    cost = np.cumsum(counts + ROW_COST)
     inner = np.searchsorted(cost, cost[-1] * np.arange(1, parts) / parts)
-    return [0, *inner.tolist(), len(side.ids)]
+    return [0, *inner.tolist(), len(counts)]
 
 
-def _merge(first_row: int, keyed: Iterable[tuple[int, Any]]) -> Block:
-    """One block from its fragments, in the order of the partitions they came from."""
-    pieces = sorted((piece for _, piece in keyed), key=lambda piece: piece[0])
-    counts = [piece[1] for piece in pieces]
-    starts = np.concatenate([[0], np.cumsum(np.sum(counts, axis=0, dtype=np.int64))])
-    columns = np.empty(starts[-1], np.int32)
-    values = np.empty(starts[-1], np.float32)
+def _fragments(
+    place: tuple[int, int], rows: Rows, beside: tuple[NDArray[Any], ...], cuts: list[int]
+) -> Iterator[tuple[int, Fragment]]:
+    """Ratings grouped by row, one fragment for each block."""
+    starts, order = kernels.order_by_row(rows, cuts[-1])
+    beside = tuple(column[order] for column in beside)
+    for n, (low, high) in enumerate(pairwise(cuts)):
+        counts = np.diff(starts[low : high + 1]).astype(np.int32)
+        piece = slice(starts[low], starts[high])
+        yield n, (place, counts, tuple(column[piece] for column in beside))
+
+
+def _blocks(fragments: RDD[tuple[int, Fragment]], cuts: list[int], column_count: int) -> RDD[Block]:
+    """Fragments brought together, cached. Where they hold times, only the newest rating of each
+    pair is kept."""
+
+    def merge(part: int, keyed: Iterable[tuple[int, Fragment]]) -> list[Block]:
+        return [_merge(cuts[part], [fragment for _, fragment in keyed], column_count)]
+
+    together = fragments.partitionBy(len(cuts) - 1, int)
+    return together.mapPartitionsWithIndex(merge).persist(StorageLevel.MEMORY_AND_DISK)
+
+
+def _merge(first_row: int, fragments: list[Fragment], column_count: int) -> Block:
+    """One block from its fragments, each row's ratings in the order they were read."""
+    fragments.sort(key=lambda fragment: fragment[0])
+    total = np.sum([counts for _, counts, _ in fragments], axis=0, dtype=np.int64)
+    starts = np.concatenate([[0], np.cumsum(total)])
+    kinds = [np.result_type(*together) for together in zip(*(f[2] for f in fragments), strict=True)]
+    merged = [np.empty(starts[-1], kind) for kind in kinds]
     free = starts[:-1].copy()
-    for _, count, cols, vals in pieces:
-        kernels.add_fragment(free, count, cols, vals, columns, values)
-    return Block(first_row, starts, columns, values)
+    for _, counts, beside in fragments:
+        places = kernels.next_places(free, counts)
+        for target, column in zip(merged, beside, strict=True):
+            target[places] = column
+    columns, values = merged[:2]
+    if len(merged) > 2:
+        newest = kernels.newest(starts, columns, merged[2], column_count)
+        starts = np.concatenate([[0], np.cumsum(newest)])[starts]
+        columns, values = columns[newest], values[newest]
+    if column_count <= 1 << 16:
+        columns = columns.astype(np.uint16)
+    halved = values.astype(np.float16)
+    return Block(first_row, starts, columns, halved if (halved == values).all() else values)
+
+
+def _counts(blocks: RDD[Block]) -> NDArray[np.int64]:
+    return np.concatenate(blocks.map(lambda block: block.counts).collect())

@@ -8,10 +8,13 @@ numba compiles each kernel once a machine and keeps it on disk.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 f32 = np.float32
@@ -25,48 +28,82 @@ _FAST: Any = {
 Floats = NDArray[np.float32]
 
 
-@njit(**_FAST)
-def group_by_row(
-    rows: NDArray[np.int32], columns: NDArray[np.int32], values: Floats, row_count: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32], Floats]:
-    """Compressed rows from triples, by a counting sort: (starts, columns, values).
+# How many ratings before its use a vector is fetched, and how much one fetch brings, in codes.
+AHEAD = 32
+CACHE_LINE = 32
 
-    Row ``r`` holds ``columns[starts[r]:starts[r + 1]]``, in the order they came.
-    """
+
+@intrinsic
+def _prefetch(typing: Any, array: Any, row: Any, column: Any) -> Any:
+    """Start bringing ``array[row, column]`` into the cache, without waiting for it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind, tools = signature.args[0], cast(Any, cgutils)
+        made = context.make_array(kind)(context, builder, arguments[0])
+        place = tools.get_item_pointer(context, builder, kind, made, arguments[1:])
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        shape = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        fetch = tools.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0i8")
+        to_read, keep, data = word(0), word(3), word(1)
+        builder.call(fetch, [builder.bitcast(place, byte), to_read, keep, data])
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64, types.int64), generate
+
+
+@njit(**_FAST)
+def order_by_row(
+    rows: NDArray[np.int32], row_count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A counting sort: (starts, order), where row ``r`` is at ``order[starts[r]:starts[r + 1]]``,
+    in the order it came."""
     starts = np.zeros(row_count + 1, np.int64)
     for row in rows:
         starts[row + 1] += 1
     for row in range(row_count):
         starts[row + 1] += starts[row]
     free = starts[:-1].copy()
-    sorted_columns = np.empty_like(columns)
-    sorted_values = np.empty_like(values)
+    order = np.empty(len(rows), np.int64)
     for n in range(len(rows)):
-        place = free[rows[n]]
+        order[free[rows[n]]] = n
         free[rows[n]] += 1
-        sorted_columns[place] = columns[n]
-        sorted_values[place] = values[n]
-    return starts, sorted_columns, sorted_values
+    return starts, order
 
 
 @njit(**_FAST)
-def add_fragment(
-    free: NDArray[np.int64],
-    counts: NDArray[np.int32],
-    columns: NDArray[np.int32],
-    values: Floats,
-    all_columns: NDArray[np.int32],
-    all_values: Floats,
-) -> None:
-    """Copy a fragment's rows to where ``free`` says each row's next rating goes."""
+def next_places(free: NDArray[np.int64], counts: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Where the next ``counts`` ratings of each row go; ``free`` moves on behind them."""
+    places = np.empty(counts.sum(), np.int64)
     done = 0
     for row in range(len(counts)):
-        place = free[row]
         for n in range(counts[row]):
-            all_columns[place + n] = columns[done + n]
-            all_values[place + n] = values[done + n]
+            places[done + n] = free[row] + n
         done += counts[row]
-        free[row] = place + counts[row]
+        free[row] += counts[row]
+    return places
+
+
+@njit(**_FAST)
+def newest(
+    starts: NDArray[np.int64],
+    columns: NDArray[np.int32],
+    seconds: NDArray[np.int64],
+    column_count: int,
+) -> NDArray[np.bool_]:
+    """True for the newest rating of each (row, column); of two as new, for the later one."""
+    kept = np.ones(len(columns), np.bool_)
+    best = np.full(column_count, -1, np.int64)
+    for row in range(len(starts) - 1):
+        for n in range(starts[row], starts[row + 1]):
+            before = best[columns[n]]
+            if before < starts[row]:
+                best[columns[n]] = n
+            elif seconds[n] >= seconds[before]:
+                kept[before] = False
+                best[columns[n]] = n
+            else:
+                kept[n] = False
+    return kept
 
 
 @njit(**_FAST)
@@ -74,27 +111,31 @@ def solve_rows(
     starts: NDArray[np.int64],
     columns: NDArray[np.int32],
     values: Floats,
-    fixed: Floats,
+    codes: NDArray[np.int16],
+    scales: Floats,
     gram: Floats,
     vectors: Floats,
     implicit: bool,
     alpha: float,
-    regularization: Floats,
+    regularization: float,
+    exponent: float,
+    unrated: float,
     steps: int,
     tolerance: float,
 ) -> None:
     """Improve ``vectors`` (rows, rank) in place by up to ``steps`` conjugate gradient steps.
 
-    Implicit: ``values`` are signed strengths and ``gram`` is that of ``fixed`` over the whole
-    catalogue; a row without a positive strength becomes zeros. Explicit: ``values`` are residuals,
-    ``gram`` is zeros. ``regularization``: what is added to each row's diagonal, (rows,). A row
-    is done when its residual is below ``tolerance`` times its right side.
+    The other side's vectors are ``codes·scales``, (columns, rank) and (columns,). Implicit:
+    ``values`` are signed strengths and ``gram`` is of all those vectors; a row without a positive
+    strength becomes zeros. Explicit: ``values`` are residuals, ``gram`` is zeros.
+    ``regularization``, ``exponent`` and ``unrated`` are those of ``fold_in.Ridge``. A row is done
+    when its residual is below ``tolerance`` times its right side.
     """
-    rank = fixed.shape[1]
+    rank = codes.shape[1]
     longest = 0
     for row in range(len(starts) - 1):
         longest = max(longest, starts[row + 1] - starts[row])
-    # The rated rows of ``fixed``, gathered once; padded with zero confidence to a multiple of 4.
+    # The rated vectors, gathered once; padded with zero confidence to a multiple of 4.
     near = np.zeros((longest + 3, rank), f32)
     confidence = np.zeros(longest + 3, f32)
     wanted = np.zeros(longest + 3, f32)
@@ -103,21 +144,25 @@ def solve_rows(
     product = np.empty(rank, f32)
     for row in range(len(starts) - 1):
         start, count = starts[row], starts[row + 1] - starts[row]
-        vector, ridge = vectors[row], regularization[row]
-        positive = _weights(values[start : start + count], implicit, alpha, confidence, wanted)
+        vector = vectors[row]
+        counted = _weights(values[start : start + count], implicit, alpha, confidence, wanted)
+        ridge = f32(regularization * (counted + unrated) ** exponent)
         padded = (count + 3) // 4 * 4
         confidence[count:padded] = 0
         wanted[count:padded] = 0
-        if positive == 0:
+        if counted == 0:
             vector[:] = 0
             continue
-        _gather(fixed, columns[start : start + count], near)
-        goal = _start(near, confidence, wanted, padded, gram, ridge, vector, product, residual)
+        _gather(codes, scales, columns[start : start + count], near)
+        _first_residual(near, confidence, wanted, padded, gram, ridge, vector, residual)
         error = f32(0)
         for j in range(rank):
             direction[j] = residual[j]
             error += residual[j] * residual[j]
-        enough = tolerance * tolerance * goal
+        enough = f32(0)
+        if tolerance > 0:
+            goal = _squared_right_side(near, wanted, padded, product)
+            enough = f32(tolerance * tolerance * goal)
         for _ in range(steps):
             if error <= enough:
                 break
@@ -158,11 +203,18 @@ def _weights(
 
 
 @njit(**_FAST)
-def _gather(fixed: Floats, columns: NDArray[np.int32], near: Floats) -> None:
+def _gather(
+    codes: NDArray[np.int16], scales: Floats, columns: NDArray[np.int32], near: Floats
+) -> None:
+    """Copy the rated vectors to ``near``. They stand anywhere in memory, and without fetching
+    ahead most of a half-iteration would be spent waiting for them."""
     for n in range(len(columns)):
-        source, target = fixed[columns[n]], near[n]
-        for j in range(fixed.shape[1]):
-            target[j] = source[j]
+        if n + AHEAD < len(columns):
+            for j in range(0, codes.shape[1], CACHE_LINE):
+                _prefetch(codes, np.int64(columns[n + AHEAD]), np.int64(j))  # type: ignore[call-arg]
+        source, target, scale = codes[columns[n]], near[n], scales[columns[n]]
+        for j in range(codes.shape[1]):
+            target[j] = f32(source[j]) * scale
 
 
 @njit(**_FAST)
@@ -202,7 +254,7 @@ def _add_rated_product(
 
 
 @njit(**_FAST)
-def _start(
+def _first_residual(
     near: Floats,
     confidence: Floats,
     wanted: Floats,
@@ -210,23 +262,40 @@ def _start(
     gram: Floats,
     ridge: float,
     vector: Floats,
-    product: Floats,
     residual: Floats,
-) -> Any:
-    """``residual = Σ wanted_i·y_i − A·vector``; returns the squared norm of the right side."""
+) -> None:
+    """``residual = Σ wanted_i·y_i − A·vector``, in one pass over the ratings."""
     rank = len(vector)
-    _dense_product(gram, ridge, vector, product)
-    _add_rated_product(near, confidence, padded, vector, product)
+    _dense_product(gram, ridge, vector, residual)
     for j in range(rank):
-        residual[j] = 0
+        residual[j] = -residual[j]
     for n in range(0, padded, 4):
-        a, b, c, d = wanted[n], wanted[n + 1], wanted[n + 2], wanted[n + 3]
+        a, b, c, d = f32(0), f32(0), f32(0), f32(0)
+        for j in range(rank):
+            x = vector[j]
+            a += near[n, j] * x
+            b += near[n + 1, j] * x
+            c += near[n + 2, j] * x
+            d += near[n + 3, j] * x
+        a = wanted[n] - a * confidence[n]
+        b = wanted[n + 1] - b * confidence[n + 1]
+        c = wanted[n + 2] - c * confidence[n + 2]
+        d = wanted[n + 3] - d * confidence[n + 3]
         for j in range(rank):
             residual[j] += (
                 a * near[n, j] + b * near[n + 1, j] + c * near[n + 2, j] + d * near[n + 3, j]
             )
-    goal = f32(0)
-    for j in range(rank):
-        goal += residual[j] * residual[j]
-        residual[j] -= product[j]
-    return goal
+
+
+@njit(**_FAST)
+def _squared_right_side(near: Floats, wanted: Floats, padded: int, right: Floats) -> Any:
+    """``|Σ wanted_i·y_i|²``; ``right`` is room for the sum."""
+    for j in range(len(right)):
+        right[j] = 0
+    for n in range(padded):
+        for j in range(len(right)):
+            right[j] += wanted[n] * near[n, j]
+    total = f32(0)
+    for j in range(len(right)):
+        total += right[j] * right[j]
+    return total

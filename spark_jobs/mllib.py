@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from pyspark.ml.recommendation import ALS
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from recommender.errors import ConfigError
 from recommender.params import RankingParams
 from spark_jobs.als import Factors, FittedFactors, Params
+from spark_jobs.blocks import Block, Packed
 from spark_jobs.session import temporary_folder
 
 # Fixed, because the seed gives other factors with another number of blocks.
 BLOCKS = 4
 
 
-def fit(frame: DataFrame, column: str, params: Params, seed: int) -> FittedFactors:
-    """Fit user_id, item_id and ``column``. Ranking parameters mean signed strengths, rating
+def frame(packed: Packed) -> DataFrame:
+    """Packed values as MLlib takes them: user_id, item_id, value."""
+    user_ids, item_ids = packed.users.ids, packed.items.ids
+    ids = packed.users.blocks.context.broadcast((user_ids, item_ids))
+
+    def to_rows(block: Block) -> Iterable[tuple[int, int, float]]:
+        user_ids, item_ids = ids.value
+        users, items = user_ids[block.rows], item_ids[block.columns]
+        return zip(users.tolist(), items.tolist(), block.values.tolist(), strict=True)
+
+    rows = packed.users.blocks.flatMap(to_rows)
+    session = SparkSession.active()
+    return session.createDataFrame(
+        rows, "user_id int, item_id int, value float", verifySchema=False
+    )
+
+
+def fit(frame: DataFrame, params: Params, seed: int) -> FittedFactors:
+    """Fit user_id, item_id and value. Ranking parameters mean signed strengths, rating
     parameters residuals. Raises ConfigError for a regularization that MLlib does not know."""
     if params.regularization_exponent != 1 or params.catalogue_share != 0:
         raise ConfigError(
@@ -27,14 +47,14 @@ def fit(frame: DataFrame, column: str, params: Params, seed: int) -> FittedFacto
     context = frame.sparkSession.sparkContext
     if context.getCheckpointDir() is None and str(context.master).startswith("local"):
         context.setCheckpointDir(str(temporary_folder()))
-    als = ALS(userCol="user_id", itemCol="item_id", ratingCol=column, seed=seed)
+    als = ALS(userCol="user_id", itemCol="item_id", ratingCol="value", seed=seed)
     # Without cutting the chain of iterations, a long fit overflows Java's stack.
     als = als.setCheckpointInterval(5)
     als = als.setRank(params.rank).setMaxIter(params.iterations).setRegParam(params.regularization)
     als = als.setNumBlocks(BLOCKS)
     if isinstance(params, RankingParams):
         als = als.setImplicitPrefs(True).setAlpha(params.alpha)
-        frame = _with_something_liked(frame, column)
+        frame = _with_something_liked(frame)
     model = als.fit(frame)
     return FittedFactors(_collect(model.userFactors), _collect(model.itemFactors))
 
@@ -44,12 +64,12 @@ def expected_stages(params: Params) -> int:
     return 2 * params.iterations + 6
 
 
-def _with_something_liked(frame: DataFrame, column: str) -> DataFrame:
+def _with_something_liked(frame: DataFrame) -> DataFrame:
     """Without people and titles that have no positive strength.
 
     Their vectors are zeros whatever else there is, but MLlib would stop at their singular systems.
     """
-    liked = frame.where(F.col(column) > 0)
+    liked = frame.where(F.col("value") > 0)
     people, titles = liked.select("user_id").distinct(), liked.select("item_id").distinct()
     return frame.join(people, "user_id", "left_semi").join(titles, "item_id", "left_semi")
 

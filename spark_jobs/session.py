@@ -39,6 +39,9 @@ def build_session(name: str = "marquee") -> SparkSession:
     if not submitted:
         check_java()
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        # Workers import the files themselves, beside which compiled kernels are kept.
+        known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(ROOT), *filter(None, known)]))
 
     from pyspark.sql import SparkSession
 
@@ -47,6 +50,13 @@ def build_session(name: str = "marquee") -> SparkSession:
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", "1000000")
+        # Arrays of numbers hardly shrink, and workers read them at the speed of memory.
+        .config("spark.rdd.compress", "false")
+        .config("spark.broadcast.compress", "false")
+        .config("spark.shuffle.compress", "false")
+        .config("spark.python.unix.domain.socket.enabled", "true")
+        # The solver gathers factors; als.py checks that the driver's memory holds them.
+        .config("spark.driver.maxResultSize", "0")
     )
     if not submitted:
         builder = (
@@ -58,7 +68,7 @@ def build_session(name: str = "marquee") -> SparkSession:
         )
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
-    if ROOT.is_dir():
+    if submitted and ROOT.is_dir():
         _ship_code(session)
     return session
 

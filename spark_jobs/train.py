@@ -17,22 +17,25 @@ if __name__ == "__main__" and not __package__:
 import argparse
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from numpy.typing import NDArray
+from pyspark.sql import SparkSession
 
 from recommender.catalogue import Catalogue, Item
-from recommender.errors import ConfigError, DataError, MarqueeError
+from recommender.errors import ConfigError, DataError, MarqueeError, NoRelease
+from recommender.fold_in import strength
 from recommender.release import ItemArrays, ParitySample, Release
 from recommender.release_store import ReleaseStore
 from spark_jobs import als, config, mllib
-from spark_jobs import ratings as steps
 from spark_jobs.als import Factors, FittedFactors, Params
-from spark_jobs.blocks import pack
+from spark_jobs.biases import fit_biases, residuals, row_sums
+from spark_jobs.blocks import Block, NothingToPack, Packed, pack
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.movielens import SCALE_MAX, SCALE_MIN, SCALE_STEP, read_movielens
@@ -42,26 +45,18 @@ from spark_jobs.session import build_session
 
 PARITY_USERS = 200
 SOLVERS = ("als", "mllib")
-STAGES = 8
+STAGES = 7
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Everything read, as one. ``ratings``: user_id, item_id, rating; one row a pair, cached."""
+    """Everything read, as one. ``stars``: one rating a pair, of items in the catalogue."""
 
-    ratings: DataFrame
+    stars: Packed
     items: list[Item]
     catalogue: Catalogue
+    item_means: NDArray[np.float64]
     mean_rating: float
-
-
-@dataclass(frozen=True)
-class ItemTable:
-    """Statistics of each rated item; arrays of one row an item, ids ascending."""
-
-    ids: np.ndarray
-    counts: np.ndarray
-    means: np.ndarray
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,9 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = config.load(options)
         store = ReleaseStore(options.releases)
         store.check_writable()
+        starts = _starts(store, settings, options.solver) if options.warm_start else {}
         folders = options.data or [str(obtain(Path("data"), _tell))]
         spark = build_session("marquee train")
-        release = train(spark, folders, settings, store, options.solver)
+        release = train(spark, folders, settings, store, options.solver, starts)
     except MarqueeError as error:
         _tell(f"error: {error}")
         return 2
@@ -90,33 +86,34 @@ def train(
     settings: Config,
     store: ReleaseStore,
     solver: str = SOLVERS[0],
+    starts: Mapping[str, Factors] = MappingProxyType({}),
 ) -> Release:
-    """Read ``folders``, fit, publish, promote. Raises MarqueeError with nothing promoted."""
+    """Read ``folders``, fit, publish, promote. Raises MarqueeError with nothing promoted.
+
+    ``starts``: item factors that a head starts from, by its name.
+    """
     progress = Progress(STAGES)
     context = spark.sparkContext
-    with progress.stage("reading and checking", context, 4):
+    with progress.stage("reading and checking", context, len(folders)):
         datasets = [read_movielens(spark, folder) for folder in folders]
-    with progress.stage("one rating for each pair", context, 4):
+    with progress.stage("one rating for each pair", context, 6):
         training = _merge(datasets, settings)
     _check_ranks(training.catalogue, settings)
-    with progress.stage("counts and averages", context, 3):
-        table = _item_table(training.ratings)
-    strengths, seed, titles = _strengths(training, settings), settings.seed, len(table.ids)
-    ranking = _fit(progress, solver, "ranking", strengths, settings.ranking, seed, titles)
-    with progress.stage("fitting biases", context, 8 * settings.rating.bias_sweeps):
-        item_bias = steps.item_biases(
-            training.ratings, training.mean_rating, settings.rating
-        ).cache()
-        biases = _column(item_bias, "item_id", "item_bias", table.ids)
-    residuals = _residuals(training, item_bias, settings)
-    rating = _fit(progress, solver, "rating", residuals, settings.rating, seed, titles)
+    stars, mean = training.stars, training.mean_rating
+    strengths = _strengths(training, settings)
+    fitter = Fitter(progress, solver, settings.seed, starts)
+    ranking = fitter.fit("ranking", strengths, settings.ranking)
+    with progress.stage("fitting biases", context, 2 * settings.rating.bias_sweeps):
+        user_bias, item_bias = fit_biases(stars, mean, settings.rating)
+    left_over = residuals(stars, user_bias, item_bias, mean)
+    rating = fitter.fit("rating", left_over, settings.rating)
     arrays = ItemArrays(
-        item_ids=table.ids,
-        ranking_factors=ranking.items.of(table.ids),
-        rating_factors=rating.items.of(table.ids),
-        item_bias=biases.astype(np.float32),
-        item_counts=table.counts,
-        item_means=table.means.astype(np.float32),
+        item_ids=stars.items.ids,
+        ranking_factors=ranking.items.of(stars.items.ids),
+        rating_factors=rating.items.of(stars.items.ids),
+        item_bias=item_bias,
+        item_counts=stars.items.counts,
+        item_means=training.item_means.astype(np.float32),
     )
     now = datetime.now(UTC)
     with progress.stage("writing the release", context):
@@ -127,43 +124,37 @@ def train(
                 catalogue=training.catalogue,
                 ranking=settings.ranking,
                 rating=settings.rating,
-                mean_rating=training.mean_rating,
+                mean_rating=mean,
                 arrays=arrays,
                 inputs=[{"path": d.path, "layout": d.layout, "rows": d.rows} for d in datasets],
                 seconds=progress.seconds,
             ),
             training.items,
-            _parity_sample(training.ratings, ranking.users, rating.users),
+            _parity_sample(stars, ranking.users, rating.users),
         )
     with progress.stage("verifying and promoting", context):
         store.promote(release.version)
-    item_bias.unpersist()
-    training.ratings.unpersist()
+    stars.unpersist()
     return release
 
 
 def _merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
     """All inputs as one; the catalogue entry of the later input wins, as its ratings do."""
     items = {item.item_id: item for dataset in datasets for item in dataset.items}
-    ids = datasets[0].ratings.sparkSession.createDataFrame([(i,) for i in items], "item_id int")
-    every = steps.newest([dataset.ratings for dataset in datasets]).cache()
-    ratings = every.join(F.broadcast(ids), "item_id").select("user_id", "item_id", "rating")
-    ratings = ratings.cache()
-    facts = ratings.agg(
-        F.count("*").alias("ratings"),
-        F.countDistinct("user_id").alias("users"),
-        F.max("user_id").alias("max_user_id"),
-        F.avg("rating").alias("mean"),
-    ).first()
-    assert facts is not None
-    if not facts["ratings"]:
+    listed = np.array(sorted(items), np.int64)
+    every = datasets[0].ratings.context.union([dataset.ratings for dataset in datasets])
+    try:
+        stars = pack(every, listed)
+    except NothingToPack as error:
         raise DataError(
             f"{datasets[0].path}: no rating is of a title in the catalogue; check that its files"
             " belong together"
-        )
-    if without_title := every.count() - facts["ratings"]:
+        ) from error
+    if without_title := sum(dataset.rows for dataset in datasets) - stars.count - stars.repeated:
         _tell(f"{without_title:,} ratings of titles that no catalogue lists were left out.")
-    every.unpersist()
+    for dataset in datasets:
+        dataset.ratings.unpersist()
+    sums = row_sums(stars.items)
     catalogue = Catalogue(
         name=" + ".join(dataset.name for dataset in datasets),
         noun=settings.noun,
@@ -171,13 +162,19 @@ def _merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
         rating_min=SCALE_MIN,
         rating_max=SCALE_MAX,
         rating_step=SCALE_STEP,
-        ratings=facts["ratings"],
-        users=facts["users"],
+        ratings=stars.count,
+        users=len(stars.users.ids),
         items=len(items),
-        max_user_id=facts["max_user_id"],
+        max_user_id=int(stars.users.ids[-1]),
         simulated=any(dataset.simulated for dataset in datasets),
     )
-    return TrainingSet(ratings, [items[i] for i in sorted(items)], catalogue, facts["mean"])
+    return TrainingSet(
+        stars=stars,
+        items=[items[i] for i in listed.tolist()],
+        catalogue=catalogue,
+        item_means=sums / stars.items.counts,
+        mean_rating=float(sums.sum() / stars.count),
+    )
 
 
 def _check_ranks(catalogue: Catalogue, settings: Config) -> None:
@@ -196,76 +193,78 @@ def _check_ranks(catalogue: Catalogue, settings: Config) -> None:
         )
 
 
-def _fit(
-    progress: Progress,
-    solver: str,
-    head: str,
-    frame: DataFrame,
-    params: Params,
-    seed: int,
-    titles: int,
-) -> FittedFactors:
-    """Fit the last column of ``frame`` with the chosen solver, as one stage."""
-    name, column = f"fitting the {head} head", frame.columns[-1]
-    context = frame.sparkSession.sparkContext
-    if solver == "mllib":
-        with progress.stage(name, context, mllib.expected_stages(params)):
-            return mllib.fit(frame, column, params, seed)
-    with progress.stage(name, context, ticks=2 * params.iterations + 1) as tick:
-        packed = pack(frame, column)
-        tick()
-        try:
-            return als.fit(packed, params, seed, titles, tick)
-        finally:
-            packed.unpersist()
+@dataclass(frozen=True)
+class Fitter:
+    """Fits a head with the chosen solver, as one stage."""
+
+    progress: Progress
+    solver: str
+    seed: int
+    starts: Mapping[str, Factors]
+
+    def fit(self, head: str, packed: Packed, params: Params) -> FittedFactors:
+        name, context = f"fitting the {head} head", packed.users.blocks.context
+        if self.solver == "mllib":
+            with self.progress.stage(name, context, mllib.expected_stages(params)):
+                return mllib.fit(mllib.frame(packed), params, self.seed)
+        with self.progress.stage(name, context, ticks=2 * params.iterations) as tick:
+            return als.fit(packed, params, self.seed, self.starts.get(head), tick)
 
 
-def _strengths(training: TrainingSet, settings: Config) -> DataFrame:
-    """user_id, item_id, strength. Raises DataError where nothing is liked."""
-    strengths = steps.with_strengths(training.ratings, settings.ranking, SCALE_MAX)
-    if strengths.where("strength > 0").isEmpty():
+def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Factors]:
+    """Item factors of the release in service, of those heads whose rank stays as it is."""
+    if solver != "als":
+        raise ConfigError("--warm-start needs --solver als")
+    try:
+        release = store.read(store.current().version)
+    except NoRelease:
+        _tell("There is no release to start from; both heads start afresh.")
+        return {}
+    arrays, starts = release.arrays, {}
+    heads = {
+        "ranking": (arrays.ranking_factors, settings.ranking.rank),
+        "rating": (arrays.rating_factors, settings.rating.rank),
+    }
+    for head, (vectors, rank) in heads.items():
+        if vectors.shape[1] == rank:
+            starts[head] = Factors(arrays.item_ids, np.array(vectors))
+        else:
+            _tell(
+                f"the {head} head of rank {rank} starts afresh: the release in service has rank"
+                f" {vectors.shape[1]}"
+            )
+    return starts
+
+
+def _strengths(training: TrainingSet, settings: Config) -> Packed:
+    """Raises DataError where nothing is liked."""
+    neutral = settings.ranking.neutral
+    if not training.stars.users.map(lambda block: [(block.values > neutral).any()]).any():
         raise DataError(
-            f"{training.catalogue.name}: no rating is above the neutral"
-            f" {settings.ranking.neutral:g}; give a lower --ranking-neutral"
+            f"{training.catalogue.name}: no rating is above the neutral {neutral:g};"
+            " give a lower --ranking-neutral"
         )
-    return strengths
+    return training.stars.map_values(lambda _u, _i, stars: strength(stars, neutral, SCALE_MAX))
 
 
-def _residuals(training: TrainingSet, item_bias: DataFrame, settings: Config) -> DataFrame:
-    """user_id, item_id, residual: what both biases leave over."""
-    ratings, mean = training.ratings, training.mean_rating
-    user_bias = steps.user_biases(ratings, item_bias, mean, settings.rating)
-    return steps.residuals(ratings, item_bias, user_bias, mean)
-
-
-def _item_table(ratings: DataFrame) -> ItemTable:
-    table = steps.item_statistics(ratings).orderBy("item_id").toArrow()
-    return ItemTable(
-        ids=table["item_id"].to_numpy().astype(np.int64),
-        counts=table["count"].to_numpy(),
-        means=table["mean"].to_numpy(),
-    )
-
-
-def _column(frame: DataFrame, key: str, value: str, ids: np.ndarray) -> np.ndarray:
-    """``value`` of each of ``ids``, all of which the frame must have."""
-    table = frame.select(key, value).orderBy(key).toArrow()
-    found = np.searchsorted(table[key].to_numpy(), ids)
-    return np.asarray(table[value].to_numpy()[found])
-
-
-def _parity_sample(ratings: DataFrame, ranking: Factors, rating: Factors) -> ParitySample:
+def _parity_sample(stars: Packed, ranking: Factors, rating: Factors) -> ParitySample:
     """Users spread evenly over the ids, with their ratings and the vectors that training found."""
-    every = max(1, len(rating.ids) // PARITY_USERS)
-    user_ids = rating.ids[::every][:PARITY_USERS]
-    wanted = ratings.where(F.col("user_id").isin(user_ids.tolist()))
-    table = wanted.orderBy("user_id", "item_id").toArrow()
-    starts = np.searchsorted(table["user_id"].to_numpy(), user_ids)
+    every = max(1, len(stars.users.ids) // PARITY_USERS)
+    wanted = np.arange(0, len(stars.users.ids), every)[:PARITY_USERS]
+
+    def theirs(block: Block) -> list[tuple[Any, Any]]:
+        ends = block.first_row + len(block.counts)
+        rows = wanted[(wanted >= block.first_row) & (wanted < ends)] - block.first_row
+        pieces = [slice(block.starts[row], block.starts[row + 1]) for row in rows]
+        return [(block.columns[piece], block.values[piece]) for piece in pieces]
+
+    found = stars.users.blocks.flatMap(theirs).collect()
+    user_ids = stars.users.ids[wanted]
     return ParitySample(
         user_ids=user_ids,
-        starts=np.append(starts, table.num_rows),
-        item_ids=table["item_id"].to_numpy().astype(np.int64),
-        ratings=table["rating"].to_numpy().astype(np.float32),
+        starts=np.cumsum([0, *(len(columns) for columns, _ in found)]),
+        item_ids=stars.items.ids[np.concatenate([columns for columns, _ in found])],
+        ratings=np.concatenate([values for _, values in found]),
         ranking_vectors=ranking.of(user_ids),
         rating_vectors=rating.of(user_ids),
     )
@@ -294,6 +293,12 @@ def _parser() -> argparse.ArgumentParser:
         default=SOLVERS[0],
         help="als: ours; mllib: Spark's own, for factors that no single machine holds"
         " (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--warm-start",
+        action="store_true",
+        help="start from the factors of the release in service, where ranks agree, so that fewer"
+        " iterations do",
     )
     config.add_options(parser)
     return parser

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from recommender.errors import ConfigError
+from recommender.errors import ConfigError, SetupError
 from recommender.fold_in import Ridge, fold_in_ranking, gram, ranking_equations, rating_equations
 from recommender.params import RankingParams, RatingParams
 from spark_jobs import als, mllib
-from spark_jobs.als import Factors, FittedFactors
-from spark_jobs.blocks import pack
+from spark_jobs.als import Coded, Factors, FittedFactors
+from tests.packing import packed
 
 RANKING = RankingParams(rank=3, iterations=4, regularization=0.2, alpha=5.0)
 RATING = RatingParams(rank=3, iterations=4, regularization=0.1)
@@ -49,19 +49,16 @@ def fit(
     params: RankingParams | RatingParams,
     solver: str = "als",
     seed: int = 1,
+    start: Factors | None = None,
 ) -> FittedFactors:
-    column = "strength" if isinstance(params, RankingParams) else "residual"
-    frame = spark.createDataFrame(
-        [(user, item, value) for user, row in table.items() for item, value in row.items()],
-        f"user_id int, item_id int, {column} double",
-    )
-    if solver == "mllib":
-        return mllib.fit(frame, column, params, seed)
-    packed = pack(frame, column)
+    rows = [(user, item, value) for user, row in table.items() for item, value in row.items()]
+    values = packed(spark, rows)
     try:
-        return als.fit(packed, params, seed, titles=FILMS)
+        if solver == "mllib":
+            return mllib.fit(mllib.frame(values), params, seed)
+        return als.fit(values, params, seed, start)
     finally:
-        packed.unpersist()
+        values.unpersist()
 
 
 @dataclass(frozen=True)
@@ -171,6 +168,56 @@ def test_both_solvers_reach_the_same_loss(spark: SparkSession) -> None:
         return min(loss(fit(spark, table, params, solver, n), table, params) for n in (1, 2))
 
     assert lowest("als") == pytest.approx(lowest("mllib"), rel=1e-3)
+
+
+def test_a_warm_start_is_where_the_fit_before_ended(spark: SparkSession) -> None:
+    table, params = signed_table(), replace(RANKING, iterations=20)
+    cold = fit(spark, table, params)
+    again = fit(spark, table, replace(params, iterations=1), start=cold.items)
+    first = fit(spark, table, replace(params, iterations=1))
+    best = loss(cold, table, params)
+    assert loss(again, table, params) == pytest.approx(best, rel=1e-3)
+    assert loss(first, table, params) > 1.02 * best
+
+
+def test_a_warm_start_knows_nothing_of_new_titles_and_fits_them(spark: SparkSession) -> None:
+    table = signed_table()
+    cold = fit(spark, table, RANKING)
+    old = Factors(cold.items.ids[:-1], cold.items.vectors[:-1])
+    assert np.any(fit(spark, table, RANKING, start=old).items.vectors[-1] != 0)
+
+
+def test_coded_vectors_are_within_half_a_step_of_their_row() -> None:
+    vectors = np.array([[1.0, -0.25, 1e-9], [0, 0, 0], [3e4, 2e4, -3e4]], np.float32)
+    coded = Coded.rounded(vectors)
+    assert coded.codes.dtype == np.int16
+    steps = np.abs(vectors).max(axis=1, keepdims=True) / 32767
+    assert np.all(np.abs(coded.vectors() - vectors) <= 0.501 * steps)
+    assert Coded.exact(vectors).vectors().tolist() == vectors.tolist()
+    assert coded.vectors(slice(1, 3)).tolist() == coded.vectors()[1:].tolist()
+
+
+def test_more_factors_than_memory_holds_are_refused_with_the_remedy(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(als, "_available_memory", lambda: 1000)
+    with pytest.raises(SetupError, match=r"21 people and titles of rank 3 .* --solver mllib"):
+        fit(spark, signed_table(), RANKING)
+
+
+@pytest.mark.parametrize(
+    ("params", "change"),
+    [
+        (RANKING, {"regularization": 1e-9}),
+        (RATING, {"regularization": 1e-9}),
+        (RATING, {"regularization": 1e-8, "regularization_exponent": 0.0}),
+    ],
+)
+def test_a_regularization_that_vanishes_in_single_precision_is_refused(
+    spark: SparkSession, params: RankingParams | RatingParams, change: dict[str, float]
+) -> None:
+    with pytest.raises(ConfigError, match="singular in single precision; give at least"):
+        fit(spark, signed_table(), replace(params, **change))
 
 
 def test_the_same_seed_gives_the_same_bytes(spark: SparkSession) -> None:

@@ -7,70 +7,140 @@ import pytest
 from pyspark.sql import SparkSession
 
 from recommender.errors import DataError
-from spark_jobs.blocks import Packed, Side, pack
+from spark_jobs import blocks
+from spark_jobs.blocks import NothingToPack, Packed, RowOf, pack
 from spark_jobs.kernels import solve_rows
+from tests.packing import Row, ratings
 
 LARGE = 2_000_000_000  # an id that no table of rows reaches
-TRIPLES = [
+ROWS: list[Row] = [
     (7, 30, 1.0),
     (7, 10, -0.5),
     (2, 30, 0.25),
     (9, 20, 1.0),
-    (2, 10, 0.75),
+    (2, 10, 0.1),
     (9, LARGE, -1.0),
 ]
 
 
-def packed_triples(packed: Packed, side: Side) -> list[tuple[int, int, float]]:
-    """(row, column, value) as the blocks of one side hold them, in order of row."""
-    found = []
-    for block in packed.blocks.context.runJob(packed.blocks, list, side.partitions):
-        rows = np.repeat(np.arange(len(block.starts) - 1), np.diff(block.starts))
-        rows = rows + block.first_row
-        found += zip(rows.tolist(), block.columns.tolist(), block.values.tolist(), strict=True)
-    return found
+def contents(packed: Packed) -> tuple[list[Row], list[Row]]:
+    """(user_id, item_id, value) as the blocks by user and those by item hold them, sorted."""
+    sides = []
+    for side, other in ((packed.users, packed.items), (packed.items, packed.users)):
+        found: list[Row] = []
+        for block in side.blocks.collect():
+            ids = side.ids[block.rows].tolist(), other.ids[block.columns].tolist()
+            users, items = ids if side is packed.users else ids[::-1]
+            found += zip(users, items, block.values.astype(np.float32).tolist(), strict=True)
+        sides.append(sorted(found))
+    return sides[0], sides[1]
+
+
+def float32(rows: list[Row]) -> list[Row]:
+    return sorted((row[0], row[1], float(np.float32(row[2]))) for row in rows)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 5])
 def test_every_rating_is_in_one_block_of_each_side(spark: SparkSession, parts: int) -> None:
-    frame = spark.createDataFrame(TRIPLES, "user_id int, item_id int, strength double")
-    packed = pack(frame.repartition(3), "strength", parts)
+    packed = pack(ratings(spark, ROWS, 3), parts=parts)
     assert packed.users.ids.tolist() == [2, 7, 9]
     assert packed.items.ids.tolist() == [10, 20, 30, LARGE]
     assert packed.users.counts.tolist() == [2, 2, 2]
-    assert packed.users.positives.tolist() == [2, 1, 1]
     assert packed.items.counts.tolist() == [2, 1, 2, 1]
-    users, items = packed.users.ids.tolist(), packed.items.ids.tolist()
-    by_user = [(users[r], items[c], v) for r, c, v in packed_triples(packed, packed.users)]
-    by_item = [(users[c], items[r], v) for r, c, v in packed_triples(packed, packed.items)]
-    assert sorted(by_user) == sorted(by_item) == sorted(TRIPLES)
+    assert (packed.count, packed.repeated) == (6, 0)
+    by_user, by_item = contents(packed)
+    assert by_user == by_item == float32(ROWS)
     packed.unpersist()
 
 
 @pytest.mark.parametrize(
-    ("triples", "problem"),
+    ("rows", "kept"),
     [
-        ([], "nothing to fit"),
-        ([(1, 1, float("nan"))], "finite"),
-        ([(1, 1, float("inf"))], "finite"),
+        ([(1, 1, 2.0, 10), (1, 1, 4.0, 20)], [(1, 1, 4.0)]),
+        ([(1, 1, 2.0, 20), (1, 1, 4.0, 10)], [(1, 1, 2.0)]),
+        ([(1, 1, 4.0, 10), (1, 1, 2.0, 10)], [(1, 1, 2.0)]),
+        ([(1, 1, 2.0, 10), (1, 1, 4.0, 20), (1, 1, 3.0, 15)], [(1, 1, 4.0)]),
+        (
+            [(1, 1, 2.0, 10), (1, 2, 3.0, 5), (2, 1, 4.0, 1)],
+            [(1, 1, 2.0), (1, 2, 3.0), (2, 1, 4.0)],
+        ),
+    ],
+    ids=[
+        *("newer and later", "newer and earlier", "as new and later", "three times"),
+        "other people and other titles are other pairs",
+    ],
+)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_newest_rating_of_a_pair_is_kept_and_of_equals_the_later(
+    spark: SparkSession, rows: list[Row], kept: list[Row], parts: int
+) -> None:
+    packed = pack(ratings(spark, rows, parts))
+    assert contents(packed) == (kept, kept)
+    assert packed.repeated == len(rows) - len(kept)
+    assert packed.users.counts.sum() == packed.items.counts.sum() == len(kept)
+
+
+def test_only_listed_items_and_who_rated_them_are_packed(spark: SparkSession) -> None:
+    packed = pack(ratings(spark, ROWS), listed=np.array([5, 10, 30]))
+    assert packed.users.ids.tolist() == [2, 7]
+    assert packed.items.ids.tolist() == [10, 30]
+    assert packed.count == 4
+
+
+def test_values_travel_in_16_bits_where_these_hold_them_exactly(spark: SparkSession) -> None:
+    half_stars = pack(ratings(spark, [(1, 1, 3.5), (1, 2, 0.5)]))
+    thirds = pack(ratings(spark, [(1, 1, 1 / 3), (1, 2, 0.5)]))
+    kinds = [
+        {block.values.dtype for block in packed.users.blocks.collect() if len(block.values)}
+        for packed in (half_stars, thirds)
+    ]
+    assert kinds == [{np.dtype(np.float16)}, {np.dtype(np.float32)}]
+
+
+def test_values_are_replaced_by_what_a_function_gives_for_their_rows(spark: SparkSession) -> None:
+    packed = pack(ratings(spark, ROWS)).map_values(lambda u, i, v: 100.0 * u + 10 * i + v)
+    by_user, by_item = contents(packed)
+    rows = {user: row for row, user in enumerate([2, 7, 9])}, {10: 0, 20: 1, 30: 2, LARGE: 3}
+    expected = [(u, i, 100 * rows[0][u] + 10 * rows[1][i] + v) for u, i, v in float32(ROWS)]
+    assert by_user == by_item == float32(expected)
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "problem"),
+    [
+        ([], NothingToPack, "nothing to fit"),
+        ([(1, 1, float("nan"))], DataError, "finite"),
+        ([(1, 1, float("inf"))], DataError, "finite"),
+        ([(-1, 1, 1.0)], DataError, "an id below 0"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_before_the_first_iteration(
-    spark: SparkSession, triples: list[tuple[int, int, float]], problem: str
+    spark: SparkSession, rows: list[Row], error: type[DataError], problem: str
 ) -> None:
-    frame = spark.createDataFrame(triples, "user_id int, item_id int, strength double")
-    with pytest.raises(DataError, match=problem):
-        pack(frame, "strength")
+    with pytest.raises(error, match=problem):
+        pack(ratings(spark, rows, 1))
+
+
+@pytest.mark.parametrize("largest_table", [blocks.LARGEST_TABLE, 0], ids=["table", "bisection"])
+def test_rows_of_ids_are_found_and_unknown_ones_told(
+    monkeypatch: pytest.MonkeyPatch, largest_table: int
+) -> None:
+    monkeypatch.setattr(blocks, "LARGEST_TABLE", largest_table)
+    row_of = RowOf.ids(np.array([2, 3, 7]))
+    assert row_of(np.array([7, 2, 0, 5, 8, 2**31 - 1], np.int32)).tolist() == [2, 0, -1, -1, -1, -1]
+    assert RowOf.ids(np.empty(0, np.int64))(np.array([1], np.int32)).tolist() == [-1]
 
 
 @pytest.mark.parametrize("implicit", [True, False], ids=["ranking", "rating"])
-@pytest.mark.parametrize("ratings", [1, 3, 4, 5, 64, 301])
-def test_the_kernel_solves_the_plain_equations(implicit: bool, ratings: int) -> None:
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 64, 301])
+def test_the_kernel_solves_the_plain_equations(implicit: bool, count: int) -> None:
     """The sum over ratings written out, for numbers of them around the kernel's unrolling."""
-    random = np.random.default_rng(ratings)
-    fixed = random.normal(size=(400, 8)).astype(np.float32)
-    columns = random.choice(400, ratings, replace=False).astype(np.int32)
-    values = random.uniform(-0.5, 1, ratings).astype(np.float32)
+    random = np.random.default_rng(count)
+    codes = random.integers(-32767, 32767, (400, 8)).astype(np.int16)
+    scales = random.uniform(1e-5, 1e-4, 400).astype(np.float32)
+    fixed = codes * scales[:, None]
+    columns = random.choice(400, count, replace=False).astype(np.int32)
+    values = random.uniform(-0.5, 1, count).astype(np.float32)
     values[0] = 1
     alpha, ridge = 3.0, 0.5
     dense = fixed.T @ fixed if implicit else np.zeros((8, 8), np.float32)
@@ -81,8 +151,8 @@ def test_the_kernel_solves_the_plain_equations(implicit: bool, ratings: int) -> 
         right += (1 + alpha * value) * (value > 0) * y if implicit else value * y
     vectors = random.normal(size=(2, 8)).astype(np.float32)
     solve_rows(
-        *(np.array([0, ratings, ratings]), columns, values, fixed, dense, vectors),
-        *(implicit, alpha, np.full(2, ridge, np.float32), 100, 1e-7),
+        *(np.array([0, count, count]), columns, values, codes, scales, dense, vectors),
+        *(implicit, alpha, ridge, 0.0, 0.0, 100, 1e-7),
     )
     assert vectors[0] == pytest.approx(np.linalg.solve(left, right), abs=2e-5)
     assert vectors[1].tolist() == [0] * 8

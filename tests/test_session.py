@@ -102,23 +102,31 @@ def test_times_are_utc_wherever_the_job_runs(spark: SparkSession) -> None:
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
 
 
-def test_workers_run_this_python_and_are_given_this_code(spark: SparkSession) -> None:
-    workers = spark.sparkContext.parallelize([0], 1).map(
-        lambda _: (__import__("sys").executable, __import__("sys").path)
-    )
-    [(python, path)] = workers.collect()
-    assert python == os.environ["PYSPARK_PYTHON"] == sys.executable
-    [shipped] = {entry for entry in path if entry.endswith("/marquee-jobs.zip")}
-    assert "spark_jobs/als.py" in zipfile.ZipFile(shipped).namelist()
-
-
-def test_a_session_built_again_is_the_same_and_is_not_given_the_code_again(
-    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+def test_workers_on_this_machine_run_this_python_and_import_these_files(
+    spark: SparkSession,
 ) -> None:
-    shipped: list[str] = []
-    monkeypatch.setattr(spark.sparkContext, "addPyFile", shipped.append)
-    assert build_session("again").sparkContext is spark.sparkContext
-    assert shipped == []  # of a file that has changed since, every later job would fail
+    """Not a copy of them, beside which no compiled kernel would be found again."""
+    workers = spark.sparkContext.parallelize([0], 1).map(
+        lambda _: (__import__("sys").executable, __import__("spark_jobs").__file__)
+    )
+    [(python, package)] = workers.collect()
+    assert python == os.environ["PYSPARK_PYTHON"] == sys.executable
+    assert Path(package).parent == ROOT / "spark_jobs"
+
+
+@pytest.mark.parametrize("before", [[], ["spark://driver:4040/files/marquee-jobs.zip"]])
+def test_a_submitted_session_is_given_the_code_once(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, before: list[str]
+) -> None:
+    given: list[str] = []
+    monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
+    monkeypatch.setattr(spark.sparkContext, "addPyFile", given.append)
+    monkeypatch.setattr(type(spark.sparkContext), "listFiles", property(lambda _: before))
+    build_session("again")
+    # Of a file that has changed since, every later job would fail.
+    assert len(given) + len(before) == 1
+    if given:
+        assert "spark_jobs/als.py" in zipfile.ZipFile(given[0]).namelist()
 
 
 @pytest.fixture(scope="module")

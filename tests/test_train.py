@@ -31,7 +31,7 @@ from tests.datasets import (
 )
 
 STAGES_BEFORE_WRITING = [
-    *("reading and checking", "one rating for each pair", "counts and averages"),
+    *("reading and checking", "one rating for each pair"),
     *("fitting the ranking head", "fitting biases", "fitting the rating head"),
 ]
 
@@ -218,6 +218,23 @@ def test_options_of_the_command_line_reach_the_manifest(merged: Run) -> None:
     release = merged.release
     assert release.ranking == RankingParams(rank=4, iterations=3, alpha=7.5)
     assert release.rating == RatingParams(rank=4, iterations=3, bias_sweeps=1)
+
+
+def test_a_warm_start_is_from_the_release_in_service(spark: SparkSession, tmp_path: Path) -> None:
+    data = ("--data", str(write_two_tastes(tmp_path / "ml")), *QUICK)
+    cold = run(tmp_path, *data, "--warm-start")
+    assert "no release to start from" in cold.err
+    before = cold.release.arrays.ranking_factors
+    warm = run(tmp_path, *data, "--warm-start", "--ranking-iterations", "1", "--rating-rank", "3")
+    assert "the rating head of rank 3 starts afresh: the release in service has rank 4" in warm.err
+    after = warm.release.arrays.ranking_factors
+    assert np.sum(before * after) > 0.95 * np.linalg.norm(before) * np.linalg.norm(after)
+
+
+def test_mllib_knows_no_warm_start(tmp_path: Path) -> None:
+    ended = run(tmp_path, "--warm-start", "--solver", "mllib")
+    assert ended.status == 2
+    assert "--warm-start needs --solver als" in ended.err
 
 
 def test_people_of_two_tastes_are_told_apart(merged: Run) -> None:

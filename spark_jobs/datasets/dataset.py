@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark import RDD
 
 from recommender.catalogue import Item
+from spark_jobs.ratings import Ratings
 
 
 @dataclass(frozen=True)
 class Dataset:
     """One input as read and checked.
 
-    ``ratings``: user_id int, item_id int, rating double, rated_at timestamp; every row whole and on
-    the scale, pairs possibly repeated. ``items``: the catalogue, which fits on the driver.
+    ``ratings``: cached, every one whole and on the scale, pairs possibly repeated; ``rows`` of
+    them. ``items``: the catalogue, which fits on the driver.
     """
 
     path: str
     name: str
     layout: str
-    ratings: DataFrame
+    ratings: RDD[Ratings]
     rows: int
     items: list[Item]
     simulated: bool = False

@@ -1,0 +1,65 @@
+"""Runs a command and watches how much memory it and its children hold."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SECONDS_BETWEEN = 0.5
+
+
+@dataclass(frozen=True)
+class Finished:
+    """``memory``: the most held at once, in GB, what processes share counted once."""
+
+    output: str
+    memory: float
+
+
+def run_measured(command: Sequence[str]) -> Finished:
+    """Raises SystemExit with its last words where the command fails."""
+    process = subprocess.Popen(  # noqa: S603 - our own
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    most, done = 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        while not done.wait(SECONDS_BETWEEN):
+            most = max(most, sum(map(_held, _family(process.pid))))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    output, errors = process.communicate()
+    done.set()
+    watcher.join()
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{errors[-2000:]}")
+    return Finished(output, most / 1e6)
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all below it."""
+    found = [pid]
+    for parent in found:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            try:
+                found += map(int, children.read_text("ascii").split())
+            except OSError:
+                continue
+    return found
+
+
+def _held(pid: int) -> int:
+    """Proportional set size in kB; 0 for a process that is gone."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+    except OSError:
+        return 0
+    found = re.search(r"^Pss:\s+(\d+)", rollup, re.MULTILINE)
+    return int(found.group(1)) if found else 0

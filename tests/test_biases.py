@@ -1,0 +1,91 @@
+"""Biases and what they leave over, on ratings few enough to work out by hand."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from recommender.params import RatingParams
+from spark_jobs.biases import fit_biases, residuals, row_sums
+from tests.packing import Row, packed
+
+
+def test_sums_of_rows_are_of_their_values(spark: SparkSession) -> None:
+    stars = packed(spark, [(1, 10, 5.0), (2, 10, 2.0), (3, 10, 2.0), (1, 20, 0.5)])
+    assert row_sums(stars.items).tolist() == [9.0, 0.5]
+    assert row_sums(stars.users).tolist() == [5.5, 2.0, 2.0]
+
+
+# Two people, two titles:           title 1   title 2
+FULL = [(1, 1, 5.0), (1, 2, 3.0),  # person 1     5         3
+        (2, 1, 4.0), (2, 2, 2.0)]  # person 2     4         2     mean 3.5  # fmt: skip
+# ... and without the last rating the mean is 4.
+MISSING = FULL[:-1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "mean", "params", "of_items", "of_users"),
+    [
+        # Title 1: (1.5 + 0.5) / (2 + 2); person 1: (5 − 3.5 − 0.5 + 3 − 3.5 + 0.5) / (2 + 2).
+        (FULL, 3.5, RatingParams(bias_regularization=2.0, bias_sweeps=1),
+         (Fraction(1, 2), Fraction(-1, 2)), (Fraction(1, 4), Fraction(-1, 4))),
+        # Title 1: (1 + 0) / (2 + 1), title 2: −1 / (1 + 1).
+        (MISSING, 4.0, RatingParams(bias_regularization=1.0, bias_sweeps=1),
+         (Fraction(1, 3), Fraction(-1, 2)), (Fraction(1, 18), Fraction(-1, 6))),
+        # Again, given those people: (1 − 1/18 + 0 + 1/6) / 3 and (−1 − 1/18) / 2.
+        (MISSING, 4.0, RatingParams(bias_regularization=1.0, bias_sweeps=2),
+         (Fraction(10, 27), Fraction(-19, 36)), (Fraction(17, 324), Fraction(-5, 27))),
+    ],
+    ids=["everyone rated everything", "one rating missing", "a second sweep"],
+)  # fmt: skip
+def test_biases_are_the_shrunken_deviations_worked_out_by_hand(
+    spark: SparkSession,
+    rows: list[Row],
+    mean: float,
+    params: RatingParams,
+    of_items: tuple[Fraction, ...],
+    of_users: tuple[Fraction, ...],
+) -> None:
+    users, items = fit_biases(packed(spark, rows), mean, params)
+    assert items == pytest.approx([float(bias) for bias in of_items])
+    assert users == pytest.approx([float(bias) for bias in of_users])
+
+
+def plain_biases(
+    table: np.ndarray, mean: float, params: RatingParams
+) -> tuple[np.ndarray, np.ndarray]:
+    """Items' and users' biases of a table (users, items) with NaN where nothing is rated."""
+    counts_of_items, counts_of_users = (np.sum(~np.isnan(table), axis=axis) for axis in (0, 1))
+    users = np.zeros(len(table))
+    for _ in range(params.bias_sweeps):
+        of_items = np.nansum(table - mean - users[:, None], axis=0)
+        items = of_items / (counts_of_items + params.bias_regularization)
+        of_users = np.nansum(table - mean - items, axis=1)
+        users = of_users / (counts_of_users + params.bias_regularization)
+    return items, users
+
+
+def test_biases_and_residuals_equal_those_of_a_plain_loop(spark: SparkSession) -> None:
+    random = np.random.default_rng(1)
+    table = random.integers(1, 6, (12, 7)).astype(float)
+    table[random.random(table.shape) < 0.4] = np.nan
+    params = RatingParams(bias_regularization=2.5, bias_sweeps=4)
+    mean = float(np.nanmean(table))
+    rows = [(int(u), int(i), float(table[u, i])) for u, i in np.argwhere(~np.isnan(table))]
+    stars = packed(spark, rows)
+    user_bias, item_bias = fit_biases(stars, mean, params)
+    items, users = plain_biases(table, mean, params)
+    assert item_bias == pytest.approx(items, abs=1e-6)
+    assert user_bias == pytest.approx(users, abs=1e-6)
+    left_over = residuals(stars, user_bias, item_bias, mean)
+    expected = {(u, i): rating - mean - users[u] - items[i] for u, i, rating in rows}
+    for side, by_user in ((left_over.users, True), (left_over.items, False)):
+        found = {}
+        for block in side.blocks.collect():
+            pairs = zip(block.rows.tolist(), block.columns.tolist(), strict=True)
+            keys = [pair if by_user else pair[::-1] for pair in pairs]
+            found.update(zip(keys, block.values.tolist(), strict=True))
+        assert found == pytest.approx(expected, abs=1e-5)
