@@ -52,14 +52,14 @@ def recommend(
     n: int,
     hidden: Collection[int] = (),
     wanted: Filter = EVERYTHING,
-    towards: float = 0.0,
+    known: int = 0,
     reasons: int = 0,
 ) -> list[Recommended]:
     """The ``n`` best titles for someone with these ratings, folded in now; popular ones without.
 
     The first ``reasons`` of them say because of what.
     """
-    ranked = model.recommend(model.fold_in(ratings), n, hidden, wanted, towards)
+    ranked = model.recommend(model.fold_in(ratings), n, hidden, wanted, known)
     causes = {r.item_id: _chief(model.because(ratings, r.item_id)) for r in ranked[:reasons]}
     items = items_by_id([r.item_id for r in ranked] + [c for c in causes.values() if c])
     return [

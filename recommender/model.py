@@ -15,7 +15,7 @@ from recommender.explain import Explanation, contributions
 from recommender.factors import UNKNOWN, ItemRows
 from recommender.facts import Filter, ItemFacts
 from recommender.fold_in import Ridge, fold_in_ranking, fold_in_rating, gram, strength
-from recommender.popularity import tilt
+from recommender.popularity import vote_weighted, within_band
 from recommender.ranking import top_n
 from recommender.release import Release
 from recommender.similar import similarity
@@ -88,20 +88,22 @@ class Model:
         n: int,
         hidden: Iterable[int] = (),
         wanted: Filter | None = None,
-        towards: float = 0.0,
+        known: int = 0,
     ) -> list[Recommendation]:
         """The ``n`` best items the person has not rated, best first, without the ``hidden`` ids.
 
         ``score_i = x·y_i + β·log(1 + count_i)``: someone unknown (x = 0) gets the popular list.
-        ``wanted``: those that qualify alone; there are ``n`` whenever so many do. ``towards``: see
-        ``popularity.tilt``.
+        ``wanted``: those that qualify alone; there are ``n`` whenever so many do. ``known``: how
+        well known they are to be, a key of ``popularity.BANDS``.
         """
         scores = self._scores(person)
         if wanted is not None and wanted != Filter():
             scores = np.where(self.facts.qualified(wanted), scores, -np.inf)
-        ordered = tilt(scores, self.release.arrays.item_counts, towards)
+        if known:
+            band = within_band(self.release.arrays.item_counts, known)
+            scores = np.where(band, scores, -np.inf)
         excluded = np.concatenate([person.rated_rows, self.item_rows.known_rows(hidden)])
-        rows = top_n(ordered, n, excluded)
+        rows = top_n(scores, n, excluded)
         stars = self._predicted(person, rows)
         ids = self.item_rows.item_ids[rows]
         return [
@@ -162,33 +164,36 @@ class Model:
         return self.item_rows.item_ids[top_n(near, n)].tolist()
 
     def question(self, ratings: Ratings, unseen: Iterable[int] = ()) -> int | None:
-        """The item to ask a newcomer about next: most is expected of its answer.
-
-        The chance that they know it times what a rating would tell (``onboarding``). None where
-        nothing is left to ask.
+        """The item to ask a newcomer about next: one they may well know, that the answers so far
+        leave in doubt (``onboarding.chance_to_know``), and that people like, since a rating in
+        favour teaches the ranking head most. None where nothing is left to ask.
         """
         arrays, ranking = self.release.arrays, self.release.ranking
-        rows, stars = self._known(ratings)
+        rows, _ = self._known(ratings)
         unseen_rows = self.item_rows.known_rows(unseen)
-        fitted = (ranking.alpha, self._ranking_ridge)
-        known = onboarding.familiarity(
+        open_rows = self._askable[~np.isin(self._askable, np.concatenate([rows, unseen_rows]))]
+        if not len(open_rows):
+            return None
+        known = onboarding.chance_to_know(
             self._gram,
-            arrays.ranking_factors,
-            rows,
-            unseen_rows,
-            *fitted,
-            arrays.item_counts / max(self.catalogue.users, 1),
-        )
-        told = onboarding.information(
-            self._gram,
-            arrays.ranking_factors,
+            arrays.ranking_factors[open_rows],
+            arrays.item_counts[open_rows] / max(self.catalogue.users, 1),
             arrays.ranking_factors[rows],
-            strength(stars, ranking.neutral, self.catalogue.rating_max),
-            *fitted,
+            arrays.ranking_factors[unseen_rows],
+            ranking.alpha,
+            self._ranking_ridge,
         )
-        worth = np.where(np.isfinite(self._popularity), known * told, -np.inf)
-        best = top_n(worth, 1, np.concatenate([rows, unseen_rows]))
-        return int(self.item_rows.item_ids[best[0]]) if len(best) else None
+        liked = vote_weighted(
+            arrays.item_means[open_rows], arrays.item_counts[open_rows], self.release.mean_rating
+        )
+        hoped = strength(liked, ranking.neutral, self.catalogue.rating_max).clip(min=0.01)
+        return int(self.item_rows.item_ids[open_rows[np.argmax(known * hoped**2)]])
+
+    @cached_property
+    def _askable(self) -> NDArray[np.int64]:
+        """Rows of the titles most rated of those that can be recommended, ascending."""
+        counts = np.where(np.isfinite(self._popularity), self.release.arrays.item_counts, -np.inf)
+        return np.sort(top_n(counts, onboarding.ASKABLE))
 
     def progress(self, ratings: Ratings) -> onboarding.Progress:
         """How far the list still moves. ``ratings`` in the order in which they were given."""

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.fold_in import Array, Ridge, fold_in_ranking, ranking_equations
+from recommender.fold_in import Array, Ridge, ranking_equations
 
-# How much a title's nearness to those known says about knowing it too; see docs/model.md.
-SLOPE = 6.0
+# Only titles that many know are worth a question.
+ASKABLE = 2000
+# How far nearness to known titles, and doubt about it, move the log-odds of knowing a title. These
+# four were chosen by the experiment in docs/model.md.
+NEARNESS, DOUBT = 6.0, 1.0
 # For the chance of knowing a title every answer counts alike, whatever the stars: known ones as a
 # strength of KNOWN, those not seen as one of -UNSEEN.
-KNOWN, UNSEEN = 0.6, 0.3
-# An answer is expected to be of this strength.
-EXPECTED = 0.5
+KNOWN, UNSEEN = 1.0, 2.0
 # Enough is known once each of the last STEPS ratings kept this share of the LIST best titles.
 STEPS, LIST, SETTLED = 3, 20, 0.75
 
@@ -29,42 +30,36 @@ class Progress:
     settled: bool
 
 
-def familiarity(
+def chance_to_know(
     item_gram: Array,
     factors: Array,
-    known_rows: NDArray[np.integer],
-    unseen_rows: NDArray[np.integer],
+    share: Array,
+    known: Array,
+    unseen: Array,
     alpha: float,
     ridge: Ridge,
-    share: Array,
 ) -> NDArray[np.float64]:
-    """How likely the person knows each title, shape (items,):
+    """How likely the person knows each title, in the light most favourable to it, shape (n,):
 
-        P(know_i) = σ(logit(share_i) + SLOPE · z·y_i)
+        σ(logit(share_i) + NEARNESS·z·y_i + DOUBT·√(y_iᵀ Σ y_i))          Σ = A⁻¹
 
-    ``share``: what part of all people rated it, (items,). ``z``: the ranking fold-in of what the
-    person knew and did not know, the stars left aside.
+    ``z`` is the ranking fold-in of what the person knew and did not know, the stars left aside,
+    and ``Σ`` its posterior covariance (``A``: the left side of its normal equations): where the
+    answers so far say little about a title, one more teaches much, so doubt counts in its favour
+    (the upper confidence bound of linear bandits: Li et al. 2010, LinUCB).
+
+    ``factors`` (n, rank) and ``share``, what part of all people rated it, (n,): the titles to
+    judge. ``known`` and ``unseen`` (…, rank): factors of the titles that were answered about.
     """
-    rows = np.concatenate([known_rows, unseen_rows])
-    strengths = np.repeat([KNOWN, -UNSEEN], [len(known_rows), len(unseen_rows)])
-    z = fold_in_ranking(item_gram, factors[rows], strengths, alpha, ridge)
-    within = np.clip(share, 1e-4, 1 - 1e-4)
-    logit = np.log(within / (1 - within)) + SLOPE * (factors @ z)
-    return np.asarray(1 / (1 + np.exp(-logit)))
-
-
-def information(
-    item_gram: Array, factors: Array, rated: Array, strengths: Array, alpha: float, ridge: Ridge
-) -> NDArray[np.float64]:
-    """What a rating of each title would tell about the person, shape (items,), in nats:
-
-        ½·log(1 + c·y_iᵀ Σ y_i)          Σ = A⁻¹, c = alpha·EXPECTED
-
-    The fold-in is a Gaussian posterior with precision ``A`` (the left side of its normal
-    equations); this is by how much one more observation shrinks its entropy (MacKay 1992).
-    ``rated`` (n, rank) and ``strengths`` (n,) are the answers so far.
-    """
-    precision, _ = ranking_equations(item_gram, rated, strengths, alpha, ridge)
+    answered = np.concatenate([known, unseen])
+    strengths = np.repeat([KNOWN, -UNSEEN], [len(known), len(unseen)])
+    left, right = ranking_equations(item_gram, answered, strengths, alpha, ridge)
+    # Someone who knew nothing has no direction, and yet each "not seen" tells where not to ask.
+    left[np.diag_indices_from(left)] += 1e-9
     y = np.asarray(factors, dtype=np.float64)
-    variance = np.einsum("ij,ij->i", y @ np.linalg.inv(precision), y)
-    return np.asarray(0.5 * np.log1p(alpha * EXPECTED * variance))
+    covariance = np.linalg.inv(left)
+    doubt = np.sqrt(np.einsum("ij,ij->i", y @ covariance, y))
+    within = np.clip(share, 1e-4, 1 - 1e-4)
+    logit = np.log(within / (1 - within))
+    logit += NEARNESS * (y @ (covariance @ right)) + DOUBT * doubt
+    return np.asarray(1 / (1 + np.exp(-logit)))

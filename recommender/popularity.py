@@ -1,4 +1,4 @@
-"""Popularity: averages that know their number of votes, and lists tilted towards or away."""
+"""Popularity: averages that know their number of votes, and how well known a title is."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ def vote_weighted(mean: Any, votes: Any, catalogue_mean: Any) -> Any:
     return (mean * votes + PRIOR_VOTES * catalogue_mean) / (votes + PRIOR_VOTES)
 
 
-def tilt(
-    scores: NDArray[np.floating], counts: NDArray[np.integer], towards: float
-) -> NDArray[np.floating]:
-    """Scores tilted towards popular titles (``towards`` up to 1) or away from them (down to -1).
+# Steps of the popular–obscure slider: from and up to which share of all ratings a title stands,
+# the titles taken from the most to the least rated. The middle lets everything through.
+BANDS = {-2: (0.8, 1.0), -1: (0.5, 1.0), 0: (0.0, 1.0), 1: (0.0, 0.8), 2: (0.0, 0.5)}
 
-        score_i + towards · σ(score) · z_i          z = log(1 + count), standardised
 
-    over the titles that can be recommended at all (a finite score). 0 leaves the scores alone.
+def within_band(counts: NDArray[np.integer], known: int) -> NDArray[np.bool_]:
+    """Which titles are as well known as the slider asks (a key of ``BANDS``), shape (items,).
+
+    A few hundred titles have half of all ratings: less known means beyond those, better known
+    among them. Unlike a penalty in the score it does the same whatever the scores' scale, and
+    leaves the model's order of what remains alone.
     """
-    open_to_all = np.isfinite(scores)
-    if not towards or open_to_all.sum() < 2:
-        return scores
-    familiarity = np.log1p(counts)
-    spread = familiarity[open_to_all].std()
-    if not spread:
-        return scores
-    z = (familiarity - familiarity[open_to_all].mean()) / spread
-    return scores + towards * scores[open_to_all].std() * z
+    low, high = BANDS[known]
+    best_known_first = np.argsort(-counts, kind="stable")
+    total = max(int(counts.sum()), 1)
+    before = np.empty(len(counts))
+    sorted_counts = counts[best_known_first]
+    before[best_known_first] = (np.cumsum(sorted_counts) - sorted_counts) / total
+    return np.asarray((before >= low) & ((before < high) | (high == 1.0)))

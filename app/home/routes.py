@@ -55,7 +55,7 @@ def index() -> ResponseReturnValue:
         shown + 1,
         hidden=own.keys() | marked[HIDDEN],
         wanted=steering.filter,
-        towards=steering.towards,
+        known=steering.known,
         reasons=FIRST,
     )
     remember_shown(current_user.id, [r.item.id for r in found[:shown]], model.version)

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from recommender.facts import Filter
 
-# The slider, from little known to well known; the middle leaves the model's order alone.
+# The slider, from little known to well known; see ``recommender.popularity.BANDS``.
 KNOWN = {-2: "little known", -1: "less known", 0: "", 1: "better known", 2: "well known"}
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 MOST_YEARS = 50
@@ -46,11 +46,6 @@ class Steering:
         return Filter(
             frozenset(self.include), frozenset(self.exclude), self.year_from, self.year_to
         )
-
-    @property
-    def towards(self) -> float:
-        """See ``recommender.popularity.tilt``."""
-        return self.known / max(KNOWN)
 
     @property
     def in_words(self) -> str:
