@@ -57,7 +57,7 @@ def at_random(
     model: Model, ratings: Ratings, unseen: list[int], rng: np.random.Generator
 ) -> int | None:
     left = np.setdiff1d(model.release.arrays.item_ids, [*ratings, *unseen])
-    return int(rng.choice(left))
+    return int(rng.choice(left)) if len(left) else None
 
 
 WAYS: dict[str, Ask] = {"random": at_random, "most popular": most_popular, "ours": ours}

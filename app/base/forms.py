@@ -60,6 +60,7 @@ class RegisterForm(FlaskForm):
             Email("This does not look like an email address."),
             Length(max=254),
         ],
+        filters=[lambda email: email.strip() if email else email],
         render_kw={"autocomplete": "email", "maxlength": 254},
     )
     password = new_password()
@@ -99,6 +100,7 @@ class ForgottenForm(FlaskForm):
             Email("This does not look like an email address."),
             Length(max=254),
         ],
+        filters=[lambda email: email.strip() if email else email],
         render_kw={"autocomplete": "email", "maxlength": 254},
     )
     submit = SubmitField("Mail me a link")

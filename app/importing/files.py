@@ -63,12 +63,20 @@ def _from_zip(content: bytes) -> dict[str, str]:
             members = archive.infolist()
             if len(members) > MOST_MEMBERS:
                 raise ImportProblem(f"This zip holds {len(members):,} files; that is no export.")
-            chosen = [m for m in members if m.filename in WANTED] or _only_csv(members)
+            chosen = _wanted(members) or _only_csv(members)
             return {m.filename: decode(_unpack(archive, m)) for m in chosen}
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
         raise ImportProblem(
             "This zip is damaged or locked. Download the export again and send it as it is."
         ) from error
+
+
+def _wanted(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    """At the top, or in the one folder that some programs pack around everything; what lies
+    deeper is what the person deleted there."""
+    named = [m for m in members if PurePosixPath(m.filename).name in WANTED]
+    depths = [len(PurePosixPath(m.filename).parts) for m in named]
+    return [m for m, depth in zip(named, depths, strict=True) if depth == min(depths)]
 
 
 def _only_csv(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
