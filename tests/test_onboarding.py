@@ -80,7 +80,7 @@ def test_ndcg_of_a_hand_worked_list() -> None:
 
 def test_a_simulated_newcomer_answers_from_their_own_ratings_alone() -> None:
     model = Model(tiny_release())
-    people = [{item: 5.0 for item in model.item_rows.item_ids.tolist()}]
+    people = [dict.fromkeys(model.item_rows.item_ids.tolist(), 5.0)]
     (newcomer,) = benchmark.newcomers(people, np.random.default_rng(0))
     assert len(newcomer.answers) == 6
     assert not newcomer.relevant & newcomer.answers.keys()

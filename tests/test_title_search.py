@@ -33,7 +33,7 @@ TITLES = {
 NAMES = list(TITLES)
 INDEX = TitleIndex(
     [Item(number, name, 1990 + number) for number, name in enumerate(NAMES)],
-    {number: count for number, count in enumerate(TITLES.values())},
+    dict(enumerate(TITLES.values())),
 )
 
 
