@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.accuracy import WINDOW, Accuracy
 
 WIDTH, HEIGHT = 640, 220
-LEFT, BOTTOM, TOP, RIGHT = 36, 24, 10, 8
+LEFT, BOTTOM, TOP, RIGHT = 36, 28, 12, 8
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def errors_over_time(told: Accuracy) -> Chart | None:
         _line(name, [pair[which] for pair in curves], top)
         for which, name in enumerate(("our guesses", "everyone’s average"))
     ]
-    ticks = [(_y(step * top / 4, top), f"{step * top / 4:.2g}") for step in range(5)]
+    ticks = [(_y(step / 2, top), f"{step / 2:g}") for step in range(int(top * 2) + 1)]
     return Chart(lines, ticks, (f"rating {WINDOW}", f"rating {len(told.told)}"))
 
 

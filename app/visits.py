@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import session
+from flask import request, session
 from flask_login import current_user
 
 from app.clock import utcnow
@@ -13,8 +13,10 @@ from app.upsert import upsert
 
 def note_visit() -> None:
     """Before a page: write down that the person came today, unless this session did already."""
+    if request.endpoint == "home.poster":
+        return  # pictures are alike for everyone, and no session makes them less so
     today = utcnow().date()
-    if not current_user.is_authenticated or session.get("came_on") == today.isoformat():
+    if session.get("came_on") == today.isoformat() or not current_user.is_authenticated:
         return
     upsert(Visit, [{"user_id": current_user.id, "day": today}])
     db.session.commit()

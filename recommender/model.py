@@ -204,7 +204,7 @@ class Model:
         ]
         kept = [len(new & old) for new, old in pairwise(lists)]
         of = max(len(lists[0]), 1)
-        settled = len(given) > onboarding.STEPS and min(kept) >= onboarding.SETTLED * of
+        settled = len(given) >= onboarding.FEWEST and min(kept) >= onboarding.SETTLED * of
         return onboarding.Progress(kept[0] if given else 0, of, settled)
 
     def together(

@@ -17,8 +17,9 @@ NEARNESS, DOUBT = 6.0, 1.0
 # For the chance of knowing a title every answer counts alike, whatever the stars: known ones as a
 # strength of KNOWN, those not seen as one of -UNSEEN.
 KNOWN, UNSEEN = 1.0, 2.0
-# Enough is known once each of the last STEPS ratings kept this share of the LIST best titles.
-STEPS, LIST, SETTLED = 3, 20, 0.75
+# Enough is known after FEWEST ratings, once each of the last STEPS kept this share of the LIST best
+# titles.
+FEWEST, STEPS, LIST, SETTLED = 5, 3, 20, 0.8
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,7 @@ def test_the_list_follows_the_filters_and_says_so(visitor: tuple[Page, str]) -> 
     expect(page.locator("main [data-item]")).to_have_count(25)
     for facts in page.locator(".title-card .facts").all_inner_texts():
         assert 1970 <= int(facts[:4]) <= 1999
+    page.evaluate("scrollTo(0, 0)")
     keep(page, device, "12-filters")
     page.locator(".in-force [data-clear]").click()
     expect(page.locator(".in-force")).to_have_count(0)

@@ -68,8 +68,10 @@ def test_the_first_question_is_a_title_that_many_know_and_like() -> None:
 def test_progress_tells_how_much_of_the_list_the_last_rating_left() -> None:
     model = Model(tiny_release())
     assert (model.progress({}).kept, model.progress({}).settled) == (0, False)
-    told = model.progress({1: 5.0, 2: 4.0, 3: 4.0, 5: 4.5})
-    assert told.kept == told.of == 4
+    four = {1: 5.0, 2: 4.0, 3: 4.0, 5: 4.5}
+    assert not model.progress(four).settled
+    told = model.progress({**four, 8: 1.0})
+    assert told.kept == told.of == 3
     assert told.settled
 
 

@@ -127,7 +127,7 @@ def test_how_well_we_know_someone(app: Flask, ann: FlaskClient) -> None:
     assert "no guess to look back on yet" in ann.get("/accuracy").text
     ann.post("/title/1/rating", data={"rating": "5"})
     page = ann.get("/accuracy").text
-    assert "Before each of your 1 rating we" in page
+    assert "Before your rating we wrote down our guess" in page
     assert "no clear difference" in page
     assert "<svg class=" not in page.split("<main")[1]
 

@@ -17,6 +17,8 @@ from recommender.titles import split_title
 
 MOST_LINES = 100_000
 LONGEST_FIELD = 2_000
+# Python literals take a hundred times their size to read; the largest library has 1 MB.
+LARGEST_LIBRARY = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,8 @@ def _is_steam(text: str) -> bool:
 
 def _read_steam(text: str) -> Contents:
     """What Steam's GetOwnedGames answers (JSON), or one line of the published data set."""
+    if len(text) > LARGEST_LIBRARY:
+        raise ImportProblem("This is too large for the Steam library of one person.")
     contents = Contents("Steam")
     for line, library in _libraries(text):
         if line > 1:
