@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from recommender.release_store import ReleaseStore
 from tests.conftest import PASSWORD, settings
@@ -30,6 +30,7 @@ QUIETLY = [
     "--disable-sync",
 ]
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}
+MISSING = ("/nothing-here", "/reset/stale")
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
     "has_touch": True,
@@ -68,11 +69,18 @@ def visitor(
     context = browser.new_context(base_url=address, **options)
     page = context.new_page()
     complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
+    page.on("console", lambda message: complain(complaints, message))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page, device
     context.close()
     assert complaints == []
+
+
+def complain(complaints: list[str], message: ConsoleMessage) -> None:
+    """Chromium tells of every 404; those of pages that are not there are meant."""
+    address = message.location["url"]
+    if not address.endswith(MISSING):
+        complaints.append(f"{address}: {message.text}")
 
 
 def keep(page: Page, device: str, name: str) -> None:
