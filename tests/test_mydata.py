@@ -188,7 +188,7 @@ def test_one_bad_line_in_a_good_file_is_named_and_the_rest_is_kept(
         ("{'items': 3}", "steam.json", "lists no games"),
         ("{" * 100_000, "steam.json", "could not read this as a Steam library"),
         ("{'a': 1}\n[]", "steam.json", "Steam"),
-        ("{" + " " * 3_000_000, "steam.json", "too large for the Steam library"),
+        (gzip.compress(b"{" + b" " * 3_000_000), "steam.gz", "too large for the Steam library"),
         ("movieId,rating\n", "ratings.csv", "holds no ratings"),
     ],
 )
