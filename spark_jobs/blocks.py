@@ -30,6 +30,10 @@ LARGEST_TABLE = 20_000_000
 
 Rows = NDArray[np.integer]
 Values = NDArray[np.floating]
+HALVES = {
+    np.dtype(wide): np.dtype(half)
+    for wide, half in ((np.int32, np.uint16), (np.int64, np.uint32), (np.float32, np.float16))
+}
 # Where a fragment stood in what was read, the ratings in each of its rows, and the ratings.
 Fragment = tuple[tuple[int, int], NDArray[np.int32], tuple[NDArray[Any], ...]]
 
@@ -230,7 +234,7 @@ def _fragments(
 ) -> Iterator[tuple[int, Fragment]]:
     """Ratings grouped by row, one fragment for each block."""
     starts, order = kernels.order_by_row(rows, cuts[-1])
-    beside = tuple(column[order] for column in beside)
+    beside = tuple(_narrow(column)[order] for column in beside)
     for n, (low, high) in enumerate(pairwise(cuts)):
         counts = np.diff(starts[low : high + 1]).astype(np.int32)
         piece = slice(starts[low], starts[high])
@@ -265,10 +269,16 @@ def _merge(first_row: int, fragments: list[Fragment], column_count: int) -> Bloc
         newest = kernels.newest(starts, columns, merged[2], column_count)
         starts = np.concatenate([[0], np.cumsum(newest)])[starts]
         columns, values = columns[newest], values[newest]
-    if column_count <= 1 << 16:
-        columns = columns.astype(np.uint16)
-    halved = values.astype(np.float16)
-    return Block(first_row, starts, columns, halved if (halved == values).all() else values)
+    return Block(first_row, starts, columns, values)
+
+
+def _narrow(column: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers in half the bytes, where these hold them exactly."""
+    if column.dtype not in HALVES:
+        return column
+    with np.errstate(over="ignore"):
+        narrow = column.astype(HALVES[column.dtype])
+    return narrow if (narrow == column).all() else column
 
 
 def _counts(blocks: RDD[Block]) -> NDArray[np.int64]:
