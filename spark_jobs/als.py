@@ -23,7 +23,7 @@ from recommender.params import RankingParams, RatingParams
 from spark_jobs import kernels
 from spark_jobs.blocks import Block, Packed, Side
 
-STEPS = 2
+STEPS = 3
 LAST_STEPS = 200
 LAST_TOLERANCE = 1e-7
 LARGEST_CODE = np.iinfo(np.int16).max
