@@ -7,7 +7,7 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train test lint bench jobs clean java blas browser
+.PHONY: run train test lint bench jobs clean java blas browser axe
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -20,7 +20,7 @@ run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), trainin
 train: .venv/run .env java blas ## fit and promote a release: make train DATA=folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.train $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
-test: .venv/dev java blas browser ## the whole suite
+test: .venv/dev java blas browser axe ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/dev ## ruff and mypy
@@ -35,7 +35,7 @@ jobs: ## dist/jobs.zip for spark-submit --py-files
 	$(PYTHON) -m spark_jobs.session dist/jobs.zip
 
 clean: ## remove what was built (data, releases and the database stay)
-	rm -rf .venv dist tests/screenshots .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv dist tests/screenshots tests/axe/node_modules .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/run: requirements.txt requirements-spark.txt
@@ -53,5 +53,5 @@ clean: ## remove what was built (data, releases and the database stay)
 .env:
 	@cp .env.example .env
 
-java blas browser:
+java blas browser axe:
 	@.ci/ensure $@

@@ -10,6 +10,38 @@ SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 128
 
 
+def new_password() -> PasswordField:
+    return PasswordField(
+        "Password",
+        validators=[
+            DataRequired("Choose a password."),
+            Length(
+                SHORTEST_PASSWORD,
+                LONGEST_PASSWORD,
+                f"Between {SHORTEST_PASSWORD} and {LONGEST_PASSWORD} characters, please.",
+            ),
+        ],
+        description=f"{SHORTEST_PASSWORD} characters or more.",
+        render_kw={"autocomplete": "new-password", "minlength": SHORTEST_PASSWORD},
+    )
+
+
+def once_more() -> PasswordField:
+    return PasswordField(
+        "Password again",
+        validators=[EqualTo("password", "The two passwords differ.")],
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+def present_password() -> PasswordField:
+    return PasswordField(
+        "Your present password",
+        validators=[DataRequired("Your password, please."), Length(max=LONGEST_PASSWORD)],
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
 class RegisterForm(FlaskForm):
     username = StringField(
         "Name",
@@ -28,26 +60,11 @@ class RegisterForm(FlaskForm):
             Email("This does not look like an email address."),
             Length(max=254),
         ],
+        filters=[lambda email: email.strip() if email else email],
         render_kw={"autocomplete": "email", "maxlength": 254},
     )
-    password = PasswordField(
-        "Password",
-        validators=[
-            DataRequired("Choose a password."),
-            Length(
-                SHORTEST_PASSWORD,
-                LONGEST_PASSWORD,
-                f"Between {SHORTEST_PASSWORD} and {LONGEST_PASSWORD} characters, please.",
-            ),
-        ],
-        description=f"{SHORTEST_PASSWORD} characters or more.",
-        render_kw={"autocomplete": "new-password", "minlength": SHORTEST_PASSWORD},
-    )
-    confirm = PasswordField(
-        "Password again",
-        validators=[EqualTo("password", "The two passwords differ.")],
-        render_kw={"autocomplete": "new-password"},
-    )
+    password = new_password()
+    confirm = once_more()
     submit = SubmitField("Create account")
 
 
@@ -64,3 +81,32 @@ class LoginForm(FlaskForm):
     )
     remember = BooleanField("Keep me logged in")
     submit = SubmitField("Log in")
+
+
+class PasswordForm(FlaskForm):
+    """A new password for someone who is logged in."""
+
+    present = present_password()
+    password = new_password()
+    confirm = once_more()
+    submit = SubmitField("Change password")
+
+
+class ForgottenForm(FlaskForm):
+    email = EmailField(
+        "Email",
+        validators=[
+            DataRequired("The address you registered with, please."),
+            Email("This does not look like an email address."),
+            Length(max=254),
+        ],
+        filters=[lambda email: email.strip() if email else email],
+        render_kw={"autocomplete": "email", "maxlength": 254},
+    )
+    submit = SubmitField("Mail me a link")
+
+
+class ResetForm(FlaskForm):
+    password = new_password()
+    confirm = once_more()
+    submit = SubmitField("Set password")
