@@ -8,10 +8,12 @@ ratings outside compiled code.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from recommender.errors import DataError
 from recommender.factors import UNKNOWN
 from spark_jobs import kernels
 from spark_jobs.ratings import Ratings
+from spark_jobs.session import temporary_folder
 
 # What a row costs beside its ratings, in ratings: products with the dense Gram matrix.
 ROW_COST = 64
@@ -66,7 +69,7 @@ class Block:
 @dataclass(frozen=True)
 class Side:
     """Users or items: ``ids`` int64 ascending (the position is the row), ``counts`` of ratings,
-    and one block a partition, in order of rows, cached."""
+    and one block a partition, in order of rows, at hand for many passes."""
 
     ids: NDArray[np.int64]
     counts: NDArray[np.int64]
@@ -79,11 +82,13 @@ class Side:
 
 @dataclass(frozen=True)
 class Packed:
-    """One rating for each pair. ``repeated``: how many were left out because there is a newer."""
+    """One rating for each pair. ``repeated``: how many were left out because there is a newer.
+    ``folder``: where the blocks are, if not with Spark."""
 
     users: Side
     items: Side
     repeated: int
+    folder: Path | None = None
 
     @cached_property
     def count(self) -> int:
@@ -109,6 +114,8 @@ class Packed:
     def unpersist(self) -> None:
         self.users.blocks.unpersist()
         self.items.blocks.unpersist()
+        if self.folder:
+            shutil.rmtree(self.folder)
 
 
 def pack(
@@ -145,13 +152,14 @@ def pack(
         for block in blocks:
             yield from _fragments((part, 0), block.columns, (block.rows, block.values), item_cuts)
 
+    folder = temporary_folder() if str(context.master).startswith("local") else None
     user_blocks = _blocks(ratings.mapPartitionsWithIndex(by_user), user_cuts, len(item_ids))
-    users = Side(user_ids, _counts(user_blocks), user_blocks)
-    item_blocks = _blocks(user_blocks.mapPartitionsWithIndex(by_item), item_cuts, len(user_ids))
-    items = Side(item_ids, _counts(item_blocks), item_blocks)
+    users = _kept(user_ids, user_blocks, folder and folder / "users")
+    item_blocks = _blocks(users.blocks.mapPartitionsWithIndex(by_item), item_cuts, len(user_ids))
+    items = _kept(item_ids, item_blocks, folder and folder / "items")
     lookups.unpersist()
     catalogue.unpersist()
-    return Packed(users, items, repeated=int(user_counts.sum() - users.counts.sum()))
+    return Packed(users, items, int(user_counts.sum() - users.counts.sum()), folder)
 
 
 @dataclass(frozen=True)
@@ -242,14 +250,14 @@ def _fragments(
 
 
 def _blocks(fragments: RDD[tuple[int, Fragment]], cuts: list[int], column_count: int) -> RDD[Block]:
-    """Fragments brought together, cached. Where they hold times, only the newest rating of each
-    pair is kept."""
+    """Fragments brought together. Where they hold times, only the newest rating of each pair is
+    kept."""
 
     def merge(part: int, keyed: Iterable[tuple[int, Fragment]]) -> list[Block]:
         return [_merge(cuts[part], [fragment for _, fragment in keyed], column_count)]
 
     together = fragments.partitionBy(len(cuts) - 1, int)
-    return together.mapPartitionsWithIndex(merge).persist(StorageLevel.MEMORY_AND_DISK)
+    return together.mapPartitionsWithIndex(merge)
 
 
 def _merge(first_row: int, fragments: list[Fragment], column_count: int) -> Block:
@@ -281,5 +289,32 @@ def _narrow(column: NDArray[Any]) -> NDArray[Any]:
     return narrow if (narrow == column).all() else column
 
 
-def _counts(blocks: RDD[Block]) -> NDArray[np.int64]:
-    return np.concatenate(blocks.map(lambda block: block.counts).collect())
+def _kept(ids: NDArray[np.int64], blocks: RDD[Block], folder: Path | None) -> Side:
+    """The side with its blocks at hand for many passes.
+
+    On one machine that is in files that every worker maps into its memory, so that no block travels
+    again; on a cluster it is Spark's cache, which makes a lost block again from its lineage.
+    """
+    if folder is None:
+        blocks = blocks.persist(StorageLevel.MEMORY_AND_DISK)
+    else:
+        folder.mkdir()
+        saved = blocks.mapPartitionsWithIndex(
+            lambda part, several: [_save(block, folder / str(part)) for block in several]
+        )
+        places = saved.collect()
+        blocks = blocks.context.parallelize(places, len(places)).map(_load)
+    return Side(ids, np.concatenate(blocks.map(lambda block: block.counts).collect()), blocks)
+
+
+def _save(block: Block, path: Path) -> tuple[int, list[Path]]:
+    arrays = {"starts": block.starts, "columns": block.columns, "values": block.values}
+    places = [path.with_name(f"{path.name}-{name}.npy") for name in arrays]
+    for place, array in zip(places, arrays.values(), strict=True):
+        np.save(place, array)
+    return block.first_row, places
+
+
+def _load(saved: tuple[int, list[Path]]) -> Block:
+    first_row, places = saved
+    return Block(first_row, *(np.asarray(np.load(place, mmap_mode="c")) for place in places))

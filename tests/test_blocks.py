@@ -105,6 +105,14 @@ def test_values_are_replaced_by_what_a_function_gives_for_their_rows(spark: Spar
     assert by_user == by_item == float32(expected)
 
 
+def test_on_one_machine_blocks_are_files_until_they_are_not_needed(spark: SparkSession) -> None:
+    packed = pack(ratings(spark, ROWS))
+    assert packed.folder
+    assert len(list(packed.folder.glob("*/*.npy"))) == 3 * 2 * spark.sparkContext.defaultParallelism
+    packed.unpersist()
+    assert not packed.folder.exists()
+
+
 @pytest.mark.parametrize(
     ("rows", "error", "problem"),
     [
