@@ -65,6 +65,9 @@ class Block:
         """The row of each rating."""
         return np.repeat(self.first_row + np.arange(len(self.counts), dtype=np.int32), self.counts)
 
+    def with_values(self, values: NDArray[Any]) -> Block:
+        return replace(self, values=np.asarray(values, np.float32))
+
 
 @dataclass(frozen=True)
 class Side:
@@ -98,12 +101,10 @@ class Packed:
         """The same pairs with ``function(user_rows, item_rows, values)``, computed at each pass."""
 
         def by_user(block: Block) -> Block:
-            values = function(block.rows, block.columns, block.values)
-            return replace(block, values=np.asarray(values, np.float32))
+            return block.with_values(function(block.rows, block.columns, block.values))
 
         def by_item(block: Block) -> Block:
-            values = function(block.columns, block.rows, block.values)
-            return replace(block, values=np.asarray(values, np.float32))
+            return block.with_values(function(block.columns, block.rows, block.values))
 
         return replace(
             self,

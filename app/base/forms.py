@@ -42,6 +42,19 @@ def present_password() -> PasswordField:
     )
 
 
+def email_address(missing: str) -> EmailField:
+    return EmailField(
+        "Email",
+        validators=[
+            DataRequired(missing),
+            Email("This does not look like an email address."),
+            Length(max=254),
+        ],
+        filters=[lambda email: email.strip() if email else email],
+        render_kw={"autocomplete": "email", "maxlength": 254},
+    )
+
+
 class RegisterForm(FlaskForm):
     username = StringField(
         "Name",
@@ -53,16 +66,7 @@ class RegisterForm(FlaskForm):
         filters=[lambda name: " ".join(name.split()) if name else name],
         render_kw={"autocomplete": "username", "maxlength": 64},
     )
-    email = EmailField(
-        "Email",
-        validators=[
-            DataRequired("We need an address to reach you at."),
-            Email("This does not look like an email address."),
-            Length(max=254),
-        ],
-        filters=[lambda email: email.strip() if email else email],
-        render_kw={"autocomplete": "email", "maxlength": 254},
-    )
+    email = email_address("We need an address to reach you at.")
     password = new_password()
     confirm = once_more()
     submit = SubmitField("Create account")
@@ -93,16 +97,7 @@ class PasswordForm(FlaskForm):
 
 
 class ForgottenForm(FlaskForm):
-    email = EmailField(
-        "Email",
-        validators=[
-            DataRequired("The address you registered with, please."),
-            Email("This does not look like an email address."),
-            Length(max=254),
-        ],
-        filters=[lambda email: email.strip() if email else email],
-        render_kw={"autocomplete": "email", "maxlength": 254},
-    )
+    email = email_address("The address you registered with, please.")
     submit = SubmitField("Mail me a link")
 
 
