@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyspark import RDD
 from pyspark.sql import SparkSession
 
 from recommender.catalogue import Catalogue, Item
@@ -38,9 +39,11 @@ from spark_jobs.biases import fit_biases, residuals, row_sums
 from spark_jobs.blocks import Block, NothingToPack, Packed, pack
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.movielens import SCALE_MAX, SCALE_MIN, SCALE_STEP, read_movielens
+from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.datasets.rating_lines import SCALE_MAX, SCALE_MIN, SCALE_STEP
 from spark_jobs.progress import Progress
+from spark_jobs.ratings import Ratings
 from spark_jobs.session import build_session
 
 PARITY_USERS = 200
@@ -142,7 +145,7 @@ def _merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
     """All inputs as one; the catalogue entry of the later input wins, as its ratings do."""
     items = {item.item_id: item for dataset in datasets for item in dataset.items}
     listed = np.array(sorted(items), np.int64)
-    every = datasets[0].ratings.context.union([dataset.ratings for dataset in datasets])
+    every = _together([dataset.ratings.rows for dataset in datasets])
     try:
         stars = pack(every, listed)
     except NothingToPack as error:
@@ -153,7 +156,7 @@ def _merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
     if without_title := sum(dataset.rows for dataset in datasets) - stars.count - stars.repeated:
         _tell(f"{without_title:,} ratings of titles that no catalogue lists were left out.")
     for dataset in datasets:
-        dataset.ratings.unpersist()
+        dataset.ratings.forget()
     sums = row_sums(stars.items)
     catalogue = Catalogue(
         name=" + ".join(dataset.name for dataset in datasets),
@@ -175,6 +178,11 @@ def _merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
         item_means=sums / stars.items.counts,
         mean_rating=float(sums.sum() / stars.count),
     )
+
+
+def _together(several: Sequence[RDD[Ratings]]) -> RDD[Ratings]:
+    """All of them. A union sends everything through the JVM, so one alone is left as it is."""
+    return several[0] if len(several) == 1 else several[0].context.union(list(several))
 
 
 def _check_ranks(catalogue: Catalogue, settings: Config) -> None:
