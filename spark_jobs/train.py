@@ -24,22 +24,20 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
 from recommender.catalogue import Catalogue, Item
 from recommender.errors import ConfigError, DataError, MarqueeError, NoRelease
-from recommender.fold_in import strength
-from recommender.release import ItemArrays, ParitySample, Release
+from recommender.release import ParitySample, Release
 from recommender.release_store import ReleaseStore
-from spark_jobs import als, config, mllib
-from spark_jobs.als import Factors, FittedFactors, Params
-from spark_jobs.biases import fit_biases, residuals, row_sums
+from spark_jobs import config
+from spark_jobs.als import Factors
 from spark_jobs.blocks import Block, NothingToPack, Packed, pack
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.movielens import SCALE_MAX, SCALE_MIN, SCALE_STEP, read_movielens
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.heads import Fitter, fit_heads
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
 
@@ -55,8 +53,6 @@ class TrainingSet:
     stars: Packed
     items: list[Item]
     catalogue: Catalogue
-    item_means: NDArray[np.float64]
-    mean_rating: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,24 +93,11 @@ def train(
     with progress.stage("reading and checking", context, len(folders)):
         datasets = [read_movielens(spark, folder) for folder in folders]
     with progress.stage("one rating for each pair", context, 6):
-        training = _merge(datasets, settings)
-    _check_ranks(training.catalogue, settings)
-    stars, mean = training.stars, training.mean_rating
-    strengths = _strengths(training, settings)
+        training = merge(datasets, settings)
+    check_ranks(training.catalogue, settings)
+    stars = training.stars
     fitter = Fitter(progress, solver, settings.seed, starts)
-    ranking = fitter.fit("ranking", strengths, settings.ranking)
-    with progress.stage("fitting biases", context, 2 * settings.rating.bias_sweeps):
-        user_bias, item_bias = fit_biases(stars, mean, settings.rating)
-    left_over = residuals(stars, user_bias, item_bias, mean)
-    rating = fitter.fit("rating", left_over, settings.rating)
-    arrays = ItemArrays(
-        item_ids=stars.items.ids,
-        ranking_factors=ranking.items.of(stars.items.ids),
-        rating_factors=rating.items.of(stars.items.ids),
-        item_bias=item_bias,
-        item_counts=stars.items.counts,
-        item_means=training.item_means.astype(np.float32),
-    )
+    heads = fit_heads(stars, training.catalogue.name, settings, fitter)
     now = datetime.now(UTC)
     with progress.stage("writing the release", context):
         release = store.publish(
@@ -124,13 +107,13 @@ def train(
                 catalogue=training.catalogue,
                 ranking=settings.ranking,
                 rating=settings.rating,
-                mean_rating=mean,
-                arrays=arrays,
+                mean_rating=heads.mean_rating,
+                arrays=heads.arrays,
                 inputs=[{"path": d.path, "layout": d.layout, "rows": d.rows} for d in datasets],
                 seconds=progress.seconds,
             ),
             training.items,
-            _parity_sample(stars, ranking.users, rating.users),
+            _parity_sample(stars, heads.ranking, heads.rating),
         )
     with progress.stage("verifying and promoting", context):
         store.promote(release.version)
@@ -138,7 +121,7 @@ def train(
     return release
 
 
-def _merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
+def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
     """All inputs as one; the catalogue entry of the later input wins, as its ratings do."""
     items = {item.item_id: item for dataset in datasets for item in dataset.items}
     listed = np.array(sorted(items), np.int64)
@@ -154,7 +137,6 @@ def _merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
         _tell(f"{without_title:,} ratings of titles that no catalogue lists were left out.")
     for dataset in datasets:
         dataset.ratings.unpersist()
-    sums = row_sums(stars.items)
     catalogue = Catalogue(
         name=" + ".join(dataset.name for dataset in datasets),
         noun=settings.noun,
@@ -172,12 +154,10 @@ def _merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
         stars=stars,
         items=[items[i] for i in listed.tolist()],
         catalogue=catalogue,
-        item_means=sums / stars.items.counts,
-        mean_rating=float(sums.sum() / stars.count),
     )
 
 
-def _check_ranks(catalogue: Catalogue, settings: Config) -> None:
+def check_ranks(catalogue: Catalogue, settings: Config) -> None:
     most = min(catalogue.users, catalogue.items)
     for head, params in (("ranking", settings.ranking), ("rating", settings.rating)):
         if params.rank > most:
@@ -191,24 +171,6 @@ def _check_ranks(catalogue: Catalogue, settings: Config) -> None:
             f"ranking: neutral must be below the best rating, {SCALE_MAX:g},"
             f" not {settings.ranking.neutral:g}"
         )
-
-
-@dataclass(frozen=True)
-class Fitter:
-    """Fits a head with the chosen solver, as one stage."""
-
-    progress: Progress
-    solver: str
-    seed: int
-    starts: Mapping[str, Factors]
-
-    def fit(self, head: str, packed: Packed, params: Params) -> FittedFactors:
-        name, context = f"fitting the {head} head", packed.users.blocks.context
-        if self.solver == "mllib":
-            with self.progress.stage(name, context, mllib.expected_stages(params)):
-                return mllib.fit(mllib.frame(packed), params, self.seed)
-        with self.progress.stage(name, context, ticks=2 * params.iterations) as tick:
-            return als.fit(packed, params, self.seed, self.starts.get(head), tick)
 
 
 def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Factors]:
@@ -234,17 +196,6 @@ def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Fac
                 f" {vectors.shape[1]}"
             )
     return starts
-
-
-def _strengths(training: TrainingSet, settings: Config) -> Packed:
-    """Raises DataError where nothing is liked."""
-    neutral = settings.ranking.neutral
-    if not training.stars.users.map(lambda block: [(block.values > neutral).any()]).any():
-        raise DataError(
-            f"{training.catalogue.name}: no rating is above the neutral {neutral:g};"
-            " give a lower --ranking-neutral"
-        )
-    return training.stars.map_values(lambda _u, _i, stars: strength(stars, neutral, SCALE_MAX))
 
 
 def _parity_sample(stars: Packed, ranking: Factors, rating: Factors) -> ParitySample:
