@@ -76,7 +76,7 @@ LONG = 20
 CURVE = (1, 2, 3, 5, 10, 20)
 # Chosen on validation splits of MovieLens latest-small, as docs/model.md tells.
 EASE_REGULARIZATION = 100.0
-RAW_ALS = RatingParams(rank=20, regularization=0.15, iterations=10)
+RAW_ALS = RatingParams(rank=20, regularization=0.15, regularization_exponent=1.0)
 
 SERVED, POPULARITY, BIASES = "Marquee", "popularity", "biases alone"
 RAW, EASE, EASE_LIKES = "MLlib ALS on raw stars", "EASE, all ratings", "EASE, 4 and up"
@@ -213,7 +213,7 @@ def _fit(
     except NothingToPack as error:
         raise DataError(f"{name}: seed {seed} leaves nothing to fit on") from error
     fitter = Fitter(Progress(3), "als", settings.seed, {})
-    heads = fit_heads(stars, name, settings, fitter)
+    heads = fit_heads(stars, training.items, name, settings, fitter)
     served = Served(Model(as_release(heads, training, settings)))
     rankers: dict[str, Ranker] = {SERVED: served}
     predictors: dict[str, Predictor] = {SERVED: served}

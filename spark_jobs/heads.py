@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.catalogue import Item
 from recommender.errors import DataError
 from recommender.fold_in import strength
 from recommender.release import ItemArrays
@@ -17,6 +18,7 @@ from spark_jobs.biases import fit_biases, residuals, row_sums
 from spark_jobs.blocks import Packed
 from spark_jobs.config import Config
 from spark_jobs.datasets.movielens import SCALE_MAX
+from spark_jobs.features import item_features
 from spark_jobs.progress import Progress
 
 
@@ -48,8 +50,10 @@ class Fitter:
             return als.fit(packed, params, self.seed, self.starts.get(head), tick)
 
 
-def fit_heads(stars: Packed, name: str, settings: Config, fitter: Fitter) -> Heads:
-    """Fit both heads, as three stages. ``name``: of the data, for errors.
+def fit_heads(
+    stars: Packed, items: Sequence[Item], name: str, settings: Config, fitter: Fitter
+) -> Heads:
+    """Fit both heads, as three stages. ``items``: the catalogue. ``name``: of the data, for errors.
 
     Raises DataError where nothing is liked.
     """
@@ -57,8 +61,9 @@ def fit_heads(stars: Packed, name: str, settings: Config, fitter: Fitter) -> Hea
     mean = float(sums.sum() / stars.count)
     ranking = fitter.fit("ranking", _strengths(stars, name, settings), settings.ranking)
     context = stars.users.blocks.context
+    features = item_features(items, stars.items.ids, stars.items.counts)
     with fitter.progress.stage("fitting biases", context, 2 * settings.rating.bias_sweeps):
-        user_bias, item_bias = fit_biases(stars, mean, settings.rating)
+        user_bias, item_bias = fit_biases(stars, mean, settings.rating, features)
     left_over = residuals(stars, user_bias, item_bias, mean)
     rating = fitter.fit("rating", left_over, settings.rating)
     arrays = ItemArrays(

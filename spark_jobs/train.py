@@ -97,7 +97,7 @@ def train(
     check_ranks(training.catalogue, settings)
     stars = training.stars
     fitter = Fitter(progress, solver, settings.seed, starts)
-    heads = fit_heads(stars, training.catalogue.name, settings, fitter)
+    heads = fit_heads(stars, training.items, training.catalogue.name, settings, fitter)
     now = datetime.now(UTC)
     with progress.stage("writing the release", context):
         release = store.publish(
