@@ -20,7 +20,8 @@ from spark_jobs.ratings import Ratings
 HELD_OUT = 0.2
 FOLDED_IN = 0.8
 STRATIFIED = 0.75
-# Validation splits divide the training part of a test split again, with seeds of their own.
+# The splits that results are reported on, and where the seeds of validation splits begin.
+TEST_SEEDS = range(5)
 VALIDATION_SEEDS = 1000
 
 Mask = NDArray[np.bool_]
@@ -102,6 +103,23 @@ def within_person(seed: int) -> Divide:
     ) -> Roles:
         known = _first(seed, users, items, starts, STRATIFIED)
         return Roles(known, known, ~known)
+
+    return divide
+
+
+def validation(divide_for: Callable[[int], Divide], seed: int) -> Divide:
+    """A split to choose parameters on: one of a seed of its own, without testing on any person (B)
+    or rating (A, C) that a test split of ``TEST_SEEDS`` tests on. What is left out is in no part.
+    """
+    own, tests = divide_for(VALIDATION_SEEDS + seed), [divide_for(test) for test in TEST_SEEDS]
+
+    def divide(
+        users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> Roles:
+        roles = own(users, items, starts)
+        spared = np.all([test(users, items, starts).fitted for test in tests], axis=0)
+        known = roles.known & (roles.fitted | spared)
+        return Roles(roles.fitted, known, roles.held & spared)
 
     return divide
 

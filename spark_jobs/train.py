@@ -28,16 +28,17 @@ from pyspark.sql import SparkSession
 
 from recommender.catalogue import Catalogue, Item
 from recommender.errors import ConfigError, DataError, MarqueeError, NoRelease
+from recommender.params import RatingParams
 from recommender.release import ParitySample, Release
 from recommender.release_store import ReleaseStore
-from spark_jobs import config
+from spark_jobs import als, config
 from spark_jobs.als import Factors
 from spark_jobs.blocks import Block, NothingToPack, Packed, pack
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.movielens import SCALE_MAX, SCALE_MIN, SCALE_STEP, read_movielens
 from spark_jobs.datasets.obtain import obtain
-from spark_jobs.heads import Fitter, fit_heads
+from spark_jobs.heads import Fitter, Heads, fit_heads
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
 
@@ -113,7 +114,7 @@ def train(
                 seconds=progress.seconds,
             ),
             training.items,
-            _parity_sample(stars, heads.ranking, heads.rating),
+            _parity_sample(stars, heads, settings.rating),
         )
     with progress.stage("verifying and promoting", context):
         store.promote(release.version)
@@ -183,9 +184,10 @@ def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Fac
         _tell("There is no release to start from; both heads start afresh.")
         return {}
     arrays, starts = release.arrays, {}
+    learned = arrays.rating_factors[:, : release.rating.rank]
     heads = {
         "ranking": (arrays.ranking_factors, settings.ranking.rank),
-        "rating": (arrays.rating_factors, settings.rating.rank),
+        "rating": (learned, settings.rating.rank),
     }
     for head, (vectors, rank) in heads.items():
         if vectors.shape[1] == rank:
@@ -198,8 +200,12 @@ def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Fac
     return starts
 
 
-def _parity_sample(stars: Packed, ranking: Factors, rating: Factors) -> ParitySample:
-    """Users spread evenly over the ids, with their ratings and the vectors that training found."""
+def _parity_sample(stars: Packed, heads: Heads, params: RatingParams) -> ParitySample:
+    """Users spread evenly over the ids, with their ratings and the vectors that training found.
+
+    The rating head's factors are complete only when both heads are fitted, and its people's vectors
+    serve this check alone: so they are solved here, with the kernel of the fit, for these people.
+    """
     every = max(1, len(stars.users.ids) // PARITY_USERS)
     wanted = np.arange(0, len(stars.users.ids), every)[:PARITY_USERS]
 
@@ -210,14 +216,20 @@ def _parity_sample(stars: Packed, ranking: Factors, rating: Factors) -> ParitySa
         return [(block.columns[piece], block.values[piece]) for piece in pieces]
 
     found = stars.users.blocks.flatMap(theirs).collect()
-    user_ids = stars.users.ids[wanted]
+    user_ids, arrays = stars.users.ids[wanted], heads.arrays
+    starts = np.cumsum([0, *(len(columns) for columns, _ in found)])
+    columns = np.concatenate([columns for columns, _ in found])
+    ratings = np.concatenate([values for _, values in found]).astype(np.float32)
+    user_bias = np.repeat(heads.user_bias[wanted], np.diff(starts))
+    residuals = ratings - np.float32(heads.mean_rating) - user_bias - arrays.item_bias[columns]
+    block = Block(0, starts, columns, residuals)
     return ParitySample(
         user_ids=user_ids,
-        starts=np.cumsum([0, *(len(columns) for columns, _ in found)]),
-        item_ids=stars.items.ids[np.concatenate([columns for columns, _ in found])],
-        ratings=np.concatenate([values for _, values in found]),
-        ranking_vectors=ranking.of(user_ids),
-        rating_vectors=rating.of(user_ids),
+        starts=starts,
+        item_ids=stars.items.ids[columns],
+        ratings=ratings,
+        ranking_vectors=heads.ranking.of(user_ids),
+        rating_vectors=als.solve_users(block, arrays.rating_factors, params),
     )
 
 
