@@ -89,7 +89,7 @@ class RatingParams(_Params):
         1.4, "weight of the ranking factors beside the factors learned from stars", low=0
     )
     description_weight: float = param(
-        1.0, "weight of genres, decade and popularity beside them", low=0
+        1.4, "weight of genres, decade and popularity beside them", low=0
     )
     bias_regularization: float = param(5.0, "ratings' worth of shrinkage of each bias", low=1e-9)
     bias_sweeps: int = param(5, "alternations in fitting the biases", low=1, high=100)

@@ -27,12 +27,9 @@ def fit_biases(
 ) -> tuple[Biases, Biases]:
     """(users', items') biases. The users' are those that folding each user in would find.
 
-    ``features``: (items, features), of which the first is curved. With them an item's bias is
-    shrunken towards what its features predict instead of towards 0, which tells most where ratings
-    are few.
+    ``features``: (items, features). With them an item's bias is shrunken towards what its features
+    predict instead of towards 0, which tells most where ratings are few.
     """
-    if features is not None:
-        features = np.column_stack([np.ones(len(features)), features, features[:, 0] ** 2])
     users = np.zeros(len(stars.users.ids), np.float32)
     items = np.zeros(len(stars.items.ids), np.float32)
     shrinkage = params.bias_regularization

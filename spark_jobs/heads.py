@@ -107,8 +107,10 @@ def _fit_rating(
     fitter: Fitter,
 ) -> RatingHead:
     context, counts = stars.users.blocks.context, stars.items.counts
+    popularity = features[:, :1]
+    curved = np.hstack([np.ones_like(popularity), popularity**2, features])
     with fitter.progress.stage("fitting biases", context, 2 * params.bias_sweeps):
-        user_bias, item_bias = fit_biases(stars, mean, params, features)
+        user_bias, item_bias = fit_biases(stars, mean, params, curved)
     left_over = residuals(stars, user_bias, item_bias, mean)
     learned = fitter.fit("rating", left_over, params).items.of(stars.items.ids)
     beside = [
