@@ -67,7 +67,7 @@ from spark_jobs.splits import (
     validation,
     within_person,
 )
-from spark_jobs.train import TrainingSet, check_ranks, merge
+from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 
 PROTOCOLS = ("A", "B", "C", "E")
 LIKED = 4.0
@@ -99,10 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings, plan = config.load(options), _plan(options)
-        folders = options.data or [str(obtain(Path("data"), _tell))]
+        folders = options.data or [str(obtain(Path("data"), tell))]
         report = evaluate(build_session("marquee evaluate"), folders, settings, plan)
     except MarqueeError as error:
-        _tell(f"error: {error}")
+        tell(f"error: {error}")
         return 2
     given = sys.argv[1:] if arguments is None else arguments
     report["command"] = shlex.join(["python", "-m", "spark_jobs.evaluate", *given])
@@ -134,7 +134,7 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
     curves: list[dict[str, Any]] = []
     notes: list[str] = []
     for (kind, seed), made in splits.items():
-        _tell(f"protocol {kind}, seed {seed}")
+        tell(f"protocol {kind}, seed {seed}")
         with_curve = kind == "B" and "E" in plan.protocols
         fitted = _fit(made, training, settings, seed, plan.baselines, kind)
         notes += [note for note in fitted.notes if note not in notes]
@@ -475,10 +475,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     config.add_options(parser)
     return parser
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
