@@ -5,7 +5,8 @@
 A: stars, 80:20 by rating. B: ranking for people held out entirely, 80 % of each one's ratings
 folded in, a held-out rating of 4 or more being relevant. C: ranking, 75:25 within each person,
 every held-out title being relevant (Microsoft's recommenders benchmark). E: beyond accuracy, and
-quality after the first few ratings, on the splits of B. Every protocol ranks the whole catalogue
+quality after the first few ratings, on the splits of B. G: stars and ranking for people held out,
+from one fit: what the gate of ``train`` looks at. Every protocol ranks the whole catalogue
 but what a person has rated.
 
 Exit status 0: tables were printed and written. 2: bad input, nothing was fitted.
@@ -41,7 +42,7 @@ from recommender.release import Release
 from spark_jobs import config, mllib
 from spark_jobs.biases import fit_biases
 from spark_jobs.blocks import Block, NothingToPack, Packed, pack
-from spark_jobs.config import Config
+from spark_jobs.config import Config, Gate
 from spark_jobs.contenders import (
     Biases,
     Ease,
@@ -69,7 +70,8 @@ from spark_jobs.splits import (
 )
 from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 
-PROTOCOLS = ("A", "B", "C", "E")
+PROTOCOLS = ("A", "B", "C", "E", "G")
+DEFAULT_PROTOCOLS = "A,B,C,E"
 LIKED = 4.0
 K = 10
 LONG = 20
@@ -87,12 +89,15 @@ Values = dict[str, dict[str, list[float]]]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure. ``validation``: on splits to choose parameters on."""
+    """What to measure. ``validation``: on splits to choose parameters on. ``baselines``: the costly
+    ones too. ``people``: how many G holds out at most."""
 
     protocols: tuple[str, ...]
     seeds: tuple[int, ...]
     validation: bool = False
     baselines: bool = True
+    people: int = Gate.people
+    solver: str = "als"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -124,23 +129,23 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
     """The same for ratings that have been read."""
     check_ranks(training.catalogue, settings)
     splits = {
-        (kind, seed): _split(training.stars, kind, seed, plan.validation)
+        (kind, seed): _split(training.stars, kind, seed, plan)
         for kind in _kinds(plan.protocols)
         for seed in plan.seeds
     }
+    people = 0
     for (kind, seed), made in splits.items():
-        _check_cases(training.catalogue.name, kind, seed, made)
+        people += _check_cases(training.catalogue.name, kind, seed, made)
     found: dict[str, Values] = {name: {} for name in plan.protocols}
     curves: list[dict[str, Any]] = []
     notes: list[str] = []
     for (kind, seed), made in splits.items():
         tell(f"protocol {kind}, seed {seed}")
-        with_curve = kind == "B" and "E" in plan.protocols
-        fitted = _fit(made, training, settings, seed, plan.baselines, kind)
+        fitted = _fit(made, training, settings, seed, plan, kind)
         notes += [note for note in fitted.notes if note not in notes]
         if kind in found:
             _add(found[kind], _measure(kind, made.cases, fitted))
-        if with_curve:
+        if "E" in plan.protocols and kind == _split_of_e(plan.protocols):
             _add(found["E"], _beyond_accuracy(made.cases, fitted, training))
             curves.append(_curve(made.cases, fitted, seed))
         made.cases.unpersist()
@@ -149,6 +154,7 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
         "settings": {"ranking": asdict(settings.ranking), "rating": asdict(settings.rating)},
         "validation": plan.validation,
         "seeds": list(plan.seeds),
+        "people": people,
         "notes": notes,
         "protocols": {name: _summary(values) for name, values in found.items()},
         "fold_in_curve": _joined(curves),
@@ -159,21 +165,28 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
 
 
 def _kinds(protocols: Sequence[str]) -> list[str]:
-    """The splits that the protocols need; E measures on those of B."""
-    return sorted({"B" if name == "E" else name for name in protocols})
+    """The splits that the protocols need."""
+    return sorted({_split_of_e(protocols) if name == "E" else name for name in protocols})
 
 
-def _split(stars: Packed, kind: str, seed: int, choosing: bool) -> Split:
-    def divide(seed: int) -> Divide:
-        if kind == "A":
-            return by_rating(seed)
-        return by_person(seed, stars.users.ids) if kind == "B" else within_person(seed)
-
-    return split(stars, validation(divide, seed) if choosing else divide(seed), seed)
+def _split_of_e(protocols: Sequence[str]) -> str:
+    """E measures on people held out, of G where that is measured anyhow."""
+    return "G" if "G" in protocols else "B"
 
 
-def _check_cases(name: str, kind: str, seed: int, made: Split) -> None:
-    """Raises DataError where a protocol has nothing to measure on."""
+def _split(stars: Packed, kind: str, seed: int, plan: Plan) -> Split:
+    divides: dict[str, Callable[[int], Divide]] = {
+        "A": by_rating,
+        "B": lambda seed: by_person(seed, stars.users.ids),
+        "C": within_person,
+        "G": lambda seed: by_person(seed, stars.users.ids, plan.people),
+    }
+    divide = divides[kind]
+    return split(stars, validation(divide, seed) if plan.validation else divide(seed), seed)
+
+
+def _check_cases(name: str, kind: str, seed: int, made: Split) -> int:
+    """How many people there are to test on. Raises DataError where that is too few to measure."""
     people = made.cases.count()
     positives = made.cases.filter(lambda case: max(case.held.values()) >= LIKED).count()
     least = 1 if kind == "A" else 2
@@ -182,6 +195,7 @@ def _check_cases(name: str, kind: str, seed: int, made: Split) -> None:
             f"{name}: protocol {kind}, seed {seed}: {people} people to test on, {positives} of them"
             f" with a held-out rating of {LIKED:g} or more; give more ratings or fewer protocols"
         )
+    return people
 
 
 # --- fitting ---
@@ -199,22 +213,23 @@ class Fitted:
 
 
 def _fit(
-    made: Split, training: TrainingSet, settings: Config, seed: int, baselines: bool, kind: str
+    made: Split, training: TrainingSet, settings: Config, seed: int, plan: Plan, kind: str
 ) -> Fitted:
-    name = training.catalogue.name
+    name, stars_too = training.catalogue.name, kind in ("A", "G")
     try:
         stars = pack(made.fitted)
     except NothingToPack as error:
         raise DataError(f"{name}: seed {seed} leaves nothing to fit on") from error
-    fitter = Fitter(Progress(3), "als", settings.seed, {})
-    heads = fit_heads(stars, training.items, name, settings, fitter, with_rating=kind == "A")
+    fitter = Fitter(Progress(3 if stars_too else 1), plan.solver, settings.seed, {})
+    heads = fit_heads(stars, training.items, name, settings, fitter, stars_too)
     served = Served(Model(as_release(heads, training, settings)))
-    rankers: dict[str, Ranker] = {SERVED: served}
+    popularity = Popularity(stars.items.ids, stars.items.counts)
+    rankers: dict[str, Ranker] = {SERVED: served, POPULARITY: popularity}
     predictors: dict[str, Predictor] = {SERVED: served}
     notes: list[str] = []
-    if baselines:
+    if plan.baselines:
         raw = _raw_als(stars, heads, seed)
-        rankers |= {POPULARITY: Popularity(stars.items.ids, stars.items.counts), RAW: raw}
+        rankers[RAW] = raw
         if kind == "A":
             predictors |= {BIASES: _biases_alone(stars, heads.mean_rating, settings), RAW: raw}
         elif ease_fits(len(stars.users.ids), len(stars.items.ids)):
@@ -275,6 +290,10 @@ def _ease(stars: Packed, liked: float) -> Ease:
 def _measure(kind: str, cases: RDD[Case], fitted: Fitted) -> Scores:
     if kind == "A":
         return {name: _stars(cases, predictor) for name, predictor in fitted.predictors.items()}
+    if kind == "G":
+        served = fitted.rankers[SERVED]
+        stars = _stars(cases, fitted.predictors[SERVED])
+        return {SERVED: {**stars, **_ranking(cases, served, LIKED)}}
     liked = LIKED if kind == "B" else 0.0
     return {name: _ranking(cases, ranker, liked) for name, ranker in fitted.rankers.items()}
 
@@ -366,7 +385,6 @@ def _curve(cases: RDD[Case], fitted: Fitted, seed: int) -> dict[str, Any]:
     return {
         name: {n: _over(cases, fitted.rankers[name], after(n)) for n in CURVE}
         for name in (SERVED, POPULARITY)
-        if name in fitted.rankers
     }
 
 
@@ -412,6 +430,7 @@ TITLES = {
     "B": "B. Ranking for people never seen (a held-out rating of 4 or more is relevant)",
     "C": "C. Ranking, 75:25 within each person (every held-out title is relevant)",
     "E": "E. Beyond accuracy",
+    "G": "G. Stars and ranking for people never seen",
 }
 
 
@@ -460,7 +479,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", action="append", metavar="FOLDER", help="a MovieLens folder")
     parser.add_argument(
-        "--protocol", default=",".join(PROTOCOLS), help="which protocols (default: %(default)s)"
+        "--protocol", default=DEFAULT_PROTOCOLS, help="which protocols (default: %(default)s)"
     )
     parser.add_argument(
         "--seeds", default="0,1,2,3,4", help="seeds of the splits (default: %(default)s)"

@@ -154,14 +154,14 @@ class Run:
         return self.store.read(self.store.current().version)
 
 
-def run(folder: Path, *arguments: str) -> Run:
+def run(folder: Path, *arguments: str, promote: str = "always") -> Run:
     """Train into ``folder``/releases."""
     releases = folder / "releases"
     with (
         contextlib.redirect_stdout(io.StringIO()) as out,
         contextlib.redirect_stderr(io.StringIO()) as err,
     ):
-        status = train.main([*arguments, "--releases", str(releases)])
+        status = train.main([*arguments, "--releases", str(releases), "--promote", promote])
     return Run(status, out.getvalue(), err.getvalue(), releases)
 
 
