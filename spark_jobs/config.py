@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -36,8 +34,12 @@ class Gate:
 
     people: int = 2000
     seed: int = 0
-    floors: Mapping[str, float] = MappingProxyType({})
-    margins: Mapping[str, float] = MappingProxyType({})
+    floors: dict[str, float] = field(
+        default_factory=lambda: {"RMSE": 1.0, "PR-AUC": 0.7, "NDCG@10": 0.1}
+    )
+    margins: dict[str, float] = field(
+        default_factory=lambda: {"RMSE": 0.01, "PR-AUC": 0.01, "NDCG@10": 0.02}
+    )
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Config:
     seed: int
     ranking: RankingParams
     rating: RatingParams
-    gate: Gate = Gate()
+    gate: Gate = field(default_factory=Gate)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

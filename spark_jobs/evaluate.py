@@ -191,9 +191,10 @@ def _check_cases(name: str, kind: str, seed: int, made: Split) -> int:
     positives = made.cases.filter(lambda case: max(case.held.values()) >= LIKED).count()
     least = 1 if kind == "A" else 2
     if people < least or not positives:
+        instead = "train with --promote always" if kind == "G" else "leave the protocol out"
         raise DataError(
             f"{name}: protocol {kind}, seed {seed}: {people} people to test on, {positives} of them"
-            f" with a held-out rating of {LIKED:g} or more; give more ratings or fewer protocols"
+            f" with a held-out rating of {LIKED:g} or more; give more ratings, or {instead}"
         )
     return people
 

@@ -8,7 +8,7 @@ was fitted on the ratings that are held out now.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -44,12 +44,14 @@ def measure(training: TrainingSet, settings: Config, solver: str, warm: bool = F
     return evaluate_set(training, settings, plan)
 
 
-def metrics_of(report: Mapping[str, Any]) -> Figures:
-    """What a manifest says was measured, and on whom."""
+def metrics_of(report: Mapping[str, Any], gate: Gate) -> Figures:
+    """What a manifest says was measured, and on whom. What has no value is left out."""
     measured = report["protocols"]["G"][SERVED]
+    values = {name: value["mean"] for name, value in measured.items()}
+    drawn = {"seed": gate.seed, "most": gate.people}
     return {
-        "held_out": {"people": report["people"], "seed": report["seeds"][0]},
-        **{name: value["mean"] for name, value in measured.items()},
+        "held_out": {**drawn, "people": report["people"]},
+        **{name: value for name, value in values.items() if np.isfinite(value)},
     }
 
 
@@ -70,7 +72,7 @@ def judged(
     reasons = judge(new.metrics, comparison, gate)
     limits = {
         name: {
-            "measured": new.metrics[name],
+            "measured": new.metrics.get(name),
             "floor": gate.floors.get(name),
             "margin": gate.margins.get(name),
         }
@@ -107,12 +109,14 @@ def judge(metrics: Mapping[str, Any], comparison: Figures, gate: Gate) -> list[s
     """Why a release is not to be promoted: every floor and margin that it misses."""
     reasons = []
     for name, floor in gate.floors.items():
-        if not METRICS[name] * (metrics[name] - floor) >= 0:
+        if name not in metrics:
+            reasons.append(f"{name}, which has a floor, could not be measured")
+        elif METRICS[name] * (metrics[name] - floor) < 0:
             side = "below" if METRICS[name] > 0 else "above"
             reasons.append(f"{name} {metrics[name]:.4f} is {side} its floor of {floor:g}")
     compared = comparison.get("metrics", {})
     for name, margin in gate.margins.items():
-        if name in compared and not METRICS[name] * compared[name]["difference"] >= -margin:
+        if name in compared and METRICS[name] * compared[name]["difference"] < -margin:
             reasons.append(
                 f"{name} {metrics[name]:.4f} is worse by more than {margin:g} than the"
                 f" {compared[name]['before']:.4f} of {comparison['version']}, in service"
@@ -125,24 +129,21 @@ def _unlike(new: Release, before: Release) -> str:
         return f"{before.version} was promoted without being measured"
     if before.catalogue.name != new.catalogue.name:
         return f"{before.version} was measured on {before.catalogue.name}"
-    if before.metrics["held_out"]["seed"] != new.metrics["held_out"]["seed"]:
-        return f"{before.version} was measured with another seed"
+    drawn = ("seed", "most")
+    if any(before.metrics["held_out"][x] != new.metrics["held_out"][x] for x in drawn):
+        return f"{before.version} was measured on people drawn otherwise"
     return ""
 
 
 def _lists(new: Release, before: Release, sample: ParitySample) -> Figures:
-    kept = np.array(_kept(Model(new), Model(before), [ratings for _, ratings in sample.users()]))
+    """How many of the ten titles that each person sees they saw before."""
+    models = Model(new), Model(before)
+    pairs = [
+        [{row.item_id for row in model.recommend(model.fold_in(ratings), K)} for model in models]
+        for _, ratings in sample.users()
+    ]
     return {
-        "people": len(kept),
-        f"kept_of_{K}": float(kept.mean()),
-        "share_unchanged": float(np.mean(kept == K)),
+        "people": len(pairs),
+        f"kept_of_{K}": float(np.mean([len(now & then) for now, then in pairs])),
+        "share_unchanged": float(np.mean([now == then for now, then in pairs])),
     }
-
-
-def _kept(new: Model, before: Model, people: Sequence[Mapping[int, float]]) -> list[int]:
-    """Of the ten titles that each would see, how many they saw before."""
-
-    def seen(model: Model, ratings: Mapping[int, float]) -> set[int]:
-        return {row.item_id for row in model.recommend(model.fold_in(ratings), K, ratings)}
-
-    return [len(seen(new, ratings) & seen(before, ratings)) for ratings in people]

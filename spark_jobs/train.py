@@ -2,7 +2,7 @@
 
     spark-submit --py-files dist/jobs.zip spark_jobs/train.py --data FOLDER --releases FOLDER
 
-Before that the same parameters are fitted without some of the people, and measured on these.
+Before that the same parameters are fitted without some of the people, and measured on them.
 
 Exit status 0: a release was written, and promoted unless told never to. 2: bad input, nothing was
 written. 3: a release was written and not promoted, because it is not good enough.
@@ -126,7 +126,7 @@ def train(
         mean_rating=heads.mean_rating,
         arrays=heads.arrays,
         inputs=[{"path": d.path, "layout": d.layout, "rows": d.rows} for d in datasets],
-        metrics=gate.metrics_of(measured) if measured else {},
+        metrics=gate.metrics_of(measured, settings.gate) if measured else {},
         seconds=progress.seconds,
     )
     parity = _parity_sample(stars, heads, settings.rating)
