@@ -60,9 +60,7 @@ GATES = {
 
 
 @pytest.mark.parametrize(("section", "expected"), GATES.values(), ids=GATES)
-def test_a_gate_that_makes_no_sense_is_refused(
-    tmp_path: Path, section: str, expected: str
-) -> None:
+def test_a_gate_that_makes_no_sense_is_refused(tmp_path: Path, section: str, expected: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(expected)):
         load("--config", write(tmp_path, f"gate: {section}\n"))
 

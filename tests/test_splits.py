@@ -91,7 +91,9 @@ def test_a_validation_split_tests_on_nothing_that_a_test_split_tests_on(
     def divide(seed: int) -> Divide:
         if kind == "by rating":
             return by_rating(seed)
-        return within_person(seed) if kind == "within a person" else by_person(seed, stars.users.ids)
+        return (
+            within_person(seed) if kind == "within a person" else by_person(seed, stars.users.ids)
+        )
 
     chosen_on = split(stars, validation(divide, 0), 0)
     held, known = of_cases(chosen_on, "held"), of_cases(chosen_on, "known")
