@@ -7,7 +7,9 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train test lint bench jobs clean java blas browser axe
+PROTOCOL ?= A,B,C,E
+
+.PHONY: run train evaluate test lint bench jobs clean java blas browser axe
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -19,6 +21,9 @@ run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), trainin
 
 train: .venv/run .env java blas ## fit and promote a release: make train DATA=folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.train $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+
+evaluate: .venv/run .env java blas ## tables beside baselines: make evaluate DATA=folder PROTOCOL=A,B
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.evaluate --protocol $(PROTOCOL) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
 test: .venv/dev java blas browser axe ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)

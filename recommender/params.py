@@ -50,10 +50,10 @@ def _checked(spec: Field[Any], value: Any, where: str) -> int | float:
 class RankingParams(_Params):
     """The ranking head: implicit feedback (Hu, Koren, Volinsky 2008) with signed strengths."""
 
-    rank: int = param(32, "number of factors", low=1, high=1024)
+    rank: int = param(64, "number of factors", low=1, high=1024)
     iterations: int = param(10, "alternations, items then users", low=1, high=200)
     regularization: float = param(
-        0.1, "lambda, multiplied by (positive ratings + alpha_0 * catalogue)^nu", low=1e-9
+        0.07, "lambda, multiplied by (positive ratings + alpha_0 * catalogue)^nu", low=1e-9
     )
     regularization_exponent: float = param(
         1.0, "nu, the power of what lambda is multiplied by", low=0, high=2
@@ -62,7 +62,7 @@ class RankingParams(_Params):
         0.0, "alpha_0, the share of the other side's rows counted as rated in it", low=0, high=1
     )
     alpha: float = param(5.0, "confidence gained per unit of strength", low=1e-9)
-    neutral: float = param(2.0, "the rating that says neither yes nor no (strength 0)", low=0)
+    neutral: float = param(2.5, "the rating that says neither yes nor no (strength 0)", low=0)
     popularity_weight: float = param(
         0.01, "beta, the weight of log(1 + rating count) in the score", low=1e-9
     )
@@ -71,9 +71,10 @@ class RankingParams(_Params):
 
 @dataclass(frozen=True)
 class RatingParams(_Params):
-    """The rating head: shrunken biases, then explicit ALS on what they leave over."""
+    """The rating head: shrunken biases, explicit ALS on what they leave over, and beside its
+    factors those of the ranking head and what the catalogue says of a title."""
 
-    rank: int = param(50, "number of factors", low=1, high=1024)
+    rank: int = param(50, "number of factors learned from stars", low=1, high=1024)
     iterations: int = param(10, "alternations, items then users", low=1, high=200)
     regularization: float = param(
         0.15, "lambda, multiplied by (ratings + alpha_0 * catalogue)^nu", low=1e-9
@@ -84,7 +85,11 @@ class RatingParams(_Params):
     catalogue_share: float = param(
         0.0, "alpha_0, the share of the other side's rows counted as rated in it", low=0, high=1
     )
-    bias_regularization: float = param(
-        3.0, "ratings' worth of shrinkage of each bias towards 0", low=1e-9
+    taste_weight: float = param(
+        1.4, "weight of the ranking factors beside the factors learned from stars", low=0
     )
+    description_weight: float = param(
+        1.4, "weight of genres, decade and popularity beside them", low=0
+    )
+    bias_regularization: float = param(5.0, "ratings' worth of shrinkage of each bias", low=1e-9)
     bias_sweeps: int = param(5, "alternations in fitting the biases", low=1, high=100)

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from recommender.params import RatingParams
 from spark_jobs.blocks import Block, Packed, Rows, Side, Values
 
+# Any value from 1 to 20 did as well on validation splits of MovieLens latest-small.
+PRIOR_REGULARIZATION = 5.0
+
 Biases = NDArray[np.float32]
 
 
@@ -16,13 +19,25 @@ def row_sums(side: Side) -> NDArray[np.float64]:
     return side.map(lambda block: np.add.reduceat(block.values, block.starts[:-1], dtype=float))
 
 
-def fit_biases(stars: Packed, mean: float, params: RatingParams) -> tuple[Biases, Biases]:
-    """(users', items') biases. The users' are those that folding each user in would find."""
+def fit_biases(
+    stars: Packed,
+    mean: float,
+    params: RatingParams,
+    features: NDArray[np.float64] | None = None,
+) -> tuple[Biases, Biases]:
+    """(users', items') biases. The users' are those that folding each user in would find.
+
+    ``features``: (items, features). With them an item's bias is shrunken towards what its features
+    predict instead of towards 0, which tells most where ratings are few.
+    """
     users = np.zeros(len(stars.users.ids), np.float32)
     items = np.zeros(len(stars.items.ids), np.float32)
+    shrinkage = params.bias_regularization
     for _ in range(params.bias_sweeps):
-        items = _shrunken(stars.items, users, mean, params.bias_regularization)
-        users = _shrunken(stars.users, items, mean, params.bias_regularization)
+        sums = _deviations(stars.items, users, mean)
+        prior = 0.0 if features is None else _prior(features, sums, stars.items.counts, shrinkage)
+        items = _shrunken(sums, stars.items, shrinkage, prior)
+        users = _shrunken(_deviations(stars.users, items, mean), stars.users, shrinkage)
     return users, items
 
 
@@ -37,8 +52,8 @@ def residuals(stars: Packed, users: Biases, items: Biases, mean: float) -> Packe
     return stars.map_values(left_over)
 
 
-def _shrunken(side: Side, others: Biases, mean: float, regularization: float) -> Biases:
-    """``Σ(r − μ − other's bias) / (n + λ_b)`` of each row."""
+def _deviations(side: Side, others: Biases, mean: float) -> NDArray[np.float64]:
+    """``Σ(r − μ − other's bias)`` of each row."""
     shared = side.blocks.context.broadcast(others)
 
     def sums(block: Block) -> NDArray[np.float64]:
@@ -47,4 +62,29 @@ def _shrunken(side: Side, others: Biases, mean: float, regularization: float) ->
 
     total = side.map(sums)
     shared.destroy()
-    return np.asarray(total / (side.counts + regularization), np.float32)
+    return total
+
+
+def _shrunken(
+    sums: NDArray[np.float64],
+    side: Side,
+    regularization: float,
+    prior: NDArray[np.float64] | float = 0.0,
+) -> Biases:
+    """``(Σ deviations + λ_b·prior) / (n + λ_b)`` of each row."""
+    return np.asarray((sums + regularization * prior) / (side.counts + regularization), np.float32)
+
+
+def _prior(
+    features: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    regularization: float,
+) -> NDArray[np.float64]:
+    """``F·w`` with ``(FᵀDF + λI) w = FᵀD·(sums / n)``: ridge regression of mean deviations on
+    features, each item weighing ``D = n / (n + λ_b)``."""
+    weights = counts / (counts + regularization)
+    left = (features * weights[:, None]).T @ features
+    left[np.diag_indices_from(left)] += PRIOR_REGULARIZATION
+    right = features.T @ (weights * sums / counts)
+    return np.asarray(features @ np.linalg.solve(left, right), np.float64)

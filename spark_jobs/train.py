@@ -2,7 +2,10 @@
 
     spark-submit --py-files dist/jobs.zip spark_jobs/train.py --data FOLDER --releases FOLDER
 
-Exit status 0: a release was written and promoted. 2: bad input, nothing was promoted.
+Before that the same parameters are fitted without some of the people, and measured on them.
+
+Exit status 0: a release was written, and promoted unless told never to. 2: bad input, nothing was
+written. 3: a release was written and not promoted, because it is not good enough.
 """
 
 from __future__ import annotations
@@ -15,8 +18,10 @@ if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
+import json
 import os
 import secrets
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,42 +29,36 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pyspark import RDD
 from pyspark.sql import SparkSession
 
-from recommender.catalogue import Catalogue, Item
-from recommender.errors import ConfigError, DataError, MarqueeError, NoRelease
-from recommender.fold_in import strength
-from recommender.release import ItemArrays, ParitySample, Release
+from recommender.errors import ConfigError, MarqueeError, NoRelease
+from recommender.params import RatingParams
+from recommender.release import ParitySample, Release
 from recommender.release_store import ReleaseStore
-from spark_jobs import als, config, mllib
-from spark_jobs.als import Factors, FittedFactors, Params
-from spark_jobs.biases import fit_biases, residuals, row_sums
-from spark_jobs.blocks import Block, NothingToPack, Packed, pack
+from spark_jobs import als, config, gate
+from spark_jobs.als import Factors
+from spark_jobs.blocks import Block, Packed
 from spark_jobs.config import Config
-from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.datasets.obtain import obtain
-from spark_jobs.datasets.rating_lines import SCALE_MAX, SCALE_MIN, SCALE_STEP
+from spark_jobs.heads import Fitter, Heads, fit_heads
 from spark_jobs.progress import Progress
-from spark_jobs.ratings import Ratings
 from spark_jobs.session import build_session
+from spark_jobs.training_set import check_ranks, merge, tell
 
 PARITY_USERS = 200
 SOLVERS = ("als", "mllib")
+PROMOTE = ("gate", "always", "never")
 STAGES = 7
 
 
 @dataclass(frozen=True)
-class TrainingSet:
-    """Everything read, as one. ``stars``: one rating a pair, of items in the catalogue."""
+class Trained:
+    """A written release. ``reasons``: why the gate refuses it."""
 
-    stars: Packed
-    items: list[Item]
-    catalogue: Catalogue
-    item_means: NDArray[np.float64]
-    mean_rating: float
+    release: Release
+    promoted: bool
+    reasons: list[str]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,18 +68,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store = ReleaseStore(options.releases)
         store.check_writable()
         starts = _starts(store, settings, options.solver) if options.warm_start else {}
-        folders = options.data or [str(obtain(Path("data"), _tell))]
+        folders = options.data or [str(obtain(Path("data"), tell))]
         spark = build_session("marquee train")
-        release = train(spark, folders, settings, store, options.solver, starts)
+        trained = train(spark, folders, settings, store, options.solver, starts, options.promote)
     except MarqueeError as error:
-        _tell(f"error: {error}")
+        tell(f"error: {error}")
         return 2
-    facts = release.catalogue
+    version, facts = trained.release.version, trained.release.catalogue
+    state = "in service" if trained.promoted else "written, and not promoted"
     print(
-        f"Release {release.version} is in service: {facts.ratings:,} ratings by {facts.users:,}"
-        f" people, {facts.items:,} titles."
+        f"Release {version} is {state}: {facts.ratings:,} ratings by {facts.users:,} people,"
+        f" {facts.items:,} titles."
     )
-    return 0
+    for reason in trained.reasons:
+        tell(f"gate: {reason}")
+    if options.promote != "gate" or trained.promoted:
+        return 0
+    tell(f"Promote it all the same: `flask releases promote {version}`")
+    return 3
 
 
 def train(
@@ -90,133 +95,63 @@ def train(
     store: ReleaseStore,
     solver: str = SOLVERS[0],
     starts: Mapping[str, Factors] = MappingProxyType({}),
-) -> Release:
-    """Read ``folders``, fit, publish, promote. Raises MarqueeError with nothing promoted.
+    promote: str = PROMOTE[0],
+) -> Trained:
+    """Read ``folders``, measure, fit, publish, promote. Raises MarqueeError with nothing promoted.
 
-    ``starts``: item factors that a head starts from, by its name.
+    ``starts``: item factors that a head starts from, by its name. ``promote``: whatever is measured
+    decides ("gate"), or nothing is measured ("always"), or it is only told ("never").
     """
     progress = Progress(STAGES)
     context = spark.sparkContext
     with progress.stage("reading and checking", context, len(folders)):
         datasets = [read_movielens(spark, folder) for folder in folders]
     with progress.stage("one rating for each pair", context, 6):
-        training = _merge(datasets, settings)
-    _check_ranks(training.catalogue, settings)
-    stars, mean = training.stars, training.mean_rating
-    strengths = _strengths(training, settings)
+        training = merge(datasets, settings)
+    check_ranks(training.catalogue, settings)
+    measured = None
+    if promote != "always":
+        measured = gate.measure(training, settings, solver, warm=bool(starts))
+        measured["command"] = _command(folders, settings)
+    stars = training.stars
     fitter = Fitter(progress, solver, settings.seed, starts)
-    ranking = fitter.fit("ranking", strengths, settings.ranking)
-    with progress.stage("fitting biases", context, 2 * settings.rating.bias_sweeps):
-        user_bias, item_bias = fit_biases(stars, mean, settings.rating)
-    left_over = residuals(stars, user_bias, item_bias, mean)
-    rating = fitter.fit("rating", left_over, settings.rating)
-    arrays = ItemArrays(
-        item_ids=stars.items.ids,
-        ranking_factors=ranking.items.of(stars.items.ids),
-        rating_factors=rating.items.of(stars.items.ids),
-        item_bias=item_bias,
-        item_counts=stars.items.counts,
-        item_means=training.item_means.astype(np.float32),
-    )
+    heads = fit_heads(stars, training.items, training.catalogue.name, settings, fitter)
     now = datetime.now(UTC)
+    release = Release(
+        version=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        created_at=now.isoformat(timespec="seconds"),
+        catalogue=training.catalogue,
+        ranking=settings.ranking,
+        rating=settings.rating,
+        mean_rating=heads.mean_rating,
+        arrays=heads.arrays,
+        inputs=[{"path": d.path, "layout": d.layout, "rows": d.rows} for d in datasets],
+        metrics=gate.metrics_of(measured, settings.gate) if measured else {},
+        seconds=progress.seconds,
+    )
+    parity = _parity_sample(stars, heads, settings.rating)
+    report: dict[str, bytes] = {}
+    reasons: list[str] = []
+    if measured:
+        judged = gate.judged(measured, release, gate.in_service(store), parity, settings.gate)
+        reasons = judged["gate"]["reasons"]
+        report["report.json"] = (json.dumps(judged, indent=2) + "\n").encode()
     with progress.stage("writing the release", context):
-        release = store.publish(
-            Release(
-                version=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
-                created_at=now.isoformat(timespec="seconds"),
-                catalogue=training.catalogue,
-                ranking=settings.ranking,
-                rating=settings.rating,
-                mean_rating=mean,
-                arrays=arrays,
-                inputs=[{"path": d.path, "layout": d.layout, "rows": d.rows} for d in datasets],
-                seconds=progress.seconds,
-            ),
-            training.items,
-            _parity_sample(stars, ranking.users, rating.users),
-        )
+        release = store.publish(release, training.items, parity, report)
+    promoted = promote == "always" or (promote == "gate" and not reasons)
     with progress.stage("verifying and promoting", context):
-        store.promote(release.version)
+        if promoted:
+            store.promote(release.version)
     stars.unpersist()
-    return release
+    return Trained(release, promoted, reasons)
 
 
-def _merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
-    """All inputs as one; the catalogue entry of the later input wins, as its ratings do."""
-    items = {item.item_id: item for dataset in datasets for item in dataset.items}
-    listed = np.array(sorted(items), np.int64)
-    every = _together([dataset.ratings.rows for dataset in datasets])
-    try:
-        stars = pack(every, listed)
-    except NothingToPack as error:
-        raise DataError(
-            f"{datasets[0].path}: no rating is of a title in the catalogue; check that its files"
-            " belong together"
-        ) from error
-    if without_title := sum(dataset.rows for dataset in datasets) - stars.count - stars.repeated:
-        _tell(f"{without_title:,} ratings of titles that no catalogue lists were left out.")
-    for dataset in datasets:
-        dataset.ratings.forget()
-    sums = row_sums(stars.items)
-    catalogue = Catalogue(
-        name=" + ".join(dataset.name for dataset in datasets),
-        noun=settings.noun,
-        feedback="explicit",
-        rating_min=SCALE_MIN,
-        rating_max=SCALE_MAX,
-        rating_step=SCALE_STEP,
-        ratings=stars.count,
-        users=len(stars.users.ids),
-        items=len(items),
-        max_user_id=int(stars.users.ids[-1]),
-        simulated=any(dataset.simulated for dataset in datasets),
-    )
-    return TrainingSet(
-        stars=stars,
-        items=[items[i] for i in listed.tolist()],
-        catalogue=catalogue,
-        item_means=sums / stars.items.counts,
-        mean_rating=float(sums.sum() / stars.count),
-    )
-
-
-def _together(several: Sequence[RDD[Ratings]]) -> RDD[Ratings]:
-    """All of them. A union sends everything through the JVM, so one alone is left as it is."""
-    return several[0] if len(several) == 1 else several[0].context.union(list(several))
-
-
-def _check_ranks(catalogue: Catalogue, settings: Config) -> None:
-    most = min(catalogue.users, catalogue.items)
-    for head, params in (("ranking", settings.ranking), ("rating", settings.rating)):
-        if params.rank > most:
-            raise ConfigError(
-                f"{catalogue.name}: rank {params.rank} of the {head} head is above its"
-                f" {catalogue.users:,} people or {catalogue.items:,} titles; give"
-                f" --{head}-rank {most} or less"
-            )
-    if settings.ranking.neutral >= SCALE_MAX:
-        raise ConfigError(
-            f"ranking: neutral must be below the best rating, {SCALE_MAX:g},"
-            f" not {settings.ranking.neutral:g}"
-        )
-
-
-@dataclass(frozen=True)
-class Fitter:
-    """Fits a head with the chosen solver, as one stage."""
-
-    progress: Progress
-    solver: str
-    seed: int
-    starts: Mapping[str, Factors]
-
-    def fit(self, head: str, packed: Packed, params: Params) -> FittedFactors:
-        name, context = f"fitting the {head} head", packed.users.blocks.context
-        if self.solver == "mllib":
-            with self.progress.stage(name, context, mllib.expected_stages(params)):
-                return mllib.fit(mllib.frame(packed), params, self.seed)
-        with self.progress.stage(name, context, ticks=2 * params.iterations) as tick:
-            return als.fit(packed, params, self.seed, self.starts.get(head), tick)
+def _command(folders: Sequence[str], settings: Config) -> str:
+    """What measures the same again."""
+    given = [*("--protocol", "G,E"), *("--seeds", str(settings.gate.seed))]
+    for folder in folders:
+        given += ["--data", folder]
+    return shlex.join(["python", "-m", "spark_jobs.evaluate", *given, *config.as_options(settings)])
 
 
 def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Factors]:
@@ -226,37 +161,31 @@ def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Fac
     try:
         release = store.read(store.current().version)
     except NoRelease:
-        _tell("There is no release to start from; both heads start afresh.")
+        tell("There is no release to start from; both heads start afresh.")
         return {}
     arrays, starts = release.arrays, {}
+    learned = arrays.rating_factors[:, : release.rating.rank]
     heads = {
         "ranking": (arrays.ranking_factors, settings.ranking.rank),
-        "rating": (arrays.rating_factors, settings.rating.rank),
+        "rating": (learned, settings.rating.rank),
     }
     for head, (vectors, rank) in heads.items():
         if vectors.shape[1] == rank:
             starts[head] = Factors(arrays.item_ids, np.array(vectors))
         else:
-            _tell(
+            tell(
                 f"the {head} head of rank {rank} starts afresh: the release in service has rank"
                 f" {vectors.shape[1]}"
             )
     return starts
 
 
-def _strengths(training: TrainingSet, settings: Config) -> Packed:
-    """Raises DataError where nothing is liked."""
-    neutral = settings.ranking.neutral
-    if not training.stars.users.map(lambda block: [(block.values > neutral).any()]).any():
-        raise DataError(
-            f"{training.catalogue.name}: no rating is above the neutral {neutral:g};"
-            " give a lower --ranking-neutral"
-        )
-    return training.stars.map_values(lambda _u, _i, stars: strength(stars, neutral, SCALE_MAX))
+def _parity_sample(stars: Packed, heads: Heads, params: RatingParams) -> ParitySample:
+    """Users spread evenly over the ids, with their ratings and the vectors that training found.
 
-
-def _parity_sample(stars: Packed, ranking: Factors, rating: Factors) -> ParitySample:
-    """Users spread evenly over the ids, with their ratings and the vectors that training found."""
+    The rating head's factors are complete only when both heads are fitted, and its people's vectors
+    serve this check alone: so they are solved here, with the kernel of the fit, for these people.
+    """
     every = max(1, len(stars.users.ids) // PARITY_USERS)
     wanted = np.arange(0, len(stars.users.ids), every)[:PARITY_USERS]
 
@@ -267,14 +196,20 @@ def _parity_sample(stars: Packed, ranking: Factors, rating: Factors) -> ParitySa
         return [(block.columns[piece], block.values[piece]) for piece in pieces]
 
     found = stars.users.blocks.flatMap(theirs).collect()
-    user_ids = stars.users.ids[wanted]
+    user_ids, arrays = stars.users.ids[wanted], heads.arrays
+    starts = np.cumsum([0, *(len(columns) for columns, _ in found)])
+    columns = np.concatenate([columns for columns, _ in found])
+    ratings = np.concatenate([values for _, values in found]).astype(np.float32)
+    user_bias = np.repeat(heads.user_bias[wanted], np.diff(starts))
+    residuals = ratings - np.float32(heads.mean_rating) - user_bias - arrays.item_bias[columns]
+    block = Block(0, starts, columns, residuals)
     return ParitySample(
         user_ids=user_ids,
-        starts=np.cumsum([0, *(len(columns) for columns, _ in found)]),
-        item_ids=stars.items.ids[np.concatenate([columns for columns, _ in found])],
-        ratings=np.concatenate([values for _, values in found]),
-        ranking_vectors=ranking.of(user_ids),
-        rating_vectors=rating.of(user_ids),
+        starts=starts,
+        item_ids=stars.items.ids[columns],
+        ratings=ratings,
+        ranking_vectors=heads.ranking.of(user_ids),
+        rating_vectors=als.solve_users(block, arrays.rating_factors, params),
     )
 
 
@@ -303,6 +238,13 @@ def _parser() -> argparse.ArgumentParser:
         " (default: %(default)s)",
     )
     parser.add_argument(
+        "--promote",
+        choices=PROMOTE,
+        default=PROMOTE[0],
+        help="gate: only what reaches the configured floors and is not much worse than the release"
+        " in service; always: without measuring; never: measure and write (default: %(default)s)",
+    )
+    parser.add_argument(
         "--warm-start",
         action="store_true",
         help="start from the factors of the release in service, where ranks agree, so that fewer"
@@ -310,10 +252,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     config.add_options(parser)
     return parser
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

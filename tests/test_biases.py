@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
+from recommender.catalogue import Item
 from recommender.params import RatingParams
 from spark_jobs.biases import fit_biases, residuals, row_sums
+from spark_jobs.features import centred, item_features
 from tests.packing import Row, packed
 
 
@@ -89,3 +91,30 @@ def test_biases_and_residuals_equal_those_of_a_plain_loop(spark: SparkSession) -
             keys = [pair if by_user else pair[::-1] for pair in pairs]
             found.update(zip(keys, block.values.tolist(), strict=True))
         assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_with_features_a_bias_is_shrunken_towards_what_they_predict(spark: SparkSession) -> None:
+    params = RatingParams(bias_regularization=1.0, bias_sweeps=1)
+    # Deviations 1 of 2 ratings and −1 of 1, weights 2/3 and 1/2, one feature that all have:
+    # w = (2/3·1/2 − 1/2·1) / (2/3 + 1/2 + 5) = −1/37, so (1 + w) / 3 and (−1 + w) / 2.
+    _, items = fit_biases(packed(spark, MISSING), 4.0, params, np.ones((2, 1)))
+    assert items == pytest.approx([12 / 37, -19 / 37])
+
+
+def test_the_features_of_a_title_are_its_genres_decade_and_popularity() -> None:
+    items = [
+        Item(1, "One", 1994, ("Drama",)),
+        Item(2, "Two", None, ()),
+        Item(3, "Three", 2001, ("Comedy", "Drama")),
+    ]
+    features = item_features(items, np.array([1, 3]), np.array([0, 1]))
+    # log(1 + count), then 1990s, 2000s, Comedy, Drama.
+    log2 = np.log(2)
+    assert features.tolist() == [[0, 1, 0, 0, 1], [log2, 0, 1, 1, 1]]
+
+
+def test_centred_features_have_mean_0_and_mean_square_length_1_over_all_ratings() -> None:
+    # Three ratings: mean (1·0 + 2·3) / 3 = 2, so −2 and 1, mean square (4 + 2·1) / 3 = 2.
+    found = centred(np.array([[0.0], [3.0]]), np.array([1, 2]))
+    assert found == pytest.approx(np.array([[-2.0], [1.0]]) / np.sqrt(2))
+    assert centred(np.ones((2, 1)), np.array([1, 2])).tolist() == [[0], [0]]

@@ -1,0 +1,501 @@
+"""Measures the model the way the literature does, beside baselines on the same splits.
+
+    python -m spark_jobs.evaluate --data FOLDER --protocol A,B,C,E --seeds 0,1,2,3,4
+
+A: stars, 80:20 by rating. B: ranking for people held out entirely, 80 % of each one's ratings
+folded in, a held-out rating of 4 or more being relevant. C: ranking, 75:25 within each person,
+every held-out title being relevant (Microsoft's recommenders benchmark). E: beyond accuracy, and
+quality after the first few ratings, on the splits of B. G: stars and ranking for people held out,
+from one fit: what the gate of ``train`` looks at. Every protocol ranks the whole catalogue
+but what a person has rated.
+
+Exit status 0: tables were printed and written. 2: bad input, nothing was fitted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__" and not __package__:
+    # spark-submit puts this file's folder on the path; imports start one above.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import argparse
+import json
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark import RDD
+from pyspark.sql import SparkSession
+
+from recommender import metrics
+from recommender.errors import ConfigError, DataError, MarqueeError
+from recommender.fold_in import Ridge
+from recommender.model import Model
+from recommender.params import RatingParams
+from recommender.release import Release
+from spark_jobs import config, mllib
+from spark_jobs.biases import fit_biases
+from spark_jobs.blocks import Block, NothingToPack, Packed, pack
+from spark_jobs.config import Config, Gate
+from spark_jobs.contenders import (
+    Biases,
+    Ease,
+    Popularity,
+    Predictor,
+    Ranker,
+    RawAls,
+    Served,
+    ease_fits,
+)
+from spark_jobs.datasets.movielens import read_movielens
+from spark_jobs.datasets.obtain import obtain
+from spark_jobs.heads import Fitter, Heads, fit_heads
+from spark_jobs.progress import Progress
+from spark_jobs.session import build_session
+from spark_jobs.splits import (
+    Case,
+    Divide,
+    Split,
+    by_person,
+    by_rating,
+    split,
+    validation,
+    within_person,
+)
+from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
+
+PROTOCOLS = ("A", "B", "C", "E", "G")
+DEFAULT_PROTOCOLS = "A,B,C,E"
+LIKED = 4.0
+K = 10
+LONG = 20
+CURVE = (1, 2, 3, 5, 10, 20)
+# Chosen on validation splits of MovieLens latest-small, as docs/model.md tells.
+EASE_REGULARIZATION = 100.0
+RAW_ALS = RatingParams(rank=20, regularization=0.15, regularization_exponent=1.0)
+
+SERVED, POPULARITY, BIASES = "Marquee", "popularity", "biases alone"
+RAW, EASE, EASE_LIKES = "MLlib ALS on raw stars", "EASE, all ratings", "EASE, 4 and up"
+# The value of a metric on one split, and on all seeds: contender -> metric -> value(s).
+Scores = dict[str, dict[str, float]]
+Values = dict[str, dict[str, list[float]]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure. ``validation``: on splits to choose parameters on. ``baselines``: the costly
+    ones too. ``people``: how many G holds out at most."""
+
+    protocols: tuple[str, ...]
+    seeds: tuple[int, ...]
+    validation: bool = False
+    baselines: bool = True
+    people: int = Gate.people
+    solver: str = "als"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        settings, plan = config.load(options), _plan(options)
+        folders = options.data or [str(obtain(Path("data"), tell))]
+        report = evaluate(build_session("marquee evaluate"), folders, settings, plan)
+    except MarqueeError as error:
+        tell(f"error: {error}")
+        return 2
+    given = sys.argv[1:] if arguments is None else arguments
+    report["command"] = shlex.join(["python", "-m", "spark_jobs.evaluate", *given])
+    Path(options.out).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(tables(report))
+    print(f"Written to {options.out}. Again: {report['command']}")
+    return 0
+
+
+def evaluate(
+    spark: SparkSession, folders: Sequence[str], settings: Config, plan: Plan
+) -> dict[str, Any]:
+    """The measurements, as ``--out`` holds them. Raises MarqueeError before anything is fitted."""
+    training = merge([read_movielens(spark, folder) for folder in folders], settings)
+    return evaluate_set(training, settings, plan)
+
+
+def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[str, Any]:
+    """The same for ratings that have been read."""
+    check_ranks(training.catalogue, settings)
+    splits = {
+        (kind, seed): _split(training.stars, kind, seed, plan)
+        for kind in _kinds(plan.protocols)
+        for seed in plan.seeds
+    }
+    people = 0
+    for (kind, seed), made in splits.items():
+        people += _check_cases(training.catalogue.name, kind, seed, made)
+    found: dict[str, Values] = {name: {} for name in plan.protocols}
+    curves: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for (kind, seed), made in splits.items():
+        tell(f"protocol {kind}, seed {seed}")
+        fitted = _fit(made, training, settings, seed, plan, kind)
+        notes += [note for note in fitted.notes if note not in notes]
+        if kind in found:
+            _add(found[kind], _measure(kind, made.cases, fitted))
+        if "E" in plan.protocols and kind == _split_of_e(plan.protocols):
+            _add(found["E"], _beyond_accuracy(made.cases, fitted, training))
+            curves.append(_curve(made.cases, fitted, seed))
+        made.cases.unpersist()
+    return {
+        "data": asdict(training.catalogue),
+        "settings": {"ranking": asdict(settings.ranking), "rating": asdict(settings.rating)},
+        "validation": plan.validation,
+        "seeds": list(plan.seeds),
+        "people": people,
+        "notes": notes,
+        "protocols": {name: _summary(values) for name, values in found.items()},
+        "fold_in_curve": _joined(curves),
+    }
+
+
+# --- splits ---
+
+
+def _kinds(protocols: Sequence[str]) -> list[str]:
+    """The splits that the protocols need."""
+    return sorted({_split_of_e(protocols) if name == "E" else name for name in protocols})
+
+
+def _split_of_e(protocols: Sequence[str]) -> str:
+    """E measures on people held out, of G where that is measured anyhow."""
+    return "G" if "G" in protocols else "B"
+
+
+def _split(stars: Packed, kind: str, seed: int, plan: Plan) -> Split:
+    divides: dict[str, Callable[[int], Divide]] = {
+        "A": by_rating,
+        "B": lambda seed: by_person(seed, stars.users.ids),
+        "C": within_person,
+        "G": lambda seed: by_person(seed, stars.users.ids, plan.people),
+    }
+    divide = divides[kind]
+    return split(stars, validation(divide, seed) if plan.validation else divide(seed), seed)
+
+
+def _check_cases(name: str, kind: str, seed: int, made: Split) -> int:
+    """How many people there are to test on. Raises DataError where that is too few to measure."""
+    people = made.cases.count()
+    positives = made.cases.filter(lambda case: max(case.held.values()) >= LIKED).count()
+    least = 1 if kind == "A" else 2
+    if people < least or not positives:
+        instead = "train with --promote always" if kind == "G" else "leave the protocol out"
+        raise DataError(
+            f"{name}: protocol {kind}, seed {seed}: {people} people to test on, {positives} of them"
+            f" with a held-out rating of {LIKED:g} or more; give more ratings, or {instead}"
+        )
+    return people
+
+
+# --- fitting ---
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """``counts``: of ratings by item id, in the part that was fitted on."""
+
+    rankers: dict[str, Ranker]
+    predictors: dict[str, Predictor]
+    counts: dict[int, int]
+    people: int
+    notes: list[str]
+
+
+def _fit(
+    made: Split, training: TrainingSet, settings: Config, seed: int, plan: Plan, kind: str
+) -> Fitted:
+    name, stars_too = training.catalogue.name, kind in ("A", "G")
+    try:
+        stars = pack(made.fitted)
+    except NothingToPack as error:
+        raise DataError(f"{name}: seed {seed} leaves nothing to fit on") from error
+    fitter = Fitter(Progress(3 if stars_too else 1), plan.solver, settings.seed, {})
+    heads = fit_heads(stars, training.items, name, settings, fitter, stars_too)
+    served = Served(Model(as_release(heads, training, settings)))
+    popularity = Popularity(stars.items.ids, stars.items.counts)
+    rankers: dict[str, Ranker] = {SERVED: served, POPULARITY: popularity}
+    predictors: dict[str, Predictor] = {SERVED: served}
+    notes: list[str] = []
+    if plan.baselines:
+        raw = _raw_als(stars, heads, seed)
+        rankers[RAW] = raw
+        if kind == "A":
+            predictors |= {BIASES: _biases_alone(stars, heads.mean_rating, settings), RAW: raw}
+        elif ease_fits(len(stars.users.ids), len(stars.items.ids)):
+            if kind == "B":
+                rankers[EASE_LIKES] = _ease(stars, LIKED)
+            rankers[EASE] = _ease(stars, 0.0)
+        else:
+            notes.append(
+                f"EASE was left out: {len(stars.users.ids):,} people and"
+                f" {len(stars.items.ids):,} titles are too many for its closed form"
+            )
+    counts = dict(zip(stars.items.ids.tolist(), stars.items.counts.tolist(), strict=True))
+    people = len(stars.users.ids)
+    stars.unpersist()
+    return Fitted(rankers, predictors, counts, people, notes)
+
+
+def as_release(heads: Heads, training: TrainingSet, settings: Config) -> Release:
+    """The heads as the site would serve them, never written."""
+    return Release(
+        version="evaluation",
+        created_at="",
+        catalogue=training.catalogue,
+        ranking=settings.ranking,
+        rating=settings.rating,
+        mean_rating=heads.mean_rating,
+        arrays=heads.arrays,
+    )
+
+
+def _raw_als(stars: Packed, heads: Heads, seed: int) -> RawAls:
+    most = min(len(stars.users.ids), len(stars.items.ids))
+    params = replace(RAW_ALS, rank=min(RAW_ALS.rank, most))
+    factors = mllib.fit(mllib.frame(stars), params, seed).items.of(stars.items.ids)
+    ridge = Ridge.of(params, len(stars.items.ids))
+    return RawAls(stars.items.ids, factors, heads.mean_rating, ridge)
+
+
+def _biases_alone(stars: Packed, mean: float, settings: Config) -> Biases:
+    _, item_bias = fit_biases(stars, mean, settings.rating)
+    return Biases(stars.items.ids, mean, item_bias, settings.rating.bias_regularization)
+
+
+def _ease(stars: Packed, liked: float) -> Ease:
+    items = len(stars.items.ids)
+
+    def dense(block: Block) -> NDArray[np.float32]:
+        x = np.zeros((len(block.counts), items), np.float32)
+        x[block.rows - block.first_row, block.columns] = block.values >= liked
+        return x
+
+    return Ease.fit(stars.items.ids, stars.users.map(dense), EASE_REGULARIZATION, liked)
+
+
+# --- measuring ---
+
+
+def _measure(kind: str, cases: RDD[Case], fitted: Fitted) -> Scores:
+    if kind == "A":
+        return {name: _stars(cases, predictor) for name, predictor in fitted.predictors.items()}
+    if kind == "G":
+        served = fitted.rankers[SERVED]
+        stars = _stars(cases, fitted.predictors[SERVED])
+        return {SERVED: {**stars, **_ranking(cases, served, LIKED)}}
+    liked = LIKED if kind == "B" else 0.0
+    return {name: _ranking(cases, ranker, liked) for name, ranker in fitted.rankers.items()}
+
+
+def _over(cases: RDD[Case], shared: Any, one: Callable[[Any, Case], Any]) -> list[Any]:
+    """``one(shared, case)`` of every case, computed on the workers."""
+    sent = cases.context.broadcast(shared)
+    found = cases.map(lambda case: one(sent.value, case)).collect()
+    sent.destroy()
+    return found
+
+
+def _stars(cases: RDD[Case], predictor: Predictor) -> dict[str, float]:
+    def one(predictor: Predictor, case: Case) -> tuple[Any, list[float]]:
+        return predictor.stars(case.known, case.held), list(case.held.values())
+
+    found = _over(cases, predictor, one)
+    predicted = np.concatenate([stars for stars, _ in found])
+    actual = np.concatenate([stars for _, stars in found])
+    return {
+        "RMSE": metrics.rmse(predicted, actual),
+        "MAE": metrics.mae(predicted, actual),
+        "PR-AUC": metrics.pr_auc(predicted, actual >= LIKED),
+        "AUC": metrics.auc(predicted, actual >= LIKED),
+    }
+
+
+def relevant(case: Case, liked: float) -> NDArray[np.int64]:
+    """The held-out titles rated ``liked`` or more."""
+    return np.array([item for item, stars in case.held.items() if stars >= liked], np.int64)
+
+
+def _ranking(cases: RDD[Case], ranker: Ranker, liked: float) -> dict[str, float]:
+    def one(ranker: Ranker, case: Case) -> tuple[float, ...]:
+        wanted = relevant(case, liked)
+        longer = metrics.hits(ranker.top(case.known, LONG), wanted, LONG)
+        hits, count = longer[:K], len(wanted)
+        return (
+            metrics.ndcg(hits, count),
+            metrics.recall(longer, count),
+            metrics.precision(hits) if count else float("nan"),
+            metrics.recall(hits, count),
+            metrics.average_precision(hits, count),
+        )
+
+    means = np.nanmean(_over(cases, ranker, one), axis=0)
+    names = (f"NDCG@{K}", f"recall@{LONG}", f"precision@{K}", f"recall@{K}", f"MAP@{K}")
+    return dict(zip(names, means.tolist(), strict=True))
+
+
+def _beyond_accuracy(cases: RDD[Case], fitted: Fitted, training: TrainingSet) -> Scores:
+    genres, counts, people = _genres(training), fitted.counts, fitted.people
+    scores = {}
+    for name, ranker in fitted.rankers.items():
+        lists = _over(cases, ranker, lambda ranker, case: ranker.top(case.known, K))
+        alike = [metrics.intra_list_diversity(np.array([genres[i] for i in x])) for x in lists]
+        novel = [metrics.novelty([counts[i] for i in x], people) for x in lists]
+        scores[name] = {
+            f"coverage@{K}": metrics.coverage(lists, len(counts)),
+            f"diversity@{K}": float(np.nanmean(alike)),
+            f"novelty@{K}": float(np.mean(novel)),
+        }
+    return scores
+
+
+def _genres(training: TrainingSet) -> dict[int, NDArray[np.float64]]:
+    """By item id, 1 for each genre that the title has."""
+    names = sorted({genre for item in training.items for genre in item.genres})
+    return {
+        item.item_id: np.array([float(name in item.genres) for name in names])
+        for item in training.items
+    }
+
+
+def _curve(cases: RDD[Case], fitted: Fitted, seed: int) -> dict[str, Any]:
+    """NDCG@10 of every case after its first ratings, by contender and number of ratings."""
+
+    def after(n: int) -> Callable[[Ranker, Case], float]:
+        def one(ranker: Ranker, case: Case) -> float:
+            wanted = relevant(case, LIKED)
+            if len(case.known) < n or not len(wanted):
+                return float("nan")
+            first = dict(list(case.known.items())[:n])
+            listed = ranker.top(first, K, hidden=case.known)
+            return metrics.ndcg(metrics.hits(listed, wanted, K), len(wanted))
+
+        return one
+
+    return {
+        name: {n: _over(cases, fitted.rankers[name], after(n)) for n in CURVE}
+        for name in (SERVED, POPULARITY)
+    }
+
+
+# --- putting together ---
+
+
+def _add(values: Values, scores: Scores) -> None:
+    for name, measured in scores.items():
+        for metric, value in measured.items():
+            values.setdefault(name, {}).setdefault(metric, []).append(value)
+
+
+def _summary(values: Values) -> dict[str, Any]:
+    return {
+        name: {
+            metric: {
+                "mean": float(np.mean(each)),
+                "sd": float(np.std(each, ddof=1)) if len(each) > 1 else 0.0,
+                "seeds": each,
+            }
+            for metric, each in measured.items()
+        }
+        for name, measured in values.items()
+    }
+
+
+def _joined(curves: list[dict[str, Any]]) -> dict[str, list[dict[str, float]]]:
+    """Mean over the people of all seeds, with 95 % bootstrap intervals."""
+    joined: dict[str, list[dict[str, float]]] = {}
+    for name in curves[0] if curves else ():
+        for n in CURVE:
+            values = np.array([value for curve in curves for value in curve[name][n]])
+            values = values[~np.isnan(values)]
+            if len(values):
+                low, high = metrics.interval(values)
+                point = {"ratings": n, "people": len(values), "ndcg": float(values.mean())}
+                joined.setdefault(name, []).append({**point, "low": low, "high": high})
+    return joined
+
+
+TITLES = {
+    "A": "A. Stars (80:20 by rating)",
+    "B": "B. Ranking for people never seen (a held-out rating of 4 or more is relevant)",
+    "C": "C. Ranking, 75:25 within each person (every held-out title is relevant)",
+    "E": "E. Beyond accuracy",
+    "G": "G. Stars and ranking for people never seen",
+}
+
+
+def tables(report: Mapping[str, Any]) -> str:
+    """The report as a terminal shows it: mean ± standard deviation over the seeds."""
+    seeds = ", ".join(map(str, report["seeds"]))
+    kind = "validation" if report["validation"] else "test"
+    lines = [f"{report['data']['name']}, {kind} splits, seeds {seeds}: mean ± standard deviation"]
+    for protocol, rows in report["protocols"].items():
+        names = list(next(iter(rows.values())))
+        lines += ["", TITLES[protocol], _line("", names)]
+        for contender, measured in rows.items():
+            cells = [f"{measured[m]['mean']:.4f} ±{measured[m]['sd']:.4f}" for m in names]
+            lines.append(_line(contender, cells))
+    if report["fold_in_curve"]:
+        lines += ["", "NDCG@10 after the first ratings (95 % interval)"]
+        lines.append(_line("", [str(n) for n in CURVE]))
+        for contender, points in report["fold_in_curve"].items():
+            cells = [f"{p['ndcg']:.3f} {p['low']:.3f}–{p['high']:.3f}" for p in points]
+            lines.append(_line(contender, cells))
+    return "\n".join([*lines, *report["notes"], ""])
+
+
+def _line(first: str, cells: Iterable[str]) -> str:
+    return f"{first:<24}" + "".join(f"{cell:>18}" for cell in cells)
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    protocols = tuple(name.strip().upper() for name in options.protocol.split(","))
+    if unknown := [name for name in protocols if name not in PROTOCOLS]:
+        raise ConfigError(
+            f"--protocol: {unknown[0]!r} is none of {', '.join(PROTOCOLS)}; give some of them"
+        )
+    try:
+        seeds = tuple(int(seed) for seed in options.seeds.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--seeds: {options.seeds!r} must be like 0,1,2") from error
+    if min(seeds) < 0:
+        raise ConfigError(f"--seeds: must be 0 or more, not {min(seeds)}")
+    return Plan(protocols, seeds, options.validation)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="evaluate.py", description="Measure the model beside baselines."
+    )
+    parser.add_argument("--data", action="append", metavar="FOLDER", help="a MovieLens folder")
+    parser.add_argument(
+        "--protocol", default=DEFAULT_PROTOCOLS, help="which protocols (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seeds", default="0,1,2,3,4", help="seeds of the splits (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--validation",
+        action="store_true",
+        help="splits that test on nothing the test splits of seeds 0 to 4 do: to choose parameters",
+    )
+    parser.add_argument(
+        "--out", default="evaluation.json", metavar="FILE", help="(default: %(default)s)"
+    )
+    config.add_options(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""The evaluation job: its tables on a small folder, and what stops it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from spark_jobs import evaluate
+from tests.datasets import QUICK, two_tastes, write_csv, write_files, write_two_tastes
+
+
+def write_100k(folder: Path) -> Path:
+    """The layout of MovieLens 100k: u.data and u.item."""
+    rows = "".join(f"{u}\t{i}\t{int(r)}\t{at}\n" for u, i, r, at in two_tastes())
+    genres = "|".join(["0"] * 18 + ["1"])
+    items = "".join(f"{i}|Film {i} (1990)|01-Jan-1990||http://x|{genres}\n" for i in range(1, 21))
+    return write_files(folder, {"u.data": rows, "u.item": items})
+
+
+def measured(tmp_path: Path, folder: Path, *arguments: str) -> dict[str, Any]:
+    out = tmp_path / "evaluation.json"
+    given = ["--data", str(folder), "--out", str(out), *QUICK, *arguments]
+    assert evaluate.main(given) == 0
+    return json.loads(out.read_text(encoding="utf-8"))
+
+
+def mean(report: dict[str, Any], protocol: str, contender: str, metric: str) -> float:
+    return report["protocols"][protocol][contender][metric]["mean"]
+
+
+def test_taste_is_told_from_popularity_on_every_protocol(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_two_tastes(tmp_path / "ml")
+    report = measured(tmp_path, folder, "--seeds", "0,1", "--protocol", "a,b,e")
+    assert mean(report, "A", "Marquee", "RMSE") < mean(report, "A", "biases alone", "RMSE")
+    assert mean(report, "B", "Marquee", "NDCG@10") > mean(report, "B", "popularity", "NDCG@10")
+    assert 0 < mean(report, "E", "Marquee", "coverage@10") <= 1
+    first, *_ = report["fold_in_curve"]["Marquee"]
+    assert first["ratings"] == 1
+    assert first["low"] <= first["ndcg"] <= first["high"]
+    assert len(report["protocols"]["A"]["Marquee"]["RMSE"]["seeds"]) == 2
+    shown = capsys.readouterr().out
+    assert "A. Stars" in shown
+    assert "Again: python -m spark_jobs.evaluate --data" in shown
+
+
+def test_protocol_c_works_on_the_layout_of_100k(spark: SparkSession, tmp_path: Path) -> None:
+    report = measured(tmp_path, write_100k(tmp_path / "ml"), "--protocol", "C", "--seeds", "0")
+    assert list(report["protocols"]) == ["C"]
+    assert set(report["protocols"]["C"]["Marquee"]) == {
+        *("NDCG@10", "recall@20", "precision@10", "recall@10", "MAP@10")
+    }
+
+
+def test_the_gates_protocol_measures_stars_and_lists_of_the_same_people(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    folder = write_two_tastes(tmp_path / "ml")
+    report = measured(tmp_path, folder, "--protocol", "G,E", "--seeds", "0")
+    assert list(report["protocols"]) == ["G", "E"]
+    assert {"RMSE", "PR-AUC", "NDCG@10", "MAP@10"} <= set(report["protocols"]["G"]["Marquee"])
+    assert report["people"] == 6
+    assert set(report["fold_in_curve"]) == {"Marquee", "popularity"}
+
+
+def test_a_validation_split_measures_on_other_ratings(spark: SparkSession, tmp_path: Path) -> None:
+    folder = write_two_tastes(tmp_path / "ml")
+    arguments = ("--protocol", "A", "--seeds", "0")
+    test = measured(tmp_path, folder, *arguments)
+    report = measured(tmp_path, folder, *arguments, "--validation")
+    assert report["validation"]
+    assert mean(report, "A", "Marquee", "MAE") != mean(test, "A", "Marquee", "MAE")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--protocol", "A,X"), "--protocol: 'X' is none of A, B, C, E, G"),
+        (("--seeds", "one"), "--seeds: 'one' must be like 0,1,2"),
+        (("--seeds", "-1"), "--seeds: must be 0 or more, not -1"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], expected: str
+) -> None:
+    assert evaluate.main(["--data", str(tmp_path), *arguments]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {expected}")
+
+
+def test_a_fold_without_positives_is_refused_before_anything_is_fitted(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(u, i, 3.5, 0) for u in range(1, 21) for i in range(1, 11)]
+    write_csv(tmp_path / "ml", rows, {i: f"Film {i}" for i in range(1, 11)})
+    assert evaluate.main(["--data", str(tmp_path / "ml"), *QUICK]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "protocol A, seed 0:" in last
+    assert "0 of them with a held-out rating of 4 or more" in last
