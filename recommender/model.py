@@ -16,7 +16,7 @@ from recommender.factors import UNKNOWN, ItemRows
 from recommender.facts import Filter, ItemFacts
 from recommender.fold_in import Ridge, fold_in_ranking, fold_in_rating, gram, strength
 from recommender.popularity import vote_weighted, within_band
-from recommender.ranking import top_n
+from recommender.ranking import BestFirst, scores_of, top_n
 from recommender.release import Release
 from recommender.similar import similarity
 
@@ -57,6 +57,7 @@ class Model:
         popularity = release.ranking.popularity_weight * np.log1p(arrays.item_counts)
         too_few = arrays.item_counts < release.ranking.min_ratings
         self._popularity = np.where(too_few, -np.inf, popularity)
+        self._best_first = BestFirst(arrays.ranking_factors, self._popularity)
 
     @cached_property
     def facts(self) -> ItemFacts:
@@ -96,20 +97,33 @@ class Model:
         ``wanted``: those that qualify alone; there are ``n`` whenever so many do. ``known``: how
         well known they are to be, a key of ``popularity.BANDS``.
         """
-        scores = self._scores(person)
+        allowed = None
         if wanted is not None and wanted != Filter():
-            scores = np.where(self.facts.qualified(wanted), scores, -np.inf)
+            allowed = self.facts.qualified(wanted)
         if known:
             band = within_band(self.release.arrays.item_counts, known)
-            scores = np.where(band, scores, -np.inf)
+            allowed = band if allowed is None else band & allowed
         excluded = np.concatenate([person.rated_rows, self.item_rows.known_rows(hidden)])
-        rows = top_n(scores, n, excluded)
+        rows, scores = self.best(person.ranking_vector, n, excluded, allowed)
         stars = self._predicted(person, rows)
         ids = self.item_rows.item_ids[rows]
         return [
             Recommendation(*row)
-            for row in zip(ids.tolist(), scores[rows].tolist(), stars.tolist(), strict=True)
+            for row in zip(ids.tolist(), scores.tolist(), stars.tolist(), strict=True)
         ]
+
+    def best(
+        self,
+        vector: NDArray[np.floating],
+        n: int,
+        excluded_rows: NDArray[np.integer],
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rows and scores of the ``n`` best items for a ranking vector, as in ``recommend``.
+
+        ``allowed``: (items,), those that qualify alone.
+        """
+        return self._best_first.top(vector, n, excluded_rows, allowed)
 
     def estimate(self, person: Person, item_ids: Iterable[int]) -> dict[int, float]:
         """Predicted stars of those items that the model knows."""
@@ -118,10 +132,7 @@ class Model:
         return dict(zip(self.item_rows.item_ids[rows].tolist(), stars.tolist(), strict=True))
 
     def because(self, ratings: Ratings, item_id: int) -> Explanation | None:
-        """What each rating adds to the score of ``item_id``, exactly; None for an unknown item.
-
-        Computed in double precision; ``recommend`` scores the whole catalogue in single.
-        """
+        """What each rating adds to the score of ``item_id``, exactly; None for an unknown item."""
         (row,) = self.item_rows.rows([item_id])
         if row == UNKNOWN:
             return None
@@ -235,10 +246,10 @@ class Model:
         known = rows != UNKNOWN
         return rows[known], np.fromiter(ratings.values(), dtype=np.float64)[known]
 
-    def _scores(self, person: Person) -> NDArray[np.floating]:
+    def _scores(self, person: Person) -> NDArray[np.float64]:
         """``x·y_i + β·log(1 + count_i)``; -inf for what is never recommended."""
-        vector = person.ranking_vector.astype(np.float32)
-        return np.asarray(self.release.arrays.ranking_factors @ vector + self._popularity)
+        factors = self.release.arrays.ranking_factors
+        return scores_of(factors, self._popularity, person.ranking_vector)
 
     def _predicted(self, person: Person, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """``μ + b_u + b_i + p·q_i``, clipped to the scale."""

@@ -84,7 +84,7 @@ class BestFirst:
         self,
         vector: NDArray[np.floating],
         n: int,
-        excluded_rows: Rows,
+        excluded_rows: NDArray[np.integer],
         allowed: NDArray[np.bool_] | None = None,
     ) -> tuple[Rows, NDArray[np.float64]]:
         """Rows of the ``n`` highest scores, best first, and these scores.

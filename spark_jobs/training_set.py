@@ -31,7 +31,7 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
     """All inputs as one; the catalogue entry of the later input wins, as its ratings do."""
     items = {item.item_id: item for dataset in datasets for item in dataset.items}
     listed = np.array(sorted(items), np.int64)
-    every = _together([dataset.ratings.rows for dataset in datasets])
+    every = together([dataset.ratings.rows for dataset in datasets])
     try:
         stars = pack(every, listed)
     except NothingToPack as error:
@@ -63,7 +63,7 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
     )
 
 
-def _together(several: Sequence[RDD[Ratings]]) -> RDD[Ratings]:
+def together(several: Sequence[RDD[Ratings]]) -> RDD[Ratings]:
     """All of them. A union sends everything through the JVM, so one alone is left as it is."""
     return several[0] if len(several) == 1 else several[0].context.union(list(several))
 
