@@ -70,7 +70,7 @@ def ranking_equations(
     confidence = alpha * np.abs(strengths)
     wanted = np.asarray(strengths) > 0
     left = item_gram + (y * confidence[:, None]).T @ y
-    left[np.diag_indices_from(left)] += ridge(wanted.sum())
+    left.flat[:: len(left) + 1] += ridge(wanted.sum())
     return left, ((1.0 + confidence) * wanted) @ y
 
 
@@ -99,7 +99,7 @@ def rating_equations(
     """
     q = np.asarray(factors, dtype=np.float64)
     left = q.T @ q
-    left[np.diag_indices_from(left)] += ridge(len(q))
+    left.flat[:: len(left) + 1] += ridge(len(q))
     return left, q.T @ residuals
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,9 +74,6 @@ class BestFirst:
         self._norms = np.maximum.reduceat(norms[self._rows], starts) if len(starts) else starts
         self._highest = np.maximum.reduceat(self._offsets, starts) if len(starts) else starts
         self._largest_offset = np.abs(self._offsets).max(initial=0.0)
-        self._cuts = [0]
-        while self._cuts[-1] < len(starts):
-            self._cuts.append(min(max(FIRST, 2 * self._cuts[-1]), len(starts)))
 
     def top(
         self,
@@ -95,21 +90,26 @@ class BestFirst:
             return np.empty(0, np.int64), np.empty(0)
         x = np.asarray(vector, np.float32)
         bounds = self._bounds(vector)
-        unsure = len(x) * ROUNDING * float(bounds.max() + 2 * self._largest_offset)
+        unsure = len(x) * ROUNDING * float(bounds[0] + 2 * self._largest_offset)
         excluded = np.sort(self._places[excluded_rows])
-        places, found, threshold = np.empty(0, np.int64), np.empty(0, np.float32), -np.inf
-        for low, high in pairwise(self._cuts):
-            if bounds[low] < threshold - unsure:
-                break
+        places, found, least = np.empty(0, np.int64), np.empty(0, np.float32), LOWEST
+        low, size, end = 0, FIRST, len(bounds)
+        while low < end:
+            high = min(low + size, end)
             piece = slice(low * BOUND, high * BOUND)
             scores = self._factors[piece] @ x + self._single_offsets[piece]
             self._forbid(scores, piece.start, excluded, allowed)
-            better = np.flatnonzero(scores >= max(threshold - 2 * unsure, LOWEST))
+            better = np.flatnonzero(scores >= least)
             places = np.concatenate([places, better + piece.start])
             found = np.concatenate([found, scores[better]])
             if len(found) >= n:
-                threshold = float(np.partition(found, -n)[-n])
-        return self._exactly(places[found >= threshold - 2 * unsure], vector, n)
+                least = max(float(np.partition(found, -n)[-n]) - 2 * unsure, LOWEST)
+                kept = found >= least
+                places, found = places[kept], found[kept]
+                # Bounds fall, so what is left ends where they fall below what is needed.
+                end = len(bounds) - int(np.searchsorted(bounds[::-1], least))
+            low, size = high, 2 * size
+        return self._exactly(places, vector, n)
 
     def _bounds(self, vector: NDArray[np.floating]) -> NDArray[np.float64]:
         """What no score can exceed, from each bounded run of items to the last item."""
