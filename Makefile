@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PROTOCOL ?= A,B,C,E
 
-.PHONY: run train evaluate test lint bench jobs clean java blas browser
+.PHONY: run train evaluate test lint bench jobs clean java blas browser axe
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -25,7 +25,7 @@ train: .venv/run .env java blas ## fit and promote a release: make train DATA=fo
 evaluate: .venv/run .env java blas ## tables beside baselines: make evaluate DATA=folder PROTOCOL=A,B
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.evaluate --protocol $(PROTOCOL) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
-test: .venv/dev java blas browser ## the whole suite
+test: .venv/dev java blas browser axe ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/dev ## ruff and mypy
@@ -40,7 +40,7 @@ jobs: ## dist/jobs.zip for spark-submit --py-files
 	$(PYTHON) -m spark_jobs.session dist/jobs.zip
 
 clean: ## remove what was built (data, releases and the database stay)
-	rm -rf .venv dist tests/screenshots .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv dist tests/screenshots tests/axe/node_modules .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/run: requirements.txt requirements-spark.txt
@@ -58,5 +58,5 @@ clean: ## remove what was built (data, releases and the database stay)
 .env:
 	@cp .env.example .env
 
-java blas browser:
+java blas browser axe:
 	@.ci/ensure $@

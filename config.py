@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -47,6 +48,22 @@ def at_least_zero(text: str) -> float:
     return float(text)
 
 
+def mail_address(text: str) -> str:
+    """How mail leaves: "log", smtp://user:password@host:587, smtps://…:465, or ses://region."""
+    if text != "log" and urlsplit(text).scheme not in ("smtp", "smtps", "ses"):
+        raise ValueError("must be log, smtp://…, smtps://… or ses://…")
+    if text != "log" and not urlsplit(text).hostname:
+        raise ValueError("names no host or region")
+    return text
+
+
+def web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("must be the address of a site, such as https://marquee.example")
+    return text.rstrip("/")
+
+
 @dataclass(frozen=True)
 class Setting:
     """``read`` turns the text of the environment into the value, raising ValueError."""
@@ -70,6 +87,10 @@ SETTINGS = (
     Setting("RDS_PASSWORD", str, None, "its password"),
     Setting("RELEASES", str, "releases", "the folder that training publishes releases to"),
     Setting("RELEASE_POLL_SECONDS", at_least_zero, 5.0, "how often to look for a new release"),
+    Setting("SITE_URL", web_address, None, "the site's own address, for links in mail"),
+    Setting("MAIL", mail_address, None, "how mail leaves; default: the log in development"),
+    Setting("MAIL_FROM", str, "Marquee <marquee@localhost>", "who mail is from"),
+    Setting("TMDB_API_KEY", str, None, "a key for TMDB's API, for `flask fetch-posters`"),
     Setting("SECURE_COOKIES", boolean, None, "cookies over HTTPS alone; default: in production"),
     Setting("PORT", int, 5000, "where `make run` serves"),
 )
@@ -89,6 +110,8 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": _database_url(values),
         "RELEASES": str(ROOT / values["RELEASES"]) if _relative(values) else values["RELEASES"],
         "RELEASE_POLL_SECONDS": values["RELEASE_POLL_SECONDS"],
+        **_mail(values),
+        "TMDB_API_KEY": values["TMDB_API_KEY"],
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "REMEMBER_COOKIE_SECURE": secure,
@@ -114,6 +137,17 @@ def _read(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _relative(values: Mapping[str, Any]) -> bool:
     return "://" not in values["RELEASES"]
+
+
+def _mail(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Links in mail name the site by ``SITE_URL``: what a request calls the host may be a lie."""
+    way = values["MAIL"] or ("log" if values["DEBUG"] else None)
+    if way and not values["SITE_URL"] and not values["DEBUG"]:
+        raise ConfigError(
+            "SITE_URL is not set; mail needs it for its links (https://marquee.example)"
+        )
+    site = values["SITE_URL"] or f"http://127.0.0.1:{values['PORT']}"
+    return {"MAIL": way, "MAIL_FROM": values["MAIL_FROM"], "SITE_URL": site}
 
 
 def _secret_key(given: str | None, debug: bool) -> str:

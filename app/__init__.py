@@ -10,11 +10,14 @@ from dotenv import load_dotenv
 from flask import Flask
 
 import config
-from app import cli, converters, errors, headers, status, words
+from app import cli, converters, errors, headers, limits, status, words
 from app.base import base
 from app.catalogue import sync_catalogue
 from app.extensions import bootstrap, csrf, db, login_manager, migrate, serving
+from app.group import group
 from app.home import home
+from app.mydata import mydata
+from app.owner import owner
 
 
 def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Flask:
@@ -32,6 +35,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     db.init_app(app)
     migrate.init_app(app, db)
     login_manager.init_app(app)
+    limits.init_app(app)
     csrf.init_app(app)
     bootstrap.init_app(app)
     serving.init_app(app, prepare=sync_catalogue)
@@ -39,6 +43,9 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     converters.init_app(app)
     app.register_blueprint(base)
     app.register_blueprint(home)
+    app.register_blueprint(group)
+    app.register_blueprint(mydata)
+    app.register_blueprint(owner)
     app.register_blueprint(status.status)
 
     cli.init_app(app)

@@ -6,19 +6,19 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 
-from app.extensions import db
+from app.extensions import db, serving
 from app.models import FIRST_ID_WITHOUT_CATALOGUE, Item, SiteState
 from app.upsert import upsert
+from recommender.errors import NoRelease
 from recommender.factors import UNKNOWN, ItemRows
+from recommender.popularity import vote_weighted
 from recommender.release import Release
 from recommender.titles import search_key
 
 BATCH = 1000
 LONGEST_QUERY = 100
-# A title's average counts for as much as this many votes at the catalogue's average.
-PRIOR_VOTES = 25
 
 
 def sync_catalogue(release: Release, again: bool = False) -> None:
@@ -48,8 +48,47 @@ def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
 
 
 def search(query: str, limit: int) -> list[Item]:
-    """Titles that have every word of ``query``, in any order; most rated first."""
-    words = search_key(query[:LONGEST_QUERY]).split()
+    """Titles that match ``query`` (see ``app.title_search``), the best match first.
+
+    Before the first release: those that have every word of it, most rated first.
+    """
+    query = query[:LONGEST_QUERY]
+    try:
+        ids = serving.titles.find(query, limit)
+    except NoRelease:
+        return _search_in_database(query, limit)
+    items = items_by_id(ids)
+    return [items[item_id] for item_id in ids if item_id in items]
+
+
+def popular(limit: int, genre: str | None = None) -> list[Item]:
+    """Titles (of ``genre``) by their vote-weighted average, best first."""
+    votes = Item.rating_count
+    catalogue_mean = select(func.sum(Item.rating_mean * votes) / func.sum(votes)).scalar_subquery()
+    weighted = vote_weighted(Item.rating_mean, votes, catalogue_mean)
+    ranked = select(Item).where(votes > 0).order_by(weighted.desc(), Item.id)
+    if genre is not None:
+        ranked = ranked.where(_is_of(genre))
+    return list(db.session.scalars(ranked.limit(limit)))
+
+
+def most_rated(limit: int, offset: int = 0) -> list[Item]:
+    """The titles that most people know."""
+    ranked = select(Item).order_by(Item.rating_count.desc(), Item.id)
+    return list(db.session.scalars(ranked.limit(limit).offset(offset)))
+
+
+def _is_of(genre: str) -> ColumnElement[bool]:
+    return or_(
+        Item.genres == genre,
+        Item.genres.startswith(f"{genre}|", autoescape=True),
+        Item.genres.endswith(f"|{genre}", autoescape=True),
+        Item.genres.contains(f"|{genre}|", autoescape=True),
+    )
+
+
+def _search_in_database(query: str, limit: int) -> list[Item]:
+    words = search_key(query).split()
     if not words:
         return []
     matching = select(Item).where(
@@ -58,15 +97,6 @@ def search(query: str, limit: int) -> list[Item]:
     return list(
         db.session.scalars(matching.order_by(Item.rating_count.desc(), Item.id).limit(limit))
     )
-
-
-def popular(limit: int) -> list[Item]:
-    """Titles by their vote-weighted average: ``(Σ ratings + m·μ) / (n + m)``, best first."""
-    votes = Item.rating_count
-    catalogue_mean = select(func.sum(Item.rating_mean * votes) / func.sum(votes)).scalar_subquery()
-    weighted = (Item.rating_mean * votes + PRIOR_VOTES * catalogue_mean) / (votes + PRIOR_VOTES)
-    ranked = select(Item).where(votes > 0).order_by(weighted.desc(), Item.id)
-    return list(db.session.scalars(ranked.limit(limit)))
 
 
 def _locked_state() -> SiteState:

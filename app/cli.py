@@ -1,4 +1,4 @@
-"""Operations: ``flask sync-catalogue`` and ``flask releases …``."""
+"""Operations: ``flask sync-catalogue``, ``flask releases …``, ``flask fetch-posters``, roles."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
+from app import accounts
 from app.catalogue import sync_catalogue
-from app.extensions import serving
+from app.extensions import db, serving
+from app.models import OWNER, ROLES
+from app.tmdb import fetch_posters, titles_without_poster
 from recommender.errors import MarqueeError, ReleaseError
 from recommender.model import check_parity
 from recommender.release_store import Current, ReleaseStore
@@ -25,6 +28,8 @@ releases = AppGroup("releases", help="List, promote, roll back and verify releas
 def init_app(app: Flask) -> None:
     app.cli.add_command(releases)
     app.cli.add_command(sync_catalogue_command)
+    app.cli.add_command(fetch_posters_command)
+    app.cli.add_command(set_role)
 
 
 class Refused(click.ClickException):
@@ -56,6 +61,37 @@ def sync_catalogue_command() -> None:
     release = store.read(store.current().version)
     sync_catalogue(release, again=True)
     click.echo(f"{release.catalogue.items:,} titles from release {release.version}")
+
+
+@click.command("fetch-posters")
+@click.option("--rate", default=4.0, show_default=True, help="Questions to TMDB in a second.")
+@click.option("--again", is_flag=True, help="Ask again for titles TMDB had no poster of.")
+@with_appcontext
+@says_errors
+def fetch_posters_command(rate: float, again: bool) -> None:
+    """Find each title's poster at TMDB; interrupt and resume as you like."""
+    if not 0 < rate <= 40:
+        raise Refused("--rate must be above 0 and at most 40")
+    waiting = titles_without_poster(again)
+    with click.progressbar(
+        fetch_posters(waiting, rate), length=len(waiting), label="Posters"
+    ) as found:
+        posters = sum(found)
+    click.echo(f"{posters:,} posters for {len(waiting):,} titles; the others are drawn")
+
+
+@click.command("set-role")
+@click.argument("name")
+@click.argument("role", type=click.Choice(ROLES))
+@with_appcontext
+def set_role(name: str, role: str) -> None:
+    """Give the account NAME a ROLE: an owner sees the figures."""
+    user = accounts.named(name)
+    if user is None:
+        raise Refused(f"there is no account named {name!r}")
+    user.role = role
+    db.session.commit()
+    click.echo(f"{user.username} is {'an owner' if role == OWNER else 'a person like others'} now")
 
 
 @releases.command("list")

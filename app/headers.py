@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Flask, Response, g
 
-# Bootstrap's style sheet draws its icons from data: addresses.
+# Bootstrap's style sheet draws its icons from data: addresses; posters may be TMDB's.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"
+    " https://image.tmdb.org;"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 

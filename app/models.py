@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from flask_login import UserMixin
-from sqlalchemy import DateTime, Dialect, ForeignKey, Index, String, TypeDecorator
+from sqlalchemy import JSON, Date, DateTime, Dialect, ForeignKey, Index, String, TypeDecorator
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -17,6 +17,7 @@ from app.extensions import db
 
 # Sign-ups before any catalogue is known start here, above the user ids of every data set.
 FIRST_ID_WITHOUT_CATALOGUE = 1_000_000_000
+PERSON, OWNER = ROLES = ("person", "owner")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -39,8 +40,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 class User(UserMixin, db.Model):  # type: ignore[name-defined]
     """A person. Those who came with a data set have an id and ratings, but no name to log in by.
 
-    ``username_key`` and ``email`` are folded to one case: no two people differ by case alone.
+    ``username_key`` and ``email`` are folded to one case: no two names differ by case alone.
+    Several accounts may give one address, so that no answer has to say whether it is known here.
     ``session_key`` is what a login cookie holds: changing it ends every session of the account.
+    ``role`` is "person" or "owner". ``reset_asked_at``: when a reset link was mailed last.
     """
 
     __tablename__ = "users"
@@ -48,10 +51,16 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     username: Mapped[str | None] = mapped_column(String(64))
     username_key: Mapped[str | None] = mapped_column(String(255), unique=True)
-    email: Mapped[str | None] = mapped_column(String(254), unique=True)
+    email: Mapped[str | None] = mapped_column(String(254), index=True)
     password_hash: Mapped[str | None] = mapped_column(String(255))
     session_key: Mapped[str | None] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    role: Mapped[str] = mapped_column(String(16), default="person", server_default="person")
+    reset_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == OWNER
 
     def set_password(self, password: str) -> None:
         self.password_hash = generate_password_hash(password, method="scrypt")
@@ -69,7 +78,8 @@ class Item(db.Model):  # type: ignore[name-defined]
     """A title of the catalogue, brought from the release by ``sync_catalogue``.
 
     ``genres`` as in "Comedy|Drama". ``search_key``: see ``recommender.titles``. The statistics are
-    those of the ratings that the release was fitted on.
+    those of the ratings that the release was fitted on. ``poster_path`` is TMDB's name for the
+    picture: None until asked for, "" where TMDB has none.
     """
 
     __tablename__ = "items"
@@ -84,6 +94,7 @@ class Item(db.Model):  # type: ignore[name-defined]
     search_key: Mapped[str] = mapped_column(String(255))
     rating_count: Mapped[int] = mapped_column(default=0)
     rating_mean: Mapped[float | None]
+    poster_path: Mapped[str | None] = mapped_column(String(64))
 
     @property
     def genre_list(self) -> list[str]:
@@ -95,7 +106,12 @@ class Item(db.Model):  # type: ignore[name-defined]
 
 
 class Rating(db.Model):  # type: ignore[name-defined]
-    """What one person says of one title; there is one, by constraint."""
+    """What one person says of one title; there is one, by constraint.
+
+    The last four say how things stood when the person first rated the title: ``predicted`` stars
+    and the ``community`` average of that moment, the release that predicted (``model_version``),
+    and where the person found the title (``via``, see ``app.ratings``).
+    """
 
     __tablename__ = "ratings"
     __table_args__ = (Index("ix_ratings_user_id_rated_at", "user_id", "rated_at"),)
@@ -106,6 +122,78 @@ class Rating(db.Model):  # type: ignore[name-defined]
     item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True, index=True)
     rating: Mapped[float]
     rated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    predicted: Mapped[float | None]
+    community: Mapped[float | None]
+    model_version: Mapped[str | None] = mapped_column(String(64))
+    via: Mapped[str | None] = mapped_column(String(16))
+
+
+class Mark(db.Model):  # type: ignore[name-defined]
+    """What a person set aside a title as: ``kind`` is "watchlist", "hidden" or "unseen"."""
+
+    __tablename__ = "marks"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True, index=True)
+    marked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Shown(db.Model):  # type: ignore[name-defined]
+    """A title that was recommended to a person: once, when it was first shown, at which place."""
+
+    __tablename__ = "shown"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True, index=True)
+    shown_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    place: Mapped[int]
+    model_version: Mapped[str] = mapped_column(String(64))
+
+
+class Visit(db.Model):  # type: ignore[name-defined]
+    """A day on which a person came, by the clock of UTC."""
+
+    __tablename__ = "visits"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[date] = mapped_column(Date, primary_key=True, index=True)
+
+
+class Import(db.Model):  # type: ignore[name-defined]
+    """A file of ratings that a person brought, and what became of it. ``report``: see
+    ``app.importing.report``."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    report: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Companion(db.Model):  # type: ignore[name-defined]
+    """Two people of whom one asked the other to group nights; ``agreed_at`` once they agreed.
+
+    From then on either may count the other in.
+    """
+
+    __tablename__ = "companions"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    asked_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    agreed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SiteState(db.Model):  # type: ignore[name-defined]

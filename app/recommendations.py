@@ -2,34 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.catalogue import items_by_id
 from app.models import Item
+from app.ratings import Forecast
+from recommender.explain import Explanation
+from recommender.facts import Filter
 from recommender.model import Model, Ratings
+
+EVERYTHING = Filter()
 
 
 @dataclass(frozen=True)
 class Recommended:
-    """``predicted_rating`` in stars."""
+    """``predicted_rating`` in stars. ``because``: the rated title that adds most, if any does."""
 
     item: Item
     score: float
     predicted_rating: float
+    because: Item | None = None
 
 
-def recommend(model: Model, ratings: Ratings, n: int) -> list[Recommended]:
-    """The ``n`` best titles for someone with these ratings, folded in now; popular ones without."""
-    ranked = model.recommend(model.fold_in(ratings), n)
-    items = items_by_id([r.item_id for r in ranked])
+@dataclass(frozen=True)
+class Part:
+    """What one rated title adds to a score; ``rank_without``: the title's place without it."""
+
+    item: Item
+    rating: float
+    part: float
+    rank_without: int | None = None
+
+
+@dataclass(frozen=True)
+class Why:
+    """``parts``: what adds something, most first. ``silent``: how many ratings add nothing."""
+
+    rank: int
+    score: float
+    popularity: float
+    parts: list[Part]
+    silent: int
+
+
+def recommend(
+    model: Model,
+    ratings: Ratings,
+    n: int,
+    hidden: Collection[int] = (),
+    wanted: Filter = EVERYTHING,
+    known: int = 0,
+    reasons: int = 0,
+) -> list[Recommended]:
+    """The ``n`` best titles for someone with these ratings, folded in now; popular ones without.
+
+    The first ``reasons`` of them say because of what.
+    """
+    ranked = model.recommend(model.fold_in(ratings), n, hidden, wanted, known)
+    causes = {r.item_id: _chief(model.because(ratings, r.item_id)) for r in ranked[:reasons]}
+    items = items_by_id([r.item_id for r in ranked] + [c for c in causes.values() if c])
     return [
-        Recommended(items[r.item_id], r.score, r.predicted_rating)
+        Recommended(
+            items[r.item_id], r.score, r.predicted_rating, items.get(causes.get(r.item_id) or 0)
+        )
         for r in ranked
         if r.item_id in items
     ]
 
 
+def why(
+    model: Model, ratings: Ratings, item_id: int, hidden: Collection[int] = (), counted: int = 3
+) -> Why | None:
+    """What makes up the score of a title that is on the person's list, and how it would stand
+    without each of the ``counted`` ratings that add most."""
+    explained = model.because(ratings, item_id)
+    rank = model.rank(model.fold_in(ratings), item_id, hidden)
+    if explained is None or rank is None:
+        return None
+    adding = sorted((p for p in explained.parts.items() if p[1]), key=lambda p: -p[1])
+    items = items_by_id([item for item, _ in adding])
+    parts = [
+        Part(
+            items[item],
+            ratings[item],
+            part,
+            rank_without(model, ratings, item_id, item, hidden) if place < counted else None,
+        )
+        for place, (item, part) in enumerate(adding)
+        if item in items
+    ]
+    silent = len(explained.parts) - len(adding)
+    return Why(rank, explained.score, explained.popularity, parts, silent)
+
+
+def rank_without(
+    model: Model, ratings: Ratings, item_id: int, removed: int, hidden: Iterable[int] = ()
+) -> int | None:
+    """The place of ``item_id`` on the list of someone who never rated ``removed``."""
+    rest = {item: stars for item, stars in ratings.items() if item != removed}
+    return model.rank(model.fold_in(rest), item_id, hidden)
+
+
 def predicted(model: Model, ratings: Ratings, items: Sequence[Item]) -> dict[int, float]:
     """Predicted stars by item id, for those of ``items`` that the model knows."""
     return model.estimate(model.fold_in(ratings), [item.id for item in items])
+
+
+def forecast(current: Model | None, ratings: Ratings, item: Item) -> Forecast:
+    """What we would say of ``item`` at this moment."""
+    if current is None:
+        return Forecast(community=item.rating_mean)
+    stars = predicted(current, ratings, [item]).get(item.id)
+    return Forecast(stars, item.rating_mean, current.version)
+
+
+def _chief(explained: Explanation | None) -> int | None:
+    """The id of the rating that adds most, if any adds something."""
+    if explained is None or not explained.parts:
+        return None
+    item, part = max(explained.parts.items(), key=lambda p: p[1])
+    return item if part > 0 else None

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from flask import Flask, current_app, g, has_request_context
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.title_search import TitleIndex
 from recommender.errors import MarqueeError, NoRelease
 from recommender.model import Model
 from recommender.release import Release
 from recommender.release_store import ReleaseStore
 
 Prepare = Callable[[Release], None]
+
+
+@dataclass(frozen=True)
+class InService:
+    """What one release serves with, made ready before it goes into service."""
+
+    model: Model
+    titles: TitleIndex
 
 
 class ReleaseWatcher:
@@ -30,17 +40,21 @@ class ReleaseWatcher:
         self._app = app
         self._period = period
         self._prepare = prepare
-        self._model: Model | None = None
+        self._current: InService | None = None
         self._refreshing = threading.Lock()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     @property
-    def model(self) -> Model:
-        """The model in service. Raises NoRelease, saying why, while there is none."""
-        if self._model is None:
+    def current(self) -> InService:
+        """What is in service. Raises NoRelease, saying why, while there is nothing."""
+        if self._current is None:
             raise NoRelease(self.problem or "no release has been loaded yet")
-        return self._model
+        return self._current
+
+    @property
+    def model(self) -> Model:
+        return self.current.model
 
     def look(self) -> None:
         """Before each request: load the release if that has not been tried yet, start watching."""
@@ -54,7 +68,7 @@ class ReleaseWatcher:
         with self._refreshing:
             try:
                 version = self.store.current().version
-                if self._model is None or self._model.version != version:
+                if self._current is None or self._current.model.version != version:
                     self._put_into_service(version)
                 self.problem = None
             except MarqueeError as error:
@@ -69,7 +83,8 @@ class ReleaseWatcher:
         model = Model(self.store.read(version))
         with self._app.app_context():
             self._prepare(model.release)
-        self._model = model
+        _ = model.facts
+        self._current = InService(model, TitleIndex.of(model.release))
         self._app.logger.info("release %s is in service", version)
 
     def _report(self, problem: str) -> None:
@@ -116,3 +131,16 @@ class Serving:
         if has_request_context():
             g.model_version = model.version
         return model
+
+    @property
+    def model_or_none(self) -> Model | None:
+        """For pages that do without a model while there is none."""
+        try:
+            return self.model
+        except NoRelease:
+            return None
+
+    @property
+    def titles(self) -> TitleIndex:
+        """Raises NoRelease."""
+        return self.watcher.current.titles

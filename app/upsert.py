@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -10,8 +10,9 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from app.extensions import Base, db
 
 
-def upsert(model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert ``rows``, or update all given columns of those whose primary key exists.
+def upsert(model: type[Base], rows: Sequence[dict[str, Any]], keep: Collection[str] = ()) -> None:
+    """Insert ``rows``, or update the given columns, but those to ``keep``, of those whose primary
+    key exists. With nothing left to update, rows that exist stay as they are.
 
     One statement per call in the current transaction; the caller commits.
     """
@@ -19,17 +20,19 @@ def upsert(model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
         return
     table: Any = model.__table__
     key = [column.name for column in table.primary_key]
-    changed = [name for name in rows[0] if name not in key]
+    changed = [name for name in rows[0] if name not in key and name not in keep]
     dialect = db.engine.dialect.name
     if dialect in ("mysql", "mariadb"):
         insert = mysql.insert(table)
         statement: Any = insert.on_duplicate_key_update(
-            {name: insert.inserted[name] for name in changed}
+            {name: insert.inserted[name] for name in changed or key}
         )
     else:
         flavour: Any = postgresql if dialect == "postgresql" else sqlite
         insert = flavour.insert(table)
-        statement = insert.on_conflict_do_update(
-            index_elements=key, set_={name: insert.excluded[name] for name in changed}
-        )
+        statement = insert.on_conflict_do_nothing(index_elements=key)
+        if changed:
+            statement = insert.on_conflict_do_update(
+                index_elements=key, set_={name: insert.excluded[name] for name in changed}
+            )
     db.session.execute(statement, rows)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus
 
-from flask import Flask, request
+from flask import Flask, current_app, request, url_for
 
 from app.clock import utcnow
 from app.extensions import serving
@@ -16,6 +16,7 @@ from recommender.errors import NoRelease
 STARS = [half / 2 for half in range(1, 11)]
 _STAR_WORDS = ("", "one", "two", "three", "four", "five")
 _STEPS = ((31_536_000, "y"), (2_592_000, "mo"), (86_400, "d"), (3_600, "h"), (60, "min"))
+PICTURES = "https://image.tmdb.org/t/p/w342"
 THEMES = ("dark", "light")
 
 
@@ -24,6 +25,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(stars_in_words)
     app.add_template_filter(ago)
     app.add_template_filter(imdb_address)
+    app.add_template_filter(picture)
 
 
 def stars_in_words(rating: float) -> str:
@@ -50,10 +52,18 @@ def imdb_address(item: Item) -> str:
     return f"https://www.imdb.com/find/?s=tt&q={quote_plus(item.full_title)}"
 
 
+def picture(item: Item) -> str:
+    """The title's poster at TMDB; where none is known, the one we draw."""
+    if item.poster_path:
+        return f"{PICTURES}{item.poster_path}"
+    return url_for("home.poster", item_id=item.id)
+
+
 def _context() -> dict[str, Any]:
     theme = request.cookies.get("theme")
     return {
         "all_stars": STARS,
+        "pictures": bool(current_app.config["TMDB_API_KEY"]),
         "theme": theme if theme in THEMES else THEMES[0],
         "theme_chosen": theme in THEMES,
         **_of_the_release(),

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender import group, onboarding
+from recommender.explain import Explanation, contributions
 from recommender.factors import UNKNOWN, ItemRows
+from recommender.facts import Filter, ItemFacts
 from recommender.fold_in import Ridge, fold_in_ranking, fold_in_rating, gram, strength
+from recommender.popularity import vote_weighted, within_band
 from recommender.ranking import top_n
 from recommender.release import Release
+from recommender.similar import similarity
 
 Ratings = Mapping[int, float]
 
@@ -51,13 +58,15 @@ class Model:
         too_few = arrays.item_counts < release.ranking.min_ratings
         self._popularity = np.where(too_few, -np.inf, popularity)
 
+    @cached_property
+    def facts(self) -> ItemFacts:
+        """Genres and years; read from the release at first use."""
+        return ItemFacts(self.release)
+
     def fold_in(self, ratings: Ratings) -> Person:
         """A person as the model sees them, from their ratings of this moment."""
         arrays, ranking, rating = self.release.arrays, self.release.ranking, self.release.rating
-        rows = self.item_rows.rows(ratings)
-        known = rows != UNKNOWN
-        rows = rows[known]
-        stars = np.fromiter(ratings.values(), dtype=np.float64)[known]
+        rows, stars = self._known(ratings)
         bias, rating_vector = fold_in_rating(
             arrays.rating_factors[rows],
             stars - self.release.mean_rating - arrays.item_bias[rows],
@@ -73,13 +82,26 @@ class Model:
         )
         return Person(ranking_vector, bias, rating_vector, rows)
 
-    def recommend(self, person: Person, n: int, hidden: Iterable[int] = ()) -> list[Recommendation]:
+    def recommend(
+        self,
+        person: Person,
+        n: int,
+        hidden: Iterable[int] = (),
+        wanted: Filter | None = None,
+        known: int = 0,
+    ) -> list[Recommendation]:
         """The ``n`` best items the person has not rated, best first, without the ``hidden`` ids.
 
         ``score_i = x·y_i + β·log(1 + count_i)``: someone unknown (x = 0) gets the popular list.
+        ``wanted``: those that qualify alone; there are ``n`` whenever so many do. ``known``: how
+        well known they are to be, a key of ``popularity.BANDS``.
         """
-        vector = person.ranking_vector.astype(np.float32)
-        scores = self.release.arrays.ranking_factors @ vector + self._popularity
+        scores = self._scores(person)
+        if wanted is not None and wanted != Filter():
+            scores = np.where(self.facts.qualified(wanted), scores, -np.inf)
+        if known:
+            band = within_band(self.release.arrays.item_counts, known)
+            scores = np.where(band, scores, -np.inf)
         excluded = np.concatenate([person.rated_rows, self.item_rows.known_rows(hidden)])
         rows = top_n(scores, n, excluded)
         stars = self._predicted(person, rows)
@@ -94,6 +116,129 @@ class Model:
         rows = self.item_rows.known_rows(item_ids)
         stars = self._predicted(person, rows)
         return dict(zip(self.item_rows.item_ids[rows].tolist(), stars.tolist(), strict=True))
+
+    def because(self, ratings: Ratings, item_id: int) -> Explanation | None:
+        """What each rating adds to the score of ``item_id``, exactly; None for an unknown item.
+
+        Computed in double precision; ``recommend`` scores the whole catalogue in single.
+        """
+        (row,) = self.item_rows.rows([item_id])
+        if row == UNKNOWN:
+            return None
+        arrays, ranking = self.release.arrays, self.release.ranking
+        rows, stars = self._known(ratings)
+        parts = contributions(
+            self._gram,
+            arrays.ranking_factors[rows],
+            strength(stars, ranking.neutral, self.catalogue.rating_max),
+            ranking.alpha,
+            self._ranking_ridge,
+            arrays.ranking_factors[row],
+        )
+        popularity = ranking.popularity_weight * float(np.log1p(arrays.item_counts[row]))
+        ids = self.item_rows.item_ids[rows].tolist()
+        by_id = dict(zip(ids, parts.tolist(), strict=True))
+        return Explanation(by_id, popularity, float(parts.sum()) + popularity)
+
+    def rank(self, person: Person, item_id: int, hidden: Iterable[int] = ()) -> int | None:
+        """Where ``item_id`` stands in the person's whole list, 1 at the top; None where nowhere."""
+        (row,) = self.item_rows.rows([item_id])
+        if row == UNKNOWN:
+            return None
+        scores = self._scores(person)
+        scores[person.rated_rows] = -np.inf
+        scores[self.item_rows.known_rows(hidden)] = -np.inf
+        if scores[row] == -np.inf:
+            return None
+        before = (scores > scores[row]).sum() + (scores[:row] == scores[row]).sum()
+        return int(before) + 1
+
+    def similar(self, item_id: int, n: int) -> list[int]:
+        """Ids of the ``n`` titles most like ``item_id`` that can be recommended."""
+        (row,) = self.item_rows.rows([item_id])
+        if row == UNKNOWN:
+            return []
+        arrays = self.release.arrays
+        near = similarity(arrays.ranking_factors, arrays.item_counts, row)
+        near = np.where(np.isfinite(self._popularity), near, -np.inf)
+        return self.item_rows.item_ids[top_n(near, n)].tolist()
+
+    def question(self, ratings: Ratings, unseen: Iterable[int] = ()) -> int | None:
+        """The item to ask a newcomer about next: one they may well know, that the answers so far
+        leave in doubt (``onboarding.chance_to_know``), and that people like, since a rating in
+        favour teaches the ranking head most. None where nothing is left to ask.
+        """
+        arrays, ranking = self.release.arrays, self.release.ranking
+        rows, _ = self._known(ratings)
+        unseen_rows = self.item_rows.known_rows(unseen)
+        open_rows = self._askable[~np.isin(self._askable, np.concatenate([rows, unseen_rows]))]
+        if not len(open_rows):
+            return None
+        known = onboarding.chance_to_know(
+            self._gram,
+            arrays.ranking_factors[open_rows],
+            arrays.item_counts[open_rows] / max(self.catalogue.users, 1),
+            arrays.ranking_factors[rows],
+            arrays.ranking_factors[unseen_rows],
+            ranking.alpha,
+            self._ranking_ridge,
+        )
+        liked = vote_weighted(
+            arrays.item_means[open_rows], arrays.item_counts[open_rows], self.release.mean_rating
+        )
+        hoped = strength(liked, ranking.neutral, self.catalogue.rating_max).clip(min=0.01)
+        return int(self.item_rows.item_ids[open_rows[np.argmax(known * hoped**2)]])
+
+    @cached_property
+    def _askable(self) -> NDArray[np.int64]:
+        """Rows of the titles most rated of those that can be recommended, ascending."""
+        counts = np.where(np.isfinite(self._popularity), self.release.arrays.item_counts, -np.inf)
+        return np.sort(top_n(counts, onboarding.ASKABLE))
+
+    def progress(self, ratings: Ratings) -> onboarding.Progress:
+        """How far the list still moves. ``ratings`` in the order in which they were given."""
+        given = list(ratings.items())
+        lists = [
+            {r.item_id for r in self.recommend(self.fold_in(dict(told)), onboarding.LIST, ratings)}
+            for told in (given[: len(given) - step] for step in range(onboarding.STEPS + 1))
+        ]
+        kept = [len(new & old) for new, old in pairwise(lists)]
+        of = max(len(lists[0]), 1)
+        settled = len(given) >= onboarding.FEWEST and min(kept) >= onboarding.SETTLED * of
+        return onboarding.Progress(kept[0] if given else 0, of, settled)
+
+    def together(
+        self, people: Sequence[Ratings], way: str, n: int
+    ) -> list[tuple[int, float, list[float]]]:
+        """The ``n`` best items for an evening of ``people``: (id, the group's stars, each one's).
+
+        What anyone has rated already is left out. ``way``: see ``group.agree``.
+        """
+        folded = [self.fold_in(ratings) for ratings in people]
+        rated = np.concatenate([person.rated_rows for person in folded])
+        scores = np.stack([self._scores(person) for person in folded])
+        # A veto may strike many titles: it is heard before the list is cut short.
+        everyone = np.stack([self._predicted(p, np.arange(len(self.item_rows))) for p in folded])
+        agreed = group.agree(everyone, way)
+        scores = np.where(np.isfinite(agreed), scores, -np.inf)
+        rows = group.shortlist(scores, rated, max(group.SHORTLIST, n))
+        best = rows[np.argsort(-agreed[rows], kind="stable")][:n]
+        ids = self.item_rows.item_ids[best].tolist()
+        return [
+            (item_id, float(agreed[row]), everyone[:, row].tolist())
+            for item_id, row in zip(ids, best, strict=True)
+        ]
+
+    def _known(self, ratings: Ratings) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rows and stars of those ratings whose item the model knows."""
+        rows = self.item_rows.rows(ratings)
+        known = rows != UNKNOWN
+        return rows[known], np.fromiter(ratings.values(), dtype=np.float64)[known]
+
+    def _scores(self, person: Person) -> NDArray[np.floating]:
+        """``x·y_i + β·log(1 + count_i)``; -inf for what is never recommended."""
+        vector = person.ranking_vector.astype(np.float32)
+        return np.asarray(self.release.arrays.ranking_factors @ vector + self._popularity)
 
     def _predicted(self, person: Person, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """``μ + b_u + b_i + p·q_i``, clipped to the scale."""

@@ -23,7 +23,7 @@ from recommender.params import RankingParams, RatingParams
 from spark_jobs import kernels
 from spark_jobs.blocks import Block, Packed, Side
 
-STEPS = 2
+STEPS = 3
 LAST_STEPS = 200
 LAST_TOLERANCE = 1e-7
 LARGEST_CODE = np.iinfo(np.int16).max
@@ -31,6 +31,7 @@ LARGEST_CODE = np.iinfo(np.int16).max
 LEAST_RIDGE = 1e-7
 # Copies of the factors that the driver holds at the worst moment: old, new, gathered, broadcast.
 COPIES = 5
+MEMORY_FACTS = Path("/proc/meminfo")  # on Linux
 Vectors = NDArray[np.float32]
 Params = RankingParams | RatingParams
 
@@ -201,11 +202,8 @@ def _check_memory(rank: int, rows: int) -> None:
 
 def _available_memory() -> int:
     """Bytes that a process could still have on this machine."""
-    for line in Path("/proc/meminfo").read_text("ascii").splitlines() if _is_linux() else ():
-        if line.startswith("MemAvailable:"):
-            return 1024 * int(line.split()[1])
+    if MEMORY_FACTS.exists():
+        for line in MEMORY_FACTS.read_text("ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def _is_linux() -> bool:
-    return Path("/proc/meminfo").exists()

@@ -8,10 +8,12 @@ ratings outside compiled code.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from recommender.errors import DataError
 from recommender.factors import UNKNOWN
 from spark_jobs import kernels
 from spark_jobs.ratings import Ratings
+from spark_jobs.session import temporary_folder
 
 # What a row costs beside its ratings, in ratings: products with the dense Gram matrix.
 ROW_COST = 64
@@ -30,6 +33,10 @@ LARGEST_TABLE = 20_000_000
 
 Rows = NDArray[np.integer]
 Values = NDArray[np.floating]
+HALVES = {
+    np.dtype(wide): np.dtype(half)
+    for wide, half in ((np.int32, np.uint16), (np.int64, np.uint32), (np.float32, np.float16))
+}
 # Where a fragment stood in what was read, the ratings in each of its rows, and the ratings.
 Fragment = tuple[tuple[int, int], NDArray[np.int32], tuple[NDArray[Any], ...]]
 
@@ -58,11 +65,14 @@ class Block:
         """The row of each rating."""
         return np.repeat(self.first_row + np.arange(len(self.counts), dtype=np.int32), self.counts)
 
+    def with_values(self, values: NDArray[Any]) -> Block:
+        return replace(self, values=np.asarray(values, np.float32))
+
 
 @dataclass(frozen=True)
 class Side:
     """Users or items: ``ids`` int64 ascending (the position is the row), ``counts`` of ratings,
-    and one block a partition, in order of rows, cached."""
+    and one block a partition, in order of rows, at hand for many passes."""
 
     ids: NDArray[np.int64]
     counts: NDArray[np.int64]
@@ -75,11 +85,13 @@ class Side:
 
 @dataclass(frozen=True)
 class Packed:
-    """One rating for each pair. ``repeated``: how many were left out because there is a newer."""
+    """One rating for each pair. ``repeated``: how many were left out because there is a newer.
+    ``folder``: where the blocks are, if not with Spark."""
 
     users: Side
     items: Side
     repeated: int
+    folder: Path | None = None
 
     @cached_property
     def count(self) -> int:
@@ -89,12 +101,10 @@ class Packed:
         """The same pairs with ``function(user_rows, item_rows, values)``, computed at each pass."""
 
         def by_user(block: Block) -> Block:
-            values = function(block.rows, block.columns, block.values)
-            return replace(block, values=np.asarray(values, np.float32))
+            return block.with_values(function(block.rows, block.columns, block.values))
 
         def by_item(block: Block) -> Block:
-            values = function(block.columns, block.rows, block.values)
-            return replace(block, values=np.asarray(values, np.float32))
+            return block.with_values(function(block.columns, block.rows, block.values))
 
         return replace(
             self,
@@ -105,6 +115,8 @@ class Packed:
     def unpersist(self) -> None:
         self.users.blocks.unpersist()
         self.items.blocks.unpersist()
+        if self.folder:
+            shutil.rmtree(self.folder)
 
 
 def pack(
@@ -141,13 +153,14 @@ def pack(
         for block in blocks:
             yield from _fragments((part, 0), block.columns, (block.rows, block.values), item_cuts)
 
+    folder = temporary_folder() if str(context.master).startswith("local") else None
     user_blocks = _blocks(ratings.mapPartitionsWithIndex(by_user), user_cuts, len(item_ids))
-    users = Side(user_ids, _counts(user_blocks), user_blocks)
-    item_blocks = _blocks(user_blocks.mapPartitionsWithIndex(by_item), item_cuts, len(user_ids))
-    items = Side(item_ids, _counts(item_blocks), item_blocks)
+    users = _kept(user_ids, user_blocks, folder and folder / "users")
+    item_blocks = _blocks(users.blocks.mapPartitionsWithIndex(by_item), item_cuts, len(user_ids))
+    items = _kept(item_ids, item_blocks, folder and folder / "items")
     lookups.unpersist()
     catalogue.unpersist()
-    return Packed(users, items, repeated=int(user_counts.sum() - users.counts.sum()))
+    return Packed(users, items, int(user_counts.sum() - users.counts.sum()), folder)
 
 
 @dataclass(frozen=True)
@@ -230,7 +243,7 @@ def _fragments(
 ) -> Iterator[tuple[int, Fragment]]:
     """Ratings grouped by row, one fragment for each block."""
     starts, order = kernels.order_by_row(rows, cuts[-1])
-    beside = tuple(column[order] for column in beside)
+    beside = tuple(_narrow(column)[order] for column in beside)
     for n, (low, high) in enumerate(pairwise(cuts)):
         counts = np.diff(starts[low : high + 1]).astype(np.int32)
         piece = slice(starts[low], starts[high])
@@ -238,14 +251,14 @@ def _fragments(
 
 
 def _blocks(fragments: RDD[tuple[int, Fragment]], cuts: list[int], column_count: int) -> RDD[Block]:
-    """Fragments brought together, cached. Where they hold times, only the newest rating of each
-    pair is kept."""
+    """Fragments brought together. Where they hold times, only the newest rating of each pair is
+    kept."""
 
     def merge(part: int, keyed: Iterable[tuple[int, Fragment]]) -> list[Block]:
         return [_merge(cuts[part], [fragment for _, fragment in keyed], column_count)]
 
     together = fragments.partitionBy(len(cuts) - 1, int)
-    return together.mapPartitionsWithIndex(merge).persist(StorageLevel.MEMORY_AND_DISK)
+    return together.mapPartitionsWithIndex(merge)
 
 
 def _merge(first_row: int, fragments: list[Fragment], column_count: int) -> Block:
@@ -265,11 +278,44 @@ def _merge(first_row: int, fragments: list[Fragment], column_count: int) -> Bloc
         newest = kernels.newest(starts, columns, merged[2], column_count)
         starts = np.concatenate([[0], np.cumsum(newest)])[starts]
         columns, values = columns[newest], values[newest]
-    if column_count <= 1 << 16:
-        columns = columns.astype(np.uint16)
-    halved = values.astype(np.float16)
-    return Block(first_row, starts, columns, halved if (halved == values).all() else values)
+    return Block(first_row, starts, columns, values)
 
 
-def _counts(blocks: RDD[Block]) -> NDArray[np.int64]:
-    return np.concatenate(blocks.map(lambda block: block.counts).collect())
+def _narrow(column: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers in half the bytes, where these hold them exactly."""
+    if column.dtype not in HALVES:
+        return column
+    with np.errstate(over="ignore"):
+        narrow = column.astype(HALVES[column.dtype])
+    return narrow if (narrow == column).all() else column
+
+
+def _kept(ids: NDArray[np.int64], blocks: RDD[Block], folder: Path | None) -> Side:
+    """The side with its blocks at hand for many passes.
+
+    On one machine that is in files that every worker maps into its memory, so that no block travels
+    again; on a cluster it is Spark's cache, which makes a lost block again from its lineage.
+    """
+    if folder is None:
+        blocks = blocks.persist(StorageLevel.MEMORY_AND_DISK)
+    else:
+        folder.mkdir()
+        saved = blocks.mapPartitionsWithIndex(
+            lambda part, several: [_save(block, folder / str(part)) for block in several]
+        )
+        places = saved.collect()
+        blocks = blocks.context.parallelize(places, len(places)).map(_load)
+    return Side(ids, np.concatenate(blocks.map(lambda block: block.counts).collect()), blocks)
+
+
+def _save(block: Block, path: Path) -> tuple[int, list[Path]]:
+    arrays = {"starts": block.starts, "columns": block.columns, "values": block.values}
+    places = [path.with_name(f"{path.name}-{name}.npy") for name in arrays]
+    for place, array in zip(places, arrays.values(), strict=True):
+        np.save(place, array)
+    return block.first_row, places
+
+
+def _load(saved: tuple[int, list[Path]]) -> Block:
+    first_row, places = saved
+    return Block(first_row, *(np.asarray(np.load(place, mmap_mode="c")) for place in places))

@@ -28,6 +28,8 @@ _FAST: Any = {
 Floats = NDArray[np.float32]
 
 
+# A squared residual below which nothing is left to improve, and steps would divide 0 by 0.
+SOLVED = 1e-30
 # How many ratings before its use a vector is fetched, and how much one fetch brings, in codes.
 AHEAD = 32
 CACHE_LINE = 32
@@ -159,10 +161,10 @@ def solve_rows(
         for j in range(rank):
             direction[j] = residual[j]
             error += residual[j] * residual[j]
-        enough = f32(0)
+        enough = f32(SOLVED)
         if tolerance > 0:
             goal = _squared_right_side(near, wanted, padded, product)
-            enough = f32(tolerance * tolerance * goal)
+            enough = max(enough, f32(tolerance * tolerance * goal))
         for _ in range(steps):
             if error <= enough:
                 break

@@ -22,6 +22,8 @@ from tests.releases import publish_tiny
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytest.register_assert_rewrite("tests.browsers")
+
 ROOT = Path(__file__).resolve().parents[1]
 REAL_DATA = Path(os.environ.get("MARQUEE_TEST_DATA", ROOT.parent / "shared" / "data"))
 

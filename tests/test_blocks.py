@@ -105,6 +105,14 @@ def test_values_are_replaced_by_what_a_function_gives_for_their_rows(spark: Spar
     assert by_user == by_item == float32(expected)
 
 
+def test_on_one_machine_blocks_are_files_until_they_are_not_needed(spark: SparkSession) -> None:
+    packed = pack(ratings(spark, ROWS))
+    assert packed.folder
+    assert len(list(packed.folder.glob("*/*.npy"))) == 3 * 2 * spark.sparkContext.defaultParallelism
+    packed.unpersist()
+    assert not packed.folder.exists()
+
+
 @pytest.mark.parametrize(
     ("rows", "error", "problem"),
     [
@@ -156,3 +164,19 @@ def test_the_kernel_solves_the_plain_equations(implicit: bool, count: int) -> No
     )
     assert vectors[0] == pytest.approx(np.linalg.solve(left, right), abs=2e-5)
     assert vectors[1].tolist() == [0] * 8
+
+
+@pytest.mark.parametrize("implicit", [True, False], ids=["ranking", "rating"])
+def test_steps_beyond_the_solution_change_nothing(implicit: bool) -> None:
+    codes = np.array([[20000, 0, 30000]], np.int16)
+    scales = np.array([1e-4], np.float32)
+    fixed = codes * scales[:, None]
+    dense = fixed.T @ fixed if implicit else np.zeros((3, 3), np.float32)
+    one = (np.array([0, 1]), np.zeros(1, np.int32), np.ones(1, np.float32), codes, scales, dense)
+    found = []
+    for steps in (20, 200):
+        vectors = np.zeros((1, 3), np.float32)
+        solve_rows(*one, vectors, implicit, 3.0, 0.5, 0.0, 0.0, steps, 0.0)
+        found.append(vectors)
+    assert np.all(np.isfinite(found))
+    assert found[0] == pytest.approx(found[1], abs=1e-6)

@@ -116,3 +116,31 @@ def test_sqlite_lets_readers_read_while_someone_writes(closed_app: Flask, tmp_pa
     with closed_app.app_context(), db.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_migrations_keep_what_people_stored(closed_app: Flask) -> None:
+    people = "INSERT INTO users (id, username, email, created_at) VALUES (?, ?, ?, '2026-01-01')"
+    with closed_app.app_context():
+        downgrade(revision="f11ffe288c71")
+        with db.engine.begin() as connection:
+            connection.exec_driver_sql(people, (1, "ann", "ann@example.com"))
+            connection.exec_driver_sql(
+                "INSERT INTO items (id, title, genres, search_key, rating_count)"
+                " VALUES (1, 'A', '', 'a', 0)"
+            )
+            connection.exec_driver_sql("INSERT INTO ratings VALUES (1, 1, 4.5, '2026-01-01')")
+        db.engine.dispose()
+        upgrade()
+        with db.engine.begin() as connection:
+            kept = connection.exec_driver_sql("SELECT rating, via FROM ratings").all()
+            assert [tuple(row) for row in kept] == [(4.5, None)]
+            assert connection.exec_driver_sql("SELECT role FROM users").scalar() == "person"
+            connection.exec_driver_sql(people + "", (2, "cat", "ann@example.com"))
+        db.engine.dispose()
+        downgrade(revision="f11ffe288c71")
+        with db.engine.begin() as connection:
+            kept = connection.exec_driver_sql("SELECT id, email FROM users ORDER BY id").all()
+            assert [tuple(row) for row in kept] == [(1, "ann@example.com"), (2, None)]
+            assert connection.exec_driver_sql("SELECT rating FROM ratings").scalar() == 4.5
+        db.engine.dispose()
+        upgrade()

@@ -10,27 +10,8 @@ SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 128
 
 
-class RegisterForm(FlaskForm):
-    username = StringField(
-        "Name",
-        validators=[
-            DataRequired("Choose a name."),
-            Length(2, 64, "Between 2 and 64 characters, please."),
-            Regexp(r"^[\w .'-]+$", message="Letters, digits, blanks and . ' - only, please."),
-        ],
-        filters=[lambda name: " ".join(name.split()) if name else name],
-        render_kw={"autocomplete": "username", "maxlength": 64},
-    )
-    email = EmailField(
-        "Email",
-        validators=[
-            DataRequired("We need an address to reach you at."),
-            Email("This does not look like an email address."),
-            Length(max=254),
-        ],
-        render_kw={"autocomplete": "email", "maxlength": 254},
-    )
-    password = PasswordField(
+def new_password() -> PasswordField:
+    return PasswordField(
         "Password",
         validators=[
             DataRequired("Choose a password."),
@@ -43,11 +24,51 @@ class RegisterForm(FlaskForm):
         description=f"{SHORTEST_PASSWORD} characters or more.",
         render_kw={"autocomplete": "new-password", "minlength": SHORTEST_PASSWORD},
     )
-    confirm = PasswordField(
+
+
+def once_more() -> PasswordField:
+    return PasswordField(
         "Password again",
         validators=[EqualTo("password", "The two passwords differ.")],
         render_kw={"autocomplete": "new-password"},
     )
+
+
+def present_password() -> PasswordField:
+    return PasswordField(
+        "Your present password",
+        validators=[DataRequired("Your password, please."), Length(max=LONGEST_PASSWORD)],
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
+def email_address(missing: str) -> EmailField:
+    return EmailField(
+        "Email",
+        validators=[
+            DataRequired(missing),
+            Email("This does not look like an email address."),
+            Length(max=254),
+        ],
+        filters=[lambda email: email.strip() if email else email],
+        render_kw={"autocomplete": "email", "maxlength": 254},
+    )
+
+
+class RegisterForm(FlaskForm):
+    username = StringField(
+        "Name",
+        validators=[
+            DataRequired("Choose a name."),
+            Length(2, 64, "Between 2 and 64 characters, please."),
+            Regexp(r"^[\w .'-]+$", message="Letters, digits, blanks and . ' - only, please."),
+        ],
+        filters=[lambda name: " ".join(name.split()) if name else name],
+        render_kw={"autocomplete": "username", "maxlength": 64},
+    )
+    email = email_address("We need an address to reach you at.")
+    password = new_password()
+    confirm = once_more()
     submit = SubmitField("Create account")
 
 
@@ -64,3 +85,23 @@ class LoginForm(FlaskForm):
     )
     remember = BooleanField("Keep me logged in")
     submit = SubmitField("Log in")
+
+
+class PasswordForm(FlaskForm):
+    """A new password for someone who is logged in."""
+
+    present = present_password()
+    password = new_password()
+    confirm = once_more()
+    submit = SubmitField("Change password")
+
+
+class ForgottenForm(FlaskForm):
+    email = email_address("The address you registered with, please.")
+    submit = SubmitField("Mail me a link")
+
+
+class ResetForm(FlaskForm):
+    password = new_password()
+    confirm = once_more()
+    submit = SubmitField("Set password")

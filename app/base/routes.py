@@ -6,11 +6,11 @@ from flask import flash, jsonify, redirect, render_template, request, session, u
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required, login_user, logout_user
 
-from app import accounts
+from app import accounts, mail
 from app.base import base
-from app.base.forms import LoginForm, RegisterForm
+from app.base.forms import ForgottenForm, LoginForm, PasswordForm, RegisterForm, ResetForm
 from app.errors import wants_json
-from app.extensions import login_manager
+from app.extensions import db, login_manager
 from app.models import User
 from app.redirects import next_page
 
@@ -24,8 +24,9 @@ def register() -> ResponseReturnValue:
     if form.validate_on_submit():
         user = accounts.register(form.username.data, form.email.data, form.password.data)
         if user is not None:
-            return _log_in(user, remember=False)
-        form.username.errors = ["This name or address is taken. Is it yours? Then log in."]
+            wanted = next_page() if request.values.get("next") else url_for("home.welcome")
+            return _log_in(user, remember=False, target=wanted)
+        form.username.errors = ["This name is taken. Is it yours? Then log in."]
     return render_template("base/register.html", form=form), 422 if form.errors else 200
 
 
@@ -63,9 +64,52 @@ def ask_to_log_in() -> ResponseReturnValue:
     return redirect(url_for("base.login", next=wanted))
 
 
-def _log_in(user: User, remember: bool) -> ResponseReturnValue:
+@base.route("/account", methods=["GET", "POST"])
+@login_required
+def account() -> ResponseReturnValue:
+    """Change the password; every other session of the account ends."""
+    form = PasswordForm()
+    if form.validate_on_submit():
+        if current_user.has_password(form.present.data):
+            user = db.session.get_one(User, current_user.id)
+            accounts.change_password(user, form.password.data)
+            login_user(user)
+            flash("Your password is changed; other devices are logged out.", "success")
+            return redirect(url_for("base.account"), 303)
+        form.present.errors = ["This is not your password."]
+    return render_template("base/account.html", form=form), 422 if form.errors else 200
+
+
+@base.route("/forgotten", methods=["GET", "POST"])
+def forgotten() -> ResponseReturnValue:
+    """Mail a link to a new password. The answer is the same whoever is registered."""
+    form = ForgottenForm()
+    if form.validate_on_submit() and mail.can_send():
+        accounts.mail_reset_links(form.email.data)
+        return render_template("base/mailed.html", email=form.email.data)
+    page = render_template("base/forgotten.html", form=form, can_send=mail.can_send())
+    return page, 422 if form.errors else 200
+
+
+@base.route("/reset/<token>", methods=["GET", "POST"])
+def reset(token: str) -> ResponseReturnValue:
+    """A new password for whoever holds the mailed link."""
+    user = accounts.user_of_token(token)
+    if user is None:
+        return render_template("base/stale_link.html"), 404
+    form = ResetForm()
+    if form.validate_on_submit():
+        accounts.change_password(user, form.password.data)
+        logout_user()
+        flash("Your new password is set. Log in with it.", "success")
+        return redirect(url_for("base.login"), 303)
+    page = render_template("base/reset.html", form=form, name=user.username)
+    return page, 422 if form.errors else 200
+
+
+def _log_in(user: User, remember: bool, target: str | None = None) -> ResponseReturnValue:
     """Start a session of its own: what a guest's session held does not carry over."""
-    target = next_page()
+    target = target or next_page()
     session.clear()
     login_user(user, remember=remember)
     return redirect(target, 303)

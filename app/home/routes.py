@@ -1,21 +1,27 @@
-"""The private pages. Ratings are forms that work without JavaScript; scripts get JSON."""
+"""The private pages. What changes something is a form that works without JavaScript; scripts get
+JSON with what would undo it."""
 
 from __future__ import annotations
 
-from flask import Response, flash, jsonify, redirect, render_template, request
+from typing import Any
+
+from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from werkzeug.exceptions import UnprocessableEntity
 
-from app import catalogue, ratings
+from app import catalogue, marks, ratings
 from app.errors import wants_json
 from app.extensions import db, serving
 from app.home import home
 from app.home.forms import RatingForm
+from app.home.steering import KNOWN, OWN_YEARS, Steering
+from app.marks import HIDDEN, UNSEEN, WATCHLIST
 from app.models import Item
 from app.posters import draw_poster
-from app.recommendations import predicted, recommend
+from app.recommendations import forecast, predicted, recommend, why
 from app.redirects import next_page
+from app.shown import remember_shown, was_shown
 from recommender.errors import NoRelease
 
 FIRST = 5
@@ -24,24 +30,69 @@ MOST = 205
 SEARCH_RESULTS = 20
 SUGGESTIONS = 6
 POPULAR = 50
+SIMILAR = 5
+# Someone who rated so many titles knows what the site is about.
+NEWCOMER_UNTIL = 5
 
 
 @home.get("/")
 @login_required
 def index() -> ResponseReturnValue:
     """Recommendations for the ratings of this moment: five first, more on demand."""
-    own = ratings.ratings_of(current_user.id)
-    shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
+    rated = ratings.ratings_by_age(current_user.id)
     try:
-        found = recommend(serving.model, own, shown + 1)
+        model = serving.model
     except NoRelease:
-        return render_template("home/closed.html", rated=len(own))
+        return render_template("home/closed.html", rated=len(rated))
+    steering = Steering.of(request.args, model.facts.genres)
+    shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
+    own = {item_id: stars for item_id, stars, _ in rated}
+    counted = ratings.of_the_last_years(rated, steering.years) if steering.years else own
+    marked = marks.marks_of(current_user.id)
+    found = recommend(
+        model,
+        counted,
+        shown + 1,
+        hidden=own.keys() | marked[HIDDEN],
+        wanted=steering.filter,
+        known=steering.known,
+        reasons=FIRST,
+    )
+    remember_shown(current_user.id, [r.item.id for r in found[:shown]], model.version)
     return render_template(
         "home/index.html",
         recommended=found[:shown],
         rated=len(own),
+        counted=len(counted),
         first=FIRST,
         more=min(shown + MORE, MOST) if len(found) > shown and shown < MOST else None,
+        steering=steering,
+        known=KNOWN,
+        own_years=OWN_YEARS,
+        genres=model.facts.genres,
+        watchlist=marked[WATCHLIST],
+        newcomer=len(own) < NEWCOMER_UNTIL,
+        via=ratings.RECOMMENDATION,
+    )
+
+
+@home.get("/welcome")
+@login_required
+def welcome() -> ResponseReturnValue:
+    """One title at a time, the one whose answer would teach the model most."""
+    own = {item: stars for item, stars, _ in ratings.ratings_by_age(current_user.id)}
+    unseen = marks.marks_of(current_user.id)[UNSEEN]
+    model = serving.model_or_none
+    if model is None:
+        return render_template("home/closed.html", rated=len(own))
+    asked = model.question(own, unseen)
+    return render_template(
+        "home/welcome.html",
+        item=db.session.get(Item, asked) if asked is not None else None,
+        rated=len(own),
+        unseen=len(unseen),
+        progress=model.progress(own),
+        via="onboarding",
     )
 
 
@@ -56,6 +107,7 @@ def search() -> ResponseReturnValue:
         "home/_results.html" if suggesting else "home/search.html",
         query=query[: catalogue.LONGEST_QUERY],
         items=items,
+        via="search",
         **_about(items),
     )
 
@@ -63,16 +115,60 @@ def search() -> ResponseReturnValue:
 @home.get("/popular")
 @login_required
 def popular() -> ResponseReturnValue:
-    """Titles by their vote-weighted average."""
-    items = catalogue.popular(POPULAR)
-    return render_template("home/popular.html", items=items, **_about(items))
+    """Titles by their vote-weighted average, overall or of one genre."""
+    model = serving.model_or_none
+    genres = model.facts.genres if model else []
+    genre = request.args.get("genre")
+    if genre and genre not in genres:
+        abort(404)
+    items = catalogue.popular(POPULAR, genre or None)
+    return render_template(
+        "home/popular.html", items=items, genre=genre, genres=genres, via="popular", **_about(items)
+    )
 
 
 @home.get("/ratings")
 @login_required
 def my_ratings() -> ResponseReturnValue:
     """What the person rated, newest first, to change or delete."""
-    return render_template("home/ratings.html", rated=ratings.rated_items(current_user.id))
+    rated = ratings.rated_items(current_user.id)
+    return render_template("home/ratings.html", rated=rated, via="ratings")
+
+
+@home.get("/<any(watchlist, hidden):kind>")
+@login_required
+def set_aside(kind: str) -> ResponseReturnValue:
+    """The watchlist, or what the person asked not to see again."""
+    items = marks.marked_items(current_user.id, kind)
+    return render_template("home/marks.html", items=items, kind=kind, via=kind, **_about(items))
+
+
+@home.get("/title/<id:item_id>")
+@login_required
+def title(item_id: int) -> ResponseReturnValue:
+    """All about one title: what others say, what we guess and why, and titles like it."""
+    item = db.get_or_404(Item, item_id)
+    own = ratings.ratings_of(current_user.id)
+    marked = marks.marks_of(current_user.id)
+    about: dict[str, Any] = {"guess": None, "why": None, "similar": []}
+    if (model := serving.model_or_none) is not None:
+        hidden = marked[HIDDEN]
+        near = model.similar(item_id, SIMILAR)
+        items = catalogue.items_by_id(near)
+        about = {
+            "guess": predicted(model, own, [item]).get(item_id),
+            "why": why(model, own, item_id, hidden - {item_id}) if item_id not in own else None,
+            "similar": [items[other] for other in near if other in items],
+        }
+    return render_template(
+        "home/title.html",
+        item=item,
+        own=own.get(item_id),
+        rated=len(own),
+        marks={kind for kind, items in marked.items() if item_id in items},
+        via="title",
+        **about,
+    )
 
 
 @home.post("/title/<id:item_id>/rating")
@@ -83,9 +179,13 @@ def rate(item_id: int) -> ResponseReturnValue:
     form = RatingForm()
     if not form.validate():
         raise UnprocessableEntity
-    before = ratings.ratings_of(current_user.id).get(item_id)
-    ratings.rate(current_user.id, item_id, form.stars)
-    return _done(f"{item.title}: {form.stars:g} ★", before)
+    own = ratings.ratings_of(current_user.id)
+    before = own.get(item_id)
+    told = ratings.NO_FORECAST
+    if before is None:
+        told = forecast(serving.model_or_none, own, item)
+    ratings.rate(current_user.id, item_id, form.stars, told, _found_through(item_id))
+    return _done(f"{item.title}: {form.stars:g} ★", _undo_rating(item_id, before))
 
 
 @home.post("/title/<id:item_id>/rating/delete")
@@ -95,7 +195,40 @@ def unrate(item_id: int) -> ResponseReturnValue:
     item = db.get_or_404(Item, item_id)
     before = ratings.ratings_of(current_user.id).get(item_id)
     ratings.unrate(current_user.id, item_id)
-    return _done(f"{item.title}: rating removed", before)
+    undo = _undo_rating(item_id, before) if before is not None else None
+    return _done(f"{item.title}: rating removed", undo)
+
+
+MARKED = {
+    WATCHLIST: "{} is on your watchlist",
+    HIDDEN: "{} will not be suggested again",
+    UNSEEN: "{}: not seen",
+}
+UNMARKED = {
+    WATCHLIST: "{} is off your watchlist",
+    HIDDEN: "{} may be suggested again",
+    UNSEEN: "{}: we may ask again",
+}
+
+
+@home.post(f"/title/<id:item_id>/<any({', '.join(marks.KINDS)}):kind>")
+@login_required
+def mark(item_id: int, kind: str) -> ResponseReturnValue:
+    """Set a title aside."""
+    item = db.get_or_404(Item, item_id)
+    marks.mark(current_user.id, item_id, kind)
+    back = url_for("home.unmark", item_id=item_id, kind=kind)
+    return _done(MARKED[kind].format(item.title), {"address": back})
+
+
+@home.post(f"/title/<id:item_id>/<any({', '.join(marks.KINDS)}):kind>/delete")
+@login_required
+def unmark(item_id: int, kind: str) -> ResponseReturnValue:
+    """Take it back."""
+    item = db.get_or_404(Item, item_id)
+    marks.unmark(current_user.id, item_id, kind)
+    back = url_for("home.mark", item_id=item_id, kind=kind)
+    return _done(UNMARKED[kind].format(item.title), {"address": back})
 
 
 @home.get("/poster/<id:item_id>.svg")
@@ -112,16 +245,29 @@ def poster(item_id: int) -> Response:
 def _about(items: list[Item]) -> dict[str, dict[int, float]]:
     """The person's own and the predicted stars of ``items``, for a page that lists them."""
     own = ratings.ratings_of(current_user.id)
-    try:
-        guesses = predicted(serving.model, own, items)
-    except NoRelease:
-        guesses = {}
-    return {"own": own, "predicted": guesses}
+    model = serving.model_or_none
+    return {"own": own, "predicted": predicted(model, own, items) if model else {}}
 
 
-def _done(message: str, before: float | None) -> ResponseReturnValue:
-    """``before`` is the rating to return to if the person thinks better of it."""
+def _found_through(item_id: int) -> str:
+    """Where the person found the title: what the form says, but for a title we had recommended:
+    its own page and the watchlist are only steps on the way."""
+    via = request.form.get("via", "other")
+    if via in ("title", "watchlist") and was_shown(current_user.id, item_id):
+        return ratings.RECOMMENDATION
+    return via if via in ratings.WAYS else "other"
+
+
+def _undo_rating(item_id: int, before: float | None) -> dict[str, Any]:
+    """How to return to the rating of before, or to none."""
+    if before is None:
+        return {"address": url_for("home.unrate", item_id=item_id)}
+    return {"address": url_for("home.rate", item_id=item_id), "rating": f"{before:g}"}
+
+
+def _done(message: str, undo: dict[str, Any] | None) -> ResponseReturnValue:
+    """``undo``: where to send what, if the person thinks better of it."""
     if wants_json():
-        return jsonify(message=message, before=before)
+        return jsonify(message=message, undo=undo)
     flash(message, "success")
     return redirect(next_page(), 303)

@@ -1,4 +1,4 @@
-// Rating in place: forms with data-rate or data-unrate are sent by script, then the page's live
+// Doing things in place: forms with data-rate or data-act are sent by script, then the page's live
 // region is fetched again, so what it shows is always what the server would show.
 
 const KEYBOARD_PAUSE = 700; // arrow keys walk over stars on the way to the one that is meant
@@ -20,7 +20,7 @@ document.addEventListener("change", (event) => {
 });
 
 document.addEventListener("submit", (event) => {
-  if (!event.target.matches("form[data-rate], form[data-unrate]")) return;
+  if (!event.target.matches("form[data-rate], form[data-act]")) return;
   event.preventDefault();
   clearTimeout(pending);
   send(event.target);
@@ -38,21 +38,20 @@ document.addEventListener("click", async (event) => {
 });
 
 async function send(form) {
-  const stars = new FormData(form);
-  const answer = await post(form.action, stars);
+  const fields = new FormData(form);
+  const answer = await post(form.action, fields);
   if (!answer) {
     form.reset();
     return;
   }
-  const undo = new FormData();
-  undo.set("csrf_token", stars.get("csrf_token"));
-  const address = form.action.replace(/\/delete$/, "");
-  if (answer.before !== null) undo.set("rating", String(answer.before));
-  say(answer.message, () => undoing(answer.before === null ? `${address}/delete` : address, undo));
+  say(answer.message, answer.undo && (() => undoing(answer.undo, fields.get("csrf_token"))));
   await refresh();
 }
 
-async function undoing(address, fields) {
+async function undoing({ address, rating }, token) {
+  const fields = new FormData();
+  fields.set("csrf_token", token);
+  if (rating) fields.set("rating", rating);
   if (await post(address, fields)) {
     say("Undone.");
     await refresh();
@@ -83,11 +82,13 @@ async function post(address, fields) {
 }
 
 // Replace the live region by a fresh one; of several at once, the last one asked for wins.
-async function refresh() {
+export async function refresh() {
   const live = document.querySelector("[data-live]");
   if (!live) return false;
   const turn = ++asked;
+  live.setAttribute("aria-busy", "true");
   const response = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (turn === asked) live.removeAttribute("aria-busy");
   if (!response?.ok) return false;
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html")
     .querySelector("[data-live]");
@@ -101,13 +102,14 @@ async function refresh() {
     if (!before.has(item.dataset.item)) item.classList.add("arrived");
   }
   if (hadFocus) {
-    const again = held && live.querySelector(`[data-item="${held}"] input:checked`);
+    const again = held && live.querySelector(
+      `[data-item="${held}"] input:checked, [data-item="${held}"] button`);
     (again || live.querySelector("h1"))?.focus({ preventScroll: true });
   }
   return true;
 }
 
-function say(message, undo) {
+export function say(message, undo) {
   const line = document.createElement("p");
   line.textContent = message;
   if (undo) {

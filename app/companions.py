@@ -1,0 +1,110 @@
+"""Who may count whom in for a group night: one asks, the other agrees, either can end it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import and_, delete, or_, select
+from sqlalchemy.orm import aliased
+
+from app import accounts
+from app.clock import utcnow
+from app.extensions import db
+from app.models import Companion, Rating, User
+from app.upsert import upsert
+
+# So many unanswered requests a person may have out: nobody is to write to everybody.
+MOST_OPEN = 20
+
+
+def ask(user: User, name: str) -> bool:
+    """Ask the account of this name, if there is one; False where too many requests are open.
+
+    Had that account asked first, this is the agreement.
+    """
+    other = accounts.named(name)
+    if other is None or other.id == user.id:
+        return True
+    if agree(user, other.id):
+        return True
+    if len(asked_by(user.id)) >= MOST_OPEN:
+        return False
+    row = {"user_id": user.id, "asked_id": other.id, "asked_at": utcnow()}
+    upsert(Companion, [row], keep=["asked_at"])
+    db.session.commit()
+    return True
+
+
+def agree(user: User, other_id: int) -> bool:
+    """Agree to what ``other_id`` asked; False where they did not ask."""
+    asked = db.session.get(Companion, (other_id, user.id))
+    if asked is None:
+        return False
+    asked.agreed_at = asked.agreed_at or utcnow()
+    db.session.commit()
+    return True
+
+
+def end(user: User, other_id: int) -> None:
+    """Decline, take back, or end it; whichever of the two asked."""
+    db.session.execute(
+        delete(Companion).where(
+            or_(
+                and_(Companion.user_id == user.id, Companion.asked_id == other_id),
+                and_(Companion.user_id == other_id, Companion.asked_id == user.id),
+            )
+        )
+    )
+    db.session.commit()
+
+
+def agreed_with(user_id: int) -> list[User]:
+    """The people who agreed, by name."""
+    other = aliased(User)
+    return list(
+        db.session.scalars(
+            select(other)
+            .join(Companion, or_(Companion.user_id == other.id, Companion.asked_id == other.id))
+            .where(
+                or_(Companion.user_id == user_id, Companion.asked_id == user_id),
+                other.id != user_id,
+                Companion.agreed_at.is_not(None),
+            )
+            .order_by(other.username_key)
+        ).unique()
+    )
+
+
+def asking(user_id: int) -> list[User]:
+    """Who asked and waits for an answer."""
+    return list(
+        db.session.scalars(
+            select(User)
+            .join(Companion, Companion.user_id == User.id)
+            .where(Companion.asked_id == user_id, Companion.agreed_at.is_(None))
+            .order_by(Companion.asked_at)
+        )
+    )
+
+
+def asked_by(user_id: int) -> list[User]:
+    """Whom the person asked, without an answer yet."""
+    return list(
+        db.session.scalars(
+            select(User)
+            .join(Companion, Companion.asked_id == User.id)
+            .where(Companion.user_id == user_id, Companion.agreed_at.is_(None))
+            .order_by(Companion.asked_at)
+        )
+    )
+
+
+def ratings_of_all(user_ids: Collection[int]) -> dict[int, dict[int, float]]:
+    """Stars by item id, by person."""
+    found: dict[int, dict[int, float]] = {user_id: {} for user_id in user_ids}
+    rows = db.session.execute(
+        select(Rating.user_id, Rating.item_id, Rating.rating).where(Rating.user_id.in_(user_ids))
+    )
+    for row in rows:
+        found[row.user_id][row.item_id] = row.rating
+    return found

@@ -1,0 +1,122 @@
+"""Everything the site holds about a person, to take along."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import aliased
+
+from app.extensions import db
+from app.models import Companion, Import, Item, Mark, Rating, Shown, User, Visit
+
+Rows = list[dict[str, Any]]
+
+
+def everything_of(user: User) -> dict[str, Any]:
+    """By kind; moments in ISO 8601, UTC. The password's hash and session keys are not told."""
+    return {
+        "account": {
+            "user_id": user.id,
+            "username": user.username,
+            "email": user.email,
+            "role": user.role,
+            "created_at": user.created_at.isoformat(),
+            "reset_asked_at": user.reset_asked_at.isoformat() if user.reset_asked_at else None,
+        },
+        "ratings": _with_titles(
+            Rating,
+            user.id,
+            ["rating", "rated_at", "predicted", "community", "model_version", "via"],
+        ),
+        "marks": _with_titles(Mark, user.id, ["kind", "marked_at"]),
+        "shown": _with_titles(Shown, user.id, ["shown_at", "place", "model_version"]),
+        "visits": [
+            {"day": day.isoformat()}
+            for day in db.session.scalars(
+                select(Visit.day).where(Visit.user_id == user.id).order_by(Visit.day)
+            )
+        ],
+        "imports": [
+            {"imported_at": done.imported_at.isoformat(), **done.report}
+            for done in db.session.scalars(
+                select(Import).where(Import.user_id == user.id).order_by(Import.id)
+            )
+        ],
+        "companions": _companions(user),
+    }
+
+
+def as_csv_files(whole: dict[str, Any]) -> bytes:
+    """A zip with one CSV file a kind."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for kind, rows in whole.items():
+            rows = [rows] if isinstance(rows, dict) else rows
+            archive.writestr(f"{kind}.csv", _csv(kind, rows))
+    return packed.getvalue()
+
+
+def _csv(kind: str, rows: Rows) -> str:
+    plain = [
+        {name: value for name, value in row.items() if not isinstance(value, (list, dict))}
+        for row in rows
+    ]
+    text = io.StringIO()
+    header = list(plain[0]) if plain else EMPTY.get(kind, ["nothing"])
+    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(plain)
+    return text.getvalue()
+
+
+# The first lines of files without rows, so that an empty export can be read like any other.
+_TITLE = ["item_id", "title", "year", "imdb_id", "tmdb_id"]
+EMPTY = {
+    "ratings": [*_TITLE, "rating", "rated_at", "predicted", "community", "model_version", "via"],
+    "marks": [*_TITLE, "kind", "marked_at"],
+    "shown": [*_TITLE, "shown_at", "place", "model_version"],
+    "visits": ["day"],
+    "imports": ["imported_at", "source", "file"],
+    "companions": ["username", "asked_at", "agreed_at", "asked_by_them"],
+}
+
+
+def _with_titles(model: Any, user_id: int, columns: list[str]) -> Rows:
+    rows = db.session.execute(
+        select(
+            Item.id.label("item_id"),
+            *(getattr(Item, name) for name in _TITLE[1:]),
+            *(getattr(model, name) for name in columns),
+        )
+        .join(model, model.item_id == Item.id)
+        .where(model.user_id == user_id)
+        .order_by(Item.id)
+    )
+    return [{name: _plain(value) for name, value in row._mapping.items()} for row in rows]
+
+
+def _companions(user: User) -> Rows:
+    other = aliased(User)
+    rows = db.session.execute(
+        select(other.username, Companion)
+        .join(Companion, or_(Companion.user_id == other.id, Companion.asked_id == other.id))
+        .where(or_(Companion.user_id == user.id, Companion.asked_id == user.id))
+        .where(other.id != user.id)
+    )
+    return [
+        {
+            "username": name,
+            "asked_at": _plain(pair.asked_at),
+            "agreed_at": _plain(pair.agreed_at),
+            "asked_by_them": pair.asked_id == user.id,
+        }
+        for name, pair in rows
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value

@@ -1,0 +1,44 @@
+"""Guests of the evening: a name and a few ratings, kept in the host's session and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import session
+
+from app.words import STARS
+
+MOST_GUESTS = 6
+FEWEST, MOST = 3, 12
+Guest = dict[str, Any]
+
+
+def guests() -> list[Guest]:
+    """{"name", "ratings": stars by item id} of each."""
+    return [
+        {"name": guest["name"], "ratings": {int(i): s for i, s in guest["ratings"].items()}}
+        for guest in session.get("guests", [])
+    ]
+
+
+def add_guest(name: str, ratings: Mapping[int, float]) -> None:
+    kept = {str(item_id): stars for item_id, stars in list(ratings.items())[:MOST]}
+    session["guests"] = [*session.get("guests", []), {"name": name, "ratings": kept}]
+
+
+def remove_guest(number: int) -> None:
+    session["guests"] = [g for n, g in enumerate(session.get("guests", [])) if n != number]
+
+
+def ratings_in(form: Mapping[str, str]) -> dict[int, float]:
+    """Stars by item id, of fields named rating-<item id>; what is no half star is left out."""
+    found = {}
+    for field, value in form.items():
+        kind, _, item_id = field.partition("-")
+        if kind == "rating" and item_id.isdecimal() and value in _KNOWN:
+            found[int(item_id)] = _KNOWN[value]
+    return found
+
+
+_KNOWN = {f"{stars:g}": stars for stars in STARS}

@@ -1,0 +1,162 @@
+"""The evening's list, who is in, and guests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+
+from app import catalogue, companions
+from app.extensions import db, serving
+from app.group import group
+from app.group.forms import AskForm, GuestForm
+from app.group.guests import (
+    FEWEST,
+    MOST_GUESTS,
+    add_guest,
+    guests,
+    ratings_in,
+    remove_guest,
+)
+from app.models import Item, User
+from recommender.group import VETO_BELOW, WAYS
+
+SHOWN = 12
+OFFERED = 12
+PAGES = 5
+
+
+@dataclass(frozen=True)
+class Pick:
+    """``stars``: everyone's, in the order of the people."""
+
+    item: Item
+    stars: list[float]
+
+
+@group.get("")
+@login_required
+def night() -> ResponseReturnValue:
+    """Who is here, how to agree, and what to watch then."""
+    return _night(AskForm(formdata=None))
+
+
+@group.post("/ask")
+@login_required
+def ask() -> ResponseReturnValue:
+    """Ask someone to be counted in. The answer is the same whether there is such an account."""
+    form = AskForm()
+    if not form.validate():
+        return _night(form), 422
+    if not companions.ask(_me(), form.name.data):
+        form.name.errors = ["You have asked enough people for now. Wait for some to answer."]
+        return _night(form), 422
+    flash(f"If there is a {form.name.data} here, they are asked on their own page now.", "info")
+    return redirect(url_for("group.night"), 303)
+
+
+@group.post("/<id:user_id>/agree")
+@login_required
+def agree(user_id: int) -> ResponseReturnValue:
+    """Agree to be counted in by someone who asked."""
+    if not companions.agree(_me(), user_id):
+        abort(404)
+    flash("Agreed. Either of you can count the other in, or end it.", "success")
+    return redirect(url_for("group.night"), 303)
+
+
+@group.post("/<id:user_id>/end")
+@login_required
+def end(user_id: int) -> ResponseReturnValue:
+    """Decline, take back or end it."""
+    companions.end(_me(), user_id)
+    flash("Done. Neither of you counts the other in.", "info")
+    return redirect(url_for("group.night"), 303)
+
+
+@group.route("/guest", methods=["GET", "POST"])
+@login_required
+def guest() -> ResponseReturnValue:
+    """A guest: a name and three quick ratings."""
+    form = GuestForm()
+    given = ratings_in(request.form)
+    problem = None
+    if len(guests()) >= MOST_GUESTS:
+        flash(f"{MOST_GUESTS} guests are as many as fit on the sofa. Remove one first.", "info")
+        return redirect(url_for("group.night"), 303)
+    if form.is_submitted():
+        known = catalogue.items_by_id(given)
+        given = {item_id: stars for item_id, stars in given.items() if item_id in known}
+        if len(given) < FEWEST:
+            problem = f"Rate at least {FEWEST}, so that we have something to go by."
+        if form.validate() and not problem:
+            add_guest(form.name.data.strip(), given)
+            return redirect(_with_everyone(), 303)
+    page = min(max(request.values.get("page", 0, type=int), 0), PAGES - 1)
+    items = catalogue.most_rated(OFFERED, page * OFFERED)
+    shown = {item.id for item in items}
+    return render_template(
+        "group/guest.html",
+        form=form,
+        items=items,
+        given=given,
+        elsewhere={item_id: stars for item_id, stars in given.items() if item_id not in shown},
+        problem=problem,
+        page=page,
+        pages=PAGES,
+    ), 422 if form.errors or problem else 200
+
+
+@group.post("/guest/<int:number>/delete")
+@login_required
+def dismiss(number: int) -> ResponseReturnValue:
+    """Forget a guest."""
+    remove_guest(number)
+    return redirect(url_for("group.night"), 303)
+
+
+def _night(form: AskForm) -> str:
+    friends = companions.agreed_with(current_user.id)
+    visitors = guests()
+    chosen = [f for f in friends if str(f.id) in request.args.getlist("who")]
+    present = [n for n in range(len(visitors)) if str(n) in request.args.getlist("guest")]
+    way = request.args.get("way")
+    way = way if way in WAYS else WAYS[0]
+    names = ["You", *(f.username or "" for f in chosen), *(visitors[n]["name"] for n in present)]
+    ratings = companions.ratings_of_all([current_user.id, *(f.id for f in chosen)])
+    people = [*ratings.values(), *(visitors[n]["ratings"] for n in present)]
+    return render_template(
+        "group/night.html",
+        form=form,
+        friends=friends,
+        asking=companions.asking(current_user.id),
+        asked=companions.asked_by(current_user.id),
+        guests=visitors,
+        chosen={f.id for f in chosen},
+        present=set(present),
+        way=way,
+        veto_below=VETO_BELOW,
+        names=names,
+        picks=_picks(people, way) if len(people) > 1 else [],
+        closed=serving.model_or_none is None,
+    )
+
+
+def _picks(people: list[dict[int, float]], way: str) -> list[Pick]:
+    model = serving.model_or_none
+    if model is None:
+        return []
+    ranked = model.together(people, way, SHOWN)
+    items = catalogue.items_by_id([item_id for item_id, _, _ in ranked])
+    return [Pick(items[item_id], stars) for item_id, _, stars in ranked if item_id in items]
+
+
+def _with_everyone() -> str:
+    """The page with all guests and the friends that were ticked before."""
+    return url_for("group.night", guest=list(range(len(guests()))), who=request.args.getlist("who"))
+
+
+def _me() -> User:
+    return db.session.get_one(User, current_user.id)

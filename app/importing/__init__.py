@@ -1,0 +1,1 @@
+"""Ratings that people bring from elsewhere: read, matched to the catalogue, stored, reported."""

@@ -1,0 +1,33 @@
+"""Forms of the pages about one's own data."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
+from wtforms import PasswordField, SubmitField
+from wtforms.validators import DataRequired, Length
+
+from app.base.forms import LONGEST_PASSWORD
+from app.importing.files import LARGEST_FILE
+
+
+class ImportForm(FlaskForm):
+    file = FileField(
+        "Your file",
+        validators=[FileRequired("Choose a file first.")],
+        render_kw={
+            "accept": ".csv,.zip,.json,.gz,.txt",
+            "data-most": LARGEST_FILE,
+            "data-too-large": f"We take up to {LARGEST_FILE // 1_000_000} MB.",
+        },
+    )
+    submit = SubmitField("Bring them in")
+
+
+class DeleteForm(FlaskForm):
+    password = PasswordField(
+        "Your password",
+        validators=[DataRequired("Your password, please."), Length(max=LONGEST_PASSWORD)],
+        render_kw={"autocomplete": "current-password"},
+    )
+    submit = SubmitField("Delete my account for good")

@@ -1,0 +1,119 @@
+"""Import, export, deletion, and how well we know the person."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Response, abort, flash, redirect, render_template, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required, logout_user
+
+from app import accounts
+from app.accuracy import accuracy_of
+from app.charts import errors_over_time
+from app.clock import utcnow
+from app.export import as_csv_files, everything_of
+from app.extensions import db, serving
+from app.importing.files import ImportProblem
+from app.importing.store import bring_in
+from app.models import Import, User
+from app.mydata import mydata
+from app.mydata.forms import DeleteForm, ImportForm
+
+
+@mydata.get("/data")
+@login_required
+def index() -> ResponseReturnValue:
+    """Everything that can be done with one's data, on one page."""
+    return _page(ImportForm(), DeleteForm(formdata=None))
+
+
+@mydata.post("/data/import")
+@login_required
+def bring() -> ResponseReturnValue:
+    """Bring ratings from a file, all that can be read and matched, or nothing."""
+    form = ImportForm()
+    if not form.validate():
+        return _page(form, DeleteForm(formdata=None), 422)
+    name = form.file.data.filename or "file"
+    try:
+        done = bring_in(current_user.id, name, form.file.data.read(), serving.model_or_none)
+    except ImportProblem as problem:
+        form.file.errors = [str(problem)]
+        return _page(form, DeleteForm(formdata=None), 422)
+    return redirect(url_for("mydata.report", import_id=done.id), 303)
+
+
+@mydata.get("/data/imports/<id:import_id>")
+@login_required
+def report(import_id: int) -> ResponseReturnValue:
+    """What became of one file; someone else's is not there."""
+    done = db.session.get(Import, import_id)
+    if done is None or done.user_id != current_user.id:
+        abort(404)
+    return render_template("mydata/report.html", done=done, report=done.report)
+
+
+@mydata.get("/data/export.json")
+@login_required
+def export_json() -> Response:
+    """Everything we hold about the person."""
+    whole = everything_of(db.session.get_one(User, current_user.id))
+    return _file(json.dumps(whole, indent=2, ensure_ascii=False).encode(), "json")
+
+
+@mydata.get("/data/export.zip")
+@login_required
+def export_csv() -> Response:
+    """The same as CSV files, one a kind; ratings.csv can be brought in again."""
+    whole = everything_of(db.session.get_one(User, current_user.id))
+    return _file(as_csv_files(whole), "zip")
+
+
+@mydata.post("/data/delete")
+@login_required
+def delete() -> ResponseReturnValue:
+    """Delete the account and all that belongs to it."""
+    form = DeleteForm()
+    if form.validate() and not current_user.has_password(form.password.data):
+        form.password.errors = ["This is not your password, so nothing was deleted."]
+    if form.errors:
+        return _page(ImportForm(formdata=None), form, 422)
+    user = db.session.get_one(User, current_user.id)
+    logout_user()
+    accounts.delete_account(user)
+    session.clear()
+    flash("Your account and everything in it is gone. Thank you for having been here.", "info")
+    return redirect(url_for("base.login"), 303)
+
+
+@mydata.get("/accuracy")
+@login_required
+def accuracy() -> ResponseReturnValue:
+    """How well we know the person: our error over time against the community average's."""
+    told = accuracy_of(current_user.id)
+    return render_template("mydata/accuracy.html", told=told, chart=errors_over_time(told))
+
+
+def _page(
+    bring_form: ImportForm, delete_form: DeleteForm, status: int = 200
+) -> ResponseReturnValue:
+    imports = db.session.scalars(
+        db.select(Import)
+        .where(Import.user_id == current_user.id)
+        .order_by(Import.imported_at.desc())
+        .limit(10)
+    ).all()
+    page = render_template(
+        "mydata/index.html", form=bring_form, delete_form=delete_form, imports=imports
+    )
+    return page, status
+
+
+def _file(content: bytes, kind: str) -> Response:
+    types = {"json": "application/json", "zip": "application/zip"}
+    name = f"marquee-{utcnow():%Y-%m-%d}.{kind}"
+    response = Response(content, mimetype=types[kind])
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,7 @@
+"""For the site's owner alone: figures, and the release in service."""
+
+from flask import Blueprint
+
+owner = Blueprint("owner", __name__, url_prefix="/owner")
+
+from app.owner import routes  # noqa: E402, F401

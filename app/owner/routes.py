@@ -1,0 +1,70 @@
+"""Pages of the owner: a role opens them, not a secret address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Response, abort, render_template, send_from_directory
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+
+from app.charts import weekly_bars
+from app.extensions import serving
+from app.figures import MONTHLY_TARGET, RATING_TARGET, figures_of_today
+from app.owner import owner
+
+# Reports bring styles and pictures of their own; a sandbox keeps them from doing anything else.
+REPORT_POLICY = (
+    "default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; sandbox"
+)
+
+
+@owner.before_request
+@login_required
+def let_the_owner_alone_in() -> None:
+    if not current_user.is_owner:
+        abort(403)
+
+
+@owner.get("")
+def figures() -> ResponseReturnValue:
+    """How the site does against its charter."""
+    told = figures_of_today()
+    model = serving.model_or_none
+    return render_template(
+        "owner/figures.html",
+        told=told,
+        registered=weekly_bars([week.registered for week in told.weeks]),
+        returning=weekly_bars([week.returning for week in told.weeks]),
+        monthly_target=MONTHLY_TARGET,
+        rating_target=RATING_TARGET,
+        release=model.release if model else None,
+        reports=_reports(),
+        problem=serving.watcher.problem,
+    )
+
+
+@owner.get("/report/<path:name>")
+def report(name: str) -> Response:
+    """A file of the evaluation report of the release in service."""
+    folder = _report_folder()
+    if folder is None or name not in _reports():
+        abort(404)
+    response = send_from_directory(folder, name)
+    response.headers["Content-Security-Policy"] = REPORT_POLICY
+    return response
+
+
+def _reports() -> list[str]:
+    """The report's files; those for people first."""
+    folder = _report_folder()
+    if folder is None:
+        return []
+    names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+    return sorted(names, key=lambda name: (not name.endswith(".html"), name))
+
+
+def _report_folder() -> Path | None:
+    model = serving.model_or_none
+    folder = model.release.folder / "report" if model and model.release.folder else None
+    return folder.resolve() if folder and folder.is_dir() else None

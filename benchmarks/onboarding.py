@@ -1,0 +1,175 @@
+"""Simulated newcomers: do our questions teach the model more than the most popular titles would?
+
+    python -m benchmarks.onboarding --data ../shared/data/ml-latest-small
+
+The people of a MovieLens folder are dealt into folds; for each fold a release is trained without
+its people, who then play newcomers. A newcomer's ratings are split 80:20 at random. Each question
+is answered from the 80 %: a title that is not among them was not seen, and the question is spent.
+After 5, 10 and 15 questions the whole catalogue is ranked; relevant are the titles of the other
+20 % that the newcomer rated 4 or more. Differences are between the same people and splits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.model import Model
+from recommender.release_store import ReleaseStore
+
+AFTER = (5, 10, 15)
+FOLDS, SPLITS = 5, 3
+RELEVANT, CUT = 4.0, 10
+Ratings = dict[int, float]
+Ask = Callable[[Model, Ratings, list[int], np.random.Generator], int | None]
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    answers: Ratings
+    relevant: frozenset[int]
+
+
+def ours(
+    model: Model, ratings: Ratings, unseen: list[int], _rng: np.random.Generator
+) -> int | None:
+    return model.question(ratings, unseen)
+
+
+def most_popular(
+    model: Model, ratings: Ratings, unseen: list[int], _rng: np.random.Generator
+) -> int | None:
+    arrays = model.release.arrays
+    asked = np.isin(arrays.item_ids, [*ratings, *unseen])
+    return int(arrays.item_ids[np.argmax(np.where(asked, -1, arrays.item_counts))])
+
+
+def at_random(
+    model: Model, ratings: Ratings, unseen: list[int], rng: np.random.Generator
+) -> int | None:
+    left = np.setdiff1d(model.release.arrays.item_ids, [*ratings, *unseen])
+    return int(rng.choice(left)) if len(left) else None
+
+
+WAYS: dict[str, Ask] = {"random": at_random, "most popular": most_popular, "ours": ours}
+
+
+def ndcg(ranked: Sequence[int], relevant: frozenset[int]) -> float:
+    """Binary NDCG with the discount 1/log2(place + 1), at ``CUT``."""
+    discount = 1 / np.log2(np.arange(2, CUT + 2))
+    gained = sum(discount[place] for place, item in enumerate(ranked) if item in relevant)
+    return float(gained / discount[: len(relevant)].sum())
+
+
+def interview(model: Model, newcomer: Newcomer, ask: Ask, rng: np.random.Generator) -> list[float]:
+    """NDCG after each number of questions in ``AFTER``, then the number of answers with stars."""
+    ratings: Ratings = {}
+    unseen: list[int] = []
+    reached = []
+    for number in range(1, max(AFTER) + 1):
+        item = ask(model, ratings, unseen, rng)
+        if item in newcomer.answers:
+            ratings[item] = newcomer.answers[item]
+        elif item is not None:
+            unseen.append(item)
+        if number in AFTER:
+            ranked = [r.item_id for r in model.recommend(model.fold_in(ratings), CUT)]
+            reached.append(ndcg(ranked, newcomer.relevant))
+    return [*reached, float(len(ratings))]
+
+
+def newcomers(people: Sequence[Ratings], rng: np.random.Generator) -> list[Newcomer]:
+    """Each person's ratings split 80:20; people without a relevant title among the 20 % are out."""
+    found = []
+    for ratings in people:
+        ids = rng.permutation(sorted(ratings)).tolist()
+        answers = ids[: int(len(ids) * 0.8)]
+        relevant = frozenset(i for i in ids[len(answers) :] if ratings[i] >= RELEVANT)
+        if relevant:
+            found.append(Newcomer({item: ratings[item] for item in answers}, relevant))
+    return found
+
+
+def simulate(model: Model, people: Sequence[Ratings], seed: int) -> dict[str, NDArray[np.float64]]:
+    """For each way of asking, one row a newcomer: NDCG after 5, 10, 15, and answers with stars."""
+    guests = newcomers(people, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed + 1)
+    return {
+        way: np.array([interview(model, newcomer, ask, rng) for newcomer in guests])
+        for way, ask in WAYS.items()
+    }
+
+
+def read(data: Path) -> dict[int, Ratings]:
+    people: dict[int, Ratings] = defaultdict(dict)
+    with (data / "ratings.csv").open(newline="") as lines:
+        for row in csv.DictReader(lines):
+            people[int(row["userId"])][int(row["movieId"])] = float(row["rating"])
+    return people
+
+
+def train_without(data: Path, held_out: set[int], folder: Path) -> Model:
+    """The model of a release trained on everyone else."""
+    from spark_jobs import train
+
+    rest = folder / "data"
+    rest.mkdir(parents=True)
+    for name in ("movies.csv", "links.csv"):
+        shutil.copy(data / name, rest)
+    with (data / "ratings.csv").open() as lines, (rest / "ratings.csv").open("w") as kept:
+        kept.write(next(lines))
+        kept.writelines(line for line in lines if int(line.partition(",")[0]) not in held_out)
+    if train.main(["--data", str(rest), "--releases", str(folder / "releases")]):
+        raise SystemExit(2)
+    store = ReleaseStore(folder / "releases")
+    return Model(store.read(store.current().version))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="a MovieLens CSV folder")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    people = read(options.data)
+    dealt = np.random.default_rng(options.seed).permutation(sorted(people))
+    results: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
+    for fold in range(FOLDS):
+        held_out = set(dealt[fold::FOLDS].tolist())
+        with TemporaryDirectory() as folder:
+            model = train_without(options.data, held_out, Path(folder))
+            for split in range(SPLITS):
+                seed = 1000 * options.seed + 10 * fold + split
+                outcome = simulate(model, [people[u] for u in sorted(held_out)], seed)
+                for way, rows in outcome.items():
+                    results[way].append(rows)
+    print(table({way: np.concatenate(rows) for way, rows in results.items()}))
+
+
+def table(results: dict[str, NDArray[np.float64]]) -> str:
+    """Means, and our lead over the most popular with its 95 % interval, as Markdown."""
+    lines = [
+        "| questions | " + " | ".join(f"after {n}" for n in AFTER) + " | rated of 15 |",
+        "| --- |" + " --- |" * (len(AFTER) + 1),
+    ]
+    for way, rows in results.items():
+        means = rows.mean(axis=0)
+        cells = [*(f"{mean:.4f}" for mean in means[:-1]), f"{means[-1]:.2f}"]
+        lines.append(f"| {way} | " + " | ".join(cells) + " |")
+    lead = results["ours"][:, :-1] - results["most popular"][:, :-1]
+    half = 1.96 * lead.std(axis=0) / np.sqrt(len(lead))
+    cells = [f"{m:+.4f} ± {h:.4f}" for m, h in zip(lead.mean(axis=0), half, strict=True)]
+    lines.append("| ours − most popular | " + " | ".join(cells) + " | |")
+    return "\n".join([*lines, "", f"{len(lead)} newcomers"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Why a title: what each rating adds to its score, exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.fold_in import Array, Ridge, ranking_equations
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """``score = Σ parts + popularity``. ``parts``: by item id, of every rating the model knows."""
+
+    parts: dict[int, float]
+    popularity: float
+    score: float
+
+
+def contributions(
+    item_gram: Array,
+    factors: Array,
+    strengths: Array,
+    alpha: float,
+    ridge: Ridge,
+    target: Array,
+) -> NDArray[np.float64]:
+    """What each of ``n`` ratings adds to ``x·target``, shape (n,); their sum is ``x·target``.
+
+    The fold-in ``A x = b`` is linear in its right side (Hu, Koren, Volinsky 2008, section 5):
+
+        x·y_j = Σ_i b_i · y_iᵀ A⁻¹ y_j          b_i = 1 + c_i where s_i > 0, else 0
+
+    A dislike stands in ``A`` alone: it adds 0 and takes from what the others add.
+    ``factors`` (n, rank), ``strengths`` (n,), ``target`` (rank,).
+    """
+    wanted = np.asarray(strengths) > 0
+    if not wanted.any():
+        return np.zeros(len(wanted))
+    left, _ = ranking_equations(item_gram, factors, strengths, alpha, ridge)
+    reach = np.asarray(factors, dtype=np.float64) @ np.linalg.solve(left, target)
+    return (1.0 + alpha * np.abs(strengths)) * wanted * reach

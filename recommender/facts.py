@@ -1,0 +1,61 @@
+"""What is known of the titles themselves, by row of the factors, and filters over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.factors import UNKNOWN, ItemRows
+from recommender.release import Release
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which titles qualify: any of the ``include``d genres (all, where none is named), none of the
+    ``exclude``d, a year from ``year_from`` to ``year_to``. An unknown year is within no bounds."""
+
+    include: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+    year_from: int | None = None
+    year_to: int | None = None
+
+
+class ItemFacts:
+    """``genres``: their names, sorted. ``years`` (items,), 0 where unknown. ``has`` (items,
+    genres): whether the title is of the genre."""
+
+    def __init__(self, release: Release):
+        item_rows = ItemRows(release.arrays.item_ids)
+        known = [
+            (row, item)
+            for item in release.items()
+            if (row := int(item_rows.rows([item.item_id])[0])) != UNKNOWN
+        ]
+        self.genres = sorted({genre for _, item in known for genre in item.genres})
+        self.years = np.zeros(len(item_rows), dtype=np.int64)
+        self.has = np.zeros((len(item_rows), len(self.genres)), dtype=bool)
+        column = {genre: number for number, genre in enumerate(self.genres)}
+        for row, item in known:
+            self.years[row] = item.year or 0
+            self.has[row, [column[genre] for genre in item.genres]] = True
+
+    def qualified(self, wanted: Filter) -> NDArray[np.bool_]:
+        """Shape (items,)."""
+        mask = np.ones(len(self.years), dtype=bool)
+        if wanted.include:
+            mask &= self._any_of(wanted.include)
+        if wanted.exclude:
+            mask &= ~self._any_of(wanted.exclude)
+        if wanted.year_from is not None:
+            mask &= self.years >= wanted.year_from
+        if wanted.year_to is not None:
+            mask &= self.years <= wanted.year_to
+        if wanted.year_from is not None or wanted.year_to is not None:
+            mask &= self.years > 0
+        return mask
+
+    def _any_of(self, names: frozenset[str]) -> NDArray[np.bool_]:
+        columns = [number for number, genre in enumerate(self.genres) if genre in names]
+        return np.asarray(self.has[:, columns].any(axis=1))

@@ -1,0 +1,114 @@
+"""Why a title: parts that add up, and places that a recomputation finds as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommender.explain import contributions
+from recommender.fold_in import Ridge, fold_in_ranking, gram
+from recommender.model import Model
+from recommender.release_store import ReleaseStore
+from tests.releases import tiny_release
+
+USERS = 100
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 6))
+def test_the_parts_add_up_whatever_the_ratings(seed: int, ratings: int, rank: int) -> None:
+    rng = np.random.default_rng(seed)
+    factors = rng.normal(size=(30, rank))
+    rated = factors[rng.choice(30, ratings, replace=False)]
+    strengths = rng.uniform(-1, 1, ratings)
+    fitted = (gram(factors), rated, strengths, 5.0, Ridge(0.1, 1.0, 0.5))
+    parts = contributions(*fitted, factors[0])
+    whole = fold_in_ranking(*fitted) @ factors[0]
+    assert parts.sum() == pytest.approx(whole, rel=1e-9, abs=1e-12)
+    assert np.all(parts[strengths <= 0] == 0)
+
+
+def test_a_hand_worked_part() -> None:
+    # One factor, one rating of strength 1, alpha 1: A = 4 + 1 + 1 = 6, b = 2, x = 1/3.
+    parts = contributions(
+        np.array([[4.0]]), np.array([[1.0]]), np.array([1.0]), 1.0, Ridge(1.0), np.array([3.0])
+    )
+    assert parts == pytest.approx([1.0])
+
+
+def test_a_title_the_model_does_not_know_has_no_explanation() -> None:
+    assert Model(tiny_release()).because({1: 5.0}, 55) is None
+
+
+def test_ratings_of_unknown_titles_have_no_part() -> None:
+    explained = Model(tiny_release()).because({1: 5.0, 999: 5.0}, 2)
+    assert explained is not None
+    assert list(explained.parts) == [1]
+
+
+def test_someone_without_ratings_stands_on_popularity_alone() -> None:
+    explained = Model(tiny_release()).because({}, 1)
+    assert explained is not None
+    assert (explained.parts, explained.score) == ({}, explained.popularity)
+
+
+def test_the_rank_is_the_place_on_the_list() -> None:
+    model = Model(tiny_release())
+    person = model.fold_in({13: 5.0, 2: 1.0})
+    ranked = [r.item_id for r in model.recommend(person, 100, hidden=[8])]
+    assert [model.rank(person, item, hidden=[8]) for item in ranked] == [1, 2, 3, 4, 5]
+    assert model.rank(person, 13) is None
+    assert model.rank(person, 8, hidden=[8]) is None
+    assert model.rank(person, 999) is None
+
+
+@pytest.fixture(scope="module")
+def trained(trained_store: ReleaseStore) -> Model:
+    return Model(trained_store.read(trained_store.current().version))
+
+
+@pytest.fixture(scope="module")
+def hundred(trained: Model) -> list[dict[int, float]]:
+    """Ratings of a hundred people of MovieLens latest-small."""
+
+    def people() -> Iterator[dict[int, float]]:
+        for _, ratings in trained.release.parity_sample().users():
+            yield ratings
+
+    found = list(islice(people(), USERS))
+    assert len(found) == USERS
+    return found
+
+
+def test_for_a_hundred_people_the_parts_add_up_to_the_score(
+    trained: Model, hundred: list[dict[int, float]]
+) -> None:
+    for ratings in hundred:
+        person = trained.fold_in(ratings)
+        for recommended in trained.recommend(person, 3):
+            explained = trained.because(ratings, recommended.item_id)
+            assert explained is not None
+            total = sum(explained.parts.values()) + explained.popularity
+            assert total == pytest.approx(explained.score, rel=1e-12)
+            # The list is scored in single precision.
+            assert total == pytest.approx(recommended.score, rel=1e-5, abs=1e-6)
+
+
+def test_for_a_hundred_people_the_place_without_a_rating_is_that_of_a_recomputed_list(
+    trained: Model, hundred: list[dict[int, float]]
+) -> None:
+    from app.recommendations import rank_without
+
+    for ratings in hundred:
+        (first,) = trained.recommend(trained.fold_in(ratings), 1)
+        explained = trained.because(ratings, first.item_id)
+        assert explained is not None
+        chief = max(explained.parts, key=lambda item: explained.parts[item])
+        rest = {item: stars for item, stars in ratings.items() if item != chief}
+        everything = trained.recommend(trained.fold_in(rest), len(trained.item_rows))
+        place = [r.item_id for r in everything].index(first.item_id) + 1
+        assert rank_without(trained, ratings, first.item_id, chief) == place

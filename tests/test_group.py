@@ -1,0 +1,155 @@
+"""Group nights: who agreed, guests, three ways to agree; what strangers cannot do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import Companion
+from tests.conftest import register
+from tests.test_home import shown
+
+GUEST = {"name": "Maja", "rating-8": "5", "rating-13": "4.5", "rating-1": "1"}
+
+
+@pytest.fixture
+def bob(app: Flask, ann: FlaskClient) -> FlaskClient:
+    client = app.test_client()
+    register(client, "bob")
+    return client
+
+
+def befriend(ann: FlaskClient, bob: FlaskClient) -> None:
+    """21 asks, 22 agrees."""
+    ann.post("/group/ask", data={"name": "bob"})
+    assert bob.post("/group/21/agree").status_code == 303
+
+
+def pairs(app: Flask) -> list[tuple[int, int, bool]]:
+    with app.app_context():
+        found = db.session.scalars(select(Companion))
+        return [(p.user_id, p.asked_id, p.agreed_at is not None) for p in found]
+
+
+def test_alone_the_page_says_what_to_do(ann: FlaskClient) -> None:
+    assert "Just you so far" in ann.get("/group").text
+
+
+def test_friends_who_agreed_are_counted_in_with_their_stars(
+    ann: FlaskClient, bob: FlaskClient
+) -> None:
+    ann.post("/title/1/rating", data={"rating": "5"})
+    bob.post("/title/13/rating", data={"rating": "5"})
+    befriend(ann, bob)
+    page = ann.get("/group?who=22").text
+    assert not {1, 13} & set(shown(page))
+    assert len(shown(page)) == 6
+    assert page.count("<dt>You</dt>") == page.count("<dt>bob</dt>") == 6
+    assert shown(bob.get("/group?who=21").text) == shown(page)
+
+
+def test_nobody_is_counted_in_who_did_not_agree(ann: FlaskClient, bob: FlaskClient) -> None:
+    ann.post("/group/ask", data={"name": "bob"})
+    for client, other in ((ann, 22), (bob, 21)):
+        assert shown(client.get(f"/group?who={other}").text) == []
+    assert "ann</strong> asks" in bob.get("/group").text
+    assert "has not answered yet" in ann.get("/group").text
+
+
+@pytest.mark.parametrize("who", ["22", "999", "x", "-1", "9" * 30])
+def test_strangers_cannot_be_picked(ann: FlaskClient, bob: FlaskClient, who: str) -> None:
+    assert shown(ann.get(f"/group?who={who}").text) == []
+
+
+def test_nobody_can_agree_in_anothers_place(app: Flask, ann: FlaskClient, bob: FlaskClient) -> None:
+    ann.post("/group/ask", data={"name": "bob"})
+    assert ann.post("/group/22/agree").status_code == 404
+    eve = app.test_client()
+    register(eve, "eve")
+    assert eve.post("/group/21/agree").status_code == 404
+    eve.post("/group/21/end")
+    assert pairs(app) == [(21, 22, False)]
+
+
+def test_asking_each_other_is_agreeing(app: Flask, ann: FlaskClient, bob: FlaskClient) -> None:
+    ann.post("/group/ask", data={"name": "BOB"})
+    bob.post("/group/ask", data={"name": "ann"})
+    assert pairs(app) == [(21, 22, True)]
+
+
+def test_either_can_end_it(app: Flask, ann: FlaskClient, bob: FlaskClient) -> None:
+    befriend(ann, bob)
+    ann.post("/group/22/end")
+    assert pairs(app) == []
+    assert shown(bob.get("/group?who=21").text) == []
+
+
+def test_asking_does_not_tell_who_is_registered(ann: FlaskClient, bob: FlaskClient) -> None:
+    known = ann.post("/group/ask", data={"name": "bob"}, follow_redirects=True)
+    assert "If there is a bob here" in known.text
+    unknown = ann.post("/group/ask", data={"name": "nobody"}, follow_redirects=True)
+    assert "If there is a nobody here" in unknown.text
+    assert ann.post("/group/ask", data={"name": "ann"}).status_code == 303
+
+
+def test_nobody_can_ask_everybody(
+    app: Flask, ann: FlaskClient, bob: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.companions.MOST_OPEN", 0)
+    answer = ann.post("/group/ask", data={"name": "bob"})
+    assert (answer.status_code, "asked enough people" in answer.text) == (422, True)
+    assert pairs(app) == []
+
+
+def test_a_guest_is_added_by_three_ratings_and_forgotten_at_logout(ann: FlaskClient) -> None:
+    answer = ann.post("/group/guest", data=GUEST)
+    assert (answer.status_code, answer.location) == (303, "/group?guest=0")
+    page = ann.get("/group?guest=0").text
+    assert "<dt>Maja</dt>" in page
+    assert not {1, 8, 13} & set(shown(page))
+    ann.post("/logout")
+    ann.post("/login", data={"username": "ann", "password": "correct horse battery"})
+    assert "Maja" not in ann.get("/group").text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"rating-8": "6"}, "Rate at least 3"),
+        ({"rating-8": "nan", "rating-x": "5"}, "Rate at least 3"),
+        ({"rating-8": "", "rating-999": "5"}, "Rate at least 3"),
+        ({"name": ""}, "What shall we call them?"),
+        ({"name": "x" * 25}, "Field cannot be longer"),
+    ],
+)
+def test_a_guest_who_says_too_little_keeps_what_was_said(
+    ann: FlaskClient, change: dict[str, str], said: str
+) -> None:
+    answer = ann.post("/group/guest", data={**GUEST, **change})
+    assert (answer.status_code, said in answer.text) == (422, True)
+    assert re.search(r'name="rating-13" value="4.5"[^>]*checked', answer.text)
+
+
+def test_guests_are_few_and_can_be_sent_home(ann: FlaskClient) -> None:
+    for _ in range(7):
+        answer = ann.post("/group/guest", data=GUEST)
+    assert answer.location == "/group"
+    for number in (5, 0, 0, 99):
+        ann.post(f"/group/guest/{number}/delete")
+    assert ann.get("/group").text.count('name="guest"') == 3
+
+
+def test_a_veto_leaves_out_what_anyone_would_not_sit_through(ann: FlaskClient) -> None:
+    for item in (1, 2, 3):
+        ann.post(f"/title/{item}/rating", data={"rating": "5"})
+    ann.post("/group/guest", data={"name": "Grump", **{f"rating-{i}": "0.5" for i in (8, 13, 21)}})
+    assert shown(ann.get("/group?guest=0&way=average").text) != []
+    page = ann.get("/group?guest=0&way=veto").text
+    assert shown(page) == []
+    assert "Nothing passes everyone’s veto" in page
+    assert shown(ann.get("/group?guest=0&way=nonsense").text) != []

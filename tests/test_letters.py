@@ -1,0 +1,246 @@
+"""Changing the password, resetting it by mail, and how mail leaves."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socketserver
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import accounts, create_app, mail
+from app.clock import utcnow
+from app.extensions import db
+from app.models import User
+from tests.conftest import PASSWORD, register
+
+NEW = "an even better one"
+CHANGE = {"present": PASSWORD, "password": NEW, "confirm": NEW}
+
+
+def ask(client: FlaskClient, email: str, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Paths of the links that were mailed."""
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        assert client.post("/forgotten", data={"email": email}).status_code == 200
+    return [path for text in caplog.messages for path in re.findall(r"/reset/\S+", text)]
+
+
+def login(app: Flask, password: str) -> int:
+    form = {"username": "ann", "password": password}
+    return app.test_client().post("/login", data=form).status_code
+
+
+def test_a_changed_password_ends_the_other_sessions_and_keeps_this_one(
+    app: Flask, ann: FlaskClient
+) -> None:
+    other = app.test_client()
+    other.post("/login", data={"username": "ann", "password": PASSWORD})
+    assert ann.post("/account", data=CHANGE).status_code == 303
+    assert ann.get("/").status_code == 200
+    assert other.get("/").status_code == 302
+    assert (login(app, PASSWORD), login(app, NEW)) == (422, 303)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"present": "wrong"}, "This is not your password."),
+        ({"confirm": "different!"}, "The two passwords differ."),
+        ({"password": "short", "confirm": "short"}, "Between 8 and 128"),
+    ],
+)
+def test_a_wrong_change_changes_nothing(
+    app: Flask, ann: FlaskClient, change: dict[str, str], said: str
+) -> None:
+    answer = ann.post("/account", data={**CHANGE, **change})
+    assert (answer.status_code, said in answer.text) == (422, True)
+    assert login(app, PASSWORD) == 303
+
+
+def test_a_mailed_link_sets_a_new_password_once(
+    app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    guest = app.test_client()
+    (link,) = ask(guest, " Ann@Example.com", caplog)
+    assert "for ann" in guest.get(link).text
+    form = {"password": NEW, "confirm": NEW}
+    assert guest.post(link, data=form).location == "/login"
+    assert ann.get("/").status_code == 302
+    assert login(app, NEW) == 303
+    again = guest.post(link, data={"password": "another one", "confirm": "another one"})
+    assert (again.status_code, "gone stale" in again.text) == (404, True)
+    assert login(app, NEW) == 303
+
+
+def test_a_link_is_good_for_an_hour(
+    app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.app_context():
+        token = accounts.reset_token(db.session.get(User, 21))
+        assert accounts.user_of_token(token) is not None
+        monkeypatch.setattr(accounts, "RESET_WITHIN", timedelta(seconds=-2))
+        assert accounts.user_of_token(token) is None
+
+
+@pytest.mark.parametrize("token", ["x", "WzIxLCJ4Il0.x.y", "..", "%00", "a" * 3000])
+def test_a_made_up_link_opens_nothing(app: Flask, ann: FlaskClient, token: str) -> None:
+    answer = app.test_client().post(f"/reset/{token}", data={"password": NEW, "confirm": NEW})
+    assert answer.status_code == 404
+    assert login(app, PASSWORD) == 303
+
+
+def test_a_link_dies_when_the_password_is_changed_otherwise(
+    app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    (link,) = ask(app.test_client(), "ann@example.com", caplog)
+    ann.post("/account", data=CHANGE)
+    assert app.test_client().get(link).status_code == 404
+
+
+def test_the_answer_does_not_tell_whether_an_address_is_registered(
+    app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    guest = app.test_client()
+    known = guest.post("/forgotten", data={"email": "ann@example.com"})
+    unknown = guest.post("/forgotten", data={"email": "eve@example.com"})
+    assert known.text.replace("ann@", "eve@") == unknown.text
+    assert ask(guest, "eve@example.com", caplog) == []
+
+
+def test_nobody_is_flooded_with_mail(
+    app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert len(ask(app.test_client(), "ann@example.com", caplog)) == 1
+    assert len(ask(app.test_client(), "ann@example.com", caplog)) == 0
+    with app.app_context():
+        db.session.get(User, 21).reset_asked_at = utcnow() - timedelta(minutes=3)
+        db.session.commit()
+    assert len(ask(app.test_client(), "ann@example.com", caplog)) == 1
+
+
+def test_each_account_of_an_address_gets_a_link_of_its_own(
+    app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    form = {"username": "cat", "email": "ann@example.com"}
+    app.test_client().post("/register", data={**form, "password": NEW, "confirm": NEW})
+    assert len(ask(app.test_client(), "ann@example.com", caplog)) == 2
+
+
+def test_links_name_the_site_whatever_host_a_request_claims(
+    app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        app.test_client().post(
+            "/forgotten", data={"email": "ann@example.com"}, headers={"Host": "evil.example"}
+        )
+    assert "evil.example" not in caplog.text
+    assert "http://127.0.0.1:5000/reset/" in caplog.text
+
+
+def test_a_site_that_sends_no_mail_says_so(environ: dict[str, str]) -> None:
+    silent = create_app({**environ, "DEBUG": "False"}, TESTING=True, WTF_CSRF_ENABLED=False)
+    assert silent.config["MAIL"] is None
+    page = silent.test_client().post("/forgotten", data={"email": "ann@example.com"})
+    assert "This site sends no mail" in page.text
+
+
+class Postbox(socketserver.ThreadingTCPServer):
+    """As much of an SMTP server as one letter needs."""
+
+    allow_reuse_address = True
+    letters: list[bytes]
+
+
+class Clerk(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        while line := self.rfile.readline():
+            if line.upper().startswith(b"DATA"):
+                self.wfile.write(b"354 go on\r\n")
+                letter = b""
+                while (line := self.rfile.readline()) != b".\r\n":
+                    letter += line
+                self.server.letters.append(letter)  # type: ignore[attr-defined]
+            elif line.upper().startswith(b"QUIT"):
+                self.wfile.write(b"221 bye\r\n")
+                return
+            self.wfile.write(b"250 fine\r\n")
+
+
+@pytest.fixture
+def postbox() -> Iterator[Postbox]:
+    with Postbox(("127.0.0.1", 0), Clerk) as server:
+        server.letters = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def deliver(app: Flask, to: str = "ann@example.com") -> None:
+    with app.app_context():
+        mail.send(to, "Subject", "Text ü")
+    for thread in threading.enumerate():
+        if thread.name == "mail":
+            thread.join()
+
+
+def test_mail_leaves_by_smtp(app: Flask, postbox: Postbox) -> None:
+    app.config["MAIL"] = f"smtp://127.0.0.1:{postbox.server_address[1]}"
+    deliver(app)
+    letter: Any = message_from_bytes(postbox.letters[0])
+    assert (letter["To"], letter["Subject"]) == ("ann@example.com", "Subject")
+    assert letter["From"] == "Marquee <marquee@localhost>"
+
+
+def test_mail_leaves_by_ses(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = boto3.client(
+        "sesv2", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    monkeypatch.setattr(boto3, "client", lambda *_a, **_k: client)
+    app.config["MAIL"] = "ses://eu-central-1"
+    with Stubber(client) as stub:
+        stub.add_response("send_email", {"MessageId": "1"}, {"Content": {"Raw": {"Data": ANY}}})
+        deliver(app)
+        stub.assert_no_pending_responses()
+
+
+def test_mail_that_fails_is_logged_and_the_page_is_served(
+    app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.config["MAIL"] = "smtp://127.0.0.1:1"
+    answer = app.test_client().post("/forgotten", data={"email": "ann@example.com"})
+    deliver(app)
+    assert answer.status_code == 200
+    assert "mail could not be sent" in caplog.text
+
+
+def test_an_address_cannot_smuggle_in_a_header(app: Flask, ann: FlaskClient) -> None:
+    answer = app.test_client().post(
+        "/forgotten", data={"email": "ann@example.com\nBcc: eve@example.com"}
+    )
+    assert answer.status_code == 422
+    with pytest.raises(ValueError, match="linefeed"):
+        EmailMessage()["To"] = "a\nb"
+
+
+def test_people_of_one_address_are_told_apart_by_their_passwords(app: Flask) -> None:
+    register(app.test_client(), "ann")
+    form = {"username": "cat", "email": "ann@example.com"}
+    app.test_client().post("/register", data={**form, "password": NEW, "confirm": NEW})
+    with app.app_context():
+        assert accounts.recognise("ann@example.com", PASSWORD).username == "ann"
+        assert accounts.recognise("ann@example.com", NEW).username == "cat"
+        assert accounts.recognise("ann@example.com", "neither") is None

@@ -1,0 +1,337 @@
+"""Bringing ratings in, taking everything along, leaving nothing behind; and hostile files."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zipfile
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app.extensions import db
+from app.importing import files
+from app.importing.formats import read
+from app.models import Import, Mark, Rating, User
+from tests.conftest import PASSWORD, register
+from tests.test_home import shown, stored
+
+MOVIELENS = "userId,movieId,rating,timestamp\n7,1,4.5,1000000000\n7,8,3.0,1100000000\n"
+IMDB = (
+    "Const,Your Rating,Date Rated,Title,URL,Title Type,IMDb Rating,Runtime (mins),Year\n"
+    "tt0000001,9,2020-05-01,Wrong Title,https://imdb,movie,8,90,1979\n"
+    "tt9999999,7,2020-05-02,The Space Race,https://imdb,movie,8,90,1999\n"
+    "tt9999998,7,2020-05-02,Unheard Of,https://imdb,movie,8,90,1999\n"
+)
+LETTERBOXD = (
+    "Date,Name,Year,Letterboxd URI,Rating\n"
+    "2021-01-01,Amelie in Love,2001,https://boxd.it/1,4.5\n"
+    "2021-01-02,Space Race,2000,https://boxd.it/2,2\n"
+)
+WATCHLIST = "Date,Name,Year,Letterboxd URI\n2021-01-03,Love Letters,1995,https://boxd.it/3\n"
+STEAM = "{'user_id': 'x', 'items': [{'item_id': '1', 'item_name': 'G', 'playtime_forever': 60}]}"
+
+
+def packed(**members: str | bytes) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", ".").replace("_in_", "/"), content)
+    return whole.getvalue()
+
+
+def bring(client: FlaskClient, content: str | bytes, name: str = "ratings.csv", **more: object):
+    raw = content.encode() if isinstance(content, str) else content
+    return client.post("/data/import", data={"file": (io.BytesIO(raw), name)}, **more)
+
+
+def report_of(app: Flask) -> dict:
+    with app.app_context():
+        return db.session.scalars(select(Import).order_by(Import.id.desc())).first().report
+
+
+def test_movielens_ratings_are_matched_by_id(app: Flask, ann: FlaskClient) -> None:
+    answer = bring(ann, MOVIELENS)
+    assert (answer.status_code, answer.location) == (303, "/data/imports/1")
+    assert stored(app) == [(1, 4.5), (8, 3.0)]
+    with app.app_context():
+        rating = db.session.get(Rating, (21, 1))
+        assert rating.rated_at.year == 2001
+        assert (rating.via, rating.model_version) == ("import", "20260101-000000-aaaa")
+        assert rating.predicted is not None
+
+
+def test_imdb_ratings_are_matched_by_id_then_by_title_and_year(
+    app: Flask, ann: FlaskClient
+) -> None:
+    page = bring(ann, IMDB, follow_redirects=True).text
+    assert stored(app) == [(1, 4.5), (3, 3.5)]
+    assert "Not in our catalogue" in page
+    assert "<td>4</td><td>Unheard Of</td><td>1999</td>" in page
+
+
+@pytest.mark.parametrize("folder", ["", "letterboxd-ann-2021/"])
+def test_a_letterboxd_zip_brings_ratings_and_watchlist(
+    app: Flask, ann: FlaskClient, folder: str
+) -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr(f"{folder}ratings.csv", LETTERBOXD)
+        archive.writestr(f"{folder}watchlist.csv", WATCHLIST)
+        archive.writestr(f"{folder}deleted/ratings.csv", "nonsense")
+    bring(ann, whole.getvalue(), "letterboxd.zip")
+    assert sorted(stored(app)) == [(3, 2.0), (8, 4.5)]
+    with app.app_context():
+        assert [m.item_id for m in db.session.scalars(select(Mark))] == [13]
+    assert report_of(app)["wanted"] == 1
+
+
+def test_a_letterboxd_csv_alone_will_do(app: Flask, ann: FlaskClient) -> None:
+    bring(ann, LETTERBOXD)
+    assert sorted(stored(app)) == [(3, 2.0), (8, 4.5)]
+
+
+def test_what_was_exported_here_can_be_brought_in_again(app: Flask, ann: FlaskClient) -> None:
+    bring(ann, MOVIELENS)
+    with zipfile.ZipFile(io.BytesIO(ann.get("/data/export.zip").data)) as archive:
+        own = archive.read("ratings.csv")
+    bob = app.test_client()
+    register(bob, "bob")
+    bring(bob, own)
+    assert stored(app) == [(1, 4.5), (8, 3.0), (1, 4.5), (8, 3.0)]
+
+
+def test_steam_libraries_are_read_in_both_forms_and_refused_by_a_site_of_movies(
+    app: Flask, ann: FlaskClient
+) -> None:
+    api = json.dumps({"response": {"games": [{"appid": 1, "playtime_forever": 90, "name": "G"}]}})
+    for text, hours in ((STEAM, 1.0), (api, 1.5)):
+        (entry,) = read({"library": text}).entries
+        assert (entry.item_id, entry.title, entry.hours) == (1, "G", hours)
+    answer = bring(ann, gzip.compress(STEAM.encode()), "library.json.gz")
+    assert answer.status_code == 422
+    assert "a file from Steam, and we know movies alone" in answer.text
+
+
+def test_of_two_ratings_the_newer_stays(app: Flask, ann: FlaskClient) -> None:
+    ann.post("/title/1/rating", data={"rating": "2"})
+    bring(ann, MOVIELENS)
+    assert stored(app) == [(1, 2.0), (8, 3.0)]
+    bring(ann, MOVIELENS.replace("7,8,3.0,1100000000", "7,8,1.0,1200000000"))
+    assert stored(app) == [(1, 2.0), (8, 1.0)]
+    assert {k: report_of(app)[k] for k in ("new", "changed", "kept")} == {
+        "new": 0,
+        "changed": 1,
+        "kept": 1,
+    }
+
+
+def test_of_a_title_twice_in_a_file_the_newer_counts(app: Flask, ann: FlaskClient) -> None:
+    bring(ann, "movieId,rating,timestamp\n1,5,2000000\n1,1,1000000\n")
+    assert stored(app) == [(1, 5.0)]
+
+
+def test_bringing_a_file_twice_changes_nothing(app: Flask, ann: FlaskClient) -> None:
+    bring(ann, IMDB)
+    before = stored(app)
+    bring(ann, IMDB)
+    assert stored(app) == before
+    assert report_of(app)["same"] == 2
+
+
+def test_recommendations_follow_what_was_brought(ann: FlaskClient) -> None:
+    bring(ann, "movieId,rating\n13,5\n21,5\n")
+    assert shown(ann.get("/").text)[0] == 8
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("1,6,0", "off the scale, which ends at 5"),
+        ("1,-1,0", "off the scale"),
+        ("1,nan,0", "off the scale"),
+        ("1,five,0", "is no rating"),
+        ("one,5,0", "not a whole number"),
+        ("1,5", "2 fields, not 3"),
+        ("99999999999,5,0", "out of range"),
+        (f"1,{'5' * 3000},0", "far too long"),
+    ],
+)
+def test_one_bad_line_in_a_good_file_is_named_and_the_rest_is_kept(
+    app: Flask, ann: FlaskClient, line: str, why: str
+) -> None:
+    page = bring(
+        ann, f"movieId,rating,timestamp\n{line}\n8,4,1000000000\n", follow_redirects=True
+    ).text
+    assert stored(app) == [(8, 4.0)]
+    assert report_of(app)["bad_lines"][0]["line"] == 2
+    assert why in report_of(app)["bad_lines"][0]["why"]
+    assert "Lines we could not use" in page
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "said"),
+    [
+        ("a,b,c\n1,2,3\n", "x.csv", "its first line says “a, b, c”"),
+        ("", "x.csv", "its first line says “nothing”"),
+        ("<html></html>", "x.html", "We do not know this kind of file"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "x.png", "not a text file"),
+        (b"PK\x03\x04 not really a zip", "x.zip", "not know"),
+        (packed(readme__txt="hello"), "x.zip", "holds no ratings.csv"),
+        (b"\x1f\x8b broken", "x.gz", "damaged"),
+        (b"Const,Your Rating\n\x81\x8d,9\n", "x.csv", "could not make out the letters"),
+        (MOVIELENS.replace("7,8", "8,8"), "ratings.csv", "several people"),
+        ("{'items': 3}", "steam.json", "lists no games"),
+        ("{" * 100_000, "steam.json", "could not read this as a Steam library"),
+        ("{'a': 1}\n[]", "steam.json", "Steam"),
+        (gzip.compress(b"{" + b" " * 3_000_000), "steam.gz", "too large for the Steam library"),
+        ("movieId,rating\n", "ratings.csv", "holds no ratings"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_a_422_that_says_why_and_stores_nothing(
+    app: Flask, ann: FlaskClient, content: str | bytes, name: str, said: str
+) -> None:
+    answer = bring(ann, content, name)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert stored(app) == []
+    with app.app_context():
+        assert db.session.scalars(select(Import)).all() == []
+
+
+def test_no_file_at_all_is_asked_for(ann: FlaskClient) -> None:
+    answer = ann.post("/data/import", data={})
+    assert (answer.status_code, "Choose a file first." in answer.text) == (422, True)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_files_of_every_usual_encoding_are_read(
+    app: Flask, ann: FlaskClient, encoding: str
+) -> None:
+    bring(ann, "Name,Year,Rating\nAmélie in Love,2001,5\n".encode(encoding))
+    assert stored(app) == [(8, 5.0)]
+
+
+def test_a_zip_bomb_is_refused_before_it_has_burst(app: Flask, ann: FlaskClient) -> None:
+    bomb = packed(ratings__csv=b"0" * (files.LARGEST_UNPACKED + 10))
+    assert len(bomb) < 100_000
+    answer = bring(ann, bomb, "ratings.zip")
+    assert answer.status_code == 422
+    assert "Unpacked, this file is larger than 60 MB" in answer.text
+    assert bring(ann, gzip.compress(b"0" * (files.LARGEST_UNPACKED + 10))).status_code == 422
+
+
+def test_a_zip_with_too_many_files_is_refused(ann: FlaskClient) -> None:
+    many = packed(**{f"f{n}": "" for n in range(files.MOST_MEMBERS + 1)})
+    assert "that is no export" in bring(ann, many, "x.zip").text
+
+
+def test_200_mb_are_refused_with_a_413_page(app: Flask, ann: FlaskClient) -> None:
+    answer = ann.post(
+        "/data/import",
+        content_type="multipart/form-data; boundary=x",
+        environ_overrides={"CONTENT_LENGTH": "200000000"},
+    )
+    assert answer.status_code == 413
+    assert "more than we can take at once" in answer.text
+    assert stored(app) == []
+
+
+def test_other_forms_take_no_more_than_before(ann: FlaskClient) -> None:
+    assert ann.post("/title/1/rating", data={"rating": "4" * 2_000_000}).status_code == 413
+
+
+def test_somebody_elses_report_is_not_there(app: Flask, ann: FlaskClient) -> None:
+    bring(ann, MOVIELENS)
+    bob = app.test_client()
+    register(bob, "bob")
+    assert ann.get("/data/imports/1").status_code == 200
+    assert bob.get("/data/imports/1").status_code == 404
+
+
+def test_markup_in_a_file_stays_text(ann: FlaskClient) -> None:
+    page = bring(ann, "Name,Year,Rating\n<script>x</script>,2001,5\n", follow_redirects=True).text
+    assert "<script>x" not in page
+    assert "&lt;script&gt;x" in page
+
+
+def furnish(app: Flask, client: FlaskClient) -> None:
+    """Something of a person in every table that can hold something of a person."""
+    client.get("/")
+    client.post("/title/1/rating", data={"rating": "4"})
+    client.post("/title/8/watchlist")
+    bring(client, IMDB)
+    register(app.test_client(), "friend")
+    client.post("/group/ask", data={"name": "friend"})
+    client.post("/forgotten", data={"email": "ann@example.com"})
+
+
+def tables_with(app: Flask, *needles: object) -> set[str]:
+    """Names of the tables with a row one of whose columns holds one of these."""
+    with app.app_context():
+        return {
+            table.name
+            for table in db.metadata.sorted_tables
+            if table.name != "items"
+            for row in db.session.execute(select(table))
+            if any(value in needles for value in row)
+        }
+
+
+def test_the_export_holds_everything(app: Flask, ann: FlaskClient) -> None:
+    furnish(app, ann)
+    answer = ann.get("/data/export.json")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    whole = answer.json
+    assert whole["account"]["email"] == "ann@example.com"
+    assert {r["title"] for r in whole["ratings"]} == {"Space Station", "The Space Race"}
+    assert whole["marks"][0]["kind"] == "watchlist"
+    assert whole["companions"][0]["username"] == "friend"
+    assert all(whole[kind] for kind in whole)
+    assert "scrypt" not in answer.text
+    with zipfile.ZipFile(io.BytesIO(ann.get("/data/export.zip").data)) as archive:
+        assert {name.removesuffix(".csv") for name in archive.namelist()} == set(whole)
+        rows = list(csv.DictReader(io.StringIO(archive.read("ratings.csv").decode())))
+    assert [row["item_id"] for row in rows] == ["1", "3"]
+
+
+def test_the_export_has_a_part_for_every_table_with_people_in_it() -> None:
+    about_people = {
+        table.name
+        for table in db.metadata.sorted_tables
+        if any(key.target_fullname == "users.id" for key in table.foreign_keys)
+    }
+    assert about_people == {"ratings", "marks", "shown", "visits", "imports", "companions"}
+
+
+def test_an_export_of_nothing_has_its_headers(ann: FlaskClient) -> None:
+    with zipfile.ZipFile(io.BytesIO(ann.get("/data/export.zip").data)) as archive:
+        assert archive.read("ratings.csv").decode().startswith("item_id,title,year")
+
+
+def test_deleting_the_account_leaves_nothing_of_it_in_any_table(
+    app: Flask, ann: FlaskClient
+) -> None:
+    furnish(app, ann)
+    everywhere = {"users", "ratings", "marks", "shown", "visits", "imports", "companions"}
+    assert tables_with(app, 21, "ann", "ann@example.com") >= everywhere
+    answer = ann.post("/data/delete", data={"password": PASSWORD})
+    assert (answer.status_code, answer.location) == (303, "/login")
+    assert tables_with(app, 21, "ann", "ann@example.com") == set()
+    with app.app_context():
+        assert [user.username for user in db.session.scalars(select(User))] == ["friend"]
+    assert ann.get("/").status_code == 302
+    login = {"username": "ann", "password": PASSWORD}
+    assert app.test_client().post("/login", data=login).status_code == 422
+
+
+def test_deleting_needs_the_password(app: Flask, ann: FlaskClient) -> None:
+    for password in ("wrong", ""):
+        answer = ann.post("/data/delete", data={"password": password})
+        assert answer.status_code == 422
+    assert "nothing was deleted" in ann.post("/data/delete", data={"password": "wrong"}).text
+    assert ann.get("/").status_code == 200

@@ -1,0 +1,91 @@
+"""Which title to ask about next, and when enough is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import onboarding as benchmark
+from recommender.fold_in import Ridge, gram
+from recommender.model import Model
+from recommender.onboarding import chance_to_know
+from tests.releases import tiny_release
+
+FACTORS = np.array([[1.0, 0.0], [0.9, 0.0], [0.0, 1.0], [0.0, 0.9]])
+NOTHING = np.empty((0, 2))
+
+
+def chance(known: list[int], unseen: list[int]) -> np.ndarray:
+    return chance_to_know(
+        gram(FACTORS),
+        FACTORS,
+        np.full(4, 0.2),
+        FACTORS[known],
+        FACTORS[unseen],
+        5.0,
+        Ridge(0.1, 1.0, 0.5),
+    )
+
+
+def test_knowing_a_title_makes_those_near_it_likelier() -> None:
+    before, after = chance([], []), chance([0], [])
+    assert after[1] > before[1]
+    assert after[1] > after[3]
+
+
+def test_not_having_seen_a_title_makes_those_near_it_less_likely() -> None:
+    assert chance([2], [0])[1] < chance([2], [])[1]
+    assert chance([], [0])[1] < chance([], [0])[3]
+
+
+def test_it_is_a_chance_even_for_titles_that_all_or_none_know() -> None:
+    share = np.array([0.0, 1.0, 0.5, 0.5])
+    ridge = Ridge(0.1, 1.0, 0.5)
+    chances = chance_to_know(gram(FACTORS), FACTORS, share, NOTHING, NOTHING, 5.0, ridge)
+    assert np.all((chances > 0) & (chances < 1))
+
+
+def test_each_title_is_asked_about_once_until_none_is_left() -> None:
+    model = Model(tiny_release())
+    ratings: dict[int, float] = {}
+    unseen: list[int] = []
+    for number in range(8):
+        item = model.question(ratings, unseen)
+        assert item is not None
+        assert item not in ratings
+        assert item not in unseen
+        if number % 2:
+            ratings[item] = 4.0
+        else:
+            unseen.append(item)
+    assert model.question(ratings, unseen) is None
+
+
+def test_the_first_question_is_a_title_that_many_know_and_like() -> None:
+    assert Model(tiny_release()).question({}) in (1, 8)
+
+
+def test_progress_tells_how_much_of_the_list_the_last_rating_left() -> None:
+    model = Model(tiny_release())
+    assert (model.progress({}).kept, model.progress({}).settled) == (0, False)
+    four = {1: 5.0, 2: 4.0, 3: 4.0, 5: 4.5}
+    assert not model.progress(four).settled
+    told = model.progress({**four, 8: 1.0})
+    assert told.kept == told.of == 3
+    assert told.settled
+
+
+def test_ndcg_of_a_hand_worked_list() -> None:
+    reached = benchmark.ndcg([7, 1, 2, *range(100, 107)], frozenset({1, 9}))
+    assert reached == pytest.approx((1 / np.log2(3)) / (1 + 1 / np.log2(3)))
+
+
+def test_a_simulated_newcomer_answers_from_their_own_ratings_alone() -> None:
+    model = Model(tiny_release())
+    people = [dict.fromkeys(model.item_rows.item_ids.tolist(), 5.0)]
+    (newcomer,) = benchmark.newcomers(people, np.random.default_rng(0))
+    assert len(newcomer.answers) == 6
+    assert not newcomer.relevant & newcomer.answers.keys()
+    outcome = benchmark.simulate(model, people, 0)
+    assert outcome["ours"].shape == (1, len(benchmark.AFTER) + 1)
+    assert "| ours |" in benchmark.table(outcome)

@@ -1,0 +1,176 @@
+"""The owner's figures, who may see them, and the report of the release in service."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.clock import utcnow
+from app.extensions import db
+from app.figures import figures_of_today
+from app.models import Item, Rating, Shown, User, Visit
+from recommender.release_store import ReleaseStore
+from tests.conftest import register
+from tests.releases import ITEMS, no_parity_sample, tiny_release
+from tests.test_cli import run
+
+
+@pytest.fixture
+def owner(app: Flask, ann: FlaskClient) -> FlaskClient:
+    assert run(app, "set-role", "ann", "owner") == (0, "ann is an owner now\n")
+    return ann
+
+
+def test_only_an_owner_sees_the_figures(app: Flask, ann: FlaskClient) -> None:
+    assert app.test_client().get("/owner").status_code == 302
+    assert ann.get("/owner").status_code == 403
+    assert ann.get("/owner/report/x.html").status_code == 403
+    assert "Figures" not in ann.get("/").text
+    run(app, "set-role", "ANN", "owner")
+    assert ann.get("/owner").status_code == 200
+    assert 'href="/owner"' in ann.get("/").text
+    run(app, "set-role", "ann", "person")
+    assert ann.get("/owner").status_code == 403
+
+
+def test_a_role_is_given_to_someone_who_is_there(app: Flask) -> None:
+    assert run(app, "set-role", "nobody", "owner")[0] == 2
+
+
+def test_an_empty_site_has_figures_too(owner: FlaskClient) -> None:
+    page = owner.get("/owner").text
+    assert "100,000 people returning within a month" in page
+    assert "Nothing has been recommended to anyone yet." in page
+    assert "20260101-000000-aaaa" in page
+    assert "It came without an evaluation report." in page
+
+
+def populate(app: Flask) -> None:
+    """Four people; two came back within a week, one more within a month."""
+    today = utcnow().date()
+    days = {31: (0, 3), 32: (6, 40), 33: (20, 25), 34: (0,)}
+    with app.app_context():
+        for user_id, ago in days.items():
+            db.session.add(User(id=user_id, username=f"p{user_id}", username_key=f"p{user_id}"))
+            db.session.flush()
+            for n in ago:
+                db.session.add(Visit(user_id=user_id, day=today - timedelta(days=n)))
+        for user_id, item, stars, via in (
+            (31, 1, 5.0, "recommendation"),
+            (31, 2, 4.0, "recommendation"),
+            (32, 1, 3.0, "recommendation"),
+            (32, 3, 2.0, "search"),
+            (33, 3, 3.0, "popular"),
+            (33, 5, 1.0, "import"),
+            (33, 8, 1.0, "onboarding"),
+        ):
+            db.session.add(
+                Rating(user_id=user_id, item_id=item, rating=stars, rated_at=utcnow(), via=via)
+            )
+        for user_id, item in ((31, 1), (31, 2), (31, 13), (31, 21), (32, 1), (32, 8)):
+            db.session.add(
+                Shown(user_id=user_id, item_id=item, shown_at=utcnow(), place=1, model_version="v")
+            )
+        db.session.commit()
+
+
+def test_the_figures_of_a_site_known_by_heart(app: Flask, client: FlaskClient) -> None:
+    client.get("/ready")
+    with app.app_context():
+        assert db.session.get(Item, 1) is not None
+    populate(app)
+    with app.app_context():
+        told = figures_of_today()
+    assert (told.registered, told.weekly, told.monthly) == (4, 2, 3)
+    assert (told.shown, told.rated_share.value) == (6, 0.5)
+    assert (told.recommended.value, told.recommended.n) == (4.0, 3)
+    assert (told.otherwise.value, told.otherwise.n) == (2.5, 2)
+    assert told.rated_share.low == pytest.approx(0.5)  # both people rated half of theirs
+    assert told.recommended.low < 4.0 < told.recommended.high
+    assert told.weeks[-1].returning == 2
+    assert len(told.weeks) == 12
+
+
+def test_the_page_shows_them_with_targets_and_intervals(app: Flask, owner: FlaskClient) -> None:
+    owner.get("/ready")
+    populate(app)
+    page = owner.get("/owner").text
+    assert "50.0 %" in page
+    assert "target 4.0" in page
+    assert "target 100,000" in page
+    assert page.count("95 % interval") >= 3
+    assert "The target lies within the interval." in page
+
+
+def test_reports_of_the_release_are_linked_and_served_in_a_sandbox(
+    owner: FlaskClient, store: ReleaseStore, tmp_path: Path
+) -> None:
+    store.publish(tiny_release("20260105-x"), ITEMS, no_parity_sample())
+    folder = store.folder / "20260105-x" / "report"
+    folder.mkdir()
+    (folder / "index.html").write_text("<h1>Report</h1>")
+    (store.folder / "secret.txt").write_text("secret")
+    store.promote("20260105-x")
+    assert 'href="/owner/report/index.html"' in owner.get("/owner").text
+    with owner.get("/owner/report/index.html") as report:
+        assert "<h1>Report</h1>" in report.text
+        assert "sandbox" in report.headers["Content-Security-Policy"]
+    for name in ("../release.json", "..%2f..%2fsecret.txt", "nothing.html"):
+        assert owner.get(f"/owner/report/{name}").status_code == 404
+
+
+def test_how_well_we_know_someone(app: Flask, ann: FlaskClient) -> None:
+    assert "no guess to look back on yet" in ann.get("/accuracy").text
+    ann.post("/title/1/rating", data={"rating": "5"})
+    page = ann.get("/accuracy").text
+    assert "Before your rating we wrote down our guess" in page
+    assert "no clear difference" in page
+    assert "<svg class=" not in page.split("<main")[1]
+
+
+def test_the_error_over_time_is_drawn_against_the_communitys(app: Flask, ann: FlaskClient) -> None:
+    ann.get("/ready")
+    with app.app_context():
+        for number, item in enumerate(db.session.query(Item).order_by(Item.id).all()):
+            at = utcnow() - timedelta(hours=20 - number)
+            db.session.add(
+                Rating(
+                    user_id=21,
+                    item_id=item.id,
+                    rating=4.0,
+                    rated_at=at,
+                    predicted=3.5,
+                    community=3.0,
+                )
+            )
+        for n in range(100, 106):
+            db.session.add(Item(id=n, title=f"T{n}", search_key=f"t{n}"))
+            db.session.flush()
+            db.session.add(
+                Rating(
+                    user_id=21,
+                    item_id=n,
+                    rating=4.0,
+                    rated_at=utcnow(),
+                    predicted=3.9,
+                    community=1.0,
+                    via="import" if n == 105 else "search",
+                )
+            )
+        db.session.commit()
+    page = ann.get("/accuracy").text
+    assert "Before each of your 14 ratings" in page
+    assert page.count("<polyline") == 2
+    assert "We know you better than the crowd does" in page
+
+
+def test_registering_people_are_no_owners(app: Flask) -> None:
+    client = app.test_client()
+    register(client, "eve")
+    client.post("/register", data={"role": "owner"})
+    with app.app_context():
+        assert db.session.query(User).one().role == "person"

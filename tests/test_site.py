@@ -1,0 +1,285 @@
+"""Onboarding, filters, what is set aside, and the page of one title, through HTTP."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from app.clock import utcnow
+from app.extensions import db
+from app.models import Mark, Rating, Shown, Visit
+from tests.conftest import register
+from tests.test_home import ROMANCE, SCI_FI, shown
+
+JSON = {"Accept": "application/json"}
+
+
+def rate(client: FlaskClient, item: int, stars: float, **form: str) -> None:
+    answer = client.post(f"/title/{item}/rating", data={"rating": f"{stars:g}", **form})
+    assert answer.status_code == 303
+
+
+# Onboarding
+
+
+def test_whoever_registers_is_asked_about_one_title(ann: FlaskClient) -> None:
+    page = ann.get("/welcome").text
+    assert "Have you seen this?" in page
+    assert len(shown(page)) == 1
+    assert "Haven’t seen it" in page
+    assert "<progress" in page
+    assert 'href="/search"' in page
+
+
+def test_an_answer_leads_to_another_question_until_none_is_left(ann: FlaskClient) -> None:
+    asked = []
+    for number in range(8):
+        (item,) = shown(ann.get("/welcome").text)
+        asked.append(item)
+        if number % 2:
+            rate(ann, item, 4, via="onboarding", next="/welcome")
+        else:
+            ann.post(f"/title/{item}/unseen")
+    assert sorted(asked) == sorted(SCI_FI + ROMANCE)
+    assert "nothing left to ask" in ann.get("/welcome").text
+
+
+def test_the_questions_say_how_far_the_list_has_settled(ann: FlaskClient) -> None:
+    rate(ann, 1, 5)
+    assert "1 rated" in ann.get("/welcome").text
+    for item in (2, 3, 5, 8):
+        rate(ann, item, 5)
+    page = ann.get("/welcome").text
+    assert "Your list has settled" in page
+    assert 'value="12"' in page
+
+
+def test_not_seen_is_no_rating_and_the_title_is_still_recommended(
+    app: Flask, ann: FlaskClient
+) -> None:
+    ann.post("/title/1/unseen")
+    assert 1 in shown(ann.get("/").text)
+    with app.app_context():
+        assert db.session.scalars(select(Rating)).all() == []
+
+
+# Filters
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("genre=Romance", {8, 13, 21}),
+        ("not=Sci-Fi", {8, 13, 21, 34}),
+        ("genre=Romance&not=Comedy", {13, 21}),
+        ("from=1990&to=2001", {3, 8, 13}),
+        ("genre=Nothing", {1, 2, 3, 5, 8, 13, 21, 34}),
+        ("genre=Romance&to=1950", set()),
+    ],
+)
+def test_only_what_qualifies_is_shown(ann: FlaskClient, query: str, expected: set[int]) -> None:
+    page = ann.get(f"/?show=25&{query}").text
+    assert set(shown(page)) == expected
+    if not expected:
+        assert "No movie fits all of that" in page
+
+
+def test_the_page_is_filled_whenever_enough_titles_qualify(ann: FlaskClient) -> None:
+    assert len(shown(ann.get("/?not=Romance").text)) == 5
+    assert "Showing <strong>not romance</strong>" in ann.get("/?not=Romance").text
+    assert 'href="/?show=25&amp;not=Adventure"' in ann.get("/?not=Adventure").text
+
+
+def test_the_slider_leaves_out_the_best_known(ann: FlaskClient) -> None:
+    every = shown(ann.get("/?show=25").text)
+    obscure = shown(ann.get("/?show=25&known=-1").text)
+    assert set(obscure) < set(every)
+    assert 1 not in obscure
+
+
+def test_only_the_ratings_of_the_last_years_count_and_the_older_stay_rated(
+    app: Flask, ann: FlaskClient
+) -> None:
+    rate(ann, 13, 5)
+    rate(ann, 1, 5)
+    with app.app_context():
+        old = utcnow() - timedelta(days=800)
+        db.session.execute(update(Rating).where(Rating.item_id == 1).values(rated_at=old))
+        db.session.commit()
+    page = ann.get("/?years=2&show=25").text
+    assert shown(page)[:3] == [8, 21, 34]
+    assert 1 not in shown(page)
+    assert "by your ratings of the last 2 years" in page
+
+
+@pytest.mark.parametrize(
+    "query", ["from=x", "known=1e9", "years=-3", "genre=" + "x" * 5000, "not=%00", "to=" + "9" * 50]
+)
+def test_nonsense_in_the_address_does_no_harm(ann: FlaskClient, query: str) -> None:
+    assert ann.get(f"/?{query}").status_code == 200
+
+
+# Setting aside
+
+
+def test_a_hidden_title_is_recommended_no_more_until_it_is_brought_back(ann: FlaskClient) -> None:
+    ann.post("/title/1/hidden")
+    assert 1 not in shown(ann.get("/?show=25").text)
+    assert shown(ann.get("/hidden").text) == [1]
+    ann.post("/title/1/hidden/delete")
+    assert 1 in shown(ann.get("/?show=25").text)
+
+
+def test_the_watchlist_holds_what_was_put_there_newest_first_until_it_is_rated(
+    ann: FlaskClient,
+) -> None:
+    for item in (1, 55, 8):
+        ann.post(f"/title/{item}/watchlist")
+    ann.post("/title/1/watchlist")
+    assert shown(ann.get("/watchlist").text) == [8, 55, 1]
+    rate(ann, 8, 4)
+    assert shown(ann.get("/watchlist").text) == [55, 1]
+    assert "on your watchlist" in ann.get("/").text.lower()
+
+
+def test_setting_aside_tells_a_script_how_to_undo_it(ann: FlaskClient) -> None:
+    answer = ann.post("/title/1/hidden", headers=JSON)
+    assert answer.json["undo"] == {"address": "/title/1/hidden/delete"}
+    undone = ann.post(answer.json["undo"]["address"], headers=JSON)
+    assert undone.json["undo"] == {"address": "/title/1/hidden"}
+
+
+@pytest.mark.parametrize("path", ["/title/999/hidden", "/title/1/loved", "/title/x/hidden"])
+def test_what_is_not_there_cannot_be_set_aside(ann: FlaskClient, path: str) -> None:
+    assert ann.post(path).status_code == 404
+
+
+def test_people_see_their_own_watchlist_alone(app: Flask, ann: FlaskClient) -> None:
+    ann.post("/title/1/watchlist")
+    bob = app.test_client()
+    register(bob, "bob")
+    bob.post("/title/1/watchlist/delete")
+    assert shown(bob.get("/watchlist").text) == []
+    assert shown(ann.get("/watchlist").text) == [1]
+    with app.app_context():
+        assert [(m.user_id, m.kind) for m in db.session.scalars(select(Mark))] == [
+            (21, "watchlist")
+        ]
+
+
+# One title
+
+
+def test_a_titles_page_says_what_is_known_and_guessed(ann: FlaskClient) -> None:
+    rate(ann, 1, 5)
+    page = ann.get("/title/2").text
+    assert "Space Pirates" in page
+    assert "1984 · Sci-Fi, Adventure" in page
+    assert "10 ratings" in page
+    assert "Our guess for you" in page
+    assert re.search(r"Without your five stars for Space Station it would be number \d", page)
+    assert shown(page) == [2]
+    assert "People who like it also like" in page
+
+
+def test_the_parts_shown_add_up_to_the_score_shown(ann: FlaskClient) -> None:
+    for item, stars in ((1, 5), (3, 4), (8, 1)):
+        rate(ann, item, stars)
+    page = ann.get("/title/2").text
+    *parts, score = [float(n) for n in re.findall(r'class="number">([+-]?\d\.\d+)<', page)]
+    assert sum(parts) == pytest.approx(score, abs=0.002)
+    assert "1 low rating adds nothing here" in page
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [(1, "You have rated it"), (55, "Too few people have rated it")],
+)
+def test_a_title_on_no_list_says_why_not(ann: FlaskClient, item: int, said: str) -> None:
+    rate(ann, 1, 5)
+    assert said in ann.get(f"/title/{item}").text
+
+
+def test_a_title_that_is_not_there_is_a_404_page(ann: FlaskClient) -> None:
+    assert ann.get("/title/999").status_code == 404
+
+
+def test_popular_titles_of_a_genre(ann: FlaskClient) -> None:
+    assert set(shown(ann.get("/popular?genre=Romance").text)) == {8, 13, 21}
+    assert shown(ann.get("/popular?genre=Adventure").text) == [2]
+    assert ann.get("/popular?genre=Nothing").status_code == 404
+
+
+def test_cards_say_because_of_what(ann: FlaskClient) -> None:
+    assert "Because you liked" not in ann.get("/").text
+    rate(ann, 13, 5)
+    assert re.search(r"Because you liked <a[^>]*>Love Letters", ann.get("/").text)
+
+
+# What is kept for later judgement
+
+
+def test_the_prediction_in_force_is_stored_with_the_first_rating(
+    app: Flask, ann: FlaskClient
+) -> None:
+    guess = float(re.search(r"Our guess.*?(\d\.\d)", ann.get("/title/2").text, re.DOTALL)[1])
+    rate(ann, 2, 1.5, via="title")
+    rate(ann, 1, 5)
+    rate(ann, 2, 5, via="search")
+    with app.app_context():
+        stored = db.session.get(Rating, (21, 2))
+        assert stored.rating == 5.0
+        assert stored.predicted == pytest.approx(guess, abs=0.05)
+        assert stored.community == pytest.approx(3.9, abs=0.01)
+        assert (stored.model_version, stored.via) == ("20260101-000000-aaaa", "title")
+
+
+def test_what_was_shown_is_noted_once_at_its_first_place(app: Flask, ann: FlaskClient) -> None:
+    ann.get("/")
+    ann.post("/title/8/rating", data={"rating": "5"})
+    ann.get("/?show=25")
+    with app.app_context():
+        places = {s.item_id: s.place for s in db.session.scalars(select(Shown))}
+    assert places[1] == 1
+    assert len(places) == 8
+
+
+def test_a_recommended_title_rated_on_its_own_page_was_still_recommended(
+    app: Flask, ann: FlaskClient
+) -> None:
+    ann.get("/")
+    rate(ann, 1, 4, via="title")
+    rate(ann, 34, 4, via="title")
+    rate(ann, 3, 4, via="nonsense")
+    with app.app_context():
+        via = {r.item_id: r.via for r in db.session.scalars(select(Rating))}
+    assert via == {1: "recommendation", 34: "title", 3: "other"}
+
+
+def test_a_day_is_noted_once(app: Flask, ann: FlaskClient) -> None:
+    for _ in range(3):
+        ann.get("/")
+    with app.app_context():
+        assert len(db.session.scalars(select(Visit)).all()) == 1
+
+
+def test_a_stale_form_after_logout_is_refused_and_says_so(app: Flask, environ: dict) -> None:
+    from app import create_app
+
+    strict = create_app(environ, TESTING=True)
+    client = strict.test_client()
+    page = client.get("/register").text
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)[1]
+    form = {"username": "eve", "email": "eve@example.com", "csrf_token": token}
+    password = {"password": "correct horse battery", "confirm": "correct horse battery"}
+    client.post("/register", data={**form, **password})
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/").text)[1]
+    client.post("/logout", data={"csrf_token": token})
+    stale = client.post("/title/1/rating", data={"rating": "4", "csrf_token": token})
+    assert stale.status_code == 400
+    assert "gone stale" in stale.text

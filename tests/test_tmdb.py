@@ -1,0 +1,154 @@
+"""Posters fetched from TMDB: resumable, polite, and never in the way of the drawn ones."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import Item
+from app.tmdb import TRIES
+from tests.conftest import ROOT
+from tests.test_cli import run
+
+ANSWERS: dict[str, tuple[int, object]] = {
+    "/movie/101": (200, {"poster_path": "/one-A_1.jpg"}),
+    "/movie/102": (200, {"poster_path": None}),
+    "/movie/103": (404, {}),
+    "/movie/105": (200, {"poster_path": '/x.jpg" onerror="alert(1)'}),
+    "/movie/108": (200, {"poster_path": "/eight.jpg"}),
+}
+
+
+class Tmdb(ThreadingHTTPServer):
+    asked: list[tuple[str, float]]
+    stumbles: int = 0
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Tmdb
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        self.server.asked.append((path, time.monotonic()))
+        status, body = ANSWERS[path]
+        if "api_key=good" not in query:
+            status = 401
+        elif self.server.stumbles:
+            self.server.stumbles -= 1
+            status = 429
+        self.send_response(status)
+        if status == 429:
+            self.send_header("Retry-After", "0")
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Quietly."""
+
+
+@pytest.fixture
+def tmdb(app: Flask) -> Iterator[Tmdb]:
+    run(app, "sync-catalogue")
+    with app.app_context():
+        for item in db.session.scalars(select(Item).where(Item.id.in_([1, 2, 3, 5, 8]))):
+            item.tmdb_id = 100 + item.id
+        db.session.commit()
+    with Tmdb(("127.0.0.1", 0), Answer) as server:
+        server.asked = []
+        app.config["TMDB_ADDRESS"] = f"http://127.0.0.1:{server.server_address[1]}"
+        app.config["TMDB_API_KEY"] = "good"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def paths(app: Flask) -> dict[int, str | None]:
+    with app.app_context():
+        return {
+            item.id: item.poster_path
+            for item in db.session.scalars(select(Item).where(Item.id.in_([1, 2, 3, 5, 8, 13])))
+        }
+
+
+def test_posters_are_stored_and_asked_for_once(app: Flask, tmdb: Tmdb) -> None:
+    status, said = run(app, "fetch-posters", "--rate", "40")
+    assert (status, "2 posters for 5 titles" in said) == (0, True)
+    assert paths(app) == {1: "/one-A_1.jpg", 2: "", 3: "", 5: "", 8: "/eight.jpg", 13: None}
+    asked = len(tmdb.asked)
+    assert "0 posters for 0 titles" in run(app, "fetch-posters")[1]
+    assert len(tmdb.asked) == asked
+    assert "0 posters for 3 titles" in run(app, "fetch-posters", "--again", "--rate", "40")[1]
+
+
+def test_the_most_rated_come_first_at_a_polite_rate(app: Flask, tmdb: Tmdb) -> None:
+    run(app, "fetch-posters", "--rate", "20")
+    assert [path for path, _ in tmdb.asked] == [f"/movie/{n}" for n in (101, 108, 102, 103, 105)]
+    assert tmdb.asked[-1][1] - tmdb.asked[0][1] >= 4 / 20 * 0.95
+
+
+def test_a_request_to_wait_is_followed(app: Flask, tmdb: Tmdb) -> None:
+    tmdb.stumbles = 2
+    assert run(app, "fetch-posters", "--rate", "40")[0] == 0
+    assert paths(app)[1] == "/one-A_1.jpg"
+    assert 429 in TRIES.status_forcelist
+
+
+@pytest.mark.parametrize(
+    ("key", "said"), [(None, "TMDB_API_KEY is not set"), ("bad", "is not accepted")]
+)
+def test_without_a_good_key_one_line_says_so(
+    app: Flask, tmdb: Tmdb, key: str | None, said: str
+) -> None:
+    app.config["TMDB_API_KEY"] = key
+    status, output = run(app, "fetch-posters")
+    assert (status, said in output) == (2, True)
+    assert set(paths(app).values()) == {None}
+
+
+def test_what_was_fetched_before_an_interruption_stays(
+    app: Flask, tmdb: Tmdb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ANSWERS, "/movie/102", (418, {}))
+    status, said = run(app, "fetch-posters", "--rate", "40")
+    assert (status, "TMDB answers 418; run this again" in said) == (2, True)
+    assert paths(app)[1] == "/one-A_1.jpg"
+    monkeypatch.undo()
+    assert "0 posters for 3 titles" in run(app, "fetch-posters", "--rate", "40")[1]
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "1000"])
+def test_an_impolite_rate_is_refused(app: Flask, rate: str) -> None:
+    assert run(app, "fetch-posters", "--rate", rate)[0] == 2
+
+
+def test_a_known_poster_is_shown_with_the_drawn_one_to_fall_back_on(
+    app: Flask, ann: FlaskClient, tmdb: Tmdb
+) -> None:
+    run(app, "fetch-posters", "--rate", "40")
+    page = ann.get("/").text
+    assert 'src="https://image.tmdb.org/t/p/w342/one-A_1.jpg" data-drawn="/poster/1.svg"' in page
+    assert 'src="/poster/13.svg"' in page
+    assert "not endorsed or certified by TMDB" in page
+    assert "https://image.tmdb.org" in ann.get("/").headers["Content-Security-Policy"]
+
+
+def test_a_release_that_is_brought_again_keeps_the_posters(app: Flask, tmdb: Tmdb) -> None:
+    run(app, "fetch-posters", "--rate", "40")
+    run(app, "sync-catalogue")
+    assert paths(app)[1] == "/one-A_1.jpg"
+
+
+def test_the_script_falls_back_on_the_drawn_poster() -> None:
+    assert "dataset?.drawn" in Path(ROOT, "app/static/page.js").read_text()
