@@ -29,12 +29,17 @@ class Config:
     rating: RatingParams
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """``--config FILE``, ``--seed N`` and one option for each parameter of each head."""
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """``--config FILE`` and ``--seed N``."""
     parser.add_argument(
         "--config", metavar="FILE", help="YAML configuration (default: pipelines/movies.yaml)"
     )
     parser.add_argument("--seed", type=int, help="seed of everything drawn at random")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """``--config FILE``, ``--seed N`` and one option for each parameter of each head."""
+    add_file_options(parser)
     for head, params in HEADS.items():
         group = parser.add_argument_group(f"{head} head")
         for spec in fields(params):
@@ -63,7 +68,7 @@ def load(options: argparse.Namespace) -> Config:
         given = {
             spec.name: value
             for spec in fields(params)
-            if (value := getattr(options, f"{head}.{spec.name}")) is not None
+            if (value := getattr(options, f"{head}.{spec.name}", None)) is not None
         }
         heads[head] = params.from_mapping({**section, **given}, f"{where}, {head}")
     seed = options.seed if options.seed is not None else values.get("seed", 1)

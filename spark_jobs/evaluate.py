@@ -21,7 +21,6 @@ if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
-import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -54,6 +53,8 @@ from spark_jobs.contenders import (
 )
 from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.explore import by_month, describe
+from spark_jobs.files import check_out
 from spark_jobs.heads import Fitter, Heads, fit_heads
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
@@ -98,7 +99,7 @@ class Plan:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        settings, plan = config.load(options), _plan(options)
+        settings, plan, out = config.load(options), _plan(options), check_out(options.out)
         folders = options.data or [str(obtain(Path("data"), _tell))]
         report = evaluate(build_session("marquee evaluate"), folders, settings, plan)
     except MarqueeError as error:
@@ -106,9 +107,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     given = sys.argv[1:] if arguments is None else arguments
     report["command"] = shlex.join(["python", "-m", "spark_jobs.evaluate", *given])
-    Path(options.out).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    # Only where a page is written, so that Spark's workers need no Matplotlib.
+    from spark_jobs.report import evaluation_page, write
+
+    page = write(out, report, evaluation_page)
     print(tables(report))
-    print(f"Written to {options.out}. Again: {report['command']}")
+    print(f"Written to {page} and {out}. Again: {report['command']}")
     return 0
 
 
@@ -116,8 +120,11 @@ def evaluate(
     spark: SparkSession, folders: Sequence[str], settings: Config, plan: Plan
 ) -> dict[str, Any]:
     """The measurements, as ``--out`` holds them. Raises MarqueeError before anything is fitted."""
-    training = merge([read_movielens(spark, folder) for folder in folders], settings)
-    return evaluate_set(training, settings, plan)
+    datasets = [read_movielens(spark, folder) for folder in folders]
+    months = by_month(datasets)
+    training = merge(datasets, settings)
+    exploration = describe(training, months)
+    return {**evaluate_set(training, settings, plan), "exploration": exploration}
 
 
 def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[str, Any]:
@@ -133,11 +140,14 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
     found: dict[str, Values] = {name: {} for name in plan.protocols}
     curves: list[dict[str, Any]] = []
     notes: list[str] = []
+    seconds: dict[str, list[float]] = {}
     for (kind, seed), made in splits.items():
         _tell(f"protocol {kind}, seed {seed}")
         with_curve = kind == "B" and "E" in plan.protocols
         fitted = _fit(made, training, settings, seed, plan.baselines, kind)
         notes += [note for note in fitted.notes if note not in notes]
+        for stage, took in fitted.seconds.items():
+            seconds.setdefault(stage, []).append(took)
         if kind in found:
             _add(found[kind], _measure(kind, made.cases, fitted))
         if with_curve:
@@ -150,6 +160,7 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
         "validation": plan.validation,
         "seeds": list(plan.seeds),
         "notes": notes,
+        "seconds": {stage: float(np.mean(each)) for stage, each in seconds.items()},
         "protocols": {name: _summary(values) for name, values in found.items()},
         "fold_in_curve": _joined(curves),
     }
@@ -195,13 +206,14 @@ def _check_cases(name: str, kind: str, seed: int, made: Split) -> None:
 
 @dataclass(frozen=True)
 class Fitted:
-    """``counts``: of ratings by item id, in the part that was fitted on."""
+    """``counts``: of ratings by item id, in the part that was fitted on. ``seconds``: by stage."""
 
     rankers: dict[str, Ranker]
     predictors: dict[str, Predictor]
     counts: dict[int, int]
     people: int
     notes: list[str]
+    seconds: dict[str, float]
 
 
 def _fit(
@@ -212,7 +224,8 @@ def _fit(
         stars = pack(made.fitted)
     except NothingToPack as error:
         raise DataError(f"{name}: seed {seed} leaves nothing to fit on") from error
-    fitter = Fitter(Progress(3), "als", settings.seed, {})
+    progress = Progress(3)
+    fitter = Fitter(progress, "als", settings.seed, {})
     heads = fit_heads(stars, training.items, name, settings, fitter)
     served = Served(Model(as_release(heads, training, settings)))
     rankers: dict[str, Ranker] = {SERVED: served}
@@ -240,7 +253,7 @@ def _fit(
     counts = dict(zip(stars.items.ids.tolist(), stars.items.counts.tolist(), strict=True))
     people = len(stars.users.ids)
     stars.unpersist()
-    return Fitted(rankers, predictors, counts, people, notes)
+    return Fitted(rankers, predictors, counts, people, notes, progress.seconds)
 
 
 def as_release(heads: Heads, training: TrainingSet, settings: Config) -> Release:
@@ -477,7 +490,10 @@ def _parser() -> argparse.ArgumentParser:
         help="divide the training part of each test split again: for choosing parameters",
     )
     parser.add_argument(
-        "--out", default="evaluation.json", metavar="FILE", help="(default: %(default)s)"
+        "--out",
+        default="evaluation.json",
+        metavar="FILE.json",
+        help="the report is written beside it as a page (default: %(default)s)",
     )
     config.add_options(parser)
     return parser

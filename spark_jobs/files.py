@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from recommender.errors import DataError
+from recommender.errors import ConfigError, DataError
 
 
 def join(folder: str, name: str) -> str:
@@ -19,6 +21,17 @@ def join(folder: str, name: str) -> str:
 def exactly(path: str) -> str:
     """``path`` as Spark's readers take it, for whom brackets and stars are patterns."""
     return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
+
+
+def check_out(name: str) -> Path:
+    """Where figures are to be written. Raises ConfigError, before any work is done for them, where
+    that is no .json file in a folder that can be written to."""
+    out = Path(name)
+    if out.suffix != ".json" or out.is_dir() or not os.access(out.parent, os.W_OK):
+        raise ConfigError(
+            f"--out: {name!r} must be a .json file in a folder that can be written to"
+        )
+    return out
 
 
 def list_folder(spark: SparkSession, folder: str) -> set[str]:
