@@ -136,7 +136,8 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
         for seed in plan.seeds
     }
     for (kind, seed), made in splits.items():
-        _check_cases(training.catalogue.name, kind, seed, made)
+        where = f"{training.catalogue.name}: protocol {kind}, seed {seed}"
+        check_cases(where, made, least=1 if kind == "A" else 2)
     found: dict[str, Values] = {name: {} for name in plan.protocols}
     curves: list[dict[str, Any]] = []
     notes: list[str] = []
@@ -189,15 +190,14 @@ def _split(stars: Packed, kind: str, seed: int, validation: bool) -> Split:
     return split(inner, _divide(kind, seed, inner.users.ids), seed)
 
 
-def _check_cases(name: str, kind: str, seed: int, made: Split) -> None:
-    """Raises DataError where a protocol has nothing to measure on."""
+def check_cases(where: str, made: Split, least: int) -> None:
+    """Raises DataError where there is nothing to measure on."""
     people = made.cases.count()
     positives = made.cases.filter(lambda case: max(case.held.values()) >= LIKED).count()
-    least = 1 if kind == "A" else 2
     if people < least or not positives:
         raise DataError(
-            f"{name}: protocol {kind}, seed {seed}: {people} people to test on, {positives} of them"
-            f" with a held-out rating of {LIKED:g} or more; give more ratings or fewer protocols"
+            f"{where}: {people} people to test on, {positives} of them with a held-out rating of"
+            f" {LIKED:g} or more; give more ratings, or ask for less"
         )
 
 
@@ -293,9 +293,11 @@ def _ease(stars: Packed, liked: float) -> Ease:
 
 def _measure(kind: str, cases: RDD[Case], fitted: Fitted) -> Scores:
     if kind == "A":
-        return {name: _stars(cases, predictor) for name, predictor in fitted.predictors.items()}
+        return {
+            name: star_metrics(cases, predictor) for name, predictor in fitted.predictors.items()
+        }
     liked = LIKED if kind == "B" else 0.0
-    return {name: _ranking(cases, ranker, liked) for name, ranker in fitted.rankers.items()}
+    return {name: ranking_metrics(cases, ranker, liked) for name, ranker in fitted.rankers.items()}
 
 
 def _over(cases: RDD[Case], shared: Any, one: Callable[[Any, Case], Any]) -> list[Any]:
@@ -306,7 +308,9 @@ def _over(cases: RDD[Case], shared: Any, one: Callable[[Any, Case], Any]) -> lis
     return found
 
 
-def _stars(cases: RDD[Case], predictor: Predictor) -> dict[str, float]:
+def star_metrics(cases: RDD[Case], predictor: Predictor) -> dict[str, float]:
+    """Of all held-out ratings together."""
+
     def one(predictor: Predictor, case: Case) -> tuple[Any, list[float]]:
         return predictor.stars(case.known, case.held), list(case.held.values())
 
@@ -326,7 +330,9 @@ def relevant(case: Case, liked: float) -> NDArray[np.int64]:
     return np.array([item for item, stars in case.held.items() if stars >= liked], np.int64)
 
 
-def _ranking(cases: RDD[Case], ranker: Ranker, liked: float) -> dict[str, float]:
+def ranking_metrics(cases: RDD[Case], ranker: Ranker, liked: float) -> dict[str, float]:
+    """Means over the people that have a relevant title: one rated ``liked`` or more."""
+
     def one(ranker: Ranker, case: Case) -> tuple[float, ...]:
         wanted = relevant(case, liked)
         longer = metrics.hits(ranker.top(case.known, LONG), wanted, LONG)

@@ -55,8 +55,8 @@ class Split:
 Divide = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], Roles]
 
 
-def uniform(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.float64]:
-    """A number in [0, 1) for each tuple of ids (the finalizer of SplitMix64, Steele et al. 2014).
+def mixed(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """A hash of each tuple of ids (the finalizer of SplitMix64, Steele et al. 2014).
 
     The same on every machine, whatever stands beside it.
     """
@@ -66,23 +66,33 @@ def uniform(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.float64]:
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         state = state ^ (state >> np.uint64(31))
-    return (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return state
 
 
-def by_rating(seed: int) -> Divide:
-    """Protocol A: one rating in five is held out."""
+def uniform(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.float64]:
+    """A number in [0, 1) for each tuple of ids."""
+    return (mixed(seed, *ids) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def by_rating(seed: int, low: float = 0.0, high: float = HELD_OUT) -> Divide:
+    """Protocol A: one rating in five is held out; of k folds, those from ``low`` up to ``high``."""
 
     def divide(users: NDArray[np.int64], items: NDArray[np.int64], _: object) -> Roles:
-        held = uniform(seed, users, items) < HELD_OUT
+        drawn = uniform(seed, users, items)
+        held = (drawn >= low) & (drawn < high)
         return Roles(~held, ~held, held)
 
     return divide
 
 
-def by_person(seed: int, user_ids: NDArray[np.int64]) -> Divide:
-    """Protocol B: one person in five is held out, 80 % of their ratings are folded in."""
+def by_person(
+    seed: int, user_ids: NDArray[np.int64], low: float = 0.0, high: float = HELD_OUT
+) -> Divide:
+    """Protocol B: one person in five is held out, 80 % of their ratings are folded in; of k folds,
+    the people from ``low`` up to ``high`` of all in random order."""
     drawn = np.argsort(uniform(seed, user_ids), kind="stable")
-    chosen = np.sort(user_ids[drawn[: int(len(user_ids) * HELD_OUT)]])
+    count = len(user_ids)
+    chosen = np.sort(user_ids[drawn[int(count * low) : int(count * high)]])
 
     def divide(
         users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
