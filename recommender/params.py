@@ -71,18 +71,25 @@ class RankingParams(_Params):
 
 @dataclass(frozen=True)
 class RatingParams(_Params):
-    """The rating head: shrunken biases, then explicit ALS on what they leave over."""
+    """The rating head: shrunken biases, explicit ALS on what they leave over, and beside its
+    factors those of the ranking head and what the catalogue says of a title."""
 
-    rank: int = param(50, "number of factors", low=1, high=1024)
+    rank: int = param(50, "number of factors learned from stars", low=1, high=1024)
     iterations: int = param(10, "alternations, items then users", low=1, high=200)
     regularization: float = param(
-        1.4, "lambda, multiplied by (ratings + alpha_0 * catalogue)^nu", low=1e-9
+        0.15, "lambda, multiplied by (ratings + alpha_0 * catalogue)^nu", low=1e-9
     )
     regularization_exponent: float = param(
-        0.5, "nu, the power of what lambda is multiplied by", low=0, high=2
+        1.0, "nu, the power of what lambda is multiplied by", low=0, high=2
     )
     catalogue_share: float = param(
         0.0, "alpha_0, the share of the other side's rows counted as rated in it", low=0, high=1
+    )
+    taste_weight: float = param(
+        1.4, "weight of the ranking factors beside the factors learned from stars", low=0
+    )
+    description_weight: float = param(
+        1.4, "weight of genres, decade and popularity beside them", low=0
     )
     bias_regularization: float = param(5.0, "ratings' worth of shrinkage of each bias", low=1e-9)
     bias_sweeps: int = param(5, "alternations in fitting the biases", low=1, high=100)

@@ -35,7 +35,8 @@ _BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error)
 class ItemArrays:
     """What is known of each item, one row an item, ``item_ids`` ascending.
 
-    ``ranking_factors`` (items, rank) and ``rating_factors`` (items, rank) float32;
+    ``ranking_factors`` (items, rank) and ``rating_factors`` (items, width) float32: the first
+    ``rank`` of its columns were learned from stars, the others say what else is known of a title;
     ``item_bias`` and ``item_means`` (stars) float32; ``item_counts`` int64.
     """
 
@@ -62,13 +63,13 @@ class ParitySample:
     ranking_vectors: NDArray[np.float32]
     rating_vectors: NDArray[np.float32]
 
-    def fits(self, ranking_rank: int, rating_rank: int) -> bool:
-        """Whether the arrays are of one number of users and of ratings, and of these ranks."""
+    def fits(self, ranking_width: int, rating_width: int) -> bool:
+        """Whether the arrays are of one number of users and of ratings, and of these widths."""
         users = len(self.user_ids)
         return (
             self.starts.shape == (users + 1,)
-            and self.ranking_vectors.shape == (users, ranking_rank)
-            and self.rating_vectors.shape == (users, rating_rank)
+            and self.ranking_vectors.shape == (users, ranking_width)
+            and self.rating_vectors.shape == (users, rating_width)
             and self.item_ids.shape == self.ratings.shape == (self.starts[-1],)
             and self.starts[0] == 0
             and bool(np.all(np.diff(self.starts) >= 0))
@@ -107,7 +108,7 @@ class Release:
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 sample = ParitySample(**{f.name: arrays[f.name] for f in fields(ParitySample)})
-            fits = sample.fits(self.ranking.rank, self.rating.rank)
+            fits = sample.fits(self.ranking.rank, self.arrays.rating_factors.shape[1])
         except (OSError, EOFError, ValueError, TypeError, LookupError, *_BROKEN_ARCHIVE) as error:
             raise ReleaseError(f"{path}: cannot be read ({error}); publish it again") from error
         if not fits:
@@ -284,10 +285,11 @@ def _read_arrays(folder: Path) -> ItemArrays:
 
 def _check_arrays(release: Release, folder: Path) -> None:
     items = release.arrays.item_ids.size
+    width = max(release.rating.rank, *release.arrays.rating_factors.shape[1:])
     expected: dict[str, tuple[tuple[int, ...], type]] = {
         "item_ids": ((items,), np.int64),
         "ranking_factors": ((items, release.ranking.rank), np.float32),
-        "rating_factors": ((items, release.rating.rank), np.float32),
+        "rating_factors": ((items, width), np.float32),
         "item_bias": ((items,), np.float32),
         "item_counts": ((items,), np.int64),
         "item_means": ((items,), np.float32),

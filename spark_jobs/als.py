@@ -92,6 +92,20 @@ def fit(
     return FittedFactors(Factors(users.ids, user_vectors), Factors(items.ids, item_vectors))
 
 
+def solve_users(block: Block, items: Vectors, params: RatingParams) -> Vectors:
+    """The vectors of a block's users, solved to the end. ``block``: residuals. ``items``: all the
+    items' vectors."""
+    coded, ridge = Coded.exact(items), Ridge.of(params, len(items))
+    vectors = np.zeros((len(block.counts), items.shape[1]), np.float32)
+    kernels.solve_rows(
+        *(block.starts, block.columns, np.asarray(block.values, np.float32)),
+        *(coded.codes, coded.scales, np.zeros_like(vectors, shape=2 * items.shape[1:])),
+        *(vectors, False, 1.0, ridge.regularization, ridge.exponent, ridge.unrated),
+        *(LAST_STEPS, LAST_TOLERANCE),
+    )
+    return vectors
+
+
 def _random(rows: int, rank: int, seed: int) -> Vectors:
     vectors = np.random.default_rng(seed).standard_normal((rows, rank), np.float32)
     return vectors / np.float32(np.sqrt(rank))

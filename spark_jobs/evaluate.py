@@ -59,16 +59,16 @@ from spark_jobs.heads import Fitter, Heads, fit_heads
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
 from spark_jobs.splits import (
-    VALIDATION_SEEDS,
     Case,
     Divide,
     Split,
     by_person,
     by_rating,
     split,
+    validation,
     within_person,
 )
-from spark_jobs.train import TrainingSet, check_ranks, merge
+from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 
 PROTOCOLS = ("A", "B", "C", "E")
 LIKED = 4.0
@@ -88,7 +88,7 @@ Values = dict[str, dict[str, list[float]]]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure. ``validation``: divide the training part of each test split again."""
+    """What to measure. ``validation``: on splits to choose parameters on."""
 
     protocols: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -100,10 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings, plan, out = config.load(options), _plan(options), check_out(options.out)
-        folders = options.data or [str(obtain(Path("data"), _tell))]
+        folders = options.data or [str(obtain(Path("data"), tell))]
         report = evaluate(build_session("marquee evaluate"), folders, settings, plan)
     except MarqueeError as error:
-        _tell(f"error: {error}")
+        tell(f"error: {error}")
         return 2
     given = sys.argv[1:] if arguments is None else arguments
     report["command"] = shlex.join(["python", "-m", "spark_jobs.evaluate", *given])
@@ -143,7 +143,7 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
     notes: list[str] = []
     seconds: dict[str, list[float]] = {}
     for (kind, seed), made in splits.items():
-        _tell(f"protocol {kind}, seed {seed}")
+        tell(f"protocol {kind}, seed {seed}")
         with_curve = kind == "B" and "E" in plan.protocols
         fitted = _fit(made, training, settings, seed, plan.baselines, kind)
         notes += [note for note in fitted.notes if note not in notes]
@@ -175,19 +175,13 @@ def _kinds(protocols: Sequence[str]) -> list[str]:
     return sorted({"B" if name == "E" else name for name in protocols})
 
 
-def _divide(kind: str, seed: int, user_ids: NDArray[np.int64]) -> Divide:
-    if kind == "A":
-        return by_rating(seed)
-    return by_person(seed, user_ids) if kind == "B" else within_person(seed)
+def _split(stars: Packed, kind: str, seed: int, choosing: bool) -> Split:
+    def divide(seed: int) -> Divide:
+        if kind == "A":
+            return by_rating(seed)
+        return by_person(seed, stars.users.ids) if kind == "B" else within_person(seed)
 
-
-def _split(stars: Packed, kind: str, seed: int, validation: bool) -> Split:
-    made = split(stars, _divide(kind, seed, stars.users.ids), seed)
-    if not validation:
-        return made
-    inner = pack(made.fitted)
-    seed += VALIDATION_SEEDS
-    return split(inner, _divide(kind, seed, inner.users.ids), seed)
+    return split(stars, validation(divide, seed) if choosing else divide(seed), seed)
 
 
 def check_cases(where: str, made: Split, least: int) -> None:
@@ -226,25 +220,20 @@ def _fit(
         raise DataError(f"{name}: seed {seed} leaves nothing to fit on") from error
     progress = Progress(3)
     fitter = Fitter(progress, "als", settings.seed, {})
-    heads = fit_heads(stars, training.items, name, settings, fitter)
+    heads = fit_heads(stars, training.items, name, settings, fitter, with_rating=kind == "A")
     served = Served(Model(as_release(heads, training, settings)))
     rankers: dict[str, Ranker] = {SERVED: served}
     predictors: dict[str, Predictor] = {SERVED: served}
     notes: list[str] = []
     if baselines:
         raw = _raw_als(stars, heads, seed)
-        _, item_bias = fit_biases(stars, heads.mean_rating, settings.rating)
         rankers |= {POPULARITY: Popularity(stars.items.ids, stars.items.counts), RAW: raw}
-        shrinkage = settings.rating.bias_regularization
-        predictors |= {
-            BIASES: Biases(stars.items.ids, heads.mean_rating, item_bias, shrinkage),
-            RAW: raw,
-        }
-        if ease_fits(len(stars.users.ids), len(stars.items.ids)):
+        if kind == "A":
+            predictors |= {BIASES: _biases_alone(stars, heads.mean_rating, settings), RAW: raw}
+        elif ease_fits(len(stars.users.ids), len(stars.items.ids)):
             if kind == "B":
                 rankers[EASE_LIKES] = _ease(stars, LIKED)
-            if kind != "A":
-                rankers[EASE] = _ease(stars, 0.0)
+            rankers[EASE] = _ease(stars, 0.0)
         else:
             notes.append(
                 f"EASE was left out: {len(stars.users.ids):,} people and"
@@ -275,6 +264,11 @@ def _raw_als(stars: Packed, heads: Heads, seed: int) -> RawAls:
     factors = mllib.fit(mllib.frame(stars), params, seed).items.of(stars.items.ids)
     ridge = Ridge.of(params, len(stars.items.ids))
     return RawAls(stars.items.ids, factors, heads.mean_rating, ridge)
+
+
+def _biases_alone(stars: Packed, mean: float, settings: Config) -> Biases:
+    _, item_bias = fit_biases(stars, mean, settings.rating)
+    return Biases(stars.items.ids, mean, item_bias, settings.rating.bias_regularization)
 
 
 def _ease(stars: Packed, liked: float) -> Ease:
@@ -493,7 +487,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--validation",
         action="store_true",
-        help="divide the training part of each test split again: for choosing parameters",
+        help="splits that test on nothing the test splits of seeds 0 to 4 do: to choose parameters",
     )
     parser.add_argument(
         "--out",
@@ -503,10 +497,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     config.add_options(parser)
     return parser
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -38,7 +39,7 @@ from spark_jobs.datasets.obtain import obtain
 from spark_jobs.files import check_out
 from spark_jobs.ratings import Ratings
 from spark_jobs.session import build_session
-from spark_jobs.train import TrainingSet, merge
+from spark_jobs.training_set import TrainingSet, merge, tell
 
 LISTED = 15
 CURVE_POINTS = 150
@@ -50,14 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = config.load(options)
         out = check_out(options.out)
-        folders = options.data or [str(obtain(Path("data"), _tell))]
+        folders = options.data or [str(obtain(Path("data"), tell))]
         explored = explore(build_session("marquee explore"), folders, settings)
     except MarqueeError as error:
-        _tell(f"error: {error}")
+        tell(f"error: {error}")
         return 2
     # Only where a page is written, so that Spark's workers need no Matplotlib.
     from spark_jobs.report import exploration_page, write
 
+    explored["command"] = shlex.join(
+        ["python", "-m", "spark_jobs.explore", *(sys.argv[1:] if arguments is None else arguments)]
+    )
     page = write(out, explored, exploration_page)
     print(summary(explored))
     print(f"Written to {page} and {out}.")
@@ -226,10 +230,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     config.add_file_options(parser)
     return parser
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

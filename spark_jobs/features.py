@@ -13,17 +13,24 @@ from recommender.catalogue import Item
 def item_features(
     items: Sequence[Item], item_ids: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Of each of ``item_ids``, (ids, features): 1, ``l`` and ``l²`` with ``l = log(1 + count)``,
-    and a 1 for each of its genres and for its decade."""
+    """Of each of ``item_ids``, (ids, features): ``log(1 + count)``, and a 1 for each of its genres
+    and for its decade."""
     by_id = {item.item_id: item for item in items}
     rows = [by_id[item_id] for item_id in item_ids.tolist()]
-    popular = np.log1p(counts)
     words = [{*row.genres, *_decade(row)} for row in rows]
     known = {word: n for n, word in enumerate(sorted(set().union(*words)))}
     flags = np.zeros((len(rows), len(known)))
     for row, theirs in enumerate(words):
         flags[row, [known[word] for word in theirs]] = 1
-    return np.column_stack([np.ones(len(rows)), popular, popular**2, flags])
+    return np.column_stack([np.log1p(counts), flags])
+
+
+def centred(features: NDArray[np.floating], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The same features with mean 0 and rows of mean square length 1, over all ratings."""
+    weights = counts / counts.sum()
+    moved = features - weights @ features
+    length = np.sqrt(weights @ (moved**2).sum(axis=1))
+    return np.asarray(moved / length if length else moved, np.float64)
 
 
 def _decade(item: Item) -> list[str]:

@@ -11,25 +11,27 @@ from numpy.typing import NDArray
 from recommender.catalogue import Item
 from recommender.errors import DataError
 from recommender.fold_in import strength
+from recommender.params import RatingParams
 from recommender.release import ItemArrays
 from spark_jobs import als, mllib
-from spark_jobs.als import Factors, FittedFactors, Params
-from spark_jobs.biases import fit_biases, residuals, row_sums
+from spark_jobs.als import Factors, FittedFactors, Params, Vectors
+from spark_jobs.biases import Biases, fit_biases, residuals, row_sums
 from spark_jobs.blocks import Packed
 from spark_jobs.config import Config
 from spark_jobs.datasets.movielens import SCALE_MAX
-from spark_jobs.features import item_features
+from spark_jobs.features import centred, item_features
 from spark_jobs.progress import Progress
 
 
 @dataclass(frozen=True)
 class Heads:
-    """``arrays``: what serving needs. ``ranking`` and ``rating``: the people's vectors."""
+    """``arrays``: what serving needs. ``ranking``: the people's vectors. ``user_bias``: theirs, one
+    for each of the people that were fitted."""
 
     arrays: ItemArrays
     mean_rating: float
     ranking: Factors
-    rating: Factors
+    user_bias: Biases
 
 
 @dataclass(frozen=True)
@@ -51,34 +53,75 @@ class Fitter:
 
 
 def fit_heads(
-    stars: Packed, items: Sequence[Item], name: str, settings: Config, fitter: Fitter
+    stars: Packed,
+    items: Sequence[Item],
+    name: str,
+    settings: Config,
+    fitter: Fitter,
+    with_rating: bool = True,
 ) -> Heads:
     """Fit both heads, as three stages. ``items``: the catalogue. ``name``: of the data, for errors.
 
-    Raises DataError where nothing is liked.
+    Not ``with_rating``: the ranking head alone, as one stage; the other knows of no stars but the
+    mean. Raises DataError where nothing is liked.
     """
-    sums = row_sums(stars.items)
+    sums, counts = row_sums(stars.items), stars.items.counts
     mean = float(sums.sum() / stars.count)
     ranking = fitter.fit("ranking", _strengths(stars, name, settings), settings.ranking)
-    context = stars.users.blocks.context
-    features = item_features(items, stars.items.ids, stars.items.counts)
-    with fitter.progress.stage("fitting biases", context, 2 * settings.rating.bias_sweeps):
-        user_bias, item_bias = fit_biases(stars, mean, settings.rating, features)
-    left_over = residuals(stars, user_bias, item_bias, mean)
-    rating = fitter.fit("rating", left_over, settings.rating)
+    taste = ranking.items.of(stars.items.ids)
+    if with_rating:
+        features = item_features(items, stars.items.ids, counts)
+        rating = _fit_rating(stars, mean, taste, features, settings.rating, fitter)
+    else:
+        rating = RatingHead.none(stars)
     arrays = ItemArrays(
         item_ids=stars.items.ids,
-        ranking_factors=ranking.items.of(stars.items.ids),
-        rating_factors=rating.items.of(stars.items.ids),
-        item_bias=item_bias,
-        item_counts=stars.items.counts,
-        item_means=_means(sums, stars.items.counts),
+        ranking_factors=taste,
+        rating_factors=rating.factors,
+        item_bias=rating.item_bias,
+        item_counts=counts,
+        item_means=np.asarray(sums / counts, np.float32),
     )
-    return Heads(arrays, mean, ranking.users, rating.users)
+    return Heads(arrays, mean, ranking.users, rating.user_bias)
 
 
-def _means(sums: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float32]:
-    return np.asarray(sums / counts, np.float32)
+@dataclass(frozen=True)
+class RatingHead:
+    user_bias: Biases
+    item_bias: Biases
+    factors: Vectors
+
+    @classmethod
+    def none(cls, stars: Packed) -> RatingHead:
+        people, titles = len(stars.users.ids), len(stars.items.ids)
+        nothing = np.zeros((titles, 0), np.float32)
+        return cls(np.zeros(people, np.float32), np.zeros(titles, np.float32), nothing)
+
+
+def _fit_rating(
+    stars: Packed,
+    mean: float,
+    taste: Vectors,
+    features: NDArray[np.float64],
+    params: RatingParams,
+    fitter: Fitter,
+) -> RatingHead:
+    context, counts = stars.users.blocks.context, stars.items.counts
+    popularity = features[:, :1]
+    curved = np.hstack([np.ones_like(popularity), popularity**2, features])
+    with fitter.progress.stage("fitting biases", context, 2 * params.bias_sweeps):
+        user_bias, item_bias = fit_biases(stars, mean, params, curved)
+    left_over = residuals(stars, user_bias, item_bias, mean)
+    learned = fitter.fit("rating", left_over, params).items.of(stars.items.ids)
+    beside = [
+        weight * centred(columns, counts)
+        for weight, columns in (
+            (params.taste_weight, taste),
+            (params.description_weight, features),
+        )
+        if weight
+    ]
+    return RatingHead(user_bias, item_bias, np.hstack([learned, *beside]).astype(np.float32))
 
 
 def _strengths(stars: Packed, name: str, settings: Config) -> Packed:

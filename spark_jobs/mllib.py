@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from pyspark import StorageLevel
 from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -55,8 +56,12 @@ def fit(frame: DataFrame, params: Params, seed: int) -> FittedFactors:
     if isinstance(params, RankingParams):
         als = als.setImplicitPrefs(True).setAlpha(params.alpha)
         frame = _with_something_liked(frame)
+    # MLlib looks whether there is a first row and drops the worker that has begun to send them all.
+    frame = frame.persist(StorageLevel.DISK_ONLY)
     model = als.fit(frame)
-    return FittedFactors(_collect(model.userFactors), _collect(model.itemFactors))
+    fitted = FittedFactors(_collect(model.userFactors), _collect(model.itemFactors))
+    frame.unpersist()
+    return fitted
 
 
 def expected_stages(params: Params) -> int:

@@ -106,7 +106,7 @@ def rank_curve(name: str, rows: Rows, whose: str, label: str) -> str:
 
 def genre_bars(rows: Rows) -> str:
     """``rows``: genre, ratings, mean."""
-    figure, axes = _axes("ratings (and mean stars)", "", height=0.21 * len(rows) + 0.6)
+    figure, axes = _axes("ratings (and mean stars)", "", height=0.24 * len(rows) + 0.6)
     names = [row["genre"] for row in rows]
     counts = [row["ratings"] for row in rows]
     axes.barh(names, counts, 0.7, color=TEAL)

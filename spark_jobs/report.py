@@ -20,7 +20,7 @@ from spark_jobs import plots
 from spark_jobs.config import HEADS
 
 Figures = Mapping[str, Any]
-SERVED, POPULARITY = "Marquee", "popularity"
+SERVED = "Marquee"
 FACTOR_BYTES = 4  # of a float32
 
 
@@ -52,41 +52,42 @@ ARROWS = {1: "↑", -1: "↓", 0: ""}
 
 @dataclass(frozen=True)
 class Protocol:
-    """``main``: the metric that is drawn and that stands at the top."""
+    """``headlines``: of the metrics that are drawn and stand at the top, in words."""
 
     title: str
-    main: str
-    headline: str
+    headlines: Mapping[str, str]
     sentence: str
 
 
 PROTOCOLS = {
     "A": Protocol(
         "Predicted stars",
-        "RMSE",
-        "stars off (RMSE)",
+        {"RMSE": "stars off (RMSE)"},
         "One rating in five is held out and predicted from the rest.",
     ),
     "B": Protocol(
         "Lists for people never seen",
-        "NDCG@10",
-        "NDCG@10, people never seen",
+        {"NDCG@10": "NDCG@10, people never seen"},
         "One person in five is held out entirely; 80 % of their ratings are folded in, and a"
         " held-out rating of 4 or more is what the list should find.",
     ),
     "C": Protocol(
         "Lists within each person",
-        "NDCG@10",
-        "NDCG@10, known people",
+        {"NDCG@10": "NDCG@10, known people"},
         "A quarter of each person’s ratings is held out, and each of those titles is what the list"
         " should find, liked or not: the protocol of Microsoft’s recommenders.",
     ),
     "E": Protocol(
         "Beyond accuracy",
-        "coverage@10",
-        "of all titles recommended to someone",
-        "Lists of ten for the people of the protocol above. More is not by itself better here:"
-        " random lists would come first.",
+        {"coverage@10": "of all titles recommended to someone"},
+        "Lists of ten for people held out. More is not by itself better here: random lists would"
+        " come first.",
+    ),
+    "G": Protocol(
+        "Stars and lists for people held out",
+        {"RMSE": "stars off (RMSE)", "NDCG@10": "NDCG@10, people held out"},
+        "What the gate looks at: from one training to the next the same people are held out; 80 %"
+        " of their ratings are folded in, the rest is predicted and ranked.",
     ),
 }
 
@@ -137,7 +138,7 @@ def evaluation_page(evaluation: Figures, json_name: str) -> str:
         _first_ratings(evaluation.get("fold_in_curve")),
         _comparison(evaluation.get("comparison")),
         _model(evaluation),
-        _data(evaluation.get("exploration")) or _plain_data(facts),
+        _section("The data", _data(evaluation.get("exploration")) or _counts(facts)),
         _again(evaluation, json_name),
     ]
     return _page(f"Evaluation: {facts['name']}", lead, facts, sections)
@@ -150,7 +151,7 @@ def exploration_page(explored: Figures, json_name: str) -> str:
         f"What the ratings are like, from {months[0]['month']} to {months[-1]['month']}, before"
         " anything is fitted on them."
     )
-    sections = [_data(explored), _again({}, json_name)]
+    sections = [_data(explored), _again(explored, json_name)]
     return _page(f"Data: {explored['data']['name']}", lead, explored["data"], sections)
 
 
@@ -178,44 +179,58 @@ def _page(title: str, lead: str, facts: Figures, sections: Iterable[str]) -> str
 
 def _headlines(protocols: Figures) -> list[tuple[str, str, str]]:
     """(figure, what it is, beside what) of each protocol."""
-    found = []
-    for name, rows in protocols.items():
-        told, metric = PROTOCOLS[name], PROTOCOLS[name].main
-        better = METRICS[metric].better or 1
-        others = [
-            (better * row[metric]["mean"], other)
-            for other, row in rows.items()
-            if other != SERVED and _is_number(row[metric]["mean"])
-        ]
-        value = rows[SERVED][metric]["mean"]
-        beside = ""
-        if others:
-            best, other = max(others)
-            beside = f"best baseline: {_number(better * best)} ({other})"
-        found.append((_number(value), told.headline, beside))
-    return found
+    return [
+        (_headline(metric, rows[SERVED][metric]["mean"]), headline, _best_baseline(rows, metric))
+        for name, rows in protocols.items()
+        for metric, headline in PROTOCOLS[name].headlines.items()
+    ]
+
+
+def _headline(metric: str, value: Any) -> str:
+    if metric.startswith("coverage") and _is_number(value):
+        return f"{value:.1%}"
+    return f"{value:.3f}" if _is_number(value) else "–"
+
+
+def _best_baseline(rows: Figures, metric: str) -> str:
+    better = METRICS[metric].better
+    others = [
+        (better * row[metric]["mean"], name)
+        for name, row in rows.items()
+        if name != SERVED and metric in row and _is_number(row[metric]["mean"])
+    ]
+    if not others or not better:
+        return ""
+    best, name = max(others)
+    return f"best baseline: {_number(better * best)} ({name})"
 
 
 def _quality(protocols: Figures) -> str:
     parts = []
     for name, rows in protocols.items():
-        told, metric = PROTOCOLS[name], PROTOCOLS[name].main
-        drawn = [
-            {"name": contender, **measured[metric]}
-            for contender, measured in rows.items()
-            if _is_number(measured[metric]["mean"])
-        ]
-        hint = HINTS[METRICS[metric].better]
-        chart = plots.contenders(f"protocol-{name}", metric, drawn, SERVED, hint)
-        parts.append(
-            f"<h3>{name}. {escape(told.title)}</h3><p>{escape(told.sentence)}</p>"
-            f'<div class="beside">{_figure(chart)}{_contenders(rows)}</div>'
-        )
+        told = PROTOCOLS[name]
+        charts = "".join(_chart(name, metric, rows) for metric in told.headlines)
+        table = _contenders(rows)
+        beside = f'<div class="beside">{charts}{table}</div>' if charts else table
+        parts.append(f"<h3>{name}. {escape(told.title)}</h3><p>{escape(told.sentence)}</p>{beside}")
     names = dict.fromkeys(
         metric for rows in protocols.values() for metric in next(iter(rows.values()))
     )
     parts.append(_definitions({name: METRICS[name].sentence for name in names if name in METRICS}))
     return _section("Quality beside baselines", "".join(parts))
+
+
+def _chart(protocol: str, metric: str, rows: Figures) -> str:
+    """Nothing where there is nobody to compare with."""
+    drawn = [
+        {"name": contender, **measured[metric]}
+        for contender, measured in rows.items()
+        if _is_number(measured[metric]["mean"])
+    ]
+    if len(drawn) < 2:
+        return ""
+    hint = HINTS[METRICS[metric].better]
+    return _figure(plots.contenders(f"{protocol}-{metric[:4]}", metric, drawn, SERVED, hint))
 
 
 def _contenders(rows: Figures) -> str:
@@ -283,41 +298,50 @@ def _first_ratings(curves: Figures | None) -> str:
 
 
 def _gate(gate: Figures | None) -> str:
-    return _section("The gate", _told(gate)) if gate else ""
+    """``gate``: passed, reasons, and limits (measured, floor, margin) by metric."""
+    if not gate:
+        return ""
+    passed = gate.get("passed")
+    verdict = "It may go into service." if passed else "It is not good enough to go into service."
+    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in gate.get("reasons", ()))
+    shown = f'<p class="{"notice" if passed else "notice refused"}">{verdict}</p><ul>{reasons}</ul>'
+    return _section("The gate", shown.replace("<ul></ul>", "") + _by_metric(gate.get("limits")))
 
 
 def _comparison(comparison: Figures | None) -> str:
-    return _section("Beside the release in service", _told(comparison)) if comparison else ""
-
-
-def _told(figures: Figures) -> str:
-    """Any figures: single ones as a list, those of several rows as tables."""
-    single = {k: v for k, v in figures.items() if not isinstance(v, (Mapping, list))}
-    rows = "".join(
-        f"<div><dt>{escape(_words(name))}</dt><dd>{escape(_value(value))}</dd></div>"
-        for name, value in single.items()
+    """``comparison``: version, lists (people, kept_of_10, share_unchanged), and either metrics
+    (now, before, difference) or a note that says why there are none."""
+    if not comparison:
+        return ""
+    lists = comparison.get("lists", {})
+    cards = []
+    if "kept_of_10" in lists:
+        beside = f"mean over {lists['people']:,} people"
+        cards.append((f"{lists['kept_of_10']:.1f} of 10", "titles of a list stay", beside))
+    if "share_unchanged" in lists:
+        cards.append((f"{lists['share_unchanged']:.0%}", "of lists keep all ten", ""))
+    note = comparison.get("note")
+    why = f"<p>No measures to compare: {escape(note)}.</p>" if note else ""
+    return _section(
+        "Beside the release in service",
+        f"<p>In service is {escape(comparison.get('version', 'another release'))}.</p>"
+        f"{_cards(cards)}{why}{_by_metric(comparison.get('metrics'))}",
     )
-    parts = [f'<dl class="facts">{rows}</dl>'] if rows else []
-    for name, value in figures.items():
-        if name not in single and value:
-            parts.append(f"<h3>{escape(_words(name))}</h3>{_nested(value)}")
-    return "".join(parts)
 
 
-def _nested(value: Any) -> str:
-    each = list(value.values()) if isinstance(value, Mapping) else list(value)
-    if not all(isinstance(row, Mapping) for row in each):
-        if isinstance(value, Mapping):
-            return _told(value)
-        return f"<p>{escape(', '.join(map(_value, each)))}</p>"
-    names = list(dict.fromkeys(name for row in each for name in row))
-    head = "".join(f'<th scope="col">{escape(_words(name))}</th>' for name in names)
-    firsts = value if isinstance(value, Mapping) else [""] * len(each)
+def _by_metric(rows: Figures | None) -> str:
+    """A line for each metric, with whatever is told of it."""
+    if not rows:
+        return ""
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     body = "".join(
-        f'<tr><th scope="row">{escape(str(first))}</th>'
-        + "".join(f"<td>{escape(_value(row.get(name)))}</td>" for name in names)
+        f'<tr><th scope="row">{escape(metric)}{_direction(METRICS.get(metric))}</th>'
+        + "".join(
+            f"<td>{_number(row.get(name), signed=name == 'difference')}</td>" for name in names
+        )
         + "</tr>"
-        for first, row in zip(firsts, each, strict=True)
+        for metric, row in rows.items()
     )
     return _table("", f"<tr><th></th>{head}</tr>", body)
 
@@ -352,67 +376,72 @@ def _model(evaluation: Figures) -> str:
 # --- data ---
 
 
-def _plain_data(facts: Figures) -> str:
-    return _section(
-        "The data",
-        _cards(
-            [
-                (f"{facts['ratings']:,}", "ratings", ""),
-                (f"{facts['users']:,}", "people", ""),
-                (f"{facts['items']:,}", "titles", ""),
-            ]
-        ),
-    )
+def _counts(facts: Figures) -> str:
+    counts = ((facts["ratings"], "ratings"), (facts["users"], "people"), (facts["items"], "titles"))
+    return _cards([(f"{count:,}", name, "") for count, name in counts])
 
 
 def _data(explored: Figures | None) -> str:
     if not explored:
         return ""
+    lists = _titles("Most rated", explored["most_rated"]) + _titles(
+        "Best rated, by a mean that is shrunken towards that of all where votes are few",
+        explored["best_rated"],
+    )
+    return (
+        f"{_spread(explored)}<p>{_tail(explored)}</p>"
+        f'<div class="charts">{_charts(explored)}</div><div class="two">{lists}</div>'
+    )
+
+
+def _spread(explored: Figures) -> str:
     facts, people, titles = explored["data"], explored["people"], explored["titles"]
-    rated = explored["rated_titles"]
-    cards = [
-        (f"{facts['ratings']:,}", "ratings", f"{explored['mean']:.2f} stars on average"),
-        (
-            f"{facts['users']:,}",
-            "people",
-            f"{people['median']:,.0f} ratings each (median), {people['most']:,} at most",
-        ),
-        (
-            f"{rated:,}",
-            "rated titles",
-            f"{titles['median']:,.0f} ratings each (median), {titles['once']:,} have one",
-        ),
-        (
-            f"{explored['density']:.2%}",
-            "of all pairs rated",
-            f"{1 - explored['density']:.2%} of the table is empty",
-        ),
-    ]
-    charts = [
-        (plots.star_histogram(explored["histogram"]), "Stars given"),
-        (plots.ratings_over_time(explored["months"]), "When"),
-        (plots.genre_bars(explored["genres"][:18]), "Genres (a title may have several)")
-        if explored["genres"]
-        else ("", ""),
-        (plots.rank_curve("people", people["curve"], "people", "ratings given"), "Activity"),
-        (plots.rank_curve("titles", titles["curve"], "titles", "ratings had"), "Popularity"),
-    ]
-    tail = (
-        f"Half of all ratings come from {people['half']:,} people"
-        f" ({people['half'] / facts['users']:.1%}) and are of {titles['half']:,} titles"
-        f" ({titles['half'] / rated:.1%}): the rest is the long tail."
+    each = "{median:,g} ratings each (median)"
+    return _cards(
+        [
+            (f"{facts['ratings']:,}", "ratings", f"{explored['mean']:.2f} stars on average"),
+            (
+                f"{facts['users']:,}",
+                "people",
+                f"{each.format(**people)}, {people['most']:,} at most",
+            ),
+            (
+                f"{explored['rated_titles']:,}",
+                "rated titles",
+                f"{each.format(**titles)}, {titles['once']:,} have one",
+            ),
+            (
+                f"{explored['density']:.2%}",
+                "of all pairs rated",
+                f"{1 - explored['density']:.2%} of the table is empty",
+            ),
+        ]
+    )
+
+
+def _tail(explored: Figures) -> str:
+    people, titles = explored["people"]["half"], explored["titles"]["half"]
+    words = (
+        f"Half of all ratings come from {people:,} people"
+        f" ({people / explored['data']['users']:.1%}), and half are of {titles:,} titles"
+        f" ({titles / explored['rated_titles']:.1%}): the rest is the long tail."
     )
     if explored["repeated"]:
-        tail += f" {explored['repeated']:,} older ratings of a pair rated again were left out."
-    figures = "".join(_figure(chart, words) for chart, words in charts if chart)
-    lists = _titles("Most rated", explored["most_rated"]) + _titles(
-        "Best rated (a mean that knows its number of votes)", explored["best_rated"]
-    )
-    return _section(
-        "The data",
-        f'{_cards(cards)}<p>{tail}</p><div class="charts">{figures}</div>'
-        f'<div class="two">{lists}</div>',
-    )
+        words += f" {explored['repeated']:,} older ratings of a pair rated again were left out."
+    return words
+
+
+def _charts(explored: Figures) -> str:
+    people, titles, genres = explored["people"], explored["titles"], explored["genres"]
+    drawn = [
+        _figure(plots.star_histogram(explored["histogram"]), "Stars given"),
+        _figure(plots.ratings_over_time(explored["months"]), "When"),
+    ]
+    if genres:
+        drawn.append(_figure(plots.genre_bars(genres), "Genres (a title may have several)", "tall"))
+    activity = plots.rank_curve("people", people["curve"], "people", "ratings given")
+    popularity = plots.rank_curve("titles", titles["curve"], "titles", "ratings received")
+    return "".join([*drawn, _figure(activity, "Activity"), _figure(popularity, "Popularity")])
 
 
 def _titles(words: str, rows: Sequence[Figures]) -> str:
@@ -444,16 +473,16 @@ def _section(title: str, content: str) -> str:
 
 def _cards(cards: Sequence[tuple[str, str, str]]) -> str:
     each = "".join(
-        f'<div><dd class="big">{escape(figure)}</dd><dt>{escape(what)}</dt>'
+        f'<div><dt>{escape(what)}</dt><dd class="big">{escape(figure)}</dd>'
         f'<dd class="quiet">{escape(beside)}</dd></div>'
         for figure, what, beside in cards
     )
     return f'<dl class="cards">{each}</dl>'
 
 
-def _figure(svg: str, words: str = "") -> str:
+def _figure(svg: str, words: str = "", kind: str = "") -> str:
     caption = f"<figcaption>{escape(words)}</figcaption>" if words else ""
-    return f"<figure>{caption}{svg}</figure>"
+    return f'<figure class="{kind}">{caption}{svg}</figure>'
 
 
 def _table(words: str, head: str, body: str) -> str:
@@ -478,11 +507,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
-def _number(value: Any) -> str:
-    """A measure to three places, or to what is left of a smaller one."""
+def _number(value: Any, *, signed: bool = False) -> str:
     if not _is_number(value):
         return "–"
-    return f"{value:.3f}" if abs(value) >= 0.0995 or value == 0 else f"{value:.4f}"
+    return f"{value:+.4f}".replace("-", "−") if signed else f"{value:.4f}"
 
 
 def _value(value: Any) -> str:
@@ -490,8 +518,4 @@ def _value(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4g}" if _is_number(value) else "–" if value is None else str(value)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return f"{value:.4g}" if _is_number(value) else str(value)

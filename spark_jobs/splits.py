@@ -20,7 +20,8 @@ from spark_jobs.ratings import Ratings
 HELD_OUT = 0.2
 FOLDED_IN = 0.8
 STRATIFIED = 0.75
-# Validation splits divide the training part of a test split again, with seeds of their own.
+# The splits that results are reported on, and where the seeds of validation splits begin.
+TEST_SEEDS = range(5)
 VALIDATION_SEEDS = 1000
 
 Mask = NDArray[np.bool_]
@@ -74,34 +75,27 @@ def uniform(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.float64]:
     return (mixed(seed, *ids) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def by_rating(seed: int, low: float = 0.0, high: float = HELD_OUT) -> Divide:
-    """Protocol A: one rating in five is held out; of k folds, those from ``low`` up to ``high``."""
-
-    def divide(users: NDArray[np.int64], items: NDArray[np.int64], _: object) -> Roles:
-        drawn = uniform(seed, users, items)
-        held = (drawn >= low) & (drawn < high)
-        return Roles(~held, ~held, held)
-
-    return divide
+def by_rating(seed: int) -> Divide:
+    """Protocol A: one rating in five is held out."""
+    return _ratings(seed, 0.0, HELD_OUT)
 
 
-def by_person(
-    seed: int, user_ids: NDArray[np.int64], low: float = 0.0, high: float = HELD_OUT
-) -> Divide:
-    """Protocol B: one person in five is held out, 80 % of their ratings are folded in; of k folds,
-    the people from ``low`` up to ``high`` of all in random order."""
+def rating_fold(seed: int, fold: int, folds: int) -> Divide:
+    """As A, but that each rating is held out in one of the ``folds``."""
+    return _ratings(seed, fold / folds, (fold + 1) / folds)
+
+
+def by_person(seed: int, user_ids: NDArray[np.int64]) -> Divide:
+    """Protocol B: one person in five is held out, 80 % of their ratings are folded in."""
     drawn = np.argsort(uniform(seed, user_ids), kind="stable")
-    count = len(user_ids)
-    chosen = np.sort(user_ids[drawn[int(count * low) : int(count * high)]])
+    chosen = np.sort(user_ids[drawn[: int(len(user_ids) * HELD_OUT)]])
+    return _people(seed, chosen)
 
-    def divide(
-        users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
-    ) -> Roles:
-        theirs = np.isin(users, chosen)
-        known = _first(seed, users, items, starts, FOLDED_IN)
-        return Roles(~theirs, theirs & known, theirs & ~known)
 
-    return divide
+def person_fold(seed: int, user_ids: NDArray[np.int64], fold: int, folds: int) -> Divide:
+    """As B, but that each person is held out in one of the ``folds``."""
+    drawn = np.argsort(uniform(seed, user_ids), kind="stable")
+    return _people(seed, np.sort(user_ids[drawn[fold::folds]]))
 
 
 def within_person(seed: int) -> Divide:
@@ -112,6 +106,23 @@ def within_person(seed: int) -> Divide:
     ) -> Roles:
         known = _first(seed, users, items, starts, STRATIFIED)
         return Roles(known, known, ~known)
+
+    return divide
+
+
+def validation(divide_for: Callable[[int], Divide], seed: int) -> Divide:
+    """A split to choose parameters on: one of a seed of its own, without testing on any person (B)
+    or rating (A, C) that a test split of ``TEST_SEEDS`` tests on. What is left out is in no part.
+    """
+    own, tests = divide_for(VALIDATION_SEEDS + seed), [divide_for(test) for test in TEST_SEEDS]
+
+    def divide(
+        users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> Roles:
+        roles = own(users, items, starts)
+        spared = np.all([test(users, items, starts).fitted for test in tests], axis=0)
+        known = roles.known & (roles.fitted | spared)
+        return Roles(roles.fitted, known, roles.held & spared)
 
     return divide
 
@@ -157,6 +168,26 @@ def split(stars: Packed, divide: Divide, seed: int) -> Split:
 
     blocks = stars.users.blocks
     return Split(blocks.map(fitted), blocks.flatMap(cases).cache())
+
+
+def _ratings(seed: int, low: float, high: float) -> Divide:
+    def divide(users: NDArray[np.int64], items: NDArray[np.int64], _: object) -> Roles:
+        drawn = uniform(seed, users, items)
+        held = (drawn >= low) & (drawn < high)
+        return Roles(~held, ~held, held)
+
+    return divide
+
+
+def _people(seed: int, chosen: NDArray[np.int64]) -> Divide:
+    def divide(
+        users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> Roles:
+        theirs = np.isin(users, chosen)
+        known = _first(seed, users, items, starts, FOLDED_IN)
+        return Roles(~theirs, theirs & known, theirs & ~known)
+
+    return divide
 
 
 def _first(

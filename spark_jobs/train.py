@@ -18,7 +18,6 @@ import argparse
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -26,33 +25,24 @@ from typing import Any
 import numpy as np
 from pyspark.sql import SparkSession
 
-from recommender.catalogue import Catalogue, Item
-from recommender.errors import ConfigError, DataError, MarqueeError, NoRelease
+from recommender.errors import ConfigError, MarqueeError, NoRelease
+from recommender.params import RatingParams
 from recommender.release import ParitySample, Release
 from recommender.release_store import ReleaseStore
-from spark_jobs import config
+from spark_jobs import als, config
 from spark_jobs.als import Factors
-from spark_jobs.blocks import Block, NothingToPack, Packed, pack
+from spark_jobs.blocks import Block, Packed
 from spark_jobs.config import Config
-from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.movielens import SCALE_MAX, SCALE_MIN, SCALE_STEP, read_movielens
+from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.datasets.obtain import obtain
-from spark_jobs.heads import Fitter, fit_heads
+from spark_jobs.heads import Fitter, Heads, fit_heads
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
+from spark_jobs.training_set import check_ranks, merge, tell
 
 PARITY_USERS = 200
 SOLVERS = ("als", "mllib")
 STAGES = 7
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """Everything read, as one. ``stars``: one rating a pair, of items in the catalogue."""
-
-    stars: Packed
-    items: list[Item]
-    catalogue: Catalogue
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,11 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store = ReleaseStore(options.releases)
         store.check_writable()
         starts = _starts(store, settings, options.solver) if options.warm_start else {}
-        folders = options.data or [str(obtain(Path("data"), _tell))]
+        folders = options.data or [str(obtain(Path("data"), tell))]
         spark = build_session("marquee train")
         release = train(spark, folders, settings, store, options.solver, starts)
     except MarqueeError as error:
-        _tell(f"error: {error}")
+        tell(f"error: {error}")
         return 2
     facts = release.catalogue
     print(
@@ -113,64 +103,12 @@ def train(
                 seconds=progress.seconds,
             ),
             training.items,
-            _parity_sample(stars, heads.ranking, heads.rating),
+            _parity_sample(stars, heads, settings.rating),
         )
     with progress.stage("verifying and promoting", context):
         store.promote(release.version)
     stars.unpersist()
     return release
-
-
-def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
-    """All inputs as one; the catalogue entry of the later input wins, as its ratings do."""
-    items = {item.item_id: item for dataset in datasets for item in dataset.items}
-    listed = np.array(sorted(items), np.int64)
-    every = datasets[0].ratings.context.union([dataset.ratings for dataset in datasets])
-    try:
-        stars = pack(every, listed)
-    except NothingToPack as error:
-        raise DataError(
-            f"{datasets[0].path}: no rating is of a title in the catalogue; check that its files"
-            " belong together"
-        ) from error
-    if without_title := sum(dataset.rows for dataset in datasets) - stars.count - stars.repeated:
-        _tell(f"{without_title:,} ratings of titles that no catalogue lists were left out.")
-    for dataset in datasets:
-        dataset.ratings.unpersist()
-    catalogue = Catalogue(
-        name=" + ".join(dataset.name for dataset in datasets),
-        noun=settings.noun,
-        feedback="explicit",
-        rating_min=SCALE_MIN,
-        rating_max=SCALE_MAX,
-        rating_step=SCALE_STEP,
-        ratings=stars.count,
-        users=len(stars.users.ids),
-        items=len(items),
-        max_user_id=int(stars.users.ids[-1]),
-        simulated=any(dataset.simulated for dataset in datasets),
-    )
-    return TrainingSet(
-        stars=stars,
-        items=[items[i] for i in listed.tolist()],
-        catalogue=catalogue,
-    )
-
-
-def check_ranks(catalogue: Catalogue, settings: Config) -> None:
-    most = min(catalogue.users, catalogue.items)
-    for head, params in (("ranking", settings.ranking), ("rating", settings.rating)):
-        if params.rank > most:
-            raise ConfigError(
-                f"{catalogue.name}: rank {params.rank} of the {head} head is above its"
-                f" {catalogue.users:,} people or {catalogue.items:,} titles; give"
-                f" --{head}-rank {most} or less"
-            )
-    if settings.ranking.neutral >= SCALE_MAX:
-        raise ConfigError(
-            f"ranking: neutral must be below the best rating, {SCALE_MAX:g},"
-            f" not {settings.ranking.neutral:g}"
-        )
 
 
 def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Factors]:
@@ -180,26 +118,31 @@ def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Fac
     try:
         release = store.read(store.current().version)
     except NoRelease:
-        _tell("There is no release to start from; both heads start afresh.")
+        tell("There is no release to start from; both heads start afresh.")
         return {}
     arrays, starts = release.arrays, {}
+    learned = arrays.rating_factors[:, : release.rating.rank]
     heads = {
         "ranking": (arrays.ranking_factors, settings.ranking.rank),
-        "rating": (arrays.rating_factors, settings.rating.rank),
+        "rating": (learned, settings.rating.rank),
     }
     for head, (vectors, rank) in heads.items():
         if vectors.shape[1] == rank:
             starts[head] = Factors(arrays.item_ids, np.array(vectors))
         else:
-            _tell(
+            tell(
                 f"the {head} head of rank {rank} starts afresh: the release in service has rank"
                 f" {vectors.shape[1]}"
             )
     return starts
 
 
-def _parity_sample(stars: Packed, ranking: Factors, rating: Factors) -> ParitySample:
-    """Users spread evenly over the ids, with their ratings and the vectors that training found."""
+def _parity_sample(stars: Packed, heads: Heads, params: RatingParams) -> ParitySample:
+    """Users spread evenly over the ids, with their ratings and the vectors that training found.
+
+    The rating head's factors are complete only when both heads are fitted, and its people's vectors
+    serve this check alone: so they are solved here, with the kernel of the fit, for these people.
+    """
     every = max(1, len(stars.users.ids) // PARITY_USERS)
     wanted = np.arange(0, len(stars.users.ids), every)[:PARITY_USERS]
 
@@ -210,14 +153,20 @@ def _parity_sample(stars: Packed, ranking: Factors, rating: Factors) -> ParitySa
         return [(block.columns[piece], block.values[piece]) for piece in pieces]
 
     found = stars.users.blocks.flatMap(theirs).collect()
-    user_ids = stars.users.ids[wanted]
+    user_ids, arrays = stars.users.ids[wanted], heads.arrays
+    starts = np.cumsum([0, *(len(columns) for columns, _ in found)])
+    columns = np.concatenate([columns for columns, _ in found])
+    ratings = np.concatenate([values for _, values in found]).astype(np.float32)
+    user_bias = np.repeat(heads.user_bias[wanted], np.diff(starts))
+    residuals = ratings - np.float32(heads.mean_rating) - user_bias - arrays.item_bias[columns]
+    block = Block(0, starts, columns, residuals)
     return ParitySample(
         user_ids=user_ids,
-        starts=np.cumsum([0, *(len(columns) for columns, _ in found)]),
-        item_ids=stars.items.ids[np.concatenate([columns for columns, _ in found])],
-        ratings=np.concatenate([values for _, values in found]),
-        ranking_vectors=ranking.of(user_ids),
-        rating_vectors=rating.of(user_ids),
+        starts=starts,
+        item_ids=stars.items.ids[columns],
+        ratings=ratings,
+        ranking_vectors=heads.ranking.of(user_ids),
+        rating_vectors=als.solve_users(block, arrays.rating_factors, params),
     )
 
 
@@ -253,10 +202,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     config.add_options(parser)
     return parser
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -26,20 +26,22 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyspark import RDD
 from pyspark.sql import SparkSession
 
 from recommender.errors import ConfigError, MarqueeError
 from recommender.model import Model
 from recommender.params import RankingParams
 from spark_jobs import config
-from spark_jobs.als import Params
+from spark_jobs.als import FittedFactors, Params
 from spark_jobs.blocks import Block, Packed, pack
 from spark_jobs.config import HEADS, MOVIES, Config
 from spark_jobs.contenders import Served
@@ -49,8 +51,8 @@ from spark_jobs.evaluate import LIKED, as_release, check_cases, ranking_metrics,
 from spark_jobs.heads import Fitter, fit_heads
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
-from spark_jobs.splits import Split, by_person, by_rating, mixed, split
-from spark_jobs.train import TrainingSet, check_ranks, merge
+from spark_jobs.splits import Case, Split, mixed, person_fold, rating_fold, split
+from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -59,8 +61,12 @@ GRID = resources.files("spark_jobs") / "pipelines" / "movies-grid.yaml"
 METRIC = {"ranking": "NDCG@10", "rating": "RMSE"}
 BETTER = {"ranking": 1, "rating": -1}
 INTERRUPTED = 130
+# Of each line of results.
+BEGINNING = b'{"of": {'
 # Candidates of each head: the configuration as it is, then those of the grid.
 Grid = dict[str, list[Params]]
+# By head and candidate, the measure on each fold.
+Found = dict[str, dict[Params, list[float]]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,14 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known = Results.read(results)
         if options.folds < 2:
             raise ConfigError(f"--folds: must be 2 or more, not {options.folds}")
-        folders = options.data or [str(obtain(Path("data"), _tell))]
+        folders = options.data or [str(obtain(Path("data"), tell))]
         spark = build_session("marquee tune")
         found = tune(spark, folders, settings, grid, options.folds, known)
     except MarqueeError as error:
-        _tell(f"error: {error}")
+        tell(f"error: {error}")
         return 2
     except KeyboardInterrupt:
-        _tell(
+        tell(
             f"Interrupted. What was measured is in {results}; the same command goes on from there."
         )
         return INTERRUPTED
@@ -98,45 +104,91 @@ def tune(
     grid: Grid,
     folds: int,
     results: Results,
-) -> dict[str, dict[Params, list[float]]]:
-    """The measure of every candidate of every head on each fold. Raises MarqueeError before
-    anything is fitted."""
+) -> Found:
+    """What every candidate of every head reaches on each fold. The rating head is tuned beside the
+    best ranking head, whose factors it uses. Raises MarqueeError before anything is fitted."""
     training = merge([read_movielens(spark, folder) for folder in folders], settings)
-    _check_candidates(training, settings, grid)
+    for params in itertools.chain(*grid.values()):
+        check_ranks(training.catalogue, _with(settings, params))
     splits = {head: divide(training, head, folds, settings.seed) for head in grid}
     about = {"data": fingerprint(training), "folds": folds, "seed": settings.seed}
-    keys = {
-        (head, params, fold): key(**about, head=head, fold=fold, params=asdict(params))
-        for head, candidates in grid.items()
-        for fold in range(folds)
-        for params in candidates
-    }
-    missing = [cell for cell in keys if keys[cell] not in results.values]
-    _tell(f"{len(keys) - len(missing)} of {len(keys)} fits are known from {results.path}")
-    started = time.monotonic()
-    cells = iter(enumerate(missing, start=1))
-    for (head, fold), several in itertools.groupby(missing, lambda cell: (cell[0], cell[2])):
-        made = splits[head][fold]
-        stars = pack(made.fitted)
-        for _, params, _ in several:
-            number, cell = next(cells)
-            value = measure(head, params, stars, made, training, settings)
-            results.add(keys[cell], value)
+    found: Found = {}
+    for head, candidates in grid.items():
+        search = Search(head, candidates, splits[head], about, results)
+        found[head] = search.run(training, settings)
+        settings = _with(settings, best(head, found[head]))
+    return found
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search for one head. ``about``: what its results have in common."""
+
+    head: str
+    candidates: list[Params]
+    splits: list[Split]
+    about: Mapping[str, Any]
+    results: Results
+
+    def run(self, training: TrainingSet, settings: Config) -> dict[Params, list[float]]:
+        """By candidate, its measure on each fold: known already, or measured now."""
+        folds = range(len(self.splits))
+        keys = {
+            (p, fold): self._key(_with(settings, p), fold)
+            for fold in folds
+            for p in self.candidates
+        }
+        missing = [cell for cell in keys if keys[cell] not in self.results.values]
+        known = f"{len(keys) - len(missing)} of {len(keys)} fits are known"
+        tell(f"{self.head} head: {known} from {self.results.path}")
+        started = time.monotonic()
+        for number, value in enumerate(self._measured(missing, training, settings), start=1):
+            params, fold = missing[number - 1]
+            self.results.add(keys[params, fold], value)
             left = (time.monotonic() - started) / number * (len(missing) - number)
-            _tell(
-                f"[{number}/{len(missing)}] {head} head, fold {fold + 1} of {folds},"
-                f" {_named(params, grid[head])}: {METRIC[head]} {value:.4f};"
+            tell(
+                f"[{number}/{len(missing)}] {self.head} head, fold {fold + 1} of {len(folds)},"
+                f" {_named(params, self.candidates)}: {METRIC[self.head]} {value:.4f};"
                 f" about {_duration(left)} to go"
             )
-        stars.unpersist()
-        made.cases.unpersist()
-    return {
-        head: {
-            params: [results.values[keys[head, params, fold]] for fold in range(folds)]
-            for params in candidates
-        }
-        for head, candidates in grid.items()
-    }
+        return {p: [self.results.values[keys[p, fold]] for fold in folds] for p in self.candidates}
+
+    def _measured(
+        self, cells: Sequence[tuple[Params, int]], training: TrainingSet, settings: Config
+    ) -> Iterator[float]:
+        """The measure of each cell; the ratings of a fold are packed once."""
+        for fold, several in itertools.groupby(cells, lambda cell: cell[1]):
+            made = self.splits[fold]
+            stars = pack(made.fitted)
+            fitter = OnceFitter(Progress(3, io.StringIO()), "als", settings.seed, {})
+            for params, _ in several:
+                yield measure(
+                    self.head, stars, made.cases, training, _with(settings, params), fitter
+                )
+            stars.unpersist()
+
+    def _key(self, settings: Config, fold: int) -> str:
+        heads = ("ranking",) if self.head == "ranking" else ("ranking", "rating")
+        params = {head: asdict(getattr(settings, head)) for head in heads}
+        return key(**self.about, head=self.head, fold=fold, params=params)
+
+
+class OnceFitter(Fitter):
+    """Of fits of a ranking head that differ in nothing fitted, one after the other, the first alone
+    is made."""
+
+    def fit(self, head: str, packed: Packed, params: Params) -> FittedFactors:
+        if not isinstance(params, RankingParams):
+            return super().fit(head, packed, params)
+        fitted = replace(params, popularity_weight=1.0, min_ratings=1)
+        if fitted not in self._made:
+            self._made.clear()
+            self._made[fitted] = super().fit(head, packed, params)
+        return self._made[fitted]
+
+    @cached_property
+    def _made(self) -> dict[Params, FittedFactors]:
+        return {}
 
 
 # --- the grid ---
@@ -172,17 +224,10 @@ def _candidates(lists: Any, head: str, path: Traversable, settings: Config) -> l
     return list(dict.fromkeys([configured, *combinations]))
 
 
-def _check_candidates(training: TrainingSet, settings: Config, grid: Grid) -> None:
-    for params in itertools.chain(*grid.values()):
-        check_ranks(training.catalogue, _alone(params, settings))
-
-
-def _alone(params: Params, settings: Config) -> Config:
-    """``settings`` with ``params``, and the other head as small as it can be."""
+def _with(settings: Config, params: Params) -> Config:
     if isinstance(params, RankingParams):
-        smallest = replace(settings.rating, rank=1, iterations=1, bias_sweeps=1)
-        return replace(settings, ranking=params, rating=smallest)
-    return replace(settings, ranking=replace(settings.ranking, rank=1, iterations=1), rating=params)
+        return replace(settings, ranking=params)
+    return replace(settings, rating=params)
 
 
 # --- the folds ---
@@ -195,11 +240,10 @@ def divide(training: TrainingSet, head: str, folds: int, seed: int) -> list[Spli
     """
     stars, splits = training.stars, []
     for fold in range(folds):
-        ends = (fold / folds, (fold + 1) / folds)
         if head == "ranking":
-            made = split(stars, by_person(seed, stars.users.ids, *ends), seed)
+            made = split(stars, person_fold(seed, stars.users.ids, fold, folds), seed)
         else:
-            made = split(stars, by_rating(seed, *ends), seed)
+            made = split(stars, rating_fold(seed, fold, folds), seed)
         where = f"{training.catalogue.name}: {head} head, fold {fold + 1} of {folds}"
         check_cases(where, made, least=2)
         splits.append(made)
@@ -208,20 +252,19 @@ def divide(training: TrainingSet, head: str, folds: int, seed: int) -> list[Spli
 
 def measure(
     head: str,
-    params: Params,
     stars: Packed,
-    made: Split,
+    cases: RDD[Case],
     training: TrainingSet,
     settings: Config,
+    fitter: Fitter,
 ) -> float:
-    """Fit on ``stars``, measure on the cases of ``made``."""
-    alone = _alone(params, settings)
-    fitter = Fitter(Progress(3, io.StringIO()), "als", settings.seed, {})
-    heads = fit_heads(stars, training.items, training.catalogue.name, alone, fitter)
-    served = Served(Model(as_release(heads, training, alone)))
-    if head == "ranking":
-        return ranking_metrics(made.cases, served, LIKED)[METRIC[head]]
-    return star_metrics(made.cases, served)[METRIC[head]]
+    """Fit on ``stars``, measure on ``cases``."""
+    name, with_rating = training.catalogue.name, head == "rating"
+    heads = fit_heads(stars, training.items, name, settings, fitter, with_rating)
+    served = Served(Model(as_release(heads, training, settings)))
+    if with_rating:
+        return star_metrics(cases, served)[METRIC[head]]
+    return ranking_metrics(cases, served, LIKED)[METRIC[head]]
 
 
 # --- what is known ---
@@ -240,12 +283,14 @@ class Results:
         try:
             with path.open("ab+") as file:
                 file.seek(0)
-                lines = file.readlines()
-                if lines and not lines[-1].endswith(b"\n"):
-                    # The process was killed while it wrote this line.
-                    file.truncate(file.tell() - len(lines.pop()))
-            rows = [json.loads(line) for line in lines]
-            return cls(path, {key(**row["of"]): float(row["value"]) for row in rows})
+                *lines, torn = file.read().split(b"\n")
+                rows = [json.loads(line) for line in lines]
+                values = {key(**row["of"]): float(row["value"]) for row in rows}
+                if not BEGINNING.startswith(torn[: len(BEGINNING)]):
+                    raise ValueError("its last line has no end")
+                # What is left of a line that was being written when the process was killed.
+                file.truncate(file.tell() - len(torn))
+            return cls(path, values)
         except OSError as error:
             raise ConfigError(f"--results {path}: cannot be used ({error})") from error
         except (ValueError, KeyError, TypeError) as error:
@@ -289,7 +334,7 @@ def best(head: str, measured: Mapping[Params, Sequence[float]]) -> Params:
     return max(measured, key=lambda params: BETTER[head] * np.mean(measured[params]))
 
 
-def table(found: Mapping[str, Mapping[Params, Sequence[float]]]) -> str:
+def table(found: Found) -> str:
     """All results, best first: mean ± standard deviation over the folds."""
     lines = []
     for head, measured in found.items():
@@ -322,9 +367,7 @@ def _named(params: Params, candidates: Sequence[Params]) -> str:
     return ", ".join(f"{name} {values[name]:g}" for name in differing) or "one candidate alone"
 
 
-def _keep(
-    source: Traversable, target: Path, found: Mapping[str, Mapping[Params, Sequence[float]]]
-) -> None:
+def _keep(source: Traversable, target: Path, found: Found) -> None:
     """Write the winners into the configuration, and say what changed."""
     text = source.read_text(encoding="utf-8")
     changes = []
@@ -386,10 +429,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     config.add_file_options(parser)
     return parser
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from recommender.catalogue import Item
 from recommender.params import RatingParams
 from spark_jobs.biases import fit_biases, residuals, row_sums
-from spark_jobs.features import item_features
+from spark_jobs.features import centred, item_features
 from tests.packing import Row, packed
 
 
@@ -108,6 +108,13 @@ def test_the_features_of_a_title_are_its_genres_decade_and_popularity() -> None:
         Item(3, "Three", 2001, ("Comedy", "Drama")),
     ]
     features = item_features(items, np.array([1, 3]), np.array([0, 1]))
-    # 1, log(1 + count), its square, then 1990s, 2000s, Comedy, Drama.
+    # log(1 + count), then 1990s, 2000s, Comedy, Drama.
     log2 = np.log(2)
-    assert features.tolist() == [[1, 0, 0, 1, 0, 0, 1], [1, log2, log2**2, 0, 1, 1, 1]]
+    assert features.tolist() == [[0, 1, 0, 0, 1], [log2, 0, 1, 1, 1]]
+
+
+def test_centred_features_have_mean_0_and_mean_square_length_1_over_all_ratings() -> None:
+    # Three ratings: mean (1·0 + 2·3) / 3 = 2, so −2 and 1, mean square (4 + 2·1) / 3 = 2.
+    found = centred(np.array([[0.0], [3.0]]), np.array([1, 2]))
+    assert found == pytest.approx(np.array([[-2.0], [1.0]]) / np.sqrt(2))
+    assert centred(np.ones((2, 1)), np.array([1, 2])).tolist() == [[0], [0]]

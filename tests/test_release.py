@@ -216,7 +216,7 @@ BAD_ARRAYS: dict[str, tuple[str, np.ndarray, str]] = {
     "wrong_dtype": ("item_bias", np.zeros(8), "float64 of shape (8,), not float32 of (8,)"),
     "other_byte_order": ("item_bias", np.zeros(8, ">f4"), "not float32 of (8,)"),
     "too_few_rows": ("item_means", np.zeros(7, np.float32), "not float32 of (8,)"),
-    "other_rank": ("rating_factors", np.zeros((8, 3), np.float32), "not float32 of (8, 2)"),
+    "too_few_factors": ("rating_factors", np.zeros((8, 1), np.float32), "not float32 of (8, 2)"),
     "ids_in_a_table": ("item_ids", np.zeros((8, 2), np.int64), "of shape (8, 2)"),
     "ids_in_no_list": ("item_ids", np.array(8), "of shape ()"),
     "ids_falling": ("item_ids", TINY.arrays.item_ids[::-1], "ascending"),

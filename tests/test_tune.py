@@ -19,7 +19,7 @@ from recommender.params import RankingParams, RatingParams
 from spark_jobs import config, tune
 from spark_jobs.config import Config
 from spark_jobs.datasets.movielens import read_movielens
-from spark_jobs.train import TrainingSet, merge
+from spark_jobs.training_set import TrainingSet, merge
 from tests.conftest import ROOT
 from tests.datasets import write_csv, write_files, write_two_tastes
 
