@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ FORMAT_VERSION = 1
 MANIFEST = "release.json"
 ITEMS = "items.jsonl.gz"
 PARITY = "parity.npz"
+REPORT = "report"
 _BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error)
 
 
@@ -122,10 +124,20 @@ class Release:
 
 
 def write_release(
-    folder: Path, release: Release, items: Iterable[Item], parity: ParitySample
+    folder: Path,
+    release: Release,
+    items: Iterable[Item],
+    parity: ParitySample,
+    report: Mapping[str, bytes] = MappingProxyType({}),
 ) -> None:
-    """Write ``release`` as a new ``folder``, the manifest last, everything flushed to disk."""
+    """Write ``release`` as a new ``folder``, the manifest last, everything flushed to disk.
+
+    ``report``: files of its ``report/`` folder, by name.
+    """
     folder.mkdir(parents=True)
+    for name, content in report.items():
+        (folder / REPORT).mkdir(exist_ok=True)
+        (folder / REPORT / name).write_bytes(content)
     for name, array in _fields(release.arrays).items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     write_items(folder / ITEMS, items)

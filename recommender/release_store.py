@@ -9,10 +9,11 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from recommender.catalogue import Item
 from recommender.errors import ConfigError, NoRelease, ReleaseError
@@ -87,15 +88,24 @@ class ReleaseStore:
             )
         return release
 
-    def publish(self, release: Release, items: Iterable[Item], parity: ParitySample) -> Release:
-        """Write a new release, whole or not at all. Raises ReleaseError where it exists."""
+    def publish(
+        self,
+        release: Release,
+        items: Iterable[Item],
+        parity: ParitySample,
+        report: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Release:
+        """Write a new release, whole or not at all. ``report``: files of its ``report/``, by name.
+
+        Raises ReleaseError where the release exists.
+        """
         _check_version(release.version)
         if (self.folder / release.version).exists():
             raise ReleaseError(f"{self.folder / release.version}: exists; releases are immutable")
         unfinished = self.folder / f".{release.version}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
-            write_release(unfinished, release, items, parity)
+            write_release(unfinished, release, items, parity, report)
             unfinished.rename(self.folder / release.version)
         except OSError as error:
             raise _unwritable(self.folder / release.version, error) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,29 @@ HEADS: dict[str, type[RankingParams] | type[RatingParams]] = {
 }
 
 
+# What the gate may judge by: each metric of people held out, and 1 where more is better, else -1.
+METRICS = {
+    **{"RMSE": -1, "MAE": -1, "PR-AUC": 1, "AUC": 1},
+    **{"NDCG@10": 1, "recall@20": 1, "precision@10": 1, "recall@10": 1, "MAP@10": 1},
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a release has to reach. ``people``: how many are held out at most, drawn with ``seed``.
+    By metric, ``floors``: the worst value that is promoted; ``margins``: how much worse than the
+    release in service it may be."""
+
+    people: int = 2000
+    seed: int = 0
+    floors: dict[str, float] = field(
+        default_factory=lambda: {"RMSE": 1.0, "PR-AUC": 0.7, "NDCG@10": 0.1}
+    )
+    margins: dict[str, float] = field(
+        default_factory=lambda: {"RMSE": 0.01, "PR-AUC": 0.01, "NDCG@10": 0.02}
+    )
+
+
 @dataclass(frozen=True)
 class Config:
     """``noun``: what the catalogue calls an item. ``seed``: of everything drawn at random."""
@@ -33,6 +56,7 @@ class Config:
     seed: int
     ranking: RankingParams
     rating: RatingParams
+    gate: Gate = field(default_factory=Gate)
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
@@ -58,14 +82,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             )
 
 
+def as_options(settings: Config) -> list[str]:
+    """The command line's way to say ``settings``, but for the gate and the noun."""
+    given = ["--seed", str(settings.seed)]
+    for head, params in (("ranking", settings.ranking), ("rating", settings.rating)):
+        for spec in fields(params):
+            if (value := getattr(params, spec.name)) != spec.default:
+                given += [f"--{head}-{spec.name.replace('_', '-')}", str(value)]
+    return given
+
+
 def load(options: argparse.Namespace) -> Config:
     """The configuration that ``options`` ask for. Raises ConfigError naming file and parameter."""
     where = options.config or "pipelines/movies.yaml"
     values = read_yaml(Path(options.config) if options.config else MOVIES)
-    if unknown := sorted(set(values) - {"noun", "seed", *HEADS}, key=str):
-        raise ConfigError(
-            f"{where}: unknown section {unknown[0]!r}; known are noun, seed, " + ", ".join(HEADS)
-        )
+    known = ("noun", "seed", *HEADS, "gate")
+    if unknown := sorted(set(values) - set(known), key=str):
+        raise ConfigError(f"{where}: unknown section {unknown[0]!r}; known are {', '.join(known)}")
     heads: dict[str, Any] = {}
     for head, params in HEADS.items():
         section = values.get(head) or {}
@@ -83,7 +116,29 @@ def load(options: argparse.Namespace) -> Config:
     noun = values.get("noun", "movie")
     if not isinstance(noun, str) or not noun:
         raise ConfigError(f"{where}: noun must be a word, not {noun!r}")
-    return Config(noun=noun, seed=seed, **heads)
+    return Config(noun=noun, seed=seed, gate=_gate(values.get("gate") or {}, where), **heads)
+
+
+def _gate(section: Any, where: str) -> Gate:
+    kinds: dict[str, type] = {"people": int, "seed": int, "floors": dict, "margins": dict}
+    if not isinstance(section, dict) or set(section) - set(kinds):
+        raise ConfigError(f"{where}: gate must hold some of {', '.join(kinds)}")
+    for name, value in section.items():
+        if type(value) is not kinds[name] or (isinstance(value, int) and value < 0):
+            shape = "a whole number" if kinds[name] is int else "`metric: value` lines"
+            raise ConfigError(f"{where}: gate, {name} must be {shape}, not {value!r}")
+    for name in ("floors", "margins"):
+        for metric, value in section.get(name, {}).items():
+            if metric not in METRICS:
+                raise ConfigError(
+                    f"{where}: gate, {name}: unknown metric {metric!r}; known are"
+                    f" {', '.join(METRICS)}"
+                )
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
+                raise ConfigError(
+                    f"{where}: gate, {name}: {metric} must be a number of at least 0, not {value!r}"
+                )
+    return Gate(**section)
 
 
 def read_yaml(path: Traversable) -> dict[str, Any]:

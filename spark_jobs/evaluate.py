@@ -5,7 +5,8 @@
 A: stars, 80:20 by rating. B: ranking for people held out entirely, 80 % of each one's ratings
 folded in, a held-out rating of 4 or more being relevant. C: ranking, 75:25 within each person,
 every held-out title being relevant (Microsoft's recommenders benchmark). E: beyond accuracy, and
-quality after the first few ratings, on the splits of B. Every protocol ranks the whole catalogue
+quality after the first few ratings, on the splits of B. G: stars and ranking for people held out,
+from one fit: what the gate of ``train`` looks at. Every protocol ranks the whole catalogue
 but what a person has rated.
 
 Exit status 0: tables were printed and written. 2: bad input, nothing was fitted.
@@ -40,7 +41,7 @@ from recommender.release import Release
 from spark_jobs import config, mllib
 from spark_jobs.biases import fit_biases
 from spark_jobs.blocks import Block, NothingToPack, Packed, pack
-from spark_jobs.config import Config
+from spark_jobs.config import Config, Gate
 from spark_jobs.contenders import (
     Biases,
     Ease,
@@ -70,7 +71,8 @@ from spark_jobs.splits import (
 )
 from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 
-PROTOCOLS = ("A", "B", "C", "E")
+PROTOCOLS = ("A", "B", "C", "E", "G")
+DEFAULT_PROTOCOLS = "A,B,C,E"
 LIKED = 4.0
 K = 10
 LONG = 20
@@ -88,12 +90,15 @@ Values = dict[str, dict[str, list[float]]]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure. ``validation``: on splits to choose parameters on."""
+    """What to measure. ``validation``: on splits to choose parameters on. ``baselines``: the costly
+    ones too. ``people``: how many G holds out at most."""
 
     protocols: tuple[str, ...]
     seeds: tuple[int, ...]
     validation: bool = False
     baselines: bool = True
+    people: int = Gate.people
+    solver: str = "als"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,27 +136,28 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
     """The same for ratings that have been read."""
     check_ranks(training.catalogue, settings)
     splits = {
-        (kind, seed): _split(training.stars, kind, seed, plan.validation)
+        (kind, seed): _split(training.stars, kind, seed, plan)
         for kind in _kinds(plan.protocols)
         for seed in plan.seeds
     }
+    people = 0
     for (kind, seed), made in splits.items():
         where = f"{training.catalogue.name}: protocol {kind}, seed {seed}"
-        check_cases(where, made, least=1 if kind == "A" else 2)
+        instead = "train with --promote always" if kind == "G" else "leave the protocol out"
+        people += check_cases(where, made, 1 if kind == "A" else 2, instead)
     found: dict[str, Values] = {name: {} for name in plan.protocols}
     curves: list[dict[str, Any]] = []
     notes: list[str] = []
     seconds: dict[str, list[float]] = {}
     for (kind, seed), made in splits.items():
         tell(f"protocol {kind}, seed {seed}")
-        with_curve = kind == "B" and "E" in plan.protocols
-        fitted = _fit(made, training, settings, seed, plan.baselines, kind)
+        fitted = _fit(made, training, settings, seed, plan, kind)
         notes += [note for note in fitted.notes if note not in notes]
         for stage, took in fitted.seconds.items():
             seconds.setdefault(stage, []).append(took)
         if kind in found:
             _add(found[kind], _measure(kind, made.cases, fitted))
-        if with_curve:
+        if "E" in plan.protocols and kind == _split_of_e(plan.protocols):
             _add(found["E"], _beyond_accuracy(made.cases, fitted, training))
             curves.append(_curve(made.cases, fitted, seed))
         made.cases.unpersist()
@@ -160,6 +166,7 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
         "settings": {"ranking": asdict(settings.ranking), "rating": asdict(settings.rating)},
         "validation": plan.validation,
         "seeds": list(plan.seeds),
+        "people": people,
         "notes": notes,
         "seconds": {stage: float(np.mean(each)) for stage, each in seconds.items()},
         "protocols": {name: _summary(values) for name, values in found.items()},
@@ -171,28 +178,39 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
 
 
 def _kinds(protocols: Sequence[str]) -> list[str]:
-    """The splits that the protocols need; E measures on those of B."""
-    return sorted({"B" if name == "E" else name for name in protocols})
+    """The splits that the protocols need."""
+    return sorted({_split_of_e(protocols) if name == "E" else name for name in protocols})
 
 
-def _split(stars: Packed, kind: str, seed: int, choosing: bool) -> Split:
-    def divide(seed: int) -> Divide:
-        if kind == "A":
-            return by_rating(seed)
-        return by_person(seed, stars.users.ids) if kind == "B" else within_person(seed)
-
-    return split(stars, validation(divide, seed) if choosing else divide(seed), seed)
+def _split_of_e(protocols: Sequence[str]) -> str:
+    """E measures on people held out, of G where that is measured anyhow."""
+    return "G" if "G" in protocols else "B"
 
 
-def check_cases(where: str, made: Split, least: int) -> None:
-    """Raises DataError where there is nothing to measure on."""
+def _split(stars: Packed, kind: str, seed: int, plan: Plan) -> Split:
+    divides: dict[str, Callable[[int], Divide]] = {
+        "A": by_rating,
+        "B": lambda seed: by_person(seed, stars.users.ids),
+        "C": within_person,
+        "G": lambda seed: by_person(seed, stars.users.ids, plan.people),
+    }
+    divide = divides[kind]
+    return split(stars, validation(divide, seed) if plan.validation else divide(seed), seed)
+
+
+def check_cases(where: str, made: Split, least: int, instead: str) -> int:
+    """How many people there are to test on. Raises DataError where that is too few to measure.
+
+    ``instead``: what to do without more ratings.
+    """
     people = made.cases.count()
     positives = made.cases.filter(lambda case: max(case.held.values()) >= LIKED).count()
     if people < least or not positives:
         raise DataError(
             f"{where}: {people} people to test on, {positives} of them with a held-out rating of"
-            f" {LIKED:g} or more; give more ratings, or ask for less"
+            f" {LIKED:g} or more; give more ratings, or {instead}"
         )
+    return people
 
 
 # --- fitting ---
@@ -211,23 +229,24 @@ class Fitted:
 
 
 def _fit(
-    made: Split, training: TrainingSet, settings: Config, seed: int, baselines: bool, kind: str
+    made: Split, training: TrainingSet, settings: Config, seed: int, plan: Plan, kind: str
 ) -> Fitted:
-    name = training.catalogue.name
+    name, stars_too = training.catalogue.name, kind in ("A", "G")
     try:
         stars = pack(made.fitted)
     except NothingToPack as error:
         raise DataError(f"{name}: seed {seed} leaves nothing to fit on") from error
-    progress = Progress(3)
-    fitter = Fitter(progress, "als", settings.seed, {})
-    heads = fit_heads(stars, training.items, name, settings, fitter, with_rating=kind == "A")
+    progress = Progress(3 if stars_too else 1)
+    fitter = Fitter(progress, plan.solver, settings.seed, {})
+    heads = fit_heads(stars, training.items, name, settings, fitter, stars_too)
     served = Served(Model(as_release(heads, training, settings)))
-    rankers: dict[str, Ranker] = {SERVED: served}
+    popularity = Popularity(stars.items.ids, stars.items.counts)
+    rankers: dict[str, Ranker] = {SERVED: served, POPULARITY: popularity}
     predictors: dict[str, Predictor] = {SERVED: served}
     notes: list[str] = []
-    if baselines:
+    if plan.baselines:
         raw = _raw_als(stars, heads, seed)
-        rankers |= {POPULARITY: Popularity(stars.items.ids, stars.items.counts), RAW: raw}
+        rankers[RAW] = raw
         if kind == "A":
             predictors |= {BIASES: _biases_alone(stars, heads.mean_rating, settings), RAW: raw}
         elif ease_fits(len(stars.users.ids), len(stars.items.ids)):
@@ -290,6 +309,10 @@ def _measure(kind: str, cases: RDD[Case], fitted: Fitted) -> Scores:
         return {
             name: star_metrics(cases, predictor) for name, predictor in fitted.predictors.items()
         }
+    if kind == "G":
+        served = fitted.rankers[SERVED]
+        stars = star_metrics(cases, fitted.predictors[SERVED])
+        return {SERVED: {**stars, **ranking_metrics(cases, served, LIKED)}}
     liked = LIKED if kind == "B" else 0.0
     return {name: ranking_metrics(cases, ranker, liked) for name, ranker in fitted.rankers.items()}
 
@@ -385,7 +408,6 @@ def _curve(cases: RDD[Case], fitted: Fitted, seed: int) -> dict[str, Any]:
     return {
         name: {n: _over(cases, fitted.rankers[name], after(n)) for n in CURVE}
         for name in (SERVED, POPULARITY)
-        if name in fitted.rankers
     }
 
 
@@ -431,6 +453,7 @@ TITLES = {
     "B": "B. Ranking for people never seen (a held-out rating of 4 or more is relevant)",
     "C": "C. Ranking, 75:25 within each person (every held-out title is relevant)",
     "E": "E. Beyond accuracy",
+    "G": "G. Stars and ranking for people never seen",
 }
 
 
@@ -479,7 +502,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", action="append", metavar="FOLDER", help="a MovieLens folder")
     parser.add_argument(
-        "--protocol", default=",".join(PROTOCOLS), help="which protocols (default: %(default)s)"
+        "--protocol", default=DEFAULT_PROTOCOLS, help="which protocols (default: %(default)s)"
     )
     parser.add_argument(
         "--seeds", default="0,1,2,3,4", help="seeds of the splits (default: %(default)s)"

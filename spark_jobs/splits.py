@@ -85,10 +85,15 @@ def rating_fold(seed: int, fold: int, folds: int) -> Divide:
     return _ratings(seed, fold / folds, (fold + 1) / folds)
 
 
-def by_person(seed: int, user_ids: NDArray[np.int64]) -> Divide:
-    """Protocol B: one person in five is held out, 80 % of their ratings are folded in."""
+def by_person(seed: int, user_ids: NDArray[np.int64], most: int | None = None) -> Divide:
+    """Protocol B: one person in five is held out, 80 % of their ratings are folded in.
+
+    ``most``: no more people than that. The same people as long as they are among ``user_ids`` and
+    few others join them.
+    """
     drawn = np.argsort(uniform(seed, user_ids), kind="stable")
-    chosen = np.sort(user_ids[drawn[: int(len(user_ids) * HELD_OUT)]])
+    share = int(len(user_ids) * HELD_OUT)
+    chosen = np.sort(user_ids[drawn[: share if most is None else min(share, most)]])
     return _people(seed, chosen)
 
 

@@ -2,7 +2,10 @@
 
     spark-submit --py-files dist/jobs.zip spark_jobs/train.py --data FOLDER --releases FOLDER
 
-Exit status 0: a release was written and promoted. 2: bad input, nothing was promoted.
+Before that the same parameters are fitted without some of the people, and measured on them.
+
+Exit status 0: a release was written, and promoted unless told never to. 2: bad input, nothing was
+written. 3: a release was written and not promoted, because it is not good enough.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ if __name__ == "__main__" and not __package__:
 import argparse
 import os
 import secrets
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -29,12 +34,13 @@ from recommender.errors import ConfigError, MarqueeError, NoRelease
 from recommender.params import RatingParams
 from recommender.release import ParitySample, Release
 from recommender.release_store import ReleaseStore
-from spark_jobs import als, config
+from spark_jobs import als, config, gate
 from spark_jobs.als import Factors
 from spark_jobs.blocks import Block, Packed
 from spark_jobs.config import Config
 from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.explore import by_month, describe
 from spark_jobs.heads import Fitter, Heads, fit_heads
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
@@ -42,7 +48,17 @@ from spark_jobs.training_set import check_ranks, merge, tell
 
 PARITY_USERS = 200
 SOLVERS = ("als", "mllib")
+PROMOTE = ("gate", "always", "never")
 STAGES = 7
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A written release. ``reasons``: why the gate refuses it."""
+
+    release: Release
+    promoted: bool
+    reasons: list[str]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,16 +70,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         starts = _starts(store, settings, options.solver) if options.warm_start else {}
         folders = options.data or [str(obtain(Path("data"), tell))]
         spark = build_session("marquee train")
-        release = train(spark, folders, settings, store, options.solver, starts)
+        trained = train(spark, folders, settings, store, options.solver, starts, options.promote)
     except MarqueeError as error:
         tell(f"error: {error}")
         return 2
-    facts = release.catalogue
+    version, facts = trained.release.version, trained.release.catalogue
+    state = "in service" if trained.promoted else "written, and not promoted"
     print(
-        f"Release {release.version} is in service: {facts.ratings:,} ratings by {facts.users:,}"
-        f" people, {facts.items:,} titles."
+        f"Release {version} is {state}: {facts.ratings:,} ratings by {facts.users:,} people,"
+        f" {facts.items:,} titles."
     )
-    return 0
+    for reason in trained.reasons:
+        tell(f"gate: {reason}")
+    if options.promote != "gate" or trained.promoted:
+        return 0
+    tell(f"Promote it all the same: `flask releases promote {version}`")
+    return 3
 
 
 def train(
@@ -73,42 +95,68 @@ def train(
     store: ReleaseStore,
     solver: str = SOLVERS[0],
     starts: Mapping[str, Factors] = MappingProxyType({}),
-) -> Release:
-    """Read ``folders``, fit, publish, promote. Raises MarqueeError with nothing promoted.
+    promote: str = PROMOTE[0],
+) -> Trained:
+    """Read ``folders``, measure, fit, publish, promote. Raises MarqueeError with nothing promoted.
 
-    ``starts``: item factors that a head starts from, by its name.
+    ``starts``: item factors that a head starts from, by its name. ``promote``: whatever is measured
+    decides ("gate"), or nothing is measured ("always"), or it is only told ("never").
     """
     progress = Progress(STAGES)
     context = spark.sparkContext
     with progress.stage("reading and checking", context, len(folders)):
         datasets = [read_movielens(spark, folder) for folder in folders]
+        months = by_month(datasets)
     with progress.stage("one rating for each pair", context, 6):
         training = merge(datasets, settings)
     check_ranks(training.catalogue, settings)
+    measured = None
+    if promote != "always":
+        measured = gate.measure(training, settings, solver, warm=bool(starts))
+        measured["command"] = _command(folders, settings)
+        measured["exploration"] = describe(training, months)
     stars = training.stars
     fitter = Fitter(progress, solver, settings.seed, starts)
     heads = fit_heads(stars, training.items, training.catalogue.name, settings, fitter)
     now = datetime.now(UTC)
+    release = Release(
+        version=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        created_at=now.isoformat(timespec="seconds"),
+        catalogue=training.catalogue,
+        ranking=settings.ranking,
+        rating=settings.rating,
+        mean_rating=heads.mean_rating,
+        arrays=heads.arrays,
+        inputs=[{"path": d.path, "layout": d.layout, "rows": d.rows} for d in datasets],
+        metrics=gate.metrics_of(measured, settings.gate) if measured else {},
+        seconds=progress.seconds,
+    )
+    parity = _parity_sample(stars, heads, settings.rating)
+    report: dict[str, bytes] = {}
+    reasons: list[str] = []
+    if measured:
+        # Only where a page is written, so that Spark's workers need no Matplotlib.
+        from spark_jobs.report import report_files
+
+        judged = gate.judged(measured, release, gate.in_service(store), parity, settings.gate)
+        reasons = judged["gate"]["reasons"]
+        report = report_files({**judged, "seconds": progress.seconds})
     with progress.stage("writing the release", context):
-        release = store.publish(
-            Release(
-                version=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
-                created_at=now.isoformat(timespec="seconds"),
-                catalogue=training.catalogue,
-                ranking=settings.ranking,
-                rating=settings.rating,
-                mean_rating=heads.mean_rating,
-                arrays=heads.arrays,
-                inputs=[{"path": d.path, "layout": d.layout, "rows": d.rows} for d in datasets],
-                seconds=progress.seconds,
-            ),
-            training.items,
-            _parity_sample(stars, heads, settings.rating),
-        )
+        release = store.publish(release, training.items, parity, report)
+    promoted = promote == "always" or (promote == "gate" and not reasons)
     with progress.stage("verifying and promoting", context):
-        store.promote(release.version)
+        if promoted:
+            store.promote(release.version)
     stars.unpersist()
-    return release
+    return Trained(release, promoted, reasons)
+
+
+def _command(folders: Sequence[str], settings: Config) -> str:
+    """What measures the same again."""
+    given = [*("--protocol", "G,E"), *("--seeds", str(settings.gate.seed))]
+    for folder in folders:
+        given += ["--data", folder]
+    return shlex.join(["python", "-m", "spark_jobs.evaluate", *given, *config.as_options(settings)])
 
 
 def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Factors]:
@@ -193,6 +241,13 @@ def _parser() -> argparse.ArgumentParser:
         default=SOLVERS[0],
         help="als: ours; mllib: Spark's own, for factors that no single machine holds"
         " (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--promote",
+        choices=PROMOTE,
+        default=PROMOTE[0],
+        help="gate: only what reaches the configured floors and is not much worse than the release"
+        " in service; always: without measuring; never: measure and write (default: %(default)s)",
     )
     parser.add_argument(
         "--warm-start",

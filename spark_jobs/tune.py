@@ -245,7 +245,7 @@ def divide(training: TrainingSet, head: str, folds: int, seed: int) -> list[Spli
         else:
             made = split(stars, rating_fold(seed, fold, folds), seed)
         where = f"{training.catalogue.name}: {head} head, fold {fold + 1} of {folds}"
-        check_cases(where, made, least=2)
+        check_cases(where, made, 2, "ask for fewer folds")
         splits.append(made)
     return splits
 

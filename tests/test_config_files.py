@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+import re
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import yaml
 from recommender.errors import ConfigError
 from recommender.params import RankingParams, RatingParams
 from spark_jobs import config
-from spark_jobs.config import HEADS, Config
+from spark_jobs.config import HEADS, Config, Gate
 
 DEFAULT = Path(config.__file__).parent / "pipelines" / "movies.yaml"
 
@@ -41,6 +42,39 @@ def test_without_a_file_the_defaults_of_the_parameters_are_taken() -> None:
 def test_the_default_file_shows_every_parameter_there_is(head: str) -> None:
     shown = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))[head]
     assert list(shown) == [field.name for field in fields(HEADS[head])]
+
+
+def test_the_default_file_shows_the_default_gate() -> None:
+    assert yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))["gate"] == asdict(Gate())
+
+
+GATES = {
+    "a list": ("[RMSE]", "gate must hold some of people, seed, floors, margins"),
+    "an unknown line": ("{floor: 1}", "gate must hold some of people, seed, floors, margins"),
+    "half a person": ("{people: 0.5}", "gate, people must be a whole number, not 0.5"),
+    "a seed below 0": ("{seed: -1}", "gate, seed must be a whole number, not -1"),
+    "a single floor": ("{floors: 0.7}", "gate, floors must be `metric: value` lines, not 0.7"),
+    "an unknown metric": ("{floors: {rmse: 1}}", "unknown metric 'rmse'; known are RMSE, MAE"),
+    "a margin in words": ("{margins: {AUC: big}}", "AUC must be a number of at least 0, not 'big'"),
+}
+
+
+@pytest.mark.parametrize(("section", "expected"), GATES.values(), ids=GATES)
+def test_a_gate_that_makes_no_sense_is_refused(tmp_path: Path, section: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        load("--config", write(tmp_path, f"gate: {section}\n"))
+
+
+def test_a_gate_may_be_open(tmp_path: Path) -> None:
+    gate = load("--config", write(tmp_path, "gate: {floors: {}, margins: {}, people: 9}\n")).gate
+    assert gate == Gate(people=9, seed=0, floors={}, margins={})
+
+
+def test_settings_as_options_are_the_same_settings_again() -> None:
+    given = ("--seed", "3", "--ranking-rank", "8", "--rating-taste-weight", "0.0")
+    settings = load(*given)
+    assert config.as_options(settings) == list(given)
+    assert load(*config.as_options(settings)) == settings
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -62,7 +62,18 @@ def test_protocol_c_works_on_the_layout_of_100k(spark: SparkSession, tmp_path: P
     }
 
 
-def test_a_validation_split_never_sees_the_test_split(spark: SparkSession, tmp_path: Path) -> None:
+def test_the_gates_protocol_measures_stars_and_lists_of_the_same_people(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    folder = write_two_tastes(tmp_path / "ml")
+    report = measured(tmp_path, folder, "--protocol", "G,E", "--seeds", "0")
+    assert list(report["protocols"]) == ["G", "E"]
+    assert {"RMSE", "PR-AUC", "NDCG@10", "MAP@10"} <= set(report["protocols"]["G"]["Marquee"])
+    assert report["people"] == 6
+    assert set(report["fold_in_curve"]) == {"Marquee", "popularity"}
+
+
+def test_a_validation_split_measures_on_other_ratings(spark: SparkSession, tmp_path: Path) -> None:
     folder = write_two_tastes(tmp_path / "ml")
     arguments = ("--protocol", "A", "--seeds", "0")
     test = measured(tmp_path, folder, *arguments)
@@ -74,7 +85,7 @@ def test_a_validation_split_never_sees_the_test_split(spark: SparkSession, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--protocol", "A,X"), "--protocol: 'X' is none of A, B, C, E"),
+        (("--protocol", "A,X"), "--protocol: 'X' is none of A, B, C, E, G"),
         (("--seeds", "one"), "--seeds: 'one' must be like 0,1,2"),
         (("--out", "evaluation.html"), "--out: 'evaluation.html' must be a .json file in a folder"),
         (("--seeds", "-1"), "--seeds: must be 0 or more, not -1"),

@@ -49,6 +49,16 @@ def test_a_published_release_is_listed_and_can_be_read_but_is_not_in_service(sto
         store.current()
 
 
+def test_a_report_travels_in_the_release_and_is_verified_with_it(store: ReleaseStore):
+    report = {"report.json": b"{}", "index.html": b"<!doctype html>"}
+    release = store.publish(tiny_release(OLD), ITEMS, no_parity_sample(), report)
+    assert release.folder
+    assert contents(release.folder / "report") == report
+    (release.folder / "report" / "index.html").write_bytes(b"<!doctype htm!>")
+    with pytest.raises(ReleaseError, match=r"report/index.html: damaged"):
+        store.read(OLD)
+
+
 def test_versions_are_listed_oldest_first(two: ReleaseStore):
     assert two.versions() == [OLD, NEW]
 

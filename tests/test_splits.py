@@ -7,7 +7,17 @@ import pytest
 from pyspark.sql import SparkSession
 
 from spark_jobs.blocks import Packed, pack
-from spark_jobs.splits import Split, by_person, by_rating, split, uniform, within_person
+from spark_jobs.splits import (
+    TEST_SEEDS,
+    Divide,
+    Split,
+    by_person,
+    by_rating,
+    split,
+    uniform,
+    validation,
+    within_person,
+)
 from tests.packing import Row, ratings
 
 PEOPLE, TITLES = range(1, 41), range(1, 26)
@@ -72,6 +82,37 @@ def test_stars_stay_with_their_pairs(stars: Packed) -> None:
     for case in split(stars, within_person(3), 3).cases.collect():
         for item, value in (case.known | case.held).items():
             assert value == given[case.user_id, item]
+
+
+@pytest.mark.parametrize("kind", ["by rating", "by person", "within a person"])
+def test_a_validation_split_tests_on_nothing_that_a_test_split_tests_on(
+    stars: Packed, kind: str
+) -> None:
+    def divide(seed: int) -> Divide:
+        if kind == "by rating":
+            return by_rating(seed)
+        return (
+            within_person(seed) if kind == "within a person" else by_person(seed, stars.users.ids)
+        )
+
+    chosen_on = split(stars, validation(divide, 0), 0)
+    held, known = of_cases(chosen_on, "held"), of_cases(chosen_on, "known")
+    assert held
+    assert held.isdisjoint(fitted(chosen_on))
+    for seed in TEST_SEEDS:
+        test = split(stars, divide(seed), seed)
+        assert held.isdisjoint(of_cases(test, "held"))
+        if kind == "by person":
+            assert known.isdisjoint(of_cases(test, "known"))
+
+
+def test_no_more_people_than_wanted_are_held_out(stars: Packed) -> None:
+    def tested(most: int | None) -> set[int]:
+        divide = by_person(0, stars.users.ids, most)
+        return {case.user_id for case in split(stars, divide, 0).cases.collect()}
+
+    assert len(tested(3)) == 3
+    assert tested(3) < tested(None) == tested(100)
 
 
 def test_a_division_depends_on_the_seed_and_not_on_the_partitions(spark: SparkSession) -> None:

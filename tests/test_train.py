@@ -154,14 +154,14 @@ class Run:
         return self.store.read(self.store.current().version)
 
 
-def run(folder: Path, *arguments: str) -> Run:
+def run(folder: Path, *arguments: str, promote: str = "always") -> Run:
     """Train into ``folder``/releases."""
     releases = folder / "releases"
     with (
         contextlib.redirect_stdout(io.StringIO()) as out,
         contextlib.redirect_stderr(io.StringIO()) as err,
     ):
-        status = train.main([*arguments, "--releases", str(releases)])
+        status = train.main([*arguments, "--releases", str(releases), "--promote", promote])
     return Run(status, out.getvalue(), err.getvalue(), releases)
 
 
@@ -235,6 +235,45 @@ def test_mllib_knows_no_warm_start(tmp_path: Path) -> None:
     ended = run(tmp_path, "--warm-start", "--solver", "mllib")
     assert ended.status == 2
     assert "--warm-start needs --solver als" in ended.err
+
+
+def test_mllib_fits_with_the_default_parameters(spark: SparkSession, tmp_path: Path) -> None:
+    data = ("--data", str(write_two_tastes(tmp_path / "ml")))
+    ended = run(tmp_path, *data, "--solver", "mllib", *QUICK)
+    assert ended.status == 0
+    assert check_parity(ended.release).holds
+
+
+def files(release: Release) -> dict[str, bytes]:
+    assert release.folder
+    return {path.name: path.read_bytes() for path in release.folder.glob("*.np?")}
+
+
+def test_the_same_inputs_and_seed_give_the_same_bytes(spark: SparkSession, tmp_path: Path) -> None:
+    data = ("--data", str(write_two_tastes(tmp_path / "ml", people=60)), *QUICK)
+    first, again, other = (
+        files(run(tmp_path, *data, "--seed", seed).release) for seed in ("1", "1", "2")
+    )
+    assert {"ranking_factors.npy", "rating_factors.npy", "item_bias.npy", "parity.npz"} < set(first)
+    assert first == again
+    assert first["ranking_factors.npy"] != other["ranking_factors.npy"]
+
+
+def test_beside_the_learned_rating_factors_stand_taste_and_description(merged: Run) -> None:
+    arrays, params = merged.release.arrays, merged.release.rating
+    # Four learned, four of the ranking head; popularity, Drama and one decade.
+    assert arrays.rating_factors.shape == (8, 4 + 4 + 3)
+    shares = arrays.item_counts / arrays.item_counts.sum()
+    taste, description = arrays.rating_factors[:, 4:8], arrays.rating_factors[:, 8:]
+    for beside, weight in ((taste, params.taste_weight), (description, params.description_weight)):
+        assert shares @ beside == pytest.approx(np.zeros(beside.shape[1]), abs=1e-6)
+        assert shares @ (beside**2).sum(axis=1) == pytest.approx(weight**2)
+
+
+def test_what_has_no_weight_is_left_out(spark: SparkSession, tmp_path: Path) -> None:
+    data = ("--data", str(write_two_tastes(tmp_path / "ml")), *QUICK)
+    plain = ("--rating-taste-weight", "0", "--rating-description-weight", "0")
+    assert run(tmp_path, *data, *plain).release.arrays.rating_factors.shape == (20, 4)
 
 
 def test_people_of_two_tastes_are_told_apart(merged: Run) -> None:
