@@ -135,9 +135,7 @@ def contenders(name: str, metric: str, rows: Rows, served: str, hint: str) -> st
     for n, row in enumerate(rows):
         ours = row["name"] == served
         colour = AMBER if ours else QUIET
-        axes.errorbar(
-            row["mean"], n, xerr=row["sd"], fmt="o", ms=7 if ours else 5.5, color=colour, capsize=3
-        )
+        axes.errorbar(row["mean"], n, xerr=row["sd"], fmt="o", ms=7 if ours else 5.5, color=colour)
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
     for label in axes.get_yticklabels():
         label.set_color(TEXT)
@@ -162,13 +160,14 @@ def fold_in_curve(curves: Mapping[str, Rows], served: str) -> str:
         axes.fill_between(at, low, high, color=colour, alpha=0.22, linewidth=0)
         style = "-" if name == served else "--"
         axes.plot(at, values, style, marker="o", ms=4.5, color=colour)
-        above = 9 if values[-1] >= max(c[-1]["ndcg"] for c in curves.values()) else -14
+        above = values[-1] >= max(each[-1]["ndcg"] for each in curves.values())
         axes.annotate(
             name,
-            (at[-1], values[-1]),
-            (0, above),
+            (at[-1], high[-1] if above else low[-1]),
+            (0, 4 if above else -4),
             textcoords="offset points",
             ha="right",
+            va="bottom" if above else "top",
             color=TEXT,
             weight="bold" if name == served else "normal",
         )
@@ -219,7 +218,7 @@ def _svg(figure: Figure, name: str, words: str) -> str:
     svg = re.sub(r'id="', f'id="{name}-', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{name}-", svg)
     svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
-    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
+    svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), svg)
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, f"var({variable})")
     told = f'<svg role="img" aria-label="{escape(words)}" viewBox='

@@ -202,7 +202,7 @@ def _best_baseline(rows: Figures, metric: str) -> str:
     if not others or not better:
         return ""
     best, name = max(others)
-    return f"best baseline: {_number(better * best)} ({name})"
+    return f"best baseline: {_headline(metric, better * best)} ({name})"
 
 
 def _quality(protocols: Figures) -> str:
@@ -274,7 +274,7 @@ def _first_ratings(curves: Figures | None) -> str:
     body = "".join(
         f'<tr><th scope="row">{escape(name)}</th>'
         + "".join(
-            f"<td>{_number(p['ndcg'])} <small>{_number(p['low'])}–{_number(p['high'])}</small></td>"
+            f"<td>{p['ndcg']:.3f} <small>{p['low']:.3f}–{p['high']:.3f}</small></td>"
             for p in points
         )
         + "</tr>"
@@ -282,8 +282,8 @@ def _first_ratings(curves: Figures | None) -> str:
     )
     people = next(iter(curves.values()))[0]["people"]
     words = (
-        "The people of protocol B after their first ratings, in random order: how soon a list is"
-        f" worth having. NDCG@10 of up to {people:,} people of all seeds; the bands are 95 %"
+        "People held out, after their first ratings in random order: how soon a list is worth"
+        f" having. NDCG@10 of up to {people:,} people of all seeds; the bands are 95 %"
         " bootstrap intervals."
     )
     table = _table("NDCG@10 after so many ratings", f"<tr><th></th>{head}</tr>", body)
@@ -350,9 +350,8 @@ def _by_metric(rows: Figures | None) -> str:
 
 
 def _model(evaluation: Figures) -> str:
-    facts = evaluation["data"]
-    titles = (evaluation.get("exploration") or {}).get("rated_titles", facts["items"])
-    parts = []
+    """``sizes``, where there: titles and factors of each head, as the release holds them."""
+    sizes, parts = evaluation.get("sizes") or {}, []
     for head, values in evaluation["settings"].items():
         sentences = {spec.name: spec.metadata["help"] for spec in fields(HEADS[head])}
         body = "".join(
@@ -360,8 +359,10 @@ def _model(evaluation: Figures) -> str:
             f'<td class="words">{escape(sentences.get(name, ""))}</td></tr>'
             for name, value in values.items()
         )
-        size = titles * values["rank"] * FACTOR_BYTES / 1e6
-        words = f"{head.capitalize()} head: {titles:,} × {values['rank']} factors, {size:.1f} MB"
+        words = f"{head.capitalize()} head"
+        if head in sizes:
+            rows, columns = sizes[head]
+            words += f": {rows:,} × {columns} factors, {rows * columns * FACTOR_BYTES / 1e6:.1f} MB"
         parts.append(_table(words, "", body))
     tables = f'<div class="two">{"".join(parts)}</div>'
     seconds = evaluation.get("seconds") or {}

@@ -140,7 +140,11 @@ def train(
 
         judged = gate.judged(measured, release, gate.in_service(store), parity, settings.gate)
         reasons = judged["gate"]["reasons"]
-        report = report_files({**judged, "seconds": progress.seconds})
+        sizes = {
+            "ranking": heads.arrays.ranking_factors.shape,
+            "rating": heads.arrays.rating_factors.shape,
+        }
+        report = report_files({**judged, "sizes": sizes, "seconds": progress.seconds})
     with progress.stage("writing the release", context):
         release = store.publish(release, training.items, parity, report)
     promoted = promote == "always" or (promote == "gate" and not reasons)

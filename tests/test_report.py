@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import asdict
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser
 
 from app.owner.routes import REPORT_POLICY
 from recommender.params import RankingParams, RatingParams
+from spark_jobs.plots import contenders
 from spark_jobs.report import as_json, evaluation_page, report_files
 from tests.browsers import DESKTOP, PHONE, SCREENSHOTS, browser  # noqa: F401
 
@@ -38,6 +40,7 @@ def evaluation() -> dict[str, Any]:
             **{"ratings": 100_836, "users": 610, "items": 9_742, "max_user_id": 610},
         },
         "settings": {"ranking": asdict(RankingParams()), "rating": asdict(RatingParams())},
+        "sizes": {"ranking": (9_724, 64), "rating": (9_724, 140)},
         "validation": False,
         "seeds": [0, 1],
         "notes": ["EASE was left out."],
@@ -115,6 +118,15 @@ def test_charts_take_the_colours_of_the_page(evaluation: dict[str, Any]) -> None
     assert "DejaVu" not in charts
 
 
+def test_ticks_are_told_as_exactly_as_they_stand() -> None:
+    rows = [{"name": name, "mean": mean, "sd": 0.0} for name, mean in (("a", 0.843), ("b", 0.862))]
+    chart = contenders("a", "RMSE", rows, "a", "lower is better")
+    ticks = [float(text) for text in re.findall(r">([\d.]+)</text>", chart)]
+    steps = [after - before for before, after in pairwise(ticks)]
+    assert len(ticks) > 2
+    assert steps == pytest.approx([steps[0]] * len(steps))
+
+
 def test_the_best_of_a_column_is_marked_whichever_way_is_better(
     evaluation: dict[str, Any],
 ) -> None:
@@ -151,7 +163,7 @@ def test_everything_that_is_told_stands_on_the_page(evaluation: dict[str, Any]) 
         "20260101-000000-aaaa",
         "7.2 of 10",
         "−0.0060",
-        "9,742 × 64 factors, 2.5 MB",
+        "Ranking head: 9,724 × 64 factors, 2.5 MB",
         "fitting the ranking head",
         "EASE was left out.",
         "python -m spark_jobs.evaluate --data &#x27;films &lt;1999&gt;&#x27;",
