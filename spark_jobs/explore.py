@@ -92,9 +92,9 @@ def by_month(datasets: Sequence[Dataset]) -> Rows:
 def _monthly(some: Ratings) -> list[tuple[int, tuple[int, float]]]:
     """(months since 1970, (ratings, sum of stars))"""
     months = some.seconds.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
-    found, place = np.unique(months, return_inverse=True)
-    counts, sums = np.bincount(place), np.bincount(place, some.values)
-    tallies = zip(counts.tolist(), sums.tolist(), strict=True)
+    counts, sums = np.bincount(months), np.bincount(months, some.values)
+    found = np.flatnonzero(counts)
+    tallies = zip(counts[found].tolist(), sums[found].tolist(), strict=True)
     return list(zip(found.tolist(), tallies, strict=True))
 
 

@@ -245,7 +245,7 @@ def _contenders(rows: Figures) -> str:
         cells = []
         for name in names:
             value, sd = measured[name]["mean"], measured[name]["sd"]
-            mark = ' class="best"' if value == best[name] else ""
+            mark = ' class="best"' if best[name] is not None and value == best[name] else ""
             cells.append(f"<td{mark}>{_number(value)} <small>±{_number(sd)}</small></td>")
         ours = ' class="ours"' if contender == SERVED else ""
         body.append(f'<tr{ours}><th scope="row">{escape(contender)}</th>{"".join(cells)}</tr>')
@@ -257,7 +257,7 @@ def _contenders(rows: Figures) -> str:
 def _best(values: Sequence[Any], name: str) -> float | None:
     better = METRICS[name].better if name in METRICS else 0
     known = [value for value in values if _is_number(value)]
-    return better * max(better * value for value in known) if better and known else None
+    return better * max(better * v for v in known) if better and len(known) > 1 else None
 
 
 def _direction(metric: Metric | None) -> str:

@@ -106,7 +106,7 @@ def train(
     context = spark.sparkContext
     with progress.stage("reading and checking", context, len(folders)):
         datasets = [read_movielens(spark, folder) for folder in folders]
-        months = by_month(datasets)
+        months = by_month(datasets) if promote != "always" else []
     with progress.stage("one rating for each pair", context, 6):
         training = merge(datasets, settings)
     check_ranks(training.catalogue, settings)
