@@ -254,7 +254,7 @@ def test_a_grid_that_cannot_be_searched_is_refused_before_anything_is_fitted(
     ("more", "expected"),
     [
         (("--folds", "1"), "--folds: must be 2 or more, not 1"),
-        (("--folds", "20"), "ranking head, fold 1 of 20: 1 people to test on"),
+        (("--folds", "31"), "ranking head, fold 1 of 31: 1 people to test on"),
         (("--grid", "/nowhere.yaml"), "/nowhere.yaml: cannot be read"),
         (("--out", "/nowhere/found.yaml"), "/nowhere/found.yaml: cannot be written"),
         (("--results", "/nowhere/tuning.jsonl"), "--results /nowhere/tuning.jsonl: cannot be used"),
