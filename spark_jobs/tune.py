@@ -25,8 +25,10 @@ import io
 import itertools
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib import resources
@@ -83,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ConfigError(f"--folds: must be 2 or more, not {options.folds}")
         folders = options.data or [str(obtain(Path("data"), tell))]
         spark = build_session("marquee tune")
-        found = tune(spark, folders, settings, grid, options.folds, known)
+        with _quiet_interruption(spark):
+            found = tune(spark, folders, settings, grid, options.folds, known)
     except MarqueeError as error:
         tell(f"error: {error}")
         return 2
@@ -95,6 +98,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(table(found))
     _keep(source, target, found)
     return 0
+
+
+@contextmanager
+def _quiet_interruption(spark: SparkSession) -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, without what Spark and Py4J would say to it.
+
+    PySpark's own handler talks to Java, which fails where Python is waiting for Java's answer; and
+    Py4J reports a KeyboardInterrupt with a traceback, but lets a SystemExit pass.
+    """
+
+    def leave(*_: object) -> None:
+        raise SystemExit(INTERRUPTED)
+
+    spark.sparkContext.setLogLevel("FATAL")
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    except SystemExit as error:
+        raise KeyboardInterrupt from error
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def tune(

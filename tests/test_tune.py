@@ -144,25 +144,30 @@ def test_a_changed_grid_measures_only_what_is_new(
     assert len(fits) == 4 + 2
 
 
-def test_a_killed_search_goes_on_too(
-    spark: SparkSession, tmp_path: Path, arguments: list[str], fits: list[str]
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
+def test_a_search_that_was_ended_goes_on_too(
+    spark: SparkSession, tmp_path: Path, arguments: list[str], fits: list[str], how: signal.Signals
 ) -> None:
-    results = tmp_path / "tuning.jsonl"
-    with (tmp_path / "log").open("w") as log:
+    results, log = tmp_path / "tuning.jsonl", tmp_path / "log"
+    with log.open("w") as stream:
         search = subprocess.Popen(
             [sys.executable, "-m", "spark_jobs.tune", *arguments],
             cwd=ROOT,
-            stdout=log,
-            stderr=log,
+            stdout=stream,
+            stderr=stream,
             start_new_session=True,
         )
         patience = time.monotonic() + 240
         while not (results.exists() and results.read_bytes().count(b"\n") >= 1):
-            assert search.poll() is None, (tmp_path / "log").read_text()
+            assert search.poll() is None, log.read_text()
             assert time.monotonic() < patience
             time.sleep(0.05)
-        os.killpg(search.pid, signal.SIGKILL)
-        search.wait()
+        os.killpg(search.pid, how)
+        left = search.wait()
+    if how == signal.SIGINT:
+        assert left == 130
+        assert "Traceback" not in log.read_text()
+        assert log.read_text().splitlines()[-1].startswith("Interrupted. What was measured is in")
     known = results.read_bytes().count(b"\n")
     with results.open("a") as torn:
         torn.write('{"of": {"data": "')
