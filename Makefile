@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PROTOCOL ?= A,B,C,E
 
-.PHONY: run train evaluate test lint bench jobs clean java blas browser axe
+.PHONY: run train evaluate explore tune test lint bench jobs clean java blas browser axe
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -24,6 +24,12 @@ train: .venv/run .env java blas ## fit and promote a release: make train DATA=fo
 
 evaluate: .venv/run .env java blas ## tables beside baselines: make evaluate DATA=folder PROTOCOL=A,B
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.evaluate --protocol $(PROTOCOL) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+
+explore: .venv/run .env java blas ## what the data is like, as a page: make explore DATA=folder
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.explore $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+
+tune: .venv/run .env java blas ## better parameters by cross-validation: make tune DATA=folder GRID=grid.yaml
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.tune $(if $(GRID),--grid $(GRID)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
 test: .venv/dev java blas browser axe ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from recommender.errors import ConfigError
 from recommender.params import RankingParams, RatingParams
 
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+# What is used where no file is named.
+MOVIES = resources.files("spark_jobs") / "pipelines" / "movies.yaml"
 HEADS: dict[str, type[RankingParams] | type[RatingParams]] = {
     "ranking": RankingParams,
     "rating": RatingParams,
@@ -53,12 +59,17 @@ class Config:
     gate: Gate = field(default_factory=Gate)
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """``--config FILE``, ``--seed N`` and one option for each parameter of each head."""
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """``--config FILE`` and ``--seed N``."""
     parser.add_argument(
         "--config", metavar="FILE", help="YAML configuration (default: pipelines/movies.yaml)"
     )
     parser.add_argument("--seed", type=int, help="seed of everything drawn at random")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """``--config FILE``, ``--seed N`` and one option for each parameter of each head."""
+    add_file_options(parser)
     for head, params in HEADS.items():
         group = parser.add_argument_group(f"{head} head")
         for spec in fields(params):
@@ -84,7 +95,7 @@ def as_options(settings: Config) -> list[str]:
 def load(options: argparse.Namespace) -> Config:
     """The configuration that ``options`` ask for. Raises ConfigError naming file and parameter."""
     where = options.config or "pipelines/movies.yaml"
-    values = _read(options.config)
+    values = read_yaml(Path(options.config) if options.config else MOVIES)
     known = ("noun", "seed", *HEADS, "gate")
     if unknown := sorted(set(values) - set(known), key=str):
         raise ConfigError(f"{where}: unknown section {unknown[0]!r}; known are {', '.join(known)}")
@@ -96,7 +107,7 @@ def load(options: argparse.Namespace) -> Config:
         given = {
             spec.name: value
             for spec in fields(params)
-            if (value := getattr(options, f"{head}.{spec.name}")) is not None
+            if (value := getattr(options, f"{head}.{spec.name}", None)) is not None
         }
         heads[head] = params.from_mapping({**section, **given}, f"{where}, {head}")
     seed = options.seed if options.seed is not None else values.get("seed", 1)
@@ -130,14 +141,10 @@ def _gate(section: Any, where: str) -> Gate:
     return Gate(**section)
 
 
-def _read(path: str | None) -> dict[str, Any]:
+def read_yaml(path: Traversable) -> dict[str, Any]:
+    """The `name: value` lines of a file. Raises ConfigError."""
     try:
-        if path is None:
-            default = resources.files("spark_jobs") / "pipelines" / "movies.yaml"
-            text = default.read_text(encoding="utf-8")
-        else:
-            text = Path(path).read_text(encoding="utf-8")
-        values = yaml.safe_load(text) or {}
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}); give a YAML file") from error
     except yaml.YAMLError as error:
@@ -146,3 +153,37 @@ def _read(path: str | None) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must hold `name: value` lines; see pipelines/movies.yaml")
     return values
+
+
+def edited(text: str, section: str, values: Mapping[str, float]) -> str:
+    """YAML with these numbers in ``section``, and everything else, comments too, as it was.
+
+    Raises ConfigError where the section is not written out as plain numbers.
+    """
+    before = yaml.safe_load(text) or {}
+    for name, value in values.items():
+        text = _with_number(text, section, name, yaml.safe_dump(value).split("\n")[0])
+    if yaml.safe_load(text) != {**before, section: {**(before.get(section) or {}), **values}}:
+        raise ConfigError(f"{section} must stand as plain `parameter: value` lines to be edited")
+    return text
+
+
+def _with_number(text: str, section: str, name: str, number: str) -> str:
+    root = yaml.compose(text, yaml.SafeLoader)
+    inside = _children(root).get(section)
+    if inside is None:
+        return f"{text.rstrip()}\n\n{section}:\n  {name}: {number}\n".lstrip()
+    children = _children(inside)
+    if name in children:
+        start, end = children[name].start_mark.index, children[name].end_mark.index
+        return text[:start] + number + text[end:]
+    start = inside.start_mark.index
+    if not children:  # `section:`, or `section: {}`
+        return f"{text[:start].rstrip()}\n  {name}: {number}\n{text[inside.end_mark.index :]}"
+    if inside.flow_style:
+        return f"{text[: start + 1]}{name}: {number}, {text[start + 1 :]}"
+    return f"{text[:start]}{name}: {number}\n{' ' * inside.start_mark.column}{text[start:]}"
+
+
+def _children(node: Any) -> dict[str, Any]:
+    return {key.value: value for key, value in node.value} if hasattr(node, "flow_style") else {}

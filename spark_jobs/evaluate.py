@@ -22,7 +22,6 @@ if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
-import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -55,6 +54,8 @@ from spark_jobs.contenders import (
 )
 from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.explore import by_month, describe
+from spark_jobs.files import check_out
 from spark_jobs.heads import Fitter, Heads, fit_heads
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
@@ -103,7 +104,7 @@ class Plan:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        settings, plan = config.load(options), _plan(options)
+        settings, plan, out = config.load(options), _plan(options), check_out(options.out)
         folders = options.data or [str(obtain(Path("data"), tell))]
         report = evaluate(build_session("marquee evaluate"), folders, settings, plan)
     except MarqueeError as error:
@@ -111,9 +112,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     given = sys.argv[1:] if arguments is None else arguments
     report["command"] = shlex.join(["python", "-m", "spark_jobs.evaluate", *given])
-    Path(options.out).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    # Only where a page is written, so that Spark's workers need no Matplotlib.
+    from spark_jobs.report import evaluation_page, write
+
+    page = write(out, report, evaluation_page)
     print(tables(report))
-    print(f"Written to {options.out}. Again: {report['command']}")
+    print(f"Written to {page} and {out}. Again: {report['command']}")
     return 0
 
 
@@ -121,8 +125,11 @@ def evaluate(
     spark: SparkSession, folders: Sequence[str], settings: Config, plan: Plan
 ) -> dict[str, Any]:
     """The measurements, as ``--out`` holds them. Raises MarqueeError before anything is fitted."""
-    training = merge([read_movielens(spark, folder) for folder in folders], settings)
-    return evaluate_set(training, settings, plan)
+    datasets = [read_movielens(spark, folder) for folder in folders]
+    months = by_month(datasets)
+    training = merge(datasets, settings)
+    exploration = describe(training, months)
+    return {**evaluate_set(training, settings, plan), "exploration": exploration}
 
 
 def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[str, Any]:
@@ -135,14 +142,19 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
     }
     people = 0
     for (kind, seed), made in splits.items():
-        people += _check_cases(training.catalogue.name, kind, seed, made)
+        where = f"{training.catalogue.name}: protocol {kind}, seed {seed}"
+        instead = "train with --promote always" if kind == "G" else "leave the protocol out"
+        people += check_cases(where, made, 1 if kind == "A" else 2, instead)
     found: dict[str, Values] = {name: {} for name in plan.protocols}
     curves: list[dict[str, Any]] = []
     notes: list[str] = []
+    seconds: dict[str, list[float]] = {}
     for (kind, seed), made in splits.items():
         tell(f"protocol {kind}, seed {seed}")
         fitted = _fit(made, training, settings, seed, plan, kind)
         notes += [note for note in fitted.notes if note not in notes]
+        for stage, took in fitted.seconds.items():
+            seconds.setdefault(stage, []).append(took)
         if kind in found:
             _add(found[kind], _measure(kind, made.cases, fitted))
         if "E" in plan.protocols and kind == _split_of_e(plan.protocols):
@@ -156,6 +168,7 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
         "seeds": list(plan.seeds),
         "people": people,
         "notes": notes,
+        "seconds": {stage: float(np.mean(each)) for stage, each in seconds.items()},
         "protocols": {name: _summary(values) for name, values in found.items()},
         "fold_in_curve": _joined(curves),
     }
@@ -185,16 +198,17 @@ def _split(stars: Packed, kind: str, seed: int, plan: Plan) -> Split:
     return split(stars, validation(divide, seed) if plan.validation else divide(seed), seed)
 
 
-def _check_cases(name: str, kind: str, seed: int, made: Split) -> int:
-    """How many people there are to test on. Raises DataError where that is too few to measure."""
+def check_cases(where: str, made: Split, least: int, instead: str) -> int:
+    """How many people there are to test on. Raises DataError where that is too few to measure.
+
+    ``instead``: what to do without more ratings.
+    """
     people = made.cases.count()
     positives = made.cases.filter(lambda case: max(case.held.values()) >= LIKED).count()
-    least = 1 if kind == "A" else 2
     if people < least or not positives:
-        instead = "train with --promote always" if kind == "G" else "leave the protocol out"
         raise DataError(
-            f"{name}: protocol {kind}, seed {seed}: {people} people to test on, {positives} of them"
-            f" with a held-out rating of {LIKED:g} or more; give more ratings, or {instead}"
+            f"{where}: {people} people to test on, {positives} of them with a held-out rating of"
+            f" {LIKED:g} or more; give more ratings, or {instead}"
         )
     return people
 
@@ -204,13 +218,14 @@ def _check_cases(name: str, kind: str, seed: int, made: Split) -> int:
 
 @dataclass(frozen=True)
 class Fitted:
-    """``counts``: of ratings by item id, in the part that was fitted on."""
+    """``counts``: of ratings by item id, in the part that was fitted on. ``seconds``: by stage."""
 
     rankers: dict[str, Ranker]
     predictors: dict[str, Predictor]
     counts: dict[int, int]
     people: int
     notes: list[str]
+    seconds: dict[str, float]
 
 
 def _fit(
@@ -221,7 +236,8 @@ def _fit(
         stars = pack(made.fitted)
     except NothingToPack as error:
         raise DataError(f"{name}: seed {seed} leaves nothing to fit on") from error
-    fitter = Fitter(Progress(3 if stars_too else 1), plan.solver, settings.seed, {})
+    progress = Progress(3 if stars_too else 1)
+    fitter = Fitter(progress, plan.solver, settings.seed, {})
     heads = fit_heads(stars, training.items, name, settings, fitter, stars_too)
     served = Served(Model(as_release(heads, training, settings)))
     popularity = Popularity(stars.items.ids, stars.items.counts)
@@ -245,7 +261,7 @@ def _fit(
     counts = dict(zip(stars.items.ids.tolist(), stars.items.counts.tolist(), strict=True))
     people = len(stars.users.ids)
     stars.unpersist()
-    return Fitted(rankers, predictors, counts, people, notes)
+    return Fitted(rankers, predictors, counts, people, notes, progress.seconds)
 
 
 def as_release(heads: Heads, training: TrainingSet, settings: Config) -> Release:
@@ -290,13 +306,15 @@ def _ease(stars: Packed, liked: float) -> Ease:
 
 def _measure(kind: str, cases: RDD[Case], fitted: Fitted) -> Scores:
     if kind == "A":
-        return {name: _stars(cases, predictor) for name, predictor in fitted.predictors.items()}
+        return {
+            name: star_metrics(cases, predictor) for name, predictor in fitted.predictors.items()
+        }
     if kind == "G":
         served = fitted.rankers[SERVED]
-        stars = _stars(cases, fitted.predictors[SERVED])
-        return {SERVED: {**stars, **_ranking(cases, served, LIKED)}}
+        stars = star_metrics(cases, fitted.predictors[SERVED])
+        return {SERVED: {**stars, **ranking_metrics(cases, served, LIKED)}}
     liked = LIKED if kind == "B" else 0.0
-    return {name: _ranking(cases, ranker, liked) for name, ranker in fitted.rankers.items()}
+    return {name: ranking_metrics(cases, ranker, liked) for name, ranker in fitted.rankers.items()}
 
 
 def _over(cases: RDD[Case], shared: Any, one: Callable[[Any, Case], Any]) -> list[Any]:
@@ -307,7 +325,9 @@ def _over(cases: RDD[Case], shared: Any, one: Callable[[Any, Case], Any]) -> lis
     return found
 
 
-def _stars(cases: RDD[Case], predictor: Predictor) -> dict[str, float]:
+def star_metrics(cases: RDD[Case], predictor: Predictor) -> dict[str, float]:
+    """Of all held-out ratings together."""
+
     def one(predictor: Predictor, case: Case) -> tuple[Any, list[float]]:
         return predictor.stars(case.known, case.held), list(case.held.values())
 
@@ -327,7 +347,9 @@ def relevant(case: Case, liked: float) -> NDArray[np.int64]:
     return np.array([item for item, stars in case.held.items() if stars >= liked], np.int64)
 
 
-def _ranking(cases: RDD[Case], ranker: Ranker, liked: float) -> dict[str, float]:
+def ranking_metrics(cases: RDD[Case], ranker: Ranker, liked: float) -> dict[str, float]:
+    """Means over the people that have a relevant title: one rated ``liked`` or more."""
+
     def one(ranker: Ranker, case: Case) -> tuple[float, ...]:
         wanted = relevant(case, liked)
         longer = metrics.hits(ranker.top(case.known, LONG), wanted, LONG)
@@ -491,7 +513,10 @@ def _parser() -> argparse.ArgumentParser:
         help="splits that test on nothing the test splits of seeds 0 to 4 do: to choose parameters",
     )
     parser.add_argument(
-        "--out", default="evaluation.json", metavar="FILE", help="(default: %(default)s)"
+        "--out",
+        default="evaluation.json",
+        metavar="FILE.json",
+        help="the report is written beside it as a page (default: %(default)s)",
     )
     config.add_options(parser)
     return parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from recommender.errors import DataError
+from recommender.errors import ConfigError, DataError
 from spark_jobs.session import on_one_machine
 
 
@@ -27,6 +28,17 @@ def local_file(spark: SparkSession, path: str) -> Path | None:
     """The file, where driver and workers can open it without Spark."""
     there = on_one_machine(spark.sparkContext) and Path(path).is_file()
     return Path(path).absolute() if there else None
+
+
+def check_out(name: str) -> Path:
+    """Where figures are to be written. Raises ConfigError, before any work is done for them, where
+    that is no .json file in a folder that can be written to."""
+    out = Path(name)
+    if out.suffix != ".json" or out.is_dir() or not os.access(out.parent, os.W_OK):
+        raise ConfigError(
+            f"--out: {name!r} must be a .json file in a folder that can be written to"
+        )
+    return out
 
 
 def list_folder(spark: SparkSession, folder: str) -> set[str]:

@@ -56,8 +56,8 @@ class Split:
 Divide = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], Roles]
 
 
-def uniform(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.float64]:
-    """A number in [0, 1) for each tuple of ids (the finalizer of SplitMix64, Steele et al. 2014).
+def mixed(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """A hash of each tuple of ids (the finalizer of SplitMix64, Steele et al. 2014).
 
     The same on every machine, whatever stands beside it.
     """
@@ -67,17 +67,22 @@ def uniform(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.float64]:
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         state = state ^ (state >> np.uint64(31))
-    return (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return state
+
+
+def uniform(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.float64]:
+    """A number in [0, 1) for each tuple of ids."""
+    return (mixed(seed, *ids) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def by_rating(seed: int) -> Divide:
     """Protocol A: one rating in five is held out."""
+    return _ratings(seed, 0.0, HELD_OUT)
 
-    def divide(users: NDArray[np.int64], items: NDArray[np.int64], _: object) -> Roles:
-        held = uniform(seed, users, items) < HELD_OUT
-        return Roles(~held, ~held, held)
 
-    return divide
+def rating_fold(seed: int, fold: int, folds: int) -> Divide:
+    """As A, but that each rating is held out in one of the ``folds``."""
+    return _ratings(seed, fold / folds, (fold + 1) / folds)
 
 
 def by_person(seed: int, user_ids: NDArray[np.int64], most: int | None = None) -> Divide:
@@ -89,15 +94,13 @@ def by_person(seed: int, user_ids: NDArray[np.int64], most: int | None = None) -
     drawn = np.argsort(uniform(seed, user_ids), kind="stable")
     share = int(len(user_ids) * HELD_OUT)
     chosen = np.sort(user_ids[drawn[: share if most is None else min(share, most)]])
+    return _people(seed, chosen)
 
-    def divide(
-        users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
-    ) -> Roles:
-        theirs = np.isin(users, chosen)
-        known = _first(seed, users, items, starts, FOLDED_IN)
-        return Roles(~theirs, theirs & known, theirs & ~known)
 
-    return divide
+def person_fold(seed: int, user_ids: NDArray[np.int64], fold: int, folds: int) -> Divide:
+    """As B, but that each person is held out in one of the ``folds``."""
+    drawn = np.argsort(uniform(seed, user_ids), kind="stable")
+    return _people(seed, np.sort(user_ids[drawn[fold::folds]]))
 
 
 def within_person(seed: int) -> Divide:
@@ -150,10 +153,12 @@ def split(stars: Packed, divide: Divide, seed: int) -> Split:
 
     def cases(block: Block) -> list[Case]:
         users, items, roles = of_ratings(block)
-        order = np.lexsort((uniform(seed, users, items), block.rows))
+        tested = _any(roles.known, block.starts) & _any(roles.held, block.starts)
         found = []
-        for row in range(len(block.counts)):
-            places = order[block.starts[row] : block.starts[row + 1]]
+        for row in np.flatnonzero(tested):
+            places = np.arange(block.starts[row], block.starts[row + 1])
+            drawn = uniform(seed, users[places], items[places])
+            places = places[np.argsort(drawn, kind="stable")]
             known, held = (
                 dict(
                     zip(
@@ -164,12 +169,39 @@ def split(stars: Packed, divide: Divide, seed: int) -> Split:
                 )
                 for mask in (roles.known, roles.held)
             )
-            if known and held:
-                found.append(Case(int(users[places[0]]), known, held))
+            found.append(Case(int(users[places[0]]), known, held))
         return found
 
     blocks = stars.users.blocks
     return Split(blocks.map(fitted), blocks.flatMap(cases).cache())
+
+
+def _any(mask: Mask, starts: NDArray[np.int64]) -> Mask:
+    """Of each row, whether it has any."""
+    return np.asarray(np.logical_or.reduceat(mask, starts[:-1]))
+
+
+def _ratings(seed: int, low: float, high: float) -> Divide:
+    def divide(users: NDArray[np.int64], items: NDArray[np.int64], _: object) -> Roles:
+        drawn = uniform(seed, users, items)
+        held = (drawn >= low) & (drawn < high)
+        return Roles(~held, ~held, held)
+
+    return divide
+
+
+def _people(seed: int, chosen: NDArray[np.int64]) -> Divide:
+    def divide(
+        users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> Roles:
+        rows = np.isin(users[starts[:-1]], chosen)
+        counts = np.diff(starts)
+        theirs, known = np.repeat(rows, counts), np.zeros(len(users), bool)
+        apart = np.concatenate([[0], np.cumsum(counts[rows])])
+        known[theirs] = _first(seed, users[theirs], items[theirs], apart, FOLDED_IN)
+        return Roles(~theirs, known, theirs & ~known)
+
+    return divide
 
 
 def _first(

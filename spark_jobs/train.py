@@ -18,7 +18,6 @@ if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
-import json
 import os
 import secrets
 import shlex
@@ -41,6 +40,7 @@ from spark_jobs.blocks import Block, Packed
 from spark_jobs.config import Config
 from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.explore import by_month, describe
 from spark_jobs.heads import Fitter, Heads, fit_heads
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
@@ -106,6 +106,7 @@ def train(
     context = spark.sparkContext
     with progress.stage("reading and checking", context, len(folders)):
         datasets = [read_movielens(spark, folder) for folder in folders]
+        months = by_month(datasets) if promote != "always" else []
     with progress.stage("one rating for each pair", context, 6):
         training = merge(datasets, settings)
     check_ranks(training.catalogue, settings)
@@ -113,6 +114,7 @@ def train(
     if promote != "always":
         measured = gate.measure(training, settings, solver, warm=bool(starts))
         measured["command"] = _command(folders, settings)
+        measured["exploration"] = describe(training, months)
     stars = training.stars
     fitter = Fitter(progress, solver, settings.seed, starts)
     heads = fit_heads(stars, training.items, training.catalogue.name, settings, fitter)
@@ -133,9 +135,16 @@ def train(
     report: dict[str, bytes] = {}
     reasons: list[str] = []
     if measured:
+        # Only where a page is written, so that Spark's workers need no Matplotlib.
+        from spark_jobs.report import report_files
+
         judged = gate.judged(measured, release, gate.in_service(store), parity, settings.gate)
         reasons = judged["gate"]["reasons"]
-        report["report.json"] = (json.dumps(judged, indent=2) + "\n").encode()
+        sizes = {
+            "ranking": heads.arrays.ranking_factors.shape,
+            "rating": heads.arrays.rating_factors.shape,
+        }
+        report = report_files({**judged, "sizes": sizes, "seconds": progress.seconds})
     with progress.stage("writing the release", context):
         release = store.publish(release, training.items, parity, report)
     promoted = promote == "always" or (promote == "gate" and not reasons)

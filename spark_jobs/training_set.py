@@ -74,8 +74,8 @@ def check_ranks(catalogue: Catalogue, settings: Config) -> None:
         if params.rank > most:
             raise ConfigError(
                 f"{catalogue.name}: rank {params.rank} of the {head} head is above its"
-                f" {catalogue.users:,} people or {catalogue.items:,} titles; give"
-                f" --{head}-rank {most} or less"
+                f" {catalogue.users:,} people or {catalogue.items:,} titles; give a"
+                f" rank of {most} or less"
             )
     if settings.ranking.neutral >= SCALE_MAX:
         raise ConfigError(

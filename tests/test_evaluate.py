@@ -37,6 +37,11 @@ def test_taste_is_told_from_popularity_on_every_protocol(
 ) -> None:
     folder = write_two_tastes(tmp_path / "ml")
     report = measured(tmp_path, folder, "--seeds", "0,1", "--protocol", "a,b,e")
+    page = (tmp_path / "evaluation.html").read_text(encoding="utf-8")
+    assert "Predicted stars" in page
+    assert report["exploration"]["rated_titles"] == 20
+    assert "Most rated" in page
+    assert report["seconds"]["fitting the ranking head"] > 0
     assert mean(report, "A", "Marquee", "RMSE") < mean(report, "A", "biases alone", "RMSE")
     assert mean(report, "B", "Marquee", "NDCG@10") > mean(report, "B", "popularity", "NDCG@10")
     assert 0 < mean(report, "E", "Marquee", "coverage@10") <= 1
@@ -82,6 +87,7 @@ def test_a_validation_split_measures_on_other_ratings(spark: SparkSession, tmp_p
     [
         (("--protocol", "A,X"), "--protocol: 'X' is none of A, B, C, E, G"),
         (("--seeds", "one"), "--seeds: 'one' must be like 0,1,2"),
+        (("--out", "evaluation.html"), "--out: 'evaluation.html' must be a .json file in a folder"),
         (("--seeds", "-1"), "--seeds: must be 0 or more, not -1"),
     ],
 )

@@ -14,9 +14,12 @@ from app.extensions import db
 from app.figures import figures_of_today
 from app.models import Item, Rating, Shown, User, Visit
 from recommender.release_store import ReleaseStore
+from spark_jobs.report import report_files
 from tests.conftest import register
 from tests.releases import ITEMS, no_parity_sample, tiny_release
 from tests.test_cli import run
+
+COUNTS = {"ratings": 88, "users": 11, "items": 8}
 
 
 @pytest.fixture
@@ -121,6 +124,25 @@ def test_reports_of_the_release_are_linked_and_served_in_a_sandbox(
         assert "sandbox" in report.headers["Content-Security-Policy"]
     for name in ("../release.json", "..%2f..%2fsecret.txt", "nothing.html"):
         assert owner.get(f"/owner/report/{name}").status_code == 404
+
+
+def test_the_report_of_training_is_served_as_a_page_with_its_figures(
+    owner: FlaskClient, store: ReleaseStore
+) -> None:
+    figures = {"data": {"name": "Films", **COUNTS}, "seeds": [0], "settings": {}, "protocols": {}}
+    store.publish(tiny_release("20260106-x"), ITEMS, no_parity_sample())
+    folder = store.folder / "20260106-x" / "report"
+    folder.mkdir()
+    for name, content in report_files(figures).items():
+        (folder / name).write_bytes(content)
+    store.promote("20260106-x")
+    with owner.get("/owner/report/index.html") as page:
+        assert page.content_type == "text/html; charset=utf-8"
+        assert "Evaluation: Films" in page.text
+        assert "style-src 'self' 'unsafe-inline'" in page.headers["Content-Security-Policy"]
+    with owner.get("/owner/report/report.json") as read:
+        assert read.mimetype == "application/json"
+        assert read.json == figures
 
 
 def test_how_well_we_know_someone(app: Flask, ann: FlaskClient) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = {"app", "application", "config", "recommender", "spark_jobs"}
-BATCH_ONLY = {"pyspark", "pyarrow", "py4j", "yaml"}
+BATCH_ONLY = {"pyspark", "pyarrow", "py4j", "yaml", "matplotlib"}
 WEB_ONLY = {"flask", "sqlalchemy", "werkzeug", "wtforms"}
 MAY_IMPORT = {
     "recommender": {"recommender"},
@@ -77,3 +77,4 @@ def test_the_web_requirements_have_no_spark() -> None:
     names = (ROOT / "requirements.txt").read_text().lower()
     assert "pyspark" not in names
     assert "pyarrow" not in names
+    assert "matplotlib" not in names

@@ -1,0 +1,236 @@
+"""Shows the data as a person wants to see it, before anything is fitted on it.
+
+    python -m spark_jobs.explore --data FOLDER --out exploration.json
+
+Prints a summary and writes the figures as JSON and, beside it, as a page. Ratings are only ever
+counted where they are: what reaches the driver is a number for each person, title and month.
+
+Exit status 0: the page was written. 2: bad input.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__" and not __package__:
+    # spark-submit puts this file's folder on the path; imports start one above.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import argparse
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark.sql import SparkSession
+
+from recommender.errors import MarqueeError
+from recommender.popularity import vote_weighted
+from spark_jobs import config
+from spark_jobs.biases import row_sums
+from spark_jobs.blocks import Block, Packed
+from spark_jobs.config import Config
+from spark_jobs.datasets.dataset import Dataset
+from spark_jobs.datasets.movielens import read_movielens
+from spark_jobs.datasets.obtain import obtain
+from spark_jobs.datasets.rating_lines import SCALE_MAX, SCALE_STEP
+from spark_jobs.files import check_out
+from spark_jobs.ratings import Ratings
+from spark_jobs.session import build_session
+from spark_jobs.training_set import TrainingSet, merge, tell, together
+
+LISTED = 15
+CURVE_POINTS = 150
+Rows = list[dict[str, Any]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        settings = config.load(options)
+        out = check_out(options.out)
+        folders = options.data or [str(obtain(Path("data"), tell))]
+        explored = explore(build_session("marquee explore"), folders, settings)
+    except MarqueeError as error:
+        tell(f"error: {error}")
+        return 2
+    # Only where a page is written, so that Spark's workers need no Matplotlib.
+    from spark_jobs.report import exploration_page, write
+
+    explored["command"] = shlex.join(
+        ["python", "-m", "spark_jobs.explore", *(sys.argv[1:] if arguments is None else arguments)]
+    )
+    page = write(out, explored, exploration_page)
+    print(summary(explored))
+    print(f"Written to {page} and {out}.")
+    return 0
+
+
+def explore(spark: SparkSession, folders: Sequence[str], settings: Config) -> dict[str, Any]:
+    """What ``--out`` holds. Raises MarqueeError for data that cannot be used."""
+    datasets = [read_movielens(spark, folder) for folder in folders]
+    months = by_month(datasets)
+    training = merge(datasets, settings)
+    explored = describe(training, months)
+    training.stars.unpersist()
+    return explored
+
+
+def by_month(datasets: Sequence[Dataset]) -> Rows:
+    """Ratings and their mean in each month that has any, as read: repeated pairs count again."""
+    tallies = together([dataset.ratings.rows for dataset in datasets]).flatMap(_monthly)
+    added = tallies.reduceByKey(lambda one, other: (one[0] + other[0], one[1] + other[1]))
+    return [
+        {"month": str(np.datetime64(month, "M")), "ratings": count, "mean": total / count}
+        for month, (count, total) in sorted(added.collect())
+    ]
+
+
+def _monthly(some: Ratings) -> list[tuple[int, tuple[int, float]]]:
+    """(months since 1970, (ratings, sum of stars))"""
+    months = some.seconds.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
+    counts, sums = np.bincount(months), np.bincount(months, some.values)
+    found = np.flatnonzero(counts)
+    tallies = zip(counts[found].tolist(), sums[found].tolist(), strict=True)
+    return list(zip(found.tolist(), tallies, strict=True))
+
+
+def describe(training: TrainingSet, months: Rows) -> dict[str, Any]:
+    """Everything but the months, from packed ratings: one for each pair."""
+    stars, facts = training.stars, training.catalogue
+    sums = row_sums(stars.items)
+    return {
+        "data": asdict(facts),
+        "repeated": stars.repeated,
+        "rated_titles": len(stars.items.ids),
+        "density": facts.ratings / (facts.users * len(stars.items.ids)),
+        "mean": float(sums.sum() / facts.ratings),
+        "histogram": _histogram(stars),
+        "months": months,
+        "people": _spread(stars.users.counts),
+        "titles": _spread(stars.items.counts),
+        "genres": _genres(training, sums),
+        **_best(training, sums),
+    }
+
+
+def _histogram(stars: Packed) -> Rows:
+    steps = round(SCALE_MAX / SCALE_STEP)
+
+    def tally(block: Block) -> list[NDArray[np.int64]]:
+        places = np.rint(block.values.astype(np.float32) / SCALE_STEP).astype(np.int64)
+        return [np.bincount(places, minlength=steps + 1)]
+
+    counts = stars.users.map(tally).sum(axis=0)[1:]
+    return [{"stars": SCALE_STEP * (n + 1), "ratings": int(c)} for n, c in enumerate(counts)]
+
+
+def _spread(counts: NDArray[np.int64]) -> dict[str, Any]:
+    """How ratings are spread over people or titles. ``half``: how many of those with the most
+    ratings have half of all ratings; ``curve``: ratings of the first, second, … of them."""
+    ordered = np.sort(counts)[::-1]
+    together = np.cumsum(ordered)
+    ranks = np.unique(np.geomspace(1, len(ordered), CURVE_POINTS).round().astype(int))
+    return {
+        "mean": float(ordered.mean()),
+        "median": float(np.median(ordered)),
+        "least": int(ordered[-1]),
+        "most": int(ordered[0]),
+        "once": int((ordered == 1).sum()),
+        "half": int(np.searchsorted(2 * together, together[-1])) + 1,
+        "curve": [{"rank": int(rank), "ratings": int(ordered[rank - 1])} for rank in ranks],
+    }
+
+
+def _genres(training: TrainingSet, sums: NDArray[np.float64]) -> Rows:
+    """Titles, ratings and mean of each genre, the most rated first; a title may have several."""
+    stars = training.stars
+    rated = zip(stars.items.ids.tolist(), stars.items.counts.tolist(), sums.tolist(), strict=True)
+    tallies = {item_id: (count, total) for item_id, count, total in rated}
+    found: dict[str, list[float]] = {}
+    for item in training.items:
+        count, total = tallies.get(item.item_id, (0, 0.0))
+        for genre in item.genres:
+            row = found.setdefault(genre, [0, 0, 0.0])
+            found[genre] = [row[0] + 1, row[1] + count, row[2] + total]
+    rows = [
+        {"genre": genre, "titles": titles, "ratings": count, "mean": total / count}
+        for genre, (titles, count, total) in found.items()
+        if count
+    ]
+    return sorted(rows, key=lambda row: (-row["ratings"], row["genre"]))
+
+
+def _best(training: TrainingSet, sums: NDArray[np.float64]) -> dict[str, Rows]:
+    """The titles most rated, and those best rated by their shrunken mean."""
+    stars = training.stars
+    by_id = {item.item_id: item for item in training.items}
+    counts, mean = stars.items.counts, sums.sum() / stars.count
+    means = sums / counts
+    shrunken = vote_weighted(means, counts, mean)
+
+    def rows(order: NDArray[np.int64]) -> Rows:
+        found = []
+        for row in order[:LISTED]:
+            item = by_id[int(stars.items.ids[row])]
+            found.append(
+                {
+                    "title": item.title,
+                    "year": item.year,
+                    "ratings": int(counts[row]),
+                    "mean": float(means[row]),
+                    "shrunken": float(shrunken[row]),
+                }
+            )
+        return found
+
+    return {
+        "most_rated": rows(np.argsort(-counts, kind="stable")),
+        "best_rated": rows(np.argsort(-shrunken, kind="stable")),
+    }
+
+
+def summary(explored: Mapping[str, Any]) -> str:
+    """The figures as a terminal shows them."""
+    facts, people, titles = explored["data"], explored["people"], explored["titles"]
+    months = explored["months"]
+    top, best = explored["most_rated"][0], explored["best_rated"][0]
+    usual = max(explored["histogram"], key=lambda row: row["ratings"])["stars"]
+    simulated = " (simulated people)" if facts["simulated"] else ""
+    return "\n".join(
+        [
+            f"{facts['name']}{simulated}: {facts['ratings']:,} ratings by {facts['users']:,} people"
+            f" of {explored['rated_titles']:,} titles ({facts['items']:,} in the catalogue)",
+            f"  given from {months[0]['month']} to {months[-1]['month']};"
+            f" {explored['density']:.3%} of all pairs are rated;"
+            f" {explored['repeated']:,} older ratings of a pair were left out",
+            f"  stars: mean {explored['mean']:.2f}, most often {usual:g}",
+            f"  a person rated {people['median']:g} titles (median; {people['least']:,} to"
+            f" {people['most']:,}), a title has {titles['median']:g} ratings (median; the most"
+            f" {titles['most']:,}), {titles['once']:,} titles have one",
+            f"  half of all ratings are of {titles['half']:,} titles"
+            f" ({titles['half'] / explored['rated_titles']:.1%})",
+            f"  most rated: {top['title']} ({top['ratings']:,}); best rated: {best['title']}"
+            f" ({best['shrunken']:.2f} stars, shrunken mean)",
+        ]
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="explore.py", description="Show what the data is like.")
+    parser.add_argument("--data", action="append", metavar="FOLDER", help="a MovieLens folder")
+    parser.add_argument(
+        "--out",
+        default="exploration.json",
+        metavar="FILE.json",
+        help="the page is written beside it (default: %(default)s)",
+    )
+    config.add_file_options(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

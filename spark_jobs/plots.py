@@ -1,0 +1,225 @@
+"""Charts as SVG text that stands inside a page and takes the page's colours and fonts.
+
+Matplotlib draws with placeholder colours, which become the page's CSS variables, so that one chart
+serves the light theme and the dark one. Charts are drawn as narrow as a telephone and only ever
+scaled up, so their words stay legible.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+
+WIDTH, HEIGHT = 4.4, 2.7  # inches of 72 points
+# Placeholders, and the CSS variables of the page that they become.
+TEXT, QUIET, LINE, AMBER, TEAL, SURFACE = (f"#0{n}0{n}0{n}" for n in range(1, 7))
+VARIABLES = {
+    TEXT: "--text",
+    QUIET: "--quiet",
+    LINE: "--line",
+    AMBER: "--amber",
+    TEAL: "--teal",
+    SURFACE: "--surface",
+}
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelcolor": QUIET,
+    "axes.edgecolor": LINE,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "text.color": TEXT,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "grid.color": LINE,
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.labelcolor": TEXT,
+    "lines.linewidth": 1.8,
+}
+Rows = Sequence[Mapping[str, Any]]
+
+
+def star_histogram(rows: Rows) -> str:
+    """``rows``: stars, ratings."""
+    figure, axes = _axes("stars given", "ratings")
+    total = sum(row["ratings"] for row in rows)
+    bars = axes.bar([row["stars"] for row in rows], [row["ratings"] for row in rows], 0.4)
+    for bar, row in zip(bars, rows, strict=True):
+        bar.set_color(AMBER)
+        share = f"{row['ratings'] / total:.0%}"
+        axes.annotate(
+            share,
+            (row["stars"], row["ratings"]),
+            (0, 3),
+            textcoords="offset points",
+            ha="center",
+            color=QUIET,
+            size=8,
+        )
+    axes.set_xticks(range(1, 6))
+    axes.yaxis.set_major_formatter(_short())
+    return _svg(figure, "stars", "How many ratings gave each number of stars")
+
+
+def ratings_over_time(rows: Rows) -> str:
+    """``rows``: month ("1996-03"), ratings."""
+    figure, axes = _axes("year", "ratings a month")
+    at = [int(row["month"][:4]) + (int(row["month"][5:]) - 0.5) / 12 for row in rows]
+    axes.bar(at, [row["ratings"] for row in rows], 1 / 12, color=TEAL, linewidth=0)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.yaxis.set_major_formatter(_short())
+    return _svg(figure, "months", "Ratings in each month")
+
+
+def rank_curve(name: str, rows: Rows, whose: str, label: str) -> str:
+    """How many ratings the first, second, … of ``whose`` has. ``rows``: rank, ratings."""
+    figure, axes = _axes(f"{whose}, by how many ratings (log scale)", f"{label} (log scale)")
+    axes.loglog([row["rank"] for row in rows], [row["ratings"] for row in rows], color=AMBER)
+    axes.fill_between(
+        [row["rank"] for row in rows],
+        [row["ratings"] for row in rows],
+        1,
+        color=AMBER,
+        alpha=0.18,
+        linewidth=0,
+    )
+    axes.set_ylim(bottom=1)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_short())
+        axis.set_minor_locator(NullLocator())
+    return _svg(figure, name, f"{whose} by number of ratings, both axes logarithmic")
+
+
+def genre_bars(rows: Rows) -> str:
+    """``rows``: genre, ratings, mean."""
+    figure, axes = _axes("ratings (and mean stars)", "", height=0.24 * len(rows) + 0.6)
+    names = [row["genre"] for row in rows]
+    counts = [row["ratings"] for row in rows]
+    axes.barh(names, counts, 0.7, color=TEAL)
+    for n, row in enumerate(rows):
+        axes.annotate(
+            f"{row['mean']:.2f}★",
+            (row["ratings"], n),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            color=QUIET,
+            size=8,
+        )
+    axes.invert_yaxis()
+    axes.margins(x=0.14, y=0.02)
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x")
+    axes.xaxis.set_major_formatter(_short())
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    return _svg(figure, "genres", "Ratings and mean stars of each genre")
+
+
+def contenders(name: str, metric: str, rows: Rows, served: str, hint: str) -> str:
+    """A dot for each contender with its standard deviation. ``rows``: name, mean, sd."""
+    figure, axes = _axes(f"{metric} ({hint})", "", height=0.3 * len(rows) + 0.75)
+    for n, row in enumerate(rows):
+        ours = row["name"] == served
+        colour = AMBER if ours else QUIET
+        axes.errorbar(row["mean"], n, xerr=row["sd"], fmt="o", ms=7 if ours else 5.5, color=colour)
+    axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    for label in axes.get_yticklabels():
+        label.set_color(TEXT)
+        label.set_fontweight("bold" if label.get_text() == served else "normal")
+    axes.invert_yaxis()
+    axes.margins(x=0.08, y=0.12)
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    spread = f"{metric} of each contender, mean and standard deviation"
+    return _svg(figure, name, spread)
+
+
+def fold_in_curve(curves: Mapping[str, Rows], served: str) -> str:
+    """Quality after the first ratings. ``curves``: by contender, ratings, ndcg, low, high."""
+    figure, axes = _axes("ratings given so far (log scale)", "NDCG@10", height=3.0)
+    for name, points in curves.items():
+        colour = AMBER if name == served else QUIET
+        at = [point["ratings"] for point in points]
+        values = [point["ndcg"] for point in points]
+        low, high = ([point[end] for point in points] for end in ("low", "high"))
+        axes.fill_between(at, low, high, color=colour, alpha=0.22, linewidth=0)
+        style = "-" if name == served else "--"
+        axes.plot(at, values, style, marker="o", ms=4.5, color=colour)
+        above = values[-1] >= max(each[-1]["ndcg"] for each in curves.values())
+        axes.annotate(
+            name,
+            (at[-1], high[-1] if above else low[-1]),
+            (0, 4 if above else -4),
+            textcoords="offset points",
+            ha="right",
+            va="bottom" if above else "top",
+            color=TEXT,
+            weight="bold" if name == served else "normal",
+        )
+    axes.set_xscale("log")
+    ticks = sorted({point["ratings"] for points in curves.values() for point in points})
+    axes.set_xticks(ticks, [str(n) for n in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(bottom=0)
+    axes.margins(y=0.2)
+    return _svg(figure, "fold-in", "NDCG@10 after the first ratings, with 95 % intervals")
+
+
+def _axes(x: str, y: str, height: float = HEIGHT) -> tuple[Figure, Axes]:
+    with mpl.rc_context(STYLE):
+        figure = Figure((WIDTH, height), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        axes.grid(visible=True, axis="y")
+        axes.tick_params(axis="y", length=0)
+    return figure, axes
+
+
+def _short() -> FuncFormatter:
+    """Numbers as people read them: 12k, 1.5m."""
+
+    def words(value: float, _: object) -> str:
+        for size, unit in ((1e6, "m"), (1e3, "k")):
+            if abs(value) >= size:
+                return f"{value / size:g}{unit}"
+        return f"{value:g}"
+
+    return FuncFormatter(words)
+
+
+def _svg(figure: Figure, name: str, words: str) -> str:
+    """The drawing without width and height, its ids begun with ``name``, told to those who listen.
+
+    Nothing is dated, and ids are not drawn at random: the same figures give the same bytes.
+    """
+    written = io.StringIO()
+    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
+    svg = written.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</defs>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'id="', f'id="{name}-', svg)
+    svg = re.sub(r'(href="|url\()#', rf"\1#{name}-", svg)
+    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
+    svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), svg)
+    for colour, variable in VARIABLES.items():
+        svg = svg.replace(colour, f"var({variable})")
+    told = f'<svg role="img" aria-label="{escape(words)}" viewBox='
+    return re.sub(r"<svg [^>]*?viewBox=(\"[^\"]*\")[^>]*>", rf"{told}\1>", svg, count=1)

@@ -1,0 +1,97 @@
+"""What the data is like: figures of a folder known by heart, and the page that shows them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from spark_jobs import explore
+from tests.datasets import MOVIES_HEADER, RATINGS_HEADER, write_files
+
+# 2000-01-01, 2000-02-01 and 2000-03-01.
+JANUARY, FEBRUARY, MARCH = 946_684_800, 949_363_200, 951_868_800
+RATINGS = f"""\
+1,1,5.0,{JANUARY}
+1,2,3.0,{JANUARY}
+2,1,4.0,{FEBRUARY}
+2,1,4.5,{MARCH}
+3,1,0.5,{MARCH}
+"""
+MOVIES = """\
+1,"Matrix, The (1999)",Comedy|Drama
+2,A <b>bold</b> one,Drama
+3,Never rated (2000),Western
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    files = {"ratings.csv": RATINGS_HEADER + RATINGS, "movies.csv": MOVIES_HEADER + MOVIES}
+    return write_files(tmp_path / "films", files)
+
+
+@pytest.fixture
+def explored(
+    spark: SparkSession, tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> tuple[dict[str, Any], str, str]:
+    """The figures, the page and what was printed."""
+    out = tmp_path / "exploration.json"
+    assert explore.main(["--data", str(folder), "--out", str(out)]) == 0
+    page = out.with_suffix(".html").read_text(encoding="utf-8")
+    return json.loads(out.read_text(encoding="utf-8")), page, capsys.readouterr().out
+
+
+def test_a_folder_known_by_heart(explored: tuple[dict[str, Any], str, str]) -> None:
+    told, _, _ = explored
+    assert (told["data"]["ratings"], told["data"]["users"], told["data"]["items"]) == (4, 3, 3)
+    assert (told["rated_titles"], told["repeated"]) == (2, 1)
+    assert told["density"] == pytest.approx(4 / 6)
+    assert told["mean"] == pytest.approx(13 / 4)
+    given = {row["stars"]: row["ratings"] for row in told["histogram"]}
+    assert list(given) == [n / 2 for n in range(1, 11)]
+    assert {stars for stars, ratings in given.items() if ratings} == {0.5, 3.0, 4.5, 5.0}
+    assert told["months"] == [
+        {"month": "2000-01", "ratings": 2, "mean": 4.0},
+        {"month": "2000-02", "ratings": 1, "mean": 4.0},
+        {"month": "2000-03", "ratings": 2, "mean": 2.5},
+    ]
+    people = told["people"]
+    assert (people["median"], people["least"], people["most"], people["once"]) == (1, 1, 2, 2)
+    assert people["half"] == 1  # one of the three gave two of the four
+    assert told["titles"]["curve"] == [{"rank": 1, "ratings": 3}, {"rank": 2, "ratings": 1}]
+    assert told["genres"] == [
+        {"genre": "Drama", "titles": 2, "ratings": 4, "mean": 13 / 4},
+        {"genre": "Comedy", "titles": 1, "ratings": 3, "mean": pytest.approx(10 / 3)},
+    ]
+    first, second = told["best_rated"]
+    assert (first["title"], first["year"]) == ("The Matrix", 1999)
+    assert first["shrunken"] == pytest.approx((10 + 25 * 13 / 4) / 28)
+    assert second["shrunken"] == pytest.approx((3 + 25 * 13 / 4) / 26)
+    assert [row["ratings"] for row in told["most_rated"]] == [3, 1]
+
+
+def test_the_summary_says_it_in_a_few_lines(explored: tuple[dict[str, Any], str, str]) -> None:
+    _, _, printed = explored
+    assert "4 ratings by 3 people of 2 titles (3 in the catalogue)" in printed
+    assert "given from 2000-01 to 2000-03; 66.667% of all pairs are rated" in printed
+    assert "1 older ratings of a pair were left out" in printed
+    assert "most rated: The Matrix (3)" in printed
+
+
+def test_titles_stand_in_the_page_as_words(explored: tuple[dict[str, Any], str, str]) -> None:
+    _, page, _ = explored
+    assert "A &lt;b&gt;bold&lt;/b&gt; one" in page
+    assert "<b>" not in page
+    assert page.count("<svg") == 5
+
+
+@pytest.mark.parametrize("out", ["exploration.html", "/nowhere/exploration.json", "."])
+def test_where_nothing_can_be_written_nothing_is_read(
+    capsys: pytest.CaptureFixture[str], out: str
+) -> None:
+    assert explore.main(["--data", "/nowhere", "--out", out]) == 2
+    assert capsys.readouterr().err.startswith(f"error: --out: {out!r} must be a .json file")

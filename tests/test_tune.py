@@ -1,0 +1,321 @@
+"""Tuning: honest folds, a search that improves, goes on where it stopped, and refuses bad grids."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pyspark.sql import SparkSession
+
+from recommender.params import RankingParams, RatingParams
+from spark_jobs import config, tune
+from spark_jobs.config import Config
+from spark_jobs.datasets.movielens import read_movielens
+from spark_jobs.training_set import TrainingSet, merge
+from tests.conftest import ROOT
+from tests.datasets import write_csv, write_files, write_two_tastes
+
+# A model that shrinks every taste away, and remembers what it is for.
+BAD = """\
+# Chosen by nobody.
+noun: movie
+seed: 1
+ranking:
+  rank: 4           # enough for two tastes
+  iterations: 1
+  regularization: 1000.0  # far too much
+  alpha: 5.0
+rating: {rank: 4, iterations: 1, regularization: 1000.0, bias_sweeps: 1}
+"""
+GRID = "ranking: {regularization: [1000.0, 0.05]}"
+BOTH = f"{GRID}\nrating: {{regularization: [0.5]}}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_two_tastes(tmp_path_factory.mktemp("tune") / "ml")
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, folder: Path) -> list[str]:
+    """Of a search in ``tmp_path``."""
+    write_files(tmp_path, {"bad.yaml": BAD, "grid.yaml": GRID})
+    return [
+        *("--data", str(folder), "--config", str(tmp_path / "bad.yaml")),
+        *("--grid", str(tmp_path / "grid.yaml"), "--results", str(tmp_path / "tuning.jsonl")),
+        *("--folds", "2"),
+    ]
+
+
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows by the head of each fit."""
+    done: list[str] = []
+    measure = tune.measure
+
+    def counted(head: str, *rest: Any) -> float:
+        done.append(head)
+        return measure(head, *rest)
+
+    monkeypatch.setattr(tune, "measure", counted)
+    return done
+
+
+def test_a_bad_configuration_is_improved_and_its_comments_stay(
+    spark: SparkSession,
+    tmp_path: Path,
+    arguments: list[str],
+    fits: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_files(tmp_path, {"grid.yaml": BOTH})
+    assert tune.main([*arguments, "--folds", "3"]) == 0
+    kept = (tmp_path / "bad.yaml").read_text()
+    better = BAD.replace("  regularization: 1000.0  #", "  regularization: 0.05  #")
+    assert kept == better.replace("regularization: 1000.0,", "regularization: 0.5,")
+    told = capsys.readouterr()
+    best, configured = told.out.split("rating head")[0].splitlines()[2:4]
+    assert best.endswith("regularization 0.05  best")
+    assert configured.endswith("regularization 1000  as configured")
+    assert float(best.split()[0]) > float(configured.split()[0])
+    assert "ranking.regularization 1000 → 0.05, rating.regularization 1000 → 0.5" in told.out
+    assert len(fits) == 12  # two candidates and three folds for each head
+    assert "[6/6] rating head, fold 3 of 3, regularization 0.5: RMSE" in told.err
+
+
+def test_a_configuration_that_wins_stays_untouched(
+    spark: SparkSession, tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = BAD.replace("1000.0", "0.05")
+    write_files(tmp_path, {"bad.yaml": good, "grid.yaml": "ranking: {regularization: [1000.0]}"})
+    assert tune.main(arguments) == 0
+    assert (tmp_path / "bad.yaml").read_text() == good
+    assert "stays as it is" in capsys.readouterr().out
+
+
+def test_an_interrupted_search_goes_on_where_it_stopped(
+    spark: SparkSession,
+    tmp_path: Path,
+    arguments: list[str],
+    fits: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = ("--out", str(tmp_path / "found.yaml"))
+    measure = tune.measure
+
+    def interrupted(*cell: Any) -> float:
+        if len(fits) == 2:
+            raise KeyboardInterrupt
+        return measure(*cell)
+
+    monkeypatch.setattr(tune, "measure", interrupted)
+    assert tune.main([*arguments, *out]) == 130
+    assert "the same command goes on from there" in capsys.readouterr().err
+    assert not (tmp_path / "found.yaml").exists()
+    monkeypatch.setattr(tune, "measure", measure)
+    assert tune.main([*arguments, *out]) == 0
+    assert "2 of 4 fits are known" in capsys.readouterr().err
+    assert len(fits) == 4
+    assert tune.main([*arguments, *out]) == 0
+    assert len(fits) == 4
+    assert (tmp_path / "bad.yaml").read_text() == BAD
+    assert (
+        yaml.safe_load((tmp_path / "found.yaml").read_text())["ranking"]["regularization"] == 0.05
+    )
+
+
+def test_a_changed_grid_measures_only_what_is_new(
+    spark: SparkSession, tmp_path: Path, arguments: list[str], fits: list[str]
+) -> None:
+    out = ("--out", str(tmp_path / "found.yaml"))
+    write_files(tmp_path, {"grid.yaml": "ranking: {regularization: [0.05]}"})
+    assert tune.main([*arguments, *out]) == 0
+    write_files(tmp_path, {"grid.yaml": "ranking: {regularization: [0.05, 0.5]}"})
+    assert tune.main([*arguments, *out]) == 0
+    assert len(fits) == 4 + 2
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
+def test_a_search_that_was_ended_goes_on_too(
+    spark: SparkSession, tmp_path: Path, arguments: list[str], fits: list[str], how: signal.Signals
+) -> None:
+    results, log = tmp_path / "tuning.jsonl", tmp_path / "log"
+    with log.open("w") as stream:
+        search = subprocess.Popen(
+            [sys.executable, "-m", "spark_jobs.tune", *arguments],
+            cwd=ROOT,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+        patience = time.monotonic() + 240
+        while not (results.exists() and results.read_bytes().count(b"\n") >= 1):
+            assert search.poll() is None, log.read_text()
+            assert time.monotonic() < patience
+            time.sleep(0.05)
+        os.killpg(search.pid, how)
+        left = search.wait()
+    if how == signal.SIGINT:
+        assert left == 130
+        assert "Traceback" not in log.read_text()
+        assert log.read_text().splitlines()[-1].startswith("Interrupted. What was measured is in")
+    known = results.read_bytes().count(b"\n")
+    with results.open("a") as torn:
+        torn.write('{"of": {"data": "')
+    assert tune.main(arguments) == 0
+    assert len(fits) == 4 - known
+    assert results.read_bytes().count(b"\n") == 4
+
+
+def test_every_rating_and_every_person_is_held_out_once(
+    spark: SparkSession, folder: Path, training: TrainingSet
+) -> None:
+    pairs = {(u, i) for u in range(1, 31) for i in range(1, 21) if (u - i) % 3}
+    rating = [made.cases.collect() for made in tune.divide(training, "rating", 3, seed=1)]
+    held = [(case.user_id, i) for cases in rating for case in cases for i in case.held]
+    assert sorted(held) == sorted(pairs)
+    ranking = tune.divide(training, "ranking", 3, seed=1)
+    tested = [case.user_id for made in ranking for case in made.cases.collect()]
+    assert sorted(tested) == list(range(1, 31))
+    for made in ranking:
+        theirs = {case.user_id for case in made.cases.collect()}
+        fitted = {user for some in made.fitted.collect() for user in some.users.tolist()}
+        assert theirs | fitted == set(range(1, 31))
+        assert not theirs & fitted
+
+
+@pytest.fixture(scope="module")
+def training(spark: SparkSession, folder: Path) -> TrainingSet:
+    return merge([read_movielens(spark, str(folder))], SETTINGS)
+
+
+SETTINGS = Config("movie", 1, RankingParams(), RatingParams())
+
+
+def test_the_fingerprint_is_of_what_was_read_and_not_of_its_order(
+    spark: SparkSession, tmp_path: Path, folder: Path, training: TrainingSet
+) -> None:
+    header, *lines = (folder / "ratings.csv").read_text().splitlines(keepends=True)
+    movies = (folder / "movies.csv").read_text()
+
+    def of(ratings: list[str], titles: str = movies) -> str:
+        files = {"ratings.csv": "".join([header, *ratings]), "movies.csv": titles}
+        read = read_movielens(spark, str(write_files(tmp_path / "other", files)))
+        return tune.fingerprint(merge([read], SETTINGS))
+
+    same = tune.fingerprint(training)
+    assert of(lines[::-1]) == same
+    assert of([*lines[:-1], lines[-1].replace(",5.0,", ",4.5,").replace(",1.0,", ",1.5,")]) != same
+    assert of(lines, movies.replace("Drama", "Comedy", 1)) != same
+
+
+@pytest.mark.parametrize(
+    ("grid", "expected"),
+    [
+        ("ranking: {ranks: [3]}", "grid.yaml, ranking: unknown parameter 'ranks'; known are rank"),
+        ("ranking: {rank: []}", "grid.yaml, ranking: rank must be a list of at least one value"),
+        ("ranking: {rank: 8}", "grid.yaml, ranking: rank must be a list of at least one value"),
+        ("ranking: {rank: [8, 2.5]}", "rank must be a whole number of at least 1 and at most 1024"),
+        ("rating: {regularization: [much]}", "regularization must be a number of at least 1e-09"),
+        ("rating: {regularization: [[1.0]]}", "regularization must be a number of at least 1e-09"),
+        ("rating: {regularization: [-1]}", "regularization must be a number of at least 1e-09"),
+        ("ranking: [rank]", "grid.yaml, ranking: must be `parameter: [value, value]` lines"),
+        ("heads: {rank: [3]}", "grid.yaml: unknown head 'heads'; give lists of values under"),
+        ("", "grid.yaml: nothing to try; give lists of values under ranking or rating"),
+        ("rank: [3", "grid.yaml: not YAML"),
+        ("ranking: {rank: [21]}", "rank 21 of the ranking head is above its 30 people or 20"),
+        ("rating: {rank: [4, 400]}", "rank 400 of the rating head is above its 30 people or 20"),
+        ("ranking: {neutral: [5.0]}", "neutral must be below the best rating, 5"),
+    ],
+)
+def test_a_grid_that_cannot_be_searched_is_refused_before_anything_is_fitted(
+    spark: SparkSession,
+    tmp_path: Path,
+    arguments: list[str],
+    fits: list[str],
+    capsys: pytest.CaptureFixture[str],
+    grid: str,
+    expected: str,
+) -> None:
+    write_files(tmp_path, {"grid.yaml": grid})
+    assert tune.main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert expected in line
+    assert fits == []
+    assert (tmp_path / "bad.yaml").read_text() == BAD
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (("--folds", "1"), "--folds: must be 2 or more, not 1"),
+        (("--folds", "31"), "ranking head, fold 1 of 31: 1 people to test on"),
+        (("--grid", "/nowhere.yaml"), "/nowhere.yaml: cannot be read"),
+        (("--out", "/nowhere/found.yaml"), "/nowhere/found.yaml: cannot be written"),
+        (("--results", "/nowhere/tuning.jsonl"), "--results /nowhere/tuning.jsonl: cannot be used"),
+        (("--results", __file__), "not results of tuning"),
+    ],
+)
+def test_a_search_that_could_not_end_does_not_begin(
+    spark: SparkSession,
+    arguments: list[str],
+    fits: list[str],
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[str, ...],
+    expected: str,
+) -> None:
+    assert tune.main([*arguments, *more]) == 2
+    assert expected in capsys.readouterr().err.splitlines()[-1]
+    assert fits == []
+
+
+def test_folds_without_positives_are_refused_before_anything_is_fitted(
+    spark: SparkSession,
+    tmp_path: Path,
+    arguments: list[str],
+    fits: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [(u, i, 3.5, 0) for u in range(1, 21) for i in range(1, 11)]
+    dull = write_csv(tmp_path / "dull", rows, {i: f"Film {i}" for i in range(1, 11)})
+    assert tune.main(["--data", str(dull), *arguments[2:]]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "ranking head, fold 1 of 2:" in last
+    assert "0 of them with a held-out rating of 4 or more" in last
+    assert fits == []
+
+
+def test_the_grid_that_comes_along_is_one_that_can_be_searched() -> None:
+    settings = replace(SETTINGS, rating=RatingParams(rank=7))
+    grid = tune.read_grid(tune.GRID, settings)
+    assert {head: len(candidates) > 3 for head, candidates in grid.items()} == {
+        "ranking": True,
+        "rating": True,
+    }
+    assert {params.rank for params in grid["rating"]} == {7}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "ranking:\n  rank: 8\n"),
+        ("noun: film", "noun: film\n\nranking:\n  rank: 8\n"),
+        ("ranking:  # why\n  rank: 3  # because\n", "ranking:  # why\n  rank: 8  # because\n"),
+        ("ranking:\n  alpha: 2\n", "ranking:\n  rank: 8\n  alpha: 2\n"),
+        ("ranking: {alpha: 2}", "ranking: {rank: 8, alpha: 2}"),
+        ("ranking: {}\nseed: 1\n", "ranking:\n  rank: 8\n\nseed: 1\n"),
+        ("ranking:\nseed: 1\n", "ranking:\n  rank: 8\n\nseed: 1\n"),
+    ],
+)
+def test_a_number_is_put_into_yaml_and_the_rest_stays(text: str, expected: str) -> None:
+    assert config.edited(text, "ranking", {"rank": 8}) == expected
