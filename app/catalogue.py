@@ -119,4 +119,5 @@ def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
             "search_key": search_key(f"{item.title} {item.year or ''}")[:255],
             "rating_count": int(arrays.item_counts[row]) if rated else 0,
             "rating_mean": float(arrays.item_means[row]) if rated else None,
+            "description": item.description,
         }

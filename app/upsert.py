@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from sqlalchemy import case
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from app.extensions import Base, db
 
 
-def upsert(model: type[Base], rows: Sequence[dict[str, Any]], keep: Collection[str] = ()) -> None:
+def upsert(
+    model: type[Base],
+    rows: Sequence[dict[str, Any]],
+    keep: Collection[str] = (),
+    newest_by: str | None = None,
+) -> None:
     """Insert ``rows``, or update the given columns, but those to ``keep``, of those whose primary
-    key exists. With nothing left to update, rows that exist stay as they are.
+    key exists. With nothing left to update, rows that exist stay as they are; so do those whose
+    column ``newest_by`` is above the given one.
 
     One statement per call in the current transaction; the caller commits.
     """
@@ -25,7 +32,8 @@ def upsert(model: type[Base], rows: Sequence[dict[str, Any]], keep: Collection[s
     if dialect in ("mysql", "mariadb"):
         insert = mysql.insert(table)
         statement: Any = insert.on_duplicate_key_update(
-            {name: insert.inserted[name] for name in changed or key}
+            [(name, _unless_newer(insert, name, newest_by)) for name in _last(changed, newest_by)]
+            or {key[0]: insert.inserted[key[0]]}
         )
     else:
         flavour: Any = postgresql if dialect == "postgresql" else sqlite
@@ -33,6 +41,20 @@ def upsert(model: type[Base], rows: Sequence[dict[str, Any]], keep: Collection[s
         statement = insert.on_conflict_do_nothing(index_elements=key)
         if changed:
             statement = insert.on_conflict_do_update(
-                index_elements=key, set_={name: insert.excluded[name] for name in changed}
+                index_elements=key,
+                set_={name: insert.excluded[name] for name in changed},
+                where=insert.excluded[newest_by] >= table.c[newest_by] if newest_by else None,
             )
     db.session.execute(statement, rows)
+
+
+def _last(names: list[str], last: str | None) -> list[str]:
+    """MySQL assigns from left to right: what is compared with has to change last."""
+    return sorted(names, key=lambda name: name == last)
+
+
+def _unless_newer(insert: Any, name: str, newest_by: str | None) -> Any:
+    given, stored = insert.inserted, insert.table.c
+    if newest_by is None:
+        return given[name]
+    return case((given[newest_by] >= stored[newest_by], given[name]), else_=stored[name])

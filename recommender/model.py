@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,13 +14,26 @@ from recommender import group, onboarding
 from recommender.explain import Explanation, contributions
 from recommender.factors import UNKNOWN, ItemRows
 from recommender.facts import Filter, ItemFacts
-from recommender.fold_in import Ridge, fold_in_ranking, fold_in_rating, gram, strength
+from recommender.fold_in import (
+    Ridge,
+    fold_in_ranking,
+    fold_in_ranking_many,
+    fold_in_rating,
+    fold_in_rating_many,
+    gram,
+    strength,
+)
 from recommender.popularity import vote_weighted, within_band
 from recommender.ranking import top_n
 from recommender.release import Release
 from recommender.similar import similarity
 
 Ratings = Mapping[int, float]
+# How many numbers one pass over many people may take in memory at a time.
+PASS = 8_000_000
+
+
+NOTHING = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -103,12 +116,77 @@ class Model:
             band = within_band(self.release.arrays.item_counts, known)
             scores = np.where(band, scores, -np.inf)
         excluded = np.concatenate([person.rated_rows, self.item_rows.known_rows(hidden)])
-        rows = top_n(scores, n, excluded)
+        return self._listed(person, scores, top_n(scores, n, excluded))
+
+    def _listed(
+        self, person: Person, scores: NDArray[np.floating], rows: NDArray[np.int64]
+    ) -> list[Recommendation]:
         stars = self._predicted(person, rows)
         ids = self.item_rows.item_ids[rows]
         return [
             Recommendation(*row)
             for row in zip(ids.tolist(), scores[rows].tolist(), stars.tolist(), strict=True)
+        ]
+
+    def recommend_many(
+        self, people: Sequence[Ratings], n: int, hidden: Sequence[Iterable[int]] = ()
+    ) -> list[list[Recommendation]]:
+        """``recommend`` for each of ``people``, by their ratings, in stacked solves and products.
+
+        ``hidden``: ids to leave out, for each of them where given.
+        """
+        known = [self._known(ratings) for ratings in people]
+        unwanted = [self.item_rows.known_rows(ids) for ids in hidden] or [NOTHING] * len(people)
+        lists: list[list[Recommendation]] = [[]] * len(people)
+        for some in self._passes([len(rows) for rows, _ in known]):
+            told = self._recommend_stack([known[i] for i in some], [unwanted[i] for i in some], n)
+            for i, recommended in zip(some, told, strict=True):
+                lists[i] = recommended
+        return lists
+
+    def _passes(self, counts: Sequence[int]) -> Iterator[list[int]]:
+        """Positions of the people of each pass: those with like numbers of ratings together."""
+        widest = max(self.release.ranking.rank, self.release.rating.rank)
+        some: list[int] = []
+        for i in sorted(range(len(counts)), key=lambda i: counts[i]):
+            if some and (len(some) + 1) * max(counts[i] * widest, len(self.item_rows)) > PASS:
+                yield some
+                some = []
+            some.append(i)
+        if some:
+            yield some
+
+    def _recommend_stack(
+        self,
+        known: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
+        unwanted: Sequence[NDArray[np.int64]],
+        n: int,
+    ) -> list[list[Recommendation]]:
+        arrays, ranking = self.release.arrays, self.release.ranking
+        rows, stars, rated = _padded(known)
+        x = fold_in_ranking_many(
+            self._gram,
+            arrays.ranking_factors[rows],
+            strength(stars, ranking.neutral, self.catalogue.rating_max),
+            rated,
+            ranking.alpha,
+            self._ranking_ridge,
+        )
+        biases, p = fold_in_rating_many(
+            arrays.rating_factors[rows],
+            stars - self.release.mean_rating - arrays.item_bias[rows],
+            rated,
+            self._rating_ridge,
+            self.release.rating.bias_regularization,
+        )
+        scores = x.astype(np.float32) @ arrays.ranking_factors.T + self._popularity
+        return [
+            self._listed(
+                Person(x[u], float(biases[u]), p[u], own),
+                scores[u],
+                top_n(scores[u], n, np.concatenate([own, unwanted[u]])),
+            )
+            for u, (own, _) in enumerate(known)
         ]
 
     def estimate(self, person: Person, item_ids: Iterable[int]) -> dict[int, float]:
@@ -250,6 +328,18 @@ class Model:
             + arrays.rating_factors[rows] @ person.rating_vector
         )
         return np.clip(stars, self.catalogue.rating_min, self.catalogue.rating_max)
+
+
+def _padded(
+    known: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Rows, stars, and which places are taken, each (users, most ratings of any)."""
+    counts = np.array([len(rows) for rows, _ in known])
+    rated = np.arange(counts.max(initial=0)) < counts[:, None]
+    rows, stars = np.zeros(rated.shape, np.int64), np.zeros(rated.shape)
+    rows[rated] = np.concatenate([rows for rows, _ in known])
+    stars[rated] = np.concatenate([stars for _, stars in known])
+    return rows, stars, rated
 
 
 @dataclass(frozen=True)
