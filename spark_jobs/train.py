@@ -38,7 +38,13 @@ from spark_jobs.biases import fit_biases, residuals, row_sums
 from spark_jobs.blocks import Block, NothingToPack, Packed, pack
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.movielens import SCALE_MAX, SCALE_MIN, SCALE_STEP, read_movielens
+from spark_jobs.datasets.movielens import (
+    SCALE_MAX,
+    SCALE_MIN,
+    SCALE_STEP,
+    read_exported,
+    read_movielens,
+)
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
@@ -68,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         starts = _starts(store, settings, options.solver) if options.warm_start else {}
         folders = options.data or [str(obtain(Path("data"), _tell))]
         spark = build_session("marquee train")
-        release = train(spark, folders, settings, store, options.solver, starts)
+        release = train(spark, folders, settings, store, options.solver, starts, options.ratings)
     except MarqueeError as error:
         _tell(f"error: {error}")
         return 2
@@ -87,15 +93,18 @@ def train(
     store: ReleaseStore,
     solver: str = SOLVERS[0],
     starts: Mapping[str, Factors] = MappingProxyType({}),
+    exported: Sequence[str] = (),
 ) -> Release:
     """Read ``folders``, fit, publish, promote. Raises MarqueeError with nothing promoted.
 
-    ``starts``: item factors that a head starts from, by its name.
+    ``starts``: item factors that a head starts from, by its name. ``exported``: folders of ratings
+    given on the site.
     """
     progress = Progress(STAGES)
     context = spark.sparkContext
-    with progress.stage("reading and checking", context, len(folders)):
+    with progress.stage("reading and checking", context, len(folders) + len(exported)):
         datasets = [read_movielens(spark, folder) for folder in folders]
+        datasets += [read_exported(spark, folder) for folder in exported]
     with progress.stage("one rating for each pair", context, 6):
         training = _merge(datasets, settings)
     _check_ranks(training.catalogue, settings)
@@ -280,6 +289,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="a MovieLens folder; give it again to add inputs, of which later ones win"
         " (default: MovieLens latest-small, or the built-in sample where there is no network)",
+    )
+    parser.add_argument(
+        "--ratings",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="what `flask export-ratings` wrote, beside the data: for a pair rated twice the newest"
+        " rating wins",
     )
     parser.add_argument(
         "--releases",

@@ -24,6 +24,15 @@ from pyspark.sql import functions as F
 
 from recommender.catalogue import LARGEST_ID, Item
 from recommender.errors import DataError
+from recommender.ratings_file import (
+    COLUMNS,
+    LAST_SECOND,
+    ML_1M,
+    ML_100K,
+    ML_CSV,
+    REMEDY,
+    RatingsLayout,
+)
 from recommender.titles import split_title
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.files import exactly, join, list_folder, read_text
@@ -31,10 +40,7 @@ from spark_jobs.ratings import Ratings
 from spark_jobs.session import arrow_batches
 
 SCALE_MIN, SCALE_MAX, SCALE_STEP = 0.5, 5.0, 0.5
-COLUMNS = ("userId", "movieId", "rating", "timestamp")
 ARROW_TYPES = (pa.int32(), pa.int32(), pa.float32(), pa.int64())
-LAST_SECOND = 253_402_300_799  # of the year 9999
-REMEDY = "correct or remove the line"
 
 _GENRES_100K = (
     "unknown Action Adventure Animation Children Comedy Crime Documentary Drama Fantasy Film-Noir"
@@ -55,13 +61,10 @@ class Layout:
     ``parse_item`` turns a catalogue line, split at ``items_separator``, into an Item.
     """
 
-    name: str
-    ratings_file: str
+    ratings: RatingsLayout
     items_file: str
-    separator: str
     items_separator: str
     encodings: tuple[str, ...]
-    header: bool
     parse_item: Callable[[Fields], Item]
 
 
@@ -76,12 +79,12 @@ def read_movielens(spark: SparkSession, folder: str) -> Dataset:
     items = _read_items(spark, folder, layout)
     if "links.csv" in names:
         items = _with_links(items, read_text(spark, join(folder, "links.csv"), "utf-8-sig"), folder)
-    ratings, rows = _read_ratings(spark, join(folder, layout.ratings_file), layout)
+    ratings, rows = _read_ratings(spark, folder, layout.ratings)
     about = _about(spark, folder, names)
     return Dataset(
         path=folder,
         name=about.get("name") or folder.rstrip("/").rsplit("/", 1)[-1],
-        layout=layout.name,
+        layout=layout.ratings.name,
         ratings=ratings,
         rows=rows,
         items=items,
@@ -91,14 +94,15 @@ def read_movielens(spark: SparkSession, folder: str) -> Dataset:
 
 def _detect(names: set[str], folder: str) -> Layout:
     for layout in LAYOUTS:
-        if layout.ratings_file in names:
+        if layout.ratings.ratings_file in names:
             if layout.items_file not in names:
                 raise DataError(
-                    f"{join(folder, layout.items_file)}: missing beside {layout.ratings_file};"
+                    f"{join(folder, layout.items_file)}: missing beside"
+                    f" {layout.ratings.ratings_file};"
                     " unpack the data set again"
                 )
             return layout
-    known = ", ".join(layout.ratings_file for layout in LAYOUTS)
+    known = ", ".join(layout.ratings.ratings_file for layout in LAYOUTS)
     raise DataError(
         f"{folder}: no ratings file of a known layout ({known}); give an unpacked MovieLens folder"
     )
@@ -124,7 +128,23 @@ def _about(spark: SparkSession, folder: str, names: set[str]) -> dict[str, Any]:
     return about
 
 
-def _read_ratings(spark: SparkSession, path: str, layout: Layout) -> tuple[RDD[Ratings], int]:
+def read_exported(spark: SparkSession, folder: str) -> Dataset:
+    """Ratings that the site exported, which may be none: of titles that other inputs list.
+
+    Raises DataError like ``read_movielens``.
+    """
+    if ML_CSV.ratings_file not in list_folder(spark, folder):
+        raise DataError(
+            f"{join(folder, ML_CSV.ratings_file)}: missing; `flask export-ratings` writes it"
+        )
+    ratings, rows = _read_ratings(spark, folder, ML_CSV, may_be_none=True)
+    return Dataset(folder, "ratings given here", ML_CSV.name, ratings, rows, items=[])
+
+
+def _read_ratings(
+    spark: SparkSession, folder: str, layout: RatingsLayout, may_be_none: bool = False
+) -> tuple[RDD[Ratings], int]:
+    path = join(folder, layout.ratings_file)
     lines = spark.read.text(exactly(path))
     first = lines.first()
     if first is None:
@@ -147,7 +167,7 @@ def _read_ratings(spark: SparkSession, path: str, layout: Layout) -> tuple[RDD[R
         raise place or DataError(f"{path}: {complaints[0]}; {REMEDY}")
     ratings = cast("RDD[Ratings]", parsed)
     rows = ratings.map(lambda some: len(some.users)).sum()
-    if not rows:
+    if not rows and not may_be_none:
         raise DataError(f"{path}: holds no ratings; unpack the data set again")
     return ratings, rows
 
@@ -184,7 +204,7 @@ def _parse(lines: pa.Array, separator: str, positions: list[int], width: int) ->
     return some if possible.all() else "a number is out of range"
 
 
-def _positions(first_line: str, path: str, layout: Layout) -> tuple[list[int], int]:
+def _positions(first_line: str, path: str, layout: RatingsLayout) -> tuple[list[int], int]:
     """Where in a line the four columns stand, and how many fields it has."""
     if not layout.header:
         return list(range(len(COLUMNS))), len(COLUMNS)
@@ -270,7 +290,7 @@ def _rows(text: str, path: str, separator: str) -> Iterator[tuple[int, Fields]]:
 def _read_items(spark: SparkSession, folder: str, layout: Layout) -> list[Item]:
     path = join(folder, layout.items_file)
     rows = _rows(read_text(spark, path, *layout.encodings), path, layout.items_separator)
-    if layout.header:
+    if layout.ratings.header:
         _check_header(next(rows, (1, []))[1], ("movieId", "title", "genres"), path)
     items: dict[int, Item] = {}
     for number, fields in rows:
@@ -338,7 +358,7 @@ def _parse_flagged(fields: Fields) -> Item:
 
 
 LAYOUTS = (
-    Layout("100k", "u.data", "u.item", "\t", "|", _OLD, False, _parse_flagged),
-    Layout("1M/10M", "ratings.dat", "movies.dat", "::", "::", _OLD, False, _parse_listed),
-    Layout("CSV", "ratings.csv", "movies.csv", ",", ",", ("utf-8-sig",), True, _parse_listed),
+    Layout(ML_100K, "u.item", "|", _OLD, _parse_flagged),
+    Layout(ML_1M, "movies.dat", "::", _OLD, _parse_listed),
+    Layout(ML_CSV, "movies.csv", ",", ("utf-8-sig",), _parse_listed),
 )
