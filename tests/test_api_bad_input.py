@@ -162,6 +162,13 @@ def test_the_limit_of_a_batch_is_1_to_1000(rest: Rest, limit: Any) -> None:
     refused(rest("POST", "/recommendations/batch", json={"limit": limit, "requests": []}), 422)
 
 
+def test_an_answer_has_an_end(rest: Rest) -> None:
+    body = {"limit": 1000, "requests": [{"ratings": []}] * 101}
+    refused(rest("POST", "/recommendations/batch", json=body), 422, "at most 100,000")
+    body["requests"].pop()
+    rest.answer("POST", "/recommendations/batch", body)
+
+
 def test_a_thousand_requests_are_not_too_many(rest: Rest) -> None:
     told = rest.answer("POST", "/recommendations/batch", {"requests": [{"ratings": []}] * 1000})
     assert len(told["results"]) == 1000

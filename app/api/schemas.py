@@ -17,6 +17,8 @@ from app.extensions import serving
 
 MOST, FEW, MANY = 1000, 20, 100
 MOST_REQUESTS = 1000
+# More titles than these in one answer would hold up everyone else.
+MOST_IN_ANSWER = 100_000
 RATING_MAX, RATING_STEP = 5.0, 0.5
 LONGEST_QUERY = 100
 LETTERS = "Only letters, blanks and hyphens."
@@ -34,6 +36,8 @@ class Schema(ma.Schema):
 
     @ma.post_dump
     def _speak(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if nouns.noun() == nouns.MOVIE:
+            return data
         return {nouns.spoken(key): value for key, value in data.items()}
 
 
@@ -157,6 +161,13 @@ class Batch(Schema):
     requests = fields.List(
         fields.Nested(BatchRequest), required=True, validate=validate.Length(max=MOST_REQUESTS)
     )
+
+    @ma.validates_schema
+    def _fits(self, data: dict[str, Any], **_: Any) -> None:
+        if data["limit"] * len(data["requests"]) > MOST_IN_ANSWER:
+            raise ma.ValidationError(
+                f"limit times requests must be at most {MOST_IN_ANSWER:,}; send several batches."
+            )
 
 
 # Answered
