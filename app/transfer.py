@@ -78,6 +78,7 @@ def _add_people(user_ids: set[int], path: Path) -> None:
 
 def _add_ratings(rows: list[Row]) -> None:
     now = utcnow()
+    newest = {(row.user_id, row.item_id): row for row in sorted(rows, key=lambda row: row.seconds)}
     given = [
         {
             "user_id": row.user_id,
@@ -87,7 +88,7 @@ def _add_ratings(rows: list[Row]) -> None:
             "rated_at": min(datetime.fromtimestamp(row.seconds, UTC), now),
             "is_implicit": False,
         }
-        for row in rows
+        for row in newest.values()
     ]
     upsert(Rating, given, newest_by="rated_at")
 

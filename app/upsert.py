@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import case
+from sqlalchemy import ARRAY, case, func, literal, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from app.extensions import Base, db
@@ -17,9 +17,9 @@ def upsert(
     keep: Collection[str] = (),
     newest_by: str | None = None,
 ) -> None:
-    """Insert ``rows``, or update the given columns, but those to ``keep``, of those whose primary
-    key exists. With nothing left to update, rows that exist stay as they are; so do those whose
-    column ``newest_by`` is above the given one.
+    """Insert ``rows``, no two of one primary key, or update the given columns, but those to
+    ``keep``, of those whose primary key exists. With nothing left to update, rows that exist stay
+    as they are; so do those whose column ``newest_by`` is above the given one.
 
     One statement per call in the current transaction; the caller commits.
     """
@@ -29,6 +29,7 @@ def upsert(
     key = [column.name for column in table.primary_key]
     changed = [name for name in rows[0] if name not in key and name not in keep]
     dialect = db.engine.dialect.name
+    parameters: Sequence[dict[str, Any]] | None = rows
     if dialect in ("mysql", "mariadb"):
         insert = mysql.insert(table)
         statement: Any = insert.on_duplicate_key_update(
@@ -38,6 +39,8 @@ def upsert(
     else:
         flavour: Any = postgresql if dialect == "postgresql" else sqlite
         insert = flavour.insert(table)
+        if dialect == "postgresql" and len(rows) > 1:
+            insert, parameters = _from_arrays(insert, rows), None
         statement = insert.on_conflict_do_nothing(index_elements=key)
         if changed:
             statement = insert.on_conflict_do_update(
@@ -45,7 +48,16 @@ def upsert(
                 set_={name: insert.excluded[name] for name in changed},
                 where=insert.excluded[newest_by] >= table.c[newest_by] if newest_by else None,
             )
-    db.session.execute(statement, rows)
+    db.session.execute(statement, parameters)
+
+
+def _from_arrays(insert: Any, rows: Sequence[dict[str, Any]]) -> Any:
+    """An array a column in one statement, in place of a statement a row."""
+    columns = {
+        name: literal([row[name] for row in rows], ARRAY(insert.table.c[name].type))
+        for name in rows[0]
+    }
+    return insert.from_select(list(columns), select(*map(func.unnest, columns.values())))
 
 
 def _last(names: list[str], last: str | None) -> list[str]:
