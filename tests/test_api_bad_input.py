@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -233,6 +234,19 @@ def test_a_body_over_a_megabyte_is_a_413(app: Flask, rest: Rest, someone: int) -
     body = b'{"movie_id": 1, "rating": 4, "x": "' + b"x" * 1_000_000 + b'"}'
     refused(rest("PUT", f"/user/{someone}/rating", data=body, content_type=JSON), 413)
     assert stored(app) == []
+
+
+def test_so_is_one_that_comes_in_chunks(app: Flask, rest: Rest, someone: int) -> None:
+    body = b'{"movie_id": 1, "rating": 4}'
+    for size, code in ((100, 200), (1_000_001, 413)):
+        answer = rest(
+            "PUT",
+            f"/user/{someone}/rating",
+            input_stream=io.BytesIO(body.ljust(size)),
+            content_type=JSON,
+            environ_overrides={"wsgi.input_terminated": True},
+        )
+        assert answer.status_code == code
 
 
 @pytest.mark.parametrize(

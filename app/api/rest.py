@@ -10,7 +10,7 @@ import flask_smorest
 import marshmallow as ma
 from flask import Request, abort, request
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import HTTPException, UnprocessableEntity
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnprocessableEntity
 from werkzeug.routing import IntegerConverter
 
 from app.api import nouns, schemas
@@ -67,6 +67,10 @@ class Parser(FlaskParser):
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         content = req.get_data()
+        # A body sent in chunks says no length beforehand, and is cut off at the limit.
+        most = req.max_content_length
+        if req.content_length is None and most is not None and len(content) >= most:
+            raise RequestEntityTooLarge
         if content and not req.is_json:
             abort(415, f"the body must be application/json, not {req.mimetype or 'unnamed'}")
         try:

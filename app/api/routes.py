@@ -171,7 +171,9 @@ def get_movie(movie_id: int) -> Item:
 @api.asks(schemas.LongLimit)
 def top_movies(limit: int) -> Answer:
     """Titles, most rated first, better rated first among equals."""
-    return {"top_movies": catalogue.most_rated(limit)}
+    top = catalogue.most_rated(limit)
+    told = [{"avg_rating": i.rating_mean, "votes": i.rating_count, "movie": i} for i in top]
+    return {"top_movies": told}
 
 
 @api.get(f"{MOVIE}/similar")

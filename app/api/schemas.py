@@ -248,9 +248,9 @@ class BatchResults(Schema):
 
 
 class TopMovie(Schema):
-    avg_rating = fields.Float(required=True, attribute="rating_mean")
-    votes = fields.Integer(required=True, attribute="rating_count")
-    movie = fields.Function(lambda item: Movie().dump(item), required=True)
+    avg_rating = fields.Float(required=True)
+    votes = fields.Integer(required=True)
+    movie = fields.Nested(Movie, required=True)
 
 
 class TopMovies(Schema):
