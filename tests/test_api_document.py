@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import schemathesis
 from flask import Flask
@@ -98,3 +101,17 @@ def test_the_page_to_try_it_fetches_nothing_from_elsewhere(client: FlaskClient) 
     for asset in ("swagger-ui.css", "swagger-ui-bundle.js"):
         with client.get(f"{BASE}/docs/assets/{asset}") as answer:
             assert answer.status_code == 200
+
+
+def test_the_readme_shows_every_row_with_curl(app: Flask) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    calls = [line for line in readme.splitlines() if line.startswith("call ")]
+    paths = app.test_client().get(f"{BASE}/openapi.json").json["paths"]
+    for path, operations in paths.items():
+        shown = re.escape(path.replace(BASE, "$api")).replace("\\{user_id\\}", "[0-9]+")
+        shown = shown.replace("\\{movie_id\\}", "[0-9]+")
+        for method in set(operations) - {"parameters"}:
+            way = f"-X {method.upper()} " if method in ("put", "delete") else ""
+            pattern = rf"call {way}\"?(http://127.0.0.1:5000)?{shown}[?\" ]"
+            found = [call for call in calls if re.match(pattern, f"{call} ")]
+            assert found, (method, path)
