@@ -44,10 +44,12 @@ limiter = Limiter(get_remote_address, headers_enabled=True, in_memory_fallback_e
 
 @event.listens_for(Engine, "connect")
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    """Readers do not wait for the writer, writers wait for each other, foreign keys hold."""
+    """Readers do not wait for the writer, writers wait for each other, foreign keys hold, and the
+    pages of an index that is written all over stay in memory."""
     if isinstance(connection, sqlite3.Connection):
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA busy_timeout=5000")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA cache_size=-16384")  # KiB
         cursor.close()
