@@ -16,9 +16,10 @@ from pyspark.sql import SparkSession
 
 from recommender.catalogue import LARGEST_ID, Item
 from recommender.errors import DataError
+from recommender.ratings_file import ML_1M, ML_100K, ML_CSV, REMEDY, RatingsLayout
 from recommender.titles import split_title
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.rating_lines import REMEDY, read_ratings
+from spark_jobs.datasets.rating_lines import read_ratings
 from spark_jobs.files import join, list_folder, read_text
 
 _GENRES_100K = (
@@ -40,13 +41,10 @@ class Layout:
     ``parse_item`` turns a catalogue line, split at ``items_separator``, into an Item.
     """
 
-    name: str
-    ratings_file: str
+    ratings: RatingsLayout
     items_file: str
-    separator: str
     items_separator: str
     encodings: tuple[str, ...]
-    header: bool
     parse_item: Callable[[Fields], Item]
 
 
@@ -61,13 +59,12 @@ def read_movielens(spark: SparkSession, folder: str) -> Dataset:
     items = _read_items(spark, folder, layout)
     if "links.csv" in names:
         items = _with_links(items, read_text(spark, join(folder, "links.csv"), "utf-8-sig"), folder)
-    path = join(folder, layout.ratings_file)
-    ratings, rows = read_ratings(spark, path, layout.separator, layout.header)
+    ratings, rows = read_ratings(spark, join(folder, layout.ratings.ratings_file), layout.ratings)
     about = _about(spark, folder, names)
     return Dataset(
         path=folder,
         name=about.get("name") or folder.rstrip("/").rsplit("/", 1)[-1],
-        layout=layout.name,
+        layout=layout.ratings.name,
         ratings=ratings,
         rows=rows,
         items=items,
@@ -77,14 +74,15 @@ def read_movielens(spark: SparkSession, folder: str) -> Dataset:
 
 def _detect(names: set[str], folder: str) -> Layout:
     for layout in LAYOUTS:
-        if layout.ratings_file in names:
+        if layout.ratings.ratings_file in names:
             if layout.items_file not in names:
                 raise DataError(
-                    f"{join(folder, layout.items_file)}: missing beside {layout.ratings_file};"
+                    f"{join(folder, layout.items_file)}: missing beside"
+                    f" {layout.ratings.ratings_file};"
                     " unpack the data set again"
                 )
             return layout
-    known = ", ".join(layout.ratings_file for layout in LAYOUTS)
+    known = ", ".join(layout.ratings.ratings_file for layout in LAYOUTS)
     raise DataError(
         f"{folder}: no ratings file of a known layout ({known}); give an unpacked MovieLens folder"
     )
@@ -110,6 +108,18 @@ def _about(spark: SparkSession, folder: str, names: set[str]) -> dict[str, Any]:
     return about
 
 
+def read_exported(spark: SparkSession, folder: str) -> Dataset:
+    """Ratings that the site exported, which may be none: of titles that other inputs list.
+
+    Raises DataError like ``read_movielens``.
+    """
+    path = join(folder, ML_CSV.ratings_file)
+    if ML_CSV.ratings_file not in list_folder(spark, folder):
+        raise DataError(f"{path}: missing; `flask export-ratings` writes it")
+    ratings, rows = read_ratings(spark, path, ML_CSV, may_be_none=True)
+    return Dataset(folder, "ratings given here", ML_CSV.name, ratings, rows, items=[])
+
+
 def _rows(text: str, path: str, separator: str) -> Iterator[tuple[int, Fields]]:
     """(line number, fields) of every line that is not blank."""
     if separator == ",":
@@ -131,7 +141,7 @@ def _rows(text: str, path: str, separator: str) -> Iterator[tuple[int, Fields]]:
 def _read_items(spark: SparkSession, folder: str, layout: Layout) -> list[Item]:
     path = join(folder, layout.items_file)
     rows = _rows(read_text(spark, path, *layout.encodings), path, layout.items_separator)
-    if layout.header:
+    if layout.ratings.header:
         _check_header(next(rows, (1, []))[1], ("movieId", "title", "genres"), path)
     items: dict[int, Item] = {}
     for number, fields in rows:
@@ -199,7 +209,7 @@ def _parse_flagged(fields: Fields) -> Item:
 
 
 LAYOUTS = (
-    Layout("100k", "u.data", "u.item", "\t", "|", _OLD, False, _parse_flagged),
-    Layout("1M/10M", "ratings.dat", "movies.dat", "::", "::", _OLD, False, _parse_listed),
-    Layout("CSV", "ratings.csv", "movies.csv", ",", ",", ("utf-8-sig",), True, _parse_listed),
+    Layout(ML_100K, "u.item", "|", _OLD, _parse_flagged),
+    Layout(ML_1M, "movies.dat", "::", _OLD, _parse_listed),
+    Layout(ML_CSV, "movies.csv", ",", ("utf-8-sig",), _parse_listed),
 )

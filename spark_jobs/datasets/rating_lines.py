@@ -24,17 +24,15 @@ from pyspark.sql import functions as F
 
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
+from recommender.ratings_file import COLUMNS, LAST_SECOND, REMEDY, RatingsLayout
 from spark_jobs.at_hand import AtHand, keep
 from spark_jobs.files import exactly, local_file
 from spark_jobs.ratings import Ratings
 from spark_jobs.session import arrow_batches
 
 SCALE_MIN, SCALE_MAX, SCALE_STEP = 0.5, 5.0, 0.5
-COLUMNS = ("userId", "movieId", "rating", "timestamp")
 ARROW_TYPES = (pa.int32(), pa.int32(), pa.float32(), pa.int64())
 NOTHING = Ratings(*(np.empty(0, kind.to_pandas_dtype()) for kind in ARROW_TYPES))
-LAST_SECOND = 253_402_300_799  # of the year 9999
-REMEDY = "correct or remove the line"
 PIECE = 1 << 25  # bytes of a file that one task reads
 
 
@@ -60,21 +58,21 @@ class Parsed(NamedTuple):
 
 
 def read_ratings(
-    spark: SparkSession, path: str, separator: str, has_header: bool
+    spark: SparkSession, path: str, layout: RatingsLayout, may_be_none: bool = False
 ) -> tuple[AtHand[Ratings], int]:
     """The ratings of a file in its order, and how many.
 
-    Raises DataError naming line and remedy: for an empty file, a missing column, a malformed line,
-    or a number out of range.
+    Raises DataError naming line and remedy: for a file without ratings (unless it
+    ``may_be_none``), a missing column, a malformed line, or a number out of range.
     """
-    form = _format(_first_line(spark, path), path, separator, has_header)
+    form = _format(_first_line(spark, path), path, layout)
     complaint = None
     for texts in _sources(spark, path, form):
         kept = keep(texts.map(lambda text: _parse(text, form)), Parsed)
         found = kept.rows.map(lambda some: (len(some.users), some.complaint)).collect()
         rows = sum(count for count, _ in found)
         complaint = next((said for _, said in found if said), None)
-        if rows and not complaint:
+        if (rows or may_be_none) and not complaint:
             ratings = kept.rows.map(lambda some: Ratings(*some[:4]))
             return AtHand(ratings, kept.source), rows
         kept.forget()
@@ -84,8 +82,9 @@ def read_ratings(
     raise DataError(f"{path}: holds no ratings; unpack the data set again")
 
 
-def _format(first_line: str, path: str, separator: str, has_header: bool) -> Format:
-    if not has_header:
+def _format(first_line: str, path: str, layout: RatingsLayout) -> Format:
+    separator = layout.separator
+    if not layout.header:
         return Format(separator, list(range(len(COLUMNS))), len(COLUMNS), None)
     found = [name.strip() for name in first_line.lstrip("\ufeff").split(separator)]
     if missing := [name for name in COLUMNS if name not in found]:
