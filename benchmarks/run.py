@@ -87,6 +87,7 @@ def _training_job(folder: Path) -> Run:
     releases = folder / "releases"
     job = [sys.executable, "-m", "spark_jobs.train", "--releases", str(releases)]
     job += ["--data", str(folder / "movielens"), "--ranking-rank", RANK, "--rating-rank", RANK]
+    job += ["--promote", "always"]
     started = time.perf_counter()
     memory = run_measured(job).memory
     wall = time.perf_counter() - started

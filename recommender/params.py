@@ -50,7 +50,7 @@ def _checked(spec: Field[Any], value: Any, where: str) -> int | float:
 class RankingParams(_Params):
     """The ranking head: implicit feedback (Hu, Koren, Volinsky 2008) with signed strengths."""
 
-    rank: int = param(64, "number of factors", low=1, high=1024)
+    rank: int = param(128, "number of factors", low=1, high=1024)
     iterations: int = param(10, "alternations, items then users", low=1, high=200)
     regularization: float = param(
         0.07, "lambda, multiplied by (positive ratings + alpha_0 * catalogue)^nu", low=1e-9
