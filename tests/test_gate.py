@@ -146,6 +146,8 @@ def test_the_gate_lets_a_good_model_pass_and_the_manifest_says_what_it_reached(
     assert told["comparison"] == {}
     assert told["command"].startswith("python -m spark_jobs.evaluate --protocol G,E --seeds 0")
     assert told["fold_in_curve"]["popularity"]
+    assert told["sizes"]["ranking"] == list(in_service.release.arrays.ranking_factors.shape)
+    assert told["exploration"]["data"]["ratings"] == in_service.release.catalogue.ratings
 
 
 def test_the_gate_refuses_a_deliberately_bad_model(in_service: Run) -> None:
@@ -161,6 +163,8 @@ def test_the_gate_refuses_a_deliberately_bad_model(in_service: Run) -> None:
     assert f"flask releases promote {newest}" in refused.err
     told = report(refused.store, newest)
     assert told["gate"]["reasons"]
+    page = refused.store.folder / newest / "report" / "index.html"
+    assert "It is not good enough to go into service." in page.read_text(encoding="utf-8")
     assert told["comparison"]["metrics"]["NDCG@10"]["difference"] < 0
     assert 0 <= told["comparison"]["lists"]["kept_of_10"] < 10
 

@@ -12,6 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from recommender.errors import SetupError
+from recommender.params import RankingParams
 from spark_jobs import session
 from spark_jobs.session import PACKAGES, ROOT, build_session, check_java, pack_code
 
@@ -182,4 +183,5 @@ print(config.__file__, config.load(parser.parse_args([])).ranking.rank, len(read
         capture_output=True,
         text=True,
     )
-    assert ran.stdout.split() == [f"{jobs_zip}/spark_jobs/config.py", "32", "True"]
+    rank = str(RankingParams().rank)
+    assert ran.stdout.split() == [f"{jobs_zip}/spark_jobs/config.py", rank, "True"]

@@ -344,7 +344,7 @@ def with_options(*options: str) -> Callable[[Path], list[str]]:
         (no_known_title, "no rating is of a title in the catalogue"),
         (nothing_liked, "no rating is above the neutral 2.5; give a lower --ranking-neutral"),
         (with_options("--ranking-rank", "21"), "20 titles; give a rank of 20 or less"),
-        (with_options(*QUICK, "--rating-rank", "31"), "30 people or 20 titles; give --rating-rank"),
+        (with_options(*QUICK, "--rating-rank", "31"), "30 people or 20 titles; give a rank"),
         (
             with_options(*QUICK, "--ranking-neutral", "5"),
             "neutral must be below the best rating, 5",
