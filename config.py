@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from limits import parse_many
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -42,6 +43,12 @@ def boolean(text: str) -> bool:
     return known[text.lower()]
 
 
+def whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("must be a whole number of at least 0")
+    return int(text)
+
+
 def at_least_zero(text: str) -> float:
     if not 0 <= float(text) < float("inf"):
         raise ValueError("must be 0 or more")
@@ -62,6 +69,14 @@ def web_address(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError("must be the address of a site, such as https://marquee.example")
     return text.rstrip("/")
+
+
+def rate_limit(text: str) -> str:
+    try:
+        parse_many(text)
+    except ValueError as error:
+        raise ValueError("must be a rate such as 120/minute") from error
+    return text
 
 
 @dataclass(frozen=True)
@@ -91,6 +106,16 @@ SETTINGS = (
     Setting("MAIL", mail_address, None, "how mail leaves; default: the log in development"),
     Setting("MAIL_FROM", str, "Marquee <marquee@localhost>", "who mail is from"),
     Setting("TMDB_API_KEY", str, None, "a key for TMDB's API, for `flask fetch-posters`"),
+    Setting("REDIS_URL", str, None, "where rate limits are counted; default: in each process"),
+    Setting("RATELIMIT_ENABLED", boolean, True, "False switches rate limits off"),
+    Setting("RATELIMIT_SERVICE_TOKEN", rate_limit, "6000/minute", "for each service token"),
+    Setting("RATELIMIT_PERSONAL_TOKEN", rate_limit, "120/minute", "for each personal token"),
+    Setting("RATELIMIT_ADDRESS", rate_limit, "300/minute", "for each address, but service tokens"),
+    Setting("PROXIES", whole, 0, "how many proxies of our own stand before the site"),
+    Setting(
+        "STATISTICS_MINUTES", at_least_zero, 10.0, "how often titles' statistics are refreshed"
+    ),
+    Setting("MEAN_NEEDS_RATINGS", whole, 5, "ratings a title's mean needs to stand for a rating"),
     Setting("SECURE_COOKIES", boolean, None, "cookies over HTTPS alone; default: in production"),
     Setting("PORT", int, 5000, "where `make run` serves"),
 )
@@ -105,13 +130,12 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     debug = values["DEBUG"]
     secure = not debug if values["SECURE_COOKIES"] is None else values["SECURE_COOKIES"]
     return {
-        "DEBUG": debug,
+        **values,
         "SECRET_KEY": _secret_key(values["SECRET_KEY"], debug),
         "SQLALCHEMY_DATABASE_URI": _database_url(values),
         "RELEASES": str(ROOT / values["RELEASES"]) if _relative(values) else values["RELEASES"],
-        "RELEASE_POLL_SECONDS": values["RELEASE_POLL_SECONDS"],
         **_mail(values),
-        "TMDB_API_KEY": values["TMDB_API_KEY"],
+        "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "REMEMBER_COOKIE_SECURE": secure,

@@ -8,12 +8,13 @@ from typing import Any
 
 from dotenv import load_dotenv
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
-from app import cli, converters, errors, headers, limits, status, words
+from app import api, cli, converters, errors, headers, limits, statistics, status, words
 from app.base import base
 from app.catalogue import sync_catalogue
-from app.extensions import bootstrap, csrf, db, login_manager, migrate, serving
+from app.extensions import bootstrap, csrf, db, limiter, login_manager, migrate, serving
 from app.group import group
 from app.home import home
 from app.mydata import mydata
@@ -31,14 +32,18 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     app = Flask(__name__)
     app.config.from_mapping(config.load(environ))
     app.config.from_mapping(overrides)
+    hops = app.config["PROXIES"]
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
 
     db.init_app(app)
     migrate.init_app(app, db)
     login_manager.init_app(app)
     limits.init_app(app)
+    limiter.init_app(app)
     csrf.init_app(app)
     bootstrap.init_app(app)
     serving.init_app(app, prepare=sync_catalogue)
+    statistics.init_app(app)
 
     converters.init_app(app)
     app.register_blueprint(base)
@@ -47,6 +52,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     app.register_blueprint(mydata)
     app.register_blueprint(owner)
     app.register_blueprint(status.status)
+    api.init_app(app)
 
     cli.init_app(app)
     errors.init_app(app)

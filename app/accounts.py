@@ -44,6 +44,14 @@ def register(username: str, email: str, password: str) -> User | None:
     return user
 
 
+def add_person(gender: str | None, year_of_birth: int | None) -> User:
+    """Someone known by id alone, without a login."""
+    user = User(id=_next_user_id(), gender=gender, year_of_birth=year_of_birth)
+    db.session.add(user)
+    db.session.commit()
+    return user
+
+
 def recognise(name: str, password: str) -> User | None:
     """The account with this name or address, if the password is its own."""
     folded = _fold(name)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 
+from app import statistics
 from app.extensions import db, serving
 from app.models import FIRST_ID_WITHOUT_CATALOGUE, Item, SiteState
 from app.upsert import upsert
@@ -18,6 +19,8 @@ from recommender.release import Release
 from recommender.titles import search_key
 
 BATCH = 1000
+# SQLite takes 32,766 parameters in a statement, the others more.
+MOST_PARAMETERS = 30_000
 LONGEST_QUERY = 100
 
 
@@ -33,6 +36,7 @@ def sync_catalogue(release: Release, again: bool = False) -> None:
     rows = _item_rows(release)
     while batch := list(islice(rows, BATCH)):
         upsert(Item, batch)
+    statistics.refresh(release)
     taken = release.catalogue.max_user_id
     if state.last_user_id != FIRST_ID_WITHOUT_CATALOGUE:
         taken = max(taken, state.last_user_id)
@@ -43,8 +47,13 @@ def sync_catalogue(release: Release, again: bool = False) -> None:
 
 def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
     """The titles with those ids that there are."""
-    found = db.session.scalars(select(Item).where(Item.id.in_(item_ids)))
-    return {item.id: item for item in found}
+    ids = iter(item_ids)
+    found: dict[int, Item] = {}
+    while some := list(islice(ids, MOST_PARAMETERS)):
+        found |= {
+            item.id: item for item in db.session.scalars(select(Item).where(Item.id.in_(some)))
+        }
+    return found
 
 
 def search(query: str, limit: int) -> list[Item]:
@@ -73,8 +82,9 @@ def popular(limit: int, genre: str | None = None) -> list[Item]:
 
 
 def most_rated(limit: int, offset: int = 0) -> list[Item]:
-    """The titles that most people know."""
-    ranked = select(Item).order_by(Item.rating_count.desc(), Item.id)
+    """The titles that most people rated, the better rated first among equals."""
+    ranked = select(Item).where(Item.rating_count > 0)
+    ranked = ranked.order_by(Item.rating_count.desc(), Item.rating_mean.desc(), Item.id)
     return list(db.session.scalars(ranked.limit(limit).offset(offset)))
 
 
@@ -119,4 +129,5 @@ def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
             "search_key": search_key(f"{item.title} {item.year or ''}")[:255],
             "rating_count": int(arrays.item_counts[row]) if rated else 0,
             "rating_mean": float(arrays.item_means[row]) if rated else None,
+            "description": item.description,
         }

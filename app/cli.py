@@ -1,24 +1,32 @@
-"""Operations: ``flask sync-catalogue``, ``flask releases …``, ``flask fetch-posters``, roles."""
+"""Operations: ``flask sync-catalogue``, ``flask releases …``, tokens, ratings in bulk, and more."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
-from app import accounts
+from app import accounts, tokens
 from app.catalogue import sync_catalogue
+from app.clock import utcnow
 from app.extensions import db, serving
-from app.models import OWNER, ROLES
+from app.models import OWNER, ROLES, User
 from app.tmdb import fetch_posters, titles_without_poster
+from app.transfer import Brought, export_ratings, import_ratings
+from recommender.catalogue import LARGEST_ID
 from recommender.errors import MarqueeError, ReleaseError
 from recommender.model import check_parity
+from recommender.ratings_file import find_ratings
+from recommender.release import Release
 from recommender.release_store import Current, ReleaseStore
 
+LONGEST_NAME = 64
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -30,6 +38,11 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(sync_catalogue_command)
     app.cli.add_command(fetch_posters_command)
     app.cli.add_command(set_role)
+    app.cli.add_command(create_token)
+    app.cli.add_command(list_tokens)
+    app.cli.add_command(revoke_token)
+    app.cli.add_command(import_ratings_command)
+    app.cli.add_command(export_ratings_command)
 
 
 class Refused(click.ClickException):
@@ -57,8 +70,7 @@ def says_errors(command: Callable[P, T]) -> Callable[P, T]:
 @says_errors
 def sync_catalogue_command() -> None:
     """Bring the titles of the release in service into the database."""
-    store = serving.watcher.store
-    release = store.read(store.current().version)
+    release = _release_in_service()
     sync_catalogue(release, again=True)
     click.echo(f"{release.catalogue.items:,} titles from release {release.version}")
 
@@ -92,6 +104,78 @@ def set_role(name: str, role: str) -> None:
     user.role = role
     db.session.commit()
     click.echo(f"{user.username} is {'an owner' if role == OWNER else 'a person like others'} now")
+
+
+@click.command("create-token")
+@click.option("--name", required=True, help="What to call it; there is one token of a name.")
+@click.option("--user", help="Good for this person alone: their id, or the name they log in by.")
+@click.option("--expires", type=click.IntRange(1, 36_500), metavar="DAYS", help="Default: never.")
+@with_appcontext
+@says_errors
+def create_token(name: str, user: str | None, expires: int | None) -> None:
+    """Make a token for the REST API; without --user it acts for anyone. It is shown once."""
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise Refused(f"--name must be 1 to {LONGEST_NAME} printable characters")
+    person = _person(user) if user is not None else None
+    ends = utcnow() + timedelta(days=expires) if expires else None
+    secret = tokens.create(name, person.id if person else None, ends)
+    whose = f"user {person.id}" if person else "anyone"
+    until = f"until {ends:%Y-%m-%d}" if ends else "until it is revoked"
+    click.echo(f"{name!r} is good for {whose} {until}. This is shown once:", err=True)
+    click.echo(secret)
+
+
+@click.command("list-tokens")
+@with_appcontext
+def list_tokens() -> None:
+    """Every token: name, whom it is good for, last use, and whether it has ended."""
+    for token in tokens.every_token():
+        whose = "anyone" if token.user_id is None else f"user {token.user_id}"
+        used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
+        state = "good" if tokens.is_good(token) else "ended"
+        click.echo(f"{token.name}\t{whose}\tlast used {used}\t{state}")
+
+
+@click.command("revoke-token")
+@click.argument("name")
+@with_appcontext
+def revoke_token(name: str) -> None:
+    """End the token NAME at once."""
+    if not tokens.revoke(name):
+        raise Refused(f"there is no token named {name!r} to revoke; `flask list-tokens` shows them")
+    click.echo(f"{name!r} is revoked")
+
+
+@click.command("import-ratings")
+@click.argument("path", type=click.Path(path_type=Path))
+@with_appcontext
+@says_errors
+def import_ratings_command(path: Path) -> None:
+    """Bring the users and ratings of the MovieLens folder or file PATH into the database.
+
+    Interrupt and repeat as you like: of a pair the newest rating stays.
+    """
+    file, layout = find_ratings(path)
+    release = _release_in_service()
+    sync_catalogue(release)
+    brought = Brought()
+    with click.progressbar(length=file.stat().st_size, label="Ratings") as bar:
+        for size in import_ratings(file, layout, release, brought):
+            bar.update(size)
+    click.echo(
+        f"{brought.ratings:,} ratings; {brought.untitled:,} of titles that the release in service"
+        " does not list were left out"
+    )
+
+
+@click.command("export-ratings")
+@click.argument("destination")
+@with_appcontext
+@says_errors
+def export_ratings_command(destination: str) -> None:
+    """Write the database's ratings to DESTINATION, a folder or s3://bucket/prefix, for training."""
+    count = export_ratings(destination, _release_in_service())
+    click.echo(f"{count:,} ratings; `make train` reads them with --ratings {destination}")
 
 
 @releases.command("list")
@@ -154,3 +238,19 @@ def _in_service(store: ReleaseStore) -> str | None:
         return store.current().version
     except ReleaseError:
         return None
+
+
+def _release_in_service() -> Release:
+    store = serving.watcher.store
+    return store.read(store.current().version)
+
+
+def _person(said: str) -> User:
+    """By id where it is a number, else by name."""
+    if said.isdecimal():
+        found = db.session.get(User, int(said)) if int(said) <= LARGEST_ID else None
+    else:
+        found = accounts.named(said)
+    if found is None:
+        raise Refused(f"there is no user {said!r}")
+    return found

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Flask, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
+from app.api import rest
 from app.extensions import db, login_manager
 from recommender.errors import NoRelease
 
@@ -17,6 +18,7 @@ SAYINGS = {
     404: ("Nothing is shown at this address", "Search for a title, or start from your own page."),
     405: ("That cannot be done here", "Go back and try once more."),
     413: ("That was more than we can take at once", "Send something smaller."),
+    429: ("That was a little too often", "Wait a minute, then try once more."),
     422: ("We could not use that", "Go back and correct it; what you typed is still there."),
     500: ("The projector broke down", "It is our fault, and noted. Try again in a moment."),
     503: ("Not open yet", "The first recommendations are still being prepared."),
@@ -32,9 +34,9 @@ def init_app(app: Flask) -> None:
 
 def wants_json() -> bool:
     """Whether the caller is a script rather than a person with a page before them."""
-    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == (
-        "application/json"
-    )
+    return rest.is_called() or request.accept_mimetypes.best_match(
+        ["text/html", "application/json"]
+    ) == ("application/json")
 
 
 def _error_page(error: HTTPException) -> ResponseReturnValue:
@@ -56,14 +58,15 @@ def _stale_form(error: CSRFError) -> ResponseReturnValue:
 
 
 def _no_release(error: NoRelease) -> ResponseReturnValue:
-    return _answer(503, *SAYINGS[503], None)
+    return _answer(503, *SAYINGS[503], ServiceUnavailable(str(error)))
 
 
 def _answer(
-    code: int, heading: str, advice: str, error: HTTPException | None, bare: bool = False
+    code: int, heading: str, advice: str, error: HTTPException, bare: bool = False
 ) -> ResponseReturnValue:
+    headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
     if wants_json():
-        return jsonify(code=code, message=f"{heading}. {advice}"), code
+        message = rest.explain(error) if rest.is_called() else f"{heading}. {advice}"
+        return jsonify(code=code, message=message), code, headers
     page = render_template("error.html", code=code, heading=heading, advice=advice, bare=bare)
-    methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
-    return page, code, {"Allow": ", ".join(methods)} if methods else {}
+    return page, code, headers

@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
-from app.models import Companion, Import, Item, Mark, Rating, Shown, User, Visit
+from app.models import Companion, Import, Item, Mark, Rating, Shown, Token, User, Visit
 
 Rows = list[dict[str, Any]]
 
@@ -26,11 +26,13 @@ def everything_of(user: User) -> dict[str, Any]:
             "role": user.role,
             "created_at": user.created_at.isoformat(),
             "reset_asked_at": user.reset_asked_at.isoformat() if user.reset_asked_at else None,
+            "gender": user.gender,
+            "year_of_birth": user.year_of_birth,
         },
         "ratings": _with_titles(
             Rating,
             user.id,
-            ["rating", "rated_at", "predicted", "community", "model_version", "via"],
+            ["rating", "rated_at", "is_implicit", "predicted", "community", "model_version", "via"],
         ),
         "marks": _with_titles(Mark, user.id, ["kind", "marked_at"]),
         "shown": _with_titles(Shown, user.id, ["shown_at", "place", "model_version"]),
@@ -47,6 +49,12 @@ def everything_of(user: User) -> dict[str, Any]:
             )
         ],
         "companions": _companions(user),
+        "tokens": [
+            {name: _plain(getattr(token, name)) for name in EMPTY["tokens"]}
+            for token in db.session.scalars(
+                select(Token).where(Token.user_id == user.id).order_by(Token.id)
+            )
+        ],
     }
 
 
@@ -76,12 +84,16 @@ def _csv(kind: str, rows: Rows) -> str:
 # The first lines of files without rows, so that an empty export can be read like any other.
 _TITLE = ["item_id", "title", "year", "imdb_id", "tmdb_id"]
 EMPTY = {
-    "ratings": [*_TITLE, "rating", "rated_at", "predicted", "community", "model_version", "via"],
+    "ratings": [
+        *(*_TITLE, "rating", "rated_at", "is_implicit"),
+        *("predicted", "community", "model_version", "via"),
+    ],
     "marks": [*_TITLE, "kind", "marked_at"],
     "shown": [*_TITLE, "shown_at", "place", "model_version"],
     "visits": ["day"],
     "imports": ["imported_at", "source", "file"],
     "companions": ["username", "asked_at", "agreed_at", "asked_by_them"],
+    "tokens": ["name", "created_at", "expires_at", "revoked_at", "last_used_at"],
 }
 
 

@@ -7,7 +7,18 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from flask_login import UserMixin
-from sqlalchemy import JSON, Date, DateTime, Dialect, ForeignKey, Index, String, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    Date,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    TypeDecorator,
+    false,
+)
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -44,6 +55,7 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     Several accounts may give one address, so that no answer has to say whether it is known here.
     ``session_key`` is what a login cookie holds: changing it ends every session of the account.
     ``role`` is "person" or "owner". ``reset_asked_at``: when a reset link was mailed last.
+    ``from_data_set``: came with ``flask import-ratings``; the others' ids are their own for good.
     """
 
     __tablename__ = "users"
@@ -57,6 +69,9 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     role: Mapped[str] = mapped_column(String(16), default="person", server_default="person")
     reset_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    gender: Mapped[str | None] = mapped_column(String(16))
+    year_of_birth: Mapped[int | None]
+    from_data_set: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     @property
     def is_owner(self) -> bool:
@@ -77,13 +92,13 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
 class Item(db.Model):  # type: ignore[name-defined]
     """A title of the catalogue, brought from the release by ``sync_catalogue``.
 
-    ``genres`` as in "Comedy|Drama". ``search_key``: see ``recommender.titles``. The statistics are
-    those of the ratings that the release was fitted on. ``poster_path`` is TMDB's name for the
-    picture: None until asked for, "" where TMDB has none.
+    ``genres`` as in "Comedy|Drama". ``search_key``: see ``recommender.titles``. ``rating_count``
+    and ``rating_mean``: see ``app.statistics``. ``poster_path`` is TMDB's name for the picture:
+    None until asked for, "" where TMDB has none.
     """
 
     __tablename__ = "items"
-    __table_args__ = (Index("ix_items_rating_count", "rating_count"),)
+    __table_args__ = (Index("ix_items_rating_count_rating_mean", "rating_count", "rating_mean"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     title: Mapped[str] = mapped_column(String(255))
@@ -95,6 +110,7 @@ class Item(db.Model):  # type: ignore[name-defined]
     rating_count: Mapped[int] = mapped_column(default=0)
     rating_mean: Mapped[float | None]
     poster_path: Mapped[str | None] = mapped_column(String(64))
+    description: Mapped[str | None] = mapped_column(Text)
 
     @property
     def genre_list(self) -> list[str]:
@@ -108,13 +124,17 @@ class Item(db.Model):  # type: ignore[name-defined]
 class Rating(db.Model):  # type: ignore[name-defined]
     """What one person says of one title; there is one, by constraint.
 
+    ``is_implicit``: the person watched the title, and the rating is what others say of it.
     The last four say how things stood when the person first rated the title: ``predicted`` stars
     and the ``community`` average of that moment, the release that predicted (``model_version``),
     and where the person found the title (``via``, see ``app.ratings``).
     """
 
     __tablename__ = "ratings"
-    __table_args__ = (Index("ix_ratings_user_id_rated_at", "user_id", "rated_at"),)
+    __table_args__ = (
+        Index("ix_ratings_user_id_rated_at", "user_id", "rated_at"),
+        Index("ix_ratings_user_id_rating_rated_at", "user_id", "rating", "rated_at"),
+    )
 
     user_id: Mapped[int] = mapped_column(
         ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
@@ -122,6 +142,7 @@ class Rating(db.Model):  # type: ignore[name-defined]
     item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True, index=True)
     rating: Mapped[float]
     rated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    is_implicit: Mapped[bool] = mapped_column(default=False, server_default=false())
     predicted: Mapped[float | None]
     community: Mapped[float | None]
     model_version: Mapped[str | None] = mapped_column(String(64))
@@ -196,11 +217,34 @@ class Companion(db.Model):  # type: ignore[name-defined]
     agreed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class Token(db.Model):  # type: ignore[name-defined]
+    """What a REST client shows: for anyone where ``user_id`` is None, else for that person alone.
+
+    ``digest`` is the SHA-256 of the secret, which nobody keeps. ``last_used_at`` is exact to a few
+    minutes.
+    """
+
+    __tablename__ = "tokens"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int | None] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class SiteState(db.Model):  # type: ignore[name-defined]
     """The site's own facts, one row.
 
     ``last_user_id`` is the highest user id ever given, so that no id is given twice, not even after
     its account was deleted. ``catalogue_version`` is the release that the items came from.
+    ``has_data_set``: a data set's ratings were imported, so that the database holds all there are.
+    ``statistics_at``: when a process last took on to refresh the titles' statistics.
     """
 
     __tablename__ = "site_state"
@@ -208,3 +252,5 @@ class SiteState(db.Model):  # type: ignore[name-defined]
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     last_user_id: Mapped[int]
     catalogue_version: Mapped[str | None] = mapped_column(String(64))
+    has_data_set: Mapped[bool] = mapped_column(default=False, server_default=false())
+    statistics_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

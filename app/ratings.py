@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 
 from app.clock import utcnow
 from app.extensions import db
@@ -16,6 +17,9 @@ from app.upsert import upsert
 # Where a person found the title they rate; what a form says otherwise is "other".
 RECOMMENDATION, IMPORT = "recommendation", "import"
 WAYS = (RECOMMENDATION, "onboarding", "search", "popular", "title", "ratings", "watchlist", "other")
+REST = "rest"
+# What a title is taken to be worth to someone who watched it while too few have rated it.
+WATCHED = 3.5
 A_YEAR = timedelta(days=365.2425)
 
 
@@ -24,6 +28,7 @@ class RatedItem:
     item: Item
     rating: float
     rated_at: datetime
+    is_implicit: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,17 @@ def ratings_of(user_id: int) -> dict[int, float]:
     return {row.item_id: row.rating for row in rows}
 
 
+def ratings_of_many(user_ids: Collection[int]) -> dict[int, dict[int, float]]:
+    """``ratings_of`` each of those people, in one query."""
+    rows = db.session.execute(
+        select(Rating.user_id, Rating.item_id, Rating.rating).where(Rating.user_id.in_(user_ids))
+    )
+    found: dict[int, dict[int, float]] = {user_id: {} for user_id in user_ids}
+    for user_id, item_id, rating in rows:
+        found[user_id][item_id] = rating
+    return found
+
+
 def ratings_by_age(user_id: int) -> list[tuple[int, float, datetime]]:
     """(item id, stars, when), oldest first."""
     rows = db.session.execute(
@@ -65,13 +81,23 @@ def of_the_last_years(
     return {item_id: stars for item_id, stars, at in ratings if at >= since}
 
 
-def rated_items(user_id: int) -> list[RatedItem]:
-    """Every rated title, newest rating first."""
+def rated_items(user_id: int, limit: int | None = None) -> list[RatedItem]:
+    """Rated titles, newest rating first, higher first among equals."""
+    return _rated_items(user_id, limit, Rating.rated_at.desc(), Rating.rating.desc())
+
+
+def top_rated_items(user_id: int, limit: int) -> list[RatedItem]:
+    """Rated titles, highest first, newer first among equals."""
+    return _rated_items(user_id, limit, Rating.rating.desc(), Rating.rated_at.desc())
+
+
+def _rated_items(user_id: int, limit: int | None, *order: ColumnElement[Any]) -> list[RatedItem]:
     rows = db.session.execute(
-        select(Item, Rating.rating, Rating.rated_at)
+        select(Item, Rating.rating, Rating.rated_at, Rating.is_implicit)
         .join(Rating, Rating.item_id == Item.id)
         .where(Rating.user_id == user_id)
-        .order_by(Rating.rated_at.desc(), Item.id)
+        .order_by(*order, Item.id)
+        .limit(limit)
     )
     return [RatedItem(*row) for row in rows]
 
@@ -82,13 +108,49 @@ def rate(
     rating: float,
     forecast: Forecast = NO_FORECAST,
     via: str = "other",
-) -> None:
-    """Store a rating in place of any earlier one of the pair; the last writer wins.
+) -> datetime:
+    """Store a rating in place of any earlier one of the pair, and say when it was given.
 
-    ``forecast`` and ``via`` stay those of the first time.
+    Of two given at once the later stays, in whatever order they arrive. ``forecast`` and ``via``
+    stay those of the first time.
     """
-    row = {"user_id": user_id, "item_id": item_id, "rating": rating, "rated_at": utcnow()}
-    upsert(Rating, [{**row, **asdict(forecast), "via": via}], keep=_OF_THE_FIRST_TIME)
+    now = utcnow()
+    row = {"user_id": user_id, "item_id": item_id, "rating": rating, "rated_at": now}
+    upsert(
+        Rating,
+        [{**row, "is_implicit": False, **asdict(forecast), "via": via}],
+        keep=_OF_THE_FIRST_TIME,
+        newest_by="rated_at",
+    )
+    db.session.commit()
+    return now
+
+
+def watch(user_id: int, item: Item, enough: int) -> None:
+    """Note that someone watched a title, as an implicit rating; one that is there stays.
+
+    It is the title's average where at least ``enough`` people rated it.
+    """
+    known = item.rating_mean is not None and item.rating_count >= enough
+    row = {
+        "user_id": user_id,
+        "item_id": item.id,
+        "rating": item.rating_mean if known else WATCHED,
+        "rated_at": utcnow(),
+        "is_implicit": True,
+        "via": REST,
+    }
+    upsert(Rating, [row], keep=row)
+    db.session.commit()
+
+
+def unwatch(user_id: int, item_id: int) -> None:
+    """Forget that someone watched a title; what they said of it stays."""
+    db.session.execute(
+        delete(Rating).where(
+            Rating.user_id == user_id, Rating.item_id == item_id, Rating.is_implicit
+        )
+    )
     db.session.commit()
 
 

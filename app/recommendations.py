@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.catalogue import items_by_id
 from app.models import Item
-from app.ratings import Forecast
+from app.ratings import NO_FORECAST, Forecast, rate, ratings_of
 from recommender.explain import Explanation
 from recommender.facts import Filter
 from recommender.model import Model, Ratings
@@ -71,6 +72,22 @@ def recommend(
     ]
 
 
+def recommend_many(
+    model: Model, people: Sequence[Ratings], n: int, hidden: Sequence[Collection[int]]
+) -> list[list[Recommended]]:
+    """``recommend`` for each of ``people`` with what they hid, in one pass."""
+    ranked = model.recommend_many(people, n, hidden)
+    items = items_by_id({r.item_id for one in ranked for r in one})
+    return [
+        [
+            Recommended(items[r.item_id], r.score, r.predicted_rating)
+            for r in one
+            if r.item_id in items
+        ]
+        for one in ranked
+    ]
+
+
 def why(
     model: Model, ratings: Ratings, item_id: int, hidden: Collection[int] = (), counted: int = 3
 ) -> Why | None:
@@ -115,6 +132,19 @@ def forecast(current: Model | None, ratings: Ratings, item: Item) -> Forecast:
         return Forecast(community=item.rating_mean)
     stars = predicted(current, ratings, [item]).get(item.id)
     return Forecast(stars, item.rating_mean, current.version)
+
+
+def rate_as_foretold(
+    user_id: int, item: Item, stars: float, via: str, current: Model | None
+) -> tuple[datetime, float | None]:
+    """Store a rating; a first one together with what we would have said of the title.
+
+    Gives when it was stored, and the rating before, if there was one.
+    """
+    own = ratings_of(user_id)
+    before = own.get(item.id)
+    told = NO_FORECAST if before is not None else forecast(current, own, item)
+    return rate(user_id, item.id, stars, told, via), before
 
 
 def _chief(explained: Explanation | None) -> int | None:

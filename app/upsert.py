@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from sqlalchemy import ARRAY, case, func, literal, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from app.extensions import Base, db
 
 
-def upsert(model: type[Base], rows: Sequence[dict[str, Any]], keep: Collection[str] = ()) -> None:
-    """Insert ``rows``, or update the given columns, but those to ``keep``, of those whose primary
-    key exists. With nothing left to update, rows that exist stay as they are.
+def upsert(
+    model: type[Base],
+    rows: Sequence[dict[str, Any]],
+    keep: Collection[str] = (),
+    newest_by: str | None = None,
+) -> None:
+    """Insert ``rows``, no two of one primary key, or update the given columns, but those to
+    ``keep``, of those whose primary key exists. With nothing left to update, rows that exist stay
+    as they are; so do those whose column ``newest_by`` is above the given one.
 
     One statement per call in the current transaction; the caller commits.
     """
@@ -22,17 +29,44 @@ def upsert(model: type[Base], rows: Sequence[dict[str, Any]], keep: Collection[s
     key = [column.name for column in table.primary_key]
     changed = [name for name in rows[0] if name not in key and name not in keep]
     dialect = db.engine.dialect.name
+    parameters: Sequence[dict[str, Any]] | None = rows
     if dialect in ("mysql", "mariadb"):
         insert = mysql.insert(table)
         statement: Any = insert.on_duplicate_key_update(
-            {name: insert.inserted[name] for name in changed or key}
+            [(name, _unless_newer(insert, name, newest_by)) for name in _last(changed, newest_by)]
+            or {key[0]: insert.inserted[key[0]]}
         )
     else:
         flavour: Any = postgresql if dialect == "postgresql" else sqlite
         insert = flavour.insert(table)
+        if dialect == "postgresql" and len(rows) > 1:
+            insert, parameters = _from_arrays(insert, rows), None
         statement = insert.on_conflict_do_nothing(index_elements=key)
         if changed:
             statement = insert.on_conflict_do_update(
-                index_elements=key, set_={name: insert.excluded[name] for name in changed}
+                index_elements=key,
+                set_={name: insert.excluded[name] for name in changed},
+                where=insert.excluded[newest_by] >= table.c[newest_by] if newest_by else None,
             )
-    db.session.execute(statement, rows)
+    db.session.execute(statement, parameters)
+
+
+def _from_arrays(insert: Any, rows: Sequence[dict[str, Any]]) -> Any:
+    """An array a column in one statement, in place of a statement a row."""
+    columns = {
+        name: literal([row[name] for row in rows], ARRAY(insert.table.c[name].type))
+        for name in rows[0]
+    }
+    return insert.from_select(list(columns), select(*map(func.unnest, columns.values())))
+
+
+def _last(names: list[str], last: str | None) -> list[str]:
+    """MySQL assigns from left to right: what is compared with has to change last."""
+    return sorted(names, key=lambda name: name == last)
+
+
+def _unless_newer(insert: Any, name: str, newest_by: str | None) -> Any:
+    given, stored = insert.inserted, insert.table.c
+    if newest_by is None:
+        return given[name]
+    return case((given[newest_by] >= stored[newest_by], given[name]), else_=stored[name])

@@ -61,6 +61,7 @@ def ours(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors]:
     strengths = packed.map_values(lambda _u, _i, stars: strength(stars, params.neutral, BEST))
     fitted = als.fit(strengths, params, seed=1)
     seconds = time.perf_counter() - started
+    strengths.unpersist()
     packed.unpersist()
     ratings.unpersist()
     return seconds, _by_row(fitted.users), _by_row(fitted.items)

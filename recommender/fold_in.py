@@ -70,7 +70,7 @@ def ranking_equations(
     confidence = alpha * np.abs(strengths)
     wanted = np.asarray(strengths) > 0
     left = item_gram + (y * confidence[:, None]).T @ y
-    left[np.diag_indices_from(left)] += ridge(wanted.sum())
+    left.flat[:: len(left) + 1] += ridge(wanted.sum())
     return left, ((1.0 + confidence) * wanted) @ y
 
 
@@ -99,7 +99,7 @@ def rating_equations(
     """
     q = np.asarray(factors, dtype=np.float64)
     left = q.T @ q
-    left[np.diag_indices_from(left)] += ridge(len(q))
+    left.flat[:: len(left) + 1] += ridge(len(q))
     return left, q.T @ residuals
 
 
@@ -114,3 +114,59 @@ def fold_in_rating(
         return 0.0, np.zeros(factors.shape[1])
     bias = user_bias(deviations, bias_regularization)
     return bias, np.linalg.solve(*rating_equations(factors, deviations - bias, ridge))
+
+
+# Many people at once: the same equations, solved as stacks. Each person has the same number of
+# places for ratings, ``rated`` (users, places) says which are taken.
+
+
+def fold_in_ranking_many(
+    item_gram: Array,
+    factors: Array,
+    strengths: Array,
+    rated: NDArray[np.bool_],
+    alpha: float,
+    ridge: Ridge,
+) -> NDArray[np.float64]:
+    """``fold_in_ranking`` of each person, (users, rank).
+
+    ``factors`` (users, places, rank), ``strengths`` (users, places).
+    """
+    confidence = alpha * np.abs(strengths) * rated
+    wanted = (strengths > 0) & rated
+    some = wanted.any(axis=1)
+    y = np.asarray(factors[some], dtype=np.float64)
+    left = item_gram + (y * confidence[some, :, None]).transpose(0, 2, 1) @ y
+    _add_to_diagonals(left, ridge(wanted[some].sum(axis=1)))
+    right = (((1.0 + confidence) * wanted)[some, None, :] @ y)[:, 0]
+    vectors = np.zeros((len(factors), len(item_gram)))
+    vectors[some] = np.linalg.solve(left, right[..., None])[..., 0]
+    return vectors
+
+
+def fold_in_rating_many(
+    factors: Array,
+    deviations: Array,
+    rated: NDArray[np.bool_],
+    ridge: Ridge,
+    bias_regularization: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``fold_in_rating`` of each person: biases (users,) and vectors (users, rank).
+
+    ``factors`` (users, places, rank), ``deviations`` (users, places).
+    """
+    counts = rated.sum(axis=1)
+    biases = (deviations * rated).sum(axis=1) / (counts + bias_regularization)
+    some = counts > 0
+    q = np.asarray(factors[some], dtype=np.float64) * rated[some, :, None]
+    left = q.transpose(0, 2, 1) @ q
+    _add_to_diagonals(left, ridge(counts[some]))
+    right = ((deviations - biases[:, None])[some, None, :] @ q)[:, 0]
+    vectors = np.zeros((len(factors), factors.shape[2]))
+    vectors[some] = np.linalg.solve(left, right[..., None])[..., 0]
+    return biases, vectors
+
+
+def _add_to_diagonals(stack: NDArray[np.float64], amounts: NDArray[np.float64]) -> None:
+    rank = stack.shape[1]
+    stack[:, np.arange(rank), np.arange(rank)] += np.asarray(amounts)[:, None]

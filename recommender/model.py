@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,13 +14,26 @@ from recommender import group, onboarding
 from recommender.explain import Explanation, contributions
 from recommender.factors import UNKNOWN, ItemRows
 from recommender.facts import Filter, ItemFacts
-from recommender.fold_in import Ridge, fold_in_ranking, fold_in_rating, gram, strength
+from recommender.fold_in import (
+    Ridge,
+    fold_in_ranking,
+    fold_in_ranking_many,
+    fold_in_rating,
+    fold_in_rating_many,
+    gram,
+    strength,
+)
 from recommender.popularity import vote_weighted, within_band
-from recommender.ranking import top_n
+from recommender.ranking import BestFirst, scores_of, top_n
 from recommender.release import Release
 from recommender.similar import similarity
 
 Ratings = Mapping[int, float]
+# How many numbers one pass over many people may take in memory at a time.
+PASS = 8_000_000
+
+
+NOTHING = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,7 @@ class Model:
         popularity = release.ranking.popularity_weight * np.log1p(arrays.item_counts)
         too_few = arrays.item_counts < release.ranking.min_ratings
         self._popularity = np.where(too_few, -np.inf, popularity)
+        self._best_first = BestFirst(arrays.ranking_factors, self._popularity)
 
     @cached_property
     def facts(self) -> ItemFacts:
@@ -96,19 +110,96 @@ class Model:
         ``wanted``: those that qualify alone; there are ``n`` whenever so many do. ``known``: how
         well known they are to be, a key of ``popularity.BANDS``.
         """
-        scores = self._scores(person)
+        allowed = None
         if wanted is not None and wanted != Filter():
-            scores = np.where(self.facts.qualified(wanted), scores, -np.inf)
+            allowed = self.facts.qualified(wanted)
         if known:
             band = within_band(self.release.arrays.item_counts, known)
-            scores = np.where(band, scores, -np.inf)
+            allowed = band if allowed is None else band & allowed
         excluded = np.concatenate([person.rated_rows, self.item_rows.known_rows(hidden)])
-        rows = top_n(scores, n, excluded)
+        rows, scores = self.best(person.ranking_vector, n, excluded, allowed)
+        return self._listed(person, rows, scores)
+
+    def _listed(
+        self, person: Person, rows: NDArray[np.int64], scores: NDArray[np.float64]
+    ) -> list[Recommendation]:
         stars = self._predicted(person, rows)
         ids = self.item_rows.item_ids[rows]
         return [
             Recommendation(*row)
-            for row in zip(ids.tolist(), scores[rows].tolist(), stars.tolist(), strict=True)
+            for row in zip(ids.tolist(), scores.tolist(), stars.tolist(), strict=True)
+        ]
+
+    def best(
+        self,
+        vector: NDArray[np.floating],
+        n: int,
+        excluded_rows: NDArray[np.integer],
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rows and scores of the ``n`` best items for a ranking vector, as in ``recommend``.
+
+        ``allowed``: (items,), those that qualify alone.
+        """
+        return self._best_first.top(vector, n, excluded_rows, allowed)
+
+    def recommend_many(
+        self, people: Sequence[Ratings], n: int, hidden: Sequence[Iterable[int]] = ()
+    ) -> list[list[Recommendation]]:
+        """``recommend`` for each of ``people``, by their ratings, in stacked solves.
+
+        ``hidden``: ids to leave out, for each of them where given.
+        """
+        known = [self._known(ratings) for ratings in people]
+        unwanted = [self.item_rows.known_rows(ids) for ids in hidden] or [NOTHING] * len(people)
+        lists: list[list[Recommendation]] = [[]] * len(people)
+        for some in self._passes([len(rows) for rows, _ in known]):
+            told = self._recommend_stack([known[i] for i in some], [unwanted[i] for i in some], n)
+            for i, recommended in zip(some, told, strict=True):
+                lists[i] = recommended
+        return lists
+
+    def _passes(self, counts: Sequence[int]) -> Iterator[list[int]]:
+        """Positions of the people of each pass: those with like numbers of ratings together."""
+        widest = max(self._gram.shape[0], self.release.arrays.rating_factors.shape[1])
+        some: list[int] = []
+        for i in sorted(range(len(counts)), key=lambda i: counts[i]):
+            if some and (len(some) + 1) * max(counts[i], widest) * widest > PASS:
+                yield some
+                some = []
+            some.append(i)
+        if some:
+            yield some
+
+    def _recommend_stack(
+        self,
+        known: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
+        unwanted: Sequence[NDArray[np.int64]],
+        n: int,
+    ) -> list[list[Recommendation]]:
+        arrays, ranking = self.release.arrays, self.release.ranking
+        rows, stars, rated = _padded(known)
+        x = fold_in_ranking_many(
+            self._gram,
+            arrays.ranking_factors[rows],
+            strength(stars, ranking.neutral, self.catalogue.rating_max),
+            rated,
+            ranking.alpha,
+            self._ranking_ridge,
+        )
+        biases, p = fold_in_rating_many(
+            arrays.rating_factors[rows],
+            stars - self.release.mean_rating - arrays.item_bias[rows],
+            rated,
+            self._rating_ridge,
+            self.release.rating.bias_regularization,
+        )
+        return [
+            self._listed(
+                Person(x[u], float(biases[u]), p[u], own),
+                *self.best(x[u], n, np.concatenate([own, unwanted[u]])),
+            )
+            for u, (own, _) in enumerate(known)
         ]
 
     def estimate(self, person: Person, item_ids: Iterable[int]) -> dict[int, float]:
@@ -118,10 +209,7 @@ class Model:
         return dict(zip(self.item_rows.item_ids[rows].tolist(), stars.tolist(), strict=True))
 
     def because(self, ratings: Ratings, item_id: int) -> Explanation | None:
-        """What each rating adds to the score of ``item_id``, exactly; None for an unknown item.
-
-        Computed in double precision; ``recommend`` scores the whole catalogue in single.
-        """
+        """What each rating adds to the score of ``item_id``, exactly; None for an unknown item."""
         (row,) = self.item_rows.rows([item_id])
         if row == UNKNOWN:
             return None
@@ -235,10 +323,10 @@ class Model:
         known = rows != UNKNOWN
         return rows[known], np.fromiter(ratings.values(), dtype=np.float64)[known]
 
-    def _scores(self, person: Person) -> NDArray[np.floating]:
+    def _scores(self, person: Person) -> NDArray[np.float64]:
         """``x·y_i + β·log(1 + count_i)``; -inf for what is never recommended."""
-        vector = person.ranking_vector.astype(np.float32)
-        return np.asarray(self.release.arrays.ranking_factors @ vector + self._popularity)
+        factors = self.release.arrays.ranking_factors
+        return scores_of(factors, self._popularity, person.ranking_vector)
 
     def _predicted(self, person: Person, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """``μ + b_u + b_i + p·q_i``, clipped to the scale."""
@@ -250,6 +338,18 @@ class Model:
             + arrays.rating_factors[rows] @ person.rating_vector
         )
         return np.clip(stars, self.catalogue.rating_min, self.catalogue.rating_max)
+
+
+def _padded(
+    known: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Rows, stars, and which places are taken, each (users, most ratings of any)."""
+    counts = np.array([len(rows) for rows, _ in known])
+    rated = np.arange(counts.max(initial=0)) < counts[:, None]
+    rows, stars = np.zeros(rated.shape, np.int64), np.zeros(rated.shape)
+    rows[rated] = np.concatenate([rows for rows, _ in known])
+    stars[rated] = np.concatenate([stars for _, stars in known])
+    return rows, stars, rated
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class RankingParams(_Params):
     alpha: float = param(5.0, "confidence gained per unit of strength", low=1e-9)
     neutral: float = param(2.5, "the rating that says neither yes nor no (strength 0)", low=0)
     popularity_weight: float = param(
-        0.01, "beta, the weight of log(1 + rating count) in the score", low=1e-9
+        0.05, "beta, the weight of log(1 + rating count) in the score", low=1e-9
     )
     min_ratings: int = param(1, "ratings a title needs before it is recommended", low=1)
 

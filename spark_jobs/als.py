@@ -92,16 +92,18 @@ def fit(
     return FittedFactors(Factors(users.ids, user_vectors), Factors(items.ids, item_vectors))
 
 
-def solve_users(block: Block, items: Vectors, params: RatingParams) -> Vectors:
-    """The vectors of a block's users, solved to the end. ``block``: residuals. ``items``: all the
-    items' vectors."""
+def solve_users(block: Block, items: Vectors, params: Params) -> Vectors:
+    """The vectors of a block's users, solved to the end. ``block``: signed strengths for ranking
+    parameters, residuals for rating parameters. ``items``: all the items' vectors."""
+    implicit = isinstance(params, RankingParams)
+    alpha = params.alpha if isinstance(params, RankingParams) else 1.0
     coded, ridge = Coded.exact(items), Ridge.of(params, len(items))
+    dense = gram(items) if implicit else np.zeros(2 * items.shape[1:])
     vectors = np.zeros((len(block.counts), items.shape[1]), np.float32)
     kernels.solve_rows(
         *(block.starts, block.columns, np.asarray(block.values, np.float32)),
-        *(coded.codes, coded.scales, np.zeros_like(vectors, shape=2 * items.shape[1:])),
-        *(vectors, False, 1.0, ridge.regularization, ridge.exponent, ridge.unrated),
-        *(LAST_STEPS, LAST_TOLERANCE),
+        *(coded.codes, coded.scales, dense.astype(np.float32), vectors, implicit, alpha),
+        *(ridge.regularization, ridge.exponent, ridge.unrated, LAST_STEPS, LAST_TOLERANCE),
     )
     return vectors
 

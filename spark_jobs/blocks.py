@@ -8,23 +8,22 @@ ratings outside compiled code.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyspark import RDD, StorageLevel
+from pyspark import RDD
 
 from recommender.errors import DataError
 from recommender.factors import UNKNOWN
 from spark_jobs import kernels
+from spark_jobs.at_hand import AtHand, keep
 from spark_jobs.ratings import Ratings
-from spark_jobs.session import temporary_folder
+from spark_jobs.session import on_one_machine
 
 # What a row costs beside its ratings, in ratings: products with the dense Gram matrix.
 ROW_COST = 64
@@ -45,8 +44,7 @@ class NothingToPack(DataError):
     """There are no ratings, or none of what is listed."""
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """Consecutive rows of one side: row ``first_row + r`` has ``columns[starts[r]:starts[r + 1]]``
     and the ``values`` beside them. No row is empty. Blocks travel at every pass, so columns are
     uint16 or int32 and values float16 or float32, as narrow as they fit exactly."""
@@ -66,7 +64,7 @@ class Block:
         return np.repeat(self.first_row + np.arange(len(self.counts), dtype=np.int32), self.counts)
 
     def with_values(self, values: NDArray[Any]) -> Block:
-        return replace(self, values=np.asarray(values, np.float32))
+        return self._replace(values=np.asarray(values, np.float32))
 
 
 @dataclass(frozen=True)
@@ -86,19 +84,20 @@ class Side:
 @dataclass(frozen=True)
 class Packed:
     """One rating for each pair. ``repeated``: how many were left out because there is a newer.
-    ``folder``: where the blocks are, if not with Spark."""
+    ``kept``: blocks of both sides that are to be forgotten with this."""
 
     users: Side
     items: Side
     repeated: int
-    folder: Path | None = None
+    kept: tuple[AtHand[Block], ...] = ()
 
     @cached_property
     def count(self) -> int:
         return int(self.users.counts.sum())
 
     def map_values(self, function: Callable[[Rows, Rows, Values], NDArray[Any]]) -> Packed:
-        """The same pairs with ``function(user_rows, item_rows, values)``, computed at each pass."""
+        """The same pairs with ``function(user_rows, item_rows, values)``: computed once where that
+        is kept in files, at each pass on a cluster."""
 
         def by_user(block: Block) -> Block:
             return block.with_values(function(block.rows, block.columns, block.values))
@@ -106,17 +105,21 @@ class Packed:
         def by_item(block: Block) -> Block:
             return block.with_values(function(block.columns, block.rows, block.values))
 
+        users, items = self.users.blocks.map(by_user), self.items.blocks.map(by_item)
+        kept: tuple[AtHand[Block], ...] = ()
+        if on_one_machine(users.context):
+            kept = (keep(users, Block), keep(items, Block))
+            users, items = (side.rows for side in kept)
         return replace(
             self,
-            users=replace(self.users, blocks=self.users.blocks.map(by_user)),
-            items=replace(self.items, blocks=self.items.blocks.map(by_item)),
+            users=replace(self.users, blocks=users),
+            items=replace(self.items, blocks=items),
+            kept=kept,
         )
 
     def unpersist(self) -> None:
-        self.users.blocks.unpersist()
-        self.items.blocks.unpersist()
-        if self.folder:
-            shutil.rmtree(self.folder)
+        for side in self.kept:
+            side.forget()
 
 
 def pack(
@@ -153,14 +156,18 @@ def pack(
         for block in blocks:
             yield from _fragments((part, 0), block.columns, (block.rows, block.values), item_cuts)
 
-    folder = temporary_folder() if str(context.master).startswith("local") else None
-    user_blocks = _blocks(ratings.mapPartitionsWithIndex(by_user), user_cuts, len(item_ids))
-    users = _kept(user_ids, user_blocks, folder and folder / "users")
-    item_blocks = _blocks(users.blocks.mapPartitionsWithIndex(by_item), item_cuts, len(user_ids))
-    items = _kept(item_ids, item_blocks, folder and folder / "items")
+    by_users = _blocks(ratings.mapPartitionsWithIndex(by_user), user_cuts, len(item_ids))
+    users = keep(by_users, Block)
+    by_items = _blocks(users.rows.mapPartitionsWithIndex(by_item), item_cuts, len(user_ids))
+    items = keep(by_items, Block)
     lookups.unpersist()
     catalogue.unpersist()
-    return Packed(users, items, int(user_counts.sum() - users.counts.sum()), folder)
+    packed = Packed(_side(user_ids, users.rows), _side(item_ids, items.rows), 0, (users, items))
+    return replace(packed, repeated=int(user_counts.sum()) - packed.count)
+
+
+def _side(ids: NDArray[np.int64], blocks: RDD[Block]) -> Side:
+    return Side(ids, np.concatenate(blocks.map(lambda block: block.counts).collect()), blocks)
 
 
 @dataclass(frozen=True)
@@ -288,34 +295,3 @@ def _narrow(column: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(over="ignore"):
         narrow = column.astype(HALVES[column.dtype])
     return narrow if (narrow == column).all() else column
-
-
-def _kept(ids: NDArray[np.int64], blocks: RDD[Block], folder: Path | None) -> Side:
-    """The side with its blocks at hand for many passes.
-
-    On one machine that is in files that every worker maps into its memory, so that no block travels
-    again; on a cluster it is Spark's cache, which makes a lost block again from its lineage.
-    """
-    if folder is None:
-        blocks = blocks.persist(StorageLevel.MEMORY_AND_DISK)
-    else:
-        folder.mkdir()
-        saved = blocks.mapPartitionsWithIndex(
-            lambda part, several: [_save(block, folder / str(part)) for block in several]
-        )
-        places = saved.collect()
-        blocks = blocks.context.parallelize(places, len(places)).map(_load)
-    return Side(ids, np.concatenate(blocks.map(lambda block: block.counts).collect()), blocks)
-
-
-def _save(block: Block, path: Path) -> tuple[int, list[Path]]:
-    arrays = {"starts": block.starts, "columns": block.columns, "values": block.values}
-    places = [path.with_name(f"{path.name}-{name}.npy") for name in arrays]
-    for place, array in zip(places, arrays.values(), strict=True):
-        np.save(place, array)
-    return block.first_row, places
-
-
-def _load(saved: tuple[int, list[Path]]) -> Block:
-    first_row, places = saved
-    return Block(first_row, *(np.asarray(np.load(place, mmap_mode="c")) for place in places))

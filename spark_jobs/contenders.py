@@ -16,7 +16,7 @@ from recommender.factors import UNKNOWN, ItemRows
 from recommender.fold_in import Ridge, rating_equations, user_bias
 from recommender.model import Model
 from recommender.ranking import top_n
-from spark_jobs.datasets.movielens import SCALE_MAX, SCALE_MIN
+from spark_jobs.datasets.rating_lines import SCALE_MAX, SCALE_MIN
 
 Ids = NDArray[np.int64]
 Stars = NDArray[np.float64]

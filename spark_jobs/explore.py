@@ -34,12 +34,13 @@ from spark_jobs.biases import row_sums
 from spark_jobs.blocks import Block, Packed
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.movielens import SCALE_MAX, SCALE_STEP, read_movielens
+from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.datasets.rating_lines import SCALE_MAX, SCALE_STEP
 from spark_jobs.files import check_out
 from spark_jobs.ratings import Ratings
 from spark_jobs.session import build_session
-from spark_jobs.training_set import TrainingSet, merge, tell
+from spark_jobs.training_set import TrainingSet, merge, tell, together
 
 LISTED = 15
 CURVE_POINTS = 150
@@ -80,8 +81,7 @@ def explore(spark: SparkSession, folders: Sequence[str], settings: Config) -> di
 
 def by_month(datasets: Sequence[Dataset]) -> Rows:
     """Ratings and their mean in each month that has any, as read: repeated pairs count again."""
-    every = [dataset.ratings for dataset in datasets]
-    tallies = every[0].context.union(every).flatMap(_monthly)
+    tallies = together([dataset.ratings.rows for dataset in datasets]).flatMap(_monthly)
     added = tallies.reduceByKey(lambda one, other: (one[0] + other[0], one[1] + other[1]))
     return [
         {"month": str(np.datetime64(month, "M")), "ratings": count, "mean": total / count}

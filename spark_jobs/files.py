@@ -12,6 +12,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from recommender.errors import ConfigError, DataError
+from spark_jobs.session import on_one_machine
 
 
 def join(folder: str, name: str) -> str:
@@ -21,6 +22,12 @@ def join(folder: str, name: str) -> str:
 def exactly(path: str) -> str:
     """``path`` as Spark's readers take it, for whom brackets and stars are patterns."""
     return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
+
+
+def local_file(spark: SparkSession, path: str) -> Path | None:
+    """The file, where driver and workers can open it without Spark."""
+    there = on_one_machine(spark.sparkContext) and Path(path).is_file()
+    return Path(path).absolute() if there else None
 
 
 def check_out(name: str) -> Path:
@@ -59,8 +66,11 @@ def read_text(spark: SparkSession, path: str, *encodings: str) -> str:
 
     Raises DataError for an empty file, and, naming the line, where none fits.
     """
-    row = spark.read.format("binaryFile").load(exactly(path)).select("content").first()
-    content = bytes(row[0]) if row else b""
+    if local := local_file(spark, path):
+        content = local.read_bytes()
+    else:
+        row = spark.read.format("binaryFile").load(exactly(path)).select("content").first()
+        content = bytes(row[0]) if row else b""
     if not content.strip():
         raise DataError(f"{path}: is empty; unpack the data set again")
     for encoding in encodings:

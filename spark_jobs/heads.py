@@ -18,7 +18,7 @@ from spark_jobs.als import Factors, FittedFactors, Params, Vectors
 from spark_jobs.biases import Biases, fit_biases, residuals, row_sums
 from spark_jobs.blocks import Packed
 from spark_jobs.config import Config
-from spark_jobs.datasets.movielens import SCALE_MAX
+from spark_jobs.datasets.rating_lines import SCALE_MAX
 from spark_jobs.features import centred, item_features
 from spark_jobs.progress import Progress
 
@@ -67,7 +67,9 @@ def fit_heads(
     """
     sums, counts = row_sums(stars.items), stars.items.counts
     mean = float(sums.sum() / stars.count)
-    ranking = fitter.fit("ranking", _strengths(stars, name, settings), settings.ranking)
+    strengths = _strengths(stars, name, settings)
+    ranking = fitter.fit("ranking", strengths, settings.ranking)
+    strengths.unpersist()
     taste = ranking.items.of(stars.items.ids)
     if with_rating:
         features = item_features(items, stars.items.ids, counts)
@@ -113,6 +115,7 @@ def _fit_rating(
         user_bias, item_bias = fit_biases(stars, mean, params, curved)
     left_over = residuals(stars, user_bias, item_bias, mean)
     learned = fitter.fit("rating", left_over, params).items.of(stars.items.ids)
+    left_over.unpersist()
     beside = [
         weight * centred(columns, counts)
         for weight, columns in (

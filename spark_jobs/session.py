@@ -17,7 +17,7 @@ from recommender.errors import SetupError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark import RDD
+    from pyspark import RDD, SparkContext
     from pyspark.sql import DataFrame, SparkSession
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -113,6 +113,11 @@ def pack_code(target: Path) -> None:
             for path in sorted((ROOT / package).rglob("*")):
                 if path.is_file() and "__pycache__" not in path.parts:
                     packed.write(path, path.relative_to(ROOT))
+
+
+def on_one_machine(context: SparkContext) -> bool:
+    """Whether driver and workers share this machine's files."""
+    return str(context.master).startswith("local")
 
 
 def temporary_folder() -> Path:

@@ -153,10 +153,12 @@ def split(stars: Packed, divide: Divide, seed: int) -> Split:
 
     def cases(block: Block) -> list[Case]:
         users, items, roles = of_ratings(block)
-        order = np.lexsort((uniform(seed, users, items), block.rows))
+        tested = _any(roles.known, block.starts) & _any(roles.held, block.starts)
         found = []
-        for row in range(len(block.counts)):
-            places = order[block.starts[row] : block.starts[row + 1]]
+        for row in np.flatnonzero(tested):
+            places = np.arange(block.starts[row], block.starts[row + 1])
+            drawn = uniform(seed, users[places], items[places])
+            places = places[np.argsort(drawn, kind="stable")]
             known, held = (
                 dict(
                     zip(
@@ -167,12 +169,16 @@ def split(stars: Packed, divide: Divide, seed: int) -> Split:
                 )
                 for mask in (roles.known, roles.held)
             )
-            if known and held:
-                found.append(Case(int(users[places[0]]), known, held))
+            found.append(Case(int(users[places[0]]), known, held))
         return found
 
     blocks = stars.users.blocks
     return Split(blocks.map(fitted), blocks.flatMap(cases).cache())
+
+
+def _any(mask: Mask, starts: NDArray[np.int64]) -> Mask:
+    """Of each row, whether it has any."""
+    return np.asarray(np.logical_or.reduceat(mask, starts[:-1]))
 
 
 def _ratings(seed: int, low: float, high: float) -> Divide:
@@ -188,9 +194,12 @@ def _people(seed: int, chosen: NDArray[np.int64]) -> Divide:
     def divide(
         users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
     ) -> Roles:
-        theirs = np.isin(users, chosen)
-        known = _first(seed, users, items, starts, FOLDED_IN)
-        return Roles(~theirs, theirs & known, theirs & ~known)
+        rows = np.isin(users[starts[:-1]], chosen)
+        counts = np.diff(starts)
+        theirs, known = np.repeat(rows, counts), np.zeros(len(users), bool)
+        apart = np.concatenate([[0], np.cumsum(counts[rows])])
+        known[theirs] = _first(seed, users[theirs], items[theirs], apart, FOLDED_IN)
+        return Roles(~theirs, known, theirs & ~known)
 
     return divide
 

@@ -38,7 +38,7 @@ from spark_jobs import als, config, gate
 from spark_jobs.als import Factors
 from spark_jobs.blocks import Block, Packed
 from spark_jobs.config import Config
-from spark_jobs.datasets.movielens import read_movielens
+from spark_jobs.datasets.movielens import read_exported, read_movielens
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.explore import by_month, describe
 from spark_jobs.heads import Fitter, Heads, fit_heads
@@ -70,7 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         starts = _starts(store, settings, options.solver) if options.warm_start else {}
         folders = options.data or [str(obtain(Path("data"), tell))]
         spark = build_session("marquee train")
-        trained = train(spark, folders, settings, store, options.solver, starts, options.promote)
+        trained = train(
+            *(spark, folders, settings, store, options.solver, starts),
+            *(options.promote, options.ratings),
+        )
     except MarqueeError as error:
         tell(f"error: {error}")
         return 2
@@ -96,16 +99,19 @@ def train(
     solver: str = SOLVERS[0],
     starts: Mapping[str, Factors] = MappingProxyType({}),
     promote: str = PROMOTE[0],
+    exported: Sequence[str] = (),
 ) -> Trained:
     """Read ``folders``, measure, fit, publish, promote. Raises MarqueeError with nothing promoted.
 
     ``starts``: item factors that a head starts from, by its name. ``promote``: whatever is measured
-    decides ("gate"), or nothing is measured ("always"), or it is only told ("never").
+    decides ("gate"), or nothing is measured ("always"), or it is only told ("never"). ``exported``:
+    folders of ratings given on the site.
     """
     progress = Progress(STAGES)
     context = spark.sparkContext
-    with progress.stage("reading and checking", context, len(folders)):
+    with progress.stage("reading and checking", context, len(folders) + len(exported)):
         datasets = [read_movielens(spark, folder) for folder in folders]
+        datasets += [read_exported(spark, folder) for folder in exported]
         months = by_month(datasets) if promote != "always" else []
     with progress.stage("one rating for each pair", context, 6):
         training = merge(datasets, settings)
@@ -232,6 +238,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="a MovieLens folder; give it again to add inputs, of which later ones win"
         " (default: MovieLens latest-small, or the built-in sample where there is no network)",
+    )
+    parser.add_argument(
+        "--ratings",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="what `flask export-ratings` wrote, beside the data: for a pair rated twice the newest"
+        " rating wins",
     )
     parser.add_argument(
         "--releases",

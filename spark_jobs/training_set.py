@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pyspark import RDD
 
 from recommender.catalogue import Catalogue, Item
 from recommender.errors import ConfigError, DataError
 from spark_jobs.blocks import NothingToPack, Packed, pack
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.movielens import SCALE_MAX, SCALE_MIN, SCALE_STEP
+from spark_jobs.datasets.rating_lines import SCALE_MAX, SCALE_MIN, SCALE_STEP
+from spark_jobs.ratings import Ratings
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
     """All inputs as one; the catalogue entry of the later input wins, as its ratings do."""
     items = {item.item_id: item for dataset in datasets for item in dataset.items}
     listed = np.array(sorted(items), np.int64)
-    every = datasets[0].ratings.context.union([dataset.ratings for dataset in datasets])
+    every = together([dataset.ratings.rows for dataset in datasets])
     try:
         stars = pack(every, listed)
     except NothingToPack as error:
@@ -40,7 +42,7 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
     if without_title := sum(dataset.rows for dataset in datasets) - stars.count - stars.repeated:
         tell(f"{without_title:,} ratings of titles that no catalogue lists were left out.")
     for dataset in datasets:
-        dataset.ratings.unpersist()
+        dataset.ratings.forget()
     catalogue = Catalogue(
         name=" + ".join(dataset.name for dataset in datasets),
         noun=settings.noun,
@@ -59,6 +61,11 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
         items=[items[i] for i in listed.tolist()],
         catalogue=catalogue,
     )
+
+
+def together(several: Sequence[RDD[Ratings]]) -> RDD[Ratings]:
+    """All of them. A union sends everything through the JVM, so one alone is left as it is."""
+    return several[0] if len(several) == 1 else several[0].context.union(list(several))
 
 
 def check_ranks(catalogue: Catalogue, settings: Config) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import event
 from app import create_app
 from app.extensions import db
 from recommender.release_store import ReleaseStore
+from tests.api import Rest, client_with_token
 from tests.releases import publish_tiny
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def settings(database: Path, releases: Path) -> dict[str, str]:
         "DATABASE_URL": f"sqlite:///{database}",
         "RELEASES": str(releases),
         "RELEASE_POLL_SECONDS": "0",
+        "STATISTICS_MINUTES": "0",
     }
 
 
@@ -131,6 +133,20 @@ def ann(app: Flask) -> FlaskClient:
     client = app.test_client()
     register(client, "ann")
     return client
+
+
+@pytest.fixture
+def rest(app: Flask) -> Rest:
+    """A REST client with a service token; the catalogue is in the database."""
+    app.test_client().get("/health")
+    return client_with_token(app, "service")
+
+
+@pytest.fixture
+def someone(rest: Rest) -> int:
+    """The id of a user that a REST client added."""
+    added = rest.answer("PUT", "/user", {"gender": "F", "year_of_birth": 1990})
+    return int(added["user_id"])
 
 
 @pytest.fixture

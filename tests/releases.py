@@ -31,8 +31,8 @@ def tiny_release(version: str = "20260101-000000-aaaa", **changes: object) -> Re
         "version": version,
         "created_at": "2026-01-01T00:00:00+00:00",
         "catalogue": Catalogue("tiny", "movie", "explicit", 0.5, 5.0, 0.5, 88, 20, 9, 20),
-        "ranking": RankingParams(rank=2),
-        "rating": RatingParams(rank=2),
+        "ranking": RankingParams(rank=2, regularization=0.1, neutral=2.0, popularity_weight=0.01),
+        "rating": RatingParams(rank=2, bias_regularization=3.0),
         "mean_rating": 3.5,
         "arrays": ItemArrays(
             item_ids=np.array([item.item_id for item in FITTED]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
@@ -107,10 +109,11 @@ def test_values_are_replaced_by_what_a_function_gives_for_their_rows(spark: Spar
 
 def test_on_one_machine_blocks_are_files_until_they_are_not_needed(spark: SparkSession) -> None:
     packed = pack(ratings(spark, ROWS))
-    assert packed.folder
-    assert len(list(packed.folder.glob("*/*.npy"))) == 3 * 2 * spark.sparkContext.defaultParallelism
+    folders = [side.source for side in packed.kept if isinstance(side.source, Path)]
+    files = [path for folder in folders for path in folder.iterdir()]
+    assert len(files) == 3 * 2 * spark.sparkContext.defaultParallelism
     packed.unpersist()
-    assert not packed.folder.exists()
+    assert not any(folder.exists() for folder in folders)
 
 
 @pytest.mark.parametrize(

@@ -144,3 +144,36 @@ def test_migrations_keep_what_people_stored(closed_app: Flask) -> None:
             assert connection.exec_driver_sql("SELECT rating FROM ratings").scalar() == 4.5
         db.engine.dispose()
         upgrade()
+
+
+def test_going_back_before_the_rest_api_leaves_out_what_nobody_said(closed_app: Flask) -> None:
+    with closed_app.app_context():
+        with db.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE site_state SET catalogue_version = 'x'")
+            connection.exec_driver_sql(
+                "INSERT INTO users (id, created_at) VALUES (1, '2026-01-01')"
+            )
+            for item in (1, 2):
+                connection.exec_driver_sql(
+                    "INSERT INTO items (id, title, genres, search_key, rating_count)"
+                    " VALUES (?, 'A', '', 'a', 0)",
+                    (item,),
+                )
+                connection.exec_driver_sql(
+                    "INSERT INTO ratings (user_id, item_id, rating, rated_at, is_implicit)"
+                    " VALUES (1, ?, 4, '2026-01-01', ?)",
+                    (item, item == 2),
+                )
+        db.engine.dispose()
+        downgrade(revision="a93c5d0be214")
+        with db.engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT item_id FROM ratings").scalars().all() == [1]
+        db.engine.dispose()
+        upgrade()
+        with db.engine.connect() as connection:
+            kept = connection.exec_driver_sql("SELECT item_id, is_implicit FROM ratings").all()
+            assert [tuple(row) for row in kept] == [(1, 0)]
+            # Descriptions have to come: the catalogue is brought again.
+            version = "SELECT catalogue_version FROM site_state"
+            assert connection.exec_driver_sql(version).scalar() is None
+        db.engine.dispose()

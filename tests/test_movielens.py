@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from recommender.catalogue import Item
 from recommender.errors import DataError
+from spark_jobs.datasets import rating_lines
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.movielens import read_movielens
 from tests.datasets import MOVIES_HEADER, RATINGS_HEADER, write_files
@@ -86,7 +87,7 @@ def problem(read: Read, tmp_path: Path) -> Callable[..., str]:
 def rows(dataset: Dataset) -> list[tuple[int, int, float, int]]:
     return sorted(
         row
-        for some in dataset.ratings.collect()
+        for some in dataset.ratings.rows.collect()
         for row in zip(*(column.tolist() for column in some), strict=True)
     )
 
@@ -114,7 +115,7 @@ def test_every_layout_is_read_into_the_same_normal_form(
     assert dataset.items == items
     assert (dataset.name, dataset.layout, dataset.rows) == ("ml", layout, 3)
     assert dataset.simulated is False
-    kinds = [column.dtype for column in dataset.ratings.first()]
+    kinds = [column.dtype for column in dataset.ratings.rows.first()]
     assert kinds == [np.int32, np.int32, np.float32, np.int64]
 
 
@@ -135,10 +136,14 @@ BOM = "\ufeff"
             "964982224,1,good,3,1\n847434962,4,,1,7\n",
         },
         {**GOOD, "ratings.csv": RATINGS_CSV.replace(",", ", ")},
+        {**GOOD, "ratings.csv": RATINGS_CSV + "  \n \n"},
+        {**GOOD, "ratings.csv": RATINGS_CSV.replace("\n", "\r")},
+        {**GOOD, "ratings.csv": RATINGS_CSV + RATINGS_HEADER},
     ],
     ids=[
         *("CRLF line ends", "byte order marks", "a quoted header after a mark"),
         *("no last line end", "blank lines", "other columns and order", "blanks around fields"),
+        *("lines of blanks", "line ends of old Macs", "two files joined, header and all"),
     ],
 )
 def test_files_that_other_programs_have_saved_read_the_same(
@@ -147,6 +152,17 @@ def test_files_that_other_programs_have_saved_read_the_same(
     dataset = read(files)
     assert rows(dataset) == RATINGS
     assert dataset.items == ITEMS
+
+
+def test_a_file_read_in_pieces_gives_every_line_once_and_in_order(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{n},{n % 7},{1 + n % 5}.0,{10**n % 99991}" for n in range(40)]
+    content = RATINGS_HEADER + "\n".join(lines)
+    for size in (1, 7, len(lines[-1]), 64):
+        monkeypatch.setattr(rating_lines, "PIECE", size)
+        pieces = read({**GOOD, "ratings.csv": content}).ratings.rows.collect()
+        assert [user for some in pieces for user in some.users.tolist()] == list(range(40))
 
 
 def test_half_stars_and_the_ends_of_the_scale_and_of_the_ids_are_read(read: Read) -> None:
@@ -177,7 +193,7 @@ def test_the_real_latest_small_has_the_size_its_readme_states(
 ) -> None:
     dataset = read_movielens(spark, str(movielens))
     assert (dataset.rows, len(dataset.items)) == (100_836, 9_742)
-    assert sum(len(some.users) for some in dataset.ratings.collect()) == 100_836
+    assert sum(len(some.users) for some in dataset.ratings.rows.collect()) == 100_836
     matrix = next(item for item in dataset.items if item.item_id == 2571)
     expected = Item(2571, "The Matrix", 1999, ("Action", "Sci-Fi", "Thriller"), "tt0133093", 603)
     assert matrix == expected
@@ -226,6 +242,7 @@ def test_a_bad_rating_is_named_with_its_line_and_a_remedy(
         ({"ratings.csv": RATINGS_HEADER + "1,2,x,9\n"}, "ratings.csv, line 2: "),
         ({"ratings.csv": RATINGS_CSV + "\n\n1,2,x,9\n"}, "ratings.csv, line 7: "),
         ({"ratings.csv": (RATINGS_CSV + "1,2,x,9\n").replace("\n", "\r\n")}, "ratings.csv, line 5"),
+        ({"ratings.csv": BOM + RATINGS_CSV + "1,2,x,9\n"}, "ratings.csv, line 5: the rating"),
         (
             {"ratings.csv": RATINGS_CSV + "1,2,x,9\n" + 3000 * "1,2,3,9\n" + "1,y,3,9\n"},
             "ratings.csv, line 5: the rating",
@@ -237,7 +254,7 @@ def test_a_bad_rating_is_named_with_its_line_and_a_remedy(
         ),
     ],
     ids=[
-        *("the last", "the only", "after blanks", "CRLF", "the first of two"),
+        *("the last", "the only", "after blanks", "CRLF", "a mark", "the first of two"),
         *("100k has no header", "1M has no header"),
     ],
 )

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommender.ranking import top_n
+from recommender.ranking import BOUND, BestFirst, scores_of, top_n
 
 NEVER = -np.inf
 
@@ -72,3 +72,54 @@ def test_the_scores_are_not_changed(question: tuple[np.ndarray, int, list[int]])
 def test_rows_can_index_arrays_even_when_there_are_none():
     assert top_n(np.array([NEVER]), 1).dtype == np.int64
     assert top_n(np.array([1.0]), 0).dtype == np.int64
+
+
+@st.composite
+def catalogues(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
+    """Factors and offsets of up to a few thousand items: ties, zeros and items that are never
+    listed among them, norms alike or falling as in a fitted model."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    items, rank = draw(st.integers(0, 3000)), draw(st.integers(1, 8))
+    factors = random.standard_normal((items, rank), np.float32)
+    if draw(st.booleans()):
+        factors *= (1 / np.arange(1, items + 1, dtype=np.float32))[random.permutation(items), None]
+    if draw(st.booleans()):
+        factors = np.round(factors)
+    offsets = draw(st.sampled_from([0.0, 0.01, 1.0, 100.0])) * random.standard_normal(items)
+    offsets[random.random(items) < draw(st.sampled_from([0.0, 0.1, 0.9, 1.0]))] = NEVER
+    return factors, np.round(offsets, 2), random
+
+
+@settings(deadline=None, max_examples=300)
+@given(catalogues(), st.data())
+def test_looking_at_the_best_first_finds_the_same(
+    catalogue: tuple[np.ndarray, np.ndarray, np.random.Generator], data: st.DataObject
+):
+    factors, offsets, random = catalogue
+    items, rank = factors.shape
+    n = data.draw(st.sampled_from([0, 1, 2, 20, items, items + 3]))
+    vector = data.draw(st.sampled_from([0.0, 1.0, 1000.0])) * random.standard_normal(rank)
+    excluded = np.flatnonzero(random.random(items) < data.draw(st.sampled_from([0.0, 0.1, 1.0])))
+    allowed = random.random(items) < 0.5 if data.draw(st.booleans()) else None
+    scores = scores_of(factors, offsets, vector)
+    readable = scores if allowed is None else np.where(allowed, scores, NEVER)
+    rows, found = BestFirst(factors, offsets).top(vector, n, excluded, allowed)
+    assert rows.tolist() == top_n(readable, n, excluded).tolist()
+    assert found.tolist() == scores[rows].tolist()
+
+
+def test_an_item_counts_once_though_it_is_excluded_twice():
+    factors = np.array([[3.0], [2.0], [1.0]], np.float32)
+    best = BestFirst(factors, np.zeros(3))
+    assert best.top(np.ones(1), 2, np.array([0, 0]))[0].tolist() == [1, 2]
+
+
+def test_most_items_are_not_looked_at_where_norms_fall_fast():
+    random = np.random.default_rng(0)
+    factors = random.standard_normal((100 * BOUND, 8), np.float32)
+    factors /= np.arange(1, 100 * BOUND + 1, dtype=np.float32)[:, None] ** 0.5
+    asked = np.ones(8), 20, np.empty(0, np.int64)
+    best = BestFirst(factors, np.zeros(len(factors)))
+    expected = best.top(*asked)[0]
+    best._factors[20 * BOUND :] = np.nan  # whoever looks there finds nothing sensible
+    assert best.top(*asked)[0].tolist() == expected.tolist()

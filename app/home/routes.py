@@ -19,9 +19,10 @@ from app.home.steering import KNOWN, OWN_YEARS, Steering
 from app.marks import HIDDEN, UNSEEN, WATCHLIST
 from app.models import Item
 from app.posters import draw_poster
-from app.recommendations import forecast, predicted, recommend, why
+from app.recommendations import predicted, rate_as_foretold, recommend, why
 from app.redirects import next_page
 from app.shown import remember_shown, was_shown
+from app.words import STARS
 from recommender.errors import NoRelease
 
 FIRST = 5
@@ -179,12 +180,8 @@ def rate(item_id: int) -> ResponseReturnValue:
     form = RatingForm()
     if not form.validate():
         raise UnprocessableEntity
-    own = ratings.ratings_of(current_user.id)
-    before = own.get(item_id)
-    told = ratings.NO_FORECAST
-    if before is None:
-        told = forecast(serving.model_or_none, own, item)
-    ratings.rate(current_user.id, item_id, form.stars, told, _found_through(item_id))
+    via, model = _found_through(item_id), serving.model_or_none
+    _, before = rate_as_foretold(current_user.id, item, form.stars, via, model)
     return _done(f"{item.title}: {form.stars:g} ★", _undo_rating(item_id, before))
 
 
@@ -259,8 +256,8 @@ def _found_through(item_id: int) -> str:
 
 
 def _undo_rating(item_id: int, before: float | None) -> dict[str, Any]:
-    """How to return to the rating of before, or to none."""
-    if before is None:
+    """How to return to the rating of before, or to none; nobody chose what is no half star."""
+    if before not in STARS:
         return {"address": url_for("home.unrate", item_id=item_id)}
     return {"address": url_for("home.rate", item_id=item_id), "rating": f"{before:g}"}
 

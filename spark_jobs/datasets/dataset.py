@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark import RDD
-
 from recommender.catalogue import Item
+from spark_jobs.at_hand import AtHand
 from spark_jobs.ratings import Ratings
 
 
@@ -14,14 +13,14 @@ from spark_jobs.ratings import Ratings
 class Dataset:
     """One input as read and checked.
 
-    ``ratings``: cached, every one whole and on the scale, pairs possibly repeated; ``rows`` of
+    ``ratings``: every one whole and on the scale, pairs possibly repeated; ``rows`` of
     them. ``items``: the catalogue, which fits on the driver.
     """
 
     path: str
     name: str
     layout: str
-    ratings: RDD[Ratings]
+    ratings: AtHand[Ratings]
     rows: int
     items: list[Item]
     simulated: bool = False

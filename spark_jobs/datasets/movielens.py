@@ -1,8 +1,6 @@
 """Reads every layout that GroupLens publishes: 100k, 1M and 10M, and the CSV ones.
 
-Ratings are parsed by Arrow's CSV reader, a million lines at a time. Where it finds something amiss,
-a Spark expression goes over the lines again and says which is the first bad one, and why.
-Catalogues are small and parsed in Python.
+Catalogues are small and parsed in Python; ratings are for ``rating_lines``.
 """
 
 from __future__ import annotations
@@ -12,29 +10,17 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import csv as arrow_csv
-from pyspark import RDD, StorageLevel
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
 from recommender.catalogue import LARGEST_ID, Item
 from recommender.errors import DataError
+from recommender.ratings_file import ML_1M, ML_100K, ML_CSV, REMEDY, RatingsLayout
 from recommender.titles import split_title
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.files import exactly, join, list_folder, read_text
-from spark_jobs.ratings import Ratings
-from spark_jobs.session import arrow_batches
-
-SCALE_MIN, SCALE_MAX, SCALE_STEP = 0.5, 5.0, 0.5
-COLUMNS = ("userId", "movieId", "rating", "timestamp")
-ARROW_TYPES = (pa.int32(), pa.int32(), pa.float32(), pa.int64())
-LAST_SECOND = 253_402_300_799  # of the year 9999
-REMEDY = "correct or remove the line"
+from spark_jobs.datasets.rating_lines import read_ratings
+from spark_jobs.files import join, list_folder, read_text
 
 _GENRES_100K = (
     "unknown Action Adventure Animation Children Comedy Crime Documentary Drama Fantasy Film-Noir"
@@ -55,13 +41,10 @@ class Layout:
     ``parse_item`` turns a catalogue line, split at ``items_separator``, into an Item.
     """
 
-    name: str
-    ratings_file: str
+    ratings: RatingsLayout
     items_file: str
-    separator: str
     items_separator: str
     encodings: tuple[str, ...]
-    header: bool
     parse_item: Callable[[Fields], Item]
 
 
@@ -76,12 +59,12 @@ def read_movielens(spark: SparkSession, folder: str) -> Dataset:
     items = _read_items(spark, folder, layout)
     if "links.csv" in names:
         items = _with_links(items, read_text(spark, join(folder, "links.csv"), "utf-8-sig"), folder)
-    ratings, rows = _read_ratings(spark, join(folder, layout.ratings_file), layout)
+    ratings, rows = read_ratings(spark, join(folder, layout.ratings.ratings_file), layout.ratings)
     about = _about(spark, folder, names)
     return Dataset(
         path=folder,
         name=about.get("name") or folder.rstrip("/").rsplit("/", 1)[-1],
-        layout=layout.name,
+        layout=layout.ratings.name,
         ratings=ratings,
         rows=rows,
         items=items,
@@ -91,14 +74,15 @@ def read_movielens(spark: SparkSession, folder: str) -> Dataset:
 
 def _detect(names: set[str], folder: str) -> Layout:
     for layout in LAYOUTS:
-        if layout.ratings_file in names:
+        if layout.ratings.ratings_file in names:
             if layout.items_file not in names:
                 raise DataError(
-                    f"{join(folder, layout.items_file)}: missing beside {layout.ratings_file};"
+                    f"{join(folder, layout.items_file)}: missing beside"
+                    f" {layout.ratings.ratings_file};"
                     " unpack the data set again"
                 )
             return layout
-    known = ", ".join(layout.ratings_file for layout in LAYOUTS)
+    known = ", ".join(layout.ratings.ratings_file for layout in LAYOUTS)
     raise DataError(
         f"{folder}: no ratings file of a known layout ({known}); give an unpacked MovieLens folder"
     )
@@ -124,129 +108,16 @@ def _about(spark: SparkSession, folder: str, names: set[str]) -> dict[str, Any]:
     return about
 
 
-def _read_ratings(spark: SparkSession, path: str, layout: Layout) -> tuple[RDD[Ratings], int]:
-    lines = spark.read.text(exactly(path))
-    first = lines.first()
-    if first is None:
-        raise DataError(f"{path}: is empty; unpack the data set again")
-    positions, width = _positions(first.value, path, layout)
-    kept = lines.where(F.trim("value") != "")
-    if layout.header:
-        kept = kept.where(F.col("value") != first.value)
-    separator = layout.separator
-    batches = arrow_batches(kept, pa.schema([("value", pa.string())]))
-    parsed = (
-        batches.filter(lambda batch: batch.num_rows > 0)
-        .map(lambda batch: _parse(batch["value"], separator, positions, width))
-        .persist(StorageLevel.MEMORY_AND_DISK)
-    )
-    complaints = parsed.filter(lambda some: isinstance(some, str)).collect()
-    if complaints:
-        header = first.value if layout.header else None
-        place = _first_problem(lines, path, separator, positions, width, header)
-        raise place or DataError(f"{path}: {complaints[0]}; {REMEDY}")
-    ratings = cast("RDD[Ratings]", parsed)
-    rows = ratings.map(lambda some: len(some.users)).sum()
-    if not rows:
-        raise DataError(f"{path}: holds no ratings; unpack the data set again")
-    return ratings, rows
+def read_exported(spark: SparkSession, folder: str) -> Dataset:
+    """Ratings that the site exported, which may be none: of titles that other inputs list.
 
-
-def _parse(lines: pa.Array, separator: str, positions: list[int], width: int) -> Ratings | str:
-    """Lines as ratings, or what is wrong with one of them."""
-    if len(separator) > 1:
-        lines, separator = pc.replace_substring(lines, separator, "\t"), "\t"
-    whole = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer()
-    if (np.frombuffer(whole, np.uint8) == ord("x")).any():
-        return "a number in hexadecimal"  # which Arrow would take
-    names = [str(n) for n in range(width)]
-    kinds = {names[p]: kind for p, kind in zip(positions, ARROW_TYPES, strict=True)}
-    try:
-        table = arrow_csv.read_csv(
-            pa.BufferReader(whole),
-            arrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=1 << 24),
-            arrow_csv.ParseOptions(delimiter=separator, quote_char=False),
-            arrow_csv.ConvertOptions(
-                column_types=kinds,
-                include_columns=list(kinds),
-                null_values=[""],
-                strings_can_be_null=True,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        return str(error)
-    if any(table[name].null_count for name in kinds):
-        return "a field is empty"
-    some = Ratings(*(table[name].to_numpy() for name in kinds))
-    on_scale = (some.values >= SCALE_MIN) & (some.values <= SCALE_MAX)
-    in_time = (some.seconds >= 0) & (some.seconds <= LAST_SECOND)
-    possible = (some.users >= 0) & (some.items >= 0) & on_scale & in_time
-    return some if possible.all() else "a number is out of range"
-
-
-def _positions(first_line: str, path: str, layout: Layout) -> tuple[list[int], int]:
-    """Where in a line the four columns stand, and how many fields it has."""
-    if not layout.header:
-        return list(range(len(COLUMNS))), len(COLUMNS)
-    found = [name.strip() for name in first_line.lstrip("\ufeff").split(layout.separator)]
-    if missing := [name for name in COLUMNS if name not in found]:
-        raise DataError(
-            f"{path}, line 1: column {missing[0]!r} is missing (found {', '.join(found)});"
-            f" the header must name {', '.join(COLUMNS)}"
-        )
-    return [found.index(name) for name in COLUMNS], len(found)
-
-
-def _problem(separator: str, positions: list[int], width: int) -> Column:
-    """What is wrong with a line (column ``value``), null where nothing is."""
-    parts = F.split(F.col("value"), separator)
-    user, item, rating, seconds = (F.trim(F.get(parts, F.lit(p))) for p in positions)
-    stars, at = rating.try_cast("double"), seconds.try_cast("long")
-    return (
-        F.when(F.size(parts) != width, F.lit(f"not {width} fields"))
-        .when(~_is_id(user), F.lit(f"the user id is not a whole number from 0 to {LARGEST_ID}"))
-        .when(~_is_id(item), F.lit(f"the title id is not a whole number from 0 to {LARGEST_ID}"))
-        .when(
-            # Java takes "4f" and "4d" for numbers.
-            stars.isNull() | F.isnan(stars) | rating.rlike("[dDfF]$"),
-            F.lit("the rating is not a number"),
-        )
-        .when(
-            ~stars.between(SCALE_MIN, SCALE_MAX),
-            F.lit(f"the rating is off the scale of {SCALE_MIN:g} to {SCALE_MAX:g}"),
-        )
-        .when(
-            ~F.coalesce(at.between(0, LAST_SECOND), F.lit(False)),
-            F.lit("the timestamp is not whole seconds since 1970"),
-        )
-    )
-
-
-def _is_id(field: Column) -> Column:
-    return F.coalesce(field.try_cast("int") >= 0, F.lit(False))
-
-
-def _first_problem(
-    lines: DataFrame,
-    path: str,
-    separator: str,
-    positions: list[int],
-    width: int,
-    header: str | None,
-) -> DataError | None:
-    """The error for the first bad line, found by reading the file again with line numbers."""
-    # The id holds the partition, in the order of the file, and the line's place in it.
-    numbered = lines.withColumn("at", F.monotonically_increasing_id())
-    kept = (F.trim("value") != "") & (F.col("value") != F.lit(header or ""))
-    problem = _problem(separator, positions, width).alias("problem")
-    judged = numbered.where(kept).select("value", "at", problem)
-    bad = judged.where("problem is not null").orderBy("at").first()
-    if bad is None:
-        return None
-    partition, place = divmod(bad["at"], 1 << 33)
-    line = lines.where(F.spark_partition_id() < partition).count() + place + 1
-    shown = bad["value"] if len(bad["value"]) <= 80 else bad["value"][:77] + "..."
-    return DataError(f"{path}, line {line}: {bad['problem']} ({shown!r}); {REMEDY}")
+    Raises DataError like ``read_movielens``.
+    """
+    path = join(folder, ML_CSV.ratings_file)
+    if ML_CSV.ratings_file not in list_folder(spark, folder):
+        raise DataError(f"{path}: missing; `flask export-ratings` writes it")
+    ratings, rows = read_ratings(spark, path, ML_CSV, may_be_none=True)
+    return Dataset(folder, "ratings given here", ML_CSV.name, ratings, rows, items=[])
 
 
 def _rows(text: str, path: str, separator: str) -> Iterator[tuple[int, Fields]]:
@@ -270,7 +141,7 @@ def _rows(text: str, path: str, separator: str) -> Iterator[tuple[int, Fields]]:
 def _read_items(spark: SparkSession, folder: str, layout: Layout) -> list[Item]:
     path = join(folder, layout.items_file)
     rows = _rows(read_text(spark, path, *layout.encodings), path, layout.items_separator)
-    if layout.header:
+    if layout.ratings.header:
         _check_header(next(rows, (1, []))[1], ("movieId", "title", "genres"), path)
     items: dict[int, Item] = {}
     for number, fields in rows:
@@ -338,7 +209,7 @@ def _parse_flagged(fields: Fields) -> Item:
 
 
 LAYOUTS = (
-    Layout("100k", "u.data", "u.item", "\t", "|", _OLD, False, _parse_flagged),
-    Layout("1M/10M", "ratings.dat", "movies.dat", "::", "::", _OLD, False, _parse_listed),
-    Layout("CSV", "ratings.csv", "movies.csv", ",", ",", ("utf-8-sig",), True, _parse_listed),
+    Layout(ML_100K, "u.item", "|", _OLD, _parse_flagged),
+    Layout(ML_1M, "movies.dat", "::", _OLD, _parse_listed),
+    Layout(ML_CSV, "movies.csv", ",", ("utf-8-sig",), _parse_listed),
 )

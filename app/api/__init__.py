@@ -1,0 +1,31 @@
+"""The REST API: rows of a contract, each a view of a few lines over what the site runs on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+from app.api import access, docs, rest, routes, services
+from app.extensions import csrf
+
+BASE_PATH = "/api/v1"
+CONFIGURATION: dict[str, Any] = {
+    "API_TITLE": "Marquee",
+    "API_VERSION": "v1",
+    "OPENAPI_VERSION": "3.1.0",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Register the API, its document, and the page to try it."""
+    for name, value in CONFIGURATION.items():
+        app.config.setdefault(name, value)
+    api = rest.Api(app)
+    for blueprint, prefix in ((routes.api, BASE_PATH), (services.services, None)):
+        # Requests are known by their token, never by a cookie: there is nothing to forge.
+        csrf.exempt(blueprint)
+        api.register_blueprint(blueprint, url_prefix=prefix)
+    access.describe(api.spec)
+    app.extensions["openapi"] = api.spec
+    app.register_blueprint(docs.docs, url_prefix=BASE_PATH)

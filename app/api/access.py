@@ -1,0 +1,96 @@
+"""Who may do what: bearer tokens, and how often they may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from apispec import APISpec
+from flask import Blueprint, abort, current_app, g, request
+from flask_limiter.util import get_remote_address
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from app import tokens
+from app.api.nouns import WORDS
+from app.extensions import limiter
+from app.models import Token
+
+
+def guard(blueprint: Blueprint) -> None:
+    """Let nobody in without a good token, nor a personal one to someone else's rows."""
+    # The first one is what the headers of an answer tell of.
+    limiter.shared_limit(
+        _limit_of_token, scope="api", key_func=_token_key, exempt_when=lambda: _token() is None
+    )(blueprint)
+    limiter.shared_limit(
+        lambda: current_app.config["RATELIMIT_ADDRESS"],
+        scope="api",
+        key_func=get_remote_address,
+        exempt_when=_is_service,
+    )(blueprint)
+    blueprint.before_request(_let_in)
+    blueprint.url_value_preprocessor(_drop_words)
+
+
+def authorise(user_ids: Iterable[int]) -> None:
+    """403 where the token is not for these people."""
+    token = _token()
+    if token is not None and token.user_id is not None and set(user_ids) - {token.user_id}:
+        abort(403, "this token is good for its owner alone")
+
+
+def authorise_service() -> None:
+    """403 for personal tokens."""
+    if not _is_service():
+        abort(403, "this needs a service token")
+
+
+def describe(spec: APISpec) -> None:
+    """Say in the document what a request has to show."""
+    spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+    spec.options["security"] = [{"token": []}]
+
+
+def _let_in() -> None:
+    token = _token()
+    if token is None:
+        problem = "it is unknown, expired or revoked" if _secret() else "there is none"
+        raise Unauthorized(
+            f"a bearer token is needed, and {problem}", www_authenticate=WWWAuthenticate("bearer")
+        )
+    if request.view_args and "user_id" in request.view_args:
+        authorise([request.view_args["user_id"]])
+    tokens.note_use(token)
+
+
+def _drop_words(_endpoint: str | None, values: dict[str, object] | None) -> None:
+    for word in WORDS:
+        (values or {}).pop(word, None)
+
+
+def _token() -> Token | None:
+    """The good token that the request shows, looked up once."""
+    if "token" not in g:
+        secret = _secret()
+        g.token = tokens.recognise(secret) if secret else None
+    return g.token
+
+
+def _secret() -> str | None:
+    shown = request.authorization
+    return shown.token if shown is not None and shown.type == "bearer" else None
+
+
+def _is_service() -> bool:
+    token = _token()
+    return token is not None and token.user_id is None
+
+
+def _token_key() -> str:
+    token = _token()
+    return f"token {token.id}" if token else ""
+
+
+def _limit_of_token() -> str:
+    name = "RATELIMIT_SERVICE_TOKEN" if _is_service() else "RATELIMIT_PERSONAL_TOKEN"
+    return str(current_app.config[name])

@@ -1,0 +1,57 @@
+"""What a request names by id: the row, or a 404 that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from flask import abort
+from sqlalchemy import select
+
+from app.api.nouns import noun
+from app.catalogue import items_by_id
+from app.extensions import db, serving
+from app.models import Item, User
+from recommender.catalogue import LARGEST_ID
+from recommender.model import Model
+
+
+def person(user_id: int) -> User:
+    user = db.session.get(User, user_id) if _possible(user_id) else None
+    if user is None:
+        abort(404, f"there is no user {user_id}")
+    return user
+
+
+def people(user_ids: Collection[int]) -> None:
+    """That there are all of them."""
+    possible = [user_id for user_id in user_ids if _possible(user_id)]
+    found = set(db.session.scalars(select(User.id).where(User.id.in_(possible))))
+    if missing := [user_id for user_id in user_ids if user_id not in found]:
+        abort(404, f"there is no user {missing[0]}")
+
+
+def movie(movie_id: int) -> Item:
+    item = db.session.get(Item, movie_id) if _possible(movie_id) else None
+    if item is None:
+        abort(404, f"there is no {noun()} {movie_id}")
+    return item
+
+
+def movies(movie_ids: Collection[int]) -> None:
+    """That there are all of them."""
+    found = items_by_id([movie_id for movie_id in movie_ids if _possible(movie_id)])
+    if missing := sorted(set(movie_ids) - set(found)):
+        abort(404, f"there is no {noun()} {missing[0]}")
+
+
+def model_knowing(movie_id: int) -> Model:
+    """The model in service, if it was fitted on ratings of that title."""
+    model = serving.model
+    if not len(model.item_rows.known_rows([movie(movie_id).id])):
+        abort(404, f"the release in service knows no ratings of {noun()} {movie_id}")
+    return model
+
+
+def _possible(given: int) -> bool:
+    """Whether the number fits an id column; what a database says of others differs."""
+    return 0 <= given <= LARGEST_ID

@@ -1,0 +1,227 @@
+"""The rows of the contract under ``/api/v1``, in its order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app
+from sqlalchemy.exc import IntegrityError
+
+from app import accounts, catalogue, marks, ratings
+from app.api import access, schemas
+from app.api.lookup import model_knowing, movie, movies, people, person
+from app.api.rest import Blueprint
+from app.extensions import db, serving
+from app.models import Item, User
+from app.recommendations import rate_as_foretold, recommend, recommend_many
+
+api = Blueprint("api", __name__, description="People, ratings and recommendations.")
+access.guard(api)
+
+MOVIE = "/<word('movie'):movie>/<any_id:movie_id>"
+RATING = "/user/<any_id:user_id>/<word('rating'):rating>"
+RATINGS = "/user/<any_id:user_id>/<word('ratings'):ratings>"
+Answer = dict[str, Any]
+
+
+@api.errorhandler(IntegrityError)
+def gone_meanwhile(_error: IntegrityError) -> Any:
+    """Another client deleted the user between our look and our writing."""
+    db.session.rollback()
+    return {"code": 404, "message": "the user has been deleted meanwhile"}, 404
+
+
+@api.get("/user/<any_id:user_id>")
+@api.answers(schemas.User, 404)
+@api.asks()
+def get_user(user_id: int) -> User:
+    """Someone by their id."""
+    return person(user_id)
+
+
+@api.put("/user")
+@api.answers(schemas.User)
+@api.asks()
+@api.reads(schemas.NewUser)
+def put_user(gender: str | None, year_of_birth: int | None) -> User:
+    """A new user; the id is given here. For service tokens."""
+    access.authorise_service()
+    return accounts.add_person(gender, year_of_birth)
+
+
+@api.delete("/user/<any_id:user_id>")
+@api.answers(schemas.DeletedUser, 404)
+@api.asks()
+def delete_user(user_id: int) -> Answer:
+    """Delete someone with everything that is theirs."""
+    accounts.delete_account(person(user_id))
+    return {"user_id": user_id, "msg": "deleted"}
+
+
+@api.get(f"{RATINGS}/top")
+@api.answers(schemas.RatedMovies, 404)
+@api.asks(schemas.Limit)
+def top_ratings(user_id: int, limit: int) -> Answer:
+    """What someone rated, highest first, newer first among equals."""
+    person(user_id)
+    rated = ratings.top_rated_items(user_id, limit)
+    return {"user_id": user_id, "limit": limit, "ratings": rated}
+
+
+@api.get(f"{RATINGS}/latest")
+@api.answers(schemas.RatedMovies, 404)
+@api.asks(schemas.Limit)
+def latest_ratings(user_id: int, limit: int) -> Answer:
+    """What someone rated, newest first, higher first among equals."""
+    person(user_id)
+    rated = ratings.rated_items(user_id, limit)
+    return {"user_id": user_id, "limit": limit, "ratings": rated}
+
+
+@api.put(RATING)
+@api.answers(schemas.Rating, 404)
+@api.asks()
+@api.reads(schemas.MovieRating)
+def put_rating(user_id: int, movie_id: int, rating: float) -> Answer:
+    """Rate, in place of any earlier rating; rounded to the nearest half, halves of it upwards."""
+    person(user_id)
+    model = serving.model_or_none
+    at, _ = rate_as_foretold(user_id, movie(movie_id), rating, ratings.REST, model)
+    told = {"user_id": user_id, "movie_id": movie_id, "rating": rating}
+    return {**told, "is_implicit": False, "ts": at}
+
+
+@api.delete(RATING)
+@api.answers(schemas.DeletedRating, 404)
+@api.asks()
+@api.reads(schemas.OfMovie)
+def delete_rating(user_id: int, movie_id: int) -> Answer:
+    """Remove a rating; done already, it stays done."""
+    ratings.unrate(person(user_id).id, movie(movie_id).id)
+    return {"user_id": user_id, "movie_id": movie_id, "msg": "deleted"}
+
+
+@api.put("/user/<any_id:user_id>/watched")
+@api.answers(schemas.Watched, 404)
+@api.asks()
+@api.reads(schemas.OfMovie)
+def put_watched(user_id: int, movie_id: int) -> Answer:
+    """Note that someone watched a title, as an implicit rating, unless they rated it."""
+    person(user_id)
+    ratings.watch(user_id, movie(movie_id), current_app.config["MEAN_NEEDS_RATINGS"])
+    return {"user_id": user_id, "movie_id": movie_id, "watched": True}
+
+
+@api.delete("/user/<any_id:user_id>/watched")
+@api.answers(schemas.Watched, 404)
+@api.asks()
+@api.reads(schemas.OfMovie)
+def delete_watched(user_id: int, movie_id: int) -> Answer:
+    """Take that back; what they rated themselves stays."""
+    ratings.unwatch(person(user_id).id, movie(movie_id).id)
+    return {"user_id": user_id, "movie_id": movie_id, "watched": False}
+
+
+@api.get("/user/<any_id:user_id>/recommendations")
+@api.answers(schemas.Recommendations, 404, 503)
+@api.asks(schemas.Limit)
+def recommendations(user_id: int, limit: int) -> Answer:
+    """The best titles for someone by their ratings of this moment; without any, popular ones."""
+    person(user_id)
+    own, hidden = ratings.ratings_of(user_id), marks.hidden_by([user_id])[user_id]
+    found = recommend(serving.model, own, limit, hidden)
+    return {"user_id": user_id, "recommendations": found}
+
+
+@api.post("/recommendations/batch")
+@api.answers(schemas.BatchResults, 404, 503)
+@api.asks()
+@api.reads(schemas.Batch)
+def batch(limit: int, requests: list[Answer]) -> Answer:
+    """The same for many people at once, known ones and lists of ratings that nobody keeps."""
+    user_ids = [each["user_id"] for each in requests if "user_id" in each]
+    access.authorise(user_ids)
+    people(user_ids)
+    movies({given["movie_id"] for each in requests for given in each.get("ratings", ())})
+    own, hidden = ratings.ratings_of_many(user_ids), marks.hidden_by(user_ids)
+    told = [
+        (own[each["user_id"]], hidden[each["user_id"]])
+        if "user_id" in each
+        else ({given["movie_id"]: given["rating"] for given in each["ratings"]}, set())
+        for each in requests
+    ]
+    lists = recommend_many(serving.model, [one for one, _ in told], limit, [h for _, h in told])
+    results = [
+        {**{key: each[key] for key in each if key == "user_id"}, "recommendations": one}
+        for each, one in zip(requests, lists, strict=True)
+    ]
+    return {"results": results}
+
+
+@api.get(MOVIE)
+@api.answers(schemas.Movie, 404)
+@api.asks()
+def get_movie(movie_id: int) -> Item:
+    """A title by its id."""
+    return movie(movie_id)
+
+
+@api.get("/<word('movies'):movies>/top")
+@api.answers(schemas.TopMovies)
+@api.asks(schemas.LongLimit)
+def top_movies(limit: int) -> Answer:
+    """Titles, most rated first, better rated first among equals."""
+    top = catalogue.most_rated(limit)
+    told = [{"avg_rating": i.rating_mean, "votes": i.rating_count, "movie": i} for i in top]
+    return {"top_movies": told}
+
+
+@api.get(f"{MOVIE}/similar")
+@api.answers(schemas.SimilarMovies, 404, 503)
+@api.asks(schemas.Limit)
+def similar(movie_id: int, limit: int) -> Answer:
+    """Titles like a title, most like it first."""
+    movie(movie_id)
+    near = serving.model.similar(movie_id, limit)
+    items = catalogue.items_by_id(near)
+    return {"movie_id": movie_id, "similar": [items[i] for i in near if i in items]}
+
+
+@api.get("/user/<any_id:user_id>/estimate/<any_id:movie_id>")
+@api.answers(schemas.Estimate, 404, 503)
+@api.asks()
+def estimate(user_id: int, movie_id: int) -> Answer:
+    """What someone would rate a title, as far as their ratings of this moment tell."""
+    person(user_id)
+    model = model_knowing(movie_id)
+    folded = model.fold_in(ratings.ratings_of(user_id))
+    stars = model.estimate(folded, [movie_id])[movie_id]
+    return {"user_id": user_id, "movie_id": movie_id, "predicted_rating": stars}
+
+
+@api.get("/user/<any_id:user_id>/because/<any_id:movie_id>")
+@api.answers(schemas.Because, 404, 503)
+@api.asks()
+def because(user_id: int, movie_id: int) -> Answer:
+    """What each of someone's ratings adds to the score of a title, exactly."""
+    person(user_id)
+    own = ratings.ratings_of(user_id)
+    explained = model_knowing(movie_id).because(own, movie_id)
+    assert explained is not None
+    items = catalogue.items_by_id(explained.parts)
+    parts = sorted(explained.parts.items(), key=lambda part: -part[1])
+    return {
+        "user_id": user_id,
+        "movie_id": movie_id,
+        "score": explained.score,
+        "popularity": explained.popularity,
+        "because": [{"item": items[i], "rating": own[i], "part": part} for i, part in parts],
+    }
+
+
+@api.get("/search")
+@api.answers(schemas.Movies)
+@api.asks(schemas.Search)
+def search(q: str, limit: int) -> Answer:
+    """Titles by any part of their name, in any order, with a typo; the best match first."""
+    return {"movies": catalogue.search(q, limit)}

@@ -1,0 +1,41 @@
+"""The two rows without the base path, as an earlier service answered them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app import marks, ratings
+from app.api import access, schemas
+from app.api.lookup import person
+from app.api.rest import Blueprint
+from app.extensions import serving
+from app.recommendations import recommend
+
+services = Blueprint("services", __name__, description="As an earlier service answered.")
+access.guard(services)
+
+
+@services.get("/recommendations")
+@services.answers(schemas.ServiceItems, 404, 503)
+@services.asks(schemas.OfUserMaybeInFull)
+def recommendations(user_id: int, in_full: bool) -> dict[str, Any]:
+    """The best titles for someone, by id, or with their title and genres."""
+    access.authorise([user_id])
+    person(user_id)
+    own, hidden = ratings.ratings_of(user_id), marks.hidden_by([user_id])[user_id]
+    found = [each.item for each in recommend(serving.model, own, schemas.FEW, hidden)]
+    if not in_full:
+        return {"items": [{"id": item.id} for item in found]}
+    return {
+        "items": [{"id": item.id, "title": item.title, "genres": item.genre_list} for item in found]
+    }
+
+
+@services.get("/features")
+@services.answers(schemas.Features, 404)
+@services.asks(schemas.OfUser)
+def features(user_id: int) -> dict[str, Any]:
+    """Ids of what someone rated, ascending."""
+    access.authorise([user_id])
+    person(user_id)
+    return {"features": [{"histories": sorted(ratings.ratings_of(user_id))}]}

@@ -1,0 +1,127 @@
+"""Files of ratings as MovieLens lays them out, in plain Python; also how ours are written."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from recommender.catalogue import LARGEST_ID
+from recommender.errors import DataError
+
+COLUMNS = ("userId", "movieId", "rating", "timestamp")
+LAST_SECOND = 253_402_300_799  # of the year 9999
+REMEDY = "correct or remove the line"
+
+
+@dataclass(frozen=True)
+class RatingsLayout:
+    """How one generation of MovieLens lays out its ratings. Without a header the fields stand in
+    the order of ``COLUMNS``."""
+
+    name: str
+    ratings_file: str
+    separator: str
+    header: bool
+
+
+ML_100K = RatingsLayout("100k", "u.data", "\t", False)
+ML_1M = RatingsLayout("1M/10M", "ratings.dat", "::", False)
+ML_CSV = RatingsLayout("CSV", "ratings.csv", ",", True)
+LAYOUTS = (ML_100K, ML_1M, ML_CSV)
+
+
+class Row(NamedTuple):
+    """``seconds`` since 1970."""
+
+    user_id: int
+    item_id: int
+    rating: float
+    seconds: int
+
+
+def find_ratings(path: Path) -> tuple[Path, RatingsLayout]:
+    """The ratings file that ``path`` is or holds, gzipped or not, with its layout.
+
+    Raises DataError where there is none of a known layout.
+    """
+    for layout in LAYOUTS:
+        names = (layout.ratings_file, f"{layout.ratings_file}.gz")
+        for file in (path / name for name in names) if path.is_dir() else (path,):
+            if file.is_file() and file.name in names:
+                return file, layout
+    known = ", ".join(layout.ratings_file for layout in LAYOUTS)
+    raise DataError(
+        f"{path}: no ratings file of a known layout ({known}, or one of these with .gz); give an"
+        " unpacked MovieLens folder or its ratings file"
+    )
+
+
+def read_ratings(
+    path: Path, layout: RatingsLayout, highest: float, batch: int
+) -> Iterator[tuple[list[Row], int]]:
+    """Ratings in the order of the file, ``batch`` at a time, each time with how many bytes of the
+    file have been read. ``highest``: the best rating there is.
+
+    Raises DataError naming the first line that is malformed or off the scale.
+    """
+    with path.open("rb") as raw:
+        lines = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+        try:
+            yield from _batches(lines, raw, path, layout, highest, batch)
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise DataError(f"{path}: cannot be unpacked ({error}); download it again") from error
+
+
+def _batches(
+    lines: IO[bytes] | gzip.GzipFile,
+    raw: IO[bytes],
+    path: Path,
+    layout: RatingsLayout,
+    highest: float,
+    batch: int,
+) -> Iterator[tuple[list[Row], int]]:
+    places = _places(lines.readline(), path, layout) if layout.header else range(len(COLUMNS))
+    user, item, rating, seconds = places
+    separator = layout.separator.encode()
+    rows: list[Row] = []
+    read = 0
+    for number, line in enumerate(lines, start=1 + layout.header):
+        fields = line.split(separator)
+        try:
+            row = Row(
+                int(fields[user]), int(fields[item]), float(fields[rating]), int(fields[seconds])
+            )
+        except (ValueError, IndexError):
+            if not line.strip():
+                continue
+            raise _problem(path, number, line, "not a user, a title, a rating and a time") from None
+        if not (0 <= row[0] <= LARGEST_ID and 0 <= row[1] <= LARGEST_ID):
+            raise _problem(path, number, line, f"an id is not from 0 to {LARGEST_ID}")
+        if not 0 < row[2] <= highest:
+            raise _problem(path, number, line, f"the rating is off the scale of 0.5 to {highest:g}")
+        if not 0 <= row[3] <= LAST_SECOND:
+            raise _problem(path, number, line, "the timestamp is not seconds since 1970")
+        rows.append(row)
+        if len(rows) == batch:
+            yield rows, raw.tell() - read
+            rows, read = [], raw.tell()
+    yield rows, raw.tell() - read
+
+
+def _places(header: bytes, path: Path, layout: RatingsLayout) -> list[int]:
+    """Where in a line each of ``COLUMNS`` stands."""
+    found = [name.strip() for name in header.decode("utf-8-sig", "replace").split(layout.separator)]
+    if missing := [name for name in COLUMNS if name not in found]:
+        raise DataError(
+            f"{path}, line 1: column {missing[0]!r} is missing (found {', '.join(found)[:80]});"
+            f" the header must name {', '.join(COLUMNS)}"
+        )
+    return [found.index(name) for name in COLUMNS]
+
+
+def _problem(path: Path, number: int, line: bytes, problem: str) -> DataError:
+    shown = line.decode("utf-8", "replace").strip()[:80]
+    return DataError(f"{path}, line {number}: {problem} ({shown!r}); {REMEDY}")

@@ -1,0 +1,224 @@
+"""Reads lines of ratings: four numbers at known places among fields with a separator.
+
+Arrow's CSV reader parses them, a piece of the file at a time. On one machine the workers open the
+file themselves. Elsewhere, and wherever something seems amiss, the lines come from Spark, whose
+expressions can say which is the first bad one, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyarrow import csv as arrow_csv
+from pyspark import RDD
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from recommender.catalogue import LARGEST_ID
+from recommender.errors import DataError
+from recommender.ratings_file import COLUMNS, LAST_SECOND, REMEDY, RatingsLayout
+from spark_jobs.at_hand import AtHand, keep
+from spark_jobs.files import exactly, local_file
+from spark_jobs.ratings import Ratings
+from spark_jobs.session import arrow_batches
+
+SCALE_MIN, SCALE_MAX, SCALE_STEP = 0.5, 5.0, 0.5
+ARROW_TYPES = (pa.int32(), pa.int32(), pa.float32(), pa.int64())
+NOTHING = Ratings(*(np.empty(0, kind.to_pandas_dtype()) for kind in ARROW_TYPES))
+PIECE = 1 << 25  # bytes of a file that one task reads
+
+
+@dataclass(frozen=True)
+class Format:
+    """``positions`` of the four columns among the ``width`` fields of a line. ``header``: a first
+    line that names them."""
+
+    separator: str
+    positions: list[int]
+    width: int
+    header: str | None
+
+
+class Parsed(NamedTuple):
+    """The ratings of some lines, as in Ratings, or what is wrong with one of the lines."""
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    values: NDArray[np.float32]
+    seconds: NDArray[np.int64]
+    complaint: str | None = None
+
+
+def read_ratings(
+    spark: SparkSession, path: str, layout: RatingsLayout, may_be_none: bool = False
+) -> tuple[AtHand[Ratings], int]:
+    """The ratings of a file in its order, and how many.
+
+    Raises DataError naming line and remedy: for a file without ratings (unless it
+    ``may_be_none``), a missing column, a malformed line, or a number out of range.
+    """
+    form = _format(_first_line(spark, path), path, layout)
+    complaint = None
+    for texts in _sources(spark, path, form):
+        kept = keep(texts.map(lambda text: _parse(text, form)), Parsed)
+        found = kept.rows.map(lambda some: (len(some.users), some.complaint)).collect()
+        rows = sum(count for count, _ in found)
+        complaint = next((said for _, said in found if said), None)
+        if (rows or may_be_none) and not complaint:
+            ratings = kept.rows.map(lambda some: Ratings(*some[:4]))
+            return AtHand(ratings, kept.source), rows
+        kept.forget()
+    if complaint:
+        place = _first_problem(_lines(spark, path), path, form)
+        raise place or DataError(f"{path}: {complaint}; {REMEDY}")
+    raise DataError(f"{path}: holds no ratings; unpack the data set again")
+
+
+def _format(first_line: str, path: str, layout: RatingsLayout) -> Format:
+    separator = layout.separator
+    if not layout.header:
+        return Format(separator, list(range(len(COLUMNS))), len(COLUMNS), None)
+    found = [name.strip() for name in first_line.lstrip("\ufeff").split(separator)]
+    if missing := [name for name in COLUMNS if name not in found]:
+        raise DataError(
+            f"{path}, line 1: column {missing[0]!r} is missing (found {', '.join(found)});"
+            f" the header must name {', '.join(COLUMNS)}"
+        )
+    return Format(separator, [found.index(name) for name in COLUMNS], len(found), first_line)
+
+
+def _lines(spark: SparkSession, path: str) -> DataFrame:
+    return spark.read.text(exactly(path))
+
+
+def _first_line(spark: SparkSession, path: str) -> str:
+    if local := local_file(spark, path):
+        with local.open(encoding="utf-8-sig", errors="replace") as file:
+            line = file.readline()
+    else:
+        first = _lines(spark, path).first()
+        line = f"{first.value}\n" if first else ""
+    if not line:
+        raise DataError(f"{path}: is empty; unpack the data set again")
+    return line.rstrip("\n")
+
+
+def _sources(spark: SparkSession, path: str, form: Format) -> Iterator[RDD[bytes]]:
+    """The text below the header in pieces of whole lines: straight from the file where workers
+    see it, then from Spark, which reads anything it calls a line and leaves out blank ones."""
+    if local := local_file(spark, path):
+        with local.open("rb") as file:
+            if form.header is not None:
+                file.readline()
+            size = local.stat().st_size
+            bounds = list(pairwise([*range(file.tell(), size, PIECE), size]))
+        if bounds:
+            pieces = spark.sparkContext.parallelize(bounds, len(bounds))
+            yield pieces.map(lambda bound: _piece(local, *bound))
+    kept = _lines(spark, path).where(F.trim("value") != "")
+    if form.header is not None:
+        kept = kept.where(F.col("value") != form.header)
+    batches = arrow_batches(kept, pa.schema([("value", pa.string())]))
+    yield batches.map(lambda batch: _joined(batch["value"]))
+
+
+def _piece(path: Path, start: int, stop: int) -> bytes:
+    """The lines of a file that begin from byte ``start`` up to ``stop``."""
+    with path.open("rb") as file:
+        file.seek(start - 1 if start else 0)
+        if start:
+            file.readline()
+        begin = file.tell()
+        text = file.read(max(0, stop - begin))
+        return text if not text or text.endswith(b"\n") else text + file.readline()
+
+
+def _joined(lines: pa.Array) -> bytes:
+    together = pa.ListArray.from_arrays([0, len(lines)], lines)
+    return bytes(pc.binary_join(together, "\n")[0].as_buffer())
+
+
+def _parse(text: bytes, form: Format) -> Parsed:
+    separator = form.separator
+    if len(separator) > 1:
+        text, separator = text.replace(separator.encode(), b"\t"), "\t"
+    if not text.strip():
+        return Parsed(*NOTHING)
+    if b"x" in text:
+        return Parsed(*NOTHING, "a number in hexadecimal")  # which Arrow would take
+    names = [str(n) for n in range(form.width)]
+    kinds = {names[p]: kind for p, kind in zip(form.positions, ARROW_TYPES, strict=True)}
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(text),
+            arrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=1 << 24),
+            arrow_csv.ParseOptions(delimiter=separator, quote_char=False),
+            arrow_csv.ConvertOptions(
+                column_types=kinds,
+                include_columns=list(kinds),
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        return Parsed(*NOTHING, str(error))
+    if any(table[name].null_count for name in kinds):
+        return Parsed(*NOTHING, "a field is empty")
+    some = Ratings(*(table[name].to_numpy() for name in kinds))
+    on_scale = (some.values >= SCALE_MIN) & (some.values <= SCALE_MAX)
+    in_time = (some.seconds >= 0) & (some.seconds <= LAST_SECOND)
+    possible = (some.users >= 0) & (some.items >= 0) & on_scale & in_time
+    return Parsed(*some) if possible.all() else Parsed(*NOTHING, "a number is out of range")
+
+
+def _problem(form: Format) -> Column:
+    """What is wrong with a line (column ``value``), null where nothing is."""
+    parts = F.split(F.col("value"), form.separator)
+    user, item, rating, seconds = (F.trim(F.get(parts, F.lit(p))) for p in form.positions)
+    stars, at = rating.try_cast("double"), seconds.try_cast("long")
+    return (
+        F.when(F.size(parts) != form.width, F.lit(f"not {form.width} fields"))
+        .when(~_is_id(user), F.lit(f"the user id is not a whole number from 0 to {LARGEST_ID}"))
+        .when(~_is_id(item), F.lit(f"the title id is not a whole number from 0 to {LARGEST_ID}"))
+        .when(
+            # Java takes "4f" and "4d" for numbers.
+            stars.isNull() | F.isnan(stars) | rating.rlike("[dDfF]$"),
+            F.lit("the rating is not a number"),
+        )
+        .when(
+            ~stars.between(SCALE_MIN, SCALE_MAX),
+            F.lit(f"the rating is off the scale of {SCALE_MIN:g} to {SCALE_MAX:g}"),
+        )
+        .when(
+            ~F.coalesce(at.between(0, LAST_SECOND), F.lit(False)),
+            F.lit("the timestamp is not whole seconds since 1970"),
+        )
+    )
+
+
+def _is_id(field: Column) -> Column:
+    return F.coalesce(field.try_cast("int") >= 0, F.lit(False))
+
+
+def _first_problem(lines: DataFrame, path: str, form: Format) -> DataError | None:
+    """The error for the first bad line, found by reading the file again with line numbers."""
+    # The id holds the partition, in the order of the file, and the line's place in it.
+    numbered = lines.withColumn("at", F.monotonically_increasing_id())
+    kept = (F.trim("value") != "") & (F.col("value") != F.lit(form.header or ""))
+    problem = _problem(form).alias("problem")
+    judged = numbered.where(kept).select("value", "at", problem)
+    bad = judged.where("problem is not null").orderBy("at").first()
+    if bad is None:
+        return None
+    partition, place = divmod(bad["at"], 1 << 33)
+    line = lines.where(F.spark_partition_id() < partition).count() + place + 1
+    shown = bad["value"] if len(bad["value"]) <= 80 else bad["value"][:77] + "..."
+    return DataError(f"{path}, line {line}: {bad['problem']} ({shown!r}); {REMEDY}")

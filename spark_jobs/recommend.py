@@ -1,0 +1,135 @@
+"""The best titles for everyone in a data set, as Parquet: for mail-outs and analysis.
+
+    spark-submit --py-files dist/jobs.zip spark_jobs/recommend.py --data FOLDER \\
+        --releases FOLDER --out FOLDER
+
+Everyone is folded into the release in service with their ratings of the data set, and gets what the
+site would show them. One row a person: ``user_id``, and ``recommendations``, best first, each an
+``item_id`` and a ``score``.
+
+Exit status 0: written. 2: bad input, nothing was written.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__" and not __package__:
+    # spark-submit puts this file's folder on the path; imports start one above.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from recommender.errors import ConfigError, DataError, MarqueeError
+from recommender.fold_in import strength
+from recommender.model import Model
+from recommender.release_store import ReleaseStore
+from spark_jobs import als
+from spark_jobs.blocks import Block, NothingToPack, Packed, pack
+from spark_jobs.datasets.movielens import read_movielens
+from spark_jobs.session import build_session
+from spark_jobs.training_set import tell, together
+
+SCHEMA = "user_id bigint, recommendations array<struct<item_id: bigint, score: double>>"
+Row = tuple[int, list[tuple[int, float]]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        if options.n < 1:
+            raise ConfigError(f"--n {options.n}: give at least 1")
+        store = ReleaseStore(options.releases)
+        model = Model(store.read(options.version or store.current().version))
+        spark = build_session("marquee recommend")
+        stars = read_stars(spark, options.data, model)
+        _write(recommend_all(spark, stars, model, options.n), options.out)
+    except MarqueeError as error:
+        tell(f"error: {error}")
+        return 2
+    print(
+        f"The best {options.n} titles for each of {len(stars.users.ids):,} people are in"
+        f" {options.out}, by release {model.version}."
+    )
+    return 0
+
+
+def read_stars(spark: SparkSession, folders: Sequence[str], model: Model) -> Packed:
+    """The ratings of those titles that the model knows. Raises DataError where there are none."""
+    datasets = [read_movielens(spark, folder) for folder in folders]
+    try:
+        stars = pack(together([data.ratings.rows for data in datasets]), model.item_rows.item_ids)
+    except NothingToPack as error:
+        raise DataError(
+            f"{folders[0]}: no rating is of a title that release {model.version} knows;"
+            " give the data it was trained on"
+        ) from error
+    for data in datasets:
+        data.ratings.forget()
+    return stars
+
+
+def recommend_all(spark: SparkSession, stars: Packed, model: Model, n: int) -> DataFrame:
+    """The ``n`` best items that each user has not rated, of ``SCHEMA``; fewer where there are no
+    more. ``stars``: of items that the model knows."""
+    rows = model.item_rows.rows(stars.items.ids)
+    shared = spark.sparkContext.broadcast((model, stars.users.ids, rows))
+
+    def recommend(block: Block) -> Iterator[Row]:
+        model, user_ids, rows = shared.value
+        block = block._replace(columns=rows[block.columns])
+        ranking, best = model.release.ranking, model.catalogue.rating_max
+        strengths = block.with_values(strength(block.values, ranking.neutral, best))
+        factors = np.array(model.release.arrays.ranking_factors)
+        vectors = als.solve_users(strengths, factors, ranking)
+        for row, vector in enumerate(vectors):
+            rated = block.columns[block.starts[row] : block.starts[row + 1]]
+            found, scores = model.best(vector, n, rated)
+            item_ids = model.item_rows.item_ids[found]
+            listed = list(zip(item_ids.tolist(), scores.tolist(), strict=True))
+            yield int(user_ids[block.first_row + row]), listed
+
+    return spark.createDataFrame(stars.users.blocks.flatMap(recommend), SCHEMA, verifySchema=False)
+
+
+def _write(recommended: DataFrame, folder: str) -> None:
+    """Raises DataError where the folder exists or cannot be written."""
+    try:
+        recommended.write.parquet(folder)
+    except PySparkException as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"--out {folder}: cannot be written ({reason}); give a new one") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="recommend.py", description="The best titles for everyone in a data set, as Parquet."
+    )
+    parser.add_argument(
+        "--data",
+        action="append",
+        required=True,
+        metavar="FOLDER",
+        help="a MovieLens folder; give it again to add inputs, of which later ones win",
+    )
+    parser.add_argument(
+        "--releases",
+        default=os.environ.get("RELEASES", "releases"),
+        metavar="FOLDER",
+        help="where releases live (default: RELEASES, else ./releases)",
+    )
+    parser.add_argument("--version", help="of the release (default: the one in service)")
+    parser.add_argument("--n", type=int, default=20, help="titles a person (default: %(default)s)")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="a new folder")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

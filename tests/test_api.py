@@ -1,0 +1,519 @@
+"""The rows of the REST contract on a release small enough to know by heart."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from app import clock, ratings
+from app.extensions import db, serving
+from app.models import Item, Mark, Rating, User
+from recommender.catalogue import Catalogue
+from recommender.release_store import ReleaseStore
+from tests.api import BASE, Rest, client_with_token, people, stored
+from tests.conftest import PASSWORD
+from tests.releases import ITEMS, no_parity_sample, tiny_release
+
+MOVIE = {
+    "movie_id": 2,
+    "title": "Space Pirates",
+    "year": 1984,
+    "genres": "Sci-Fi|Adventure",
+    "description": None,
+}
+
+
+def ids(movies: list[dict]) -> list[int]:
+    return [movie["movie_id"] for movie in movies]
+
+
+# People
+
+
+def test_a_new_user_gets_the_id_after_the_data_sets_last(app: Flask, rest: Rest) -> None:
+    added = rest.answer("PUT", "/user", {"gender": "F", "year_of_birth": 1990})
+    assert added == {"user_id": 21, "gender": "F", "year_of_birth": 1990}
+    assert rest.answer("GET", "/user/21") == added
+    unsaid = rest.answer("PUT", "/user", {"gender": None, "year_of_birth": None})
+    assert unsaid == {"user_id": 22, "gender": None, "year_of_birth": None}
+
+
+def test_a_deleted_user_takes_their_ratings_along(app: Flask, rest: Rest, someone: int) -> None:
+    rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 4})
+    told = rest.answer("DELETE", f"/user/{someone}")
+    assert told == {"msg": "deleted", "user_id": someone}
+    assert (people(app), stored(app)) == ([], [])
+    assert rest("DELETE", f"/user/{someone}").status_code == 404
+    assert rest.answer("PUT", "/user", {"gender": "M", "year_of_birth": 1980})["user_id"] == 22
+
+
+# Ratings
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(3.8, 4.0), (3.75, 4.0), (3.74, 3.5), (0.25, 0.5), (0.24, 0.0), (0, 0.0), (5, 5.0), (4, 4.0)],
+)
+def test_a_rating_is_rounded_to_the_nearest_half_and_halves_of_it_upwards(
+    app: Flask, rest: Rest, someone: int, given: float, kept: float
+) -> None:
+    told = rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": given})
+    moment = datetime.fromisoformat(told.pop("ts"))
+    assert told == {"is_implicit": False, "movie_id": 1, "rating": kept, "user_id": someone}
+    assert timedelta() <= clock.utcnow() - moment < timedelta(minutes=1)
+    assert stored(app) == [(someone, 1, kept, False)]
+
+
+@pytest.mark.parametrize("off", [-0.1, 5.01, 1e308, -1, 10**30])
+def test_a_rating_off_the_scale_is_refused(
+    app: Flask, rest: Rest, someone: int, off: float
+) -> None:
+    answer = rest("PUT", f"/user/{someone}/rating", json={"movie_id": 1, "rating": off})
+    assert answer.status_code == 422
+    assert "rating: Must be from 0 to 5." in answer.json["message"]
+    assert stored(app) == []
+
+
+def test_the_last_rating_of_a_title_counts(app: Flask, rest: Rest, someone: int) -> None:
+    for rating in (1, 5, 2):
+        rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": rating})
+    assert stored(app) == [(someone, 1, 2.0, False)]
+
+
+def test_of_two_ratings_at_once_the_later_stays_whichever_arrives_first(
+    app: Flask, rest: Rest, someone: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    for moments in ((early, late), (late, early)):
+        with app.app_context():
+            for moment in moments:
+                monkeypatch.setattr(ratings, "utcnow", lambda moment=moment: moment)
+                ratings.rate(someone, 1, 5.0 if moment == late else 1.0)
+            (row,) = db.session.scalars(select(Rating))
+            assert (row.rating, row.rated_at) == (5.0, late)
+            db.session.delete(row)
+            db.session.commit()
+
+
+def test_two_clients_that_rate_at_once_leave_one_row(app: Flask, rest: Rest, someone: int) -> None:
+    answers: list[dict] = []
+
+    def write(rating: float) -> None:
+        client = Rest(app.test_client(), None)
+        client._headers = rest._headers
+        body = {"movie_id": 1, "rating": rating}
+        answers.extend(client.answer("PUT", f"/user/{someone}/rating", body) for _ in range(10))
+
+    writers = [threading.Thread(target=write, args=[rating]) for rating in (1.0, 5.0)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert len(answers) == 20
+    latest = max(answers, key=lambda answer: answer["ts"])
+    assert stored(app) == [(someone, 1, latest["rating"], False)]
+
+
+def test_a_deleted_rating_is_gone_and_deleting_it_again_is_no_error(
+    app: Flask, rest: Rest, someone: int
+) -> None:
+    rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 4})
+    for _ in range(2):
+        told = rest.answer("DELETE", f"/user/{someone}/rating", {"movie_id": 1})
+        assert told == {"movie_id": 1, "msg": "deleted", "user_id": someone}
+    assert stored(app) == []
+
+
+def give(app: Flask, user_id: int, *rows: tuple[int, float, int]) -> None:
+    """Ratings as (item, stars, day of January)."""
+    with app.app_context():
+        for item_id, stars, day in rows:
+            at = datetime(2026, 1, day, tzinfo=UTC)
+            db.session.add(Rating(user_id=user_id, item_id=item_id, rating=stars, rated_at=at))
+        db.session.commit()
+
+
+def test_top_ratings_are_the_highest_and_newer_first_among_equals(
+    app: Flask, rest: Rest, someone: int
+) -> None:
+    give(app, someone, (1, 4.0, 1), (2, 5.0, 1), (3, 4.0, 3), (5, 1.0, 4), (8, 4.0, 2))
+    told = rest.answer("GET", f"/user/{someone}/ratings/top?limit=4")
+    assert (told["user_id"], told["limit"]) == (someone, 4)
+    assert ids([each["movie"] for each in told["ratings"]]) == [2, 3, 8, 1]
+    assert told["ratings"][0] == {
+        "is_implicit": False,
+        "movie": MOVIE,
+        "rating": 5.0,
+        "ts": "2026-01-01T00:00:00+00:00",
+    }
+
+
+def test_latest_ratings_are_the_newest_and_higher_first_among_equals(
+    app: Flask, rest: Rest, someone: int
+) -> None:
+    give(app, someone, (1, 4.0, 1), (2, 5.0, 1), (3, 4.0, 3), (5, 1.0, 4))
+    told = rest.answer("GET", f"/user/{someone}/ratings/latest")
+    assert told["limit"] == 20
+    assert ids([each["movie"] for each in told["ratings"]]) == [5, 3, 2, 1]
+
+
+# What was watched
+
+
+def test_watched_is_an_implicit_rating_of_the_titles_mean(
+    app: Flask, rest: Rest, someone: int
+) -> None:
+    told = rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
+    assert told == {"movie_id": 1, "user_id": someone, "watched": True}
+    assert stored(app) == [(someone, 1, 4.0, True)]
+    (shown,) = rest.answer("GET", f"/user/{someone}/ratings/top")["ratings"]
+    assert shown["is_implicit"] is True
+
+
+@pytest.mark.parametrize(("ratings", "expected"), [(4, 3.5), (5, 3.0), (0, 3.5)])
+def test_a_title_that_few_rated_is_watched_for_three_and_a_half(
+    app: Flask, rest: Rest, someone: int, ratings: int, expected: float
+) -> None:
+    with app.app_context():
+        mean = 3.0 if ratings else None
+        figures = update(Item).where(Item.id == 1)
+        db.session.execute(figures.values(rating_count=ratings, rating_mean=mean))
+        db.session.commit()
+    rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
+    assert stored(app) == [(someone, 1, expected, True)]
+
+
+def test_how_many_ratings_a_mean_needs_is_a_setting(app: Flask, rest: Rest, someone: int) -> None:
+    app.config["MEAN_NEEDS_RATINGS"] = 21
+    rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
+    assert stored(app) == [(someone, 1, 3.5, True)]
+
+
+def test_watching_never_overwrites_what_someone_said(app: Flask, rest: Rest, someone: int) -> None:
+    rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 1})
+    rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
+    assert stored(app) == [(someone, 1, 1.0, False)]
+    told = rest.answer("DELETE", f"/user/{someone}/watched", {"movie_id": 1})
+    assert told == {"movie_id": 1, "user_id": someone, "watched": False}
+    assert stored(app) == [(someone, 1, 1.0, False)]
+
+
+def test_what_someone_says_replaces_that_they_watched(app: Flask, rest: Rest, someone: int) -> None:
+    rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
+    rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 1})
+    assert stored(app) == [(someone, 1, 1.0, False)]
+
+
+def test_watched_can_be_taken_back(app: Flask, rest: Rest, someone: int) -> None:
+    rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
+    rest.answer("DELETE", f"/user/{someone}/watched", {"movie_id": 1})
+    assert stored(app) == []
+
+
+# Recommendations
+
+
+def test_recommendations_follow_the_ratings_of_this_moment(rest: Rest, someone: int) -> None:
+    popular = rest.answer("GET", f"/user/{someone}/recommendations?limit=3")
+    assert popular["user_id"] == someone
+    assert ids(popular["recommendations"]) == [1, 8, 13]
+    rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 13, "rating": 5})
+    answer = rest("GET", f"/user/{someone}/recommendations")
+    assert answer.headers["X-Model-Version"] == "20260101-000000-aaaa"
+    told = answer.json["recommendations"]
+    assert ids(told)[:3] == [8, 21, 34]
+    assert 13 not in ids(told)
+    assert told[0].keys() == {*MOVIE, "score", "predicted_rating"}
+    scores = [each["score"] for each in told]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_what_someone_hid_on_the_site_is_not_recommended(
+    app: Flask, rest: Rest, someone: int
+) -> None:
+    with app.app_context():
+        hidden = Mark(user_id=someone, item_id=1, kind="hidden", marked_at=clock.utcnow())
+        db.session.add(hidden)
+        db.session.commit()
+    assert ids(rest.answer("GET", f"/user/{someone}/recommendations")["recommendations"])[0] == 8
+    told = rest.answer("POST", "/recommendations/batch", {"requests": [{"user_id": someone}]})
+    assert ids(told["results"][0]["recommendations"])[0] == 8
+
+
+def test_a_batch_answers_as_single_requests_do(app: Flask, rest: Rest, someone: int) -> None:
+    other = rest.answer("PUT", "/user", {"gender": "M", "year_of_birth": 1970})["user_id"]
+    rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 13, "rating": 5})
+    anonymous = {"ratings": [{"movie_id": 13, "rating": 4.9}]}
+    requests = [{"user_id": someone}, anonymous, {"user_id": other}, {"ratings": []}]
+    before = stored(app)
+    told = rest.answer("POST", "/recommendations/batch", {"limit": 3, "requests": requests})
+    single = {
+        user: rest.answer("GET", f"/user/{user}/recommendations?limit=3")["recommendations"]
+        for user in (someone, other)
+    }
+    lists = [each["recommendations"] for each in told["results"]]
+    assert [each.get("user_id", "nobody") for each in told["results"]] == [
+        someone, "nobody", other, "nobody",
+    ]  # fmt: skip
+    assert [ids(one) for one in lists] == [
+        ids(single[user]) for user in (someone, someone, other, other)
+    ]
+    assert [r["score"] for r in lists[0]] == pytest.approx([r["score"] for r in single[someone]])
+    assert stored(app) == before
+
+
+def test_a_batch_asks_the_database_as_often_for_many_as_for_one(
+    rest: Rest, someone: int, count_queries: Callable[[], list[str]]
+) -> None:
+    users = [someone] + [
+        rest.answer("PUT", "/user", {"gender": "M", "year_of_birth": 1970})["user_id"]
+        for _ in range(20)
+    ]
+    for user in users:
+        rest.answer("PUT", f"/user/{user}/rating", {"movie_id": 13, "rating": 5})
+    heard = count_queries()
+    counts = []
+    for some in (users[:1], users):
+        before = len(heard)
+        requests = [{"user_id": user} for user in some]
+        rest.answer("POST", "/recommendations/batch", {"requests": requests})
+        counts.append(len(heard) - before)
+    assert counts[0] == counts[1] <= 7
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/user/{}", 4),
+        ("/user/{}/ratings/top", 5),
+        ("/user/{}/ratings/latest", 5),
+        ("/user/{}/recommendations", 7),
+        ("/user/{}/because/21", 7),
+        ("/movies/top", 4),
+        ("/movie/1/similar", 5),
+        ("//features?user_id={}", 5),
+    ],
+)
+def test_no_row_asks_the_database_more_often_for_longer_answers(
+    rest: Rest, someone: int, count_queries: Callable[[], list[str]], path: str, most: int
+) -> None:
+    for movie_id in (1, 2, 3, 8, 13):
+        rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": movie_id, "rating": 4})
+    heard = count_queries()
+    before = len(heard)
+    rest.answer("GET", path.format(someone))
+    assert len(heard) - before <= most
+
+
+# Titles
+
+
+def test_a_title_by_its_id(rest: Rest) -> None:
+    assert rest.answer("GET", "/movie/2") == MOVIE
+
+
+def test_a_description_comes_with_the_release(app: Flask, rest: Rest) -> None:
+    with app.app_context():
+        db.session.get(Item, 2).description = "Pirates, in space."
+        db.session.commit()
+    assert rest.answer("GET", "/movie/2")["description"] == "Pirates, in space."
+
+
+def test_top_movies_are_the_most_rated_and_better_rated_first_among_equals(
+    app: Flask, rest: Rest
+) -> None:
+    with app.app_context():
+        db.session.execute(update(Item).where(Item.id == 34).values(rating_count=20))
+        db.session.commit()
+    told = rest.answer("GET", "/movies/top")["top_movies"]
+    assert ids([each["movie"] for each in told]) == [1, 34, 8, 13, 2, 21, 3, 5]
+    assert told[4] == {"avg_rating": pytest.approx(3.9), "votes": 10, "movie": MOVIE}
+    assert len(rest.answer("GET", "/movies/top?limit=2")["top_movies"]) == 2
+
+
+def test_similar_titles(rest: Rest) -> None:
+    told = rest.answer("GET", "/movie/1/similar?limit=2")
+    assert told["movie_id"] == 1
+    assert ids(told["similar"]) == [2, 3]
+    assert rest.answer("GET", "/movie/55/similar") == {"movie_id": 55, "similar": []}
+
+
+def test_an_estimate_is_on_the_scale(rest: Rest, someone: int) -> None:
+    rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 5})
+    told = rest.answer("GET", f"/user/{someone}/estimate/2")
+    assert told.keys() == {"user_id", "movie_id", "predicted_rating"}
+    assert 3.5 < told["predicted_rating"] <= 5
+
+
+def test_an_explanation_adds_up_exactly(rest: Rest, someone: int) -> None:
+    for movie_id, rating in ((1, 5), (2, 4), (13, 1)):
+        body = {"movie_id": movie_id, "rating": rating}
+        rest.answer("PUT", f"/user/{someone}/rating", body)
+    told = rest.answer("GET", f"/user/{someone}/because/3")
+    parts = [each["contribution"] for each in told["because"]]
+    assert parts == sorted(parts, reverse=True)
+    assert sum(parts) + told["popularity"] == pytest.approx(told["score"], rel=1e-12)
+    assert {each["movie"]["movie_id"]: each["rating"] for each in told["because"]} == {
+        1: 5.0,
+        2: 4.0,
+        13: 1.0,
+    }
+    recommended = rest.answer("GET", f"/user/{someone}/recommendations")["recommendations"]
+    (listed,) = [each for each in recommended if each["movie_id"] == 3]
+    assert listed["score"] == pytest.approx(told["score"], rel=1e-5)
+
+
+@pytest.mark.parametrize("row", ["estimate", "because"])
+def test_a_title_that_the_release_does_not_know_has_no_estimate(
+    rest: Rest, someone: int, row: str
+) -> None:
+    answer = rest("GET", f"/user/{someone}/{row}/55")
+    assert answer.status_code == 404
+    assert "knows no ratings of movie 55" in answer.json["message"]
+
+
+def test_search_forgives_a_typo(rest: Rest) -> None:
+    assert ids(rest.answer("GET", "/search?q=amelei")["movies"]) == [8]
+    assert len(rest.answer("GET", "/search?q=space&limit=2")["movies"]) == 2
+
+
+# The two rows without the base path
+
+
+def test_recommendations_by_id_or_with_metadata(rest: Rest, someone: int) -> None:
+    told = rest.answer("GET", f"//recommendations?user_id={someone}")
+    assert told["items"][:2] == [{"id": 1}, {"id": 8}]
+    for said, keys in (("false", {"id"}), ("true", {"id", "title", "genres"})):
+        told = rest.answer("GET", f"//recommendations?user_id={someone}&returnMetadata={said}")
+        assert told["items"][0].keys() == keys
+    assert told["items"][1] == {
+        "id": 8,
+        "title": "Amélie in Love",
+        "genres": ["Romance", "Comedy"],
+    }
+
+
+def test_features_are_the_ids_of_what_was_rated(rest: Rest, someone: int) -> None:
+    for movie_id in (8, 1, 34):
+        rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": movie_id, "rating": 4})
+    told = rest.answer("GET", f"//features?user_id={someone}")
+    assert told == {"features": [{"histories": [1, 8, 34]}]}
+
+
+# With the site
+
+
+def test_a_rating_by_rest_is_one_on_the_site_with_what_we_would_have_said(
+    app: Flask, ann: FlaskClient
+) -> None:
+    with app.app_context():
+        ann_id = db.session.scalars(select(User.id)).one()
+    hers = client_with_token(app, "ann's", ann_id)
+    hers.answer("PUT", f"/user/{ann_id}/rating", {"movie_id": 1, "rating": 4.5})
+    assert (
+        'value="4.5" aria-label="four and a half stars" required checked'
+        in ann.get("/ratings").text
+    )
+    with app.app_context():
+        row = db.session.scalars(select(Rating)).one()
+    assert (row.via, row.community, row.model_version) == ("rest", 4.0, "20260101-000000-aaaa")
+    assert row.predicted is not None
+
+
+def test_what_was_watched_can_be_rated_on_the_site_and_undone(
+    app: Flask, ann: FlaskClient, rest: Rest
+) -> None:
+    with app.app_context():
+        ann_id = db.session.scalars(select(User.id)).one()
+    rest.answer("PUT", f"/user/{ann_id}/watched", {"movie_id": 2})
+    assert ann.get("/ratings").status_code == 200
+    rated = ann.post(
+        "/title/2/rating", data={"rating": "4"}, headers={"Accept": "application/json"}
+    )
+    assert rated.json["undo"] == {"address": "/title/2/rating/delete"}
+
+
+def test_an_account_without_a_password_cannot_be_logged_in_to(rest: Rest, app: Flask) -> None:
+    rest.answer("PUT", "/user", {"gender": None, "year_of_birth": None})
+    for name in ("", "None", "21"):
+        form = {"username": name, "password": PASSWORD}
+        assert app.test_client().post("/login", data=form).status_code == 422
+
+
+# A catalogue of games
+
+
+@pytest.fixture
+def games(closed_app: Flask, store: ReleaseStore) -> Rest:
+    catalogue = Catalogue("games", "game", "implicit", 0.0, 1000.0, 0.5, 88, 20, 9, 20)
+    release = tiny_release(catalogue=catalogue)
+    store.publish(release, ITEMS, no_parity_sample())
+    store.promote(release.version)
+    return client_with_token(closed_app, "service")
+
+
+def test_in_a_catalogue_of_games_a_movie_is_a_game_and_a_rating_hours(games: Rest) -> None:
+    assert games.answer("GET", "/game/1")["game_id"] == 1
+    user = games.answer("PUT", "/user", {"gender": None, "year_of_birth": None})["user_id"]
+    told = games.answer("PUT", f"/user/{user}/hours", {"game_id": 1, "hours": 120.3})
+    assert (told["game_id"], told["hours"]) == (1, 120.5)
+    (rated,) = games.answer("GET", f"/user/{user}/hours/top")["hours"]
+    assert (rated["hours"], rated["game"]["game_id"]) == (120.5, 1)
+    (top, *_) = games.answer("GET", "/games/top")["top_games"]
+    assert top.keys() == {"avg_hours", "votes", "game"}
+    listed = games.answer("GET", f"/user/{user}/recommendations")["recommendations"]
+    assert {"game_id", "predicted_hours"} <= listed[0].keys()
+    batch = {"requests": [{"hours": [{"game_id": 1, "hours": 3}]}]}
+    assert games.answer("POST", "/recommendations/batch", batch)["results"]
+    assert games.answer("DELETE", f"/user/{user}/hours", {"game_id": 1})["game_id"] == 1
+
+
+def test_in_a_catalogue_of_games_nothing_is_called_a_movie(games: Rest) -> None:
+    user = games.answer("PUT", "/user", {"gender": None, "year_of_birth": None})["user_id"]
+    assert games("GET", "/movie/1").status_code == 404
+    assert games("GET", "/movies/top").status_code == 404
+    answer = games("PUT", f"/user/{user}/hours", json={"movie_id": 1, "hours": 2})
+    assert answer.status_code == 422
+    assert "game_id: Missing data" in answer.json["message"]
+    assert "movie_id: Unknown field." in answer.json["message"]
+    document = games("GET", "/openapi.json").text
+    for said in ('"movie', "/movie", "{movie", '"rating', "/rating", "{rating", "_rating"):
+        assert said not in document.replace("schemas/", "")
+    assert f"{BASE}/game/{{game_id}}" in document
+
+
+def test_a_game_is_not_known_in_a_catalogue_of_movies(rest: Rest) -> None:
+    assert rest("GET", "/game/1").status_code == 404
+
+
+# Before the first release
+
+
+def test_without_a_release_what_needs_the_model_is_a_503_and_the_rest_works(
+    closed_app: Flask,
+) -> None:
+    rest = client_with_token(closed_app, "service")
+    user = rest.answer("PUT", "/user", {"gender": None, "year_of_birth": None})["user_id"]
+    for method, path, body in (
+        ("GET", f"/user/{user}/recommendations", None),
+        ("GET", f"//recommendations?user_id={user}", None),
+        ("POST", "/recommendations/batch", {"requests": [{"user_id": user}]}),
+    ):
+        answer = rest(method, path, **({"json": body} if body else {}))
+        assert answer.status_code == 503
+        assert answer.json.keys() == {"code", "message"}
+        assert "no release has been promoted yet" in answer.json["message"]
+    assert rest.answer("GET", "/movies/top") == {"top_movies": []}
+    assert rest.answer("GET", "/search?q=space") == {"movies": []}
+
+
+def test_the_release_is_named_by_every_answer_that_used_it(app: Flask, rest: Rest) -> None:
+    with app.app_context():
+        version = serving.watcher.model.version
+    assert rest("GET", "/movie/1/similar").headers["X-Model-Version"] == version

@@ -1,0 +1,292 @@
+"""What hostile and mistaken clients send: a 4xx of the one shape, and nothing is written."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.api import Rest, people, stored
+
+JSON = "application/json"
+HUGE = 10**30
+
+
+def refused(answer: Any, code: int, *said: str) -> None:
+    assert answer.status_code == code, answer.text
+    assert answer.mimetype == JSON
+    assert answer.json.keys() == {"code", "message"}
+    assert answer.json["code"] == code
+    for words in said:
+        assert words in answer.json["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("/user/999", "there is no user 999"),
+        (f"/user/{HUGE}", f"there is no user {HUGE}"),
+        ("/user/-1", "there is no user -1"),
+        ("/user/2147483648", "there is no user 2147483648"),
+        ("/user/999/ratings/top", "there is no user 999"),
+        ("/user/999/ratings/latest", "there is no user 999"),
+        ("/user/999/recommendations", "there is no user 999"),
+        ("/user/999/estimate/1", "there is no user 999"),
+        ("/user/999/because/1", "there is no user 999"),
+        (f"//recommendations?user_id={HUGE}", f"there is no user {HUGE}"),
+        ("//features?user_id=999", "there is no user 999"),
+        ("/movie/4", "there is no movie 4"),
+        (f"/movie/{HUGE}", f"there is no movie {HUGE}"),
+        ("/movie/4/similar", "there is no movie 4"),
+    ],
+)
+def test_an_unknown_id_is_a_404_that_names_it(rest: Rest, path: str, named: str) -> None:
+    refused(rest("GET", path), 404, named)
+
+
+@pytest.mark.parametrize("number", ["x", "1.5", "1e3", "٣", "9" * 41, "9" * 5000, "%00", "0x1"])
+def test_what_is_no_number_is_no_address(rest: Rest, number: str) -> None:
+    refused(rest("GET", f"/user/{number}"), 404)
+    refused(rest("GET", f"/movie/{number}"), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "rating"), ("DELETE", "rating"), ("PUT", "watched"), ("DELETE", "watched")],
+)
+@pytest.mark.parametrize("movie_id", [4, HUGE, -1])
+def test_an_unknown_title_in_a_body_is_a_404(
+    app: Flask, rest: Rest, someone: int, method: str, path: str, movie_id: int
+) -> None:
+    body = {"movie_id": movie_id, **({"rating": 4} if (method, path) == ("PUT", "rating") else {})}
+    answer = rest(method, f"/user/{someone}/{path}", json=body)
+    refused(answer, 404, f"there is no movie {movie_id}")
+    assert stored(app) == []
+
+
+BODIES = [
+    b"",
+    b"[]",
+    b'"text"',
+    b"5",
+    b"null",
+    b"true",
+    b"{",
+    b"{'movie_id': 1}",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b'{"movie_id": 1, "rating": NaN}',
+    b'{"movie_id": 1, "rating": Infinity}',
+    b'{"movie_id": 1, "rating": -Infinity}',
+    b'{"movie_id": 1, "rating": 1e999}',
+    b'{"movie_id": NaN, "rating": 1}',
+    b'{"movie_id": ' + b"9" * 6000 + b', "rating": 1}',
+    b'{"movie_id": 1, "rating": ' + b"9" * 400 + b"}",
+    b'{"movie_id": 1}',
+    b'{"rating": 1}',
+    b'{"movie_id": 1, "rating": 1, "more": 1}',
+    b'{"movie_id": "1", "rating": 1}',
+    b'{"movie_id": 1.5, "rating": 1}',
+    b'{"movie_id": true, "rating": 1}',
+    b'{"movie_id": [1], "rating": 1}',
+    b'{"movie_id": null, "rating": 1}',
+    b'{"movie_id": 1, "rating": "4"}',
+    b'{"movie_id": 1, "rating": true}',
+    b'{"movie_id": 1, "rating": null}',
+    b'{"movie_id": 1, "rating": {}}',
+    b'{"movie_id": 1, "rating": 1, "_schema": 1}',
+    b'{"movie_id": 1, "rating": 1, "user_id": 2}',
+]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body[:32].decode("latin-1"))
+def test_a_malformed_body_is_a_422_and_nothing_is_written(
+    app: Flask, rest: Rest, someone: int, body: bytes
+) -> None:
+    answer = rest("PUT", f"/user/{someone}/rating", data=body, content_type=JSON)
+    refused(answer, 422)
+    assert stored(app) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"gender": "F"},
+        {"year_of_birth": 1990},
+        {"gender": 5, "year_of_birth": 1990},
+        {"gender": "", "year_of_birth": 1990},
+        {"gender": "x" * 17, "year_of_birth": 1990},
+        {"gender": "M\n", "year_of_birth": 1990},
+        {"gender": "\x00", "year_of_birth": 1990},
+        {"gender": "\ud800", "year_of_birth": 1990},
+        {"gender": "F", "year_of_birth": "1990"},
+        {"gender": "F", "year_of_birth": 1899},
+        {"gender": "F", "year_of_birth": 9999},
+        {"gender": "F", "year_of_birth": HUGE},
+        {"gender": "F", "year_of_birth": True},
+        {"gender": "F", "year_of_birth": 1990, "id": 1},
+    ],
+)
+def test_a_malformed_user_is_a_422_and_nobody_is_added(
+    app: Flask, rest: Rest, body: dict[str, Any]
+) -> None:
+    refused(rest("PUT", "/user", json=body), 422)
+    assert people(app) == []
+
+
+@pytest.mark.parametrize(
+    ("requests", "code"),
+    [
+        ([{}], 422),
+        ([{"user_id": 21, "ratings": []}], 422),
+        ([{"user_id": "21"}], 422),
+        ([[]], 422),
+        ({}, 422),
+        (None, 422),
+        ([{"ratings": [{"movie_id": 1}]}], 422),
+        ([{"ratings": [{"movie_id": 1, "rating": 6}]}], 422),
+        ([{"ratings": {"1": 4}}], 422),
+        ([{"ratings": []}] * 1001, 422),
+        ([{"user_id": HUGE}], 404),
+        ([{"ratings": [{"movie_id": HUGE, "rating": 4}]}], 404),
+    ],
+)
+def test_a_malformed_batch_is_refused(rest: Rest, requests: Any, code: int) -> None:
+    refused(rest("POST", "/recommendations/batch", json={"requests": requests}), code)
+
+
+@pytest.mark.parametrize("limit", [0, 1001, -1, 1.5, "10", True, None])
+def test_the_limit_of_a_batch_is_1_to_1000(rest: Rest, limit: Any) -> None:
+    refused(rest("POST", "/recommendations/batch", json={"limit": limit, "requests": []}), 422)
+
+
+def test_an_answer_has_an_end(rest: Rest) -> None:
+    body = {"limit": 1000, "requests": [{"ratings": []}] * 101}
+    refused(rest("POST", "/recommendations/batch", json=body), 422, "at most 100,000")
+    body["requests"].pop()
+    rest.answer("POST", "/recommendations/batch", body)
+
+
+def test_a_thousand_requests_are_not_too_many(rest: Rest) -> None:
+    told = rest.answer("POST", "/recommendations/batch", {"requests": [{"ratings": []}] * 1000})
+    assert len(told["results"]) == 1000
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "1.5", "x", "", "1e2", "NaN", "٣", "9" * 99])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/user/{}/ratings/top",
+        "/user/{}/ratings/latest",
+        "/user/{}/recommendations",
+        "/movies/top",
+        "/movie/1/similar",
+    ],
+)
+def test_a_limit_is_1_to_1000(rest: Rest, someone: int, path: str, limit: str) -> None:
+    refused(rest("GET", f"{path.format(someone)}?limit={limit}"), 422, "limit: ")
+    assert rest("GET", f"{path.format(someone)}?limit=1000").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/user/{}?x=1",
+        "/user/{}/ratings/top?Limit=1",
+        "/user/{}/recommendations?limit=1&limit=2",
+        "/movie/1?limit=1",
+        "/movies/top?offset=1",
+        "/search?q=a&q=b",
+        "/search",
+        "/search?q=",
+        "/search?q=" + "x" * 101,
+        "//recommendations",
+        "//recommendations?user_id=1&returnMetadata=maybe",
+        "//recommendations?user_id=x",
+        "//features?user_id=1&limit=3",
+    ],
+)
+def test_a_query_that_is_not_in_the_document_is_a_422(rest: Rest, someone: int, path: str) -> None:
+    refused(rest("GET", path.format(someone)), 422)
+
+
+def test_a_query_on_a_row_that_writes_is_refused_and_nothing_is_written(
+    app: Flask, rest: Rest, someone: int
+) -> None:
+    body = {"movie_id": 1, "rating": 4}
+    refused(rest("PUT", f"/user/{someone}/rating?force=1", json=body), 422, "force: Unknown field")
+    refused(rest("DELETE", f"/user/{someone}?really=1"), 422)
+    assert (stored(app), people(app)) == ([], [someone])
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "x"])
+def test_another_content_type_is_a_415(app: Flask, rest: Rest, someone: int, kind: str) -> None:
+    body = b'{"movie_id": 1, "rating": 4}'
+    answer = rest("PUT", f"/user/{someone}/rating", data=body, content_type=kind)
+    refused(answer, 415, "application/json")
+    assert stored(app) == []
+
+
+def test_a_body_over_a_megabyte_is_a_413(app: Flask, rest: Rest, someone: int) -> None:
+    body = b'{"movie_id": 1, "rating": 4, "x": "' + b"x" * 1_000_000 + b'"}'
+    refused(rest("PUT", f"/user/{someone}/rating", data=body, content_type=JSON), 413)
+    assert stored(app) == []
+
+
+def test_so_is_one_that_comes_in_chunks(app: Flask, rest: Rest, someone: int) -> None:
+    body = b'{"movie_id": 1, "rating": 4}'
+    for size, code in ((100, 200), (1_000_001, 413)):
+        answer = rest(
+            "PUT",
+            f"/user/{someone}/rating",
+            input_stream=io.BytesIO(body.ljust(size)),
+            content_type=JSON,
+            environ_overrides={"wsgi.input_terminated": True},
+        )
+        assert answer.status_code == code
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "", 404),
+        ("POST", "/user/21", 405),
+        ("PATCH", "/user", 405),
+    ],
+)
+def test_errors_outside_the_rows_have_the_shape_too(
+    rest: Rest, method: str, path: str, code: int
+) -> None:
+    answer = rest(method, path, headers={"Accept": "text/html"})
+    refused(answer, code)
+    if code == 405:
+        assert "PUT" in answer.headers["Allow"] or "GET" in answer.headers["Allow"]
+
+
+def test_a_failure_of_ours_has_the_shape_too_and_tells_nothing(
+    app: Flask, rest: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app import catalogue
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret details")
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    monkeypatch.setattr(catalogue, "most_rated", fail)
+    answer = rest("GET", "/movies/top")
+    refused(answer, 500)
+    assert "secret" not in answer.text
+
+
+def test_a_user_deleted_meanwhile_is_a_404(
+    app: Flask, rest: Rest, someone: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.api import routes
+
+    monkeypatch.setattr(routes, "person", lambda user_id: None)
+    answer = rest("PUT", "/user/999/rating", json={"movie_id": 1, "rating": 4})
+    refused(answer, 404, "deleted meanwhile")

@@ -1,0 +1,120 @@
+"""The best titles for everyone: what the site would show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from recommender.model import Model
+from recommender.release_store import ReleaseStore
+from spark_jobs import recommend
+from spark_jobs.recommend import read_stars, recommend_all
+from tests.datasets import RATINGS_HEADER, write_files
+from tests.releases import FITTED, ITEMS, no_parity_sample, tiny_release
+
+MOVIES = "movieId,title,genres\n" + "".join(f"{item.item_id},A,B\n" for item in ITEMS)
+# 7 has rated one title that the release knows and one that it does not; 9 only the latter.
+RATINGS = {3: {1: 5.0, 2: 4.0}, 7: {8: 5.0, 55: 1.0}, 8: {1: 0.5}, 9: {55: 5.0}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    lines = (f"{u},{i},{r},1\n" for u, theirs in RATINGS.items() for i, r in theirs.items())
+    files = {"ratings.csv": RATINGS_HEADER + "".join(lines), "movies.csv": MOVIES}
+    return str(write_files(tmp_path / "ml", files))
+
+
+@pytest.fixture
+def releases(tmp_path: Path) -> ReleaseStore:
+    store = ReleaseStore(tmp_path / "releases")
+    store.publish(tiny_release(), ITEMS, no_parity_sample())
+    store.promote(tiny_release().version)
+    return store
+
+
+def test_everyone_gets_what_the_site_would_show_them(spark: SparkSession, folder: str) -> None:
+    model = Model(tiny_release())
+    rows = recommend_all(spark, read_stars(spark, [folder], model), model, 3).collect()
+    found = {row.user_id: [(r.item_id, r.score) for r in row.recommendations] for row in rows}
+    assert sorted(found) == [3, 7, 8]
+    for user_id, listed in found.items():
+        shown = model.recommend(model.fold_in(RATINGS[user_id]), 3)
+        assert [item_id for item_id, _ in listed] == [row.item_id for row in shown]
+        assert [score for _, score in listed] == pytest.approx(
+            [row.score for row in shown], rel=1e-4
+        )
+
+
+def test_where_fewer_titles_are_left_than_wanted_all_of_them_are_listed(
+    spark: SparkSession, folder: str
+) -> None:
+    model = Model(tiny_release())
+    rows = recommend_all(spark, read_stars(spark, [folder], model), model, 50).collect()
+    lengths = {row.user_id: len(row.recommendations) for row in rows}
+    assert lengths == {3: len(FITTED) - 2, 7: len(FITTED) - 1, 8: len(FITTED) - 1}
+
+
+def test_the_job_writes_parquet_that_other_programs_read(
+    spark: SparkSession, folder: str, releases: ReleaseStore, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    given = ["--data", folder, "--releases", str(releases.folder), "--n", "2", "--out", str(out)]
+    assert recommend.main(given) == 0
+    rows = spark.read.parquet(str(out)).collect()
+    assert {row.user_id: len(row.recommendations) for row in rows} == {3: 2, 7: 2, 8: 2}
+    assert recommend.main(given) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--n", "0"], "--n 0: give at least 1"),
+        (["--version", "20250101-000000-ffff"], "no such release"),
+        (["--out", "{out}"], "give a new one"),
+    ],
+)
+def test_bad_input_is_named_and_nothing_is_written(
+    folder: str,
+    releases: ReleaseStore,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    given: list[str],
+    said: str,
+) -> None:
+    out = tmp_path / "out"
+    if given[0] == "--out":
+        out.mkdir()
+        given = []
+    usual = ["--data", folder, "--releases", str(releases.folder), "--out", str(out)]
+    assert recommend.main([*usual, *given]) == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists() or not list(out.iterdir())
+
+
+def test_ratings_of_nothing_the_release_knows_are_named(
+    folder: str, releases: ReleaseStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(folder, "ratings.csv").write_text(f"{RATINGS_HEADER}9,55,5,1\n")
+    given = ["--data", folder, "--releases", str(releases.folder), "--out", str(tmp_path / "out")]
+    assert recommend.main(given) == 2
+    assert "no rating is of a title that release" in capsys.readouterr().err
+
+
+def test_many_people_are_folded_in_as_the_site_folds_them_in(
+    spark: SparkSession, trained_store: ReleaseStore, movielens: Path
+) -> None:
+    model = Model(trained_store.read(trained_store.current().version))
+    stars = read_stars(spark, [str(movielens)], model)
+    rows = recommend_all(spark, stars, model, 20).collect()
+    assert len(rows) == 610
+    sample = model.release.parity_sample()
+    shown = {
+        int(sample.user_ids[n]): [row.item_id for row in model.recommend(model.fold_in(told), 20)]
+        for n, told in sample.users()
+    }
+    listed = {row.user_id: [r.item_id for r in row.recommendations] for row in rows}
+    same = [np.isin(listed[user_id], wanted).mean() for user_id, wanted in shown.items()]
+    assert np.mean(same) > 0.99

@@ -1,0 +1,255 @@
+"""Ratings in bulk: a data set into the database, the database out to training."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app import clock, transfer
+from app.extensions import db
+from app.models import Item, Rating, SiteState, User
+from recommender.release_store import ReleaseStore
+from spark_jobs import train
+from tests.api import Rest, people, stored
+from tests.datasets import QUICK, RATINGS_HEADER, two_tastes, write_files, write_two_tastes
+from tests.datasets import Rating as Line
+from tests.test_cli import run
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LINES = [(1, 1, 4.5, 978300760), (1, 2, 3.0, 978300761), (20, 1, 2.0, 978300762)]
+
+
+def data_set(folder: Path, lines: list[Line] = LINES) -> Path:
+    rows = "".join(f"{user},{item},{stars},{at}\n" for user, item, stars, at in lines)
+    return write_files(folder, {"ratings.csv": RATINGS_HEADER + rows})
+
+
+def test_a_data_sets_people_and_ratings_become_rows(app: Flask, tmp_path: Path) -> None:
+    status, said = run(app, "import-ratings", str(data_set(tmp_path / "data")))
+    assert (status, said.splitlines()[-1]) == (
+        0,
+        "3 ratings; 0 of titles that the release in service does not list were left out",
+    )
+    assert stored(app) == [(1, 1, 4.5, False), (1, 2, 3.0, False), (20, 1, 2.0, False)]
+    assert people(app) == [1, 20]
+    with app.app_context():
+        given = db.session.get(Rating, (1, 1))
+        assert given.rated_at == datetime.fromtimestamp(978300760, UTC)
+        assert db.session.get(User, 1).username is None
+
+
+def test_rest_then_answers_for_them(app: Flask, rest: Rest, tmp_path: Path) -> None:
+    run(app, "import-ratings", str(data_set(tmp_path / "data")))
+    told = rest.answer("GET", "/user/1/ratings/top")["ratings"]
+    assert [(each["movie"]["movie_id"], each["rating"]) for each in told] == [(1, 4.5), (2, 3.0)]
+    assert told[0]["ts"] == "2000-12-31T22:12:40+00:00"
+    assert rest.answer("PUT", "/user", {"gender": "F", "year_of_birth": 1990})["user_id"] == 21
+
+
+def test_it_can_be_repeated_and_what_was_said_since_stays(
+    app: Flask, rest: Rest, tmp_path: Path
+) -> None:
+    folder = str(data_set(tmp_path / "data"))
+    run(app, "import-ratings", folder)
+    rest.answer("PUT", "/user/1/rating", {"movie_id": 1, "rating": 1})
+    assert run(app, "import-ratings", folder)[0] == 0
+    assert stored(app) == [(1, 1, 1.0, False), (1, 2, 3.0, False), (20, 1, 2.0, False)]
+
+
+def test_of_a_pair_rated_twice_the_newest_rating_stays(app: Flask, tmp_path: Path) -> None:
+    lines = [(1, 1, 4.5, 20), (1, 1, 1.0, 10)]
+    run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))
+    assert stored(app) == [(1, 1, 4.5, False)]
+
+
+def test_an_import_that_breaks_off_goes_on_where_it_is_repeated(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "BATCH", 2)
+    folder = tmp_path / "data"
+    data_set(folder, [*LINES, (20, 2, 9.0, 1)])
+    status, said = run(app, "import-ratings", str(folder))
+    assert status == 2
+    assert "line 5: the rating is off the scale" in said
+    assert len(stored(app)) == 2
+    data_set(folder)
+    assert run(app, "import-ratings", str(folder))[0] == 0
+    assert len(stored(app)) == 3
+
+
+def test_titles_that_the_catalogue_lacks_are_left_out_and_counted(
+    app: Flask, tmp_path: Path
+) -> None:
+    lines = [*LINES, (7, 999, 4.0, 1)]
+    said = run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))[1]
+    assert "3 ratings; 1 of titles" in said
+    assert people(app) == [1, 20]
+
+
+def test_whoever_signed_up_is_not_mixed_with_a_data_set(
+    app: Flask, ann: FlaskClient, tmp_path: Path
+) -> None:
+    lines = [(21, 1, 4.0, 1), (22, 1, 4.0, 1)]
+    status, said = run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))
+    assert status == 2
+    assert "user 21 is someone who signed up here" in said
+    assert stored(app) == []
+    assert people(app) == [21]
+
+
+def test_ids_of_a_data_set_are_not_given_again(app: Flask, rest: Rest, tmp_path: Path) -> None:
+    run(app, "import-ratings", str(data_set(tmp_path / "data", [(500, 1, 4.0, 1)])))
+    assert rest.answer("PUT", "/user", {"gender": None, "year_of_birth": None})["user_id"] == 501
+
+
+def test_a_rating_from_the_future_can_be_changed(app: Flask, rest: Rest, tmp_path: Path) -> None:
+    soon = int((clock.utcnow() + timedelta(days=400)).timestamp())
+    run(app, "import-ratings", str(data_set(tmp_path / "data", [(1, 1, 4.0, soon)])))
+    rest.answer("PUT", "/user/1/rating", {"movie_id": 1, "rating": 2})
+    assert stored(app) == [(1, 1, 2.0, False)]
+
+
+def test_after_an_import_the_statistics_are_those_of_the_database(
+    app: Flask, tmp_path: Path
+) -> None:
+    run(app, "import-ratings", str(data_set(tmp_path / "data")))
+    with app.app_context():
+        first, third = db.session.get(Item, 1), db.session.get(Item, 3)
+        assert (first.rating_count, first.rating_mean) == (2, 3.25)
+        assert (third.rating_count, third.rating_mean) == (0, None)
+        assert db.session.scalars(select(SiteState.has_data_set)).one()
+
+
+@pytest.mark.parametrize("files", [{}, {"movies.csv": "x"}, {"ratings.csv": "a,b\n"}])
+def test_an_import_without_ratings_says_what_it_wants(
+    app: Flask, tmp_path: Path, files: dict[str, str]
+) -> None:
+    status, said = run(app, "import-ratings", str(write_files(tmp_path / "data", files)))
+    assert status == 2
+    assert said.splitlines()[-1].startswith("error: ")
+
+
+def test_an_import_before_the_first_release_is_refused(closed_app: Flask, tmp_path: Path) -> None:
+    status, said = run(closed_app, "import-ratings", str(data_set(tmp_path / "data")))
+    assert (status, "no release has been promoted yet" in said) == (2, True)
+
+
+# Out to training
+
+
+def test_explicit_ratings_are_exported_as_training_reads_them(
+    app: Flask, rest: Rest, tmp_path: Path
+) -> None:
+    run(app, "import-ratings", str(data_set(tmp_path / "data")))
+    rest.answer("PUT", "/user/1/watched", {"movie_id": 3})
+    rest.answer("PUT", "/user/1/rating", {"movie_id": 2, "rating": 0})
+    status, said = run(app, "export-ratings", str(tmp_path / "new" / "out"))
+    assert (status, said.startswith("3 ratings; ")) == (0, True)
+    header, *lines = (tmp_path / "new" / "out" / "ratings.csv").read_text().splitlines()
+    assert header == "userId,movieId,rating,timestamp"
+    assert lines[0] == "1,1,4.5,978300760"
+    assert lines[1].startswith("1,2,0.5,")
+    assert lines[2] == "20,1,2,978300762"
+
+
+def test_an_export_replaces_the_one_before(app: Flask, rest: Rest, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert run(app, "export-ratings", str(tmp_path / "out"))[0] == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["ratings.csv"]
+
+
+def test_a_place_that_cannot_be_written_is_named(app: Flask, rest: Rest, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    status, said = run(app, "export-ratings", str(tmp_path / "file" / "out"))
+    assert (status, said.count("\n")) == (2, 1)
+    assert "cannot be written" in said
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    """A stand-in for S3 that keeps what is put, by path."""
+    kept: dict[str, bytes] = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            if "chunked" in self.headers.get("Transfer-Encoding", ""):
+                size = int(self.rfile.readline(), 16)
+            else:
+                size = int(self.headers["Content-Length"])
+            kept[self.path] = self.rfile.read(size)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield kept
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_export_goes_to_s3(
+    app: Flask, rest: Rest, tmp_path: Path, bucket: dict[str, bytes]
+) -> None:
+    run(app, "import-ratings", str(data_set(tmp_path / "data")))
+    status, said = run(app, "export-ratings", "s3://ours/site/ratings/")
+    assert status == 0, said
+    assert bucket["/ours/site/ratings/ratings.csv"].startswith(RATINGS_HEADER.encode())
+
+
+def test_training_takes_exported_ratings_beside_the_data_set(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    data = write_two_tastes(tmp_path / "data")
+    user, item, stars, at = two_tastes()[0]
+    lines = [(user, item, 6.0 - stars, at + 1), (900, item, 5.0, 7), (900, 999, 5.0, 7)]
+    exported = data_set(tmp_path / "exported", lines)
+    options = ["--data", str(data), "--releases", str(tmp_path / "releases"), *QUICK]
+    assert train.main([*options, "--ratings", str(exported)]) == 0
+    store = ReleaseStore(tmp_path / "releases")
+    release = store.read(store.current().version)
+    assert release.catalogue.max_user_id == 900
+    assert release.catalogue.ratings == len(two_tastes()) + 1
+    assert release.catalogue.name == "data + ratings given here"
+    sums = {i: 0.0 for _, i, _, _ in two_tastes()}
+    for one, i, s, _ in two_tastes():
+        sums[i] += 6.0 - s if (one, i) == (user, item) else s
+    row = release.arrays.item_ids.tolist().index(item)
+    count = int(release.arrays.item_counts[row])
+    assert release.arrays.item_means[row] * count == pytest.approx(sums[item] + 5.0, rel=1e-6)
+
+
+def test_training_takes_an_export_of_nothing(spark: SparkSession, tmp_path: Path) -> None:
+    data = write_two_tastes(tmp_path / "data")
+    exported = data_set(tmp_path / "exported", [])
+    options = ["--data", str(data), "--releases", str(tmp_path / "releases"), *QUICK]
+    assert train.main([*options, "--ratings", str(exported)]) == 0
+
+
+def test_training_says_what_an_export_lacks(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_two_tastes(tmp_path / "data")
+    empty = write_files(tmp_path / "exported", {"other.csv": "x"})
+    options = ["--data", str(data), "--releases", str(tmp_path / "releases"), *QUICK]
+    assert train.main([*options, "--ratings", str(empty)]) == 2
+    assert "flask export-ratings" in capsys.readouterr().err
