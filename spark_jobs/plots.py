@@ -152,6 +152,7 @@ def contenders(name: str, metric: str, rows: Rows, served: str, hint: str) -> st
 def fold_in_curve(curves: Mapping[str, Rows], served: str) -> str:
     """Quality after the first ratings. ``curves``: by contender, ratings, ndcg, low, high."""
     figure, axes = _axes("ratings given so far (log scale)", "NDCG@10", height=3.0)
+    highest = max(curves, key=lambda name: curves[name][-1]["ndcg"])
     for name, points in curves.items():
         colour = AMBER if name == served else QUIET
         at = [point["ratings"] for point in points]
@@ -160,7 +161,7 @@ def fold_in_curve(curves: Mapping[str, Rows], served: str) -> str:
         axes.fill_between(at, low, high, color=colour, alpha=0.22, linewidth=0)
         style = "-" if name == served else "--"
         axes.plot(at, values, style, marker="o", ms=4.5, color=colour)
-        above = values[-1] >= max(each[-1]["ndcg"] for each in curves.values())
+        above = name == highest
         axes.annotate(
             name,
             (at[-1], high[-1] if above else low[-1]),

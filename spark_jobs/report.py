@@ -127,9 +127,11 @@ def evaluation_page(evaluation: Figures, json_name: str) -> str:
     facts = evaluation["data"]
     kind = "Validation" if evaluation.get("validation") else "Test"
     seeds = ", ".join(map(str, evaluation["seeds"]))
+    which = "seed" if len(evaluation["seeds"]) == 1 else "seeds"
     lead = (
-        f"How good the recommendations are, measured on ratings that the model has not seen."
-        f" {kind} splits, seeds {seeds}; the whole catalogue is ranked but what a person has rated."
+        "How good the recommendations are, measured on ratings that the model has not seen."
+        f" {kind} splits, {which} {seeds}. The whole catalogue is ranked but what a person has"
+        " rated."
     )
     sections = [
         _cards(_headlines(evaluation["protocols"])),
@@ -244,13 +246,17 @@ def _contenders(rows: Figures) -> str:
     for contender, measured in rows.items():
         cells = []
         for name in names:
-            value, sd = measured[name]["mean"], measured[name]["sd"]
+            value, sd = measured[name]["mean"], _number(measured[name]["sd"])
+            spread = f" <small>±{sd}</small>" if len(measured[name]["seeds"]) > 1 else ""
             mark = ' class="best"' if best[name] is not None and value == best[name] else ""
-            cells.append(f"<td{mark}>{_number(value)} <small>±{_number(sd)}</small></td>")
+            cells.append(f"<td{mark}>{_number(value)}{spread}</td>")
         ours = ' class="ours"' if contender == SERVED else ""
         body.append(f'<tr{ours}><th scope="row">{escape(contender)}</th>{"".join(cells)}</tr>')
-    marked = "the best of a column is marked" if any(b is not None for b in best.values()) else ""
-    words = "; ".join(filter(None, ["Mean ± standard deviation over the seeds", marked]))
+    each = [measured[name]["seeds"] for measured in rows.values() for name in names]
+    told = ["Mean ± standard deviation over the seeds"] if max(map(len, each)) > 1 else []
+    if any(value is not None for value in best.values()):
+        told.append("the best of a column is marked")
+    words = "; ".join(told)
     return _table(words, f"<tr><th></th>{head}</tr>", "".join(body))
 
 

@@ -107,18 +107,21 @@ def _quiet_interruption(spark: SparkSession) -> Iterator[None]:
     PySpark's own handler talks to Java, which fails where Python is waiting for Java's answer; and
     Py4J reports a KeyboardInterrupt with a traceback, but lets a SystemExit pass.
     """
+    asked = []
 
     def leave(*_: object) -> None:
+        asked.append(True)
         raise SystemExit(INTERRUPTED)
 
     spark.sparkContext.setLogLevel("FATAL")
     before = signal.signal(signal.SIGINT, leave)
     try:
         yield
-    except SystemExit as error:
-        raise KeyboardInterrupt from error
     finally:
         signal.signal(signal.SIGINT, before)
+        if asked:
+            # Instead of whatever broke in Spark's own code on the way here.
+            raise KeyboardInterrupt
 
 
 def tune(

@@ -24,7 +24,9 @@ NAN = float("nan")
 def measures(**means: float) -> dict[str, Any]:
     """By metric ("@" is written "_at_"), with a spread."""
     return {
-        name.replace("_at_", "@").replace("PR_", "PR-"): {"mean": mean, "sd": 0.01, "seeds": [mean]}
+        name.replace("_at_", "@").replace("PR_", "PR-"): {
+            **{"mean": mean, "sd": 0.01, "seeds": [mean] * 2}
+        }
         for name, mean in means.items()
     }
 
@@ -180,6 +182,17 @@ def test_what_is_not_told_is_left_out(evaluation: dict[str, Any]) -> None:
     for title in ("The gate", "Beside the release in service", "The first ratings", "Seconds"):
         assert title not in page
     assert "Stars and lists for people held out" in page
+
+
+def test_one_seed_has_no_spread(evaluation: dict[str, Any]) -> None:
+    evaluation["seeds"] = [0]
+    for rows in evaluation["protocols"].values():
+        for measured in rows.values():
+            for metric in measured.values():
+                metric.update(sd=0.0, seeds=[metric["mean"]])
+    page = evaluation_page(evaluation, "evaluation.json")
+    assert "Test splits, seed 0." in page
+    assert "±" not in page
 
 
 def test_a_release_measured_otherwise_is_compared_by_its_lists_alone(

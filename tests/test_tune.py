@@ -319,3 +319,17 @@ def test_the_grid_that_comes_along_is_one_that_can_be_searched() -> None:
 )
 def test_a_number_is_put_into_yaml_and_the_rest_stays(text: str, expected: str) -> None:
     assert config.edited(text, "ranking", {"rank": 8}) == expected
+
+
+def test_what_breaks_because_of_ctrl_c_is_not_told(spark: SparkSession) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    def broken() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            raise RuntimeError("as PySpark does where it is interrupted")
+
+    with pytest.raises(KeyboardInterrupt), tune._quiet_interruption(spark):
+        broken()
+    assert signal.getsignal(signal.SIGINT) == before
