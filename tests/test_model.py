@@ -15,7 +15,7 @@ from tests.releases import FITTED, ITEMS, tiny_release
 
 SCI_FI, LOVE, NEVER_RATED = [1, 2, 3, 5], [8, 13, 21, 34], 55
 POPULAR = [1, 8, 13, 2, 21, 3, 34, 5]  # by falling count of ratings
-BETA = RankingParams(rank=2).popularity_weight
+BETA = tiny_release().ranking.popularity_weight
 VERSION = "20260101-000000-aaaa"
 
 
