@@ -83,7 +83,9 @@ def _batches(
     highest: float,
     batch: int,
 ) -> Iterator[tuple[list[Row], int]]:
-    places = _places(lines.readline(), path, layout) if layout.header else range(len(COLUMNS))
+    places = list(range(len(COLUMNS)))
+    if layout.header:
+        places, _ = columns_of(lines.readline().decode("utf-8", "replace"), path, layout)
     user, item, rating, seconds = places
     separator = layout.separator.encode()
     rows: list[Row] = []
@@ -111,15 +113,18 @@ def _batches(
     yield rows, raw.tell() - read
 
 
-def _places(header: bytes, path: Path, layout: RatingsLayout) -> list[int]:
-    """Where in a line each of ``COLUMNS`` stands."""
-    found = [name.strip() for name in header.decode("utf-8-sig", "replace").split(layout.separator)]
+def columns_of(header: str, path: Path | str, layout: RatingsLayout) -> tuple[list[int], int]:
+    """Where in a line each of ``COLUMNS`` stands, and how many fields it has.
+
+    Raises DataError where the header lacks one.
+    """
+    found = [name.strip() for name in header.lstrip("\ufeff").split(layout.separator)]
     if missing := [name for name in COLUMNS if name not in found]:
         raise DataError(
             f"{path}, line 1: column {missing[0]!r} is missing (found {', '.join(found)[:80]});"
             f" the header must name {', '.join(COLUMNS)}"
         )
-    return [found.index(name) for name in COLUMNS]
+    return [found.index(name) for name in COLUMNS], len(found)
 
 
 def _problem(path: Path, number: int, line: bytes, problem: str) -> DataError:

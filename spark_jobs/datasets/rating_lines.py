@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
-from recommender.ratings_file import COLUMNS, LAST_SECOND, REMEDY, RatingsLayout
+from recommender.ratings_file import COLUMNS, LAST_SECOND, REMEDY, RatingsLayout, columns_of
 from spark_jobs.at_hand import AtHand, keep
 from spark_jobs.files import exactly, local_file
 from spark_jobs.ratings import Ratings
@@ -86,13 +86,8 @@ def _format(first_line: str, path: str, layout: RatingsLayout) -> Format:
     separator = layout.separator
     if not layout.header:
         return Format(separator, list(range(len(COLUMNS))), len(COLUMNS), None)
-    found = [name.strip() for name in first_line.lstrip("\ufeff").split(separator)]
-    if missing := [name for name in COLUMNS if name not in found]:
-        raise DataError(
-            f"{path}, line 1: column {missing[0]!r} is missing (found {', '.join(found)});"
-            f" the header must name {', '.join(COLUMNS)}"
-        )
-    return Format(separator, [found.index(name) for name in COLUMNS], len(found), first_line)
+    positions, width = columns_of(first_line, path, layout)
+    return Format(separator, positions, width, first_line)
 
 
 def _lines(spark: SparkSession, path: str) -> DataFrame:
