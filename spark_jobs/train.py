@@ -179,11 +179,10 @@ def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Fac
         tell("There is no release to start from; both heads start afresh.")
         return {}
     arrays, starts = release.arrays, {}
-    learned = arrays.rating_factors[:, : release.rating.rank]
-    heads = {
-        "ranking": (arrays.ranking_factors, settings.ranking.rank),
-        "rating": (learned, settings.rating.rank),
-    }
+    heads = {"ranking": (arrays.ranking_factors, settings.ranking.rank)}
+    if release.rating is not None:
+        learned = arrays.rating_factors[:, : release.rating.rank]
+        heads["rating"] = (learned, settings.rating.rank)
     for head, (vectors, rank) in heads.items():
         if vectors.shape[1] == rank:
             starts[head] = Factors(arrays.item_ids, np.array(vectors))
