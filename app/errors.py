@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
+from app import kinds
 from app.api import rest
 from app.extensions import db, login_manager
 from recommender.errors import NoRelease
@@ -20,7 +21,6 @@ SAYINGS = {
     413: ("That was more than we can take at once", "Send something smaller."),
     429: ("That was a little too often", "Wait a minute, then try once more."),
     422: ("We could not use that", "Go back and correct it; what you typed is still there."),
-    500: ("The projector broke down", "It is our fault, and noted. Try again in a moment."),
     503: ("Not open yet", "The first recommendations are still being prepared."),
 }
 
@@ -49,7 +49,8 @@ def _failure(error: InternalServerError) -> ResponseReturnValue:
     db.session.rollback()
     # Templates ask who is logged in, which stands in the database, which may be what failed.
     g._login_user = login_manager.anonymous_user()
-    return _answer(500, *SAYINGS[500], error, bare=True)
+    advice = "It is our fault, and noted. Try again in a moment."
+    return _answer(500, kinds.current().broken, advice, error, bare=True)
 
 
 def _stale_form(error: CSRFError) -> ResponseReturnValue:

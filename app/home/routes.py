@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from werkzeug.exceptions import UnprocessableEntity
 
-from app import catalogue, marks, ratings
+from app import catalogue, kinds, marks, ratings
 from app.errors import wants_json
 from app.extensions import db, serving
 from app.home import home
@@ -22,7 +22,6 @@ from app.posters import draw_poster
 from app.recommendations import predicted, rate_as_foretold, recommend, why
 from app.redirects import next_page
 from app.shown import remember_shown, was_shown
-from app.words import STARS
 from recommender.errors import NoRelease
 
 FIRST = 5
@@ -116,13 +115,13 @@ def search() -> ResponseReturnValue:
 @home.get("/popular")
 @login_required
 def popular() -> ResponseReturnValue:
-    """Titles by their vote-weighted average, overall or of one genre."""
+    """Titles that most people like or have, overall or of one genre."""
     model = serving.model_or_none
     genres = model.facts.genres if model else []
     genre = request.args.get("genre")
     if genre and genre not in genres:
         abort(404)
-    items = catalogue.popular(POPULAR, genre or None)
+    items = kinds.current().popular(POPULAR, genre or None)
     return render_template(
         "home/popular.html", items=items, genre=genre, genres=genres, via="popular", **_about(items)
     )
@@ -181,8 +180,9 @@ def rate(item_id: int) -> ResponseReturnValue:
     if not form.validate():
         raise UnprocessableEntity
     via, model = _found_through(item_id), serving.model_or_none
-    _, before = rate_as_foretold(current_user.id, item, form.stars, via, model)
-    return _done(f"{item.title}: {form.stars:g} ★", _undo_rating(item_id, before))
+    _, before = rate_as_foretold(current_user.id, item, form.given, via, model)
+    said = f"{item.title}: {kinds.current().written(form.given)}"
+    return _done(said, _undo_rating(item_id, before))
 
 
 @home.post("/title/<id:item_id>/rating/delete")
@@ -193,19 +193,7 @@ def unrate(item_id: int) -> ResponseReturnValue:
     before = ratings.ratings_of(current_user.id).get(item_id)
     ratings.unrate(current_user.id, item_id)
     undo = _undo_rating(item_id, before) if before is not None else None
-    return _done(f"{item.title}: rating removed", undo)
-
-
-MARKED = {
-    WATCHLIST: "{} is on your watchlist",
-    HIDDEN: "{} will not be suggested again",
-    UNSEEN: "{}: not seen",
-}
-UNMARKED = {
-    WATCHLIST: "{} is off your watchlist",
-    HIDDEN: "{} may be suggested again",
-    UNSEEN: "{}: we may ask again",
-}
+    return _done(kinds.current().removed.format(item.title), undo)
 
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(marks.KINDS)}):kind>")
@@ -215,7 +203,7 @@ def mark(item_id: int, kind: str) -> ResponseReturnValue:
     item = db.get_or_404(Item, item_id)
     marks.mark(current_user.id, item_id, kind)
     back = url_for("home.unmark", item_id=item_id, kind=kind)
-    return _done(MARKED[kind].format(item.title), {"address": back})
+    return _done(kinds.current().marked[kind].format(item.title), {"address": back})
 
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(marks.KINDS)}):kind>/delete")
@@ -225,7 +213,7 @@ def unmark(item_id: int, kind: str) -> ResponseReturnValue:
     item = db.get_or_404(Item, item_id)
     marks.unmark(current_user.id, item_id, kind)
     back = url_for("home.mark", item_id=item_id, kind=kind)
-    return _done(UNMARKED[kind].format(item.title), {"address": back})
+    return _done(kinds.current().unmarked[kind].format(item.title), {"address": back})
 
 
 @home.get("/poster/<id:item_id>.svg")
@@ -240,7 +228,7 @@ def poster(item_id: int) -> Response:
 
 
 def _about(items: list[Item]) -> dict[str, dict[int, float]]:
-    """The person's own and the predicted stars of ``items``, for a page that lists them."""
+    """What the person said and what we guess of ``items``, for a page that lists them."""
     own = ratings.ratings_of(current_user.id)
     model = serving.model_or_none
     return {"own": own, "predicted": predicted(model, own, items) if model else {}}
@@ -256,10 +244,11 @@ def _found_through(item_id: int) -> str:
 
 
 def _undo_rating(item_id: int, before: float | None) -> dict[str, Any]:
-    """How to return to the rating of before, or to none; nobody chose what is no half star."""
-    if before not in STARS:
+    """How to return to the rating of before, or to none; a form could not give every one again."""
+    text = f"{before:.10g}" if before is not None else ""
+    if kinds.current().read(text) is None:
         return {"address": url_for("home.unrate", item_id=item_id)}
-    return {"address": url_for("home.rate", item_id=item_id), "rating": f"{before:g}"}
+    return {"address": url_for("home.rate", item_id=item_id), "rating": text}
 
 
 def _done(message: str, undo: dict[str, Any] | None) -> ResponseReturnValue:

@@ -8,6 +8,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from app import kinds
 from recommender.facts import Filter
 
 # The slider, from little known to well known; see ``recommender.popularity.BANDS``.
@@ -55,7 +56,9 @@ class Steering:
             "not " + " or ".join(self.exclude).lower() if self.exclude else "",
             self._span,
             KNOWN[self.known],
-            f"by your ratings of the last {_years(self.years)}" if self.years else "",
+            f"by your {kinds.current().numbers} of the last {_years(self.years)}"
+            if self.years
+            else "",
         ]
         return ", ".join(part for part in parts if part)
 

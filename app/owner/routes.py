@@ -8,9 +8,10 @@ from flask import Response, abort, render_template, send_from_directory
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
+from app import kinds
 from app.charts import weekly_bars
 from app.extensions import serving
-from app.figures import MONTHLY_TARGET, RATING_TARGET, figures_of_today
+from app.figures import MONTHLY_TARGET, figures_of_today
 from app.owner import owner
 
 # Reports bring styles and pictures of their own; a sandbox keeps them from doing anything else.
@@ -37,7 +38,7 @@ def figures() -> ResponseReturnValue:
         registered=weekly_bars([week.registered for week in told.weeks]),
         returning=weekly_bars([week.returning for week in told.weeks]),
         monthly_target=MONTHLY_TARGET,
-        rating_target=RATING_TARGET,
+        rating_target=kinds.current().target,
         release=model.release if model else None,
         reports=_reports(),
         problem=serving.watcher.problem,
