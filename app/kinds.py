@@ -82,6 +82,59 @@ def _nearest(stars: float, step: float) -> float:
     return math.floor(stars / step + 0.5) * step
 
 
+# How rows of the API are described, by how they are in a catalogue of films.
+_SUMMARIES_OF_GAMES = dict(
+    [
+        (
+            "What someone rated, highest first, newer first among equals.",
+            "What someone has, most hours first, newer first among equals.",
+        ),
+        (
+            "What someone rated, newest first, higher first among equals.",
+            "What someone has, newest first, more hours first among equals.",
+        ),
+        (
+            "Rate, in place of any earlier rating; rounded to the nearest half, halves of it upwards.",
+            "Say that someone has a title and how many hours they played it, in place of what was said.",
+        ),
+        (
+            "Remove a rating; done already, it stays done.",
+            "Take a title out of what someone has; done already, it stays done.",
+        ),
+        (
+            "Note that someone watched a title, as an implicit rating, unless they rated it.",
+            "Note that someone has a title, with 0 hours, unless theirs are known.",
+        ),
+        (
+            "Take that back; what they rated themselves stays.",
+            "Take that back; hours that were given stay.",
+        ),
+        (
+            "The best titles for someone by their ratings of this moment; without any, popular ones.",
+            "The best titles for someone by what they have at this moment; without any, popular ones.",
+        ),
+        (
+            "The same for many people at once, known ones and lists of ratings that nobody keeps.",
+            "The same for many people at once, known ones and lists of hours that nobody keeps.",
+        ),
+        (
+            "Titles, most rated first, better rated first among equals.",
+            "Titles that most people have, longer played first among equals.",
+        ),
+        (
+            "What someone would rate a title, as far as their ratings of this moment tell.",
+            "How sure we are that a title is for someone, from 0 to 1, by what they have at this moment.",
+        ),
+        (
+            "What each of someone's ratings adds to the score of a title, exactly.",
+            "What each title that someone has adds to the score of a title, exactly.",
+        ),
+        (
+            "Ids of what someone rated, ascending.",
+            "Ids of what someone has, ascending.",
+        ),
+    ]
+)
 FILMS = Kind(
     words="kinds/stars.html",
     feedback=EXPLICIT,
@@ -140,35 +193,7 @@ GAMES = Kind(
     },
     guest_knows_too_few="Give the hours of at least {} games, so that we have something to go by.",
     broken="The machine stopped",
-    summaries={
-        "What someone rated, highest first, newer first among equals.": "What someone has, most hours"
-        " first, newer first among equals.",
-        "What someone rated, newest first, higher first among equals.": "What someone has, newest"
-        " first, more hours first among equals.",
-        "Rate, in place of any earlier rating; rounded to the nearest half, halves of it upwards.": (
-            "Say that someone has a title and for how many hours they played it, in place of what was"
-            " said before."
-        ),
-        "Remove a rating; done already, it stays done.": "Take a title out of what someone has; done"
-        " already, it stays done.",
-        "Note that someone watched a title, as an implicit rating, unless they rated it.": "Note that"
-        " someone has a title, with 0 hours, unless theirs are known.",
-        "Take that back; what they rated themselves stays.": "Take that back; hours that were given"
-        " stay.",
-        "The best titles for someone by their ratings of this moment; without any, popular ones.": (
-            "The best titles for someone by what they have at this moment; without any, popular ones."
-        ),
-        "The same for many people at once, known ones and lists of ratings that nobody keeps.": (
-            "The same for many people at once, known ones and lists of hours that nobody keeps."
-        ),
-        "Titles, most rated first, better rated first among equals.": "Titles that most people have,"
-        " longer played first among equals.",
-        "What someone would rate a title, as far as their ratings of this moment tell.": "How sure we"
-        " are, from 0 to 1, that a title is for someone, by what they have at this moment.",
-        "What each of someone's ratings adds to the score of a title, exactly.": "What each title that"
-        " someone has adds to the score of a title, exactly.",
-        "Ids of what someone rated, ascending.": "Ids of what someone has, ascending.",
-    },
+    summaries=_SUMMARIES_OF_GAMES,
 )
 KINDS = {kind.feedback: kind for kind in (FILMS, GAMES)}
 
