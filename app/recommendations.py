@@ -19,13 +19,13 @@ EVERYTHING = Filter()
 
 @dataclass(frozen=True)
 class Recommended:
-    """``predicted_rating`` in stars, None where nobody gives any; ``match``: see the model's.
-    ``because``: the rated title that adds most, if any does."""
+    """``predicted_rating`` and ``match``: as the model's. ``because``: the rated title that adds
+    most, if any does."""
 
     item: Item
     score: float
     predicted_rating: float | None
-    match: float
+    match: float | None
     because: Item | None = None
 
     @property

@@ -11,7 +11,7 @@ WAYS = ("average", "misery", "veto")
 # With a veto, nobody sits through a title that is predicted fewer stars for them than this.
 VETO_BELOW = 3.0
 # Where nobody gives stars: a match, from 0 to 1, below this.
-VETO_BELOW_MATCH = 0.05
+VETO_BELOW_MATCH = 0.1
 # The list is chosen among this many titles that match the group best.
 SHORTLIST = 200
 

@@ -49,15 +49,13 @@ class Person:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """``score`` orders the list and means nothing by itself. ``predicted_rating`` is in stars, None
-    where nobody gives any. ``match``, from 0 to 1: how sure the ranking head is that the title
-    belongs to what the person has; titles that it was fitted on as theirs are near 1.
-    """
+    """``score`` orders the list and means nothing by itself. ``predicted_rating`` is in stars;
+    where nobody gives any it is None, and there is a ``match`` instead (``Model.match``)."""
 
     item_id: int
     score: float
     predicted_rating: float | None
-    match: float
+    match: float | None
 
 
 class Model:
@@ -132,7 +130,7 @@ class Model:
             if head
             else [None] * len(rows)
         )
-        match = (scores - self._popularity[rows]).clip(0, 1).tolist()
+        match = [None] * len(rows) if head else self._match(person, rows).tolist()
         ids = self.item_rows.item_ids[rows].tolist()
         return [
             Recommendation(*row) for row in zip(ids, scores.tolist(), stars, match, strict=True)
@@ -218,10 +216,11 @@ class Model:
         return dict(zip(self.item_rows.item_ids[rows].tolist(), stars.tolist(), strict=True))
 
     def match(self, person: Person, item_ids: Iterable[int]) -> dict[int, float]:
-        """How sure the ranking head is of those items that the model knows, from 0 to 1."""
+        """How well those items that the model knows fit what the person has, from 0 to 1: at 1 as
+        well as what they have does on average."""
         rows = self.item_rows.known_rows(item_ids)
-        sure = self._sure(person, rows).tolist()
-        return dict(zip(self.item_rows.item_ids[rows].tolist(), sure, strict=True))
+        match = self._match(person, rows).tolist()
+        return dict(zip(self.item_rows.item_ids[rows].tolist(), match, strict=True))
 
     def because(self, ratings: Ratings, item_id: int) -> Explanation | None:
         """What each rating adds to the score of ``item_id``, exactly; None for an unknown item."""
@@ -248,7 +247,7 @@ class Model:
         (row,) = self.item_rows.rows([item_id])
         if row == UNKNOWN:
             return None
-        scores = self._scores(person)
+        scores = self.scores(person)
         scores[person.rated_rows] = -np.inf
         scores[self.item_rows.known_rows(hidden)] = -np.inf
         if scores[row] == -np.inf:
@@ -319,12 +318,12 @@ class Model:
         """
         folded = [self.fold_in(ratings) for ratings in people]
         rated = np.concatenate([person.rated_rows for person in folded])
-        scores = np.stack([self._scores(person) for person in folded])
+        scores = np.stack([self.scores(person) for person in folded])
         # A veto may strike many titles: it is heard before the list is cut short.
         every, head = np.arange(len(self.item_rows)), self._rating_head
         everyone = np.stack(
             [
-                head.predict(p.bias, p.rating_vector, every) if head else self._sure(p, every)
+                head.predict(p.bias, p.rating_vector, every) if head else self._match(p, every)
                 for p in folded
             ]
         )
@@ -344,14 +343,18 @@ class Model:
         known = rows != UNKNOWN
         return rows[known], np.fromiter(ratings.values(), dtype=np.float64)[known]
 
-    def _scores(self, person: Person) -> NDArray[np.float64]:
+    def scores(self, person: Person) -> NDArray[np.float64]:
         """``x·y_i + β·log(1 + count_i)``; -inf for what is never recommended."""
         factors = self.release.arrays.ranking_factors
         return scores_of(factors, self._popularity, person.ranking_vector)
 
-    def _sure(self, person: Person, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """``x·y_i``, which training pulls towards 1 for what people have and 0 for the rest."""
-        return (self.release.arrays.ranking_factors[rows] @ person.ranking_vector).clip(0, 1)
+    def _match(self, person: Person, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """``x·y_i`` over its mean of what the person has, between 0 and 1. Training pulls it
+        towards 1 for what people have, and shrinks it for those who have little."""
+        factors, x = self.release.arrays.ranking_factors, person.ranking_vector
+        own = factors[person.rated_rows] @ x
+        usual = own.mean() if len(own) else 0.0
+        return (factors[rows] @ x / usual).clip(0, 1) if usual > 0 else np.zeros(len(rows))
 
 
 def _padded(

@@ -54,7 +54,7 @@ def test_a_match_is_high_for_the_own_taste_and_nothing_for_the_other(games: Mode
     person = games.fold_in(HOURS)
     match = games.match(person, [30, 50, 99999])
     assert match.keys() == {30, 50}
-    assert 0.8 < match[30] <= 1
+    assert 0.9 < match[30] <= 1
     assert match[50] == 0
     listed = {game.item_id: game.match for game in games.recommend(person, 6)}
     assert listed[30] == pytest.approx(match[30])

@@ -1,0 +1,26 @@
+"""Every data set there is a reader for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pyspark.sql import SparkSession
+
+from spark_jobs.datasets.dataset import Dataset
+from spark_jobs.datasets.movielens import read_exported, read_movielens
+from spark_jobs.datasets.steam import read_steam
+
+READERS: dict[str, Callable[[SparkSession, str], Dataset]] = {
+    "movielens": read_movielens,
+    "steam": read_steam,
+}
+
+
+def read_datasets(
+    spark: SparkSession, kind: str, folders: Sequence[str], exported: Sequence[str] = ()
+) -> list[Dataset]:
+    """The data sets in ``folders``, of the ``kind`` that ``READERS`` names, then what the site
+    ``exported``. Raises DataError."""
+    datasets = [READERS[kind](spark, folder) for folder in folders]
+    feedback = datasets[0].feedback
+    return datasets + [read_exported(spark, folder, feedback) for folder in exported]
