@@ -29,12 +29,12 @@ class Kind:
     ``words``: the template with the words and macros of pages. ``feedback``: as a release has it.
     ``column``: what files call the number. ``read``: the number in a form's text, None where it is
     none; ``unsaid``: what an empty field means. ``kept``: what is stored of a REST client's
-    number, by the scale's step.
-    ``written``: for people. ``watched``: the number of who has seen or has a title and said no
-    more, by it and how many must have rated it for its mean to count. ``guess``: of titles, by id.
-    ``foretold``: whether guesses are in the numbers that people give, to be compared with them.
-    ``target``: the charter's for the mean of what was recommended. ``veto_below``: a guess that spoils a group's evening. ``summaries``: those of the API's rows that are said
-    differently, by how they are said of films. The others are what we say.
+    number, by the scale's step. ``written``: for people. ``watched``: the number of who has seen or
+    has a title and said no more, by it and how many must have rated it for its mean to count.
+    ``guess``: of titles, by id. ``foretold``: whether guesses can be compared with the numbers that
+    follow. ``target``: the charter's for the mean of what was recommended. ``veto_below``: a guess
+    that spoils a group's evening. ``summaries``: of the API's rows that are said differently,
+    by how they are said of films. The others are what we say.
     """
 
     words: str
@@ -83,58 +83,43 @@ def _nearest(stars: float, step: float) -> float:
 
 
 # How rows of the API are described, by how they are in a catalogue of films.
-_SUMMARIES_OF_GAMES = dict(
-    [
-        (
-            "What someone rated, highest first, newer first among equals.",
-            "What someone has, most hours first, newer first among equals.",
-        ),
-        (
-            "What someone rated, newest first, higher first among equals.",
-            "What someone has, newest first, more hours first among equals.",
-        ),
-        (
-            "Rate, in place of any earlier rating; rounded to the nearest half, halves of it upwards.",
-            "Say that someone has a title and how many hours they played it, in place of what was said.",
-        ),
-        (
-            "Remove a rating; done already, it stays done.",
-            "Take a title out of what someone has; done already, it stays done.",
-        ),
-        (
-            "Note that someone watched a title, as an implicit rating, unless they rated it.",
-            "Note that someone has a title, with 0 hours, unless theirs are known.",
-        ),
-        (
-            "Take that back; what they rated themselves stays.",
-            "Take that back; hours that were given stay.",
-        ),
-        (
-            "The best titles for someone by their ratings of this moment; without any, popular ones.",
-            "The best titles for someone by what they have at this moment; without any, popular ones.",
-        ),
-        (
-            "The same for many people at once, known ones and lists of ratings that nobody keeps.",
-            "The same for many people at once, known ones and lists of hours that nobody keeps.",
-        ),
-        (
-            "Titles, most rated first, better rated first among equals.",
-            "Titles that most people have, longer played first among equals.",
-        ),
-        (
-            "What someone would rate a title, as far as their ratings of this moment tell.",
-            "How sure we are that a title is for someone, from 0 to 1, by what they have at this moment.",
-        ),
-        (
-            "What each of someone's ratings adds to the score of a title, exactly.",
-            "What each title that someone has adds to the score of a title, exactly.",
-        ),
-        (
-            "Ids of what someone rated, ascending.",
-            "Ids of what someone has, ascending.",
-        ),
-    ]
-)
+_SUMMARIES_OF_GAMES = {
+    "People, ratings and recommendations.": "People, what they have, and recommendations.",
+    "What someone rated, highest first, newer first among equals.": (
+        "What someone has, most hours first, newer first among equals."
+    ),
+    "What someone rated, newest first, higher first among equals.": (
+        "What someone has, newest first, more hours first among equals."
+    ),
+    "Rate, in place of any earlier rating; rounded to the nearest half, halves of it upwards.": (
+        "Say that someone has a title and for how many hours they played it."
+    ),
+    "Remove a rating; done already, it stays done.": (
+        "Take a title out of what someone has; done already, it stays done."
+    ),
+    "Note that someone watched a title, as an implicit rating, unless they rated it.": (
+        "Note that someone has a title, with 0 hours, unless theirs are known."
+    ),
+    "Take that back; what they rated themselves stays.": (
+        "Take that back; hours that were given stay."
+    ),
+    "The best titles for someone by their ratings of this moment; without any, popular ones.": (
+        "The best titles by what someone has at this moment; without any, popular ones."
+    ),
+    "The same for many people at once, known ones and lists of ratings that nobody keeps.": (
+        "The same for many people at once, known ones and lists of hours that nobody keeps."
+    ),
+    "Titles, most rated first, better rated first among equals.": (
+        "Titles that most people have, longer played first among equals."
+    ),
+    "What someone would rate a title, as far as their ratings of this moment tell.": (
+        "How well a title fits what someone has at this moment, from 0 to 1."
+    ),
+    "What each of someone's ratings adds to the score of a title, exactly.": (
+        "What each title that someone has adds to the score of a title, exactly."
+    ),
+    "Ids of what someone rated, ascending.": "Ids of what someone has, ascending.",
+}
 FILMS = Kind(
     words="kinds/stars.html",
     feedback=EXPLICIT,

@@ -29,7 +29,7 @@ class Recommended:
     because: Item | None = None
 
     @property
-    def guess(self) -> float:
+    def guess(self) -> float | None:
         return self.match if self.predicted_rating is None else self.predicted_rating
 
 

@@ -44,7 +44,7 @@ def index() -> ResponseReturnValue:
         model = serving.model
     except NoRelease:
         return render_template("home/closed.html", rated=len(rated))
-    steering = Steering.of(request.args, model.facts.genres)
+    steering = Steering.of(request.args, model.facts.genres, kinds.current().numbers)
     shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
     own = {item_id: stars for item_id, stars, _ in rated}
     counted = ratings.of_the_last_years(rated, steering.years) if steering.years else own

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.importing.files import ImportProblem
-from recommender.feedback import EXPLICIT, IMPLICIT
+from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
+from recommender.steam_file import BadLine, owned
 from recommender.titles import split_title
 
 MOST_LINES = 100_000
@@ -40,8 +41,8 @@ class Entry:
 
 @dataclass
 class Contents:
-    """What was read. ``feedback``: stars or hours, as a release has it. ``bad``: lines left out, each
-    with what is wrong with it."""
+    """What was read. ``feedback``: stars or hours, as a release has it. ``bad``: lines left out,
+    each with what is wrong with it."""
 
     source: str
     feedback: str = EXPLICIT
@@ -238,24 +239,20 @@ def _libraries(text: str) -> Iterable[tuple[int, dict[str, Any]]]:
 
 
 def _game(number: int, game: Any) -> Entry:
-    if not isinstance(game, dict):
-        raise _BadLine("not a game")
-    app_id = _whole(str(game.get("item_id", game.get("appid", ""))), "item_id")
-    if app_id is None:
-        raise _BadLine("a game without an id")
-    hours = _hours(game.get("playtime_forever", 0), "playtime_forever") / 60
-    title = str(game.get("item_name", game.get("name", "")))[:LONGEST_FIELD]
-    return Entry(number, title or f"Steam game {app_id}", item_id=app_id, hours=hours)
-
-
-def _hours(given: Any, name: str = "hours") -> float:
-    """In whatever unit it is given."""
     try:
-        hours = float(given)
-    except (TypeError, ValueError) as error:
-        raise _BadLine(f"{name} is no number") from error
-    if not 0 <= hours < math.inf:
-        raise _BadLine(f"{name} is no number of hours or minutes")
+        found = owned(game)
+    except BadLine as error:
+        raise _BadLine(str(error)) from error
+    return Entry(number, found.name[:LONGEST_FIELD], item_id=found.app_id, hours=found.hours)
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError as error:
+        raise _BadLine(f"“{text[:20]}” is no number of hours") from error
+    if not 0 <= hours <= SCALES[IMPLICIT].high:
+        raise _BadLine(f"{text[:20]} hours are more than there are, or fewer")
     return hours
 
 

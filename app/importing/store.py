@@ -16,7 +16,6 @@ from app.marks import WATCHLIST
 from app.models import Import, Mark, Rating
 from app.ratings import IMPORT, Forecast, ratings_by_age
 from app.upsert import upsert
-from recommender.feedback import IMPLICIT, SCALES
 from recommender.model import Model
 
 BATCH = 500
@@ -132,7 +131,7 @@ def _stays(before: tuple[float, datetime], entry: Entry, at: datetime) -> bool:
 
 
 def _rating(entry: Entry) -> float | None:
-    return entry.stars if entry.hours is None else min(entry.hours, SCALES[IMPLICIT].high)
+    return entry.stars if entry.hours is None else entry.hours
 
 
 def _store(
