@@ -4,7 +4,7 @@ and in the template of words that each kind names. The release in service says w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.catalogue import most_rated, popular
@@ -33,7 +33,8 @@ class Kind:
     has a title and said no more, by it and how many must have rated it for its mean to count.
     ``guess``: of titles, by id. ``foretold``: whether guesses can be compared with the numbers that
     follow. ``target``: the charter's for the mean of what was recommended. ``veto_below``: a guess
-    that spoils a group's evening. ``summaries``: of the API's rows that are said differently,
+    that spoils a group's evening. ``genres_of_unknown``: what is drawn for a title without genres.
+    ``summaries``: of the API's rows that are said differently,
     by how they are said of films. The others are what we say.
     """
 
@@ -50,6 +51,7 @@ class Kind:
     target: float | None
     popular: Callable[[int, str | None], list[Item]]
     veto_below: float
+    genres_of_unknown: Sequence[str]
     numbers: str
     removed: str
     marked: Mapping[str, str]
@@ -65,7 +67,7 @@ def hours_in_words(hours: float) -> str:
         return "not played yet"
     if hours < 1:
         return f"{max(round(hours * 60), 1)} min"
-    return f"{hours:.1f}".removesuffix(".0") + " h" if hours < 10 else f"{hours:,.0f} h"
+    return f"{hours:.1f}".removesuffix(".0") + " h" if hours < 99.95 else f"{hours:,.0f} h"
 
 
 def _hours(text: str) -> float | None:
@@ -134,6 +136,7 @@ FILMS = Kind(
     target=RATING_TARGET,
     popular=popular,
     veto_below=VETO_BELOW,
+    genres_of_unknown=(),
     numbers="ratings",
     removed="{}: rating removed",
     marked={
@@ -164,6 +167,7 @@ GAMES = Kind(
     target=None,
     popular=most_rated,
     veto_below=VETO_BELOW_MATCH,
+    genres_of_unknown=("Game",),
     numbers="games",
     removed="{}: no longer among your games",
     marked={

@@ -99,7 +99,7 @@ def words_of(page: str) -> str:
     ("hours", "said"),
     [
         *((0.0, "not played yet"), (1 / 60, "1 min"), (0.5, "30 min"), (1.0, "1 h")),
-        *((2.53, "2.5 h"), (12.4, "12 h"), (1234.5, "1,234 h")),
+        *((2.53, "2.5 h"), (12.4, "12.4 h"), (99.96, "100 h"), (1234.5, "1,234 h")),
     ],
 )
 def test_hours_are_said_as_people_say_them(hours: float, said: str) -> None:
@@ -354,8 +354,8 @@ def test_the_owner_sees_hours_and_no_target_for_them(games_app: Flask, gil: Flas
     gil.post("/title/60/rating", data={"rating": "4", "via": "search"})
     text = words_of(gil.get("/owner").text)
     assert "Recommendations they have now" in text
-    assert "Hours in recommendations 30.00 Mean of 1 game" in text
-    assert "Hours in what they found otherwise 4.00" in text
+    assert "Hours in recommendations 30 h Mean of 1 game" in text
+    assert "Hours in what they found otherwise 4 h" in text
     assert "of 5" not in text
     assert "88 games in the libraries of 20 people" in text
 

@@ -220,7 +220,8 @@ def unmark(item_id: int, kind: str) -> ResponseReturnValue:
 def poster(item_id: int) -> Response:
     """The picture we draw where no poster is known."""
     item = db.get_or_404(Item, item_id)
-    drawn = draw_poster(item.title, item.year, item.genre_list)
+    genres = item.genre_list or kinds.current().genres_of_unknown
+    drawn = draw_poster(item.title, item.year, genres)
     response = Response(drawn, mimetype="image/svg+xml")
     response.cache_control.public = True
     response.cache_control.max_age = 86_400
