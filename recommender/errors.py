@@ -30,4 +30,4 @@ class StorageError(MarqueeError):
 
 
 class NotStored(StorageError):
-    """There is no such object, or no such bucket."""
+    """There is no such object."""

@@ -24,7 +24,7 @@ PART_BYTES = 8 * 1024**2  # larger files go up in parts of this size
 PIECE_BYTES = 1024**2
 RESERVE_BYTES = 100 * 1024**2  # what a download leaves free on a disk
 _ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTALL)
-_MISSING = {"404", "NoSuchKey", "NoSuchBucket"}
+_MISSING = {"404", "NoSuchKey"}
 _REMEDIES = {
     "403": "may this role or key do that there?",
     "AccessDenied": "may this role or key do that there?",
@@ -103,6 +103,15 @@ def listing(address: str) -> dict[str, int]:
         found = [object_ for page in pages for object_ in page.get("Contents", ())]
     sizes = {object_["Key"].removeprefix(folder): object_["Size"] for object_ in found}
     return {name: size for name, size in sizes.items() if name and not name.endswith("/")}
+
+
+def check_writable(address: str) -> None:
+    """Raises StorageError where nothing could be uploaded below a folder. Leaves nothing there."""
+    bucket, key = split(address)
+    with _said(address):
+        asked = {"Bucket": bucket, "Key": f"{key}/.writable".lstrip("/")}
+        begun = client().create_multipart_upload(**asked)
+        client().abort_multipart_upload(**asked, UploadId=begun["UploadId"])
 
 
 def upload(path: Path, address: str) -> None:

@@ -196,8 +196,17 @@ def test_what_is_not_there_is_told_apart(bucket: str, tmp_path: Path) -> None:
         lambda: s3.listing("s3://no-such-bucket-here"),
         lambda: s3.upload(write(tmp_path / "x", b"x"), "s3://no-such-bucket-here/x"),
     ):
-        with pytest.raises(NotStored, match=r"no-such-bucket-here.*: .*create the bucket"):
+        with pytest.raises(StorageError, match=r"no-such-bucket-here.*: .*create the bucket"):
             asks()
+
+
+def test_whether_something_could_be_uploaded_is_found_out_without_a_trace(bucket: str) -> None:
+    s3.check_writable(f"{bucket}/releases")
+    with pytest.raises(StorageError, match="create the bucket"):
+        s3.check_writable("s3://no-such-bucket-here/releases")
+    name = s3.split(bucket)[0]
+    assert s3.listing(bucket) == {}
+    assert "Uploads" not in s3.client().list_multipart_uploads(Bucket=name)
 
 
 def test_an_s3_that_fails_is_said_with_the_address(
