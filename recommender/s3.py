@@ -238,7 +238,7 @@ def _said(address: str) -> Iterator[_Known]:
     except known.every as error:
         # An upload's error is boto3's, and what S3 said is its context.
         code = _code(error.__context__ if isinstance(error, known.upload) else error)
-        remedy = _REMEDIES.get(code, "is S3 in reach, and who we are there known?")
+        remedy = _REMEDIES.get(code, "is S3 reachable, and are there credentials?")
         if isinstance(error, OSError) and error.errno:
             remedy = "is there room, and permission to write?"
         kind = NotStored if code in _MISSING else StorageError

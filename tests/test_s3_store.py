@@ -396,7 +396,7 @@ def test_a_place_where_nothing_can_be_written_is_refused_before_any_work(
     with pytest.raises(StorageError, match="create the bucket"):
         another("s3://no-such-bucket/releases", tmp_path).check_writable()
     proxy.fault = lambda *_: "error"
-    with pytest.raises(StorageError, match="is S3 in reach"):
+    with pytest.raises(StorageError, match="is S3 reachable"):
         remote.check_writable()
 
 
