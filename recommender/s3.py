@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -178,18 +178,15 @@ def download_folder(address: str, folder: Path) -> None:
 
 def _complete(file: IO[bytes], size: int, wanted: dict[str, str]) -> None:
     """Append what ``file`` lacks of ``size`` bytes."""
-    for left in reversed(range(ATTEMPTS)):
+    for _ in range(ATTEMPTS):
         if file.tell() == size:
             return
         rest = client().get_object(**wanted, Range=f"bytes={file.tell()}-")
-        try:
+        with suppress(*_known().broken):
             for piece in rest["Body"].iter_chunks(PIECE_BYTES):
                 file.write(piece)
-        except _known().broken:
-            if not left:
-                raise
     if file.tell() != size:
-        raise OSError(f"{file.tell()} bytes came, not {size}")
+        raise ConnectionError(f"the connection broke before all {size:,} bytes came")
 
 
 def _is_inside(name: str) -> bool:
