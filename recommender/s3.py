@@ -7,6 +7,7 @@ StorageError for what S3 refuses, and for an S3 that does not answer in time: no
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
@@ -135,12 +136,14 @@ def download(address: str, path: Path) -> None:
     bucket, key = split(address)
     with _said(address):
         about = client().head_object(Bucket=bucket, Key=key)
-        tag = re.sub(r"\W", "", about["ETag"])
-        unfinished = path.with_name(f".{path.name}.{tag}.unfinished")
+        size, tag = about["ContentLength"], about["ETag"]
+        unfinished = path.with_name(f".{path.name}.{re.sub(r'[^0-9a-f-]', '', tag)}.unfinished")
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.unfinished"):
+            if left != unfinished or left.stat().st_size > size:  # of another object by that name
+                left.unlink()
         with unfinished.open("ab") as file:
-            wanted = {"Bucket": bucket, "Key": key, "IfMatch": about["ETag"]}
-            _complete(file, about["ContentLength"], wanted)
+            _complete(file, size, {"Bucket": bucket, "Key": key, "IfMatch": tag})
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)

@@ -110,6 +110,7 @@ def test_a_later_call_goes_on_while_the_object_is_the_same(
     s3.upload(write(tmp_path / "up", b"z" * 8000), f"{bucket}/up")
     s3.download(f"{bucket}/up", tmp_path / "down")
     assert (tmp_path / "down").read_bytes() == b"z" * 8000
+    assert list(tmp_path.glob(".*")) == []
 
 
 def test_a_folder_is_listed_by_the_names_in_it(bucket: str) -> None:
