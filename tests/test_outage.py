@@ -167,7 +167,7 @@ def test_what_is_wrong_with_a_query_of_ours_is_a_500_and_logged(
     with site.app_context():
         db.session.execute(text("DROP TABLE marks"))
         db.session.commit()
-    site.testing = False
+    site.config["PROPAGATE_EXCEPTIONS"] = False  # as in production
     assert ann.get("/").status_code == 500
     assert "marks" in caplog.text
 
