@@ -61,18 +61,16 @@ def end(user: User, other_id: int) -> None:
 def agreed_with(user_id: int) -> list[User]:
     """The people who agreed, by name."""
     other = aliased(User)
-    return list(
-        db.session.scalars(
-            select(other)
-            .join(Companion, or_(Companion.user_id == other.id, Companion.asked_id == other.id))
-            .where(
-                or_(Companion.user_id == user_id, Companion.asked_id == user_id),
-                other.id != user_id,
-                Companion.agreed_at.is_not(None),
-            )
-            .order_by(other.username_key)
-        ).unique()
-    )
+    people = db.session.scalars(
+        select(other)
+        .join(Companion, or_(Companion.user_id == other.id, Companion.asked_id == other.id))
+        .where(
+            or_(Companion.user_id == user_id, Companion.asked_id == user_id),
+            other.id != user_id,
+            Companion.agreed_at.is_not(None),
+        )
+    ).unique()
+    return sorted(people, key=lambda user: user.username_key or "")
 
 
 def asking(user_id: int) -> list[User]:
