@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from app import accounts, catalogue, companions, create_app, marks, ratings, statistics, tokens
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Import, Item, Rating
-from app.transactions import done_anew
+from app.transactions import TRIES, done_anew
 from app.upsert import upsert
 from recommender.catalogue import Item as Title
 from recommender.release_store import ReleaseStore
@@ -225,3 +226,25 @@ def test_writers_that_cross_each_other_all_arrive(site: Flask, store: ReleaseSto
 
     at_once(site, *(lambda p=p: rate_all(p) for p in people), refresh, sync)
     assert db.session.scalar(select(func.count()).select_from(Rating)) == len(people) * len(ids)
+
+
+def test_what_was_broken_off_is_done_anew_and_nothing_else(site: Flask) -> None:
+    def fail(times: int, code: object) -> list[int]:
+        calls: list[int] = []
+
+        @done_anew
+        def write() -> None:
+            calls.append(1)
+            if len(calls) <= times:
+                raise OperationalError("UPDATE", None, Exception(code, "Deadlock found"))
+
+        if code == 1213 and times < TRIES:
+            write()
+        else:
+            with pytest.raises(OperationalError):
+                write()
+        return calls
+
+    assert len(fail(2, 1213)) == 3
+    assert len(fail(99, 1213)) == TRIES
+    assert len(fail(99, 2013)) == 1
