@@ -23,9 +23,9 @@ def test_each_function_that_holds_sql_is_run_on(name: str, tmp_path: Path) -> No
     programs(name)
     ran = tmp_path / "ran"
     files = [f"tests/test_{part}.py" for part in TESTS.split()]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"), "-p", "tests.queries"]
-        + [*("-k", LEAVE_OUT), *files],
+        [*command, "-p", "tests.queries", "-k", LEAVE_OUT, *files],
         cwd=ROOT,
         env={**os.environ, "MARQUEE_TEST_DATABASE": name, "MARQUEE_QUERIES": str(ran)},
         capture_output=True,
