@@ -6,6 +6,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +64,21 @@ def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "RELEASE_POLL_SECONDS": "5",
     }
     with gunicorn(environ, folder / "gunicorn.log") as address:
+        wait_until_ready(address)
         yield address
+
+
+def wait_until_ready(address: str) -> None:
+    """Either process has the release: each answers some of many questions in a row."""
+    deadline, ready = time.monotonic() + 120, 0
+    while ready < 20 and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{address}/ready", timeout=60):
+                ready += 1
+        except urllib.error.HTTPError:
+            ready = 0
+            time.sleep(0.5)
+    assert ready == 20
 
 
 def sign_up(page: Page, name: str) -> None:

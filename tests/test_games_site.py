@@ -8,7 +8,10 @@ import html
 import io
 import json
 import re
+import time
+import urllib.request
 import zipfile
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -22,6 +25,7 @@ from recommender.release_store import ReleaseStore
 from tests.conftest import register
 from tests.games import ACTION, FARMING, games_app, gil
 from tests.releases import publish_tiny, publish_tiny_games
+from tests.servers import gunicorn
 from tests.test_home import shown, stored
 
 __all__ = ["games_app", "gil"]
@@ -385,6 +389,28 @@ def test_one_process_serves_either_kind_from_its_release_alone(
     assert "store.steampowered.com" not in page
     assert ann.post("/title/1/rating", data={"rating": "4.5"}).status_code == 303
     assert ann.post("/title/1/rating", data={"rating": "12"}).status_code == 422
+
+
+def test_running_servers_change_over_without_a_restart(
+    environ: dict[str, str], store: ReleaseStore, tmp_path: Path
+) -> None:
+    publish_tiny(store)
+    often = {**environ, "RELEASE_POLL_SECONDS": "0.2"}
+    with gunicorn(often, tmp_path / "gunicorn.log") as address:
+        assert said_in_a_row(address, "Rate a few movies you know")
+        publish_tiny_games(store)
+        assert said_in_a_row(address, "Add a few games you have")
+        store.rollback()
+        assert said_in_a_row(address, "Rate a few movies you know")
+
+
+def said_in_a_row(address: str, words: str) -> bool:
+    """Whether all processes come to say so: many answers one after the other do."""
+    deadline, times = time.monotonic() + 60, 0
+    while times < 12 and time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{address}/register", timeout=30) as page:
+            times = times + 1 if words in page.read().decode() else 0
+    return times == 12
 
 
 def test_a_release_of_films_with_the_same_site_shows_stars_again(
