@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
+
 from app import marks, ratings
 from app.api import access, schemas
 from app.api.lookup import person
 from app.api.rest import Blueprint
+from app.api.routes import gone_meanwhile
 from app.experiments.store import note_exposures
 from app.extensions import serving
 from app.recommendations import recommend
 
 services = Blueprint("services", __name__, description="As an earlier service answered.")
 access.guard(services)
+services.register_error_handler(IntegrityError, gone_meanwhile)
 
 
 @services.get("/recommendations")

@@ -122,7 +122,7 @@ def search() -> ResponseReturnValue:
 @login_required
 def popular() -> ResponseReturnValue:
     """Titles by their vote-weighted average, overall or of one genre."""
-    model = serving.model_or_none
+    model = _own_model()
     genres = model.facts.genres if model else []
     genre = request.args.get("genre")
     if genre and genre not in genres:
