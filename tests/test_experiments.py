@@ -653,7 +653,7 @@ def test_before_the_first_the_page_says_how_to_start_one(app: Flask) -> None:
 def test_a_young_experiment_is_told_as_too_early(running_app: Flask, owner: FlaskClient) -> None:
     page = owner.get("/owner/experiments").text
     assert "Too early to conclude." in page
-    assert "current, min_ratings=12" in page
+    assert "the release in service, min_ratings 12" in page
     assert '<svg class="scale"' not in page
     populate(running_app, {CONTROL: [[4.0, None]] * 5, TREATMENT: [[5.0, None, None, None]] * 5})
     page = owner.get("/owner/experiments").text

@@ -45,6 +45,11 @@ class Arm:
         settings = (f"{name}={value}" for name, value in sorted(self.settings.items()))
         return ",".join([self.release or IN_SERVICE, *settings])
 
+    @property
+    def in_words(self) -> str:
+        settings = (f"{name} {value:g}" for name, value in sorted(self.settings.items()))
+        return ", ".join([self.release or "the release in service", *settings])
+
     def model(self, store: ReleaseStore, in_service: Model) -> Model:
         """The arm made ready to serve beside ``in_service``.
 

@@ -67,10 +67,13 @@ def running() -> Experiment | None:
 def running_plan() -> Plan | None:
     """What the watcher of each process follows. Raises ConfigError where it makes no sense."""
     found = running()
-    if found is None:
-        return None
-    arms = Arm.parse(found.control), Arm.parse(found.treatment)
-    return Plan(found.id, found.name, found.share, *arms)
+    return plan_of(found) if found else None
+
+
+def plan_of(experiment: Experiment) -> Plan:
+    """Raises ConfigError."""
+    arms = Arm.parse(experiment.control), Arm.parse(experiment.treatment)
+    return Plan(experiment.id, experiment.name, experiment.share, *arms)
 
 
 def every_experiment() -> list[Experiment]:

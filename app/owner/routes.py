@@ -10,7 +10,7 @@ from flask_login import current_user, login_required
 
 from app.charts import Spans, reach, spans, weekly_bars
 from app.experiments.results import EFFECT, Results, results_of
-from app.experiments.store import every_experiment
+from app.experiments.store import every_experiment, plan_of
 from app.extensions import serving
 from app.figures import MONTHLY_TARGET, RATING_TARGET, figures_of_today
 from app.owner import owner
@@ -59,6 +59,7 @@ def experiments(name: str | None = None) -> ResponseReturnValue:
         "owner/experiments.html",
         every=every,
         experiment=found,
+        plan=plan_of(found) if found else None,
         told=(told := results_of(found) if found else None),
         charts=_charts(told) if told else {},
         in_stars=model is None or model.catalogue.feedback == "explicit",
