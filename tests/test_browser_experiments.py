@@ -91,5 +91,6 @@ def check(page: Page, device: str, name: str) -> list[str]:
     """Keep a picture; nothing is cut off at the side, and axe has no serious complaint."""
     screen = "document.documentElement"
     assert page.evaluate(f"{screen}.scrollWidth <= {screen}.clientWidth")
+    page.locator(".multiples").evaluate("element => element.scrollIntoView({block: 'center'})")
     keep(page, device, name)
     return violations(page, name) if AXE.exists() else []
