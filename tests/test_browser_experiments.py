@@ -14,7 +14,7 @@ from app import create_app
 from app.experiments.arms import CONTROL, TREATMENT
 from app.extensions import db
 from recommender.release_store import ReleaseStore
-from tests.browsers import browser, complain, keep
+from tests.browsers import SCREENSHOTS, browser, complain
 from tests.conftest import PASSWORD, register, settings
 from tests.releases import publish_tiny
 from tests.servers import gunicorn
@@ -91,6 +91,6 @@ def check(page: Page, device: str, name: str) -> list[str]:
     """Keep a picture; nothing is cut off at the side, and axe has no serious complaint."""
     screen = "document.documentElement"
     assert page.evaluate(f"{screen}.scrollWidth <= {screen}.clientWidth")
-    page.locator(".multiples").evaluate("element => element.scrollIntoView({block: 'center'})")
-    keep(page, device, name)
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{device}-{name}.png", full_page=True)
     return violations(page, name) if AXE.exists() else []

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -518,6 +519,31 @@ def test_the_people_needed_by_hand() -> None:
     assert 100 * times == pytest.approx(textbook)
     assert textbook == pytest.approx(6343, abs=1)
     assert times_needed(Estimate(0.1, None, None, 1), 0.02) is None
+
+
+def simulated(rng: np.random.Generator, people: int, rate: float) -> Estimate:
+    """People who were shown 1 to 20 titles each, and who differ in what they accept."""
+    shown = rng.integers(1, 21, people)
+    estimate = ratio(rng.binomial(shown, rng.beta(4 * rate, 4 * (1 - rate), people)), shown)
+    assert estimate is not None
+    return estimate
+
+
+def test_arms_that_are_alike_are_told_apart_one_time_in_twenty() -> None:
+    rng, times, wrong = np.random.default_rng(7), 1000, 0
+    for _ in range(times):
+        apart = difference(simulated(rng, 300, 0.2), simulated(rng, 300, 0.2))
+        wrong += not apart.low <= 0 <= apart.high
+    assert abs(wrong / times - 0.05) < 4 * (0.05 * 0.95 / times) ** 0.5
+
+
+def test_with_the_people_needed_a_difference_shows_four_times_of_five() -> None:
+    rng, times, seen = np.random.default_rng(8), 500, 0
+    first = difference(simulated(rng, 5000, 0.2), simulated(rng, 5000, 0.2))
+    people = round(5000 * times_needed(first, 0.02))
+    for _ in range(times):
+        seen += difference(simulated(rng, people, 0.2), simulated(rng, people, 0.22)).low > 0
+    assert abs(seen / times - 0.8) < 4 * (0.8 * 0.2 / times) ** 0.5
 
 
 def populate(app: Flask, people: dict[str, list[list[float | None]]]) -> None:
