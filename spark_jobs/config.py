@@ -13,6 +13,7 @@ import yaml
 
 from recommender.errors import ConfigError
 from recommender.params import RankingParams, RatingParams
+from spark_jobs.pipeline_config import Pipeline, read_pipeline
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -57,6 +58,7 @@ class Config:
     ranking: RankingParams
     rating: RatingParams
     gate: Gate = field(default_factory=Gate)
+    pipeline: Pipeline = field(default_factory=Pipeline)
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +98,7 @@ def load(options: argparse.Namespace) -> Config:
     """The configuration that ``options`` ask for. Raises ConfigError naming file and parameter."""
     where = options.config or "pipelines/movies.yaml"
     values = read_yaml(Path(options.config) if options.config else MOVIES)
-    known = ("noun", "seed", *HEADS, "gate")
+    known = ("noun", "seed", *HEADS, "gate", "pipeline")
     if unknown := sorted(set(values) - set(known), key=str):
         raise ConfigError(f"{where}: unknown section {unknown[0]!r}; known are {', '.join(known)}")
     heads: dict[str, Any] = {}
@@ -116,7 +118,9 @@ def load(options: argparse.Namespace) -> Config:
     noun = values.get("noun", "movie")
     if not isinstance(noun, str) or not noun:
         raise ConfigError(f"{where}: noun must be a word, not {noun!r}")
-    return Config(noun=noun, seed=seed, gate=_gate(values.get("gate") or {}, where), **heads)
+    gate = _gate(values.get("gate") or {}, where)
+    pipeline = read_pipeline(values.get("pipeline"), where)
+    return Config(noun=noun, seed=seed, gate=gate, pipeline=pipeline, **heads)
 
 
 def _gate(section: Any, where: str) -> Gate:

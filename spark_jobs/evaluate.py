@@ -52,11 +52,12 @@ from spark_jobs.contenders import (
     Served,
     ease_fits,
 )
-from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.datasets.processed import read_folder
 from spark_jobs.explore import by_month, describe
 from spark_jobs.files import check_out
 from spark_jobs.heads import Fitter, Heads, fit_heads
+from spark_jobs.pipeline_config import PROTOCOLS
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
 from spark_jobs.splits import (
@@ -71,7 +72,6 @@ from spark_jobs.splits import (
 )
 from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 
-PROTOCOLS = ("A", "B", "C", "E", "G")
 DEFAULT_PROTOCOLS = "A,B,C,E"
 LIKED = 4.0
 K = 10
@@ -125,7 +125,7 @@ def evaluate(
     spark: SparkSession, folders: Sequence[str], settings: Config, plan: Plan
 ) -> dict[str, Any]:
     """The measurements, as ``--out`` holds them. Raises MarqueeError before anything is fitted."""
-    datasets = [read_movielens(spark, folder) for folder in folders]
+    datasets = [read_folder(spark, folder) for folder in folders]
     months = by_month(datasets)
     training = merge(datasets, settings)
     exploration = describe(training, months)

@@ -34,8 +34,8 @@ from spark_jobs.biases import row_sums
 from spark_jobs.blocks import Block, Packed
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.datasets.processed import read_folder
 from spark_jobs.datasets.rating_lines import SCALE_MAX, SCALE_STEP
 from spark_jobs.files import check_out
 from spark_jobs.ratings import Ratings
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def explore(spark: SparkSession, folders: Sequence[str], settings: Config) -> dict[str, Any]:
     """What ``--out`` holds. Raises MarqueeError for data that cannot be used."""
-    datasets = [read_movielens(spark, folder) for folder in folders]
+    datasets = [read_folder(spark, folder) for folder in folders]
     months = by_month(datasets)
     training = merge(datasets, settings)
     explored = describe(training, months)

@@ -33,7 +33,7 @@ from recommender.model import Model
 from recommender.release_store import ReleaseStore
 from spark_jobs import als
 from spark_jobs.blocks import Block, NothingToPack, Packed, pack
-from spark_jobs.datasets.movielens import read_movielens
+from spark_jobs.datasets.processed import read_folder
 from spark_jobs.session import build_session
 from spark_jobs.training_set import tell, together
 
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def read_stars(spark: SparkSession, folders: Sequence[str], model: Model) -> Packed:
     """The ratings of those titles that the model knows. Raises DataError where there are none."""
-    datasets = [read_movielens(spark, folder) for folder in folders]
+    datasets = [read_folder(spark, folder) for folder in folders]
     try:
         stars = pack(together([data.ratings.rows for data in datasets]), model.item_rows.item_ids)
     except NothingToPack as error:

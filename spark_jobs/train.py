@@ -38,8 +38,9 @@ from spark_jobs import als, config, gate
 from spark_jobs.als import Factors
 from spark_jobs.blocks import Block, Packed
 from spark_jobs.config import Config
-from spark_jobs.datasets.movielens import read_exported, read_movielens
+from spark_jobs.datasets.movielens import read_exported
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.datasets.processed import read_folder
 from spark_jobs.explore import by_month, describe
 from spark_jobs.heads import Fitter, Heads, fit_heads
 from spark_jobs.progress import Progress
@@ -110,7 +111,7 @@ def train(
     progress = Progress(STAGES)
     context = spark.sparkContext
     with progress.stage("reading and checking", context, len(folders) + len(exported)):
-        datasets = [read_movielens(spark, folder) for folder in folders]
+        datasets = [read_folder(spark, folder) for folder in folders]
         datasets += [read_exported(spark, folder) for folder in exported]
         months = by_month(datasets) if promote != "always" else []
     with progress.stage("one rating for each pair", context, 6):

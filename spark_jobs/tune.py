@@ -47,8 +47,8 @@ from spark_jobs.als import FittedFactors, Params
 from spark_jobs.blocks import Block, Packed, pack
 from spark_jobs.config import HEADS, MOVIES, Config
 from spark_jobs.contenders import Served
-from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.datasets.processed import read_folder
 from spark_jobs.evaluate import LIKED, as_release, check_cases, ranking_metrics, star_metrics
 from spark_jobs.heads import Fitter, fit_heads
 from spark_jobs.progress import Progress
@@ -134,7 +134,7 @@ def tune(
 ) -> Found:
     """What every candidate of every head reaches on each fold. The rating head is tuned beside the
     best ranking head, whose factors it uses. Raises MarqueeError before anything is fitted."""
-    training = merge([read_movielens(spark, folder) for folder in folders], settings)
+    training = merge([read_folder(spark, folder) for folder in folders], settings)
     for params in itertools.chain(*grid.values()):
         check_ranks(training.catalogue, _with(settings, params))
     splits = {head: divide(training, head, folds, settings.seed) for head in grid}
