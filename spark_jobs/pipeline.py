@@ -34,6 +34,7 @@ from typing import Any
 
 from recommender.errors import ConfigError, MarqueeError
 from recommender.release_store import ReleaseStore
+from recommender.s3_store import open_store
 from spark_jobs import config
 from spark_jobs.datasets.fetch import checksum
 from spark_jobs.stages import STAGES, Made, NotGoodEnough, Work
@@ -115,7 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = config.load(options)
-        store = ReleaseStore(options.releases)
+        store = open_store(options.releases, os.environ.get("RELEASE_CACHE"))
+        store.check_writable()
         stages = _chosen(options.stage)
         with _alone(Path(settings.pipeline.folder)) as folder:
             outcomes = run(settings, store, State(folder), stages, options.again)
@@ -251,8 +253,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--releases",
         default=os.environ.get("RELEASES", "releases"),
-        metavar="FOLDER",
-        help="where releases live (default: RELEASES, else ./releases)",
+        metavar="PLACE",
+        help="where releases live: a folder or s3://bucket/folder (default: RELEASES, else"
+        " ./releases)",
     )
     config.add_options(parser)
     return parser

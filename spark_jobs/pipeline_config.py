@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from recommender.errors import ConfigError
+from recommender.s3 import is_address, split
 
 PROTOCOLS = ("A", "B", "C", "E", "G")
 SAMPLE = "sample"
@@ -17,8 +18,8 @@ SAMPLE = "sample"
 
 @dataclass(frozen=True)
 class Source:
-    """``address``: of a file (http, https), a folder in S3, a local file or folder, or "sample".
-    ``sha256``, ``md5``: of the file as published."""
+    """``address``: of a file (http, https), a folder or packed file in S3, a local file or folder,
+    or "sample". ``sha256``, ``md5``: of the file as published."""
 
     address: str
     sha256: str | None = None
@@ -30,12 +31,20 @@ class Source:
 
     @property
     def is_s3(self) -> bool:
-        return self.address.startswith("s3://")
+        return is_address(self.address)
+
+    @property
+    def is_remote(self) -> bool:
+        return self.is_web or self.is_s3
+
+    @property
+    def is_s3_folder(self) -> bool:
+        return self.is_s3 and not self.address.endswith((".zip", ".gz"))
 
     @property
     def local_folder(self) -> Path | None:
         path = Path(self.address).expanduser()
-        return path if not (self.is_web or self.is_s3) and path.is_dir() else None
+        return path if not self.is_remote and path.is_dir() else None
 
     @property
     def file_name(self) -> str:
@@ -90,7 +99,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_s3(value: Any) -> bool:
-    return isinstance(value, str) and bool(re.fullmatch(r"s3://[^/]+(/.*)?", value))
+    return isinstance(value, str) and is_address(value) and bool(split(value))
 
 
 def _are_protocols(value: Any) -> bool:
@@ -138,7 +147,7 @@ def _sources(section: Any, where: str) -> tuple[Source, ...]:
     sources = tuple(_source(entry, where) for entry in section)
     names = [source.file_name for source in sources]
     if len(sources) > 1 and (
-        len(set(names)) < len(names) or any(x.local_folder or x.is_s3 for x in sources)
+        len(set(names)) < len(names) or any(x.local_folder or x.is_s3_folder for x in sources)
     ):
         raise ConfigError(f"{where}: several sources must be files with names of their own")
     return sources
@@ -148,10 +157,10 @@ def _source(entry: Any, where: str) -> Source:
     values = _lines(entry, ("from", "sha256", "md5"), where)
     address = _checked(values.get("from"), _is_text, "`from: address`", where)
     source = Source(address, values.get("sha256"), values.get("md5"))
-    if "://" in address and not (source.is_web or source.is_s3):
+    if "://" in address and not source.is_remote:
         raise ConfigError(f"{where}: {address!r} must begin with http://, https:// or s3://")
-    if source.is_web and not source.file_name:
-        raise ConfigError(f"{where}: {address!r} names no file")
+    if source.is_remote and source.file_name in ("", ".", ".."):
+        raise ConfigError(f"{where}: {address!r} names no file or folder")
     for kind, digits in (("sha256", 64), ("md5", 32)):
         value = values.get(kind)
         if value is None:
@@ -161,6 +170,6 @@ def _source(entry: Any, where: str) -> Source:
                 f"{where}: {kind} must be {digits} hexadecimal digits (in quotes where they look"
                 f" like a number), not {value!r}"
             )
-        if source.is_s3 or source.local_folder:
+        if source.is_s3_folder or source.local_folder:
             raise ConfigError(f"{where}: {kind} is of a file, and {address!r} is a folder")
     return source

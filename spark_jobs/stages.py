@@ -20,13 +20,15 @@ from urllib.parse import urlsplit
 
 from pyspark.sql import SparkSession
 
+from recommender import s3
 from recommender.errors import ConfigError, DataError, MarqueeError, SetupError
 from recommender.release import MANIFEST
 from recommender.release_store import ReleaseStore
+from recommender.s3_store import open_store
 from spark_jobs import config, gate
 from spark_jobs.config import Config
 from spark_jobs.datasets import fetch
-from spark_jobs.datasets.processed import read_folder, write_processed
+from spark_jobs.datasets.processed import ABOUT, read_folder, write_processed
 from spark_jobs.datasets.sample import write_sample
 from spark_jobs.evaluate import Plan, evaluate, tables
 from spark_jobs.explore import by_month, describe, summary
@@ -118,6 +120,10 @@ def _bring(sources: tuple[Source, ...], folder: Path) -> Path:
     for source in sources:
         if source.address == SAMPLE:
             write_sample(unfinished / SAMPLE)
+        elif source.is_s3_folder:
+            come = downloads / source.file_name
+            s3.download_folder(source.address, come)
+            come.rename(unfinished / come.name)
         else:
             _bring_file(source, downloads, unfinished)
     _replace(unfinished, folder / "raw")
@@ -126,30 +132,34 @@ def _bring(sources: tuple[Source, ...], folder: Path) -> Path:
 
 
 def _bring_file(source: Source, downloads: Path, folder: Path) -> None:
-    file = _download(source, downloads) if source.is_web else Path(source.address).expanduser()
+    file = Path(source.address).expanduser()
+    if source.is_remote:
+        file = downloads / source.file_name
+        if not file.is_file():
+            _download(source, file)
     if not file.is_file():
         raise DataError(f"{source.address}: no such file or folder; correct `from`")
     try:
         _check(source, file)
         _unpack(file, folder)
     except DataError:
-        if source.is_web:
+        if source.is_remote:
             file.unlink()
         raise
 
 
-def _download(source: Source, downloads: Path) -> Path:
-    file = downloads / source.file_name
-    if not file.is_file():
-        tell(f"Downloading {source.address}")
-        try:
-            fetch.download(source.address, file, tell)
-        except fetch.NETWORK_ERRORS as error:
-            raise DataError(
-                f"{source.address}: cannot be downloaded ({getattr(error, 'reason', error)});"
-                " try again, which goes on from what has come, or name another source"
-            ) from error
-    return file
+def _download(source: Source, file: Path) -> None:
+    tell(f"Downloading {source.address}")
+    if source.is_s3:
+        s3.download(source.address, file)
+        return
+    try:
+        fetch.download(source.address, file, tell)
+    except fetch.NETWORK_ERRORS as error:
+        raise DataError(
+            f"{source.address}: cannot be downloaded ({getattr(error, 'reason', error)});"
+            " try again, which goes on from what has come, or name another source"
+        ) from error
 
 
 def _check(source: Source, file: Path) -> None:
@@ -201,13 +211,16 @@ def process(work: Work) -> Made:
     write(unfinished / "exploration.json", explored, exploration_page)
     _replace(unfinished, folder)
     tell(summary(explored))
+    upload = work.settings.pipeline.upload
+    if upload:
+        s3.upload_folder(folder, upload, last=ABOUT)
     files = [folder / name for name in _names(folder)]
     facts, left_out = training.catalogue, ""
     if written.untitled or explored["repeated"]:
         left_out = f" ({explored['repeated']:,} repeated, {written.untitled:,} without a title)"
     return Made(
         f"{facts.ratings:,} ratings by {facts.users:,} people of {facts.items:,} titles"
-        f"{left_out} in {folder}",
+        f"{left_out} in {folder}{f' and {upload}' if upload else ''}",
         files,
         {"folder": str(folder)},
     )
@@ -227,7 +240,7 @@ def _fitted_with(work: Work) -> Any:
 
 
 def _trained_with(work: Work) -> Any:
-    return _fitted_with(work), asdict(work.settings.gate), str(work.store.folder)
+    return _fitted_with(work), asdict(work.settings.gate), work.store.place
 
 
 def fit(work: Work) -> Made:
@@ -236,9 +249,10 @@ def fit(work: Work) -> Made:
     trained = train(work.spark, [processed], work.settings, work.store, promote="never")
     version = trained.release.version
     verdict = "; the gate will refuse it" if trained.reasons else ""
+    folder = trained.release.folder
     return Made(
-        f"release {version} in {work.store.folder}{verdict}",
-        [work.store.folder / version / MANIFEST],
+        f"release {version} in {work.store.place}{verdict}",
+        [folder / MANIFEST] if folder else [],  # what is in S3 is not looked at again
         {"release": version},
     )
 
@@ -300,7 +314,7 @@ def _flask(work: Work, *command: str) -> str:
         done = subprocess.run(  # noqa: S603 - our own command
             [*FLASK, *command],
             cwd=ROOT,
-            env={**os.environ, "RELEASES": str(work.store.folder)},
+            env={**os.environ, "RELEASES": work.store.place},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -326,17 +340,21 @@ def _published_to(work: Work) -> Any:
 
 def publish(work: Work) -> Made:
     """The release in service, if the gate accepts it beside the one that is there now."""
-    version = work.facts["train"]["release"]
+    version, elsewhere = work.facts["train"]["release"], work.settings.pipeline.publish_to
     release = work.store.read(version)
-    before = gate.in_service(work.store)
-    settings = work.settings.gate
-    reasons = gate.judged({}, release, before, release.parity_sample(), settings)["gate"]["reasons"]
-    if reasons:
+    target = open_store(elsewhere, os.environ.get("RELEASE_CACHE")) if elsewhere else work.store
+    before, sample = gate.in_service(target), release.parity_sample()
+    judged = gate.judged({}, release, before, sample, work.settings.gate)
+    if reasons := judged["gate"]["reasons"]:
         raise NotGoodEnough(
             f"{'; '.join(reasons)}. Promote it all the same: `flask releases promote {version}`"
         )
-    current = work.store.promote(version)
-    return Made(f"release {current.version} is in service (before: {current.previous or 'none'})")
+    if elsewhere:
+        assert release.folder
+        s3.upload_folder(release.folder, s3.join(target.place, version), last=MANIFEST)
+    current = target.promote(version)
+    was = current.previous or "none"
+    return Made(f"release {current.version} is in service in {target.place} (before: {was})")
 
 
 STAGES: dict[str, Stage] = {

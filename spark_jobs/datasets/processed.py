@@ -61,6 +61,7 @@ def write_processed(dataset: Dataset, folder: Path) -> Written:
 
     sizes = dataset.ratings.rows.mapPartitionsWithIndex(save).collect()
     rows, untitled = (sum(counts) for counts in zip(*sizes, strict=True))
+    parts = sorted(path.name for path in target.iterdir() if path.suffix == ".parquet")
     write_items(folder / ITEMS, dataset.items)
     about = {
         "name": dataset.name,
@@ -70,6 +71,7 @@ def write_processed(dataset: Dataset, folder: Path) -> Written:
         "untitled": untitled,
         "titles": len(dataset.items),
         "simulated": dataset.simulated,
+        "parts": parts,
     }
     (folder / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     return Written(rows, untitled)
@@ -78,7 +80,7 @@ def write_processed(dataset: Dataset, folder: Path) -> Written:
 def read_processed(spark: SparkSession, folder: str) -> Dataset:
     """Raises DataError where the files are not those that were written."""
     about = _about(Path(folder, ABOUT))
-    files = sorted(Path(folder, RATINGS).absolute().glob("*.parquet"))
+    files = [Path(folder, RATINGS, part).absolute() for part in about["parts"]]
     rows = sum(_rows(file) for file in files)
     if rows != about["rows"] or not rows:
         raise DataError(f"{folder}: holds {rows:,} ratings, not {about['rows']:,}; {REMEDY}")
@@ -97,7 +99,7 @@ def read_processed(spark: SparkSession, folder: str) -> Dataset:
 def _about(path: Path) -> dict[str, Any]:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-        return {name: about[name] for name in ("name", "layout", "rows", "simulated")}
+        return {name: about[name] for name in ("name", "layout", "rows", "simulated", "parts")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: cannot be read ({error}); {REMEDY}") from error
 
