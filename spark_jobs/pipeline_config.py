@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from recommender.errors import ConfigError
 from recommender.s3 import is_address, split
+from spark_jobs.datasets.obtain import ADDRESS, ARCHIVE_SHA256
 
 PROTOCOLS = ("A", "B", "C", "E", "G")
 SAMPLE = "sample"
@@ -58,8 +59,8 @@ class Pipeline:
     the database gets the data set's people and ratings beside the catalogue. ``publish_to``: a
     place in S3 that a release which the gate accepts is copied to and promoted in."""
 
-    folder: str = "data/pipeline"
-    sources: tuple[Source, ...] = field(default_factory=tuple)
+    folder: str = "data/pipelines/movies"
+    sources: tuple[Source, ...] = (Source(ADDRESS, sha256=ARCHIVE_SHA256),)
     upload: str | None = None
     protocols: tuple[str, ...] = ("A", "B", "E")
     seeds: tuple[int, ...] = (0,)

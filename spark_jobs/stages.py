@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from pyspark.sql import SparkSession
 
 from recommender import s3
-from recommender.errors import ConfigError, DataError, MarqueeError, SetupError
+from recommender.errors import DataError, MarqueeError, SetupError
 from recommender.release import MANIFEST
 from recommender.release_store import ReleaseStore
 from recommender.s3_store import open_store
@@ -99,8 +99,6 @@ def _state_of(place: Path) -> Any:
 def acquire(work: Work) -> Made:
     """The data as published, unpacked below ``raw``; a local folder is read where it is."""
     sources = work.settings.pipeline.sources
-    if not sources:
-        raise ConfigError("pipeline, acquire: says nowhere where data comes from")
     raw = sources[0].local_folder or _bring(sources, work.folder)
     inside = [path for path in raw.iterdir() if not path.name.startswith(".")]
     data = inside[0] if len(inside) == 1 and inside[0].is_dir() else raw
@@ -240,7 +238,9 @@ def _fitted_with(work: Work) -> Any:
 
 
 def _trained_with(work: Work) -> Any:
-    return _fitted_with(work), asdict(work.settings.gate), work.store.place
+    """Of the gate, whom it measures on; what it asks of them is for ``publish``."""
+    held_out = work.settings.gate.people, work.settings.gate.seed
+    return _fitted_with(work), held_out, work.store.place
 
 
 def fit(work: Work) -> Made:

@@ -11,6 +11,7 @@ from spark_jobs.datasets.fetch import NETWORK_ERRORS, Tell, checksum, download, 
 from spark_jobs.datasets.sample import write_sample
 
 ADDRESS = "https://files.grouplens.org/datasets/movielens/ml-latest-small.zip"
+ARCHIVE_SHA256 = "696d65a3dfceac7c45750ad32df2c259311949efec81f0f144fdfb91ebc9e436"
 CHECKSUMS = {
     "ratings.csv": "aa289ca83157595d0df6aea1be6a4ded676ddc4385472e8313a8ed9805352646",
     "movies.csv": "5a5f32dd9bb3797b8e728a1b98958789d2b13f294a69fdfbc5727f8a9611aa07",
