@@ -7,8 +7,6 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-PROTOCOL ?= A,B,C,E
-
 .PHONY: run train pipeline evaluate explore tune test lint bench jobs clean java blas browser axe
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
@@ -27,7 +25,7 @@ train: .venv/run .env java blas ## fit and promote a release: make train DATA=fo
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.train $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
 evaluate: .venv/run .env java blas ## tables beside baselines: make evaluate DATA=folder PROTOCOL=A,B
-	@$(WITH_ENV) $(BIN)/python -m spark_jobs.evaluate --protocol $(PROTOCOL) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.evaluate $(if $(PROTOCOL),--protocol $(PROTOCOL)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
 explore: .venv/run .env java blas ## what the data is like, as a page: make explore DATA=folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.explore $(foreach folder,$(DATA),--data $(folder)) $(ARGS)

@@ -11,18 +11,20 @@ from app.models import Item
 from app.ratings import NO_FORECAST, Forecast, rate, ratings_of
 from recommender.explain import Explanation
 from recommender.facts import Filter
-from recommender.model import Model, Ratings
+from recommender.model import Model, Ratings, Recommendation
 
 EVERYTHING = Filter()
 
 
 @dataclass(frozen=True)
 class Recommended:
-    """``predicted_rating`` in stars. ``because``: the rated title that adds most, if any does."""
+    """``predicted_rating`` and ``match``: as the model's. ``because``: the rated title that adds
+    most, if any does."""
 
     item: Item
     score: float
-    predicted_rating: float
+    predicted_rating: float | None
+    match: float | None
     because: Item | None = None
 
 
@@ -64,9 +66,7 @@ def recommend(
     causes = {r.item_id: _chief(model.because(ratings, r.item_id)) for r in ranked[:reasons]}
     items = items_by_id([r.item_id for r in ranked] + [c for c in causes.values() if c])
     return [
-        Recommended(
-            items[r.item_id], r.score, r.predicted_rating, items.get(causes.get(r.item_id) or 0)
-        )
+        _with_title(r, items[r.item_id], items.get(causes.get(r.item_id) or 0))
         for r in ranked
         if r.item_id in items
     ]
@@ -78,14 +78,11 @@ def recommend_many(
     """``recommend`` for each of ``people`` with what they hid, in one pass."""
     ranked = model.recommend_many(people, n, hidden)
     items = items_by_id({r.item_id for one in ranked for r in one})
-    return [
-        [
-            Recommended(items[r.item_id], r.score, r.predicted_rating)
-            for r in one
-            if r.item_id in items
-        ]
-        for one in ranked
-    ]
+    return [[_with_title(r, items[r.item_id]) for r in one if r.item_id in items] for one in ranked]
+
+
+def _with_title(r: Recommendation, item: Item, because: Item | None = None) -> Recommended:
+    return Recommended(item, r.score, r.predicted_rating, r.match, because)
 
 
 def why(

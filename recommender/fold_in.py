@@ -26,6 +26,11 @@ def strength(rating: Any, neutral: float, best: float) -> Any:
     return (rating - neutral) * (1.0 / (best - neutral))
 
 
+def playtime_strength(hours: Any, weight: float) -> Any:
+    """Strength of having a game and of having played it: ``1 + weight·log(1 + hours)``."""
+    return 1.0 + weight * np.log1p(hours)
+
+
 def gram(factors: Array) -> NDArray[np.float64]:
     """``YᵀY`` in double precision: (rank, rank) from (items, rank)."""
     doubles = np.asarray(factors, dtype=np.float64)

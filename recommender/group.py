@@ -10,15 +10,19 @@ from recommender.ranking import top_n
 WAYS = ("average", "misery", "veto")
 # With a veto, nobody sits through a title that is predicted fewer stars for them than this.
 VETO_BELOW = 3.0
+# Where nobody gives stars: a match, from 0 to 1, below this.
+VETO_BELOW_MATCH = 0.1
 # The list is chosen among this many titles that match the group best.
 SHORTLIST = 200
 
 
-def agree(stars: NDArray[np.floating], way: str) -> NDArray[np.float64]:
+def agree(
+    stars: NDArray[np.floating], way: str, veto_below: float = VETO_BELOW
+) -> NDArray[np.float64]:
     """The group's stars of each title, shape (items,), from everyone's, shape (people, items).
 
     ``average``: the mean. ``misery``: the stars of whoever likes it least (O'Connor et al. 2001,
-    PolyLens). ``veto``: the mean, and -inf where anyone is below ``VETO_BELOW`` ("average without
+    PolyLens). ``veto``: the mean, and -inf where anyone is below ``veto_below`` ("average without
     misery", Masthoff 2004).
     """
     stars = np.asarray(stars, dtype=np.float64)
@@ -26,7 +30,7 @@ def agree(stars: NDArray[np.floating], way: str) -> NDArray[np.float64]:
         return np.asarray(stars.min(axis=0))
     mean = stars.mean(axis=0)
     if way == "veto":
-        return np.where((stars < VETO_BELOW).any(axis=0), -np.inf, mean)
+        return np.where((stars < veto_below).any(axis=0), -np.inf, mean)
     return np.asarray(mean)
 
 

@@ -14,17 +14,16 @@ from recommender import group, onboarding
 from recommender.explain import Explanation, contributions
 from recommender.factors import UNKNOWN, ItemRows
 from recommender.facts import Filter, ItemFacts
+from recommender.feedback import feedback_of
 from recommender.fold_in import (
     Ridge,
     fold_in_ranking,
     fold_in_ranking_many,
-    fold_in_rating,
-    fold_in_rating_many,
     gram,
-    strength,
 )
-from recommender.popularity import vote_weighted, within_band
+from recommender.popularity import within_band
 from recommender.ranking import BestFirst, scores_of, top_n
+from recommender.rating_head import RatingHead
 from recommender.release import Release
 from recommender.similar import similarity
 
@@ -34,6 +33,8 @@ PASS = 8_000_000
 
 
 NOTHING = np.empty(0, np.int64)
+# The bias and rating vector of anyone where nobody gives stars.
+NO_STARS: tuple[float, NDArray[np.floating]] = (0.0, np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,18 @@ class Person:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """``score`` orders the list and means nothing by itself; ``predicted_rating`` is in stars."""
+    """``score`` orders the list and means nothing by itself. ``predicted_rating`` is in stars;
+    where nobody gives any it is None, and there is a ``match`` instead (``Model.match``)."""
 
     item_id: int
     score: float
-    predicted_rating: float
+    predicted_rating: float | None
+    match: float | None
 
 
 class Model:
-    """Both heads of one release. Ratings are stars by item id; unknown items are ignored."""
+    """The heads of one release. Ratings are stars, or hours played, by item id; unknown items are
+    ignored. Where hours are, there is no rating head, and nothing is predicted in stars."""
 
     def __init__(self, release: Release):
         arrays = release.arrays
@@ -64,8 +68,9 @@ class Model:
         self.version = release.version
         self.catalogue = release.catalogue
         self.item_rows = ItemRows(arrays.item_ids)
+        self.feedback = feedback_of(release.catalogue, release.ranking)
         self._ranking_ridge = Ridge.of(release.ranking, len(arrays.item_ids))
-        self._rating_ridge = Ridge.of(release.rating, len(arrays.item_ids))
+        self._rating_head = RatingHead.of(release)
         self._gram = gram(arrays.ranking_factors)
         popularity = release.ranking.popularity_weight * np.log1p(arrays.item_counts)
         too_few = arrays.item_counts < release.ranking.min_ratings
@@ -79,18 +84,14 @@ class Model:
 
     def fold_in(self, ratings: Ratings) -> Person:
         """A person as the model sees them, from their ratings of this moment."""
-        arrays, ranking, rating = self.release.arrays, self.release.ranking, self.release.rating
-        rows, stars = self._known(ratings)
-        bias, rating_vector = fold_in_rating(
-            arrays.rating_factors[rows],
-            stars - self.release.mean_rating - arrays.item_bias[rows],
-            self._rating_ridge,
-            rating.bias_regularization,
-        )
+        arrays, ranking = self.release.arrays, self.release.ranking
+        rows, given = self._known(ratings)
+        head = self._rating_head
+        bias, rating_vector = head.fold_in(rows, given) if head else NO_STARS
         ranking_vector = fold_in_ranking(
             self._gram,
             arrays.ranking_factors[rows],
-            strength(stars, ranking.neutral, self.catalogue.rating_max),
+            self.feedback.strength(given),
             ranking.alpha,
             self._ranking_ridge,
         )
@@ -123,11 +124,16 @@ class Model:
     def _listed(
         self, person: Person, rows: NDArray[np.int64], scores: NDArray[np.float64]
     ) -> list[Recommendation]:
-        stars = self._predicted(person, rows)
-        ids = self.item_rows.item_ids[rows]
+        head = self._rating_head
+        stars = (
+            head.predict(person.bias, person.rating_vector, rows).tolist()
+            if head
+            else [None] * len(rows)
+        )
+        match = [None] * len(rows) if head else self._match(person, rows).tolist()
+        ids = self.item_rows.item_ids[rows].tolist()
         return [
-            Recommendation(*row)
-            for row in zip(ids.tolist(), scores.tolist(), stars.tolist(), strict=True)
+            Recommendation(*row) for row in zip(ids, scores.tolist(), stars, match, strict=True)
         ]
 
     def best(
@@ -178,21 +184,20 @@ class Model:
         n: int,
     ) -> list[list[Recommendation]]:
         arrays, ranking = self.release.arrays, self.release.ranking
-        rows, stars, rated = _padded(known)
+        rows, given, rated = _padded(known)
         x = fold_in_ranking_many(
             self._gram,
             arrays.ranking_factors[rows],
-            strength(stars, ranking.neutral, self.catalogue.rating_max),
+            self.feedback.strength(given),
             rated,
             ranking.alpha,
             self._ranking_ridge,
         )
-        biases, p = fold_in_rating_many(
-            arrays.rating_factors[rows],
-            stars - self.release.mean_rating - arrays.item_bias[rows],
-            rated,
-            self._rating_ridge,
-            self.release.rating.bias_regularization,
+        head = self._rating_head
+        biases, p = (
+            head.fold_in_many(rows, given, rated)
+            if head
+            else (np.zeros(len(known)), np.zeros((len(known), 0)))
         )
         return [
             self._listed(
@@ -203,10 +208,19 @@ class Model:
         ]
 
     def estimate(self, person: Person, item_ids: Iterable[int]) -> dict[int, float]:
-        """Predicted stars of those items that the model knows."""
+        """Predicted stars of those items that the model knows; of none where nobody gives stars."""
+        if self._rating_head is None:
+            return {}
         rows = self.item_rows.known_rows(item_ids)
-        stars = self._predicted(person, rows)
+        stars = self._rating_head.predict(person.bias, person.rating_vector, rows)
         return dict(zip(self.item_rows.item_ids[rows].tolist(), stars.tolist(), strict=True))
+
+    def match(self, person: Person, item_ids: Iterable[int]) -> dict[int, float]:
+        """How well those items that the model knows fit what the person has, from 0 to 1: at 1 as
+        well as what they have does on average."""
+        rows = self.item_rows.known_rows(item_ids)
+        match = self._match(person, rows).tolist()
+        return dict(zip(self.item_rows.item_ids[rows].tolist(), match, strict=True))
 
     def because(self, ratings: Ratings, item_id: int) -> Explanation | None:
         """What each rating adds to the score of ``item_id``, exactly; None for an unknown item."""
@@ -214,11 +228,11 @@ class Model:
         if row == UNKNOWN:
             return None
         arrays, ranking = self.release.arrays, self.release.ranking
-        rows, stars = self._known(ratings)
+        rows, given = self._known(ratings)
         parts = contributions(
             self._gram,
             arrays.ranking_factors[rows],
-            strength(stars, ranking.neutral, self.catalogue.rating_max),
+            self.feedback.strength(given),
             ranking.alpha,
             self._ranking_ridge,
             arrays.ranking_factors[row],
@@ -233,7 +247,7 @@ class Model:
         (row,) = self.item_rows.rows([item_id])
         if row == UNKNOWN:
             return None
-        scores = self._scores(person)
+        scores = self.scores(person)
         scores[person.rated_rows] = -np.inf
         scores[self.item_rows.known_rows(hidden)] = -np.inf
         if scores[row] == -np.inf:
@@ -271,10 +285,9 @@ class Model:
             ranking.alpha,
             self._ranking_ridge,
         )
-        liked = vote_weighted(
+        hoped = self.feedback.hoped(
             arrays.item_means[open_rows], arrays.item_counts[open_rows], self.release.mean_rating
         )
-        hoped = strength(liked, ranking.neutral, self.catalogue.rating_max).clip(min=0.01)
         return int(self.item_rows.item_ids[open_rows[np.argmax(known * hoped**2)]])
 
     @cached_property
@@ -298,16 +311,23 @@ class Model:
     def together(
         self, people: Sequence[Ratings], way: str, n: int
     ) -> list[tuple[int, float, list[float]]]:
-        """The ``n`` best items for an evening of ``people``: (id, the group's stars, each one's).
+        """The ``n`` best items for an evening of ``people``: (id, the group's liking, each one's),
+        in predicted stars, or from 0 to 1 (``match``) where nobody gives stars.
 
         What anyone has rated already is left out. ``way``: see ``group.agree``.
         """
         folded = [self.fold_in(ratings) for ratings in people]
         rated = np.concatenate([person.rated_rows for person in folded])
-        scores = np.stack([self._scores(person) for person in folded])
+        scores = np.stack([self.scores(person) for person in folded])
         # A veto may strike many titles: it is heard before the list is cut short.
-        everyone = np.stack([self._predicted(p, np.arange(len(self.item_rows))) for p in folded])
-        agreed = group.agree(everyone, way)
+        every, head = np.arange(len(self.item_rows)), self._rating_head
+        everyone = np.stack(
+            [
+                head.predict(p.bias, p.rating_vector, every) if head else self._match(p, every)
+                for p in folded
+            ]
+        )
+        agreed = group.agree(everyone, way, group.VETO_BELOW if head else group.VETO_BELOW_MATCH)
         scores = np.where(np.isfinite(agreed), scores, -np.inf)
         rows = group.shortlist(scores, rated, max(group.SHORTLIST, n))
         best = rows[np.argsort(-agreed[rows], kind="stable")][:n]
@@ -318,38 +338,35 @@ class Model:
         ]
 
     def _known(self, ratings: Ratings) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Rows and stars of those ratings whose item the model knows."""
+        """Rows and values of those ratings whose item the model knows."""
         rows = self.item_rows.rows(ratings)
         known = rows != UNKNOWN
         return rows[known], np.fromiter(ratings.values(), dtype=np.float64)[known]
 
-    def _scores(self, person: Person) -> NDArray[np.float64]:
+    def scores(self, person: Person) -> NDArray[np.float64]:
         """``x·y_i + β·log(1 + count_i)``; -inf for what is never recommended."""
         factors = self.release.arrays.ranking_factors
         return scores_of(factors, self._popularity, person.ranking_vector)
 
-    def _predicted(self, person: Person, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """``μ + b_u + b_i + p·q_i``, clipped to the scale."""
-        arrays = self.release.arrays
-        stars = (
-            self.release.mean_rating
-            + person.bias
-            + arrays.item_bias[rows]
-            + arrays.rating_factors[rows] @ person.rating_vector
-        )
-        return np.clip(stars, self.catalogue.rating_min, self.catalogue.rating_max)
+    def _match(self, person: Person, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """``x·y_i`` over its mean of what the person has, between 0 and 1. Training pulls it
+        towards 1 for what people have, and shrinks it for those who have little."""
+        factors, x = self.release.arrays.ranking_factors, person.ranking_vector
+        own = factors[person.rated_rows] @ x
+        usual = own.mean() if len(own) else 0.0
+        return (factors[rows] @ x / usual).clip(0, 1) if usual > 0 else np.zeros(len(rows))
 
 
 def _padded(
     known: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Rows, stars, and which places are taken, each (users, most ratings of any)."""
+    """Rows, values, and which places are taken, each (users, most ratings of any)."""
     counts = np.array([len(rows) for rows, _ in known])
     rated = np.arange(counts.max(initial=0)) < counts[:, None]
-    rows, stars = np.zeros(rated.shape, np.int64), np.zeros(rated.shape)
+    rows, given = np.zeros(rated.shape, np.int64), np.zeros(rated.shape)
     rows[rated] = np.concatenate([rows for rows, _ in known])
-    stars[rated] = np.concatenate([stars for _, stars in known])
-    return rows, stars, rated
+    given[rated] = np.concatenate([given for _, given in known])
+    return rows, given, rated
 
 
 @dataclass(frozen=True)
@@ -374,5 +391,5 @@ def check_parity(release: Release) -> Parity:
     for row, ratings in sample.users():
         person = model.fold_in(ratings)
         ranking.append(np.abs(person.ranking_vector - sample.ranking_vectors[row]).max())
-        rating.append(np.abs(person.rating_vector - sample.rating_vectors[row]).max())
+        rating.append(np.abs(person.rating_vector - sample.rating_vectors[row]).max(initial=0.0))
     return Parity(len(sample.user_ids), float(np.max(ranking)), float(np.max(rating)))

@@ -62,7 +62,12 @@ class RankingParams(_Params):
         0.0, "alpha_0, the share of the other side's rows counted as rated in it", low=0, high=1
     )
     alpha: float = param(5.0, "confidence gained per unit of strength", low=1e-9)
-    neutral: float = param(2.5, "the rating that says neither yes nor no (strength 0)", low=0)
+    neutral: float = param(
+        2.5, "the rating that says neither yes nor no (strength 0), where stars are", low=0
+    )
+    playtime_weight: float = param(
+        0.1, "strength gained per log(1 + hours played), where hours are the feedback", low=0
+    )
     popularity_weight: float = param(
         0.05, "beta, the weight of log(1 + rating count) in the score", low=1e-9
     )

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from recommender.catalogue import Catalogue, Item, read_items, write_items
 from recommender.errors import ConfigError, ReleaseError
+from recommender.feedback import IMPLICIT, KINDS
 from recommender.params import RankingParams, RatingParams
 
 FORMAT_VERSION = 1
@@ -86,13 +87,17 @@ class ParitySample:
 
 @dataclass(frozen=True)
 class Release:
-    """A release as read: parameters and catalogue facts in memory, arrays memory-mapped."""
+    """A release as read: parameters and catalogue facts in memory, arrays memory-mapped.
+
+    ``rating``: None where nobody gives stars, and then the rating head's arrays hold nothing.
+    ``mean_rating``: of all ratings, in stars or hours.
+    """
 
     version: str
     created_at: str
     catalogue: Catalogue
     ranking: RankingParams
-    rating: RatingParams
+    rating: RatingParams | None
     mean_rating: float
     arrays: ItemArrays
     inputs: list[dict[str, Any]] = field(default_factory=list)
@@ -148,7 +153,10 @@ def write_release(
         "created_at": release.created_at,
         "catalogue": asdict(release.catalogue),
         "ranking": asdict(release.ranking),
-        "rating": {**asdict(release.rating), "mean_rating": release.mean_rating},
+        "rating": {
+            **(asdict(release.rating) if release.rating else {}),
+            "mean_rating": release.mean_rating,
+        },
         "inputs": release.inputs,
         "metrics": release.metrics,
         "seconds": release.seconds,
@@ -168,20 +176,19 @@ def read_release(folder: Path) -> Release:
     """
     manifest = _read_manifest(folder / MANIFEST)
     try:
-        files, ranking, rating = manifest["files"], manifest["ranking"], manifest["rating"]
+        files, ranking = manifest["files"], manifest["ranking"]
         _verify_files(folder, files)
         _check_complete(RankingParams, ranking)
-        _check_complete(RatingParams, rating)
         where = str(folder / MANIFEST)
+        catalogue = Catalogue(**manifest["catalogue"])
+        mean_rating, rating = _rating_head(manifest["rating"], catalogue, where)
         release = Release(
             version=manifest["version"],
             created_at=manifest["created_at"],
-            catalogue=Catalogue(**manifest["catalogue"]),
+            catalogue=catalogue,
             ranking=RankingParams.from_mapping(ranking, where),
-            mean_rating=rating["mean_rating"],
-            rating=RatingParams.from_mapping(
-                {name: value for name, value in rating.items() if name != "mean_rating"}, where
-            ),
+            mean_rating=mean_rating,
+            rating=rating,
             inputs=manifest["inputs"],
             metrics=manifest["metrics"],
             seconds=manifest["seconds"],
@@ -195,6 +202,20 @@ def read_release(folder: Path) -> Release:
     _check_scale(release, folder / MANIFEST)
     _check_arrays(release, folder)
     return release
+
+
+def _rating_head(
+    section: Mapping[str, Any], catalogue: Catalogue, where: str
+) -> tuple[float, RatingParams | None]:
+    """The mean rating, and the head's parameters where people give stars."""
+    if catalogue.feedback not in KINDS:
+        raise ConfigError(f"feedback {catalogue.feedback!r} is none of {', '.join(KINDS)}")
+    values = dict(section)
+    mean = values.pop("mean_rating")
+    if catalogue.feedback == IMPLICIT:
+        return mean, None
+    _check_complete(RatingParams, values)
+    return mean, RatingParams.from_mapping(values, where)
 
 
 def _check_complete(head: type[RankingParams | RatingParams], values: Mapping[str, Any]) -> None:
@@ -214,7 +235,8 @@ def _check_scale(release: Release, path: Path) -> None:
     for name, value in numbers.items():
         if not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
             raise ReleaseError(f"{path}: {name} must be a number, not {value!r}; train again")
-    if not max(scale.rating_min, neutral) < scale.rating_max:
+    lowest = scale.rating_min if scale.feedback == IMPLICIT else max(scale.rating_min, neutral)
+    if not lowest < scale.rating_max:
         raise ReleaseError(
             f"{path}: rating_max ({scale.rating_max:g}) must be above rating_min"
             f" ({scale.rating_min:g}) and neutral ({neutral:g}); train again"
@@ -297,7 +319,9 @@ def _read_arrays(folder: Path) -> ItemArrays:
 
 def _check_arrays(release: Release, folder: Path) -> None:
     items = release.arrays.item_ids.size
-    width = max(release.rating.rank, *release.arrays.rating_factors.shape[1:])
+    width = 0
+    if release.rating is not None:
+        width = max(release.rating.rank, *release.arrays.rating_factors.shape[1:])
     expected: dict[str, tuple[tuple[int, ...], type]] = {
         "item_ids": ((items,), np.int64),
         "ranking_factors": ((items, release.ranking.rank), np.float32),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from recommender.errors import ConfigError
+from recommender.feedback import IMPLICIT
 from recommender.params import RankingParams, RatingParams
+from recommender.steam_file import is_steam
+from spark_jobs.datasets.processed import feedback_of, is_processed
 from spark_jobs.pipeline_config import Pipeline, read_pipeline
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-# What is used where no file is named.
-MOVIES = resources.files("spark_jobs") / "pipelines" / "movies.yaml"
+# By data set, what is used where no file is named.
+DEFAULTS = {"movielens": "pipelines/movies.yaml", "steam": "pipelines/games.yaml"}
 HEADS: dict[str, type[RankingParams] | type[RatingParams]] = {
     "ranking": RankingParams,
     "rating": RatingParams,
@@ -28,7 +31,7 @@ HEADS: dict[str, type[RankingParams] | type[RatingParams]] = {
 
 # What the gate may judge by: each metric of people held out, and 1 where more is better, else -1.
 METRICS = {
-    **{"RMSE": -1, "MAE": -1, "PR-AUC": 1, "AUC": 1},
+    **{"RMSE": -1, "MAE": -1, "PR-AUC": 1, "AUC": 1, "catalogue AUC": 1},
     **{"NDCG@10": 1, "recall@20": 1, "precision@10": 1, "recall@10": 1, "MAP@10": 1},
 }
 
@@ -51,26 +54,35 @@ class Gate:
 
 @dataclass(frozen=True)
 class Config:
-    """``noun``: what the catalogue calls an item. ``seed``: of everything drawn at random."""
+    """``noun``: what the catalogue calls an item. ``seed``: of everything drawn at random.
+    ``rating``: unused where nobody gives stars. ``dataset``: which reader reads it."""
 
     noun: str
     seed: int
     ranking: RankingParams
     rating: RatingParams
     gate: Gate = field(default_factory=Gate)
+    dataset: str = "movielens"
     pipeline: Pipeline = field(default_factory=Pipeline)
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
-    """``--config FILE`` and ``--seed N``."""
+    """``--dataset KIND``, ``--config FILE`` and ``--seed N``."""
     parser.add_argument(
-        "--config", metavar="FILE", help="YAML configuration (default: pipelines/movies.yaml)"
+        "--dataset",
+        choices=DEFAULTS,
+        help="which files --data holds (default: what the configuration says, else what is there)",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help=f"YAML configuration (default: {' or '.join(DEFAULTS.values())}, by the data set)",
     )
     parser.add_argument("--seed", type=int, help="seed of everything drawn at random")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """``--config FILE``, ``--seed N`` and one option for each parameter of each head."""
+    """The options of ``add_file_options``, and one for each parameter of each head."""
     add_file_options(parser)
     for head, params in HEADS.items():
         group = parser.add_argument_group(f"{head} head")
@@ -86,19 +98,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def as_options(settings: Config) -> list[str]:
     """The command line's way to say ``settings``, but for the gate and the noun."""
-    given = ["--seed", str(settings.seed)]
+    given = [] if settings.dataset == Config.dataset else ["--dataset", settings.dataset]
+    given += ["--seed", str(settings.seed)]
+    written = read_yaml(default_file(settings.dataset))
     for head, params in (("ranking", settings.ranking), ("rating", settings.rating)):
+        default = HEADS[head].from_mapping(written.get(head) or {}, DEFAULTS[settings.dataset])
         for spec in fields(params):
-            if (value := getattr(params, spec.name)) != spec.default:
+            if (value := getattr(params, spec.name)) != getattr(default, spec.name):
                 given += [f"--{head}-{spec.name.replace('_', '-')}", str(value)]
     return given
 
 
 def load(options: argparse.Namespace) -> Config:
     """The configuration that ``options`` ask for. Raises ConfigError naming file and parameter."""
-    where = options.config or "pipelines/movies.yaml"
-    values = read_yaml(Path(options.config) if options.config else MOVIES)
-    known = ("noun", "seed", *HEADS, "gate", "pipeline")
+    found = options.dataset or kind_of(getattr(options, "data", None) or [])
+    where = options.config or DEFAULTS[found]
+    values = read_yaml(Path(options.config) if options.config else default_file(found))
+    known = ("noun", "seed", *HEADS, "gate", "dataset", "pipeline")
     if unknown := sorted(set(values) - set(known), key=str):
         raise ConfigError(f"{where}: unknown section {unknown[0]!r}; known are {', '.join(known)}")
     heads: dict[str, Any] = {}
@@ -118,9 +134,25 @@ def load(options: argparse.Namespace) -> Config:
     noun = values.get("noun", "movie")
     if not isinstance(noun, str) or not noun:
         raise ConfigError(f"{where}: noun must be a word, not {noun!r}")
+    dataset = options.dataset or values.get("dataset", found)
+    if dataset not in DEFAULTS:
+        raise ConfigError(f"{where}: dataset {dataset!r} is none of {', '.join(DEFAULTS)}")
     gate = _gate(values.get("gate") or {}, where)
     pipeline = read_pipeline(values.get("pipeline"), where)
-    return Config(noun=noun, seed=seed, gate=gate, pipeline=pipeline, **heads)
+    return Config(noun, seed, gate=gate, dataset=dataset, pipeline=pipeline, **heads)
+
+
+def kind_of(folders: Iterable[str]) -> str:
+    """Which data set folders of this machine hold, by the names of their files. Raises DataError
+    for a processed one that cannot be read."""
+    local = [Path(folder) for folder in folders]
+    names = (path.name for folder in local if folder.is_dir() for path in folder.iterdir())
+    implicit = any(feedback_of(folder) == IMPLICIT for folder in local if is_processed(folder))
+    return "steam" if implicit or is_steam(names) else "movielens"
+
+
+def default_file(dataset: str) -> Traversable:
+    return resources.files("spark_jobs") / DEFAULTS[dataset]
 
 
 def _gate(section: Any, where: str) -> Gate:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.factors import UNKNOWN, ItemRows
+from recommender.feedback import EXPLICIT, SCALES
 from recommender.fold_in import Ridge, rating_equations, user_bias
 from recommender.model import Model
 from recommender.ranking import top_n
-from spark_jobs.datasets.rating_lines import SCALE_MAX, SCALE_MIN
 
 Ids = NDArray[np.int64]
 Stars = NDArray[np.float64]
@@ -27,6 +27,13 @@ EASE_SIDE = 8_000
 
 
 class Ranker(Protocol):
+    @property
+    def item_ids(self) -> Ids:
+        """The titles that it knows."""
+
+    def scores(self, known: Known) -> Stars:
+        """Of each of ``item_ids``; higher is better."""
+
     def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
         """The ids of the ``n`` best titles that are neither known nor ``hidden``, best first."""
 
@@ -41,6 +48,13 @@ class Served:
     """The model as the site serves it."""
 
     model: Model
+
+    @property
+    def item_ids(self) -> Ids:
+        return self.model.item_rows.item_ids
+
+    def scores(self, known: Known) -> Stars:
+        return self.model.scores(self.model.fold_in(known))
 
     def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
         person = self.model.fold_in(known)
@@ -63,8 +77,11 @@ class Popularity:
     item_ids: Ids
     counts: NDArray[np.int64]
 
+    def scores(self, known: Known) -> Stars:
+        return self.counts.astype(float)
+
     def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
-        return _top(self.item_ids, self.counts.astype(float), n, known, hidden)
+        return _top(self.item_ids, self.scores(known), n, known, hidden)
 
 
 @dataclass(frozen=True)
@@ -93,8 +110,11 @@ class RawAls:
     mean: float
     ridge: Ridge
 
+    def scores(self, known: Known) -> Stars:
+        return np.asarray(self.factors @ self._vector(known), float)
+
     def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
-        return _top(self.item_ids, self.factors @ self._vector(known), n, known, hidden)
+        return _top(self.item_ids, self.scores(known), n, known, hidden)
 
     def stars(self, known: Known, wanted: Iterable[int]) -> Stars:
         """A title that it was not fitted on gets ``μ``."""
@@ -166,4 +186,5 @@ def _or_zero(values: NDArray[np.floating], rows: Ids) -> Stars:
 
 
 def _on_scale(stars: NDArray[np.floating] | float) -> Stars:
-    return np.clip(np.asarray(stars, float), SCALE_MIN, SCALE_MAX)
+    scale = SCALES[EXPLICIT]
+    return np.clip(np.asarray(stars, float), scale.low, scale.high)

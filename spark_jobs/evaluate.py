@@ -4,10 +4,12 @@
 
 A: stars, 80:20 by rating. B: ranking for people held out entirely, 80 % of each one's ratings
 folded in, a held-out rating of 4 or more being relevant. C: ranking, 75:25 within each person,
-every held-out title being relevant (Microsoft's recommenders benchmark). E: beyond accuracy, and
-quality after the first few ratings, on the splits of B. G: stars and ranking for people held out,
-from one fit: what the gate of ``train`` looks at. Every protocol ranks the whole catalogue
-but what a person has rated.
+every held-out title being relevant (Microsoft's recommenders benchmark). D: ranking, 80:20 by
+rating, every held-out title being relevant. E: beyond accuracy, and quality after the first few
+ratings, on the splits of B. G: stars and ranking for people held out, from one fit: what the gate
+of ``train`` looks at. Every protocol ranks the whole catalogue but what a person has rated.
+
+Where hours played stand in place of stars, whatever people have is relevant, and there is no A.
 
 Exit status 0: tables were printed and written. 2: bad input, nothing was fitted.
 """
@@ -33,10 +35,12 @@ from pyspark import RDD
 from pyspark.sql import SparkSession
 
 from recommender import metrics
+from recommender.catalogue import Catalogue
 from recommender.errors import ConfigError, DataError, MarqueeError
+from recommender.feedback import EXPLICIT, IMPLICIT
 from recommender.fold_in import Ridge
 from recommender.model import Model
-from recommender.params import RatingParams
+from recommender.params import RankingParams, RatingParams
 from recommender.release import Release
 from spark_jobs import config, mllib
 from spark_jobs.biases import fit_biases
@@ -53,7 +57,7 @@ from spark_jobs.contenders import (
     ease_fits,
 )
 from spark_jobs.datasets.obtain import obtain
-from spark_jobs.datasets.processed import read_folder
+from spark_jobs.datasets.read import read_datasets
 from spark_jobs.explore import by_month, describe
 from spark_jobs.files import check_out
 from spark_jobs.heads import Fitter, Heads, fit_heads
@@ -72,7 +76,8 @@ from spark_jobs.splits import (
 )
 from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 
-DEFAULT_PROTOCOLS = "A,B,C,E"
+# By data set, where none is asked for.
+DEFAULT_PROTOCOLS = {"movielens": "A,B,C,E", "steam": "B,D,E"}
 LIKED = 4.0
 K = 10
 LONG = 20
@@ -80,9 +85,13 @@ CURVE = (1, 2, 3, 5, 10, 20)
 # Chosen on validation splits of MovieLens latest-small, as docs/model.md tells.
 EASE_REGULARIZATION = 100.0
 RAW_ALS = RatingParams(rank=20, regularization=0.15, regularization_exponent=1.0)
+# Likewise of the Steam sample.
+PLAIN_ALS = RankingParams(rank=64, regularization=0.4, alpha=2.0, playtime_weight=0.0)
 
 SERVED, POPULARITY, BIASES = "Marquee", "popularity", "biases alone"
 RAW, EASE, EASE_LIKES = "MLlib ALS on raw stars", "EASE, all ratings", "EASE, 4 and up"
+# Contenders where there are no stars, by the weight of log(1 + count) in their score.
+PLAIN = {"MLlib implicit ALS": 1e-9, "the same + 0.02·log n": 0.02}
 # The value of a metric on one split, and on all seeds: contender -> metric -> value(s).
 Scores = dict[str, dict[str, float]]
 Values = dict[str, dict[str, list[float]]]
@@ -104,7 +113,8 @@ class Plan:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        settings, plan, out = config.load(options), _plan(options), check_out(options.out)
+        settings, out = config.load(options), check_out(options.out)
+        plan = _plan(options, settings.dataset)
         folders = options.data or [str(obtain(Path("data"), tell))]
         report = evaluate(build_session("marquee evaluate"), folders, settings, plan)
     except MarqueeError as error:
@@ -125,7 +135,7 @@ def evaluate(
     spark: SparkSession, folders: Sequence[str], settings: Config, plan: Plan
 ) -> dict[str, Any]:
     """The measurements, as ``--out`` holds them. Raises MarqueeError before anything is fitted."""
-    datasets = [read_folder(spark, folder) for folder in folders]
+    datasets = read_datasets(spark, settings.dataset, folders)
     months = by_month(datasets)
     training = merge(datasets, settings)
     exploration = describe(training, months)
@@ -135,6 +145,9 @@ def evaluate(
 def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[str, Any]:
     """The same for ratings that have been read."""
     check_ranks(training.catalogue, settings)
+    implicit = training.catalogue.feedback == IMPLICIT
+    if "A" in plan.protocols and implicit:
+        raise ConfigError(f"{training.catalogue.name}: nobody gives stars; leave protocol A out")
     splits = {
         (kind, seed): _split(training.stars, kind, seed, plan)
         for kind in _kinds(plan.protocols)
@@ -144,7 +157,8 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
     for (kind, seed), made in splits.items():
         where = f"{training.catalogue.name}: protocol {kind}, seed {seed}"
         instead = "train with --promote always" if kind == "G" else "leave the protocol out"
-        people += check_cases(where, made, 1 if kind == "A" else 2, instead)
+        least = 1 if kind == "A" else 2
+        people += check_cases(where, made, least, instead, least_liked(training.catalogue))
     found: dict[str, Values] = {name: {} for name in plan.protocols}
     curves: list[dict[str, Any]] = []
     notes: list[str] = []
@@ -156,14 +170,18 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[st
         for stage, took in fitted.seconds.items():
             seconds.setdefault(stage, []).append(took)
         if kind in found:
-            _add(found[kind], _measure(kind, made.cases, fitted))
+            _add(found[kind], _measure(kind, made.cases, fitted, training))
         if "E" in plan.protocols and kind == _split_of_e(plan.protocols):
             _add(found["E"], _beyond_accuracy(made.cases, fitted, training))
-            curves.append(_curve(made.cases, fitted, seed))
+            liked = least_liked(training.catalogue)
+            curves.append(_curve(made.cases, fitted, liked))
         made.cases.unpersist()
     return {
         "data": asdict(training.catalogue),
-        "settings": {"ranking": asdict(settings.ranking), "rating": asdict(settings.rating)},
+        "settings": {
+            "ranking": asdict(settings.ranking),
+            **({} if implicit else {"rating": asdict(settings.rating)}),
+        },
         "validation": plan.validation,
         "seeds": list(plan.seeds),
         "people": people,
@@ -190,6 +208,7 @@ def _split_of_e(protocols: Sequence[str]) -> str:
 def _split(stars: Packed, kind: str, seed: int, plan: Plan) -> Split:
     divides: dict[str, Callable[[int], Divide]] = {
         "A": by_rating,
+        "D": by_rating,
         "B": lambda seed: by_person(seed, stars.users.ids),
         "C": within_person,
         "G": lambda seed: by_person(seed, stars.users.ids, plan.people),
@@ -198,17 +217,22 @@ def _split(stars: Packed, kind: str, seed: int, plan: Plan) -> Split:
     return split(stars, validation(divide, seed) if plan.validation else divide(seed), seed)
 
 
-def check_cases(where: str, made: Split, least: int, instead: str) -> int:
+def least_liked(catalogue: Catalogue) -> float:
+    """The rating from which on a title is one that the person likes."""
+    return 0.0 if catalogue.feedback == IMPLICIT else LIKED
+
+
+def check_cases(where: str, made: Split, least: int, instead: str, liked: float) -> int:
     """How many people there are to test on. Raises DataError where that is too few to measure.
 
     ``instead``: what to do without more ratings.
     """
     people = made.cases.count()
-    positives = made.cases.filter(lambda case: max(case.held.values()) >= LIKED).count()
+    positives = made.cases.filter(lambda case: max(case.held.values()) >= liked).count()
     if people < least or not positives:
         raise DataError(
             f"{where}: {people} people to test on, {positives} of them with a held-out rating of"
-            f" {LIKED:g} or more; give more ratings, or {instead}"
+            f" {liked:g} or more; give more ratings, or {instead}"
         )
     return people
 
@@ -231,20 +255,23 @@ class Fitted:
 def _fit(
     made: Split, training: TrainingSet, settings: Config, seed: int, plan: Plan, kind: str
 ) -> Fitted:
-    name, stars_too = training.catalogue.name, kind in ("A", "G")
+    name, explicit = training.catalogue.name, training.catalogue.feedback == EXPLICIT
+    stars_too = explicit and kind in ("A", "G")
     try:
         stars = pack(made.fitted)
     except NothingToPack as error:
         raise DataError(f"{name}: seed {seed} leaves nothing to fit on") from error
     progress = Progress(3 if stars_too else 1)
     fitter = Fitter(progress, plan.solver, settings.seed, {})
-    heads = fit_heads(stars, training.items, name, settings, fitter, stars_too)
+    heads = fit_heads(stars, training.items, training.catalogue, settings, fitter, stars_too)
     served = Served(Model(as_release(heads, training, settings)))
     popularity = Popularity(stars.items.ids, stars.items.counts)
     rankers: dict[str, Ranker] = {SERVED: served, POPULARITY: popularity}
     predictors: dict[str, Predictor] = {SERVED: served}
     notes: list[str] = []
-    if plan.baselines:
+    if plan.baselines and not explicit:
+        rankers |= _plain_als(stars, training, settings)
+    elif plan.baselines:
         raw = _raw_als(stars, heads, seed)
         rankers[RAW] = raw
         if kind == "A":
@@ -266,15 +293,29 @@ def _fit(
 
 def as_release(heads: Heads, training: TrainingSet, settings: Config) -> Release:
     """The heads as the site would serve them, never written."""
+    explicit = training.catalogue.feedback == EXPLICIT
     return Release(
         version="evaluation",
         created_at="",
         catalogue=training.catalogue,
         ranking=settings.ranking,
-        rating=settings.rating,
+        rating=settings.rating if explicit else None,
         mean_rating=heads.mean_rating,
         arrays=heads.arrays,
     )
+
+
+def _plain_als(stars: Packed, training: TrainingSet, settings: Config) -> dict[str, Ranker]:
+    """Spark's own implicit ALS, which is how it is mostly used, and with some popularity added."""
+    most = min(len(stars.users.ids), len(stars.items.ids))
+    plain = replace(settings, ranking=replace(PLAIN_ALS, rank=min(PLAIN_ALS.rank, most)))
+    fitter = Fitter(Progress(1), "mllib", settings.seed, {})
+    heads = fit_heads(stars, training.items, training.catalogue, plain, fitter, with_rating=False)
+    weighted = {
+        name: replace(plain, ranking=replace(plain.ranking, popularity_weight=weight))
+        for name, weight in PLAIN.items()
+    }
+    return {name: Served(Model(as_release(heads, training, s))) for name, s in weighted.items()}
 
 
 def _raw_als(stars: Packed, heads: Heads, seed: int) -> RawAls:
@@ -304,16 +345,30 @@ def _ease(stars: Packed, liked: float) -> Ease:
 # --- measuring ---
 
 
-def _measure(kind: str, cases: RDD[Case], fitted: Fitted) -> Scores:
+def _measure(kind: str, cases: RDD[Case], fitted: Fitted, training: TrainingSet) -> Scores:
+    implicit, liked = training.catalogue.feedback == IMPLICIT, least_liked(training.catalogue)
     if kind == "A":
         return {
             name: star_metrics(cases, predictor) for name, predictor in fitted.predictors.items()
         }
     if kind == "G":
         served = fitted.rankers[SERVED]
-        stars = star_metrics(cases, fitted.predictors[SERVED])
-        return {SERVED: {**stars, **ranking_metrics(cases, served, LIKED)}}
-    liked = LIKED if kind == "B" else 0.0
+        first = (
+            catalogue_auc(cases, served, training.stars.items.ids)
+            if implicit
+            else star_metrics(cases, fitted.predictors[SERVED])
+        )
+        return {SERVED: {**first, **ranking_metrics(cases, served, liked)}}
+    if kind == "D":
+        return {
+            name: {
+                **catalogue_auc(cases, ranker, training.stars.items.ids),
+                **ranking_metrics(cases, ranker, 0.0),
+            }
+            for name, ranker in fitted.rankers.items()
+        }
+    if kind == "C":
+        liked = 0.0
     return {name: ranking_metrics(cases, ranker, liked) for name, ranker in fitted.rankers.items()}
 
 
@@ -367,6 +422,25 @@ def ranking_metrics(cases: RDD[Case], ranker: Ranker, liked: float) -> dict[str,
     return dict(zip(names, means.tolist(), strict=True))
 
 
+def catalogue_auc(
+    cases: RDD[Case], ranker: Ranker, item_ids: NDArray[np.int64]
+) -> dict[str, float]:
+    """Mean over the people of the AUC of what is held out among all that they do not have.
+
+    ``item_ids``: the catalogue, ascending. Titles that the ranker does not know come last.
+    """
+
+    def one(shared: tuple[Ranker, NDArray[np.int64]], case: Case) -> float:
+        ranker, every = shared
+        scores = np.full(len(every), -np.inf)
+        scores[np.searchsorted(every, ranker.item_ids)] = ranker.scores(case.known)
+        candidates = ~np.isin(every, list(case.known))
+        held = np.isin(every, list(case.held))
+        return metrics.auc(scores[candidates], held[candidates])
+
+    return {"catalogue AUC": float(np.nanmean(_over(cases, (ranker, item_ids), one)))}
+
+
 def _beyond_accuracy(cases: RDD[Case], fitted: Fitted, training: TrainingSet) -> Scores:
     genres, counts, people = _genres(training), fitted.counts, fitted.people
     scores = {}
@@ -391,12 +465,12 @@ def _genres(training: TrainingSet) -> dict[int, NDArray[np.float64]]:
     }
 
 
-def _curve(cases: RDD[Case], fitted: Fitted, seed: int) -> dict[str, Any]:
+def _curve(cases: RDD[Case], fitted: Fitted, liked: float) -> dict[str, Any]:
     """NDCG@10 of every case after its first ratings, by contender and number of ratings."""
 
     def after(n: int) -> Callable[[Ranker, Case], float]:
         def one(ranker: Ranker, case: Case) -> float:
-            wanted = relevant(case, LIKED)
+            wanted = relevant(case, liked)
             if len(case.known) < n or not len(wanted):
                 return float("nan")
             first = dict(list(case.known.items())[:n])
@@ -452,6 +526,7 @@ TITLES = {
     "A": "A. Stars (80:20 by rating)",
     "B": "B. Ranking for people never seen (a held-out rating of 4 or more is relevant)",
     "C": "C. Ranking, 75:25 within each person (every held-out title is relevant)",
+    "D": "D. Ranking, 80:20 by rating (every held-out title is relevant)",
     "E": "E. Beyond accuracy",
     "G": "G. Stars and ranking for people never seen",
 }
@@ -481,8 +556,9 @@ def _line(first: str, cells: Iterable[str]) -> str:
     return f"{first:<24}" + "".join(f"{cell:>18}" for cell in cells)
 
 
-def _plan(options: argparse.Namespace) -> Plan:
-    protocols = tuple(name.strip().upper() for name in options.protocol.split(","))
+def _plan(options: argparse.Namespace, dataset: str) -> Plan:
+    asked = options.protocol or DEFAULT_PROTOCOLS[dataset]
+    protocols = tuple(name.strip().upper() for name in asked.split(","))
     if unknown := [name for name in protocols if name not in PROTOCOLS]:
         raise ConfigError(
             f"--protocol: {unknown[0]!r} is none of {', '.join(PROTOCOLS)}; give some of them"
@@ -500,9 +576,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="evaluate.py", description="Measure the model beside baselines."
     )
-    parser.add_argument("--data", action="append", metavar="FOLDER", help="a MovieLens folder")
+    parser.add_argument("--data", action="append", metavar="FOLDER", help="a data set's folder")
+    defaults = " or ".join(DEFAULT_PROTOCOLS.values())
     parser.add_argument(
-        "--protocol", default=DEFAULT_PROTOCOLS, help="which protocols (default: %(default)s)"
+        "--protocol", help=f"which protocols (default: {defaults}, by the data set)"
     )
     parser.add_argument(
         "--seeds", default="0,1,2,3,4", help="seeds of the splits (default: %(default)s)"

@@ -21,6 +21,7 @@ import argparse
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
 from recommender.errors import MarqueeError
+from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
 from recommender.popularity import vote_weighted
 from spark_jobs import config
 from spark_jobs.biases import row_sums
@@ -35,8 +37,7 @@ from spark_jobs.blocks import Block, Packed
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.obtain import obtain
-from spark_jobs.datasets.processed import read_folder
-from spark_jobs.datasets.rating_lines import SCALE_MAX, SCALE_STEP
+from spark_jobs.datasets.read import read_datasets
 from spark_jobs.files import check_out
 from spark_jobs.ratings import Ratings
 from spark_jobs.session import build_session
@@ -44,6 +45,8 @@ from spark_jobs.training_set import TrainingSet, merge, tell, together
 
 LISTED = 15
 CURVE_POINTS = 150
+# Where the bars of hours played end.
+HOURS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 Rows = list[dict[str, Any]]
 
 
@@ -71,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def explore(spark: SparkSession, folders: Sequence[str], settings: Config) -> dict[str, Any]:
     """What ``--out`` holds. Raises MarqueeError for data that cannot be used."""
-    datasets = [read_folder(spark, folder) for folder in folders]
+    datasets = read_datasets(spark, settings.dataset, folders)
     months = by_month(datasets)
     training = merge(datasets, settings)
     explored = describe(training, months)
@@ -80,7 +83,12 @@ def explore(spark: SparkSession, folders: Sequence[str], settings: Config) -> di
 
 
 def by_month(datasets: Sequence[Dataset]) -> Rows:
-    """Ratings and their mean in each month that has any, as read: repeated pairs count again."""
+    """Ratings and their mean in each month that has any, as read: repeated pairs count again.
+
+    None where hours were played, of which nobody knows when.
+    """
+    if datasets[0].feedback == IMPLICIT:
+        return []
     tallies = together([dataset.ratings.rows for dataset in datasets]).flatMap(_monthly)
     added = tallies.reduceByKey(lambda one, other: (one[0] + other[0], one[1] + other[1]))
     return [
@@ -108,24 +116,44 @@ def describe(training: TrainingSet, months: Rows) -> dict[str, Any]:
         "rated_titles": len(stars.items.ids),
         "density": facts.ratings / (facts.users * len(stars.items.ids)),
         "mean": float(sums.sum() / facts.ratings),
-        "histogram": _histogram(stars),
+        "histogram": _hours(stars) if facts.feedback == IMPLICIT else _histogram(stars),
         "months": months,
         "people": _spread(stars.users.counts),
         "titles": _spread(stars.items.counts),
         "genres": _genres(training, sums),
         **_best(training, sums),
+        "findings": training.findings.as_json(),
     }
 
 
 def _histogram(stars: Packed) -> Rows:
-    steps = round(SCALE_MAX / SCALE_STEP)
+    step = SCALES[EXPLICIT].step
+    steps = round(SCALES[EXPLICIT].high / step)
 
     def tally(block: Block) -> list[NDArray[np.int64]]:
-        places = np.rint(block.values.astype(np.float32) / SCALE_STEP).astype(np.int64)
+        places = np.rint(block.values.astype(np.float32) / step).astype(np.int64)
         return [np.bincount(places, minlength=steps + 1)]
 
     counts = stars.users.map(tally).sum(axis=0)[1:]
-    return [{"stars": SCALE_STEP * (n + 1), "ratings": int(c)} for n, c in enumerate(counts)]
+    return [{"stars": step * (n + 1), "ratings": int(c)} for n, c in enumerate(counts)]
+
+
+def _hours(stars: Packed) -> Rows:
+    """How many pairs have been played for how long."""
+
+    def tally(block: Block) -> list[NDArray[np.int64]]:
+        places = np.searchsorted(HOURS, block.values.astype(np.float32), side="right")
+        places[block.values == 0] = 0
+        return [np.bincount(places, minlength=len(HOURS) + 1)]
+
+    names = [
+        "none",
+        f"up to {HOURS[1]}",
+        *(f"{low}–{high}" for low, high in pairwise(HOURS[1:])),
+        f"over {HOURS[-1]}",
+    ]
+    counts = stars.users.map(tally).sum(axis=0)
+    return [{"hours": name, "ratings": int(n)} for name, n in zip(names, counts, strict=True)]
 
 
 def _spread(counts: NDArray[np.int64]) -> dict[str, Any]:
@@ -193,35 +221,40 @@ def _best(training: TrainingSet, sums: NDArray[np.float64]) -> dict[str, Rows]:
     }
 
 
+def unit_of(facts: Mapping[str, Any]) -> str:
+    """What ratings of a catalogue are counted in."""
+    return "hours" if facts["feedback"] == IMPLICIT else "stars"
+
+
 def summary(explored: Mapping[str, Any]) -> str:
     """The figures as a terminal shows them."""
     facts, people, titles = explored["data"], explored["people"], explored["titles"]
-    months = explored["months"]
+    months, unit = explored["months"], unit_of(facts)
     top, best = explored["most_rated"][0], explored["best_rated"][0]
-    usual = max(explored["histogram"], key=lambda row: row["ratings"])["stars"]
+    usual = str(max(explored["histogram"], key=lambda row: row["ratings"])[unit])
+    given = f"given from {months[0]['month']} to {months[-1]['month']}; " if months else ""
     simulated = " (simulated people)" if facts["simulated"] else ""
     return "\n".join(
         [
             f"{facts['name']}{simulated}: {facts['ratings']:,} ratings by {facts['users']:,} people"
             f" of {explored['rated_titles']:,} titles ({facts['items']:,} in the catalogue)",
-            f"  given from {months[0]['month']} to {months[-1]['month']};"
-            f" {explored['density']:.3%} of all pairs are rated;"
+            f"  {given}{explored['density']:.3%} of all pairs are rated;"
             f" {explored['repeated']:,} older ratings of a pair were left out",
-            f"  stars: mean {explored['mean']:.2f}, most often {usual:g}",
+            f"  {unit}: mean {explored['mean']:.2f}, most often {usual.removesuffix('.0')}",
             f"  a person rated {people['median']:g} titles (median; {people['least']:,} to"
             f" {people['most']:,}), a title has {titles['median']:g} ratings (median; the most"
             f" {titles['most']:,}), {titles['once']:,} titles have one",
             f"  half of all ratings are of {titles['half']:,} titles"
             f" ({titles['half'] / explored['rated_titles']:.1%})",
             f"  most rated: {top['title']} ({top['ratings']:,}); best rated: {best['title']}"
-            f" ({best['shrunken']:.2f} stars, shrunken mean)",
+            f" ({best['shrunken']:.2f} {unit}, shrunken mean)",
         ]
     )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="explore.py", description="Show what the data is like.")
-    parser.add_argument("--data", action="append", metavar="FOLDER", help="a MovieLens folder")
+    parser.add_argument("--data", action="append", metavar="FOLDER", help="a data set's folder")
     parser.add_argument(
         "--out",
         default="exploration.json",

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.catalogue import Item
+from recommender.catalogue import Catalogue, Item
 from recommender.errors import DataError
-from recommender.fold_in import strength
-from recommender.params import RatingParams
+from recommender.feedback import feedback_of
+from recommender.params import RankingParams, RatingParams
 from recommender.release import ItemArrays
 from spark_jobs import als, mllib
 from spark_jobs.als import Factors, FittedFactors, Params, Vectors
 from spark_jobs.biases import Biases, fit_biases, residuals, row_sums
 from spark_jobs.blocks import Packed
 from spark_jobs.config import Config
-from spark_jobs.datasets.rating_lines import SCALE_MAX
 from spark_jobs.features import centred, item_features
 from spark_jobs.progress import Progress
 
@@ -55,19 +54,19 @@ class Fitter:
 def fit_heads(
     stars: Packed,
     items: Sequence[Item],
-    name: str,
+    catalogue: Catalogue,
     settings: Config,
     fitter: Fitter,
     with_rating: bool = True,
 ) -> Heads:
-    """Fit both heads, as three stages. ``items``: the catalogue. ``name``: of the data, for errors.
+    """Fit both heads, as three stages. ``items``: the catalogue's titles.
 
     Not ``with_rating``: the ranking head alone, as one stage; the other knows of no stars but the
     mean. Raises DataError where nothing is liked.
     """
     sums, counts = row_sums(stars.items), stars.items.counts
     mean = float(sums.sum() / stars.count)
-    strengths = _strengths(stars, name, settings)
+    strengths = _strengths(stars, catalogue, settings.ranking)
     ranking = fitter.fit("ranking", strengths, settings.ranking)
     strengths.unpersist()
     taste = ranking.items.of(stars.items.ids)
@@ -127,10 +126,11 @@ def _fit_rating(
     return RatingHead(user_bias, item_bias, np.hstack([learned, *beside]).astype(np.float32))
 
 
-def _strengths(stars: Packed, name: str, settings: Config) -> Packed:
-    neutral = settings.ranking.neutral
-    if not stars.users.map(lambda block: [(block.values > neutral).any()]).any():
+def _strengths(stars: Packed, catalogue: Catalogue, params: RankingParams) -> Packed:
+    feedback = feedback_of(catalogue, params)
+    if not stars.users.map(lambda block: [(feedback.strength(block.values) > 0).any()]).any():
         raise DataError(
-            f"{name}: no rating is above the neutral {neutral:g}; give a lower --ranking-neutral"
+            f"{catalogue.name}: no rating is above the neutral {params.neutral:g};"
+            " give a lower --ranking-neutral"
         )
-    return stars.map_values(lambda _u, _i, values: strength(values, neutral, SCALE_MAX))
+    return stars.map_values(lambda _u, _i, values: feedback.strength(values))

@@ -189,9 +189,11 @@ def _all_needs(stage: str) -> list[str]:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """One line a stage."""
+    """One line a stage, and further ones of its summary below it."""
+    below = "\n" + " " * 12
     return "\n".join(
-        f"{one.stage:<9} {one.state:<11}{one.seconds:8.1f} s  {one.summary}".rstrip()
+        f"{one.stage:<9} {one.state:<11}{one.seconds:8.1f} s"
+        f"  {one.summary.replace(chr(10), below)}".rstrip()
         for one in outcomes
     )
 

@@ -13,7 +13,7 @@ from recommender.errors import ConfigError
 from recommender.s3 import is_address, split
 from spark_jobs.datasets.obtain import ADDRESS, ARCHIVE_SHA256
 
-PROTOCOLS = ("A", "B", "C", "E", "G")
+PROTOCOLS = ("A", "B", "C", "D", "E", "G")
 SAMPLE = "sample"
 
 

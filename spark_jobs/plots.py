@@ -55,23 +55,36 @@ Rows = Sequence[Mapping[str, Any]]
 def star_histogram(rows: Rows) -> str:
     """``rows``: stars, ratings."""
     figure, axes = _axes("stars given", "ratings")
+    _shares(axes, [row["stars"] for row in rows], rows, 0.4)
+    axes.set_xticks(range(1, 6))
+    return _svg(figure, "stars", "How many ratings gave each number of stars")
+
+
+def hour_histogram(rows: Rows) -> str:
+    """``rows``: hours ("1–2"), ratings."""
+    figure, axes = _axes("hours played", "games owned")
+    _shares(axes, range(len(rows)), rows, 0.8)
+    axes.set_xticks(range(len(rows)), [row["hours"] for row in rows], rotation=45, ha="right")
+    return _svg(figure, "hours", "How long the games that people own were played")
+
+
+def _shares(axes: Axes, at: Sequence[float], rows: Rows, width: float) -> None:
+    """Bars with the share of all above each."""
     total = sum(row["ratings"] for row in rows)
-    bars = axes.bar([row["stars"] for row in rows], [row["ratings"] for row in rows], 0.4)
-    for bar, row in zip(bars, rows, strict=True):
+    bars = axes.bar(at, [row["ratings"] for row in rows], width)
+    for place, bar, row in zip(at, bars, rows, strict=True):
         bar.set_color(AMBER)
         share = f"{row['ratings'] / total:.0%}"
         axes.annotate(
             share,
-            (row["stars"], row["ratings"]),
+            (place, row["ratings"]),
             (0, 3),
             textcoords="offset points",
             ha="center",
             color=QUIET,
             size=8,
         )
-    axes.set_xticks(range(1, 6))
     axes.yaxis.set_major_formatter(_short())
-    return _svg(figure, "stars", "How many ratings gave each number of stars")
 
 
 def ratings_over_time(rows: Rows) -> str:
@@ -104,15 +117,15 @@ def rank_curve(name: str, rows: Rows, whose: str, label: str) -> str:
     return _svg(figure, name, f"{whose} by number of ratings, both axes logarithmic")
 
 
-def genre_bars(rows: Rows) -> str:
-    """``rows``: genre, ratings, mean."""
-    figure, axes = _axes("ratings (and mean stars)", "", height=0.24 * len(rows) + 0.6)
+def genre_bars(rows: Rows, unit: str) -> str:
+    """``rows``: genre, ratings, mean. ``unit``: of the mean, "stars" or "hours"."""
+    figure, axes = _axes(f"ratings (and mean {unit})", "", height=0.24 * len(rows) + 0.6)
     names = [row["genre"] for row in rows]
     counts = [row["ratings"] for row in rows]
     axes.barh(names, counts, 0.7, color=TEAL)
     for n, row in enumerate(rows):
         axes.annotate(
-            f"{row['mean']:.2f}★",
+            f"{row['mean']:.2f}★" if unit == "stars" else f"{row['mean']:.0f} h",
             (row["ratings"], n),
             (4, 0),
             textcoords="offset points",
@@ -126,7 +139,7 @@ def genre_bars(rows: Rows) -> str:
     axes.grid(visible=True, axis="x")
     axes.xaxis.set_major_formatter(_short())
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    return _svg(figure, "genres", "Ratings and mean stars of each genre")
+    return _svg(figure, "genres", f"Ratings and mean {unit} of each genre")
 
 
 def contenders(name: str, metric: str, rows: Rows, served: str, hint: str) -> str:

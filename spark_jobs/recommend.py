@@ -28,12 +28,12 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from recommender.errors import ConfigError, DataError, MarqueeError
-from recommender.fold_in import strength
 from recommender.model import Model
 from recommender.s3_store import open_store
 from spark_jobs import als
 from spark_jobs.blocks import Block, NothingToPack, Packed, pack
-from spark_jobs.datasets.processed import read_folder
+from spark_jobs.config import kind_of
+from spark_jobs.datasets.read import read_datasets
 from spark_jobs.session import build_session
 from spark_jobs.training_set import tell, together
 
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def read_stars(spark: SparkSession, folders: Sequence[str], model: Model) -> Packed:
     """The ratings of those titles that the model knows. Raises DataError where there are none."""
-    datasets = [read_folder(spark, folder) for folder in folders]
+    datasets = read_datasets(spark, kind_of(folders), folders)
     try:
         stars = pack(together([data.ratings.rows for data in datasets]), model.item_rows.item_ids)
     except NothingToPack as error:
@@ -85,8 +85,8 @@ def recommend_all(spark: SparkSession, stars: Packed, model: Model, n: int) -> D
     def recommend(block: Block) -> Iterator[Row]:
         model, user_ids, rows = shared.value
         block = block._replace(columns=rows[block.columns])
-        ranking, best = model.release.ranking, model.catalogue.rating_max
-        strengths = block.with_values(strength(block.values, ranking.neutral, best))
+        ranking = model.release.ranking
+        strengths = block.with_values(model.feedback.strength(block.values))
         factors = np.array(model.release.arrays.ranking_factors)
         vectors = als.solve_users(strengths, factors, ranking)
         for row, vector in enumerate(vectors):
@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         required=True,
         metavar="FOLDER",
-        help="a MovieLens folder; give it again to add inputs, of which later ones win",
+        help="a data set's folder; give it again to add inputs, of which later ones win",
     )
     parser.add_argument(
         "--releases",

@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from recommender.feedback import IMPLICIT
 from spark_jobs import plots
 from spark_jobs.config import HEADS
 
@@ -37,6 +38,9 @@ METRICS = {
     "MAE": Metric(-1, "mean absolute error of predicted stars"),
     "PR-AUC": Metric(1, "area under the precision–recall curve of “rated 4 or more”"),
     "AUC": Metric(1, "share of pairs, one rated 4 or more and one less, in the right order"),
+    "catalogue AUC": Metric(
+        1, "share of pairs, a held-out title and one that the person has not, in the right order"
+    ),
     "NDCG@10": Metric(1, "hits among ten, the higher in the list the more; 1 is perfect"),
     "recall@20": Metric(1, "share of the relevant titles found among twenty"),
     "recall@10": Metric(1, "share of the relevant titles found among ten"),
@@ -69,13 +73,19 @@ PROTOCOLS = {
         "Lists for people never seen",
         {"NDCG@10": "NDCG@10, people never seen"},
         "One person in five is held out entirely; 80 % of their ratings are folded in, and a"
-        " held-out rating of 4 or more is what the list should find.",
+        " held-out rating of 4 or more is what the list should find; where hours are counted in"
+        " place of stars, any.",
     ),
     "C": Protocol(
         "Lists within each person",
         {"NDCG@10": "NDCG@10, known people"},
         "A quarter of each person’s ratings is held out, and each of those titles is what the list"
         " should find, liked or not: the protocol of Microsoft’s recommenders.",
+    ),
+    "D": Protocol(
+        "Lists, known people",
+        {"catalogue AUC": "AUC over the catalogue", "recall@10": "recall@10, known people"},
+        "One rating in five is held out, and each of those titles is what the list should find.",
     ),
     "E": Protocol(
         "Beyond accuracy",
@@ -85,7 +95,11 @@ PROTOCOLS = {
     ),
     "G": Protocol(
         "Stars and lists for people held out",
-        {"RMSE": "stars off (RMSE)", "NDCG@10": "NDCG@10, people held out"},
+        {
+            "RMSE": "stars off (RMSE)",
+            "catalogue AUC": "AUC over the catalogue",
+            "NDCG@10": "NDCG@10, people held out",
+        },
         "What the gate looks at: from one training to the next the same people are held out; 80 %"
         " of their ratings are folded in, the rest is predicted and ranked.",
     ),
@@ -149,10 +163,8 @@ def evaluation_page(evaluation: Figures, json_name: str) -> str:
 def exploration_page(explored: Figures, json_name: str) -> str:
     """``explored``: what ``explore --out`` holds."""
     months = explored["months"]
-    lead = (
-        f"What the ratings are like, from {months[0]['month']} to {months[-1]['month']}, before"
-        " anything is fitted on them."
-    )
+    when = f", from {months[0]['month']} to {months[-1]['month']}" if months else ""
+    lead = f"What the ratings are like{when}, before anything is fitted on them."
     sections = [_data(explored), _again(explored, json_name)]
     return _page(f"Data: {explored['data']['name']}", lead, explored["data"], sections)
 
@@ -185,6 +197,7 @@ def _headlines(protocols: Figures) -> list[tuple[str, str, str]]:
         (_headline(metric, rows[SERVED][metric]["mean"]), headline, _best_baseline(rows, metric))
         for name, rows in protocols.items()
         for metric, headline in PROTOCOLS[name].headlines.items()
+        if metric in rows[SERVED]
     ]
 
 
@@ -211,7 +224,8 @@ def _quality(protocols: Figures) -> str:
     parts = []
     for name, rows in protocols.items():
         told = PROTOCOLS[name]
-        charts = "".join(_chart(name, metric, rows) for metric in told.headlines)
+        drawn = [metric for metric in told.headlines if metric in rows[SERVED]]
+        charts = "".join(_chart(name, metric, rows) for metric in drawn)
         table = _contenders(rows)
         beside = f'<div class="beside">{charts}{table}</div>' if charts else table
         parts.append(f"<h3>{name}. {escape(told.title)}</h3><p>{escape(told.sentence)}</p>{beside}")
@@ -391,22 +405,46 @@ def _counts(facts: Figures) -> str:
 def _data(explored: Figures | None) -> str:
     if not explored:
         return ""
-    lists = _titles("Most rated", explored["most_rated"]) + _titles(
-        "Best rated, by a mean that is shrunken towards that of all where votes are few",
+    first, best = (
+        ("Most owned", "Most played")
+        if _unit(explored) == "hours"
+        else ("Most rated", "Best rated")
+    )
+    lists = _titles(first, explored["most_rated"]) + _titles(
+        f"{best}, by a mean that is shrunken towards that of all where votes are few",
         explored["best_rated"],
     )
     return (
         f"{_spread(explored)}<p>{_tail(explored)}</p>"
         f'<div class="charts">{_charts(explored)}</div><div class="two">{lists}</div>'
+        + _findings(explored.get("findings"))
     )
+
+
+def _unit(explored: Figures) -> str:
+    """What ratings are counted in."""
+    return "hours" if explored["data"]["feedback"] == IMPLICIT else "stars"
+
+
+def _findings(findings: Sequence[Figures] | None) -> str:
+    """``findings``: what, count, examples."""
+    if not findings:
+        return ""
+    lines = "".join(
+        f"<li>{found['count']:,} {escape(found['what'])}:"
+        f" {escape(', '.join(found['examples']))}{', …' if found['count'] > 3 else ''}</li>"
+        for found in findings
+    )
+    return f"<h3>What was odd in the files</h3><ul>{lines}</ul>"
 
 
 def _spread(explored: Figures) -> str:
     facts, people, titles = explored["data"], explored["people"], explored["titles"]
+    mean = f"{explored['mean']:.2f} {_unit(explored)} on average"
     each = "{median:,g} ratings each (median)"
     return _cards(
         [
-            (f"{facts['ratings']:,}", "ratings", f"{explored['mean']:.2f} stars on average"),
+            (f"{facts['ratings']:,}", "ratings", mean),
             (
                 f"{facts['users']:,}",
                 "people",
@@ -440,12 +478,17 @@ def _tail(explored: Figures) -> str:
 
 def _charts(explored: Figures) -> str:
     people, titles, genres = explored["people"], explored["titles"], explored["genres"]
-    drawn = [
-        _figure(plots.star_histogram(explored["histogram"]), "Stars given"),
-        _figure(plots.ratings_over_time(explored["months"]), "When"),
-    ]
+    unit = _unit(explored)
+    if unit == "hours":
+        drawn = [_figure(plots.hour_histogram(explored["histogram"]), "Hours played")]
+    else:
+        drawn = [_figure(plots.star_histogram(explored["histogram"]), "Stars given")]
+    if explored["months"]:
+        drawn.append(_figure(plots.ratings_over_time(explored["months"]), "When"))
     if genres:
-        drawn.append(_figure(plots.genre_bars(genres), "Genres (a title may have several)", "tall"))
+        drawn.append(
+            _figure(plots.genre_bars(genres, unit), "Genres (a title may have several)", "tall")
+        )
     activity = plots.rank_curve("people", people["curve"], "people", "ratings given")
     popularity = plots.rank_curve("titles", titles["curve"], "titles", "ratings received")
     return "".join([*drawn, _figure(activity, "Activity"), _figure(popularity, "Popularity")])

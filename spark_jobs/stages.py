@@ -28,10 +28,12 @@ from recommender.s3_store import open_store
 from spark_jobs import config, gate
 from spark_jobs.config import Config
 from spark_jobs.datasets import fetch
-from spark_jobs.datasets.processed import ABOUT, read_folder, write_processed
+from spark_jobs.datasets.processed import ABOUT, write_processed
+from spark_jobs.datasets.read import read_datasets
 from spark_jobs.datasets.sample import write_sample
 from spark_jobs.evaluate import Plan, evaluate, tables
-from spark_jobs.explore import by_month, describe, summary
+from spark_jobs.explore import by_month, describe
+from spark_jobs.explore import summary as told
 from spark_jobs.pipeline_config import SAMPLE, Source
 from spark_jobs.session import ROOT, build_session
 from spark_jobs.train import train
@@ -46,8 +48,8 @@ class NotGoodEnough(MarqueeError):
 
 @dataclass(frozen=True)
 class Made:
-    """``summary``: for the terminal. ``files``: that must stay as they are while the stage is up to
-    date. ``facts``: for later stages."""
+    """``summary``: a line for the terminal, and others of what was odd. ``files``: that must stay as
+    they are while the stage is up to date. ``facts``: for later stages."""
 
     summary: str
     files: list[Path] = field(default_factory=list)
@@ -100,8 +102,7 @@ def acquire(work: Work) -> Made:
     """The data as published, unpacked below ``raw``; a local folder is read where it is."""
     sources = work.settings.pipeline.sources
     raw = sources[0].local_folder or _bring(sources, work.folder)
-    inside = [path for path in raw.iterdir() if not path.name.startswith(".")]
-    data = inside[0] if len(inside) == 1 and inside[0].is_dir() else raw
+    data = _innermost(raw)
     files = [data / name for name in _names(data)]
     if not files:
         raise DataError(f"{data}: is empty; give a folder that holds a ratings data set")
@@ -109,21 +110,28 @@ def acquire(work: Work) -> Made:
     return Made(f"{len(files)} files, {size / 1e6:,.1f} MB in {data}", files, {"folder": str(data)})
 
 
+def _innermost(folder: Path) -> Path:
+    """Where the files are: archives have their files in a folder that names the data set."""
+    inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    return _innermost(inside[0]) if len(inside) == 1 and inside[0].is_dir() else folder
+
+
 def _bring(sources: tuple[Source, ...], folder: Path) -> Path:
     """Everything to a folder ``raw``. What has come is kept, for the next run, where it fails."""
     downloads, unfinished = folder / "downloads", folder / "raw.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
+    target = unfinished / folder.name  # which names a data set that comes without a folder
+    target.mkdir(parents=True)
     downloads.mkdir(exist_ok=True)
     for source in sources:
         if source.address == SAMPLE:
-            write_sample(unfinished / SAMPLE)
+            write_sample(target / SAMPLE)
         elif source.is_s3_folder:
             come = downloads / source.file_name
             s3.download_folder(source.address, come)
-            come.rename(unfinished / come.name)
+            come.rename(target / come.name)
         else:
-            _bring_file(source, downloads, unfinished)
+            _bring_file(source, downloads, target)
     _replace(unfinished, folder / "raw")
     shutil.rmtree(downloads)
     return folder / "raw"
@@ -192,6 +200,10 @@ def _replace(unfinished: Path, folder: Path) -> None:
 # --- process ---
 
 
+def _processed_as(work: Work) -> Any:
+    return work.settings.dataset, work.settings.pipeline.upload
+
+
 def process(work: Work) -> Made:
     """The raw data read, checked and written as the later stages read it, with a page about it."""
     from spark_jobs.report import exploration_page, write
@@ -199,7 +211,7 @@ def process(work: Work) -> Made:
     unfinished, folder = work.folder / "processed.unfinished", work.folder / "processed"
     shutil.rmtree(unfinished, ignore_errors=True)
     raw = work.facts["acquire"]["folder"]
-    dataset = read_folder(work.spark, raw)
+    [dataset] = read_datasets(work.spark, work.settings.dataset, [raw])
     written = write_processed(dataset, unfinished)
     months = by_month([dataset])
     training = merge([dataset], work.settings)
@@ -208,7 +220,7 @@ def process(work: Work) -> Made:
     explored["command"] = shlex.join(["python", "-m", "spark_jobs.explore", "--data", raw])
     write(unfinished / "exploration.json", explored, exploration_page)
     _replace(unfinished, folder)
-    tell(summary(explored))
+    tell(told(explored))
     upload = work.settings.pipeline.upload
     if upload:
         s3.upload_folder(folder, upload, last=ABOUT)
@@ -216,12 +228,12 @@ def process(work: Work) -> Made:
     facts, left_out = training.catalogue, ""
     if written.untitled or explored["repeated"]:
         left_out = f" ({explored['repeated']:,} repeated, {written.untitled:,} without a title)"
-    return Made(
+    made = (
         f"{facts.ratings:,} ratings by {facts.users:,} people of {facts.items:,} titles"
-        f"{left_out} in {folder}{f' and {upload}' if upload else ''}",
-        files,
-        {"folder": str(folder)},
+        f"{left_out} in {folder}{f' and {upload}' if upload else ''}"
     )
+    summary = "\n".join([made, *dataset.findings.lines()])
+    return Made(summary, files, {"folder": str(folder)})
 
 
 # --- train ---
@@ -230,6 +242,7 @@ def process(work: Work) -> Made:
 def _fitted_with(work: Work) -> Any:
     settings = work.settings
     return {
+        "dataset": settings.dataset,
         "noun": settings.noun,
         "seed": settings.seed,
         "ranking": asdict(settings.ranking),
@@ -359,7 +372,7 @@ def publish(work: Work) -> Made:
 
 STAGES: dict[str, Stage] = {
     "acquire": Stage((), _sources, acquire),
-    "process": Stage(("acquire",), lambda work: work.settings.pipeline.upload, process),
+    "process": Stage(("acquire",), _processed_as, process),
     "train": Stage(("process",), _trained_with, fit),
     "evaluate": Stage(("process",), _measured_with, measure),
     "ingest": Stage(("acquire", "train"), _database, ingest),

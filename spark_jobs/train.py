@@ -31,6 +31,7 @@ import numpy as np
 from pyspark.sql import SparkSession
 
 from recommender.errors import ConfigError, MarqueeError, NoRelease
+from recommender.feedback import EXPLICIT
 from recommender.params import RatingParams
 from recommender.release import ParitySample, Release
 from recommender.release_store import ReleaseStore
@@ -39,9 +40,9 @@ from spark_jobs import als, config, gate
 from spark_jobs.als import Factors
 from spark_jobs.blocks import Block, Packed
 from spark_jobs.config import Config
-from spark_jobs.datasets.movielens import read_exported
+from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.obtain import obtain
-from spark_jobs.datasets.processed import read_folder
+from spark_jobs.datasets.read import read_datasets
 from spark_jobs.explore import by_month, describe
 from spark_jobs.heads import Fitter, Heads, fit_heads
 from spark_jobs.progress import Progress
@@ -51,7 +52,8 @@ from spark_jobs.training_set import check_ranks, merge, tell
 PARITY_USERS = 200
 SOLVERS = ("als", "mllib")
 PROMOTE = ("gate", "always", "never")
-STAGES = 7
+# Without stars there are no biases and no rating head to fit.
+STAGES = {"movielens": 7, "steam": 5}
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,10 @@ def train(
     decides ("gate"), or nothing is measured ("always"), or it is only told ("never"). ``exported``:
     folders of ratings given on the site.
     """
-    progress = Progress(STAGES)
+    progress = Progress(STAGES[settings.dataset])
     context = spark.sparkContext
     with progress.stage("reading and checking", context, len(folders) + len(exported)):
-        datasets = [read_folder(spark, folder) for folder in folders]
-        datasets += [read_exported(spark, folder) for folder in exported]
+        datasets = read_datasets(spark, settings.dataset, folders, exported)
         months = by_month(datasets) if promote != "always" else []
     with progress.stage("one rating for each pair", context, 6):
         training = merge(datasets, settings)
@@ -125,21 +126,22 @@ def train(
         measured["exploration"] = describe(training, months)
     stars = training.stars
     fitter = Fitter(progress, solver, settings.seed, starts)
-    heads = fit_heads(stars, training.items, training.catalogue.name, settings, fitter)
+    with_rating = training.catalogue.feedback == EXPLICIT
+    heads = fit_heads(stars, training.items, training.catalogue, settings, fitter, with_rating)
     now = datetime.now(UTC)
     release = Release(
         version=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         created_at=now.isoformat(timespec="seconds"),
         catalogue=training.catalogue,
         ranking=settings.ranking,
-        rating=settings.rating,
+        rating=settings.rating if with_rating else None,
         mean_rating=heads.mean_rating,
         arrays=heads.arrays,
-        inputs=[{"path": d.path, "layout": d.layout, "rows": d.rows} for d in datasets],
+        inputs=[_about(dataset) for dataset in datasets],
         metrics=gate.metrics_of(measured, settings.gate) if measured else {},
         seconds=progress.seconds,
     )
-    parity = _parity_sample(stars, heads, settings.rating)
+    parity = _parity_sample(stars, heads, release.rating)
     report: dict[str, bytes] = {}
     reasons: list[str] = []
     if measured:
@@ -148,10 +150,9 @@ def train(
 
         judged = gate.judged(measured, release, gate.in_service(store), parity, settings.gate)
         reasons = judged["gate"]["reasons"]
-        sizes = {
-            "ranking": heads.arrays.ranking_factors.shape,
-            "rating": heads.arrays.rating_factors.shape,
-        }
+        sizes = {"ranking": heads.arrays.ranking_factors.shape}
+        if with_rating:
+            sizes["rating"] = heads.arrays.rating_factors.shape
         report = report_files({**judged, "sizes": sizes, "seconds": progress.seconds})
     with progress.stage("writing the release", context):
         release = store.publish(release, training.items, parity, report)
@@ -161,6 +162,12 @@ def train(
             store.promote(release.version)
     stars.unpersist()
     return Trained(release, promoted, reasons)
+
+
+def _about(dataset: Dataset) -> dict[str, Any]:
+    about = {"path": dataset.path, "layout": dataset.layout, "rows": dataset.rows}
+    found = dataset.findings.as_json()
+    return {**about, "findings": found} if found else about
 
 
 def _command(folders: Sequence[str], settings: Config) -> str:
@@ -181,11 +188,10 @@ def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Fac
         tell("There is no release to start from; both heads start afresh.")
         return {}
     arrays, starts = release.arrays, {}
-    learned = arrays.rating_factors[:, : release.rating.rank]
-    heads = {
-        "ranking": (arrays.ranking_factors, settings.ranking.rank),
-        "rating": (learned, settings.rating.rank),
-    }
+    heads = {"ranking": (arrays.ranking_factors, settings.ranking.rank)}
+    if release.rating is not None:
+        learned = arrays.rating_factors[:, : release.rating.rank]
+        heads["rating"] = (learned, settings.rating.rank)
     for head, (vectors, rank) in heads.items():
         if vectors.shape[1] == rank:
             starts[head] = Factors(arrays.item_ids, np.array(vectors))
@@ -197,7 +203,7 @@ def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Fac
     return starts
 
 
-def _parity_sample(stars: Packed, heads: Heads, params: RatingParams) -> ParitySample:
+def _parity_sample(stars: Packed, heads: Heads, params: RatingParams | None) -> ParitySample:
     """Users spread evenly over the ids, with their ratings and the vectors that training found.
 
     The rating head's factors are complete only when both heads are fitted, and its people's vectors
@@ -217,16 +223,19 @@ def _parity_sample(stars: Packed, heads: Heads, params: RatingParams) -> ParityS
     starts = np.cumsum([0, *(len(columns) for columns, _ in found)])
     columns = np.concatenate([columns for columns, _ in found])
     ratings = np.concatenate([values for _, values in found]).astype(np.float32)
-    user_bias = np.repeat(heads.user_bias[wanted], np.diff(starts))
-    residuals = ratings - np.float32(heads.mean_rating) - user_bias - arrays.item_bias[columns]
-    block = Block(0, starts, columns, residuals)
+    rating_vectors = np.zeros((len(wanted), 0), np.float32)
+    if params is not None:
+        user_bias = np.repeat(heads.user_bias[wanted], np.diff(starts))
+        residuals = ratings - np.float32(heads.mean_rating) - user_bias - arrays.item_bias[columns]
+        block = Block(0, starts, columns, residuals)
+        rating_vectors = als.solve_users(block, arrays.rating_factors, params)
     return ParitySample(
         user_ids=user_ids,
         starts=starts,
         item_ids=stars.items.ids[columns],
         ratings=ratings,
         ranking_vectors=heads.ranking.of(user_ids),
-        rating_vectors=als.solve_users(block, arrays.rating_factors, params),
+        rating_vectors=rating_vectors,
     )
 
 
@@ -238,7 +247,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data",
         action="append",
         metavar="FOLDER",
-        help="a MovieLens folder; give it again to add inputs, of which later ones win"
+        help="a data set's folder; give it again to add inputs, of which later ones win"
         " (default: MovieLens latest-small, or the built-in sample where there is no network)",
     )
     parser.add_argument(

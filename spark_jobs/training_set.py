@@ -11,20 +11,23 @@ from pyspark import RDD
 
 from recommender.catalogue import Catalogue, Item
 from recommender.errors import ConfigError, DataError
+from recommender.feedback import EXPLICIT, SCALES
 from spark_jobs.blocks import NothingToPack, Packed, pack
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.rating_lines import SCALE_MAX, SCALE_MIN, SCALE_STEP
+from spark_jobs.datasets.findings import Findings
 from spark_jobs.ratings import Ratings
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Everything read, as one. ``stars``: one rating a pair, of items in the catalogue."""
+    """Everything read, as one. ``stars``: one rating a pair, of items in the catalogue; hours where
+    the catalogue's feedback is implicit."""
 
     stars: Packed
     items: list[Item]
     catalogue: Catalogue
+    findings: Findings
 
 
 def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
@@ -43,13 +46,18 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
         tell(f"{without_title:,} ratings of titles that no catalogue lists were left out.")
     for dataset in datasets:
         dataset.ratings.forget()
+    findings = Findings.merged(dataset.findings for dataset in datasets)
+    for line in findings.lines():
+        tell(line)
+    feedback = datasets[0].feedback
+    scale = SCALES[feedback]
     catalogue = Catalogue(
         name=" + ".join(dataset.name for dataset in datasets),
         noun=settings.noun,
-        feedback="explicit",
-        rating_min=SCALE_MIN,
-        rating_max=SCALE_MAX,
-        rating_step=SCALE_STEP,
+        feedback=feedback,
+        rating_min=scale.low,
+        rating_max=scale.high,
+        rating_step=scale.step,
         ratings=stars.count,
         users=len(stars.users.ids),
         items=len(items),
@@ -60,6 +68,7 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
         stars=stars,
         items=[items[i] for i in listed.tolist()],
         catalogue=catalogue,
+        findings=findings,
     )
 
 
@@ -70,16 +79,21 @@ def together(several: Sequence[RDD[Ratings]]) -> RDD[Ratings]:
 
 def check_ranks(catalogue: Catalogue, settings: Config) -> None:
     most = min(catalogue.users, catalogue.items)
-    for head, params in (("ranking", settings.ranking), ("rating", settings.rating)):
-        if params.rank > most:
+    stars = catalogue.feedback == EXPLICIT
+    ranks = {
+        "ranking": settings.ranking.rank,
+        **({"rating": settings.rating.rank} if stars else {}),
+    }
+    for head, rank in ranks.items():
+        if rank > most:
             raise ConfigError(
-                f"{catalogue.name}: rank {params.rank} of the {head} head is above its"
+                f"{catalogue.name}: rank {rank} of the {head} head is above its"
                 f" {catalogue.users:,} people or {catalogue.items:,} titles; give a"
                 f" rank of {most} or less"
             )
-    if settings.ranking.neutral >= SCALE_MAX:
+    if stars and settings.ranking.neutral >= catalogue.rating_max:
         raise ConfigError(
-            f"ranking: neutral must be below the best rating, {SCALE_MAX:g},"
+            f"ranking: neutral must be below the best rating, {catalogue.rating_max:g},"
             f" not {settings.ranking.neutral:g}"
         )
 

@@ -45,11 +45,11 @@ from recommender.params import RankingParams
 from spark_jobs import config
 from spark_jobs.als import FittedFactors, Params
 from spark_jobs.blocks import Block, Packed, pack
-from spark_jobs.config import HEADS, MOVIES, Config
+from spark_jobs.config import HEADS, Config, default_file
 from spark_jobs.contenders import Served
 from spark_jobs.datasets.obtain import obtain
-from spark_jobs.datasets.processed import read_folder
-from spark_jobs.evaluate import LIKED, as_release, check_cases, ranking_metrics, star_metrics
+from spark_jobs.datasets.read import read_datasets
+from spark_jobs.evaluate import as_release, check_cases, least_liked, ranking_metrics, star_metrics
 from spark_jobs.heads import Fitter, fit_heads
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = config.load(options)
         grid = read_grid(Path(options.grid) if options.grid else GRID, settings)
-        source = Path(options.config) if options.config else MOVIES
+        source = Path(options.config) if options.config else default_file(settings.dataset)
         target = Path(options.out or str(source))
         _check_target(source, target, grid)
         known = Results.read(results)
@@ -134,7 +134,7 @@ def tune(
 ) -> Found:
     """What every candidate of every head reaches on each fold. The rating head is tuned beside the
     best ranking head, whose factors it uses. Raises MarqueeError before anything is fitted."""
-    training = merge([read_folder(spark, folder) for folder in folders], settings)
+    training = merge(read_datasets(spark, settings.dataset, folders), settings)
     for params in itertools.chain(*grid.values()):
         check_ranks(training.catalogue, _with(settings, params))
     splits = {head: divide(training, head, folds, settings.seed) for head in grid}
@@ -272,7 +272,7 @@ def divide(training: TrainingSet, head: str, folds: int, seed: int) -> list[Spli
         else:
             made = split(stars, rating_fold(seed, fold, folds), seed)
         where = f"{training.catalogue.name}: {head} head, fold {fold + 1} of {folds}"
-        check_cases(where, made, 2, "ask for fewer folds")
+        check_cases(where, made, 2, "ask for fewer folds", least_liked(training.catalogue))
         splits.append(made)
     return splits
 
@@ -286,12 +286,12 @@ def measure(
     fitter: Fitter,
 ) -> float:
     """Fit on ``stars``, measure on ``cases``."""
-    name, with_rating = training.catalogue.name, head == "rating"
-    heads = fit_heads(stars, training.items, name, settings, fitter, with_rating)
+    with_rating = head == "rating"
+    heads = fit_heads(stars, training.items, training.catalogue, settings, fitter, with_rating)
     served = Served(Model(as_release(heads, training, settings)))
     if with_rating:
         return star_metrics(cases, served)[METRIC[head]]
-    return ranking_metrics(cases, served, LIKED)[METRIC[head]]
+    return ranking_metrics(cases, served, least_liked(training.catalogue))[METRIC[head]]
 
 
 # --- what is known ---

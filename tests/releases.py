@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from recommender.catalogue import Catalogue, Item
+from recommender.feedback import IMPLICIT, SCALES
 from recommender.params import RankingParams, RatingParams
 from recommender.release import ItemArrays, ParitySample, Release
 from recommender.release_store import ReleaseStore
@@ -47,7 +50,45 @@ def tiny_release(version: str = "20260101-000000-aaaa", **changes: object) -> Re
     return Release(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def no_parity_sample() -> ParitySample:
+# Two tastes again: the first four games are played by some people, the next four by others.
+GAMES = [
+    Item(10, "Counter-Space", 2000, ("Action",), description="FPS, Multiplayer"),
+    Item(20, "Space Fortress", 1999, ("Action",)),
+    Item(30, "Day of Space", 2003, ("Action", "Indie")),
+    Item(40, "Space Match", 2001, ("Action",)),
+    Item(50, "Farm of Peace", 2016, ("Simulation", "Indie")),
+    Item(60, "Harvest Home", 2012, ("Simulation",)),
+    Item(70, "All Quiet Farm", None, ("Simulation",)),
+    Item(80, "Barn Again", 2018, ()),
+    Item(90, "Never Owned", 2020, ("Indie",)),
+]
+
+
+def tiny_games_release(version: str = "20260202-000000-bbbb", **changes: object) -> Release:
+    """Hours played instead of stars: rank 2, one factor for each taste, and no rating head."""
+    scale = SCALES[IMPLICIT]
+    values: dict[str, object] = {
+        "catalogue": Catalogue(
+            *("tiny games", "game", IMPLICIT, scale.low, scale.high, scale.step, 88, 20, 9, 20)
+        ),
+        "ranking": RankingParams(
+            rank=2, regularization=0.1, popularity_weight=0.01, playtime_weight=0.1
+        ),
+        "rating": None,
+        "mean_rating": 12.0,
+        "arrays": replace(
+            tiny_release().arrays,
+            item_ids=np.array([game.item_id for game in GAMES[:-1]]),
+            rating_factors=np.zeros((8, 0), np.float32),
+            item_bias=np.zeros(8, np.float32),
+            item_means=np.linspace(40.0, 2.0, 8, dtype=np.float32),
+        ),
+        "inputs": [{"path": "tiny games", "layout": "Steam", "rows": 88}],
+    }
+    return tiny_release(version, **{**values, **changes})
+
+
+def no_parity_sample(rating_width: int = 2) -> ParitySample:
     """A sample of nobody, for releases whose parity is not the point."""
     return ParitySample(
         user_ids=np.empty(0, np.int64),
@@ -55,12 +96,19 @@ def no_parity_sample() -> ParitySample:
         item_ids=np.empty(0, np.int64),
         ratings=np.empty(0, np.float32),
         ranking_vectors=np.empty((0, 2), np.float32),
-        rating_vectors=np.empty((0, 2), np.float32),
+        rating_vectors=np.empty((0, rating_width), np.float32),
     )
 
 
 def publish_tiny(store: ReleaseStore, version: str = "20260101-000000-aaaa") -> Release:
     """Write and promote a tiny release."""
     release = store.publish(tiny_release(version), ITEMS, no_parity_sample())
+    store.promote(version)
+    return release
+
+
+def publish_tiny_games(store: ReleaseStore, version: str = "20260202-000000-bbbb") -> Release:
+    """Write and promote a tiny release of games."""
+    release = store.publish(tiny_games_release(version), GAMES, no_parity_sample(rating_width=0))
     store.promote(version)
     return release

@@ -155,6 +155,25 @@ def test_settings_as_options_are_the_same_settings_again() -> None:
     assert load(*config.as_options(settings)) == settings
 
 
+def test_settings_for_games_start_from_the_file_for_games() -> None:
+    assert load("--dataset", "steam").noun == "game"
+    given = ("--dataset", "steam", "--seed", "1", "--ranking-alpha", "5.0")
+    settings = load(*given)
+    assert config.as_options(settings) == list(given)
+    assert load(*config.as_options(settings)) == settings
+
+
+def test_a_folder_of_steam_files_needs_no_word(tmp_path: Path) -> None:
+    (tmp_path / "x_users_items.json.gz").touch()
+    assert (config.kind_of([str(tmp_path)]), config.kind_of(["s3://x"])) == ("steam", "movielens")
+
+
+def test_a_data_set_that_there_is_no_reader_for_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "dataset: lastfm\n")
+    with pytest.raises(ConfigError, match="dataset 'lastfm' is none of movielens, steam"):
+        load("--config", path)
+
+
 @pytest.mark.parametrize("head", HEADS)
 def test_every_parameter_has_an_option_with_its_sentence(head: str) -> None:
     options = {option for action in parser()._actions for option in action.option_strings}

@@ -24,7 +24,7 @@ from recommender import s3
 from recommender.release_store import ReleaseStore
 from recommender.s3_store import open_store
 from spark_jobs import config, pipeline
-from spark_jobs.datasets.processed import read_folder
+from spark_jobs.datasets.read import read_datasets
 from spark_jobs.pipeline import State
 from spark_jobs.stages import STAGES, Work
 from tests.datasets import QUICK, write_two_tastes
@@ -171,7 +171,7 @@ def test_the_pages_can_be_looked_at(whole: Whole) -> None:
 
 def test_what_was_processed_is_what_was_read(whole: Whole, spark: SparkSession) -> None:
     raw, processed = (
-        read_folder(spark, str(folder))
+        read_datasets(spark, "movielens", [str(folder)])[0]
         for folder in (whole.place.folder / "tastes", whole.place.made / "processed")
     )
     assert processed.items == raw.items
@@ -354,9 +354,9 @@ def test_a_published_archive_is_brought_checked_and_unpacked(
     status, said = acquire(place, {"from": address, **checksums})
     assert (status, states(said)) == (0, {"acquire": "done"})
     raw = place.made / "raw"
-    assert f"2 files, 0.0 MB in {raw / 'tastes'}" in said
+    assert f"2 files, 0.0 MB in {raw / 'made' / 'tastes'}" in said
     for name in ("ratings.csv", "movies.csv"):
-        assert (raw / "tastes" / name).read_bytes() == (tastes / name).read_bytes()
+        assert (raw / "made" / "tastes" / name).read_bytes() == (tastes / name).read_bytes()
     assert {path.name for path in place.made.iterdir()} == {".lock", "raw", "state.json"}
 
 
@@ -387,7 +387,7 @@ def test_a_wrong_checksum_stops_the_run_and_what_was_there_stays(
     assert states(said) == {"acquire": "failed", "process": "not run"}
     assert f"{address}: its {kind} is " in said
     assert f"not {wrong}; try again, or correct the configuration" in said
-    assert (place.made / "raw" / "tastes" / "ratings.csv").is_file()
+    assert (place.made / "raw" / "made" / "tastes" / "ratings.csv").is_file()
     assert not list((place.made / "downloads").iterdir())
 
 
@@ -417,7 +417,7 @@ def test_several_files_come_together_packed_or_not(
         {"from": publisher.publish("movies.csv", titles)},
     )
     assert status == 0, said
-    raw = place.made / "raw"
+    raw = place.made / "raw" / "made"
     assert (raw / "ratings.csv").read_bytes() == (tastes / "ratings.csv").read_bytes()
     assert (raw / "movies.csv").read_bytes() == titles
 
@@ -429,7 +429,7 @@ def test_a_local_folder_is_read_where_it_is_and_a_local_file_unpacked(
     assert not (place.made / "raw").exists()
     file = place.folder / "ml.zip"
     file.write_bytes(archive(tastes))
-    assert f"in {place.made / 'raw' / 'tastes'}" in acquire(place, {"from": str(file)})[1]
+    assert f"in {place.made / 'raw' / 'made' / 'tastes'}" in acquire(place, {"from": str(file)})[1]
     assert states(acquire(place, {"from": str(file)})[1]) == {"acquire": "up to date"}
     write_two_tastes(tastes, people=31)
     file.write_bytes(archive(tastes))
@@ -440,7 +440,7 @@ def test_a_local_folder_is_read_where_it_is_and_a_local_file_unpacked(
 def test_the_built_in_sample_is_a_source(place: Place) -> None:
     status, said = acquire(place, {"from": "sample"})
     assert status == 0, said
-    assert (place.made / "raw" / "sample" / "dataset.json").is_file()
+    assert (place.made / "raw" / "made" / "sample" / "dataset.json").is_file()
 
 
 @pytest.mark.parametrize(
@@ -488,7 +488,7 @@ def test_an_archive_in_s3_is_brought_too(place: Place, tastes: Path, bucket: str
     checksum = hashlib.sha256(archive(tastes)).hexdigest()
     status, said = acquire(place, {"from": f"{bucket}/ml.zip", "sha256": checksum})
     assert status == 0, said
-    assert (place.made / "raw" / "tastes" / "ratings.csv").is_file()
+    assert (place.made / "raw" / "made" / "tastes" / "ratings.csv").is_file()
     status, said = acquire(place, {"from": f"{bucket}/nothing"})
     assert status == 2
     assert "there is nothing" in said

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pyspark.sql import SparkSession
 
 from recommender.catalogue import LARGEST_ID, Item
 from recommender.errors import DataError
+from recommender.feedback import EXPLICIT
 from recommender.ratings_file import ML_1M, ML_100K, ML_CSV, REMEDY, RatingsLayout
 from recommender.titles import split_title
-from spark_jobs.datasets.dataset import Dataset
+from spark_jobs.datasets.dataset import Dataset, read_about
 from spark_jobs.datasets.rating_lines import read_ratings
 from spark_jobs.files import join, list_folder, read_text
 
@@ -60,7 +59,7 @@ def read_movielens(spark: SparkSession, folder: str) -> Dataset:
     if "links.csv" in names:
         items = _with_links(items, read_text(spark, join(folder, "links.csv"), "utf-8-sig"), folder)
     ratings, rows = read_ratings(spark, join(folder, layout.ratings.ratings_file), layout.ratings)
-    about = _about(spark, folder, names)
+    about = read_about(spark, folder, names)
     return Dataset(
         path=folder,
         name=about.get("name") or folder.rstrip("/").rsplit("/", 1)[-1],
@@ -88,27 +87,7 @@ def _detect(names: set[str], folder: str) -> Layout:
     )
 
 
-def _about(spark: SparkSession, folder: str, names: set[str]) -> dict[str, Any]:
-    """``dataset.json``, where the folder has one, gives a name and says that data is simulated."""
-    if "dataset.json" not in names:
-        return {}
-    path = join(folder, "dataset.json")
-    try:
-        about = dict(json.loads(read_text(spark, path, "utf-8")))
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path}: not a JSON object ({error}); correct or remove it") from error
-    if not isinstance(about.get("name", ""), str) or about.get("simulated") not in (
-        None,
-        True,
-        False,
-    ):
-        raise DataError(
-            f"{path}: `name` must be text and `simulated` true or false; correct or remove it"
-        )
-    return about
-
-
-def read_exported(spark: SparkSession, folder: str) -> Dataset:
+def read_exported(spark: SparkSession, folder: str, feedback: str = EXPLICIT) -> Dataset:
     """Ratings that the site exported, which may be none: of titles that other inputs list.
 
     Raises DataError like ``read_movielens``.
@@ -116,8 +95,10 @@ def read_exported(spark: SparkSession, folder: str) -> Dataset:
     path = join(folder, ML_CSV.ratings_file)
     if ML_CSV.ratings_file not in list_folder(spark, folder):
         raise DataError(f"{path}: missing; `flask export-ratings` writes it")
-    ratings, rows = read_ratings(spark, path, ML_CSV, may_be_none=True)
-    return Dataset(folder, "ratings given here", ML_CSV.name, ratings, rows, items=[])
+    ratings, rows = read_ratings(spark, path, ML_CSV, may_be_none=True, feedback=feedback)
+    return Dataset(
+        folder, "ratings given here", ML_CSV.name, ratings, rows, items=[], feedback=feedback
+    )
 
 
 def _rows(text: str, path: str, separator: str) -> Iterator[tuple[int, Fields]]:

@@ -1,6 +1,6 @@
 """A data set as read and checked once: what the pipeline's jobs read instead of the raw files.
 
-processed.json      what it is: name, rows, people, titles, and whether it is simulated
+processed.json      what it is: name, counts, kind of feedback, what was odd, and its parts
 items.jsonl.gz      the catalogue, as in a release
 ratings/*.parquet   user_id, item_id, value (stars), seconds (since 1970), in the order read
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from recommender.catalogue import read_items, write_items
 from recommender.errors import DataError
 from spark_jobs.at_hand import keep
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.movielens import read_movielens
+from spark_jobs.datasets.findings import Findings
 from spark_jobs.ratings import Ratings
 
 ABOUT, ITEMS, RATINGS = "processed.json", "items.jsonl.gz", "ratings"
+NEEDED = ("name", "layout", "rows", "simulated", "feedback", "findings", "parts")
 COLUMNS = ("user_id", "item_id", "value", "seconds")
 REMEDY = "run the pipeline's stage `process` again"
 
@@ -38,11 +39,13 @@ class Written:
     untitled: int
 
 
-def read_folder(spark: SparkSession, folder: str) -> Dataset:
-    """A data set of any layout known here: processed, or MovieLens. Raises DataError."""
-    if Path(folder, ABOUT).is_file():
-        return read_processed(spark, folder)
-    return read_movielens(spark, folder)
+def is_processed(folder: str | Path) -> bool:
+    return Path(folder, ABOUT).is_file()
+
+
+def feedback_of(folder: Path) -> str:
+    """Raises DataError."""
+    return str(_about(folder / ABOUT)["feedback"])
 
 
 def write_processed(dataset: Dataset, folder: Path) -> Written:
@@ -71,6 +74,8 @@ def write_processed(dataset: Dataset, folder: Path) -> Written:
         "untitled": untitled,
         "titles": len(dataset.items),
         "simulated": dataset.simulated,
+        "feedback": dataset.feedback,
+        "findings": asdict(dataset.findings),
         "parts": parts,
     }
     (folder / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
@@ -93,13 +98,15 @@ def read_processed(spark: SparkSession, folder: str) -> Dataset:
         rows=rows,
         items=list(read_items(Path(folder, ITEMS))),
         simulated=about["simulated"],
+        feedback=about["feedback"],
+        findings=Findings(**about["findings"]),
     )
 
 
 def _about(path: Path) -> dict[str, Any]:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-        return {name: about[name] for name in ("name", "layout", "rows", "simulated", "parts")}
+        return {name: about[name] for name in NEEDED}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: cannot be read ({error}); {REMEDY}") from error
 

@@ -24,13 +24,13 @@ from pyspark.sql import functions as F
 
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
+from recommender.feedback import EXPLICIT, SCALES, Scale
 from recommender.ratings_file import COLUMNS, LAST_SECOND, REMEDY, RatingsLayout, columns_of
 from spark_jobs.at_hand import AtHand, keep
 from spark_jobs.files import exactly, local_file
 from spark_jobs.ratings import Ratings
 from spark_jobs.session import arrow_batches
 
-SCALE_MIN, SCALE_MAX, SCALE_STEP = 0.5, 5.0, 0.5
 ARROW_TYPES = (pa.int32(), pa.int32(), pa.float32(), pa.int64())
 NOTHING = Ratings(*(np.empty(0, kind.to_pandas_dtype()) for kind in ARROW_TYPES))
 PIECE = 1 << 25  # bytes of a file that one task reads
@@ -39,12 +39,13 @@ PIECE = 1 << 25  # bytes of a file that one task reads
 @dataclass(frozen=True)
 class Format:
     """``positions`` of the four columns among the ``width`` fields of a line. ``header``: a first
-    line that names them."""
+    line that names them. ``scale``: of the ratings."""
 
     separator: str
     positions: list[int]
     width: int
     header: str | None
+    scale: Scale
 
 
 class Parsed(NamedTuple):
@@ -58,14 +59,18 @@ class Parsed(NamedTuple):
 
 
 def read_ratings(
-    spark: SparkSession, path: str, layout: RatingsLayout, may_be_none: bool = False
+    spark: SparkSession,
+    path: str,
+    layout: RatingsLayout,
+    may_be_none: bool = False,
+    feedback: str = EXPLICIT,
 ) -> tuple[AtHand[Ratings], int]:
     """The ratings of a file in its order, and how many.
 
     Raises DataError naming line and remedy: for a file without ratings (unless it
     ``may_be_none``), a missing column, a malformed line, or a number out of range.
     """
-    form = _format(_first_line(spark, path), path, layout)
+    form = _format(_first_line(spark, path), path, layout, SCALES[feedback])
     complaint = None
     for texts in _sources(spark, path, form):
         kept = keep(texts.map(lambda text: _parse(text, form)), Parsed)
@@ -82,12 +87,12 @@ def read_ratings(
     raise DataError(f"{path}: holds no ratings; unpack the data set again")
 
 
-def _format(first_line: str, path: str, layout: RatingsLayout) -> Format:
+def _format(first_line: str, path: str, layout: RatingsLayout, scale: Scale) -> Format:
     separator = layout.separator
     if not layout.header:
-        return Format(separator, list(range(len(COLUMNS))), len(COLUMNS), None)
+        return Format(separator, list(range(len(COLUMNS))), len(COLUMNS), None, scale)
     positions, width = columns_of(first_line, path, layout)
-    return Format(separator, positions, width, first_line)
+    return Format(separator, positions, width, first_line, scale)
 
 
 def _lines(spark: SparkSession, path: str) -> DataFrame:
@@ -168,7 +173,7 @@ def _parse(text: bytes, form: Format) -> Parsed:
     if any(table[name].null_count for name in kinds):
         return Parsed(*NOTHING, "a field is empty")
     some = Ratings(*(table[name].to_numpy() for name in kinds))
-    on_scale = (some.values >= SCALE_MIN) & (some.values <= SCALE_MAX)
+    on_scale = (some.values >= form.scale.low) & (some.values <= form.scale.high)
     in_time = (some.seconds >= 0) & (some.seconds <= LAST_SECOND)
     possible = (some.users >= 0) & (some.items >= 0) & on_scale & in_time
     return Parsed(*some) if possible.all() else Parsed(*NOTHING, "a number is out of range")
@@ -189,8 +194,8 @@ def _problem(form: Format) -> Column:
             F.lit("the rating is not a number"),
         )
         .when(
-            ~stars.between(SCALE_MIN, SCALE_MAX),
-            F.lit(f"the rating is off the scale of {SCALE_MIN:g} to {SCALE_MAX:g}"),
+            ~stars.between(form.scale.low, form.scale.high),
+            F.lit(f"the rating is off the scale of {form.scale.low:g} to {form.scale.high:g}"),
         )
         .when(
             ~F.coalesce(at.between(0, LAST_SECOND), F.lit(False)),

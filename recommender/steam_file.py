@@ -1,0 +1,131 @@
+"""The published Steam files: a Python dict literal on every line, of a library or of a game.
+
+Literals are read by ``ast.literal_eval``, which builds values and runs nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from recommender.catalogue import LARGEST_ID, Item
+from recommender.feedback import IMPLICIT, SCALES
+
+LIBRARIES, GAMES = "users_items", "steam_games"
+ENDINGS = (".json.gz", ".json")
+# Reading a literal takes a hundred times its size; the largest library known has 1 MB.
+LONGEST_LINE = 4_000_000
+MINUTES = 60
+_MOST_HOURS = SCALES[IMPLICIT].high
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+
+
+class BadLine(Exception):
+    """What is wrong with a line."""
+
+
+@dataclass(frozen=True)
+class Owned:
+    """One game of a library."""
+
+    app_id: int
+    name: str
+    hours: float
+
+
+@dataclass
+class Library:
+    """What one person has. ``bad``: games left out, each with what is wrong with it."""
+
+    user: str
+    games: list[Owned] = field(default_factory=list)
+    bad: list[str] = field(default_factory=list)
+
+
+def is_steam(names: Iterable[str]) -> bool:
+    """Whether a folder of files with these names holds Steam libraries."""
+    return any(LIBRARIES in name and name.endswith(ENDINGS) for name in names)
+
+
+def library_of(line: bytes) -> Library:
+    """Read a line of the libraries' file. Raises BadLine."""
+    values = _literal(line)
+    user, games = values.get("user_id"), values.get("items")
+    if not isinstance(user, str) or not user:
+        raise BadLine("no user_id")
+    if not isinstance(games, list):
+        raise BadLine("no list of items")
+    library = Library(user)
+    for game in games:
+        try:
+            library.games.append(owned(game))
+        except BadLine as error:
+            library.bad.append(str(error))
+    return library
+
+
+def owned(game: Any) -> Owned:
+    """Read one game of a library, as Steam's own service or the published file gives it.
+
+    Raises BadLine.
+    """
+    if not isinstance(game, dict):
+        raise BadLine("an item that is no game")
+    app_id = _app_id(game.get("item_id", game.get("appid")))
+    minutes = game.get("playtime_forever", 0)
+    if isinstance(minutes, bool) or not isinstance(minutes, (int, float)):
+        raise BadLine(f"game {app_id}: playtime_forever is {str(minutes)[:20]!r}, not a number")
+    if not 0 <= minutes <= _MOST_HOURS * MINUTES or math.isnan(minutes):
+        raise BadLine(f"game {app_id}: playtime_forever is {minutes:g}, which nobody played")
+    name = str(game.get("item_name", game.get("name", ""))).strip()
+    return Owned(app_id, name or f"Game {app_id}", minutes / MINUTES)
+
+
+def game_of(line: bytes) -> Item:
+    """Read a line of the catalogue's file. Raises BadLine."""
+    values = _literal(line)
+    app_id = _app_id(values.get("id"))
+    title = html.unescape(str(values.get("title") or values.get("app_name") or "")).strip()
+    if not title:
+        raise BadLine(f"game {app_id} has no title")
+    year = _YEAR.search(str(values.get("release_date") or ""))
+    return Item(
+        item_id=app_id,
+        title=title,
+        year=int(year.group()) if year else None,
+        genres=tuple(_words(values, "genres")),
+        description=", ".join(_words(values, "tags")) or None,
+    )
+
+
+def _literal(line: bytes) -> dict[Any, Any]:
+    if len(line) > LONGEST_LINE:
+        raise BadLine(f"longer than {LONGEST_LINE:,} bytes")
+    try:
+        values = ast.literal_eval(line.decode("utf-8").strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise BadLine(f"not a Python literal ({type(error).__name__})") from error
+    if not isinstance(values, dict):
+        raise BadLine("not a Python dict")
+    return values
+
+
+def _app_id(value: Any) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdecimal()) or int(text[:20]) > LARGEST_ID:
+        raise BadLine(f"{text[:20]!r} is no id of a game")
+    return int(text)
+
+
+def _words(values: dict[Any, Any], name: str) -> list[str]:
+    words = values.get(name) or []
+    if not isinstance(words, list):
+        raise BadLine(f"{name} is not a list")
+    # A stroke parts genres in the site's database.
+    known = (html.unescape(str(word)).replace("|", "/").strip() for word in words)
+    return list(dict.fromkeys(filter(None, known)))

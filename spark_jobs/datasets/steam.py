@@ -1,0 +1,326 @@
+"""Reads the published Steam files: what people own and how long they played it, and the catalogue.
+
+Both are gzipped lines, each a Python dict literal. A gzip file cannot be entered in the middle, but
+to unpack it is cheap beside reading literals: on one machine every worker unpacks all of it and
+reads each n-th line. Elsewhere Spark unpacks the file once and deals the lines out. Nobody holds
+more than a batch of them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from py4j.protocol import Py4JJavaError
+from pyspark import RDD, Broadcast
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from recommender.catalogue import Item
+from recommender.errors import DataError
+from recommender.feedback import IMPLICIT
+from recommender.steam_file import (
+    ENDINGS,
+    GAMES,
+    LIBRARIES,
+    LONGEST_LINE,
+    BadLine,
+    game_of,
+    library_of,
+)
+from spark_jobs.at_hand import AtHand, keep
+from spark_jobs.datasets.dataset import Dataset, read_about
+from spark_jobs.datasets.findings import Findings
+from spark_jobs.files import exactly, join, list_folder, local_file
+from spark_jobs.ratings import Ratings
+from spark_jobs.session import arrow_batches
+
+# More bad lines than this are no accident.
+MOST_BAD = 0.01
+# Pairs in one batch of a worker.
+BATCH = 200_000
+
+UNREADABLE = "lines that cannot be read"
+CUT_SHORT = "files that end in the middle"
+ODD_GAMES = "games of a library that cannot be read"
+NO_GAMES = "people without games"
+UNLISTED = "games that the catalogue does not list (named as in the libraries)"
+TWICE = "people listed twice (the later line counts)"
+LISTED_TWICE = "games listed twice (the later line counts)"
+# What makes a line bad; the others are no fault of the file.
+BAD = (UNREADABLE, CUT_SHORT, ODD_GAMES)
+
+# (number from 1, line), or None in place of the line where the file ends in the middle.
+Line = tuple[int, bytes | None]
+
+
+class Batch(NamedTuple):
+    """Pairs in the file's order; ``users`` are numbers of lines. ``people``: the number of each
+    line that names someone, and ``keys`` a hash of who that is. ``names``: of games that the
+    catalogue does not list, by id."""
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    hours: NDArray[np.float32]
+    people: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+    lines: int
+    names: dict[int, str]
+    findings: Findings
+
+
+def read_steam(spark: SparkSession, folder: str) -> Dataset:
+    """Read a folder with the two files. A person's id is the number of the line that first has
+    them, a game's is its id at Steam.
+
+    What is odd is counted (``Dataset.findings``). Raises DataError where a file is missing or
+    holds nothing, or more than 1 % of its lines are bad.
+    """
+    names = list_folder(spark, folder)
+    try:
+        return _read(spark, folder, names)
+    except Py4JJavaError as error:
+        raise DataError(
+            f"{folder}: Spark cannot read it ({str(error.java_exception).splitlines()[0]});"
+            " fetch it again"
+        ) from error
+
+
+def _read(spark: SparkSession, folder: str, names: set[str]) -> Dataset:
+    libraries, catalogue = (
+        join(folder, _named(names, part, folder)) for part in (LIBRARIES, GAMES)
+    )
+    items, odd_titles = _read_games(spark, catalogue)
+    listed = spark.sparkContext.broadcast(frozenset(items))
+    kept = keep(
+        _lines(spark, libraries).mapPartitions(lambda lines: _batches(lines, listed.value)), Batch
+    )
+    told = kept.rows.map(lambda b: (b.people, b.keys, b.lines, b.names, b.findings)).collect()
+    findings = Findings.merged([odd_titles, *(found for *_, found in told)])
+    _check(findings, libraries, sum(lines for _, _, lines, _, _ in told))
+    first_line, twice = _first_lines(
+        np.concatenate([people for people, *_ in told]),
+        np.concatenate([keys for _, keys, *_ in told]),
+    )
+    for line in twice:
+        findings.add(TWICE, f"line {line}")
+    for _, _, _, unlisted, _ in told:
+        for item_id, name in unlisted.items():
+            if item_id not in items:
+                findings.add(UNLISTED, f"{item_id} {name!r}")
+                items[item_id] = Item(item_id, name)
+    ratings = _ratings(kept, spark.sparkContext.broadcast(first_line))
+    rows = sum(ratings.rows.map(lambda some: len(some.users)).collect())
+    if not rows:
+        raise DataError(f"{libraries}: nobody has a game; unpack the data set again")
+    about = read_about(spark, folder, names)
+    return Dataset(
+        path=folder,
+        name=about.get("name") or folder.rstrip("/").rsplit("/", 1)[-1],
+        layout="Steam",
+        ratings=ratings,
+        rows=rows,
+        items=sorted(items.values(), key=lambda item: item.item_id),
+        simulated=bool(about.get("simulated", False)),
+        feedback=IMPLICIT,
+        findings=findings,
+    )
+
+
+def _named(names: set[str], part: str, folder: str) -> str:
+    found = sorted(name for name in names if part in name and name.endswith(ENDINGS))
+    if len(found) != 1:
+        there = ", ".join(found) or "none"
+        raise DataError(
+            f"{join(folder, f'*{part}*{ENDINGS[0]}')}: {there}, where one is needed;"
+            " give a folder with one file of libraries and one catalogue"
+        )
+    return found[0]
+
+
+# --- lines ---
+
+
+def _lines(spark: SparkSession, path: str) -> RDD[Line]:
+    parts = spark.sparkContext.defaultParallelism
+    if local := local_file(spark, path):
+        return spark.sparkContext.parallelize(range(parts), parts).flatMap(
+            lambda part: _every_nth(local, part, parts)
+        )
+    # As one partition first, in which ids are consecutive.
+    frame = spark.read.text(exactly(path)).coalesce(1)
+    numbered = frame.withColumn("number", F.monotonically_increasing_id() + 1).repartition(parts)
+    schema = pa.schema([("value", pa.string()), ("number", pa.int64())])
+    return arrow_batches(numbered, schema).flatMap(
+        lambda batch: (
+            (number, text.encode())
+            for number, text in zip(
+                batch["number"].to_pylist(), batch["value"].to_pylist(), strict=True
+            )
+        )
+    )
+
+
+def _every_nth(path: Path, part: int, parts: int) -> Iterator[Line]:
+    """Lines ``part``, ``part + parts``, … of a file; none is read further than is sensible."""
+    number = 0
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            while line := file.readline(LONGEST_LINE + 2):
+                number += 1
+                mine = number % parts == part
+                if mine:
+                    yield number, line
+                while not line.endswith(b"\n") and (line := file.readline(LONGEST_LINE)):
+                    pass
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        if part == 0:
+            yield number + 1, None
+
+
+def _batches(lines: Iterable[Line], listed: frozenset[int]) -> Iterator[Batch]:
+    batch = _Growing(listed)
+    for number, line in lines:
+        batch.add(number, line)
+        if len(batch.hours) >= BATCH:
+            yield batch.done()
+            batch = _Growing(listed)
+    yield batch.done()
+
+
+class _Growing:
+    """A batch that is being read."""
+
+    def __init__(self, listed: frozenset[int]) -> None:
+        self.hours: list[float] = []
+        self._listed = listed
+        self._users: list[int] = []
+        self._items: list[int] = []
+        self._people: list[int] = []
+        self._keys: list[int] = []
+        self._lines = 0
+        self._names: dict[int, str] = {}
+        self._findings = Findings()
+
+    def add(self, number: int, line: bytes | None) -> None:
+        if line is not None and not line.strip():
+            return
+        self._lines += 1
+        if line is None:
+            self._findings.add(CUT_SHORT, f"line {number}: the file ends in it; fetch it again")
+            return
+        try:
+            library = library_of(line)
+        except BadLine as error:
+            self._findings.add(UNREADABLE, f"line {number}: {error}")
+            return
+        for problem in library.bad:
+            self._findings.add(ODD_GAMES, f"line {number}: {problem}")
+        if not library.games and not library.bad:
+            self._findings.add(NO_GAMES, f"line {number}: {library.user!r}")
+        self._people.append(number)
+        self._keys.append(_key(library.user))
+        for game in library.games:
+            self._users.append(number)
+            self._items.append(game.app_id)
+            self.hours.append(game.hours)
+            if game.app_id not in self._listed:
+                self._names[game.app_id] = game.name
+
+    def done(self) -> Batch:
+        return Batch(
+            np.array(self._users, np.int32),
+            np.array(self._items, np.int32),
+            np.array(self.hours, np.float32),
+            np.array(self._people, np.int64),
+            np.array(self._keys, np.uint64),
+            self._lines,
+            self._names,
+            self._findings,
+        )
+
+
+def _key(user: str) -> int:
+    """64 bits that stand for a user's name. Among a billion people one pair in forty data sets
+    shares them."""
+    return int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8).digest(), "big")
+
+
+# --- together ---
+
+
+def _first_lines(
+    people: NDArray[np.int64], keys: NDArray[np.uint64]
+) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], list[int]]:
+    """Of the lines whose person an earlier line has already: (their numbers, the first line's)."""
+    order = np.lexsort((people, keys))
+    people, keys = people[order], keys[order]
+    new = np.ones(len(keys), bool)
+    new[1:] = keys[1:] != keys[:-1]
+    first = people[new][np.cumsum(new) - 1]
+    again = np.argsort(people[~new])
+    later = people[~new][again]
+    return (later, first[~new][again]), later.tolist()
+
+
+def _ratings(
+    kept: AtHand[Batch], first_line: Broadcast[tuple[NDArray[np.int64], NDArray[np.int64]]]
+) -> AtHand[Ratings]:
+    """Hours as ratings. Nothing tells when games were played: the number of the line stands for
+    the time, so that of a person listed twice the later line counts."""
+
+    def ratings(batch: Batch) -> Ratings:
+        later, first = first_line.value
+        users = batch.users.astype(np.int64)
+        if len(later):
+            place = np.searchsorted(later, users).clip(max=len(later) - 1)
+            users = np.where(later[place] == users, first[place], users)
+        seconds = batch.users.astype(np.int64)
+        return Ratings(users.astype(np.int32), batch.items, batch.hours, seconds)
+
+    return AtHand(kept.rows.map(ratings), kept.source)
+
+
+def _read_games(spark: SparkSession, path: str) -> tuple[dict[int, Item], Findings]:
+    def parse(lines: Iterable[Line]) -> Iterator[tuple[int, Item | str]]:
+        for number, line in lines:
+            if line is None:
+                yield number, CUT_SHORT
+            elif line.strip():
+                try:
+                    yield number, game_of(line)
+                except BadLine as error:
+                    yield number, str(error)
+
+    items: dict[int, Item] = {}
+    findings = Findings()
+    found = _lines(spark, path).mapPartitions(parse).collect()
+    for number, item in sorted(found, key=lambda pair: pair[0]):
+        if item == CUT_SHORT:
+            findings.add(CUT_SHORT, f"{GAMES}, line {number}: the file ends in it; fetch it again")
+        elif isinstance(item, str):
+            findings.add(UNREADABLE, f"{GAMES}, line {number}: {item}")
+        else:
+            if item.item_id in items:
+                findings.add(LISTED_TWICE, f"line {number}: {item.item_id} {item.title!r}")
+            items[item.item_id] = item
+    _check(findings, path, len(found))
+    return items, findings
+
+
+def _check(findings: Findings, path: str, lines: int) -> None:
+    if not lines:
+        raise DataError(f"{path}: is empty; unpack the data set again")
+    bad = findings.only(BAD)
+    if (count := sum(bad.counts.values())) > MOST_BAD * lines:
+        raise DataError(
+            f"{path}: {count:,} bad of {lines:,} lines, which is more than {MOST_BAD:.0%}:"
+            f" {'; '.join(bad.lines())}. Fetch the data set again"
+        )

@@ -1,0 +1,113 @@
+"""Hours played in place of stars: strengths, a release without a rating head, its model."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from recommender.errors import ReleaseError
+from recommender.feedback import Hours, Stars, feedback_of
+from recommender.model import Model, check_parity
+from recommender.release_store import ReleaseStore
+from tests.releases import (
+    GAMES,
+    no_parity_sample,
+    publish_tiny_games,
+    tiny_games_release,
+    tiny_release,
+)
+
+HOURS = {10: 100.0, 20: 0.0}
+
+
+@pytest.fixture
+def games() -> Model:
+    return Model(tiny_games_release())
+
+
+def test_having_a_game_counts_and_each_hour_counts_less_than_the_one_before() -> None:
+    never, hour, more = Hours(0.1).strength(np.array([0.0, math.e - 1, math.e**2 - 1]))
+    assert [never, hour, more] == pytest.approx([1.0, 1.1, 1.2])
+
+
+def test_the_catalogue_says_how_its_numbers_are_to_be_read() -> None:
+    stars, hours = tiny_release(), tiny_games_release()
+    assert feedback_of(stars.catalogue, stars.ranking) == Stars(2.0, 5.0)
+    assert feedback_of(hours.catalogue, hours.ranking) == Hours(0.1)
+
+
+def test_games_like_those_one_has_come_first(games: Model) -> None:
+    found = games.recommend(games.fold_in(HOURS), 3)
+    assert [game.item_id for game in found][:2] == [30, 40]
+
+
+def test_nothing_is_predicted_in_stars(games: Model) -> None:
+    person = games.fold_in(HOURS)
+    assert {game.predicted_rating for game in games.recommend(person, 6)} == {None}
+    assert games.estimate(person, [30]) == {}
+
+
+def test_a_match_is_high_for_the_own_taste_and_nothing_for_the_other(games: Model) -> None:
+    person = games.fold_in(HOURS)
+    match = games.match(person, [30, 50, 99999])
+    assert match.keys() == {30, 50}
+    assert 0.9 < match[30] <= 1
+    assert match[50] == 0
+    listed = {game.item_id: game.match for game in games.recommend(person, 6)}
+    assert listed[30] == pytest.approx(match[30])
+
+
+def test_who_has_nothing_gets_what_most_people_have(games: Model) -> None:
+    found = games.recommend(games.fold_in({}), 3)
+    assert [game.item_id for game in found] == [10, 50, 60]
+    assert {game.match for game in found} == {0.0}
+
+
+def test_many_at_once_get_what_each_gets(games: Model) -> None:
+    people = [HOURS, {}, {50: 3.0}]
+    assert games.recommend_many(people, 3) == [
+        games.recommend(games.fold_in(hours), 3) for hours in people
+    ]
+
+
+def test_more_hours_weigh_more() -> None:
+    model = Model(tiny_games_release())
+    because = model.because({10: 500.0, 20: 0.1}, 30)
+    assert because is not None
+    assert because.parts[10] > because.parts[20] > 0
+
+
+def test_a_group_agrees_by_match(games: Model) -> None:
+    best = games.together([{10: 5.0}, {20: 2.0}], "average", 2)
+    assert {item for item, *_ in best} == {30, 40}
+    assert all(0 <= liking <= 1 for _, liking, each in best for liking in [*each])
+
+
+def test_a_newcomer_is_asked_about_what_many_have(games: Model) -> None:
+    assert games.question({}) == 10
+
+
+def test_a_release_of_hours_is_read_as_it_was_written(store: ReleaseStore) -> None:
+    version = publish_tiny_games(store).version
+    release = store.read(version)
+    assert (release.rating, release.catalogue.feedback) == (None, "implicit")
+    manifest = json.loads((store.folder / version / "release.json").read_text())
+    assert manifest["rating"] == {"mean_rating": 12.0}
+    assert check_parity(release).holds
+
+
+def test_feedback_of_no_known_kind_is_refused(store: ReleaseStore) -> None:
+    path = store.folder / publish_tiny_games(store).version / "release.json"
+    path.write_text(path.read_text().replace('"implicit"', '"sideways"'))
+    with pytest.raises(ReleaseError, match="feedback 'sideways' is none of explicit, implicit"):
+        store.read(path.parent.name)
+
+
+def test_factors_of_a_rating_head_that_is_not_there_are_refused(store: ReleaseStore) -> None:
+    stars = tiny_games_release(arrays=tiny_release().arrays)
+    store.publish(stars, GAMES, no_parity_sample(rating_width=0))
+    with pytest.raises(ReleaseError, match=r"rating_factors\.npy: float32 of shape \(8, 2\)"):
+        store.read(stars.version)
