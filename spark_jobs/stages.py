@@ -6,6 +6,7 @@ whole: a stage that breaks off leaves the earlier result.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import shutil
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 from pyspark.sql import SparkSession
 
 from recommender import s3
-from recommender.errors import DataError, MarqueeError, SetupError
+from recommender.errors import DataError, MarqueeError
 from recommender.release import MANIFEST
 from recommender.release_store import ReleaseStore
 from recommender.s3_store import open_store
@@ -48,7 +49,7 @@ class NotGoodEnough(MarqueeError):
 
 @dataclass(frozen=True)
 class Made:
-    """``summary``: a line for the terminal, and others of what was odd. ``files``: that must stay as
+    """``summary``: a line for the terminal, and others of what was odd. ``files``: must stay as
     they are while the stage is up to date. ``facts``: for later stages."""
 
     summary: str
@@ -127,7 +128,7 @@ def _bring(sources: tuple[Source, ...], folder: Path) -> Path:
         if source.address == SAMPLE:
             write_sample(target / SAMPLE)
         elif source.is_s3_folder:
-            come = downloads / source.file_name
+            come = _place(source, downloads)
             s3.download_folder(source.address, come)
             come.rename(target / come.name)
         else:
@@ -140,7 +141,7 @@ def _bring(sources: tuple[Source, ...], folder: Path) -> Path:
 def _bring_file(source: Source, downloads: Path, folder: Path) -> None:
     file = Path(source.address).expanduser()
     if source.is_remote:
-        file = downloads / source.file_name
+        file = _place(source, downloads)
         if not file.is_file():
             _download(source, file)
     if not file.is_file():
@@ -152,6 +153,13 @@ def _bring_file(source: Source, downloads: Path, folder: Path) -> None:
         if source.is_remote:
             file.unlink()
         raise
+
+
+def _place(source: Source, downloads: Path) -> Path:
+    """Where a download goes: apart from what another address calls by the same name."""
+    apart = downloads / hashlib.sha256(source.address.encode()).hexdigest()[:8]
+    apart.mkdir(exist_ok=True)
+    return apart / source.file_name
 
 
 def _download(source: Source, file: Path) -> None:
@@ -323,18 +331,15 @@ def ingest(work: Work) -> Made:
 
 def _flask(work: Work, *command: str) -> str:
     """Run a command of the site, which this tier does not import; gives the last line it says."""
-    try:
-        done = subprocess.run(  # noqa: S603 - our own command
-            [*FLASK, *command],
-            cwd=ROOT,
-            env={**os.environ, "RELEASES": work.store.place},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError as error:
-        raise SetupError(f"`flask {command[0]}` cannot be started ({error})") from error
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*FLASK, *command],
+        cwd=ROOT,
+        env={**os.environ, "RELEASES": work.store.place},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
         raise DataError(

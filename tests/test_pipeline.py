@@ -29,6 +29,7 @@ from spark_jobs.pipeline import State
 from spark_jobs.stages import STAGES, Work
 from tests.datasets import QUICK, write_two_tastes
 from tests.publishers import Publisher
+from tests.test_steam import GAME, MANY, library
 
 pytest_plugins = ["tests.buckets", "tests.publishing"]
 
@@ -388,7 +389,7 @@ def test_a_wrong_checksum_stops_the_run_and_what_was_there_stays(
     assert f"{address}: its {kind} is " in said
     assert f"not {wrong}; try again, or correct the configuration" in said
     assert (place.made / "raw" / "made" / "tastes" / "ratings.csv").is_file()
-    assert not list((place.made / "downloads").iterdir())
+    assert not [path for path in (place.made / "downloads").rglob("*") if path.is_file()]
 
 
 def test_a_run_that_broke_off_goes_on(place: Place, publisher: Publisher, tastes: Path) -> None:
@@ -404,6 +405,15 @@ def test_a_run_that_broke_off_goes_on(place: Place, publisher: Publisher, tastes
     publisher.asked.clear()
     assert acquire(place, source)[0] == 0
     assert publisher.asked == [("/ml.zip", "bytes=500-")]
+
+
+def test_what_came_is_not_taken_for_what_another_address_calls_by_the_same_name(
+    place: Place, publisher: Publisher
+) -> None:
+    old = publisher.publish("old/ratings.csv", b"old")
+    assert acquire(place, {"from": old}, {"from": old.replace("ratings", "missing")})[0] == 2
+    assert acquire(place, {"from": publisher.publish("new/ratings.csv", b"new")})[0] == 0
+    assert (place.made / "raw" / "made" / "ratings.csv").read_bytes() == b"new"
 
 
 def test_several_files_come_together_packed_or_not(
@@ -511,6 +521,31 @@ def test_bad_input_is_named_and_the_earlier_result_stays(
     assert states(said) == {"acquire": "done", "process": "failed", **later}
     assert f"{tastes}/ratings.csv, line 402: the rating is not a number" in said
     assert (place.made / "processed" / "processed.json").read_bytes() == before
+
+
+def test_games_are_acquired_and_processed_with_what_is_odd_in_the_summary(
+    place: Place, publisher: Publisher, spark: SparkSession
+) -> None:
+    files = {
+        "users_items.json.gz": ["not a literal", library("eve", _400=90), *MANY],
+        "steam_games.json.gz": [repr(GAME)],
+    }
+    sources = [
+        {"from": publisher.publish(name, gzip.compress("\n".join(lines).encode()))}
+        for name, lines in files.items()
+    ]
+    arguments = ("--stage", "acquire,process", "--dataset", "steam")
+    for state in ("done", "up to date"):
+        status, said = place.run({"acquire": sources}, *arguments)
+        assert (status, states(said)) == (0, {"acquire": state, "process": state}), said
+        assert f"301 ratings by 301 people of 1 titles in {place.made / 'processed'}" in said
+        assert "\n            1 lines that cannot be read: line 1: not a Python literal" in said
+    processed = str(place.made / "processed")
+    assert config.kind_of([processed]) == "steam"
+    [dataset] = read_datasets(spark, "steam", [processed])
+    assert (dataset.feedback, dataset.rows) == ("implicit", 301)
+    assert dataset.findings.counts == {"lines that cannot be read": 1}
+    assert dataset.ratings.rows.first().values[0] in (1.0, 1.5)
 
 
 def test_ratings_of_titles_that_are_not_listed_are_counted_and_left_out(
