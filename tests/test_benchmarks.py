@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import data, run
+from benchmarks import data, run, steam
 from benchmarks.contenders import CONTENDERS
 from benchmarks.generate import SIZES, generate
 from benchmarks.memory import run_measured
@@ -90,3 +91,16 @@ def test_an_unknown_size_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SIZES", "1m huge")
     with pytest.raises(SystemExit, match="'huge' is none of tiny, 1m, 10m, 25m"):
         run.main(tmp_path)
+
+
+def test_reading_steam_libraries_is_measured_at_each_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = {"user_id": "ann", "items": [{"item_id": "10", "playtime_forever": 60}]}
+    for name, line in (("my_users_items", library), ("steam_games", {"id": "10", "title": "A"})):
+        (tmp_path / f"{name}.json.gz").write_bytes(gzip.compress(f"{line!r}\n".encode()))
+    steam.main([str(tmp_path), "3"])
+    times, pairs, seconds, *memory = capsys.readouterr().out.splitlines()[-1].split(" | ")
+    assert (times, pairs) == ("| 3", "3")
+    assert float(seconds) >= 0
+    assert all(float(text.strip(" |").replace(",", "")) > 20 for text in memory)
