@@ -12,6 +12,7 @@ import yaml
 
 from recommender.errors import ConfigError
 from recommender.params import RankingParams, RatingParams
+from recommender.steam_file import is_steam
 from spark_jobs import config
 from spark_jobs.config import HEADS, Config, Gate
 from spark_jobs.pipeline_config import SETTINGS, Pipeline, Source, read_pipeline
@@ -53,6 +54,13 @@ def test_the_default_file_shows_the_default_pipeline() -> None:
     shown = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))["pipeline"]
     assert read_pipeline(shown, "here") == Pipeline()
     assert list(shown) == ["folder", "acquire", *(stage for stage in SETTINGS if stage in shown)]
+
+
+def test_games_have_a_pipeline_of_their_own() -> None:
+    pipeline = load("--dataset", "steam").pipeline
+    assert is_steam(source.file_name for source in pipeline.sources)
+    assert "A" not in pipeline.protocols  # nobody gives stars
+    assert pipeline.folder != Pipeline().folder
 
 
 def test_a_pipeline_is_read(tmp_path: Path) -> None:
@@ -108,8 +116,8 @@ PIPELINES = {
         "several sources must be files with names of their own",
     ),
     "no place in S3": ("{process: {upload: data}}", "process, upload: must be like s3://bucket/"),
-    "an unknown protocol": ("{evaluate: {protocols: [Z]}}", "must be some of [A, B, C, E, G]"),
-    "no protocols": ("{evaluate: {protocols: []}}", "must be some of [A, B, C, E, G], not []"),
+    "an unknown protocol": ("{evaluate: {protocols: [Z]}}", "must be some of [A, B, C, D, E, G]"),
+    "no protocols": ("{evaluate: {protocols: []}}", "must be some of [A, B, C, D, E, G], not []"),
     "a seed alone": ("{evaluate: {seeds: 1}}", "seeds: must be whole numbers such as [0, 1, 2]"),
     "a seed below 0": ("{evaluate: {seeds: [-1]}}", "seeds: must be whole numbers"),
     "a word": ("{ingest: {ratings: all}}", "ingest, ratings: must be true or false, not 'all'"),
