@@ -94,9 +94,11 @@ def popular(limit: int, genre: str | None = None) -> list[Item]:
     return list(db.session.scalars(ranked.limit(limit)))
 
 
-def most_rated(limit: int, offset: int = 0) -> list[Item]:
-    """The titles that most people rated, the better rated first among equals."""
+def most_rated(limit: int, genre: str | None = None, offset: int = 0) -> list[Item]:
+    """The titles (of ``genre``) that most people rated, the better rated first among equals."""
     ranked = select(Item).where(Item.rating_count > 0)
+    if genre is not None:
+        ranked = ranked.where(_is_of(genre))
     ranked = ranked.order_by(Item.rating_count.desc(), Item.rating_mean.desc(), Item.id)
     return list(db.session.scalars(ranked.limit(limit).offset(offset)))
 

@@ -18,11 +18,10 @@ from app.clock import utcnow
 from app.extensions import db, serving
 from app.models import OWNER, ROLES, User
 from app.tmdb import fetch_posters, titles_without_poster
-from app.transfer import Brought, export_ratings, import_ratings
+from app.transfer import Brought, export_ratings, find_rows, import_ratings
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import MarqueeError, ReleaseError
 from recommender.model import check_parity
-from recommender.ratings_file import find_ratings
 from recommender.release import Release
 from recommender.release_store import Current, ReleaseStore
 
@@ -158,16 +157,17 @@ def revoke_token(name: str) -> None:
 @with_appcontext
 @says_errors
 def import_ratings_command(path: Path, version: str | None) -> None:
-    """Bring the users and ratings of the MovieLens folder or file PATH into the database.
+    """Bring the users and ratings of the folder or file PATH into the database: MovieLens, or on a
+    site of games Steam libraries.
 
     Interrupt and repeat as you like: of a pair the newest rating stays.
     """
-    file, layout = find_ratings(path)
     release = _release(version)
+    file, batches = find_rows(path, release.catalogue)
     sync_catalogue(release)
     brought = Brought()
     with click.progressbar(length=file.stat().st_size, label="Ratings") as bar:
-        for size in import_ratings(file, layout, release, brought):
+        for size in import_ratings(file, batches, release, brought):
             bar.update(size)
     click.echo(
         f"{brought.ratings:,} ratings; {brought.untitled:,} of titles that the release"

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
+from app import kinds
 from app.api import rest
 from app.extensions import db, login_manager
 from recommender.errors import NoRelease
@@ -22,7 +23,6 @@ SAYINGS = {
     413: ("That was more than we can take at once", "Send something smaller."),
     429: ("That was a little too often", "Wait a minute, then try once more."),
     422: ("We could not use that", "Go back and correct it; what you typed is still there."),
-    500: ("The projector broke down", "It is our fault, and noted. Try again in a moment."),
     503: ("Not open yet", "The first recommendations are still being prepared."),
 }
 RETRY_SECONDS = 5
@@ -55,7 +55,8 @@ def _error_page(error: HTTPException) -> ResponseReturnValue:
 
 
 def _failure(error: InternalServerError) -> ResponseReturnValue:
-    return _answer_without_database(500, *SAYINGS[500], error)
+    advice = "It is our fault, and noted. Try again in a moment."
+    return _answer_without_database(500, kinds.current().broken, advice, error)
 
 
 def _database_error(error: DBAPIError) -> ResponseReturnValue:

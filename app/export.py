@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from app import kinds
 from app.extensions import db
 from app.models import (
     Companion,
@@ -40,11 +41,7 @@ def everything_of(user: User) -> dict[str, Any]:
             "gender": user.gender,
             "year_of_birth": user.year_of_birth,
         },
-        "ratings": _with_titles(
-            Rating,
-            user.id,
-            ["rating", "rated_at", "is_implicit", "predicted", "community", "model_version", "via"],
-        ),
+        "ratings": [_said(row) for row in _with_titles(Rating, user.id, _OF_RATING)],
         "marks": _with_titles(Mark, user.id, ["kind", "marked_at"]),
         "shown": _with_titles(Shown, user.id, ["shown_at", "place", "model_version"]),
         "exposures": _exposures(user),
@@ -86,7 +83,7 @@ def _csv(kind: str, rows: Rows) -> str:
         for row in rows
     ]
     text = io.StringIO()
-    header = list(plain[0]) if plain else EMPTY.get(kind, ["nothing"])
+    header = list(plain[0] if plain else _said(dict.fromkeys(EMPTY.get(kind, ["nothing"]))))
     writer = csv.DictWriter(text, header, lineterminator="\n")
     writer.writeheader()
     writer.writerows(plain)
@@ -95,11 +92,12 @@ def _csv(kind: str, rows: Rows) -> str:
 
 # The first lines of files without rows, so that an empty export can be read like any other.
 _TITLE = ["item_id", "title", "year", "imdb_id", "tmdb_id"]
+_OF_RATING = [
+    *("rating", "rated_at", "is_implicit"),
+    *("predicted", "community", "model_version", "via"),
+]
 EMPTY = {
-    "ratings": [
-        *(*_TITLE, "rating", "rated_at", "is_implicit"),
-        *("predicted", "community", "model_version", "via"),
-    ],
+    "ratings": [*_TITLE, *_OF_RATING],
     "marks": [*_TITLE, "kind", "marked_at"],
     "shown": [*_TITLE, "shown_at", "place", "model_version"],
     "exposures": ["experiment", "item_id", "title", "arm", "shown_at", "place", "model_version"],
@@ -108,6 +106,11 @@ EMPTY = {
     "companions": ["username", "asked_at", "agreed_at", "asked_by_them"],
     "tokens": ["name", "created_at", "expires_at", "revoked_at", "last_used_at"],
 }
+
+
+def _said(row: dict[str, Any]) -> dict[str, Any]:
+    """With the number that people give by its name."""
+    return {kinds.current().column if k == "rating" else k: value for k, value in row.items()}
 
 
 def _with_titles(model: Any, user_id: int, columns: list[str]) -> Rows:

@@ -128,17 +128,20 @@ def rate(
     return now
 
 
-@done_anew
-def watch(user_id: int, item: Item, enough: int) -> None:
-    """Note that someone watched a title, as an implicit rating; one that is there stays.
+def usual_rating(item: Item, enough: int) -> float:
+    """The title's average where at least ``enough`` people rated it."""
+    if item.rating_mean is not None and item.rating_count >= enough:
+        return item.rating_mean
+    return WATCHED
 
-    It is the title's average where at least ``enough`` people rated it.
-    """
-    known = item.rating_mean is not None and item.rating_count >= enough
+
+@done_anew
+def watch(user_id: int, item_id: int, rating: float) -> None:
+    """Note that someone watched a title, as an implicit rating; one that is there stays."""
     row = {
         "user_id": user_id,
-        "item_id": item.id,
-        "rating": item.rating_mean if known else WATCHED,
+        "item_id": item_id,
+        "rating": rating,
         "rated_at": utcnow(),
         "is_implicit": True,
         "via": REST,

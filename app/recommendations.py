@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from app import kinds
 from app.catalogue import items_by_id
 from app.models import Item
 from app.ratings import NO_FORECAST, Forecast, rate, ratings_of
@@ -26,6 +27,10 @@ class Recommended:
     predicted_rating: float | None
     match: float | None
     because: Item | None = None
+
+    @property
+    def guess(self) -> float | None:
+        return self.match if self.predicted_rating is None else self.predicted_rating
 
 
 @dataclass(frozen=True)
@@ -125,15 +130,15 @@ def rank_without(
 
 
 def predicted(model: Model, ratings: Ratings, items: Sequence[Item]) -> dict[int, float]:
-    """Predicted stars by item id, for those of ``items`` that the model knows."""
-    return model.estimate(model.fold_in(ratings), [item.id for item in items])
+    """Predicted stars or the match by item id, for those of ``items`` that the model knows."""
+    return kinds.current().guess(model, model.fold_in(ratings), [item.id for item in items])
 
 
 def forecast(current: Model | None, ratings: Ratings, item: Item) -> Forecast:
     """What we would say of ``item`` at this moment."""
     if current is None:
         return Forecast(community=item.rating_mean)
-    stars = predicted(current, ratings, [item]).get(item.id)
+    stars = current.estimate(current.fold_in(ratings), [item.id]).get(item.id)
     return Forecast(stars, item.rating_mean, current.version)
 
 

@@ -18,11 +18,16 @@ from app.models import Item, Rating, SiteState, User
 from app.transactions import done_anew
 from app.upsert import upsert
 from recommender import s3
+from recommender.catalogue import Catalogue
 from recommender.errors import ConfigError, DataError
-from recommender.ratings_file import COLUMNS, ML_CSV, RatingsLayout, Row, read_ratings
+from recommender.feedback import IMPLICIT
+from recommender.libraries_file import find_libraries, read_libraries
+from recommender.ratings_file import COLUMNS, ML_CSV, Row, find_ratings, read_ratings
 from recommender.release import Release
 
 BATCH = 20_000
+# Rows, and how many bytes of the file each batch of them took.
+Batches = Iterator[tuple[list[Row], int]]
 
 
 @dataclass
@@ -33,8 +38,17 @@ class Brought:
     untitled: int = 0
 
 
+def find_rows(path: Path, catalogue: Catalogue) -> tuple[Path, Batches]:
+    """The file that ``path`` is or holds, and its ratings or, of games, the hours in it."""
+    games = catalogue.feedback == IMPLICIT
+    if games and (libraries := find_libraries(path)):
+        return libraries, read_libraries(libraries, BATCH)
+    file, layout = find_ratings(path)
+    return file, read_ratings(file, layout, catalogue.rating_max, BATCH, catalogue.rating_min)
+
+
 def import_ratings(
-    path: Path, layout: RatingsLayout, release: Release, brought: Brought
+    path: Path, batches: Batches, release: Release, brought: Brought
 ) -> Iterator[int]:
     """Bring a data set's people and ratings in, batch by batch; gives the bytes each took.
 
@@ -43,7 +57,7 @@ def import_ratings(
     used or an id is that of someone who signed up here.
     """
     titles = set(db.session.scalars(select(Item.id)))
-    for rows, size in read_ratings(path, layout, release.catalogue.rating_max, BATCH):
+    for rows, size in batches:
         listed = [row for row in rows if row.item_id in titles]
         if listed:
             _bring_in(listed, path)

@@ -8,12 +8,12 @@ from urllib.parse import quote_plus
 
 from flask import Flask, current_app, request, url_for
 
+from app import kinds
 from app.clock import utcnow
 from app.extensions import serving
 from app.models import Item
 from recommender.errors import NoRelease
 
-STARS = [half / 2 for half in range(1, 11)]
 _STAR_WORDS = ("", "one", "two", "three", "four", "five")
 _STEPS = ((31_536_000, "y"), (2_592_000, "mo"), (86_400, "d"), (3_600, "h"), (60, "min"))
 PICTURES = "https://image.tmdb.org/t/p/w342"
@@ -23,6 +23,7 @@ THEMES = ("dark", "light")
 def init_app(app: Flask) -> None:
     app.context_processor(_context)
     app.add_template_filter(stars_in_words)
+    app.add_template_filter(kinds.hours_in_words)
     app.add_template_filter(ago)
     app.add_template_filter(imdb_address)
     app.add_template_filter(picture)
@@ -62,7 +63,6 @@ def picture(item: Item) -> str:
 def _context() -> dict[str, Any]:
     theme = request.cookies.get("theme")
     return {
-        "all_stars": STARS,
         "pictures": bool(current_app.config["TMDB_API_KEY"]),
         "theme": theme if theme in THEMES else THEMES[0],
         "theme_chosen": theme in THEMES,
@@ -71,8 +71,16 @@ def _context() -> dict[str, Any]:
 
 
 def _of_the_release() -> dict[str, Any]:
+    kind = kinds.current()
     try:
-        catalogue = serving.watcher.model.catalogue
+        catalogue, problem = serving.watcher.model.catalogue, None
     except NoRelease as error:
-        return {"noun": "movie", "simulated": False, "no_release": str(error)}
-    return {"noun": catalogue.noun, "simulated": catalogue.simulated, "no_release": None}
+        catalogue, problem = None, str(error)
+    noun = catalogue.noun if catalogue else "movie"
+    template = current_app.jinja_env.get_template(kind.words)
+    return {
+        "noun": noun,
+        "simulated": bool(catalogue and catalogue.simulated),
+        "no_release": problem,
+        "words": template.make_module({"noun": noun}),
+    }

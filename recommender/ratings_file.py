@@ -60,17 +60,17 @@ def find_ratings(path: Path) -> tuple[Path, RatingsLayout]:
 
 
 def read_ratings(
-    path: Path, layout: RatingsLayout, highest: float, batch: int
+    path: Path, layout: RatingsLayout, highest: float, batch: int, lowest: float = 0.5
 ) -> Iterator[tuple[list[Row], int]]:
     """Ratings in the order of the file, ``batch`` at a time, each time with how many bytes of the
-    file have been read. ``highest``: the best rating there is.
+    file have been read. ``lowest`` and ``highest``: the scale.
 
     Raises DataError naming the first line that is malformed or off the scale.
     """
     with path.open("rb") as raw:
         lines = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
         try:
-            yield from _batches(lines, raw, path, layout, highest, batch)
+            yield from _batches(lines, raw, path, layout, (lowest, highest), batch)
         except (EOFError, gzip.BadGzipFile) as error:
             raise DataError(f"{path}: cannot be unpacked ({error}); download it again") from error
 
@@ -80,7 +80,7 @@ def _batches(
     raw: IO[bytes],
     path: Path,
     layout: RatingsLayout,
-    highest: float,
+    scale: tuple[float, float],
     batch: int,
 ) -> Iterator[tuple[list[Row], int]]:
     places = list(range(len(COLUMNS)))
@@ -102,8 +102,9 @@ def _batches(
             raise _problem(path, number, line, "not a user, a title, a rating and a time") from None
         if not (0 <= row[0] <= LARGEST_ID and 0 <= row[1] <= LARGEST_ID):
             raise _problem(path, number, line, f"an id is not from 0 to {LARGEST_ID}")
-        if not 0 < row[2] <= highest:
-            raise _problem(path, number, line, f"the rating is off the scale of 0.5 to {highest:g}")
+        if not scale[0] <= row[2] <= scale[1]:
+            ends = f"{scale[0]:g} to {scale[1]:g}"
+            raise _problem(path, number, line, f"the rating is off the scale of {ends}")
         if not 0 <= row[3] <= LAST_SECOND:
             raise _problem(path, number, line, "the timestamp is not seconds since 1970")
         rows.append(row)

@@ -14,11 +14,8 @@ from sqlalchemy import select, update
 from app import clock, ratings
 from app.extensions import db, serving
 from app.models import Item, Mark, Rating, User
-from recommender.catalogue import Catalogue
-from recommender.release_store import ReleaseStore
-from tests.api import BASE, Rest, client_with_token, people, stored
+from tests.api import Rest, client_with_token, people, stored
 from tests.conftest import PASSWORD
-from tests.releases import ITEMS, no_parity_sample, tiny_release
 
 MOVIE = {
     "movie_id": 2,
@@ -444,48 +441,6 @@ def test_an_account_without_a_password_cannot_be_logged_in_to(rest: Rest, app: F
     for name in ("", "None", "21"):
         form = {"username": name, "password": PASSWORD}
         assert app.test_client().post("/login", data=form).status_code == 422
-
-
-# A catalogue of games
-
-
-@pytest.fixture
-def games(closed_app: Flask, store: ReleaseStore) -> Rest:
-    catalogue = Catalogue("games", "game", "implicit", 0.0, 1000.0, 0.5, 88, 20, 9, 20)
-    release = tiny_release(catalogue=catalogue)
-    store.publish(release, ITEMS, no_parity_sample())
-    store.promote(release.version)
-    return client_with_token(closed_app, "service")
-
-
-def test_in_a_catalogue_of_games_a_movie_is_a_game_and_a_rating_hours(games: Rest) -> None:
-    assert games.answer("GET", "/game/1")["game_id"] == 1
-    user = games.answer("PUT", "/user", {"gender": None, "year_of_birth": None})["user_id"]
-    told = games.answer("PUT", f"/user/{user}/hours", {"game_id": 1, "hours": 120.3})
-    assert (told["game_id"], told["hours"]) == (1, 120.5)
-    (rated,) = games.answer("GET", f"/user/{user}/hours/top")["hours"]
-    assert (rated["hours"], rated["game"]["game_id"]) == (120.5, 1)
-    (top, *_) = games.answer("GET", "/games/top")["top_games"]
-    assert top.keys() == {"avg_hours", "votes", "game"}
-    listed = games.answer("GET", f"/user/{user}/recommendations")["recommendations"]
-    assert {"game_id", "predicted_hours"} <= listed[0].keys()
-    batch = {"requests": [{"hours": [{"game_id": 1, "hours": 3}]}]}
-    assert games.answer("POST", "/recommendations/batch", batch)["results"]
-    assert games.answer("DELETE", f"/user/{user}/hours", {"game_id": 1})["game_id"] == 1
-
-
-def test_in_a_catalogue_of_games_nothing_is_called_a_movie(games: Rest) -> None:
-    user = games.answer("PUT", "/user", {"gender": None, "year_of_birth": None})["user_id"]
-    assert games("GET", "/movie/1").status_code == 404
-    assert games("GET", "/movies/top").status_code == 404
-    answer = games("PUT", f"/user/{user}/hours", json={"movie_id": 1, "hours": 2})
-    assert answer.status_code == 422
-    assert "game_id: Missing data" in answer.json["message"]
-    assert "movie_id: Unknown field." in answer.json["message"]
-    document = games("GET", "/openapi.json").text
-    for said in ('"movie', "/movie", "{movie", '"rating', "/rating", "{rating", "_rating"):
-        assert said not in document.replace("schemas/", "")
-    assert f"{BASE}/game/{{game_id}}" in document
 
 
 def test_a_game_is_not_known_in_a_catalogue_of_movies(rest: Rest) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from flask import abort
 from sqlalchemy import select
 
-from app.api.nouns import noun
+from app.api.nouns import noun, spoken
 from app.catalogue import items_by_id
 from app.extensions import db, serving
 from app.models import Item, User
@@ -48,7 +48,7 @@ def model_knowing(movie_id: int, user_id: int) -> Model:
     """The model that serves the person, if it was fitted on ratings of that title."""
     model = serving.to(user_id).model
     if not len(model.item_rows.known_rows([movie(movie_id).id])):
-        abort(404, f"the release in service knows no ratings of {noun()} {movie_id}")
+        abort(404, f"the release in service knows no {spoken('ratings')} of {noun()} {movie_id}")
     return model
 
 

@@ -1,5 +1,6 @@
-"""The words of the API follow the release: in a catalogue of games a movie is a game, and a rating
-hours. Inside it is always a movie and a rating; here names are translated on their way."""
+"""The words of the API follow the release: in a catalogue of games a movie is a game, a rating
+hours, a vote an owner, and what is guessed a match. Inside it is always a movie and a rating; here
+names are translated on their way."""
 
 from __future__ import annotations
 
@@ -8,17 +9,22 @@ from typing import Any
 
 from werkzeug.routing import BaseConverter, ValidationError
 
+from app import kinds
 from app.extensions import serving
 from recommender.errors import NoRelease
+from recommender.feedback import SCALES
 
 MOVIE = "movie"
 RATED = {
     "rating": "hours",
     "ratings": "hours",
     "avg_rating": "avg_hours",
-    "predicted_rating": "predicted_hours",
+    "votes": "owners",
+    "predicted_rating": "match",
 }
 NAMES = (MOVIE, "movies", "movie_id", "top_movies", *RATED)
+# Stands in the document for the highest number that people may give.
+HIGHEST = "highest"
 # Those that stand in paths.
 WORDS = (MOVIE, "movies", "rating", "ratings")
 
@@ -63,9 +69,13 @@ def in_document(value: Any) -> Any:
     """The OpenAPI document, or a part of it, in the words of the release in service."""
     if isinstance(value, list):
         return [in_document(each) for each in value if not _is_word(each)]
+    if value == HIGHEST:
+        return SCALES[kinds.current().feedback].high
     if isinstance(value, dict):
         return {_in_path(spoken(key)): in_document(each) for key, each in value.items()}
-    return spoken(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return kinds.current().summaries.get(value) or spoken(value)
+    return value
 
 
 def _is_word(value: Any) -> bool:

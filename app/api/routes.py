@@ -7,7 +7,7 @@ from typing import Any
 from flask import current_app
 from sqlalchemy.exc import IntegrityError
 
-from app import accounts, catalogue, marks, ratings
+from app import accounts, catalogue, kinds, marks, ratings
 from app.api import access, schemas
 from app.api.lookup import model_knowing, movie, movies, people, person
 from app.api.rest import Blueprint
@@ -111,7 +111,8 @@ def delete_rating(user_id: int, movie_id: int) -> Answer:
 def put_watched(user_id: int, movie_id: int) -> Answer:
     """Note that someone watched a title, as an implicit rating, unless they rated it."""
     person(user_id)
-    ratings.watch(user_id, movie(movie_id), current_app.config["MEAN_NEEDS_RATINGS"])
+    item, enough = movie(movie_id), current_app.config["MEAN_NEEDS_RATINGS"]
+    ratings.watch(user_id, item.id, kinds.current().watched(item, enough))
     return {"user_id": user_id, "movie_id": movie_id, "watched": True}
 
 
@@ -212,8 +213,8 @@ def estimate(user_id: int, movie_id: int) -> Answer:
     person(user_id)
     model = model_knowing(movie_id, user_id)
     folded = model.fold_in(ratings.ratings_of(user_id))
-    stars = model.estimate(folded, [movie_id])[movie_id]
-    return {"user_id": user_id, "movie_id": movie_id, "predicted_rating": stars}
+    guess = kinds.current().guess(model, folded, [movie_id])[movie_id]
+    return {"user_id": user_id, "movie_id": movie_id, "predicted_rating": guess}
 
 
 @api.get("/user/<any_id:user_id>/because/<any_id:movie_id>")

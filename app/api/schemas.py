@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import string
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from app import kinds
 from app.api import nouns
 from app.clock import utcnow
 from app.extensions import serving
@@ -66,8 +66,8 @@ class WrittenBoolean(fields.Boolean):
     truthy, falsy = {"true"}, {"false"}
 
 
-class Stars(fields.Float):
-    """A rating on the scale, rounded to the nearest step, halves of a step upwards."""
+class Given(fields.Float):
+    """A rating on the scale, rounded to the nearest step, halves of a step upwards; or hours."""
 
     def _deserialize(self, value: Any, *rest: Any, **more: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -78,11 +78,11 @@ class Stars(fields.Float):
             best, step = model.catalogue.rating_max, model.catalogue.rating_step
         if not 0 <= value <= best:
             raise ma.ValidationError(f"Must be from 0 to {best:g}.")
-        return math.floor(value / step + 0.5) * step
+        return kinds.current().kept(float(value), step)
 
 
-def stars() -> Stars:
-    return Stars(required=True, metadata={"minimum": 0, "maximum": RATING_MAX})
+def given() -> Given:
+    return Given(required=True, metadata={"minimum": 0, "maximum": nouns.HIGHEST})
 
 
 def limit(default: int) -> WrittenWhole:
@@ -141,7 +141,7 @@ class OfMovie(Schema):
 
 
 class MovieRating(OfMovie):
-    rating = stars()
+    rating = given()
 
 
 class BatchRequest(Schema):
@@ -230,7 +230,7 @@ class Recommendation(Schema):
     genres = fields.String(required=True, attribute="item.genres")
     description = fields.String(required=True, allow_none=True, attribute="item.description")
     score = fields.Float(required=True)
-    predicted_rating = fields.Float()
+    predicted_rating = fields.Float(attribute="guess")
 
 
 class Recommendations(Schema):

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import session
 
-from app.words import STARS
+from app import kinds
 
 MOST_GUESTS = 6
 FEWEST, MOST = 3, 12
@@ -15,7 +15,7 @@ Guest = dict[str, Any]
 
 
 def guests() -> list[Guest]:
-    """{"name", "ratings": stars by item id} of each."""
+    """{"name", "ratings": stars or hours by item id} of each."""
     return [
         {"name": guest["name"], "ratings": {int(i): s for i, s in guest["ratings"].items()}}
         for guest in session.get("guests", [])
@@ -32,13 +32,11 @@ def remove_guest(number: int) -> None:
 
 
 def ratings_in(form: Mapping[str, str]) -> dict[int, float]:
-    """Stars by item id, of fields named rating-<item id>; what is no half star is left out."""
-    found = {}
+    """Stars or hours by item id, of fields named rating-<item id>; what is neither is left out."""
+    read, found = kinds.current().read, {}
     for field, value in form.items():
-        kind, _, item_id = field.partition("-")
-        if kind == "rating" and item_id.isdecimal() and value in _KNOWN:
-            found[int(item_id)] = _KNOWN[value]
+        name, _, item_id = field.partition("-")
+        number = read(value)
+        if name == "rating" and item_id.isdecimal() and number is not None:
+            found[int(item_id)] = number
     return found
-
-
-_KNOWN = {f"{stars:g}": stars for stars in STARS}

@@ -8,7 +8,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
-from app import catalogue, companions
+from app import catalogue, companions, kinds
 from app.extensions import db, serving
 from app.group import group
 from app.group.forms import AskForm, GuestForm
@@ -21,7 +21,7 @@ from app.group.guests import (
     remove_guest,
 )
 from app.models import Item, User
-from recommender.group import VETO_BELOW, WAYS
+from recommender.group import WAYS
 
 SHOWN = 12
 OFFERED = 12
@@ -30,16 +30,16 @@ PAGES = 5
 
 @dataclass(frozen=True)
 class Pick:
-    """``stars``: everyone's, in the order of the people."""
+    """``guesses``: of everyone's liking, in the order of the people."""
 
     item: Item
-    stars: list[float]
+    guesses: list[float]
 
 
 @group.get("")
 @login_required
 def night() -> ResponseReturnValue:
-    """Who is here, how to agree, and what to watch then."""
+    """Who is here, how to agree, and what is for all of them."""
     return _night(AskForm(formdata=None))
 
 
@@ -88,21 +88,21 @@ def guest() -> ResponseReturnValue:
         return redirect(url_for("group.night"), 303)
     if form.is_submitted():
         known = catalogue.items_by_id(given)
-        given = {item_id: stars for item_id, stars in given.items() if item_id in known}
+        given = {item_id: said for item_id, said in given.items() if item_id in known}
         if len(given) < FEWEST:
-            problem = f"Rate at least {FEWEST}, so that we have something to go by."
+            problem = kinds.current().guest_knows_too_few.format(FEWEST)
         if form.validate() and not problem:
             add_guest(form.name.data.strip(), given)
             return redirect(_with_everyone(), 303)
     page = min(max(request.values.get("page", 0, type=int), 0), PAGES - 1)
-    items = catalogue.most_rated(OFFERED, page * OFFERED)
+    items = catalogue.most_rated(OFFERED, offset=page * OFFERED)
     shown = {item.id for item in items}
     return render_template(
         "group/guest.html",
         form=form,
         items=items,
         given=given,
-        elsewhere={item_id: stars for item_id, stars in given.items() if item_id not in shown},
+        elsewhere={item_id: said for item_id, said in given.items() if item_id not in shown},
         problem=problem,
         page=page,
         pages=PAGES,
@@ -137,7 +137,7 @@ def _night(form: AskForm) -> str:
         chosen={f.id for f in chosen},
         present=set(present),
         way=way,
-        veto_below=VETO_BELOW,
+        veto_below=kinds.current().veto_below,
         names=names,
         picks=_picks(people, way) if len(people) > 1 else [],
         closed=serving.model_or_none is None,
@@ -150,7 +150,7 @@ def _picks(people: list[dict[int, float]], way: str) -> list[Pick]:
         return []
     ranked = model.together(people, way, SHOWN)
     items = catalogue.items_by_id([item_id for item_id, _, _ in ranked])
-    return [Pick(items[item_id], stars) for item_id, _, stars in ranked if item_id in items]
+    return [Pick(items[item_id], each) for item_id, _, each in ranked if item_id in items]
 
 
 def _with_everyone() -> str:

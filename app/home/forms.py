@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import SelectChoice, SelectField
+from wtforms import StringField, ValidationError
 
-from app.words import STARS
+from app import kinds
 
 
 class RatingForm(FlaskForm):
-    """Half stars, as the ten radio buttons send them."""
+    """Half stars, as the ten radio buttons send them, or hours."""
 
-    rating = SelectField("Stars", choices=[SelectChoice(f"{stars:g}") for stars in STARS])
+    rating = StringField()
+    given = 0.0
 
-    @property
-    def stars(self) -> float:
-        return float(self.rating.data)
+    def validate_rating(self, field: StringField) -> None:
+        kind = kinds.current()
+        number = kind.read(field.data) if field.data else kind.unsaid
+        if number is None or not field.raw_data:
+            raise ValidationError
+        self.given = number

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from werkzeug.exceptions import UnprocessableEntity
 
-from app import catalogue, marks, ratings
+from app import catalogue, kinds, marks, ratings
 from app.errors import wants_json
 from app.experiments.store import note_exposures
 from app.extensions import db, serving
@@ -23,7 +23,6 @@ from app.posters import draw_poster
 from app.recommendations import predicted, rate_as_foretold, recommend, why
 from app.redirects import next_page
 from app.shown import remember_shown, was_shown
-from app.words import STARS
 from recommender.errors import NoRelease
 from recommender.model import Model
 
@@ -48,7 +47,7 @@ def index() -> ResponseReturnValue:
     except NoRelease:
         return render_template("home/closed.html", rated=len(rated))
     model = served.model
-    steering = Steering.of(request.args, model.facts.genres)
+    steering = Steering.of(request.args, model.facts.genres, kinds.current().numbers)
     shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
     own = {item_id: stars for item_id, stars, _ in rated}
     counted = ratings.of_the_last_years(rated, steering.years) if steering.years else own
@@ -121,13 +120,13 @@ def search() -> ResponseReturnValue:
 @home.get("/popular")
 @login_required
 def popular() -> ResponseReturnValue:
-    """Titles by their vote-weighted average, overall or of one genre."""
+    """Titles that most people like or have, overall or of one genre."""
     model = _own_model()
     genres = model.facts.genres if model else []
     genre = request.args.get("genre")
     if genre and genre not in genres:
         abort(404)
-    items = catalogue.popular(POPULAR, genre or None)
+    items = kinds.current().popular(POPULAR, genre or None)
     return render_template(
         "home/popular.html", items=items, genre=genre, genres=genres, via="popular", **_about(items)
     )
@@ -186,8 +185,9 @@ def rate(item_id: int) -> ResponseReturnValue:
     if not form.validate():
         raise UnprocessableEntity
     via, model = _found_through(item_id), _own_model()
-    _, before = rate_as_foretold(current_user.id, item, form.stars, via, model)
-    return _done(f"{item.title}: {form.stars:g} ★", _undo_rating(item_id, before))
+    _, before = rate_as_foretold(current_user.id, item, form.given, via, model)
+    said = f"{item.title}: {kinds.current().written(form.given)}"
+    return _done(said, _undo_rating(item_id, before))
 
 
 @home.post("/title/<id:item_id>/rating/delete")
@@ -198,19 +198,7 @@ def unrate(item_id: int) -> ResponseReturnValue:
     before = ratings.ratings_of(current_user.id).get(item_id)
     ratings.unrate(current_user.id, item_id)
     undo = _undo_rating(item_id, before) if before is not None else None
-    return _done(f"{item.title}: rating removed", undo)
-
-
-MARKED = {
-    WATCHLIST: "{} is on your watchlist",
-    HIDDEN: "{} will not be suggested again",
-    UNSEEN: "{}: not seen",
-}
-UNMARKED = {
-    WATCHLIST: "{} is off your watchlist",
-    HIDDEN: "{} may be suggested again",
-    UNSEEN: "{}: we may ask again",
-}
+    return _done(kinds.current().removed.format(item.title), undo)
 
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(marks.KINDS)}):kind>")
@@ -220,7 +208,7 @@ def mark(item_id: int, kind: str) -> ResponseReturnValue:
     item = db.get_or_404(Item, item_id)
     marks.mark(current_user.id, item_id, kind)
     back = url_for("home.unmark", item_id=item_id, kind=kind)
-    return _done(MARKED[kind].format(item.title), {"address": back})
+    return _done(kinds.current().marked[kind].format(item.title), {"address": back})
 
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(marks.KINDS)}):kind>/delete")
@@ -230,14 +218,15 @@ def unmark(item_id: int, kind: str) -> ResponseReturnValue:
     item = db.get_or_404(Item, item_id)
     marks.unmark(current_user.id, item_id, kind)
     back = url_for("home.mark", item_id=item_id, kind=kind)
-    return _done(UNMARKED[kind].format(item.title), {"address": back})
+    return _done(kinds.current().unmarked[kind].format(item.title), {"address": back})
 
 
 @home.get("/poster/<id:item_id>.svg")
 def poster(item_id: int) -> Response:
     """The picture we draw where no poster is known."""
     item = db.get_or_404(Item, item_id)
-    drawn = draw_poster(item.title, item.year, item.genre_list)
+    genres = item.genre_list or kinds.current().genres_of_unknown
+    drawn = draw_poster(item.title, item.year, genres)
     response = Response(drawn, mimetype="image/svg+xml")
     response.cache_control.public = True
     response.cache_control.max_age = 86_400
@@ -251,7 +240,7 @@ def _own_model() -> Model | None:
 
 
 def _about(items: list[Item]) -> dict[str, dict[int, float]]:
-    """The person's own and the predicted stars of ``items``, for a page that lists them."""
+    """What the person said and what we guess of ``items``, for a page that lists them."""
     own = ratings.ratings_of(current_user.id)
     model = _own_model()
     return {"own": own, "predicted": predicted(model, own, items) if model else {}}
@@ -267,10 +256,11 @@ def _found_through(item_id: int) -> str:
 
 
 def _undo_rating(item_id: int, before: float | None) -> dict[str, Any]:
-    """How to return to the rating of before, or to none; nobody chose what is no half star."""
-    if before not in STARS:
+    """How to return to the rating of before, or to none; a form could not give every one again."""
+    text = f"{before:.10g}" if before is not None else ""
+    if kinds.current().read(text) is None:
         return {"address": url_for("home.unrate", item_id=item_id)}
-    return {"address": url_for("home.rate", item_id=item_id), "rating": f"{before:g}"}
+    return {"address": url_for("home.rate", item_id=item_id), "rating": text}
 
 
 def _done(message: str, undo: dict[str, Any] | None) -> ResponseReturnValue:

@@ -19,7 +19,8 @@ OWN_YEARS = (1, 2, 3, 5, 10)
 
 @dataclass(frozen=True)
 class Steering:
-    """``years``: only the person's own ratings of so many last years count."""
+    """``years``: only the person's own ratings of so many last years count; ``numbers``: what these
+    are called."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -27,9 +28,12 @@ class Steering:
     year_to: int | None = None
     known: int = 0
     years: int | None = None
+    numbers: str = "ratings"
 
     @classmethod
-    def of(cls, args: MultiDict[str, str], genres: Collection[str]) -> Steering:
+    def of(
+        cls, args: MultiDict[str, str], genres: Collection[str], numbers: str = "ratings"
+    ) -> Steering:
         """From a page's address. What makes no sense there is left out; what is excluded is not
         included; years given the wrong way round are turned."""
         exclude = tuple(sorted(set(args.getlist("not")) & set(genres)))
@@ -39,7 +43,7 @@ class Steering:
             bounds.sort(key=lambda year: year or 0)
         known = _within(args.get("known"), min(KNOWN), max(KNOWN)) or 0
         years = _within(args.get("years"), 1, MOST_YEARS)
-        return cls(include, exclude, bounds[0], bounds[1], known, years)
+        return cls(include, exclude, bounds[0], bounds[1], known, years, numbers)
 
     @property
     def filter(self) -> Filter:
@@ -55,7 +59,7 @@ class Steering:
             "not " + " or ".join(self.exclude).lower() if self.exclude else "",
             self._span,
             KNOWN[self.known],
-            f"by your ratings of the last {_years(self.years)}" if self.years else "",
+            f"by your {self.numbers} of the last {_years(self.years)}" if self.years else "",
         ]
         return ", ".join(part for part in parts if part)
 

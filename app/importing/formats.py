@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.importing.files import ImportProblem
+from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
+from recommender.steam_file import BadLine, owned
 from recommender.titles import split_title
 
 MOST_LINES = 100_000
@@ -39,9 +41,11 @@ class Entry:
 
 @dataclass
 class Contents:
-    """What was read. ``bad``: lines left out, each with what is wrong with it."""
+    """What was read. ``feedback``: stars or hours, as a release has it. ``bad``: lines left out,
+    each with what is wrong with it."""
 
     source: str
+    feedback: str = EXPLICIT
     entries: list[Entry] = field(default_factory=list)
     bad: list[tuple[int, str]] = field(default_factory=list)
 
@@ -74,8 +78,8 @@ def _read_csv(text: str) -> Contents:
         header = [title.strip() for title in next(rows, [])]
     except csv.Error as error:
         raise ImportProblem("This is not a CSV file. Send the export as it was made.") from error
-    source, parse = _kind_of(header)
-    contents = Contents(source)
+    source, feedback, parse = _kind_of(header)
+    contents = Contents(source, feedback)
     people: set[str] = set()
     for line, cells in _lines(rows, contents):
         row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
@@ -111,20 +115,11 @@ def _lines(rows: Any, contents: Contents) -> Iterator[tuple[int, list[str]]]:
             yield rows.line_num, cells
 
 
-def _kind_of(header: list[str]) -> tuple[str, Callable[[int, Row], Entry]]:
-    has = set(header).issuperset
-    if has(["item_id", "title", "rating", "rated_at"]):
-        return "Marquee", _marquee
-    if has(["movieId", "rating"]):
-        return "MovieLens", _movielens
-    if has(["movie_id", "rating", "title"]):
-        return "MovieLens", _movielens_site
-    if has(["Const", "Your Rating"]):
-        return "IMDb", _imdb
-    if has(["Name", "Year", "Rating"]):
-        return "Letterboxd", _letterboxd
-    if has(["Name", "Year", "Letterboxd URI"]):
-        return "Letterboxd", _letterboxd
+def _kind_of(header: list[str]) -> tuple[str, str, Callable[[int, Row], Entry]]:
+    """Whose file it is, of which feedback, and what reads a line."""
+    for source, feedback, columns, parse in _KNOWN:
+        if set(columns) <= set(header):
+            return source, feedback, parse
     shown = ", ".join(cell[:40] for cell in header[:6] if cell) or "nothing"
     raise ImportProblem(
         f"We do not know this kind of file: its first line says “{shown}”. We read MovieLens"
@@ -141,7 +136,8 @@ def _marquee(line: int, row: Row) -> Entry:
         item_id=_whole(row["item_id"], "item_id"),
         imdb_id=row.get("imdb_id") or None,
         tmdb_id=_whole(row.get("tmdb_id"), "tmdb_id"),
-        stars=_stars(row["rating"]),
+        stars=_stars(row["rating"]) if "rating" in row else None,
+        hours=_hours(row["hours"]) if "hours" in row else None,
         at=_moment(row["rated_at"]),
     )
 
@@ -189,6 +185,17 @@ def _letterboxd(line: int, row: Row) -> Entry:
     return Entry(line, row["Name"], _whole(row["Year"], "Year"), stars=stars, at=at)
 
 
+_KNOWN: tuple[tuple[str, str, tuple[str, ...], Callable[[int, Row], Entry]], ...] = (
+    ("Marquee", EXPLICIT, ("item_id", "title", "rating", "rated_at"), _marquee),
+    ("Marquee", IMPLICIT, ("item_id", "title", "hours", "rated_at"), _marquee),
+    ("MovieLens", EXPLICIT, ("movieId", "rating"), _movielens),
+    ("MovieLens", EXPLICIT, ("movie_id", "rating", "title"), _movielens_site),
+    ("IMDb", EXPLICIT, ("Const", "Your Rating"), _imdb),
+    ("Letterboxd", EXPLICIT, ("Name", "Year", "Rating"), _letterboxd),
+    ("Letterboxd", EXPLICIT, ("Name", "Year", "Letterboxd URI"), _letterboxd),
+)
+
+
 def _is_steam(text: str) -> bool:
     return text.lstrip()[:1] == "{"
 
@@ -197,7 +204,7 @@ def _read_steam(text: str) -> Contents:
     """What Steam's GetOwnedGames answers (JSON), or one line of the published data set."""
     if len(text) > LARGEST_LIBRARY:
         raise ImportProblem("This is too large for the Steam library of one person.")
-    contents = Contents("Steam")
+    contents = Contents("Steam", IMPLICIT)
     for line, library in _libraries(text):
         if line > 1:
             raise ImportProblem(
@@ -232,19 +239,21 @@ def _libraries(text: str) -> Iterable[tuple[int, dict[str, Any]]]:
 
 
 def _game(number: int, game: Any) -> Entry:
-    if not isinstance(game, dict):
-        raise _BadLine("not a game")
-    app_id = _whole(str(game.get("item_id", game.get("appid", ""))), "item_id")
-    if app_id is None:
-        raise _BadLine("a game without an id")
     try:
-        hours = float(game.get("playtime_forever", 0)) / 60
-    except (TypeError, ValueError) as error:
-        raise _BadLine("playtime_forever is no number") from error
-    if not 0 <= hours < math.inf:
-        raise _BadLine("playtime_forever is no number")
-    title = str(game.get("item_name", game.get("name", "")))[:LONGEST_FIELD]
-    return Entry(number, title or f"Steam game {app_id}", item_id=app_id, hours=hours)
+        found = owned(game)
+    except BadLine as error:
+        raise _BadLine(str(error)) from error
+    return Entry(number, found.name[:LONGEST_FIELD], item_id=found.app_id, hours=found.hours)
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError as error:
+        raise _BadLine(f"“{text[:20]}” is no number of hours") from error
+    if not 0 <= hours <= SCALES[IMPLICIT].high:
+        raise _BadLine(f"{text[:20]} hours are more than there are, or fewer")
+    return hours
 
 
 def _stars(text: str, of: int = 5) -> float:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from app import catalogue
+from app import catalogue, kinds
 from app.clock import utcnow
 from app.extensions import db
 from app.importing.files import ImportProblem, texts
@@ -36,7 +36,6 @@ class Report:
     same: int = 0
     kept: int = 0
     wanted: int = 0
-    unplayed: int = 0
     unmatched: int = 0
     bad: int = 0
     unmatched_lines: list[dict[str, Any]] = field(default_factory=list)
@@ -54,7 +53,7 @@ def bring_in(user_id: int, name: str, content: bytes, model: Model | None) -> Im
     report = Report(contents.source, name[:200])
     matched = _matched(contents, report)
     own = {item: (stars, at) for item, stars, at in ratings_by_age(user_id)}
-    rows = _decide(matched, own, report, model)
+    rows = _decide(matched, own, report)
     _store(user_id, rows, own, matched, model)
     done = Import(user_id=user_id, imported_at=utcnow(), report=asdict(report))
     db.session.add(done)
@@ -63,11 +62,15 @@ def bring_in(user_id: int, name: str, content: bytes, model: Model | None) -> Im
 
 
 def _check_kind(contents: Contents, model: Model | None) -> None:
-    noun = model.catalogue.noun if model else "movie"
-    if (contents.source == "Steam") != (noun == "game") and contents.source != "Marquee":
-        raise ImportProblem(f"This is a file from {contents.source}, and we know {noun}s alone.")
+    kind = kinds.current()
+    if contents.feedback != kind.feedback:
+        noun = model.catalogue.noun if model else "movie"
+        raise ImportProblem(
+            f"This is a file from {contents.source}, and we know {noun}s alone."
+            f" It holds {kinds.KINDS[contents.feedback].numbers}, not {kind.numbers}."
+        )
     if not contents.entries and not contents.bad:
-        raise ImportProblem(f"This {contents.source} file holds no ratings.")
+        raise ImportProblem(f"This {contents.source} file holds no {kind.numbers}.")
 
 
 def _matched(contents: Contents, report: Report) -> dict[int, Entry]:
@@ -97,16 +100,14 @@ def _decide(
     matched: dict[int, Entry],
     own: dict[int, tuple[float, datetime]],
     report: Report,
-    model: Model | None,
 ) -> dict[int, tuple[float, datetime]]:
-    """(stars, when) by id of what is to be stored."""
+    """(stars or hours, when) by id of what is to be stored."""
     rows = {}
     now = utcnow()
     for item_id, entry in matched.items():
-        stars = _rating(entry, model)
+        stars = _rating(entry)
         if stars is None:
-            report.unplayed += entry.hours is not None
-            report.wanted += entry.hours is None
+            report.wanted += 1
             continue
         at = entry.at if entry.at and NO_EARLIER_THAN < entry.at <= now else now
         before = own.get(item_id)
@@ -115,7 +116,7 @@ def _decide(
         elif before[0] == stars:
             report.same += 1
             continue
-        elif entry.at is None or before[1] > at:
+        elif _stays(before, entry, at):
             report.kept += 1
             continue
         else:
@@ -124,12 +125,15 @@ def _decide(
     return rows
 
 
-def _rating(entry: Entry, model: Model | None) -> float | None:
-    if entry.hours is None:
-        return entry.stars
-    if not entry.hours or model is None:
-        return None
-    return min(entry.hours, model.catalogue.rating_max)
+def _stays(before: tuple[float, datetime], entry: Entry, at: datetime) -> bool:
+    """Whether what is here stays: the newer; of hours without a date, which only grow, the more."""
+    if entry.at is None:
+        return entry.hours is None or before[0] > entry.hours
+    return before[1] > at
+
+
+def _rating(entry: Entry) -> float | None:
+    return entry.stars if entry.hours is None else entry.hours
 
 
 def _store(
@@ -147,6 +151,7 @@ def _store(
             "item_id": item_id,
             "rating": stars,
             "rated_at": at,
+            "is_implicit": False,
             **asdict(told[item_id]),
             "via": IMPORT,
         }

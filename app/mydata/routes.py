@@ -8,7 +8,7 @@ from flask import Response, abort, flash, redirect, render_template, session, ur
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required, logout_user
 
-from app import accounts
+from app import accounts, kinds
 from app.accuracy import accuracy_of
 from app.charts import errors_over_time
 from app.clock import utcnow
@@ -91,6 +91,8 @@ def delete() -> ResponseReturnValue:
 @login_required
 def accuracy() -> ResponseReturnValue:
     """How well we know the person: our error over time against the community average's."""
+    if not kinds.current().foretold:
+        abort(404)
     told = accuracy_of(current_user.id)
     return render_template("mydata/accuracy.html", told=told, chart=errors_over_time(told))
 

@@ -8,12 +8,14 @@ from flask import Response, abort, render_template, send_from_directory
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
+from app import kinds
 from app.charts import Spans, reach, spans, weekly_bars
 from app.experiments.results import EFFECT, Results, results_of
 from app.experiments.store import every_experiment, plan_of
 from app.extensions import serving
-from app.figures import MONTHLY_TARGET, RATING_TARGET, figures_of_today
+from app.figures import MONTHLY_TARGET, figures_of_today
 from app.owner import owner
+from recommender.feedback import EXPLICIT
 
 # Reports bring styles and pictures of their own; a sandbox keeps them from doing anything else.
 REPORT_POLICY = (
@@ -39,7 +41,7 @@ def figures() -> ResponseReturnValue:
         registered=weekly_bars([week.registered for week in told.weeks]),
         returning=weekly_bars([week.returning for week in told.weeks]),
         monthly_target=MONTHLY_TARGET,
-        rating_target=RATING_TARGET,
+        rating_target=kinds.current().target,
         release=model.release if model else None,
         reports=_reports(),
         problem=serving.watcher.problem,
@@ -54,7 +56,6 @@ def experiments(name: str | None = None) -> ResponseReturnValue:
     found = next((each for each in every if name in (None, each.name)), None)
     if name and not found:
         abort(404)
-    model = serving.model_or_none
     return render_template(
         "owner/experiments.html",
         every=every,
@@ -62,7 +63,7 @@ def experiments(name: str | None = None) -> ResponseReturnValue:
         plan=plan_of(found) if found else None,
         told=(told := results_of(found) if found else None),
         charts=_charts(told) if told else {},
-        in_stars=model is None or model.catalogue.feedback == "explicit",
+        in_stars=kinds.current().feedback == EXPLICIT,
         effect=EFFECT,
         problem=serving.watcher.trials.problem,
     )

@@ -33,7 +33,7 @@ document.addEventListener("click", async (event) => {
   history.replaceState(null, "", link.href);
   const shown = document.querySelectorAll("[data-live] [data-item]").length;
   if (await refresh()) {
-    document.querySelectorAll("[data-live] [data-item]")[shown]?.querySelector("[type=radio]")?.focus();
+    document.querySelectorAll("[data-live] [data-item]")[shown]?.querySelector(".rate input:not([type=hidden])")?.focus();
   }
 });
 
@@ -41,7 +41,7 @@ async function send(form) {
   const fields = new FormData(form);
   const answer = await post(form.action, fields);
   if (!answer) {
-    form.reset();
+    if (form.matches("[data-rate]")) form.reset(); // stars go back; a number that was typed stays
     return;
   }
   say(answer.message, answer.undo && (() => undoing(answer.undo, fields.get("csrf_token"))));

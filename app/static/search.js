@@ -37,7 +37,7 @@ if (search) {
   search.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" && event.target === input && !panel.hidden) {
       event.preventDefault();
-      panel.querySelector("input:checked, input[type=radio]")?.focus();
+      panel.querySelector(".rate input:checked, .rate input:not([type=hidden])")?.focus();
     }
   });
   document.addEventListener("pointerdown", (event) => {

@@ -4,7 +4,7 @@ from math import hypot, pi, sqrt, tau
 
 from app.posters.colours import Colours, mix
 from app.posters.dice import Dice
-from app.posters.drawing import at, bowl, box, disc, fill, poly, ring, trace, turn
+from app.posters.drawing import at, bowl, box, disc, fill, line, poly, ring, trace, turn
 
 
 def burst(d: Dice, w: float, h: float, c: Colours) -> str:
@@ -116,4 +116,38 @@ def pixels(d: Dice, w: float, h: float, c: Colours) -> str:
         x, y = i % 4 * s, h / 2 + (i // 4 - 4) * s
         pair = box(w / 2 + x, y, s + 0.2, s + 0.2) + box(w / 2 - x - s, y, s + 0.2, s + 0.2)
         out += fill(pair, d.pick(c.main, c.main, c.second, c.accent, c.ground, c.ground, c.ground))
+    return out
+
+
+def maze(d: Dice, w: float, h: float, c: Colours) -> str:
+    """Quarter turns that join into paths (Truchet tiles)."""
+    s, paths = d.pick(30, 34, 40), ["", ""]
+    for row in range(int(h / s) + 1):
+        for column in range(int(w / s) + 1):
+            x, y, half = column * s, row * s, s / 2
+            if d.roll() < 0.5:
+                turns = (x + half, y, -half, half, "1"), (x + half, y + s, half, -half, "1")
+            else:
+                turns = (x + half, y, half, half, "0"), (x + half, y + s, -half, -half, "0")
+            for x1, y1, dx, dy, side in turns:
+                which = d.roll() < 0.16
+                paths[which] += trace("M", x1, y1, "a", half, half, "0 0", side, dx, dy)
+    wide = s * d.between(0.26, 0.42)
+    return line(paths[0], c.main, wide) + line(paths[1], c.accent, wide)
+
+
+def tumble(d: Dice, w: float, h: float, c: Colours) -> str:
+    """Falling pieces of four squares, and what has piled up below."""
+    s, out = w / 10, ""
+    for column in range(10):
+        for level in range(d.pick(0, 1, 1, 2, 2, 3)):
+            colour = d.pick(c.main, c.second, c.second, c.accent)
+            out += fill(box(column * s + 1, h - (level + 1) * s + 1, s - 2, s - 2), colour)
+    for place in range(d.pick(2, 3)):
+        x, y = d.pick(0, 1, 2) * s + place * 3 * s, h * d.between(0.02, 0.35)
+        squares = d.pick("0123", "0145", "1256", "0156", "0156", "1456", "0456")
+        piece = "".join(
+            box(x + int(n) % 4 * s + 1, y + int(n) // 4 * s + 1, s - 2, s - 2) for n in squares
+        )
+        out += fill(piece, d.pick(c.main, c.accent))
     return out

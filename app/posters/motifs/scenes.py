@@ -126,3 +126,37 @@ def projector(d: Dice, w: float, h: float, c: Colours) -> str:
     low, high = pi / 2 - side * d.between(0.05, 0.3), pi / 2 - side * d.between(0.8, 1.1)
     beam = poly((x, y), at(x, y, 400, low), at(x, y, 400, high))
     return sky(w, h, c) + fill(beam, c.main) + disc(x, y, 26, c.second) + disc(x, y, 11, c.accent)
+
+
+def city(d: Dice, w: float, h: float, c: Colours) -> str:
+    """Blocks seen from above, the far ones first."""
+    s, out = d.pick(56, 64, 72), ""
+    deep, half = s // 4, s // 2 - 2
+    for row in range(int(h / s * 2) + 2):
+        left, right, roofs = "", "", ["", ""]
+        for column in range(int(w / s) + 2):
+            x, tall = column * s + row % 2 * s // 2, d.pick(0, 0, 20, 36, 36, 60)
+            y = row * s // 2 - tall
+            if not tall:
+                continue
+            left += trace("M", x - half, y, "l", half, deep, "v", tall, "l", -half, -deep, "z")
+            right += trace("M", x + half, y, "l", -half, deep, "v", tall, "l", half, -deep, "z")
+            edges = ("l", half, deep, "l", -half, deep, "l", -half, -deep, "z")
+            roofs[d.roll() < 0.12] += trace("M", x, y - deep, *edges)
+        out += fill(left, c.second) + fill(right, mix(c.second, c.ground, 0.5))
+        out += fill(roofs[0], c.main) + fill(roofs[1], c.accent)
+    return out
+
+
+def road(d: Dice, w: float, h: float, c: Colours) -> str:
+    """A road that bends on its way to the sun."""
+    x, y, lean = w * d.between(0.3, 0.7), h * d.between(0.36, 0.5), d.pick(-1, 1) * w * 0.5
+    bend = trace((x + lean), h * 0.72, x, y)
+    far = fill(box(0, y, w, h - y), c.second)
+    way = trace("M", w * 0.08, h, "Q", bend, "Q", x + lean + w * 0.3, h * 0.7, w * 0.92, h, "z")
+    dashes = f'stroke-dasharray="{trace(h * 0.09, h * 0.07)}"'
+    middle = line(
+        trace("M", w / 2, h, "Q", x + lean + w * 0.1, h * 0.72, x, y), c.accent, 3, dashes
+    )
+    sun = disc(x - lean * 0.3, y, min(w, h) * d.between(0.2, 0.3), c.accent)
+    return sun + far + fill(way, c.main if d.roll() < 0.5 else c.ground) + middle

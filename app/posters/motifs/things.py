@@ -132,3 +132,29 @@ def keyhole(d: Dice, w: float, h: float, c: Colours) -> str:
     plate = disc(x, y, r, c.second) + line(ring(x, y, r * 0.9), c.main, r * 0.025)
     hole = fill(slot, c.main) + disc(x, top, s, c.main)
     return plate + hole + disc(x, top, s * 0.28, c.accent)
+
+
+def crosshair(d: Dice, w: float, h: float, c: Colours) -> str:
+    x, y, r = place(d, w, h)
+    out, start = disc(x, y, r, c.second), d.between(0, tau)
+    for share, colour in ((0.86, c.main), (0.46, c.accent)):
+        out += line(ring(x, y, r * share), colour, r * 0.07)
+    for k in range(4):
+        a, b = at(x, y, r * 0.28, k * pi / 2), at(x, y, r * 1.06, k * pi / 2)
+        out += line(trace("M", *a, "L", *b), c.main, r * 0.07)
+    return out + disc(x, y, r * 0.08, c.accent) + disc(*at(x, y, r * 0.66, start), r * 0.1, c.main)
+
+
+def blade(d: Dice, w: float, h: float, c: Colours) -> str:
+    """A sword before the moon."""
+    x, y, r = w * d.between(0.42, 0.58), h / 2, min(w, h) * 0.42
+    broad, hilt = r * d.between(0.13, 0.2), y + r * 0.5
+    tip = (x, y - r * 1.05)
+    steel = poly(tip, (x + broad, y - r * 0.75), (x + broad, hilt), (x - broad, hilt))
+    steel += poly(tip, (x - broad, y - r * 0.75), (x - broad, hilt), (x, hilt))
+    shade = poly(tip, (x + broad, y - r * 0.75), (x + broad, hilt), (x, hilt))
+    guard = box(x - r * 0.42, hilt, r * 0.84, r * 0.12)
+    grip = box(x - broad * 0.5, hilt, broad, r * 0.42) + ring(x, hilt + r * 0.46, broad * 0.8)
+    sword = fill(steel, c.main) + fill(shade, mix(c.main, c.ground, 0.25)) + fill(guard, c.accent)
+    moon = disc(x + r * d.pick(-0.4, 0.4), y - r * 0.2, r * 0.8, c.second)
+    return moon + turn(sword + fill(grip, c.accent), d.pick(-1, 1) * d.between(8, 32), x, y)

@@ -1,0 +1,133 @@
+"""The REST API in a catalogue of games: its nouns, hours as they are given, a match."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+
+from app import kinds
+from tests.api import BASE, Rest, client_with_token, stored
+from tests.games import games_app
+
+__all__ = ["games_app"]
+
+
+@pytest.fixture
+def games(games_app: Flask) -> Rest:
+    """A REST client with a service token; the catalogue is in the database."""
+    games_app.test_client().get("/health")
+    return client_with_token(games_app, "service")
+
+
+@pytest.fixture
+def player(games: Rest) -> int:
+    added = games.answer("PUT", "/user", {"gender": None, "year_of_birth": None})
+    return int(added["user_id"])
+
+
+def test_a_movie_is_a_game_and_a_rating_hours(games: Rest, player: int) -> None:
+    assert games.answer("GET", "/game/10")["game_id"] == 10
+    told = games.answer("PUT", f"/user/{player}/hours", {"game_id": 10, "hours": 120.3})
+    assert (told["game_id"], told["hours"], told["is_implicit"]) == (10, 120.3, False)
+    for order in ("top", "latest"):
+        (has,) = games.answer("GET", f"/user/{player}/hours/{order}")["hours"]
+        assert (has["hours"], has["game"]["game_id"]) == (120.3, 10)
+    batch = {"requests": [{"hours": [{"game_id": 10, "hours": 3}]}, {"user_id": player}]}
+    results = games.answer("POST", "/recommendations/batch", batch)["results"]
+    assert [one["recommendations"][0]["game_id"] for one in results] == [20, 20]
+    gone = games.answer("DELETE", f"/user/{player}/hours", {"game_id": 10})
+    assert gone == {"game_id": 10, "user_id": player, "msg": "deleted"}
+
+
+@pytest.mark.parametrize("hours", [0, 0.1, 0.0166, 12.34, 2.75, 100_000])
+def test_hours_are_stored_as_they_are_given(
+    games_app: Flask, games: Rest, player: int, hours: float
+) -> None:
+    games.answer("PUT", f"/user/{player}/hours", {"game_id": 10, "hours": hours})
+    assert stored(games_app) == [(player, 10, hours, False)]
+
+
+@pytest.mark.parametrize("hours", [-0.1, -1, 100_001, 1e300, "3", None, True])
+def test_what_is_no_number_of_hours_is_a_422_and_stores_nothing(
+    games_app: Flask, games: Rest, player: int, hours: object
+) -> None:
+    answer = games("PUT", f"/user/{player}/hours", json={"game_id": 10, "hours": hours})
+    assert answer.status_code == 422
+    assert answer.json["message"].startswith("hours: ")
+    assert stored(games_app) == []
+
+
+def test_most_owned_games_come_with_their_owners_and_their_hours(games: Rest) -> None:
+    top = games.answer("GET", "/games/top")["top_games"]
+    assert [each["owners"] for each in top] == [20, 18, 12, 10, 9, 8, 6, 5]
+    assert top[0].keys() == {"avg_hours", "owners", "game"}
+    assert (top[0]["game"]["game_id"], top[0]["avg_hours"]) == (10, 40.0)
+
+
+def test_watched_means_owned_with_no_hours_and_takes_nothing_back(
+    games_app: Flask, games: Rest, player: int
+) -> None:
+    owns = games.answer("PUT", f"/user/{player}/watched", {"game_id": 10})
+    assert owns == {"user_id": player, "game_id": 10, "watched": True}
+    games.answer("PUT", f"/user/{player}/hours", {"game_id": 20, "hours": 7})
+    games.answer("PUT", f"/user/{player}/watched", {"game_id": 20})
+    assert stored(games_app) == [(player, 10, 0.0, True), (player, 20, 7.0, False)]
+    for game in (10, 20):
+        games.answer("DELETE", f"/user/{player}/watched", {"game_id": game})
+    assert stored(games_app) == [(player, 20, 7.0, False)]
+
+
+def test_recommendations_have_a_score_and_a_match_and_no_predicted_rating(
+    games: Rest, player: int
+) -> None:
+    games.answer("PUT", f"/user/{player}/hours", {"game_id": 10, "hours": 50})
+    listed = games.answer("GET", f"/user/{player}/recommendations")["recommendations"]
+    assert listed[0].keys() == {
+        *("game_id", "title", "year", "genres", "description"),
+        *("score", "match"),
+    }
+    assert {each["game_id"] for each in listed[:3]} == {20, 30, 40}
+    assert all(0 <= each["match"] <= 1 for each in listed)
+    assert listed[0]["match"] > 0.5 > listed[-1]["match"]
+
+
+def test_an_estimate_is_a_match_and_the_reasons_are_hours(games: Rest, player: int) -> None:
+    games.answer("PUT", f"/user/{player}/hours", {"game_id": 10, "hours": 50})
+    told = games.answer("GET", f"/user/{player}/estimate/20")
+    assert told.keys() == {"user_id", "game_id", "match"}
+    assert 0.5 < told["match"] <= 1
+    why = games.answer("GET", f"/user/{player}/because/20")
+    assert [(part["game"]["game_id"], part["hours"]) for part in why["because"]] == [(10, 50.0)]
+    assert why["score"] == pytest.approx(why["popularity"] + why["because"][0]["contribution"])
+
+
+def test_a_game_that_nobody_has_is_told_so(games: Rest, player: int) -> None:
+    answer = games("GET", f"/user/{player}/estimate/90")
+    assert answer.status_code == 404
+    assert answer.json["message"] == "the release in service knows no hours of game 90"
+
+
+def test_nothing_is_called_a_movie(games: Rest, player: int) -> None:
+    for path in ("/movie/10", "/movies/top", f"/user/{player}/ratings/top"):
+        assert games("GET", path).status_code == 404
+    answer = games("PUT", f"/user/{player}/hours", json={"movie_id": 10, "hours": 2})
+    assert answer.status_code == 422
+    assert "game_id: Missing data" in answer.json["message"]
+    assert "movie_id: Unknown field." in answer.json["message"]
+
+
+def test_the_document_speaks_of_games_and_hours_alone(games: Rest) -> None:
+    document = games("GET", "/openapi.json").json
+    assert f"{BASE}/game/{{game_id}}" in document["paths"]
+    given = document["components"]["schemas"]["MovieRating"]["properties"]["hours"]
+    assert (given["minimum"], given["maximum"]) == (0, 100_000)
+    named = r'schemas/\w+|"[A-Z]\w*": \{|/watched|"watched"'
+    said = re.sub(named, "", games("GET", "/openapi.json").text)
+    assert not re.findall(r".{0,20}(?i:movie|\brate|rating|stars|watched).{0,20}", said)
+
+
+def test_each_row_that_is_said_differently_is_one_of_the_document(rest: Rest) -> None:
+    document = rest("GET", "/openapi.json").text
+    assert [said for said in kinds.GAMES.summaries if f'"{said}"' not in document] == []

@@ -1,0 +1,128 @@
+"""Hours in bulk: Steam libraries into the database of a games site, its games out to training."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import Item, SiteState
+from recommender.feedback import SCALES
+from recommender.libraries_file import find_libraries, read_libraries
+from recommender.ratings_file import ML_CSV, read_ratings
+from tests.api import client_with_token, stored
+from tests.conftest import register
+from tests.datasets import write_files
+from tests.games import games_app
+from tests.test_cli import run
+
+__all__ = ["games_app"]
+
+LIBRARIES = (
+    "{'user_id': 'ann', 'items': [{'item_id': '10', 'item_name': 'A', 'playtime_forever': 90},"
+    " {'item_id': '50', 'item_name': 'B', 'playtime_forever': 0}]}\n"
+    "{'user_id': 'bob', 'items': [{'item_id': '777', 'item_name': 'X', 'playtime_forever': 6}]}\n"
+    "{'user_id': 'ann', 'items': [{'item_id': '10', 'item_name': 'A', 'playtime_forever': 120}]}\n"
+)
+HOURS = [(1, 10, 2.0, False), (1, 50, 0.0, False)]
+
+
+def steam(folder: Path, libraries: str | bytes = LIBRARIES) -> Path:
+    raw = libraries.encode() if isinstance(libraries, str) else libraries
+    return write_files(folder, {"our_users_items.json.gz": gzip.compress(raw)})
+
+
+def test_libraries_become_people_with_hours(games_app: Flask, tmp_path: Path) -> None:
+    """Numbered as in training: by the line that first has them, of which the later one counts."""
+    status, said = run(games_app, "import-ratings", str(steam(tmp_path / "steam")))
+    assert (status, said.splitlines()[-1]) == (
+        0,
+        "3 ratings; 1 of titles that the release in service does not list were left out",
+    )
+    assert stored(games_app) == HOURS
+    rest = client_with_token(games_app, "service")
+    top = rest.answer("GET", "/user/1/hours/top")["hours"]
+    assert [(each["game"]["game_id"], each["hours"]) for each in top] == [(10, 2.0), (50, 0.0)]
+
+
+def test_everyone_who_has_a_game_counts_also_who_never_played_it(
+    games_app: Flask, tmp_path: Path
+) -> None:
+    run(games_app, "import-ratings", str(steam(tmp_path / "steam")))
+    with games_app.app_context():
+        assert db.session.scalars(select(SiteState.has_data_set)).one()
+        never = db.session.get_one(Item, 50)
+        assert (never.rating_count, never.rating_mean) == (1, 0.0)
+
+
+def test_importing_again_changes_nothing(games_app: Flask, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert run(games_app, "import-ratings", str(steam(tmp_path / "steam")))[0] == 0
+    assert stored(games_app) == HOURS
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("{'user_id': 'x', 'items': [", "line 4: not a Python literal"),
+        ("__import__('os').getcwd()", "line 4: not a Python literal"),
+        ("{'user_id': 'x'}", "line 4: no list of items"),
+        (
+            "{'user_id': 'x', 'items': [{'item_id': '10', 'playtime_forever': -5}]}",
+            "line 4: game 10: playtime_forever is -5",
+        ),
+    ],
+)
+def test_a_bad_line_is_named(games_app: Flask, tmp_path: Path, line: str, told: str) -> None:
+    status, said = run(
+        games_app, "import-ratings", str(steam(tmp_path / "steam", LIBRARIES + line + "\n"))
+    )
+    assert status == 2
+    assert told in said
+    assert stored(games_app) == []
+
+
+def test_a_file_that_was_cut_short_is_told(games_app: Flask, tmp_path: Path) -> None:
+    folder = steam(tmp_path / "steam")
+    file = find_libraries(folder)
+    assert file is not None
+    file.write_bytes(file.read_bytes()[:-10])
+    status, said = run(games_app, "import-ratings", str(folder))
+    assert status == 2
+    assert "cannot be unpacked" in said
+
+
+def test_libraries_are_no_ratings_of_films(app: Flask, tmp_path: Path) -> None:
+    status, said = run(app, "import-ratings", str(steam(tmp_path / "steam")))
+    assert status == 2
+    assert "no ratings file of a known layout" in said
+
+
+def test_all_libraries_of_the_published_sample_can_be_read(movielens: Path) -> None:
+    folder = movielens.parent / "steam"
+    if not folder.is_dir():
+        pytest.skip(f"needs real data: no {folder}")
+    file = find_libraries(folder)
+    assert file is not None
+    batches = list(read_libraries(file, 20_000))
+    assert sum(size for _, size in batches) == file.stat().st_size
+    assert len({row.user_id for rows, _ in batches for row in rows}) > 10_000
+
+
+def test_what_people_have_is_exported_in_hours_and_read_again(
+    games_app: Flask, tmp_path: Path
+) -> None:
+    gil = games_app.test_client()
+    register(gil, "gil")
+    for item, hours in ((10, "12.34"), (50, "0"), (60, "100000")):
+        gil.post(f"/title/{item}/rating", data={"rating": hours})
+    assert run(games_app, "export-ratings", str(tmp_path / "out"))[0] == 0
+    scale = SCALES["implicit"]
+    file = tmp_path / "out" / "ratings.csv"
+    ((rows, _),) = read_ratings(file, ML_CSV, scale.high, 10, scale.low)
+    own = [(row.item_id, row.rating) for row in rows]
+    assert own == [(10, 12.34), (50, 0.0), (60, 100_000.0)]
