@@ -34,8 +34,8 @@ class Kind:
     ``guess``: of titles, by id. ``foretold``: whether guesses can be compared with the numbers that
     follow. ``target``: the charter's for the mean of what was recommended. ``veto_below``: a guess
     that spoils a group's evening. ``genres_of_unknown``: what is drawn for a title without genres.
-    ``summaries``: of the API's rows that are said differently,
-    by how they are said of films. The others are what we say.
+    ``numbers``: what they are called. ``summaries``: of the API's rows that are said differently,
+    by how they are said of films. The others are messages.
     """
 
     words: str

@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
-from app.kinds import hours_in_words
+from app.kinds import FILMS, GAMES, hours_in_words
 from app.models import Import, Rating, User
 from recommender.release_store import ReleaseStore
 from tests.conftest import register
@@ -97,6 +97,17 @@ def words_of(page: str) -> str:
     spoken = re.findall(r'(?:aria-label|placeholder|title|alt)="([^"]*)"', page)
     text = re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<code>.*?</code>|<script.*?</script>", "", page))
     return html.unescape(re.sub(r"\s+", " ", " ".join([text, *spoken])))
+
+
+def test_both_kinds_have_words_for_the_same(games_app: Flask) -> None:
+    with games_app.test_request_context():
+        modules = [
+            games_app.jinja_env.get_template(kind.words).make_module({"noun": "title"})
+            for kind in (FILMS, GAMES)
+        ]
+    films, games = ({name for name in vars(m) if name[0] != "_"} for m in modules)
+    assert films == games
+    assert len(films) > 40
 
 
 @pytest.mark.parametrize(
