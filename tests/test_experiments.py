@@ -29,7 +29,14 @@ from recommender.intervals import Estimate, difference, ratio, times_needed
 from recommender.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
 from tests.conftest import register
-from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
+from tests.releases import (
+    GAMES,
+    ITEMS,
+    no_parity_sample,
+    publish_tiny,
+    tiny_games_release,
+    tiny_release,
+)
 from tests.servers import gunicorn
 from tests.test_cli import run
 from tests.test_serving import flip_a_byte, remove_a_file, truncate
@@ -482,8 +489,7 @@ def test_one_runs_at_a_time_and_no_name_comes_twice(app: Flask) -> None:
 
 
 def test_a_release_of_other_ratings_is_no_arm(app: Flask, store: ReleaseStore) -> None:
-    catalogue = replace(tiny_release().catalogue, noun="game", feedback="implicit")
-    publish_candidate(store, catalogue=catalogue)
+    store.publish(tiny_games_release(SECOND), GAMES, no_parity_sample(rating_width=0))
     status, said = run(app, "experiments", "start", "tune", "--treatment", SECOND)
     assert status == 2
     assert "compare releases of one kind" in said
