@@ -7,7 +7,7 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train evaluate explore tune upload download test lint bench jobs clean java blas browser axe databases
+.PHONY: run train pipeline evaluate explore tune upload download test lint bench jobs clean java blas browser axe databases
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -32,6 +32,9 @@ explore: .venv/run .env java blas ## what the data is like, as a page: make expl
 
 tune: .venv/run .env java blas ## better parameters by cross-validation: make tune DATA=folder GRID=grid.yaml
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.tune $(if $(GRID),--grid $(GRID)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+
+pipeline: .venv/run .env java blas ## from data to a release in service: make pipeline CONFIG=file STAGE=train,evaluate AGAIN=1
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.pipeline $(if $(CONFIG),--config $(CONFIG)) $(if $(STAGE),--stage $(STAGE)) $(if $(AGAIN),--again) $(ARGS)
 
 upload: .venv/run .env ## a data set to S3: make upload DATA=folder TO=s3://bucket/folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(DATA) $(TO)

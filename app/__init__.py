@@ -13,7 +13,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 from app import api, cli, converters, errors, headers, limits, statistics, status, words
 from app.base import base
-from app.catalogue import sync_catalogue
+from app.catalogue import add_missing_titles, sync_catalogue
+from app.experiments import commands as experiment_commands
+from app.experiments.store import running_plan
 from app.extensions import bootstrap, csrf, db, limiter, login_manager, migrate, serving
 from app.group import group
 from app.home import home
@@ -42,7 +44,9 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     limiter.init_app(app)
     csrf.init_app(app)
     bootstrap.init_app(app)
-    serving.init_app(app, prepare=sync_catalogue)
+    serving.init_app(
+        app, prepare=sync_catalogue, find_experiment=running_plan, prepare_arm=add_missing_titles
+    )
     statistics.init_app(app)
 
     converters.init_app(app)
@@ -55,6 +59,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     api.init_app(app)
 
     cli.init_app(app)
+    experiment_commands.init_app(app)
     errors.init_app(app)
     headers.init_app(app)
     words.init_app(app)

@@ -49,6 +49,15 @@ def sync_catalogue(release: Release, again: bool = False) -> None:
     db.session.commit()
 
 
+def add_missing_titles(release: Release) -> None:
+    """Bring those titles of a release that are not in the database, and change none that are."""
+    known = set(db.session.scalars(select(Item.id)))
+    rows = (row for row in _item_rows(release) if row["id"] not in known)
+    while batch := list(islice(rows, BATCH)):
+        upsert(Item, batch, keep=batch[0])
+    db.session.commit()
+
+
 def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
     """The titles with those ids that there are."""
     ids = iter(item_ids)

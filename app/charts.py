@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.accuracy import WINDOW, Accuracy
+from recommender.intervals import Estimate
 
 WIDTH, HEIGHT = 640, 220
 LEFT, BOTTOM, TOP, RIGHT = 36, 28, 12, 8
@@ -66,6 +68,48 @@ def weekly_bars(values: Sequence[int]) -> list[Bar]:
         Bar(round(n * step, 2), round(48 - height, 2), round(step - 2, 2), round(height, 2), value)
         for n, (height, value) in enumerate(zip(heights, values, strict=True))
     ]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where an estimate lies on an axis, and its interval where it has one."""
+
+    at: float
+    start: float | None
+    end: float | None
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Estimates on one axis from ``low`` to ``high``, in a box 240 wide; ``zero``: where 0 lies."""
+
+    spans: list[Span]
+    low: float
+    high: float
+    zero: float
+
+
+def spans(estimates: Sequence[Estimate], low: float, high: float) -> Spans:
+    """Intervals end where the axis does."""
+
+    def x(value: float) -> float:
+        return round(4 + 232 * (min(max(value, low), high) - low) / (high - low), 1)
+
+    drawn = [
+        Span(x(e.value), *(None if end is None else x(end) for end in (e.low, e.high)))
+        for e in estimates
+    ]
+    return Spans(drawn, low, high, x(0))
+
+
+def reach(estimates: Sequence[Estimate]) -> float:
+    """How far from 0 they and their intervals lie, rounded up to 1, 2 or 5 and zeros."""
+    ends = (e.value if end is None else end for e in estimates for end in (e.low, e.high))
+    farthest = max(abs(end) for end in ends)
+    if not farthest:
+        return 1.0
+    unit = 10.0 ** math.floor(math.log10(farthest))
+    return next(step * unit for step in (1, 2, 5, 10) if step * unit >= farthest)
 
 
 def _line(name: str, values: Sequence[float], top: float) -> Line:

@@ -64,12 +64,18 @@ def says_errors(command: Callable[P, T]) -> Callable[P, T]:
     return wrapped
 
 
+of_release = click.option(
+    "--release", "version", metavar="VERSION", help="Of this release, not of the one in service."
+)
+
+
 @click.command("sync-catalogue")
+@of_release
 @with_appcontext
 @says_errors
-def sync_catalogue_command() -> None:
+def sync_catalogue_command(version: str | None) -> None:
     """Bring the titles of the release in service into the database."""
-    release = _release_in_service()
+    release = _release(version)
     sync_catalogue(release, again=True)
     click.echo(f"{release.catalogue.items:,} titles from release {release.version}")
 
@@ -147,15 +153,16 @@ def revoke_token(name: str) -> None:
 
 @click.command("import-ratings")
 @click.argument("path", type=click.Path(path_type=Path))
+@of_release
 @with_appcontext
 @says_errors
-def import_ratings_command(path: Path) -> None:
+def import_ratings_command(path: Path, version: str | None) -> None:
     """Bring the users and ratings of the folder or file PATH into the database: MovieLens, or on a
     site of games Steam libraries.
 
     Interrupt and repeat as you like: of a pair the newest rating stays.
     """
-    release = _release_in_service()
+    release = _release(version)
     file, batches = find_rows(path, release.catalogue)
     sync_catalogue(release)
     brought = Brought()
@@ -163,7 +170,7 @@ def import_ratings_command(path: Path) -> None:
         for size in import_ratings(file, batches, release, brought):
             bar.update(size)
     click.echo(
-        f"{brought.ratings:,} ratings; {brought.untitled:,} of titles that the release in service"
+        f"{brought.ratings:,} ratings; {brought.untitled:,} of titles that the release"
         " does not list were left out"
     )
 
@@ -174,7 +181,7 @@ def import_ratings_command(path: Path) -> None:
 @says_errors
 def export_ratings_command(destination: str) -> None:
     """Write the database's ratings to DESTINATION, a folder or s3://bucket/prefix, for training."""
-    count = export_ratings(destination, _release_in_service())
+    count = export_ratings(destination, _release())
     click.echo(f"{count:,} ratings; `make train` reads them with --ratings {destination}")
 
 
@@ -215,8 +222,7 @@ def rollback() -> None:
 @says_errors
 def verify(version: str | None) -> None:
     """Check VERSION's files, and that folding trained users in returns what training found."""
-    store = serving.watcher.store
-    release = store.read(version or store.current().version)
+    release = _release(version)
     click.echo(f"{release.version}: files are whole")
     parity = check_parity(release)
     click.echo(
@@ -241,9 +247,10 @@ def _in_service(store: ReleaseStore) -> str | None:
         return None
 
 
-def _release_in_service() -> Release:
+def _release(version: str | None = None) -> Release:
+    """The one in service, unless another is named."""
     store = serving.watcher.store
-    return store.read(store.current().version)
+    return store.read(version or store.current().version)
 
 
 def _person(said: str) -> User:

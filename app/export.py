@@ -11,7 +11,19 @@ from sqlalchemy import select
 
 from app import kinds
 from app.extensions import db
-from app.models import Companion, Import, Item, Mark, Rating, Shown, Token, User, Visit
+from app.models import (
+    Companion,
+    Experiment,
+    Exposure,
+    Import,
+    Item,
+    Mark,
+    Rating,
+    Shown,
+    Token,
+    User,
+    Visit,
+)
 
 Rows = list[dict[str, Any]]
 
@@ -32,6 +44,7 @@ def everything_of(user: User) -> dict[str, Any]:
         "ratings": [_said(row) for row in _with_titles(Rating, user.id, _OF_RATING)],
         "marks": _with_titles(Mark, user.id, ["kind", "marked_at"]),
         "shown": _with_titles(Shown, user.id, ["shown_at", "place", "model_version"]),
+        "exposures": _exposures(user),
         "visits": [
             {"day": day.isoformat()}
             for day in db.session.scalars(
@@ -87,6 +100,7 @@ EMPTY = {
     "ratings": [*_TITLE, *_OF_RATING],
     "marks": [*_TITLE, "kind", "marked_at"],
     "shown": [*_TITLE, "shown_at", "place", "model_version"],
+    "exposures": ["experiment", "item_id", "title", "arm", "shown_at", "place", "model_version"],
     "visits": ["day"],
     "imports": ["imported_at", "source", "file"],
     "companions": ["username", "asked_at", "agreed_at", "asked_by_them"],
@@ -109,6 +123,18 @@ def _with_titles(model: Any, user_id: int, columns: list[str]) -> Rows:
         .join(model, model.item_id == Item.id)
         .where(model.user_id == user_id)
         .order_by(Item.id)
+    )
+    return [{name: _plain(value) for name, value in row._mapping.items()} for row in rows]
+
+
+def _exposures(user: User) -> Rows:
+    columns = (Exposure.arm, Exposure.shown_at, Exposure.place, Exposure.model_version)
+    rows = db.session.execute(
+        select(Experiment.name.label("experiment"), Item.id.label("item_id"), Item.title, *columns)
+        .join(Exposure, Exposure.experiment_id == Experiment.id)
+        .join(Item, Item.id == Exposure.item_id)
+        .where(Exposure.user_id == user.id)
+        .order_by(Experiment.id, Item.id)
     )
     return [{name: _plain(value) for name, value in row._mapping.items()} for row in rows]
 

@@ -21,8 +21,8 @@ def _add_headers(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Referrer-Policy"] = "same-origin"
-    if "model_version" in g:
-        response.headers["X-Model-Version"] = g.model_version
+    if "model_versions" in g:
+        response.headers["X-Model-Version"] = ", ".join(g.model_versions)
     if response.mimetype == "text/html":
         # Pages show a person's own ratings: no shared cache may keep them.
         response.headers.setdefault("Cache-Control", "private, no-cache")

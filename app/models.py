@@ -176,6 +176,47 @@ class Shown(db.Model):  # type: ignore[name-defined]
     model_version: Mapped[str] = mapped_column(String(64))
 
 
+class Experiment(db.Model):  # type: ignore[name-defined]
+    """Two arms, each as ``app.experiments.arms.Arm`` reads it; a ``share`` gets the treatment.
+
+    ``is_running`` is True or None, never False: of all that are not None there is one, by
+    constraint.
+    """
+
+    __tablename__ = "experiments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    control: Mapped[str] = mapped_column(String(255))
+    treatment: Mapped[str] = mapped_column(String(255))
+    share: Mapped[float]
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    is_running: Mapped[bool | None] = mapped_column(unique=True)
+
+
+class Exposure(db.Model):  # type: ignore[name-defined]
+    """A title that an arm recommended to a person: once, when it first did in that experiment.
+
+    ``Shown`` cannot say it: most of what the control recommends was shown before the experiment
+    began, of the treatment's less. Were only what is new counted, the arms would be judged unlike.
+    """
+
+    __tablename__ = "exposures"
+
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True, index=True)
+    arm: Mapped[str] = mapped_column(String(16))
+    shown_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    place: Mapped[int]
+    model_version: Mapped[str] = mapped_column(String(64))
+
+
 class Visit(db.Model):  # type: ignore[name-defined]
     """A day on which a person came, by the clock of UTC."""
 

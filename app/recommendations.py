@@ -78,10 +78,16 @@ def recommend(
 
 
 def recommend_many(
-    model: Model, people: Sequence[Ratings], n: int, hidden: Sequence[Collection[int]]
+    models: Sequence[Model], people: Sequence[Ratings], n: int, hidden: Sequence[Collection[int]]
 ) -> list[list[Recommended]]:
-    """``recommend`` for each of ``people`` with what they hid, in one pass."""
-    ranked = model.recommend_many(people, n, hidden)
+    """``recommend`` for each of ``people`` by their model with what they hid, in one pass for each
+    model."""
+    ranked: list[list[Recommendation]] = [[]] * len(people)
+    for model in {id(model): model for model in models}.values():
+        places = [place for place, its in enumerate(models) if its is model]
+        lists = model.recommend_many([people[p] for p in places], n, [hidden[p] for p in places])
+        for place, one in zip(places, lists, strict=True):
+            ranked[place] = one
     items = items_by_id({r.item_id for one in ranked for r in one})
     return [[_with_title(r, items[r.item_id]) for r in one if r.item_id in items] for one in ranked]
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Flask, current_app, g, has_request_context, request
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.experiments.arms import Served
+from app.experiments.watcher import Find, Prepare, TrialWatcher
 from app.title_search import TitleIndex
 from recommender.errors import MarqueeError, NoRelease
 from recommender.model import Model
-from recommender.release import Release
 from recommender.release_store import ReleaseStore
 from recommender.s3_store import open_store
 
-Prepare = Callable[[Release], None]
 FIRST_LOAD_SECONDS = 10.0
 
 
@@ -35,11 +34,19 @@ class ReleaseWatcher:
 
     ``prepare`` runs, in an application context, before a release goes into service. Whatever
     fails, the release in service stays and ``problem`` says why. With a ``period`` of 0 there is
-    no thread, and every request looks.
+    no thread, and every request looks. ``trials`` looks at the same times.
     """
 
-    def __init__(self, app: Flask, store: ReleaseStore, period: float, prepare: Prepare):
+    def __init__(
+        self,
+        app: Flask,
+        store: ReleaseStore,
+        period: float,
+        prepare: Prepare,
+        trials: TrialWatcher,
+    ):
         self.store = store
+        self.trials = trials
         self.problem: str | None = None
         self._app = app
         self._period = period
@@ -72,7 +79,8 @@ class ReleaseWatcher:
                 self._tried.wait(self._patient_until - time.monotonic())
 
     def refresh(self) -> None:
-        """Put the promoted release into service if it is not there already."""
+        """Put the promoted release into service if it is not there already, and the arms of the
+        running experiment beside it."""
         with self._refreshing:
             try:
                 version = self.store.current().version
@@ -86,6 +94,8 @@ class ReleaseWatcher:
                     f"the catalogue could not be brought up to date ({type(error).__name__});"
                     " is the database there, and `flask db upgrade` done?"
                 )
+            if self._current is not None:
+                self.trials.refresh(self._current.model)
 
     def _put_into_service(self, version: str) -> None:
         model = Model(self.store.read(version))
@@ -120,12 +130,16 @@ class ReleaseWatcher:
 class Serving:
     """The extension: one watcher for each application."""
 
-    def init_app(self, app: Flask, prepare: Prepare) -> None:
+    def init_app(
+        self, app: Flask, prepare: Prepare, find_experiment: Find, prepare_arm: Prepare
+    ) -> None:
+        store = open_store(app.config["RELEASES"], app.config["RELEASE_CACHE"])
         app.extensions["serving"] = ReleaseWatcher(
             app,
-            open_store(app.config["RELEASES"], app.config["RELEASE_CACHE"]),
+            store,
             app.config["RELEASE_POLL_SECONDS"],
             prepare,
+            TrialWatcher(app, store, find_experiment, prepare_arm),
         )
         app.before_request(app.extensions["serving"].look)
 
@@ -138,8 +152,7 @@ class Serving:
     def model(self) -> Model:
         """The model in service, noted for the response's ``X-Model-Version``. Raises NoRelease."""
         model = self.watcher.model
-        if has_request_context():
-            g.model_version = model.version
+        _note(model)
         return model
 
     @property
@@ -150,7 +163,28 @@ class Serving:
         except NoRelease:
             return None
 
+    def to(self, user_id: int) -> Served:
+        """What a person is served with: their arm's model while an experiment runs, else the one
+        in service; noted for ``X-Model-Version``. Raises NoRelease."""
+        trial = self.watcher.trials.current
+        served = trial.served(user_id) if trial else Served(self.watcher.model)
+        _note(served.model)
+        return served
+
+    def to_or_none(self, user_id: int) -> Served | None:
+        """For pages that do without a model while there is none."""
+        try:
+            return self.to(user_id)
+        except NoRelease:
+            return None
+
     @property
     def titles(self) -> TitleIndex:
         """Raises NoRelease."""
         return self.watcher.current.titles
+
+
+def _note(model: Model) -> None:
+    """For ``X-Model-Version``: people of one answer may be served by two arms."""
+    if has_request_context():
+        g.setdefault("model_versions", {})[model.version] = model

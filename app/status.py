@@ -20,8 +20,8 @@ def health() -> Answer:
 
 @status.get("/ready")
 def ready() -> Answer:
-    """200 with the release's version; 503 with the reason. ``problem`` warns of a newer release
-    that could not be loaded."""
+    """200 with the release's version and the experiment's name; 503 with the reason. ``problem``
+    warns of a newer release, ``experiment_problem`` of an arm that could not be loaded."""
     try:
         db.session.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
@@ -30,5 +30,12 @@ def ready() -> Answer:
         version = serving.model.version
     except NoRelease as error:
         return {"status": "not ready", "reason": str(error)}, 503
-    problem = serving.watcher.problem
-    return {"status": "ready", "release": version, **({"problem": problem} if problem else {})}, 200
+    watcher = serving.watcher
+    trial = watcher.trials.current
+    told = {
+        "problem": watcher.problem,
+        "experiment": trial.plan.name if trial else None,
+        "experiment_problem": watcher.trials.problem,
+    }
+    known = {name: value for name, value in told.items() if value}
+    return {"status": "ready", "release": version, **known}, 200

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from recommender.errors import ConfigError
+from recommender.feedback import IMPLICIT
 from recommender.params import RankingParams, RatingParams
 from recommender.steam_file import is_steam
+from spark_jobs.datasets.processed import feedback_of, is_processed
+from spark_jobs.pipeline_config import Pipeline, read_pipeline
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -60,6 +63,7 @@ class Config:
     rating: RatingParams
     gate: Gate = field(default_factory=Gate)
     dataset: str = "movielens"
+    pipeline: Pipeline = field(default_factory=Pipeline)
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
@@ -110,7 +114,7 @@ def load(options: argparse.Namespace) -> Config:
     found = options.dataset or kind_of(getattr(options, "data", None) or [])
     where = options.config or DEFAULTS[found]
     values = read_yaml(Path(options.config) if options.config else default_file(found))
-    known = ("noun", "seed", *HEADS, "gate", "dataset")
+    known = ("noun", "seed", *HEADS, "gate", "dataset", "pipeline")
     if unknown := sorted(set(values) - set(known), key=str):
         raise ConfigError(f"{where}: unknown section {unknown[0]!r}; known are {', '.join(known)}")
     heads: dict[str, Any] = {}
@@ -134,14 +138,17 @@ def load(options: argparse.Namespace) -> Config:
     if dataset not in DEFAULTS:
         raise ConfigError(f"{where}: dataset {dataset!r} is none of {', '.join(DEFAULTS)}")
     gate = _gate(values.get("gate") or {}, where)
-    return Config(noun=noun, seed=seed, gate=gate, dataset=dataset, **heads)
+    pipeline = read_pipeline(values.get("pipeline"), where)
+    return Config(noun, seed, gate=gate, dataset=dataset, pipeline=pipeline, **heads)
 
 
 def kind_of(folders: Iterable[str]) -> str:
-    """Which data set folders of this machine hold, by the names of their files."""
+    """Which data set folders of this machine hold, by the names of their files. Raises DataError
+    for a processed one that cannot be read."""
     local = [Path(folder) for folder in folders]
     names = (path.name for folder in local if folder.is_dir() for path in folder.iterdir())
-    return "steam" if is_steam(names) else "movielens"
+    implicit = any(feedback_of(folder) == IMPLICIT for folder in local if is_processed(folder))
+    return "steam" if implicit or is_steam(names) else "movielens"
 
 
 def default_file(dataset: str) -> Traversable:

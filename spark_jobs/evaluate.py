@@ -61,6 +61,7 @@ from spark_jobs.datasets.read import read_datasets
 from spark_jobs.explore import by_month, describe
 from spark_jobs.files import check_out
 from spark_jobs.heads import Fitter, Heads, fit_heads
+from spark_jobs.pipeline_config import PROTOCOLS
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
 from spark_jobs.splits import (
@@ -75,7 +76,6 @@ from spark_jobs.splits import (
 )
 from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 
-PROTOCOLS = ("A", "B", "C", "D", "E", "G")
 # By data set, where none is asked for.
 DEFAULT_PROTOCOLS = {"movielens": "A,B,C,E", "steam": "B,D,E"}
 LIKED = 4.0

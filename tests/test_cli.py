@@ -14,7 +14,8 @@ from app.models import Item
 from recommender.model import Model
 from recommender.release import ParitySample
 from recommender.release_store import ReleaseStore
-from tests.releases import ITEMS, publish_tiny, tiny_release
+from tests.datasets import write_csv
+from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
 
 FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
 
@@ -34,6 +35,27 @@ def test_the_catalogue_is_brought_into_the_database(app: Flask) -> None:
     assert (rated.title, rated.year, rated.genre_list) == ("Space Station", 1979, ["Sci-Fi"])
     assert (rated.rating_count, rated.rating_mean) == (20, 4.0)
     assert (unrated.rating_count, unrated.rating_mean) == (0, None)
+
+
+def test_the_catalogue_of_a_release_can_be_there_before_the_release_is_in_service(
+    closed_app: Flask, store: ReleaseStore
+) -> None:
+    store.publish(tiny_release(FIRST), ITEMS, no_parity_sample())
+    said = run(closed_app, "sync-catalogue", "--release", FIRST)
+    assert said == (0, f"9 titles from release {FIRST}\n")
+    assert run(closed_app, "releases", "current")[0] == 2
+    status, said = run(closed_app, "sync-catalogue", "--release", SECOND)
+    assert (status, "no such release" in said) == (2, True)
+
+
+def test_ratings_can_be_there_before_the_release_is_in_service(
+    closed_app: Flask, store: ReleaseStore, tmp_path: Path
+) -> None:
+    store.publish(tiny_release(FIRST), ITEMS, no_parity_sample())
+    folder = write_csv(tmp_path / "ml", [(1, 1, 4.0, 7), (2, 5, 3.0, 8)], {})
+    status, said = run(closed_app, "import-ratings", "--release", FIRST, str(folder))
+    assert status == 0, said
+    assert said.endswith("2 ratings; 0 of titles that the release does not list were left out\n")
 
 
 def test_bringing_it_again_mends_what_was_changed(app: Flask) -> None:

@@ -12,8 +12,10 @@ import yaml
 
 from recommender.errors import ConfigError
 from recommender.params import RankingParams, RatingParams
+from recommender.steam_file import is_steam
 from spark_jobs import config
 from spark_jobs.config import HEADS, Config, Gate
+from spark_jobs.pipeline_config import SETTINGS, Pipeline, Source, read_pipeline
 
 DEFAULT = Path(config.__file__).parent / "pipelines" / "movies.yaml"
 
@@ -46,6 +48,90 @@ def test_the_default_file_shows_every_parameter_there_is(head: str) -> None:
 
 def test_the_default_file_shows_the_default_gate() -> None:
     assert yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))["gate"] == asdict(Gate())
+
+
+def test_the_default_file_shows_the_default_pipeline() -> None:
+    shown = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))["pipeline"]
+    assert read_pipeline(shown, "here") == Pipeline()
+    assert list(shown) == ["folder", "acquire", *(stage for stage in SETTINGS if stage in shown)]
+
+
+def test_games_have_a_pipeline_of_their_own() -> None:
+    pipeline = load("--dataset", "steam").pipeline
+    assert is_steam(source.file_name for source in pipeline.sources)
+    assert "A" not in pipeline.protocols  # nobody gives stars
+    assert pipeline.folder != Pipeline().folder
+
+
+def test_a_pipeline_is_read(tmp_path: Path) -> None:
+    content = f"""
+    pipeline:
+      folder: here
+      acquire:
+        - {{from: https://example.com/a/users.json.gz, sha256: {"ab" * 32}}}
+        - {{from: "http://example.com/games.json.gz?x=1", md5: "{"12" * 16}"}}
+      process: {{upload: s3://bucket/processed}}
+      evaluate: {{protocols: [B], seeds: [3, 4]}}
+      ingest: {{ratings: true}}
+      publish: {{to: s3://bucket/releases}}
+    """
+    pipeline = load("--config", write(tmp_path, content)).pipeline
+    assert pipeline == Pipeline(
+        folder="here",
+        sources=(
+            Source("https://example.com/a/users.json.gz", sha256="ab" * 32),
+            Source("http://example.com/games.json.gz?x=1", md5="12" * 16),
+        ),
+        upload="s3://bucket/processed",
+        protocols=("B",),
+        seeds=(3, 4),
+        import_ratings=True,
+        publish_to="s3://bucket/releases",
+    )
+    assert [source.file_name for source in pipeline.sources] == ["users.json.gz", "games.json.gz"]
+
+
+WEB = "https://example.com/a.zip"
+PIPELINES = {
+    "a list": ("[acquire]", "pipeline: must hold some of folder, acquire, process, evaluate"),
+    "an unknown stage": ("{serve: {}}", "pipeline: must hold some of"),
+    "no folder": ("{folder: ''}", "pipeline, folder: must be a folder, not ''"),
+    "no list": (f"{{acquire: {WEB}}}", "acquire: must be a list of `- from: address` entries"),
+    "nothing": ("{acquire: []}", "acquire: must be a list of `- from: address` entries"),
+    "no address": ("{acquire: [{sha256: x}]}", "acquire: must be `from: address`, not None"),
+    "an unknown line": ("{acquire: [{form: x}]}", "must hold some of from, sha256, md5"),
+    "another scheme": ("{acquire: [{from: 'ftp://x/a'}]}", "must begin with http://, https:// or"),
+    "no file": ("{acquire: [{from: 'https://x/'}]}", "'https://x/' names no file or folder"),
+    "half a checksum": (
+        f"{{acquire: [{{from: '{WEB}', sha256: abc}}]}}",
+        "sha256 must be 64 hexadecimal digits",
+    ),
+    "a number": (f"{{acquire: [{{from: '{WEB}', md5: 12}}]}}", "in quotes where they look like"),
+    "a folder's checksum": (
+        f"{{acquire: [{{from: 's3://bucket/a', md5: '{'0' * 32}'}}]}}",
+        "md5 is of a file, and 's3://bucket/a' is a folder",
+    ),
+    "one name twice": (
+        f"{{acquire: [{{from: '{WEB}'}}, {{from: 'https://b/a.zip'}}]}}",
+        "several sources must be files with names of their own",
+    ),
+    "no place in S3": ("{process: {upload: data}}", "process, upload: must be like s3://bucket/"),
+    "an unknown protocol": ("{evaluate: {protocols: [Z]}}", "must be some of [A, B, C, D, E, G]"),
+    "no protocols": ("{evaluate: {protocols: []}}", "must be some of [A, B, C, D, E, G], not []"),
+    "a seed alone": ("{evaluate: {seeds: 1}}", "seeds: must be whole numbers such as [0, 1, 2]"),
+    "a seed below 0": ("{evaluate: {seeds: [-1]}}", "seeds: must be whole numbers"),
+    "a word": ("{ingest: {ratings: all}}", "ingest, ratings: must be true or false, not 'all'"),
+    "an unknown setting": ("{train: {rank: 8}}", "pipeline: must hold some of"),
+}
+
+
+@pytest.mark.parametrize(("section", "expected"), PIPELINES.values(), ids=PIPELINES)
+def test_a_pipeline_that_makes_no_sense_is_refused(
+    tmp_path: Path, section: str, expected: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(expected)) as caught:
+        load("--config", write(tmp_path, f"pipeline: {section}\n"))
+    assert str(caught.value).startswith(f"{tmp_path / 'mine.yaml'}, pipeline")
 
 
 GATES = {

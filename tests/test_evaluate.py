@@ -85,7 +85,7 @@ def test_a_validation_split_measures_on_other_ratings(spark: SparkSession, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--protocol", "A,X"), "--protocol: 'X' is none of A, B, C, E, G"),
+        (("--protocol", "A,X"), "--protocol: 'X' is none of A, B, C, D, E, G"),
         (("--seeds", "one"), "--seeds: 'one' must be like 0,1,2"),
         (("--out", "evaluation.html"), "--out: 'evaluation.html' must be a .json file in a folder"),
         (("--seeds", "-1"), "--seeds: must be 0 or more, not -1"),

@@ -20,6 +20,7 @@ from app.importing import files
 from app.importing.formats import read
 from app.models import Import, Mark, Rating, User
 from tests.conftest import PASSWORD, register
+from tests.test_cli import run
 from tests.test_home import shown, stored
 
 MOVIELENS = "userId,movieId,rating,timestamp\n7,1,4.5,1000000000\n7,8,3.0,1100000000\n"
@@ -263,6 +264,7 @@ def test_markup_in_a_file_stays_text(ann: FlaskClient) -> None:
 
 def furnish(app: Flask, client: FlaskClient) -> None:
     """Something of a person in every table that can hold something of a person."""
+    assert run(app, "experiments", "start", "few", "--treatment", "min_ratings=9")[0] == 0
     client.get("/")
     client.post("/title/1/rating", data={"rating": "4"})
     client.post("/title/8/watchlist")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from recommender.errors import DataError
-from spark_jobs.datasets import obtain as module
+from spark_jobs.datasets import fetch
 from spark_jobs.datasets.obtain import FILES, licence, obtain
 from tests.servers import free_port
 
@@ -118,7 +118,7 @@ def test_without_a_network_the_sample_is_used_and_announced_as_simulated(
     answer: bytes | None,
     reason: str,
 ) -> None:
-    monkeypatch.setattr(module, "TIMEOUT", 0.5)
+    monkeypatch.setattr(fetch, "TIMEOUT", 0.5)
     told: list[str] = []
     address = f"http://127.0.0.1:{free_port()}/" if answer is None else publish(answer)
     folder = obtain(tmp_path, told.append, address)

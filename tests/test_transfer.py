@@ -40,7 +40,7 @@ def test_a_data_sets_people_and_ratings_become_rows(app: Flask, tmp_path: Path) 
     status, said = run(app, "import-ratings", str(data_set(tmp_path / "data")))
     assert (status, said.splitlines()[-1]) == (
         0,
-        "3 ratings; 0 of titles that the release in service does not list were left out",
+        "3 ratings; 0 of titles that the release does not list were left out",
     )
     assert stored(app) == [(1, 1, 4.5, False), (1, 2, 3.0, False), (20, 1, 2.0, False)]
     assert people(app) == [1, 20]

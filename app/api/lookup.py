@@ -44,9 +44,9 @@ def movies(movie_ids: Collection[int]) -> None:
         abort(404, f"there is no {noun()} {missing[0]}")
 
 
-def model_knowing(movie_id: int) -> Model:
-    """The model in service, if it was fitted on ratings of that title."""
-    model = serving.model
+def model_knowing(movie_id: int, user_id: int) -> Model:
+    """The model that serves the person, if it was fitted on ratings of that title."""
+    model = serving.to(user_id).model
     if not len(model.item_rows.known_rows([movie(movie_id).id])):
         abort(404, f"the release in service knows no {spoken('ratings')} of {noun()} {movie_id}")
     return model

@@ -11,6 +11,8 @@ from app import accounts, catalogue, kinds, marks, ratings
 from app.api import access, schemas
 from app.api.lookup import model_knowing, movie, movies, people, person
 from app.api.rest import Blueprint
+from app.experiments.arms import Served
+from app.experiments.store import note_exposures
 from app.extensions import db, serving
 from app.models import Item, User
 from app.recommendations import rate_as_foretold, recommend, recommend_many
@@ -85,7 +87,8 @@ def latest_ratings(user_id: int, limit: int) -> Answer:
 def put_rating(user_id: int, movie_id: int, rating: float) -> Answer:
     """Rate, in place of any earlier rating; rounded to the nearest half, halves of it upwards."""
     person(user_id)
-    model = serving.model_or_none
+    served = serving.to_or_none(user_id)
+    model = served.model if served else None
     at, _ = rate_as_foretold(user_id, movie(movie_id), rating, ratings.REST, model)
     told = {"user_id": user_id, "movie_id": movie_id, "rating": rating}
     return {**told, "is_implicit": False, "ts": at}
@@ -130,7 +133,9 @@ def recommendations(user_id: int, limit: int) -> Answer:
     """The best titles for someone by their ratings of this moment; without any, popular ones."""
     person(user_id)
     own, hidden = ratings.ratings_of(user_id), marks.hidden_by([user_id])[user_id]
-    found = recommend(serving.model, own, limit, hidden)
+    served = serving.to(user_id)
+    found = recommend(served.model, own, limit, hidden)
+    note_exposures([(user_id, served, [each.item.id for each in found])])
     return {"user_id": user_id, "recommendations": found}
 
 
@@ -151,7 +156,19 @@ def batch(limit: int, requests: list[Answer]) -> Answer:
         else ({given["movie_id"]: given["rating"] for given in each["ratings"]}, set())
         for each in requests
     ]
-    lists = recommend_many(serving.model, [one for one, _ in told], limit, [h for _, h in told])
+    served = [
+        serving.to(each["user_id"]) if "user_id" in each else Served(serving.model)
+        for each in requests
+    ]
+    models = [one.model for one in served]
+    lists = recommend_many(models, [one for one, _ in told], limit, [h for _, h in told])
+    note_exposures(
+        [
+            (each["user_id"], by, [r.item.id for r in one])
+            for each, by, one in zip(requests, served, lists, strict=True)
+            if "user_id" in each
+        ]
+    )
     results = [
         {**{key: each[key] for key in each if key == "user_id"}, "recommendations": one}
         for each, one in zip(requests, lists, strict=True)
@@ -194,7 +211,7 @@ def similar(movie_id: int, limit: int) -> Answer:
 def estimate(user_id: int, movie_id: int) -> Answer:
     """What someone would rate a title, as far as their ratings of this moment tell."""
     person(user_id)
-    model = model_knowing(movie_id)
+    model = model_knowing(movie_id, user_id)
     folded = model.fold_in(ratings.ratings_of(user_id))
     guess = kinds.current().guess(model, folded, [movie_id])[movie_id]
     return {"user_id": user_id, "movie_id": movie_id, "predicted_rating": guess}
@@ -207,7 +224,7 @@ def because(user_id: int, movie_id: int) -> Answer:
     """What each of someone's ratings adds to the score of a title, exactly."""
     person(user_id)
     own = ratings.ratings_of(user_id)
-    explained = model_knowing(movie_id).because(own, movie_id)
+    explained = model_knowing(movie_id, user_id).because(own, movie_id)
     assert explained is not None
     items = catalogue.items_by_id(explained.parts)
     parts = sorted(explained.parts.items(), key=lambda part: -part[1])

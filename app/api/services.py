@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
+
 from app import marks, ratings
 from app.api import access, schemas
 from app.api.lookup import person
 from app.api.rest import Blueprint
+from app.api.routes import gone_meanwhile
+from app.experiments.store import note_exposures
 from app.extensions import serving
 from app.recommendations import recommend
 
 services = Blueprint("services", __name__, description="As an earlier service answered.")
 access.guard(services)
+services.register_error_handler(IntegrityError, gone_meanwhile)
 
 
 @services.get("/recommendations")
@@ -23,7 +28,9 @@ def recommendations(user_id: int, in_full: bool) -> dict[str, Any]:
     access.authorise([user_id])
     person(user_id)
     own, hidden = ratings.ratings_of(user_id), marks.hidden_by([user_id])[user_id]
-    found = [each.item for each in recommend(serving.model, own, schemas.FEW, hidden)]
+    served = serving.to(user_id)
+    found = [each.item for each in recommend(served.model, own, schemas.FEW, hidden)]
+    note_exposures([(user_id, served, [item.id for item in found])])
     if not in_full:
         return {"items": [{"id": item.id} for item in found]}
     return {

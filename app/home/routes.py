@@ -12,6 +12,7 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from app import catalogue, kinds, marks, ratings
 from app.errors import wants_json
+from app.experiments.store import note_exposures
 from app.extensions import db, serving
 from app.home import home
 from app.home.forms import RatingForm
@@ -23,6 +24,7 @@ from app.recommendations import predicted, rate_as_foretold, recommend, why
 from app.redirects import next_page
 from app.shown import remember_shown, was_shown
 from recommender.errors import NoRelease
+from recommender.model import Model
 
 FIRST = 5
 MORE = 20
@@ -41,9 +43,10 @@ def index() -> ResponseReturnValue:
     """Recommendations for the ratings of this moment: five first, more on demand."""
     rated = ratings.ratings_by_age(current_user.id)
     try:
-        model = serving.model
+        served = serving.to(current_user.id)
     except NoRelease:
         return render_template("home/closed.html", rated=len(rated))
+    model = served.model
     steering = Steering.of(request.args, model.facts.genres, kinds.current().numbers)
     shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
     own = {item_id: stars for item_id, stars, _ in rated}
@@ -58,7 +61,9 @@ def index() -> ResponseReturnValue:
         known=steering.known,
         reasons=FIRST,
     )
-    remember_shown(current_user.id, [r.item.id for r in found[:shown]], model.version)
+    item_ids = [r.item.id for r in found[:shown]]
+    remember_shown(current_user.id, item_ids, model.version)
+    note_exposures([(current_user.id, served, item_ids)])
     return render_template(
         "home/index.html",
         recommended=found[:shown],
@@ -82,7 +87,7 @@ def welcome() -> ResponseReturnValue:
     """One title at a time, the one whose answer would teach the model most."""
     own = {item: stars for item, stars, _ in ratings.ratings_by_age(current_user.id)}
     unseen = marks.marks_of(current_user.id)[UNSEEN]
-    model = serving.model_or_none
+    model = _own_model()
     if model is None:
         return render_template("home/closed.html", rated=len(own))
     asked = model.question(own, unseen)
@@ -116,7 +121,7 @@ def search() -> ResponseReturnValue:
 @login_required
 def popular() -> ResponseReturnValue:
     """Titles that most people like or have, overall or of one genre."""
-    model = serving.model_or_none
+    model = _own_model()
     genres = model.facts.genres if model else []
     genre = request.args.get("genre")
     if genre and genre not in genres:
@@ -151,7 +156,7 @@ def title(item_id: int) -> ResponseReturnValue:
     own = ratings.ratings_of(current_user.id)
     marked = marks.marks_of(current_user.id)
     about: dict[str, Any] = {"guess": None, "why": None, "similar": []}
-    if (model := serving.model_or_none) is not None:
+    if (model := _own_model()) is not None:
         hidden = marked[HIDDEN]
         near = model.similar(item_id, SIMILAR)
         items = catalogue.items_by_id(near)
@@ -179,7 +184,7 @@ def rate(item_id: int) -> ResponseReturnValue:
     form = RatingForm()
     if not form.validate():
         raise UnprocessableEntity
-    via, model = _found_through(item_id), serving.model_or_none
+    via, model = _found_through(item_id), _own_model()
     _, before = rate_as_foretold(current_user.id, item, form.given, via, model)
     said = f"{item.title}: {kinds.current().written(form.given)}"
     return _done(said, _undo_rating(item_id, before))
@@ -228,10 +233,16 @@ def poster(item_id: int) -> Response:
     return response
 
 
+def _own_model() -> Model | None:
+    """The one that the person's list comes from."""
+    served = serving.to_or_none(current_user.id)
+    return served.model if served else None
+
+
 def _about(items: list[Item]) -> dict[str, dict[int, float]]:
     """What the person said and what we guess of ``items``, for a page that lists them."""
     own = ratings.ratings_of(current_user.id)
-    model = serving.model_or_none
+    model = _own_model()
     return {"own": own, "predicted": predicted(model, own, items) if model else {}}
 
 

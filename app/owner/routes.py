@@ -9,10 +9,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from app import kinds
-from app.charts import weekly_bars
+from app.charts import Spans, reach, spans, weekly_bars
+from app.experiments.results import EFFECT, Results, results_of
+from app.experiments.store import every_experiment, plan_of
 from app.extensions import serving
 from app.figures import MONTHLY_TARGET, figures_of_today
 from app.owner import owner
+from recommender.feedback import EXPLICIT
 
 # Reports bring styles and pictures of their own; a sandbox keeps them from doing anything else.
 REPORT_POLICY = (
@@ -45,6 +48,27 @@ def figures() -> ResponseReturnValue:
     )
 
 
+@owner.get("/experiments")
+@owner.get("/experiments/<name>")
+def experiments(name: str | None = None) -> ResponseReturnValue:
+    """What two arms reached beside each other: the newest experiment, or the one named."""
+    every = every_experiment()
+    found = next((each for each in every if name in (None, each.name)), None)
+    if name and not found:
+        abort(404)
+    return render_template(
+        "owner/experiments.html",
+        every=every,
+        experiment=found,
+        plan=plan_of(found) if found else None,
+        told=(told := results_of(found) if found else None),
+        charts=_charts(told) if told else {},
+        in_stars=kinds.current().feedback == EXPLICIT,
+        effect=EFFECT,
+        problem=serving.watcher.trials.problem,
+    )
+
+
 @owner.get("/report/<path:name>")
 def report(name: str) -> Response:
     """A file of the evaluation report of the release in service."""
@@ -54,6 +78,17 @@ def report(name: str) -> Response:
     response = send_from_directory(folder, name)
     response.headers["Content-Security-Policy"] = REPORT_POLICY
     return response
+
+
+def _charts(told: Results) -> dict[str, Spans]:
+    """Of each figure both arms beside each other, and their difference around 0."""
+    charts = {}
+    for name, compared in (("accepted", told.accepted), ("rating", told.rating)):
+        if compared is not None:
+            both, apart = [compared.control, compared.treatment], [compared.difference]
+            charts[name] = spans(both, 0, reach(both))
+            charts[f"{name}_difference"] = spans(apart, -reach(apart), reach(apart))
+    return charts
 
 
 def _reports() -> list[str]:

@@ -1,0 +1,54 @@
+"""``flask experiments start``, ``end`` and ``list``."""
+
+from __future__ import annotations
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from app.cli import says_errors
+from app.experiments import store
+from app.experiments.arms import IN_SERVICE, Arm
+
+experiments = AppGroup("experiments", help="Start, end and list experiments of two arms.")
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(experiments)
+
+
+@experiments.command()
+@click.argument("name")
+@click.option("--control", default=IN_SERVICE, show_default=True, help="The arm to compare with.")
+@click.option("--treatment", required=True, help="The arm to try.")
+@click.option("--share", default=0.5, show_default=True, help="Of the people, the treatment's.")
+@says_errors
+def start(name: str, control: str, treatment: str, share: float) -> None:
+    """Start the experiment NAME, if none is running and both arms can be served.
+
+    An arm is a release's version, settings, or both: VERSION, popularity_weight=0.1 or
+    VERSION,min_ratings=5. "current" is the release in service, whichever that is.
+    """
+    begun = store.start(name, Arm.parse(control), Arm.parse(treatment), share)
+    click.echo(
+        f"{begun.name} is running: {begun.treatment} for {share * 100:g} % of the people,"
+        f" {begun.control} for the others"
+    )
+
+
+@experiments.command()
+@says_errors
+def end() -> None:
+    """End the running experiment: everyone gets the release in service."""
+    click.echo(f"{store.end().name} has ended; everyone gets the release in service")
+
+
+@experiments.command("list")
+def list_experiments() -> None:
+    """Every experiment with its arms, the running one marked with a star."""
+    for each in store.every_experiment():
+        until = f"{each.ended_at:%Y-%m-%d %H:%M}" if each.ended_at else "now"
+        click.echo(
+            f"{'*' if each.is_running else ' '} {each.name}\t{each.started_at:%Y-%m-%d %H:%M}"
+            f" to {until}\tcontrol {each.control}\ttreatment {each.treatment} ({each.share:.0%})"
+        )

@@ -1,0 +1,124 @@
+"""What became of an experiment: each arm's figures, how they differ, and whether that says much."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sqlalchemy import and_, func, select, true
+
+from app.experiments.arms import CONTROL, TREATMENT
+from app.extensions import db
+from app.models import Experiment, Exposure, Rating
+from app.ratings import RECOMMENDATION, REST
+from recommender.intervals import Estimate, difference, ratio, times_needed
+
+# An experiment is to show a difference of so much of the control's rate, or that there is none.
+EFFECT = 0.10
+# Intervals hold for many people; with fewer in an arm they are not believed.
+FEWEST = 100
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """``shown``: titles, each once a person. ``accepted``: the share of them that was rated as
+    recommended. ``rating``: the mean of those ratings."""
+
+    people: int
+    shown: int
+    accepted: Estimate | None
+    rating: Estimate | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One figure of both arms; ``difference`` is the treatment's less the control's."""
+
+    control: Estimate
+    treatment: Estimate
+    difference: Estimate
+
+    @property
+    def tells(self) -> int:
+        """1 where the treatment is higher beyond doubt, -1 where it is lower, else 0."""
+        low, high = self.difference.low, self.difference.high
+        if low is None or high is None or low <= 0 <= high:
+            return 0
+        return 1 if low > 0 else -1
+
+
+@dataclass(frozen=True)
+class Results:
+    """``needed``: people by arm, to tell a difference of ``EFFECT``; None while too little is known
+    to say how many."""
+
+    arms: dict[str, ArmResult]
+    accepted: Comparison | None
+    rating: Comparison | None
+    needed: dict[str, int] | None
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """How many more people each arm needs; empty where ``needed`` is None."""
+        return {
+            arm: max(0, needed - self.arms[arm].people)
+            for arm, needed in (self.needed or {}).items()
+        }
+
+    @property
+    def is_enough(self) -> bool:
+        return self.needed is not None and not any(self.missing.values())
+
+
+def results_of(experiment: Experiment) -> Results:
+    """As of now; of an experiment that has ended, as of its end."""
+    arms = {arm: _result(experiment, arm) for arm in (CONTROL, TREATMENT)}
+    control, treatment = arms.values()
+    accepted = _compare(control.accepted, treatment.accepted)
+    rating = _compare(control.rating, treatment.rating)
+    return Results(arms, accepted, rating, _needed(arms, accepted))
+
+
+def _result(experiment: Experiment, arm: str) -> ArmResult:
+    """By person: titles shown, how many of those were rated as recommended, and with how much.
+
+    A title that a REST client was given and rated was recommended too; it has no list to rate on.
+    What a person only watched is no rating of theirs.
+    """
+    until = experiment.ended_at
+    rated = and_(
+        Rating.user_id == Exposure.user_id,
+        Rating.item_id == Exposure.item_id,
+        Rating.via.in_((RECOMMENDATION, REST)),
+        Rating.is_implicit.is_(False),
+        Rating.rated_at <= until if until else true(),
+    )
+    rows = db.session.execute(
+        select(func.count(), func.count(Rating.item_id), func.sum(Rating.rating))
+        .select_from(Exposure)
+        .outerjoin(Rating, rated)
+        .where(
+            Exposure.experiment_id == experiment.id,
+            Exposure.arm == arm,
+            Exposure.shown_at <= until if until else true(),
+        )
+        .group_by(Exposure.user_id)
+    ).all()
+    shown, counts = [row[0] for row in rows], [row[1] for row in rows]
+    stars = [row[2] or 0.0 for row in rows]
+    return ArmResult(len(rows), sum(shown), ratio(counts, shown), ratio(stars, counts))
+
+
+def _compare(control: Estimate | None, treatment: Estimate | None) -> Comparison | None:
+    if control is None or treatment is None:
+        return None
+    return Comparison(control, treatment, difference(control, treatment))
+
+
+def _needed(arms: dict[str, ArmResult], accepted: Comparison | None) -> dict[str, int] | None:
+    if accepted is None or not accepted.control.value:
+        return None
+    times = times_needed(accepted.difference, EFFECT * accepted.control.value)
+    if times is None:
+        return None
+    return {arm: max(FEWEST, math.ceil(times * result.people)) for arm, result in arms.items()}

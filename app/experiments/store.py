@@ -1,0 +1,120 @@
+"""Experiments in the database: which one runs, and what its arms recommended to whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from app.clock import utcnow
+from app.experiments.arms import Arm, Plan, Served, Trial
+from app.extensions import db, serving
+from app.models import Experiment, Exposure
+from app.upsert import upsert
+from recommender.errors import ConfigError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# (user id, what served them, ids of the titles in order)
+List = tuple[int, Served, Sequence[int]]
+
+
+def start(name: str, control: Arm, treatment: Arm, share: float) -> Experiment:
+    """Start an experiment; every process follows at its next look.
+
+    Raises ConfigError where it cannot be, ReleaseError where an arm cannot be served.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"{name!r}: a name is 1 to 64 letters, digits, dots, dashes, underscores")
+    if not 0 < share < 1:
+        raise ConfigError(f"--share is the treatment's, above 0 and below 1, not {share:g}")
+    if control == treatment:
+        raise ConfigError(f"both arms are {control}; there is nothing to compare")
+    serving.watcher.refresh()
+    Trial.of(Plan(0, name, share, control, treatment), serving.watcher.store, serving.model)
+    started = Experiment(
+        name=name,
+        control=str(control),
+        treatment=str(treatment),
+        share=share,
+        started_at=utcnow(),
+        is_running=True,
+    )
+    db.session.add(started)
+    try:
+        db.session.commit()
+    except IntegrityError as error:
+        db.session.rollback()
+        raise ConfigError(_why_not(name)) from error
+    return started
+
+
+def end() -> Experiment:
+    """End the running experiment: everyone gets the release in service. Raises ConfigError."""
+    found = running()
+    if found is None:
+        raise ConfigError("no experiment is running; `flask experiments list` shows them all")
+    found.is_running, found.ended_at = None, utcnow()
+    db.session.commit()
+    return found
+
+
+def running() -> Experiment | None:
+    return db.session.scalar(select(Experiment).where(Experiment.is_running.is_(True)))
+
+
+def running_plan() -> Plan | None:
+    """What the watcher of each process follows. Raises ConfigError where it makes no sense."""
+    found = running()
+    return plan_of(found) if found else None
+
+
+def plan_of(experiment: Experiment) -> Plan:
+    """Raises ConfigError."""
+    arms = Arm.parse(experiment.control), Arm.parse(experiment.treatment)
+    return Plan(experiment.id, experiment.name, experiment.share, *arms)
+
+
+def every_experiment() -> list[Experiment]:
+    """The newest first."""
+    return list(db.session.scalars(select(Experiment).order_by(Experiment.id.desc())))
+
+
+def note_exposures(lists: Collection[List]) -> None:
+    """Note the titles of lists that an arm gave to people; each title only the first time."""
+    of_arms = [(user_id, served, ids) for user_id, served, ids in lists if served.arm]
+    if not of_arms:
+        return
+    experiments = {served.experiment_id for _, served, _ in of_arms}
+    rows = db.session.execute(
+        select(Exposure.experiment_id, Exposure.user_id, Exposure.item_id).where(
+            Exposure.experiment_id.in_(experiments),
+            Exposure.user_id.in_({user_id for user_id, _, _ in of_arms}),
+        )
+    )
+    known = {tuple(row) for row in rows}
+    now = utcnow()
+    new = {
+        key: {
+            **dict(zip(("experiment_id", "user_id", "item_id"), key, strict=True)),
+            "arm": served.arm,
+            "shown_at": now,
+            "place": place,
+            "model_version": served.model.version,
+        }
+        for user_id, served, item_ids in of_arms
+        for place, item_id in enumerate(item_ids, start=1)
+        if (key := (served.experiment_id, user_id, item_id)) not in known
+    }
+    if new:
+        first_times = list(new.values())
+        upsert(Exposure, first_times, keep=first_times[0])
+        db.session.commit()
+
+
+def _why_not(name: str) -> str:
+    now = running()
+    if now is not None:
+        return f"{now.name} is running; `flask experiments end` ends it"
+    return f"there was an experiment {name} before; give this one a name of its own"

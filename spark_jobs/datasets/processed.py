@@ -1,0 +1,123 @@
+"""A data set as read and checked once: what the pipeline's jobs read instead of the raw files.
+
+processed.json      what it is: name, counts, kind of feedback, what was odd, and its parts
+items.jsonl.gz      the catalogue, as in a release
+ratings/*.parquet   user_id, item_id, value (stars), seconds (since 1970), in the order read
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+from recommender.catalogue import read_items, write_items
+from recommender.errors import DataError
+from spark_jobs.at_hand import keep
+from spark_jobs.datasets.dataset import Dataset
+from spark_jobs.datasets.findings import Findings
+from spark_jobs.ratings import Ratings
+
+ABOUT, ITEMS, RATINGS = "processed.json", "items.jsonl.gz", "ratings"
+NEEDED = ("name", "layout", "rows", "simulated", "feedback", "findings", "parts")
+COLUMNS = ("user_id", "item_id", "value", "seconds")
+REMEDY = "run the pipeline's stage `process` again"
+
+
+@dataclass(frozen=True)
+class Written:
+    """``untitled``: ratings of titles that the catalogue does not list, which were left out."""
+
+    rows: int
+    untitled: int
+
+
+def is_processed(folder: str | Path) -> bool:
+    return Path(folder, ABOUT).is_file()
+
+
+def feedback_of(folder: Path) -> str:
+    """Raises DataError."""
+    return str(_about(folder / ABOUT)["feedback"])
+
+
+def write_processed(dataset: Dataset, folder: Path) -> Written:
+    """Write a data set to a new folder."""
+    target = folder / RATINGS
+    target.mkdir(parents=True)
+    listed = np.array([item.item_id for item in dataset.items], np.int32)
+
+    def save(part: int, several: Iterable[Ratings]) -> Iterator[tuple[int, int]]:
+        for n, some in enumerate(several):
+            titled = np.isin(some.items, listed)
+            columns = [pa.array(field[titled]) for field in some]
+            table = pa.Table.from_arrays(columns, COLUMNS)
+            pq.write_table(table, target / f"{part:05}-{n:05}.parquet")
+            yield len(table), len(titled) - len(table)
+
+    sizes = dataset.ratings.rows.mapPartitionsWithIndex(save).collect()
+    rows, untitled = (sum(counts) for counts in zip(*sizes, strict=True))
+    parts = sorted(path.name for path in target.iterdir() if path.suffix == ".parquet")
+    write_items(folder / ITEMS, dataset.items)
+    about = {
+        "name": dataset.name,
+        "layout": dataset.layout,
+        "read_from": dataset.path,
+        "rows": rows,
+        "untitled": untitled,
+        "titles": len(dataset.items),
+        "simulated": dataset.simulated,
+        "feedback": dataset.feedback,
+        "findings": asdict(dataset.findings),
+        "parts": parts,
+    }
+    (folder / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return Written(rows, untitled)
+
+
+def read_processed(spark: SparkSession, folder: str) -> Dataset:
+    """Raises DataError where the files are not those that were written."""
+    about = _about(Path(folder, ABOUT))
+    files = [Path(folder, RATINGS, part).absolute() for part in about["parts"]]
+    rows = sum(_rows(file) for file in files)
+    if rows != about["rows"] or not rows:
+        raise DataError(f"{folder}: holds {rows:,} ratings, not {about['rows']:,}; {REMEDY}")
+    ratings = spark.sparkContext.parallelize(files, len(files)).map(_load)
+    return Dataset(
+        path=folder,
+        name=about["name"],
+        layout=f"processed {about['layout']}",
+        ratings=keep(ratings, Ratings),
+        rows=rows,
+        items=list(read_items(Path(folder, ITEMS))),
+        simulated=about["simulated"],
+        feedback=about["feedback"],
+        findings=Findings(**about["findings"]),
+    )
+
+
+def _about(path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        return {name: about[name] for name in NEEDED}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); {REMEDY}") from error
+
+
+def _rows(file: Path) -> int:
+    try:
+        return int(pq.read_metadata(file).num_rows)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{file}: cannot be read ({error}); {REMEDY}") from error
+
+
+def _load(file: Path) -> Ratings:
+    table = pq.read_table(file)
+    return Ratings(*(table[name].to_numpy() for name in COLUMNS))

@@ -1,0 +1,622 @@
+"""From published data to a release in service, in stages that know what is up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gzip
+import hashlib
+import io
+import json
+import sqlite3
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from pyspark.sql import SparkSession
+
+from recommender import s3
+from recommender.release_store import ReleaseStore
+from recommender.s3_store import open_store
+from spark_jobs import config, pipeline
+from spark_jobs.datasets.read import read_datasets
+from spark_jobs.pipeline import State
+from spark_jobs.stages import STAGES, Work
+from tests.datasets import QUICK, write_two_tastes
+from tests.publishers import Publisher
+from tests.test_steam import GAME, MANY, library
+
+pytest_plugins = ["tests.buckets", "tests.publishing"]
+
+Section = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a configuration, and what is made by it."""
+
+    folder: Path
+
+    @property
+    def made(self) -> Path:
+        return self.folder / "made"
+
+    @property
+    def store(self) -> ReleaseStore:
+        return ReleaseStore(self.folder / "releases")
+
+    def run(
+        self, section: Section, *arguments: str, gate: Section | None = None
+    ) -> tuple[int, str]:
+        """(exit status, what was printed) of the pipeline with this section."""
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            status = pipeline.main(self.options(section, *arguments, gate=gate))
+        return status, said.getvalue()
+
+    def options(self, section: Section, *arguments: str, gate: Section | None = None) -> list[str]:
+        file = self.folder / "pipeline.yaml"
+        section = {"folder": str(self.made), **section}
+        gate = {"floors": {}, "margins": {}} if gate is None else gate
+        file.write_text(yaml.safe_dump({"pipeline": section, "gate": gate}), encoding="utf-8")
+        return ["--config", str(file), "--releases", str(self.store.folder), *QUICK, *arguments]
+
+    def state(self) -> dict[str, Any]:
+        return json.loads((self.made / "state.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def states(said: str) -> dict[str, str]:
+    """The state of each stage in the summary at the end."""
+    lines = [line for line in said.splitlines() if line.split(" ")[0] in STAGES and " s  " in line]
+    lines += [line for line in said.splitlines() if "not run" in line]
+    return {line.split()[0]: line[10:21].strip() for line in lines}
+
+
+def archive(folder: Path) -> bytes:
+    """A data set as GroupLens publishes one: a zip with a folder in it."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as target:
+        for file in sorted(folder.iterdir()):
+            target.write(file, f"{folder.name}/{file.name}")
+    return packed.getvalue()
+
+
+@pytest.fixture
+def tastes(tmp_path: Path) -> Path:
+    return write_two_tastes(tmp_path / "tastes")
+
+
+# --- a whole run ---
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A run of every stage on data from a local folder. ``section``: of its configuration."""
+
+    place: Place
+    section: Section
+    status: int
+    said: str
+    database: Path
+
+
+@pytest.fixture(scope="module")
+def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    folder = tmp_path_factory.mktemp("whole")
+    write_two_tastes(folder / "tastes")
+    section = {
+        "acquire": [{"from": str(folder / "tastes")}],
+        "evaluate": {"protocols": ["A"], "seeds": [0]},
+        "ingest": {"ratings": True},
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEBUG", "True")
+        patch.setenv("SECRET_KEY", "only-for-tests-0123456789")
+        patch.setenv("DATABASE_URL", f"sqlite:///{folder / 'site.db'}")
+        place = Place(folder)
+        status, said = place.run(section)
+        yield Whole(place, section, status, said, folder / "site.db")
+
+
+def test_every_stage_runs_and_says_what_it_made(whole: Whole) -> None:
+    assert whole.status == 0, whole.said
+    assert states(whole.said) == dict.fromkeys(STAGES, "done")
+    version = whole.place.store.current().version
+    for line in (
+        f"2 files, 0.0 MB in {whole.place.folder / 'tastes'}",
+        f"400 ratings by 30 people of 20 titles in {whole.place.made / 'processed'}",
+        f"release {version} in {whole.place.store.folder}",
+        f"in {whole.place.made / 'evaluation.html'}",
+        f"20 titles from release {version}; ",
+        f"release {version} is in service in {whole.place.store.folder} (before: none)",
+    ):
+        assert line in whole.said
+
+
+def test_the_release_is_in_service_with_what_it_was_trained_on(whole: Whole) -> None:
+    store = whole.place.store
+    release = store.read(store.current().version)
+    assert store.versions() == [release.version]
+    assert release.catalogue.name == "tastes"
+    assert (release.catalogue.ratings, release.catalogue.items) == (400, 20)
+    assert release.inputs[0]["path"] == str(whole.place.made / "processed")
+    assert "RMSE" in release.metrics
+
+
+def test_the_database_has_titles_and_ratings_before_the_site_starts(whole: Whole) -> None:
+    with contextlib.closing(sqlite3.connect(whole.database)) as database:
+        titles = database.execute("SELECT count(*) FROM items").fetchone()
+        ratings = database.execute("SELECT count(*) FROM ratings").fetchone()
+        state = database.execute("SELECT catalogue_version FROM site_state").fetchone()
+    assert (titles[0], ratings[0]) == (20, 400)
+    assert state[0] == whole.place.store.current().version
+
+
+def test_the_pages_can_be_looked_at(whole: Whole) -> None:
+    for page in ("processed/exploration.html", "evaluation.html"):
+        assert "<html" in (whole.place.made / page).read_text(encoding="utf-8")
+    measured = json.loads((whole.place.made / "evaluation.json").read_text(encoding="utf-8"))
+    assert list(measured["protocols"]) == ["A"]
+    assert f"--data {whole.place.made / 'processed'} --protocol A --seeds 0" in measured["command"]
+
+
+def test_what_was_processed_is_what_was_read(whole: Whole, spark: SparkSession) -> None:
+    raw, processed = (
+        read_datasets(spark, "movielens", [str(folder)])[0]
+        for folder in (whole.place.folder / "tastes", whole.place.made / "processed")
+    )
+    assert processed.items == raw.items
+    assert (processed.name, processed.rows) == (raw.name, raw.rows)
+    for ours, theirs in zip(
+        processed.ratings.rows.collect(), raw.ratings.rows.collect(), strict=True
+    ):
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.dtype == other.dtype
+            assert np.array_equal(one, other)
+
+
+def test_a_second_run_finds_everything_up_to_date(whole: Whole) -> None:
+    before = whole.place.state()
+    status, said = whole.place.run(whole.section)
+    assert status == 0
+    assert states(said) == dict.fromkeys(STAGES, "up to date")
+    assert whole.place.state() == before
+    assert len(whole.place.store.versions()) == 1
+
+
+def outdated(whole: Whole, *arguments: str, gate: Section | None = None, **changes: Any) -> str:
+    """Which stages a run would run, with these changes to the configuration."""
+    options = whole.place.options({**whole.section, **changes}, *arguments, gate=gate)
+    parsed = pipeline._parser().parse_args(options)
+    work = Work(config.load(parsed), open_store(parsed.releases), {})
+    state = State(whole.place.made)
+    return " ".join(stage for stage in STAGES if not state.is_current(stage, work))
+
+
+AFTER_PROCESS = "train evaluate ingest publish"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), ""),
+        (("--seed", "2"), AFTER_PROCESS),
+        (("--ranking-alpha", "2"), AFTER_PROCESS),
+        (("--rating-rank", "3"), AFTER_PROCESS),
+        (("--releases", "elsewhere"), "train ingest publish"),
+    ],
+    ids=str,
+)
+def test_a_parameter_outdates_what_was_made_with_it_and_from_that(
+    whole: Whole, arguments: tuple[str, ...], expected: str
+) -> None:
+    assert outdated(whole, *arguments) == expected
+
+
+def test_a_setting_of_one_stage_outdates_no_other(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert outdated(whole, evaluate={"protocols": ["A", "B"]}) == "evaluate"
+    assert outdated(whole, evaluate={"protocols": ["A"], "seeds": [1]}) == "evaluate"
+    assert outdated(whole, ingest={"ratings": False}) == "ingest"
+    assert outdated(whole, publish={"to": "s3://bucket/releases"}) == "publish"
+    assert outdated(whole, gate={"floors": {"RMSE": 0.1}, "margins": {}}) == "publish"
+    assert outdated(whole, gate={"people": 5}) == "train ingest publish"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@other/marquee")
+    assert outdated(whole) == "ingest"
+
+
+def test_another_source_outdates_everything(whole: Whole) -> None:
+    assert outdated(whole, acquire=[{"from": "https://example.com/a.zip"}]) == " ".join(STAGES)
+
+
+@contextlib.contextmanager
+def put_aside(file: Path) -> Iterator[None]:
+    file.rename(file.with_name("aside"))
+    try:
+        yield
+    finally:
+        file.with_name("aside").rename(file)
+
+
+def test_what_is_gone_or_changed_is_made_again(whole: Whole) -> None:
+    version = whole.place.store.current().version
+    parts = sorted((whole.place.made / "processed" / "ratings").iterdir())
+    with put_aside(whole.place.store.folder / version / "release.json"):
+        assert outdated(whole) == "train ingest publish"
+    with put_aside(parts[0]):
+        assert outdated(whole) == f"process {AFTER_PROCESS}"
+    page = whole.place.made / "evaluation.html"
+    before = page.read_bytes()
+    page.write_bytes(before + b" ")
+    assert outdated(whole) == "evaluate"
+    page.write_bytes(before)
+    assert outdated(whole) == ""
+
+
+def test_new_data_in_the_folder_is_noticed(whole: Whole) -> None:
+    ratings = whole.place.folder / "tastes" / "ratings.csv"
+    before = ratings.read_text(encoding="utf-8")
+    ratings.write_text(before + "31,1,4.0,99\n", encoding="utf-8")
+    assert outdated(whole) == " ".join(STAGES)
+    ratings.write_text(before, encoding="utf-8")
+    links = ratings.with_name("links.csv")
+    links.write_text("movieId,imdbId,tmdbId\n", encoding="utf-8")
+    assert outdated(whole) == " ".join(STAGES)
+    links.unlink()
+    assert outdated(whole) == ""
+
+
+def test_a_release_that_the_gate_refuses_is_not_published(whole: Whole) -> None:
+    version = whole.place.store.current().version
+    (whole.place.store.folder / "current.json").rename(whole.place.folder / "aside.json")
+    gate = {"floors": {"RMSE": 0.0}, "margins": {}}
+    status, said = whole.place.run(whole.section, gate=gate)
+    assert status == 3
+    assert states(said) == {**dict.fromkeys(STAGES, "up to date"), "publish": "refused"}
+    assert "is above its floor of 0" in said
+    assert f"`flask releases promote {version}`" in said
+    assert not (whole.place.store.folder / "current.json").exists()
+    (whole.place.folder / "aside.json").rename(whole.place.store.folder / "current.json")
+
+
+def test_a_stage_runs_alone_and_again_where_that_is_asked_for(whole: Whole) -> None:
+    for arguments, state in (((), "up to date"), (("--again",), "done")):
+        status, said = whole.place.run(whole.section, "--stage", "evaluate", *arguments)
+        assert (status, states(said)) == (0, {"evaluate": state})
+    assert outdated(whole) == ""  # nothing reads what evaluate makes
+
+
+def test_a_stage_that_ran_again_outdates_those_that_read_from_it(
+    place: Place, tastes: Path, spark: SparkSession
+) -> None:
+    section = {"acquire": [{"from": str(tastes)}]}
+    assert place.run(section, "--stage", "acquire,process")[0] == 0
+    assert place.run(section, "--stage", "acquire", "--again")[0] == 0
+    status, said = place.run(section, "--stage", "acquire,process")
+    assert (status, states(said)) == (0, {"acquire": "up to date", "process": "done"})
+
+
+def test_a_stage_alone_names_what_has_to_run_before(whole: Whole) -> None:
+    other = {**whole.section, "acquire": [{"from": str(whole.place.made / "processed")}]}
+    for stage, missing in (
+        ("process", "acquire"),
+        ("evaluate", "acquire,process"),
+        ("publish", "acquire,process,train"),
+    ):
+        status, said = whole.place.run(other, "--stage", stage)
+        assert (status, states(said)) == (2, {stage: "failed"})
+        assert f"{stage} needs what acquire makes" in said
+        assert f"run --stage {missing} first" in said
+
+
+def test_a_release_that_is_accepted_can_go_to_s3(
+    whole: Whole, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, state = whole.place.folder / "cache", whole.place.made / "state.json"
+    before = state.read_bytes()
+    monkeypatch.setenv("RELEASE_CACHE", str(cache))
+    section = {**whole.section, "publish": {"to": f"{bucket}/releases"}}
+    status, said = whole.place.run(section, "--stage", "publish")
+    assert (status, states(said)) == (0, {"publish": "done"}), said
+    store = open_store(f"{bucket}/releases", str(cache))
+    version = whole.place.store.current().version
+    assert store.current().version == version
+    assert store.read(version).catalogue.ratings == 400
+    state.write_bytes(before)
+
+
+# --- acquire ---
+
+
+def acquire(place: Place, *sources: Section) -> tuple[int, str]:
+    return place.run({"acquire": list(sources)}, "--stage", "acquire")
+
+
+def test_a_published_archive_is_brought_checked_and_unpacked(
+    place: Place, publisher: Publisher, tastes: Path
+) -> None:
+    content = archive(tastes)
+    address = publisher.publish("ml.zip", content)
+    checksums = {
+        "sha256": hashlib.sha256(content).hexdigest().upper(),
+        "md5": hashlib.md5(content).hexdigest(),
+    }
+    status, said = acquire(place, {"from": address, **checksums})
+    assert (status, states(said)) == (0, {"acquire": "done"})
+    raw = place.made / "raw"
+    assert f"2 files, 0.0 MB in {raw / 'made' / 'tastes'}" in said
+    for name in ("ratings.csv", "movies.csv"):
+        assert (raw / "made" / "tastes" / name).read_bytes() == (tastes / name).read_bytes()
+    assert {path.name for path in place.made.iterdir()} == {".lock", "raw", "state.json"}
+
+
+def test_it_is_brought_once_and_again_when_asked(
+    place: Place, publisher: Publisher, tastes: Path
+) -> None:
+    section = {"acquire": [{"from": publisher.publish("ml.zip", archive(tastes))}]}
+    for arguments, state, times in (
+        ((), "done", 1),
+        ((), "up to date", 1),
+        (("--again",), "done", 2),
+    ):
+        status, said = place.run(section, "--stage", "acquire", *arguments)
+        assert (status, states(said)) == (0, {"acquire": state})
+        assert len(publisher.asked) == times
+
+
+@pytest.mark.parametrize("kind", ["sha256", "md5"])
+def test_a_wrong_checksum_stops_the_run_and_what_was_there_stays(
+    place: Place, publisher: Publisher, tastes: Path, kind: str
+) -> None:
+    address = publisher.publish("ml.zip", archive(tastes))
+    assert acquire(place, {"from": address})[0] == 0
+    wrong = "0" * (64 if kind == "sha256" else 32)
+    section = {"acquire": [{"from": address, kind: wrong}]}
+    status, said = place.run(section, "--stage", "acquire,process")
+    assert status == 2
+    assert states(said) == {"acquire": "failed", "process": "not run"}
+    assert f"{address}: its {kind} is " in said
+    assert f"not {wrong}; try again, or correct the configuration" in said
+    assert (place.made / "raw" / "made" / "tastes" / "ratings.csv").is_file()
+    assert not [path for path in (place.made / "downloads").rglob("*") if path.is_file()]
+
+
+def test_a_run_that_broke_off_goes_on(place: Place, publisher: Publisher, tastes: Path) -> None:
+    content = archive(tastes)
+    source = {
+        "from": publisher.publish("ml.zip", content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    publisher.breaks = [500, 0]
+    status, said = acquire(place, source)
+    assert (status, states(said)) == (2, {"acquire": "failed"})
+    assert f"cannot be downloaded (it broke off after 500 of {len(content):,} bytes)" in said
+    publisher.asked.clear()
+    assert acquire(place, source)[0] == 0
+    assert publisher.asked == [("/ml.zip", "bytes=500-")]
+
+
+def test_what_came_is_not_taken_for_what_another_address_calls_by_the_same_name(
+    place: Place, publisher: Publisher
+) -> None:
+    old = publisher.publish("old/ratings.csv", b"old")
+    assert acquire(place, {"from": old}, {"from": old.replace("ratings", "missing")})[0] == 2
+    assert acquire(place, {"from": publisher.publish("new/ratings.csv", b"new")})[0] == 0
+    assert (place.made / "raw" / "made" / "ratings.csv").read_bytes() == b"new"
+
+
+def test_several_files_come_together_packed_or_not(
+    place: Place, publisher: Publisher, tastes: Path
+) -> None:
+    packed = gzip.compress((tastes / "ratings.csv").read_bytes())
+    titles = (tastes / "movies.csv").read_bytes()
+    status, said = acquire(
+        place,
+        {"from": publisher.publish("ratings.csv.gz", packed)},
+        {"from": publisher.publish("movies.csv", titles)},
+    )
+    assert status == 0, said
+    raw = place.made / "raw" / "made"
+    assert (raw / "ratings.csv").read_bytes() == (tastes / "ratings.csv").read_bytes()
+    assert (raw / "movies.csv").read_bytes() == titles
+
+
+def test_a_local_folder_is_read_where_it_is_and_a_local_file_unpacked(
+    place: Place, tastes: Path
+) -> None:
+    assert f"2 files, 0.0 MB in {tastes}" in acquire(place, {"from": str(tastes)})[1]
+    assert not (place.made / "raw").exists()
+    file = place.folder / "ml.zip"
+    file.write_bytes(archive(tastes))
+    assert f"in {place.made / 'raw' / 'made' / 'tastes'}" in acquire(place, {"from": str(file)})[1]
+    assert states(acquire(place, {"from": str(file)})[1]) == {"acquire": "up to date"}
+    write_two_tastes(tastes, people=31)
+    file.write_bytes(archive(tastes))
+    assert states(acquire(place, {"from": str(file)})[1]) == {"acquire": "done"}
+    assert file.exists()
+
+
+def test_the_built_in_sample_is_a_source(place: Place) -> None:
+    status, said = acquire(place, {"from": "sample"})
+    assert status == 0, said
+    assert (place.made / "raw" / "made" / "sample" / "dataset.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda p: p.publish("a.zip", b"<html>Moved</html>"), "a.zip cannot be unpacked: File is"),
+        (lambda p: p.publish("a", b"").replace("/a", "/b.zip"), "cannot be downloaded (Not Found)"),
+        (lambda p: "http://127.0.0.1:1/a.zip", "Connection refused"),
+        (lambda p: "/nowhere/a.zip", "/nowhere/a.zip: no such file or folder"),
+    ],
+    ids=["a web page", "not found", "nobody there", "no file"],
+)
+def test_a_source_that_is_none_is_one_line(
+    place: Place, publisher: Publisher, make: Any, expected: str
+) -> None:
+    status, said = acquire(place, {"from": make(publisher)})
+    assert (status, states(said)) == (2, {"acquire": "failed"})
+    assert expected in said
+    assert "Traceback" not in said
+
+
+def test_data_comes_from_s3_and_goes_there_processed(
+    place: Place, tastes: Path, bucket: str, spark: SparkSession
+) -> None:
+    s3.upload_folder(tastes, f"{bucket}/raw/tastes", last="movies.csv")
+    section = {
+        "acquire": [{"from": f"{bucket}/raw/tastes"}],
+        "process": {"upload": f"{bucket}/processed/tastes"},
+    }
+    status, said = place.run(section, "--stage", "acquire,process")
+    assert (status, states(said)) == (0, {"acquire": "done", "process": "done"}), said
+    there = s3.listing(f"{bucket}/processed/tastes")
+    assert {"processed.json", "items.jsonl.gz", "exploration.html"} <= set(there)
+    read_back = replace(place, folder=place.folder / "other")
+    read_back.folder.mkdir()
+    section = {"acquire": [{"from": f"{bucket}/processed/tastes"}]}
+    status, said = read_back.run(section, "--stage", "acquire,process")
+    assert status == 0, said
+    assert "400 ratings by 30 people of 20 titles" in said
+
+
+def test_an_archive_in_s3_is_brought_too(place: Place, tastes: Path, bucket: str) -> None:
+    (place.folder / "ml.zip").write_bytes(archive(tastes))
+    s3.upload(place.folder / "ml.zip", f"{bucket}/ml.zip")
+    checksum = hashlib.sha256(archive(tastes)).hexdigest()
+    status, said = acquire(place, {"from": f"{bucket}/ml.zip", "sha256": checksum})
+    assert status == 0, said
+    assert (place.made / "raw" / "made" / "tastes" / "ratings.csv").is_file()
+    status, said = acquire(place, {"from": f"{bucket}/nothing"})
+    assert status == 2
+    assert "there is nothing" in said
+
+
+# --- process, ingest, and what stops a run ---
+
+
+def test_bad_input_is_named_and_the_earlier_result_stays(
+    place: Place, tastes: Path, spark: SparkSession
+) -> None:
+    section = {"acquire": [{"from": str(tastes)}]}
+    assert place.run(section, "--stage", "acquire,process")[0] == 0
+    before = (place.made / "processed" / "processed.json").read_bytes()
+    with (tastes / "ratings.csv").open("a") as ratings:
+        ratings.write("1,1,five,0\n")
+    status, said = place.run(section)
+    assert status == 2
+    later = dict.fromkeys(list(STAGES)[2:], "not run")
+    assert states(said) == {"acquire": "done", "process": "failed", **later}
+    assert f"{tastes}/ratings.csv, line 402: the rating is not a number" in said
+    assert (place.made / "processed" / "processed.json").read_bytes() == before
+
+
+def test_games_are_acquired_and_processed_with_what_is_odd_in_the_summary(
+    place: Place, publisher: Publisher, spark: SparkSession
+) -> None:
+    files = {
+        "users_items.json.gz": ["not a literal", library("eve", _400=90), *MANY],
+        "steam_games.json.gz": [repr(GAME)],
+    }
+    sources = [
+        {"from": publisher.publish(name, gzip.compress("\n".join(lines).encode()))}
+        for name, lines in files.items()
+    ]
+    arguments = ("--stage", "acquire,process", "--dataset", "steam")
+    for state in ("done", "up to date"):
+        status, said = place.run({"acquire": sources}, *arguments)
+        assert (status, states(said)) == (0, {"acquire": state, "process": state}), said
+        assert f"301 ratings by 301 people of 1 titles in {place.made / 'processed'}" in said
+        assert "\n            1 lines that cannot be read: line 1: not a Python literal" in said
+    processed = str(place.made / "processed")
+    assert config.kind_of([processed]) == "steam"
+    [dataset] = read_datasets(spark, "steam", [processed])
+    assert (dataset.feedback, dataset.rows) == ("implicit", 301)
+    assert dataset.findings.counts == {"lines that cannot be read": 1}
+    assert dataset.ratings.rows.first().values[0] in (1.0, 1.5)
+
+
+def test_ratings_of_titles_that_are_not_listed_are_counted_and_left_out(
+    place: Place, tastes: Path, spark: SparkSession
+) -> None:
+    with (tastes / "ratings.csv").open("a") as ratings:
+        ratings.write("1,99,5.0,0\n1,3,4.0,999999\n")
+    status, said = place.run({"acquire": [{"from": str(tastes)}]}, "--stage", "acquire,process")
+    assert status == 0, said
+    assert "400 ratings by 30 people of 20 titles (1 repeated, 1 without a title)" in said
+
+
+def test_a_processed_set_that_was_cut_is_refused(
+    place: Place, tastes: Path, spark: SparkSession
+) -> None:
+    assert place.run({"acquire": [{"from": str(tastes)}]}, "--stage", "acquire,process")[0] == 0
+    part = next((place.made / "processed" / "ratings").iterdir())
+    part.write_bytes(part.read_bytes()[:100])
+    section = {"acquire": [{"from": str(place.made / "processed")}], "folder": f"{place.made}-2"}
+    status, said = place.run(section, "--stage", "acquire,process")
+    assert status == 2
+    assert f"{part}: cannot be read" in said
+    assert "run the pipeline's stage `process` again" in said
+
+
+def test_a_site_that_is_not_set_up_is_said_in_its_words(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "short")
+    status, said = whole.place.run(whole.section, "--stage", "ingest", "--again")
+    assert (status, states(said)) == (2, {"ingest": "failed"})
+    assert "`flask db upgrade` failed: " in said
+    assert "SECRET_KEY: too easy to guess" in said
+
+
+def test_two_runs_do_not_work_in_one_folder(place: Place, tastes: Path) -> None:
+    section = {"acquire": [{"from": str(tastes)}]}
+    place.made.mkdir()
+    with (place.made / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        status, said = place.run(section, "--stage", "acquire")
+    assert status == 2
+    assert said == f"error: {place.made}: another run is at work there; wait for its end\n"
+    assert place.run(section, "--stage", "acquire")[0] == 0
+
+
+def test_what_cannot_be_done_is_one_line(place: Place, tastes: Path) -> None:
+    section = {"acquire": [{"from": str(tastes)}]}
+    place.run(section, "--stage", "acquire")
+    for changed, arguments, expected in (
+        ({}, ("--stage", "serve"), "--stage: 'serve' is none of acquire, process, train,"),
+        ({"folder": str(tastes / "movies.csv")}, (), "cannot be written (File exists)"),
+        ({"folder": ""}, (), "pipeline, folder: must be a folder"),
+    ):
+        status, said = place.run({**section, **changed}, *arguments)
+        assert status == 2
+        assert said.startswith("error: ")
+        assert said.count("\n") == 1
+        assert expected in said
+    (place.made / "state.json").write_text("{")
+    status, said = place.run(section)
+    assert status == 2
+    assert "state.json: cannot be read" in said
+    assert "remove it, and every stage runs again" in said
+
+
+def test_killed_while_writing_its_state_a_run_finds_the_earlier_one(
+    place: Place, tastes: Path
+) -> None:
+    section = {"acquire": [{"from": str(tastes)}]}
+    place.run(section, "--stage", "acquire")
+    (place.made / ".state.json.unfinished").write_text('{"acqu')
+    status, said = place.run(section, "--stage", "acquire")
+    assert (status, states(said)) == (0, {"acquire": "up to date"})
