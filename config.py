@@ -111,7 +111,9 @@ SETTINGS = (
     Setting("RATELIMIT_SERVICE_TOKEN", rate_limit, "6000/minute", "for each service token"),
     Setting("RATELIMIT_PERSONAL_TOKEN", rate_limit, "120/minute", "for each personal token"),
     Setting("RATELIMIT_ADDRESS", rate_limit, "300/minute", "for each address, but service tokens"),
-    Setting("PROXIES", whole, 0, "how many proxies of our own stand before the site"),
+    Setting("PROXIES", whole, 0, "how many proxies of our own name the caller's address"),
+    Setting("PROTOCOL_PROXIES", whole, 0, "how many of them say whether the caller used HTTPS"),
+    Setting("HSTS_SECONDS", whole, 0, "how long browsers are to insist on HTTPS; 0: never told"),
     Setting(
         "STATISTICS_MINUTES", at_least_zero, 10.0, "how often titles' statistics are refreshed"
     ),

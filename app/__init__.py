@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
-from app import api, cli, converters, errors, headers, limits, statistics, status, words
+from app import api, assets, cli, converters, errors, headers, limits, statistics, status, words
 from app.base import base
 from app.catalogue import sync_catalogue
 from app.extensions import bootstrap, csrf, db, limiter, login_manager, migrate, serving
@@ -32,8 +32,9 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     app = Flask(__name__)
     app.config.from_mapping(config.load(environ))
     app.config.from_mapping(overrides)
-    hops = app.config["PROXIES"]
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+        app.wsgi_app, x_for=app.config["PROXIES"], x_proto=app.config["PROTOCOL_PROXIES"]
+    )
 
     db.init_app(app)
     migrate.init_app(app, db)
@@ -53,6 +54,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     app.register_blueprint(owner)
     app.register_blueprint(status.status)
     api.init_app(app)
+    assets.init_app(app)
 
     cli.init_app(app)
     errors.init_app(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, g
+from flask import Flask, Response, current_app, g, request
 
 # Bootstrap's style sheet draws its icons from data: addresses; posters may be TMDB's.
 CONTENT_SECURITY_POLICY = (
@@ -21,6 +21,9 @@ def _add_headers(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Referrer-Policy"] = "same-origin"
+    if current_app.config["HSTS_SECONDS"] and request.is_secure:
+        seconds = current_app.config["HSTS_SECONDS"]
+        response.headers["Strict-Transport-Security"] = f"max-age={seconds}"
     if "model_version" in g:
         response.headers["X-Model-Version"] = g.model_version
     if response.mimetype == "text/html":
