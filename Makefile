@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PROTOCOL ?= A,B,C,E
 
-.PHONY: run train evaluate explore tune test lint bench jobs clean java blas browser axe
+.PHONY: run train evaluate explore tune test lint bench jobs clean java blas browser axe databases
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -35,7 +35,7 @@ explore: .venv/run .env java blas ## what the data is like, as a page: make expl
 tune: .venv/run .env java blas ## better parameters by cross-validation: make tune DATA=folder GRID=grid.yaml
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.tune $(if $(GRID),--grid $(GRID)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
-test: .venv/dev java blas browser axe ## the whole suite
+test: .venv/dev java blas browser axe databases ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/dev ## ruff and mypy
@@ -68,5 +68,5 @@ clean: ## remove what was built (data, releases and the database stay)
 .env:
 	@cp .env.example .env
 
-java blas browser axe:
+java blas browser axe databases:
 	@.ci/ensure $@

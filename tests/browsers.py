@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from recommender.release_store import ReleaseStore
 from tests.conftest import PASSWORD, settings
+from tests.missing import missing
 from tests.servers import gunicorn
 
 SCREENSHOTS = Path(__file__).with_name("screenshots")
@@ -41,7 +42,7 @@ PHONE: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
+        missing("Chromium", ".ci/ensure browser")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIETLY)
         yield browser

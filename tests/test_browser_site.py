@@ -8,7 +8,6 @@ import re
 import zipfile
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browsers import (
@@ -21,6 +20,7 @@ from tests.browsers import (
     visitor,
 )
 from tests.conftest import PASSWORD
+from tests.missing import missing
 
 __all__ = ["address", "browser", "visitor"]
 
@@ -242,7 +242,7 @@ def furnish(page: Page, name: str) -> None:
 
 def test_axe_finds_no_serious_violation_on_any_page(visitor: tuple[Page, str]) -> None:
     if not AXE.exists():
-        pytest.skip("needs axe-core: .ci/ensure axe")
+        missing("axe-core", ".ci/ensure axe")
     page, device = visitor
     found = []
     for path in DOORS:

@@ -1,0 +1,167 @@
+"""Real database servers: started on free ports, with data folders that are thrown away.
+
+    with postgresql() as server:
+        environ = {"DATABASE_URL": server.url}
+
+They are fast because they would not survive a power failure; the end of a process they do survive.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from config import DRIVERS
+from tests.missing import missing
+from tests.servers import PATIENCE, free_port
+
+# Debian keeps servers off the ordinary PATH.
+PLACES = os.pathsep.join(
+    [
+        *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True),
+        *("/usr/sbin", os.environ.get("PATH", "")),
+    ]
+)
+NOBODY = 65534
+# What makes each cut its clients off: PostgreSQL would wait for them with SIGTERM.
+END = {"mysql": signal.SIGTERM, "postgresql": signal.SIGINT}
+
+
+class Server:
+    """A server that keeps its data in ``folder``, with an empty database at ``url``.
+
+    Database servers refuse to run as root; there they run as nobody.
+    """
+
+    def __init__(self, folder: Path, command: Sequence[str], address: str):
+        self._log = folder / "log"
+        self._command = command
+        self._address = make_url(address)
+        self._numbers = count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._user = NOBODY if os.geteuid() == 0 else None
+        if self._user is not None:
+            os.chown(folder, self._user, self._user)
+
+    def install(self, command: Sequence[str]) -> None:
+        """Fill the data folder, start, and make the database."""
+        if self._run(command).wait() != 0:
+            raise AssertionError(self._log.read_text())
+        self.start()
+        self.url = self.new_database()
+
+    def start(self) -> None:
+        """Start, on the port and the data of before, and wait until it answers."""
+        self._process = self._run(self._command)
+        deadline = time.monotonic() + PATIENCE
+        while not self.answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start:\n{self._log.read_text()}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End it as a restart does: clients are cut off, what was committed is kept."""
+        if self._process is not None:
+            self.send(END[self._address.get_backend_name()])
+            self._process.wait(timeout=PATIENCE)
+            self._process = None
+
+    def send(self, what: signal.Signals) -> None:
+        """SIGSTOP lets it hang until SIGCONT."""
+        assert self._process is not None, "the server is not running"
+        self._process.send_signal(what)
+
+    def answers(self) -> bool:
+        try:
+            self.execute("SELECT 1")
+        except OperationalError:
+            return False
+        return True
+
+    def execute(self, statement: str) -> None:
+        engine = create_engine(self._address, isolation_level="AUTOCOMMIT")
+        try:
+            with engine.connect() as connection:
+                connection.execute(text(statement))
+        finally:
+            engine.dispose()
+
+    def new_database(self, options: str = "") -> str:
+        """The address of one more empty database, as a provider would show it."""
+        name = f"marquee_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} {options}")
+        url = self._address.set(drivername=self._address.get_backend_name(), database=name)
+        return url.render_as_string(hide_password=False)
+
+    def _run(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as output:
+            return subprocess.Popen(
+                command,
+                user=self._user,
+                group=self._user,
+                extra_groups=None if self._user is None else [],
+                cwd=self._log.parent,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+
+@contextmanager
+def mariadb() -> Iterator[Server]:
+    program, install, port = _program("mariadbd"), _program("mariadb-install-db"), free_port()
+    with tempfile.TemporaryDirectory(prefix="mariadb-") as folder:
+        data = ["--no-defaults", f"--datadir={folder}/data"]
+        command = [
+            *(program, *data, f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve"),
+            *(f"--socket={folder}/socket", f"--pid-file={folder}/pid", "--skip-log-bin"),
+            *("--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"),
+        ]
+        address = f"{DRIVERS['mysql']}://root@127.0.0.1:{port}/mysql"
+        server = Server(Path(folder), command, address)
+        with _ended(server):
+            password = "--auth-root-authentication-method=normal"
+            server.install([install, *data, password, "--skip-test-db"])
+            yield server
+
+
+@contextmanager
+def postgresql() -> Iterator[Server]:
+    program, install, port = _program("postgres"), _program("initdb"), free_port()
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        data = ["-D", f"{folder}/data"]
+        settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
+        settings += ["fsync=off", "full_page_writes=off"]
+        command = [program, *data, *(part for setting in settings for part in ("-c", setting))]
+        address = f"{DRIVERS['postgresql']}://marquee@127.0.0.1:{port}/postgres"
+        server = Server(Path(folder), command, address)
+        with _ended(server):
+            english = ["--encoding=UTF8", "--locale-provider=icu", "--icu-locale=en-US"]
+            server.install([install, *data, "-U", "marquee", "-A", "trust", "-N", *english])
+            yield server
+
+
+@contextmanager
+def _ended(server: Server) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        server.stop()
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=PLACES)
+    if found is None:
+        missing(name, ".ci/ensure databases")
+    return found
