@@ -33,6 +33,12 @@ DRIVERS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
 }
+# What installs it; SQLite comes with Python.
+REQUIREMENTS = {
+    "mysql": "requirements-mysql.txt",
+    "mariadb": "requirements-mysql.txt",
+    "postgresql": "requirements-pgsql.txt",
+}
 
 
 def boolean(text: str) -> bool:
@@ -148,6 +154,12 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "BOOTSTRAP_SERVE_LOCAL": True,
         "MAX_CONTENT_LENGTH": 1_000_000,
     }
+
+
+def requirements(settings: Mapping[str, Any]) -> str:
+    """The requirements file with the driver of the database that ``settings`` (``load``) name."""
+    database: URL = settings["SQLALCHEMY_DATABASE_URI"]
+    return REQUIREMENTS.get(database.get_backend_name(), "requirements.txt")
 
 
 def _read(environ: Mapping[str, str]) -> dict[str, Any]:
