@@ -183,8 +183,9 @@ def export_ratings_command(destination: str) -> None:
 def list_releases() -> None:
     """Every release, the one in service marked with a star."""
     store = serving.watcher.store
+    in_service = _in_service(store)
     for version in store.versions():
-        click.echo(f"{'*' if version == _in_service(store) else ' '} {version}")
+        click.echo(f"{'*' if version == in_service else ' '} {version}")
 
 
 @releases.command("current")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,8 +15,10 @@ from recommender.errors import MarqueeError, NoRelease
 from recommender.model import Model
 from recommender.release import Release
 from recommender.release_store import ReleaseStore
+from recommender.s3_store import open_store
 
 Prepare = Callable[[Release], None]
+FIRST_LOAD_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class InService:
 
 
 class ReleaseWatcher:
-    """Loads what ``current.json`` names: at the first request, then every ``period`` seconds.
+    """Loads what ``current.json`` names: at the first request, then every ``period`` seconds, in a
+    thread. The first requests wait for it a little, so that a site that can serve at once does.
 
     ``prepare`` runs, in an application context, before a release goes into service. Whatever
     fails, the release in service stays and ``problem`` says why. With a ``period`` of 0 there is
@@ -43,6 +47,8 @@ class ReleaseWatcher:
         self._current: InService | None = None
         self._refreshing = threading.Lock()
         self._starting = threading.Lock()
+        self._tried = threading.Event()
+        self._patient_until = 0.0
         self._thread: threading.Thread | None = None
 
     @property
@@ -60,8 +66,9 @@ class ReleaseWatcher:
         """Before each request: load the release if that has not been tried yet, start watching."""
         if not self._period:
             self.refresh()
-        elif self._thread is None:
+        elif not self._tried.is_set():
             self._start()
+            self._tried.wait(self._patient_until - time.monotonic())
 
     def refresh(self) -> None:
         """Put the promoted release into service if it is not there already."""
@@ -95,7 +102,7 @@ class ReleaseWatcher:
     def _start(self) -> None:
         with self._starting:
             if self._thread is None:
-                self.refresh()
+                self._patient_until = time.monotonic() + FIRST_LOAD_SECONDS
                 self._thread = threading.Thread(
                     target=self._watch, name="release-watcher", daemon=True
                 )
@@ -103,8 +110,10 @@ class ReleaseWatcher:
 
     def _watch(self) -> None:
         pause = threading.Event()
-        while not pause.wait(self._period):
+        while True:
             self.refresh()
+            self._tried.set()
+            pause.wait(self._period)
 
 
 class Serving:
@@ -113,7 +122,7 @@ class Serving:
     def init_app(self, app: Flask, prepare: Prepare) -> None:
         app.extensions["serving"] = ReleaseWatcher(
             app,
-            ReleaseStore(app.config["RELEASES"]),
+            open_store(app.config["RELEASES"], app.config["RELEASE_CACHE"]),
             app.config["RELEASE_POLL_SECONDS"],
             prepare,
         )

@@ -8,11 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import boto3
-from boto3.exceptions import S3UploadFailedError
-from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy import select, update
 
 from app import statistics
@@ -20,6 +16,7 @@ from app.clock import utcnow
 from app.extensions import db
 from app.models import Item, Rating, SiteState, User
 from app.upsert import upsert
+from recommender import s3
 from recommender.errors import ConfigError, DataError
 from recommender.ratings_file import COLUMNS, ML_CSV, RatingsLayout, Row, read_ratings
 from recommender.release import Release
@@ -95,7 +92,7 @@ def _add_ratings(rows: list[Row]) -> None:
 
 def export_ratings(destination: str, release: Release) -> int:
     """Write every explicit rating as ``ratings.csv`` to a folder or ``s3://bucket/prefix``; how
-    many. The file is replaced whole. Raises ConfigError where it cannot be written.
+    many. The file is replaced whole. Raises ConfigError or StorageError where it cannot be written.
 
     A rating of 0 is the scale's lowest, which is what training reads.
     """
@@ -104,7 +101,7 @@ def export_ratings(destination: str, release: Release) -> int:
         count = _write(file, release.catalogue.rating_min)
         try:
             _deliver(file, destination)
-        except (OSError, BotoCoreError, ClientError, S3UploadFailedError) as error:
+        except OSError as error:
             raise ConfigError(
                 f"{destination}: cannot be written ({error}); give a folder or s3://bucket/prefix"
                 " that you may write to"
@@ -128,10 +125,8 @@ def _write(file: Path, lowest: float) -> int:
 
 
 def _deliver(file: Path, destination: str) -> None:
-    if destination.startswith("s3://"):
-        place = urlsplit(destination)
-        key = f"{place.path.strip('/')}/{file.name}".lstrip("/")
-        boto3.client("s3").upload_file(str(file), place.netloc, key)
+    if s3.is_address(destination):
+        s3.upload(file, s3.join(destination, file.name))
         return
     folder = Path(destination)
     folder.mkdir(parents=True, exist_ok=True)

@@ -23,3 +23,11 @@ class ReleaseError(MarqueeError):
 
 class NoRelease(ReleaseError):
     """Nothing has been promoted yet."""
+
+
+class StorageError(MarqueeError):
+    """S3 is out of reach, refuses, or has not what is asked for."""
+
+
+class NotStored(StorageError):
+    """There is no such object."""

@@ -20,7 +20,7 @@ from recommender.errors import ConfigError, NoRelease, ReleaseError
 from recommender.release import MANIFEST, ParitySample, Release, read_release, write_release
 
 CURRENT = "current.json"
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,22 @@ class Current:
     promoted_at: str
     previous: str | None
 
+    @classmethod
+    def parse(cls, content: bytes, where: str) -> Current:
+        """Raises ReleaseError naming ``where`` the content is from."""
+        try:
+            current = cls(**json.loads(content))
+            if not all(isinstance(v, str) for v in (current.version, current.previous or "")):
+                raise ValueError("versions must be strings")
+        except (ValueError, TypeError) as error:
+            raise ReleaseError(
+                f"{where}: not a pointer to a release ({error}); `flask releases promote VERSION`"
+            ) from error
+        return current
+
+    def text(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
 
 class ReleaseStore:
     """Releases in a folder. Raises ConfigError where ``location`` is not one."""
@@ -39,8 +55,11 @@ class ReleaseStore:
         if not str(location):
             raise ConfigError("RELEASES is empty; give the path of a folder")
         if "://" in str(location) or Path(location).is_file():
-            raise ConfigError(f"RELEASES={location}: must be a folder; give its path")
+            raise ConfigError(
+                f"RELEASES={location}: must be a folder; give its path, or s3://bucket/folder"
+            )
         self.folder = Path(location).absolute()
+        self.place = str(self.folder)
 
     def check_writable(self) -> None:
         """Raises ConfigError where no release could be written, before any work is done for one."""
@@ -54,39 +73,26 @@ class ReleaseStore:
     def versions(self) -> list[str]:
         """Every complete release, oldest first (versions begin with the time they were made)."""
         names = (manifest.parent.name for manifest in self.folder.glob(f"*/{MANIFEST}"))
-        return sorted(name for name in names if _VERSION.fullmatch(name))
+        return sorted(name for name in names if VERSION.fullmatch(name))
 
     def current(self) -> Current:
         """Which release is served. Raises NoRelease, or ReleaseError for a damaged pointer."""
         path = self.folder / CURRENT
         try:
-            current = Current(**json.loads(path.read_text(encoding="utf-8")))
-            if not all(isinstance(v, str) for v in (current.version, current.previous or "")):
-                raise ValueError("versions must be strings")
-            return current
+            return Current.parse(path.read_bytes(), str(path))
         except FileNotFoundError as error:
-            raise NoRelease(
-                f"{self.folder}: no release has been promoted yet; run `make train`"
-            ) from error
-        except (OSError, ValueError, TypeError) as error:
-            raise ReleaseError(
-                f"{path}: not a pointer to a release ({error}); `flask releases promote VERSION`"
-            ) from error
+            raise self._nothing_promoted() from error
+        except OSError as error:
+            raise ReleaseError(f"{path}: cannot be read ({error}); may we read it?") from error
 
     def read(self, version: str) -> Release:
         """Read and verify one release. Raises ReleaseError."""
-        _check_version(version)
+        check_version(version)
         if not (self.folder / version).is_dir():
             raise ReleaseError(
                 f"{self.folder / version}: no such release; `flask releases list` shows them"
             )
-        release = read_release(self.folder / version)
-        if release.version != version:
-            raise ReleaseError(
-                f"{self.folder / version / MANIFEST}: says it is version {release.version};"
-                " publish the release again"
-            )
-        return release
+        return read_version(self.folder / version, version)
 
     def publish(
         self,
@@ -99,7 +105,7 @@ class ReleaseStore:
 
         Raises ReleaseError where the release exists.
         """
-        _check_version(release.version)
+        check_version(release.version)
         if (self.folder / release.version).exists():
             raise ReleaseError(f"{self.folder / release.version}: exists; releases are immutable")
         unfinished = self.folder / f".{release.version}.unfinished"
@@ -115,7 +121,7 @@ class ReleaseStore:
 
     def promote(self, version: str) -> Current:
         """Verify a release, then put it into service. Raises ReleaseError with nothing changed."""
-        self.read(version)
+        self._verify(version)
         try:
             before = self.current()
         except ReleaseError:
@@ -131,14 +137,21 @@ class ReleaseStore:
         """Return to the release served before. Raises ReleaseError where there was none."""
         current = self.current()
         if current.previous is None:
-            raise ReleaseError(f"{self.folder}: no release was served before {current.version}")
+            raise ReleaseError(f"{self.place}: no release was served before {current.version}")
         return self.promote(current.previous)
+
+    def _verify(self, version: str) -> None:
+        """Raises ReleaseError."""
+        self.read(version)
+
+    def _nothing_promoted(self) -> NoRelease:
+        return NoRelease(f"{self.place}: no release has been promoted yet; run `make train`")
 
     def _write_current(self, current: Current) -> None:
         unfinished = self.folder / f".{CURRENT}.{os.getpid()}"
         try:
             with unfinished.open("w", encoding="utf-8") as pointer:
-                pointer.write(json.dumps(asdict(current), indent=2) + "\n")
+                pointer.write(current.text())
                 pointer.flush()
                 os.fsync(pointer.fileno())
             unfinished.replace(self.folder / CURRENT)
@@ -147,8 +160,19 @@ class ReleaseStore:
             raise _unwritable(self.folder / CURRENT, error) from error
 
 
-def _check_version(version: str) -> None:
-    if not _VERSION.fullmatch(version) or version == CURRENT:
+def read_version(folder: Path, version: str) -> Release:
+    """Read and verify the release in ``folder``. Raises ReleaseError, also for another version."""
+    release = read_release(folder)
+    if release.version != version:
+        raise ReleaseError(
+            f"{folder / MANIFEST}: says it is version {release.version}; publish the release again"
+        )
+    return release
+
+
+def check_version(version: str) -> None:
+    """Raises ReleaseError for what cannot be the name of a release."""
+    if not VERSION.fullmatch(version) or version == CURRENT:
         raise ReleaseError(f"{version!r} is not a version; `flask releases list` shows them")
 
 

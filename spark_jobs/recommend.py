@@ -30,7 +30,7 @@ from pyspark.sql import DataFrame, SparkSession
 from recommender.errors import ConfigError, DataError, MarqueeError
 from recommender.fold_in import strength
 from recommender.model import Model
-from recommender.release_store import ReleaseStore
+from recommender.s3_store import open_store
 from spark_jobs import als
 from spark_jobs.blocks import Block, NothingToPack, Packed, pack
 from spark_jobs.datasets.movielens import read_movielens
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.n < 1:
             raise ConfigError(f"--n {options.n}: give at least 1")
-        store = ReleaseStore(options.releases)
+        store = open_store(options.releases, os.environ.get("RELEASE_CACHE"))
         model = Model(store.read(options.version or store.current().version))
         spark = build_session("marquee recommend")
         stars = read_stars(spark, options.data, model)
@@ -122,8 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--releases",
         default=os.environ.get("RELEASES", "releases"),
-        metavar="FOLDER",
-        help="where releases live (default: RELEASES, else ./releases)",
+        metavar="PLACE",
+        help="where releases live: a folder or s3://bucket/folder (default: RELEASES, else"
+        " ./releases)",
     )
     parser.add_argument("--version", help="of the release (default: the one in service)")
     parser.add_argument("--n", type=int, default=20, help="titles a person (default: %(default)s)")

@@ -34,6 +34,7 @@ from recommender.errors import ConfigError, MarqueeError, NoRelease
 from recommender.params import RatingParams
 from recommender.release import ParitySample, Release
 from recommender.release_store import ReleaseStore
+from recommender.s3_store import open_store
 from spark_jobs import als, config, gate
 from spark_jobs.als import Factors
 from spark_jobs.blocks import Block, Packed
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = config.load(options)
-        store = ReleaseStore(options.releases)
+        store = open_store(options.releases, os.environ.get("RELEASE_CACHE"))
         store.check_writable()
         starts = _starts(store, settings, options.solver) if options.warm_start else {}
         folders = options.data or [str(obtain(Path("data"), tell))]
@@ -250,8 +251,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--releases",
         default=os.environ.get("RELEASES", "releases"),
-        metavar="FOLDER",
-        help="where releases live (default: RELEASES, else ./releases)",
+        metavar="PLACE",
+        help="where releases live: a folder or s3://bucket/folder (default: RELEASES, else"
+        " ./releases)",
     )
     parser.add_argument(
         "--solver",

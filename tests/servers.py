@@ -38,14 +38,14 @@ def gunicorn(environ: Mapping[str, str], log: Path) -> Iterator[str]:
         )
         try:
             address = f"http://127.0.0.1:{port}"
-            _wait_until_it_answers(f"{address}/health", server, log)
+            wait_until_it_answers(f"{address}/health", server, log)
             yield address
         finally:
             server.terminate()
             server.wait(timeout=PATIENCE)
 
 
-def _wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and server.poll() is None:
         try:

@@ -395,9 +395,10 @@ def test_an_unsuccessful_run_leaves_the_release_in_service_alone(tmp_path: Path)
 def test_releases_that_are_not_in_a_folder_are_refused_before_anything_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("RELEASES", "s3://bucket/releases")
+    monkeypatch.setenv("RELEASES", "https://bucket/releases")
     assert train.main(["--data", str(tmp_path / "nowhere")]) == 2
-    expected = "error: RELEASES=s3://bucket/releases: must be a folder; give its path\n"
+    expected = "error: RELEASES=https://bucket/releases: must be a folder; give its path,"
+    expected += " or s3://bucket/folder\n"
     assert capsys.readouterr().err == expected
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,15 +14,19 @@ from sqlalchemy import select
 from app import clock, transfer
 from app.extensions import db
 from app.models import Item, Rating, SiteState, User
+from recommender import s3
 from recommender.release_store import ReleaseStore
 from spark_jobs import train
 from tests.api import Rest, people, stored
+from tests.aws import FaultProxy
 from tests.datasets import QUICK, RATINGS_HEADER, two_tastes, write_files, write_two_tastes
 from tests.datasets import Rating as Line
 from tests.test_cli import run
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+pytest_plugins = ["tests.buckets"]
 
 LINES = [(1, 1, 4.5, 978300760), (1, 2, 3.0, 978300761), (20, 1, 2.0, 978300762)]
 
@@ -176,44 +177,20 @@ def test_a_place_that_cannot_be_written_is_named(app: Flask, rest: Rest, tmp_pat
     assert "cannot be written" in said
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
-    """A stand-in for S3 that keeps what is put, by path."""
-    kept: dict[str, bytes] = {}
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            if "chunked" in self.headers.get("Transfer-Encoding", ""):
-                size = int(self.rfile.readline(), 16)
-            else:
-                size = int(self.headers["Content-Length"])
-            kept[self.path] = self.rfile.read(size)
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield kept
-    server.shutdown()
-    server.server_close()
-
-
-def test_an_export_goes_to_s3(
-    app: Flask, rest: Rest, tmp_path: Path, bucket: dict[str, bytes]
-) -> None:
+def test_an_export_goes_to_s3(app: Flask, rest: Rest, tmp_path: Path, bucket: str) -> None:
     run(app, "import-ratings", str(data_set(tmp_path / "data")))
-    status, said = run(app, "export-ratings", "s3://ours/site/ratings/")
+    status, said = run(app, "export-ratings", f"{bucket}/site/ratings/")
     assert status == 0, said
-    assert bucket["/ours/site/ratings/ratings.csv"].startswith(RATINGS_HEADER.encode())
+    s3.download(f"{bucket}/site/ratings/ratings.csv", tmp_path / "ratings.csv")
+    assert (tmp_path / "ratings.csv").read_text().startswith(RATINGS_HEADER)
+
+
+def test_a_place_in_s3_that_cannot_be_written_is_named(
+    app: Flask, rest: Rest, proxy: FaultProxy
+) -> None:
+    status, said = run(app, "export-ratings", "s3://no-such-bucket/site")
+    assert (status, said.count("\n")) == (2, 1)
+    assert "s3://no-such-bucket/site/ratings.csv" in said
 
 
 def test_training_takes_exported_ratings_beside_the_data_set(

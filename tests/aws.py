@@ -1,0 +1,143 @@
+"""Amazon's services on this machine: moto's server over real HTTP, and one that breaks it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from tests.servers import PATIENCE, free_port, wait_until_it_answers
+
+
+@contextmanager
+def moto_server(log: Path, environ: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """moto's server in a process of its own; gives its address once it answers.
+
+    ``environ``: more for its environment, such as ``MOTO_IAM_LOAD_MANAGED_POLICIES``.
+    """
+    port = free_port()
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            env={**os.environ, **environ},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_until_it_answers(f"{address}/moto-api/data.json", server, log)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(timeout=PATIENCE)
+
+
+def aws_environ(address: str) -> dict[str, str]:
+    """The environment in which boto3, and what else is Amazon's, asks the server at ``address``."""
+    return {
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+# (method, path) → what happens to this request: "" nothing, "error" 500, "hang" no answer,
+# "truncate" half of the body and then the end of the connection.
+Fault = Callable[[str, str], str]
+
+
+class FaultProxy(ThreadingHTTPServer):
+    """Passes requests on to ``behind``, but for those that ``fault`` names something for.
+
+    ``seen``: (method, path with query, status) of every request that was passed on.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, behind: str):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.behind = urlsplit(behind).netloc
+        self.fault: Fault = lambda _method, _path: ""
+        self.seen: list[tuple[str, str, int]] = []
+        self.closing = threading.Event()
+
+    def break_next(self, method: str, fault: str, times: int) -> None:
+        """The next ``times`` requests of a method meet ``fault``, and those after them nothing."""
+        left = [fault] * times
+        self.fault = lambda asked, _path: left.pop() if asked == method and left else ""
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FaultProxy
+    protocol_version = "HTTP/1.1"
+
+    def _pass_on(self) -> None:
+        body = self._body()
+        fault = self.server.fault(self.command, self.path)
+        if fault == "hang":
+            self.server.closing.wait()
+            self.close_connection = True
+        elif fault == "error":
+            self.send_response(500)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            self._answer(body, cut=fault == "truncate")
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on  # noqa: N815
+
+    def _body(self) -> bytes:
+        if self.headers.get("Expect") == "100-continue":
+            self.send_response_only(100)
+            self.end_headers()
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def _answer(self, body: bytes, cut: bool) -> None:
+        behind = http.client.HTTPConnection(self.server.behind, timeout=PATIENCE)
+        headers = {k: v for k, v in self.headers.items() if k != "Expect"}
+        behind.request(self.command, self.path, body, headers)
+        answer = behind.getresponse()
+        content = answer.read()
+        behind.close()
+        self.server.seen.append((self.command, self.path, answer.status))
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("connection", "transfer-encoding", "server", "date"):
+                self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2] if cut else content)
+        self.close_connection = cut
+
+    def handle_expect_100(self) -> bool:
+        return True
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def fault_proxy(behind: str) -> Iterator[FaultProxy]:
+    proxy = FaultProxy(behind)
+    thread = threading.Thread(target=proxy.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.closing.set()
+        proxy.shutdown()
+        thread.join()
+        proxy.server_close()
