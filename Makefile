@@ -9,7 +9,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PROTOCOL ?= A,B,C,E
 
-.PHONY: run train evaluate explore tune test lint bench jobs clean java blas browser axe databases
+.PHONY: run train evaluate explore tune test lint bench jobs bundle clean \
+	java blas browser axe databases nginx eb
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -35,7 +36,7 @@ explore: .venv/run .env java blas ## what the data is like, as a page: make expl
 tune: .venv/run .env java blas ## better parameters by cross-validation: make tune DATA=folder GRID=grid.yaml
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.tune $(if $(GRID),--grid $(GRID)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
-test: .venv/dev java blas browser axe databases ## the whole suite
+test: .venv/dev java blas browser axe databases nginx eb ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/dev ## ruff and mypy
@@ -48,6 +49,10 @@ bench: .venv/dev java blas ## ours and the peers in one run: make bench SIZES="1
 
 jobs: ## dist/jobs.zip for spark-submit --py-files
 	$(PYTHON) -m spark_jobs.session dist/jobs.zip
+
+bundle: ## dist/marquee-COMMIT.zip, what `eb deploy` ships: committed files, but for export-ignore
+	@mkdir -p dist
+	git archive --format=zip -o dist/marquee-$$(git rev-parse --short HEAD).zip HEAD
 
 clean: ## remove what was built (data, releases and the database stay)
 	rm -rf .venv dist tests/screenshots tests/axe/node_modules .mypy_cache .pytest_cache .ruff_cache
@@ -68,5 +73,5 @@ clean: ## remove what was built (data, releases and the database stay)
 .env:
 	@cp .env.example .env
 
-java blas browser axe databases:
+java blas browser axe databases nginx eb:
 	@.ci/ensure $@
