@@ -48,8 +48,11 @@ http {{
 }}
 """
 # The platform's own files beside ours: the proxied application, and what its health agent reads.
-HEALTH_FORMAT = "log_format healthd '$msec\"$uri\"$status\"$request_time\"';\n"
-HEALTH = 'if ($time_iso8601 ~ "^(....)") { set $year $1; }\naccess_log FOLDER/healthd.$year healthd;'
+HEALTH_FORMAT = 'log_format healthd \'$msec"$uri"$status"$request_time"\';\n'
+HEALTH = """
+if ($time_iso8601 ~ "^(....)") { set $year $1; }
+access_log FOLDER/healthd.$year healthd;
+"""
 APPLICATION = "location / { proxy_pass http://127.0.0.1:8000; }\n"
 
 

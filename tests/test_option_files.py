@@ -186,10 +186,10 @@ def test_instances_read_releases_and_secrets_and_write_nothing() -> None:
     assert actions == {"s3:ListBucket", "s3:GetObject", "secretsmanager:GetSecretValue"}
 
 
-def test_training_writes_releases_alone_and_reads_no_secret() -> None:
+def test_training_writes_releases_and_ratings_and_reads_no_secret() -> None:
     grants = allowed("training-policy.json")
     written = {resource for action, resource in grants if action == "s3:PutObject"}
-    assert written == {"arn:aws:s3:::BUCKET/releases/*"}
+    assert written == {"arn:aws:s3:::BUCKET/releases/*", "arn:aws:s3:::BUCKET/ratings/*"}
     assert {action.split(":")[0] for action, _ in grants} == {"s3"}
 
 
