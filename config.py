@@ -220,16 +220,21 @@ def _development_key(path: Path) -> str:
     return path.read_text()
 
 
+def with_driver(address: str) -> URL:
+    """A database's address as its provider shows it, with our driver for it."""
+    try:
+        url = make_url(address)
+    except ArgumentError as error:
+        raise ConfigError(
+            "DATABASE_URL is not a database address;"
+            " it looks like postgresql://user:password@host/name"
+        ) from error
+    return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+
+
 def _database_url(values: Mapping[str, Any]) -> URL:
     if values["DATABASE_URL"]:
-        try:
-            url = make_url(values["DATABASE_URL"])
-        except ArgumentError as error:
-            raise ConfigError(
-                "DATABASE_URL is not a database address;"
-                " it looks like postgresql://user:password@host/name"
-            ) from error
-        return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+        return with_driver(values["DATABASE_URL"])
     if values["RDS_HOSTNAME"]:
         return URL.create(
             DRIVERS["postgresql" if values["RDS_PORT"] == 5432 else "mysql"],

@@ -22,6 +22,8 @@ BATCH = 1000
 # SQLite takes 32,766 parameters in a statement, the others more.
 MOST_PARAMETERS = 30_000
 LONGEST_QUERY = 100
+# MySQL's TEXT takes 65,535 bytes, and a character up to four.
+LONGEST_DESCRIPTION = 16_000
 
 
 def sync_catalogue(release: Release, again: bool = False) -> None:
@@ -129,5 +131,5 @@ def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
             "search_key": search_key(f"{item.title} {item.year or ''}")[:255],
             "rating_count": int(arrays.item_counts[row]) if rated else 0,
             "rating_mean": float(arrays.item_means[row]) if rated else None,
-            "description": item.description,
+            "description": item.description and item.description[:LONGEST_DESCRIPTION],
         }

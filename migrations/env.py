@@ -13,6 +13,9 @@ with db.engine.connect() as connection:
         # SQLite changes a table by copying and dropping it; what refers to its rows must stay.
         connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
         connection.commit()
+    if connection.dialect.name in ("mysql", "mariadb"):
+        # Left to themselves, some store neither emoji nor two names that differ by an accent.
+        connection.exec_driver_sql("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
     context.configure(connection=connection, target_metadata=db.metadata, **options)
     with context.begin_transaction():
         context.run_migrations()

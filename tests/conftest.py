@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_migrate import upgrade
 from sqlalchemy import event
 
 from app import create_app
 from app.extensions import db
 from recommender.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
+from tests.databases import SERVERS, empty, migrate
 from tests.releases import publish_tiny
 
 if TYPE_CHECKING:
@@ -65,12 +65,12 @@ def store(tmp_path: Path) -> ReleaseStore:
     return ReleaseStore(tmp_path / "releases")
 
 
-def settings(database: Path, releases: Path) -> dict[str, str]:
-    """Settings of a development site with a database of its own."""
+def settings(database: Path | str, releases: Path) -> dict[str, str]:
+    """Settings of a development site with a database of its own, a SQLite file or an address."""
     return {
         "DEBUG": "True",
         "SECRET_KEY": "only-for-tests-0123456789",
-        "DATABASE_URL": f"sqlite:///{database}",
+        "DATABASE_URL": f"sqlite:///{database}" if isinstance(database, Path) else database,
         "RELEASES": str(releases),
         "RELEASE_POLL_SECONDS": "0",
         "STATISTICS_MINUTES": "0",
@@ -80,19 +80,37 @@ def settings(database: Path, releases: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file with all migrations done, to be copied."""
-    folder = tmp_path_factory.mktemp("migrated")
-    app = create_app(settings(folder / "site.db", folder), TESTING=True)
-    with app.app_context():
-        upgrade()
-        db.engine.dispose()
-    return folder / "site.db"
+    file = tmp_path_factory.mktemp("migrated") / "site.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_server() -> Iterator[str]:
+    """The address of a database with all migrations done, on MARQUEE_TEST_DATABASE."""
+    with SERVERS[os.environ["MARQUEE_TEST_DATABASE"]]() as server:
+        migrate(server.url)
+        yield server.url
 
 
 @pytest.fixture
-def environ(tmp_path: Path, store: ReleaseStore, migrated: Path) -> dict[str, str]:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """A database for this test, with all migrations done.
+
+    It is a SQLite file, or where MARQUEE_TEST_DATABASE is mariadb or postgresql one of such a
+    server.
+    """
+    if "MARQUEE_TEST_DATABASE" in os.environ:
+        address: str = request.getfixturevalue("migrated_server")
+        empty(address)
+        return address
+    return Path(shutil.copy(request.getfixturevalue("migrated"), tmp_path / "site.db"))
+
+
+@pytest.fixture
+def environ(store: ReleaseStore, database: Path | str) -> dict[str, str]:
     """Settings of a site whose database is there and whose release is not."""
-    database = shutil.copy(migrated, tmp_path / "site.db")
-    return settings(Path(database), store.folder)
+    return settings(database, store.folder)
 
 
 @pytest.fixture

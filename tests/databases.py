@@ -19,11 +19,15 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from flask_migrate import upgrade
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from config import DRIVERS
+import config
+from app import create_app
+from app.extensions import db
+from app.models import FIRST_ID_WITHOUT_CATALOGUE, SiteState
 from tests.missing import missing
 from tests.servers import PATIENCE, free_port
 
@@ -128,7 +132,7 @@ def mariadb() -> Iterator[Server]:
             *(f"--socket={folder}/socket", f"--pid-file={folder}/pid", "--skip-log-bin"),
             *("--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"),
         ]
-        address = f"{DRIVERS['mysql']}://root@127.0.0.1:{port}/mysql"
+        address = f"{config.DRIVERS['mysql']}://root@127.0.0.1:{port}/mysql"
         server = Server(Path(folder), command, address)
         with _ended(server):
             password = "--auth-root-authentication-method=normal"
@@ -144,12 +148,34 @@ def postgresql() -> Iterator[Server]:
         settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
         settings += ["fsync=off", "full_page_writes=off"]
         command = [program, *data, *(part for setting in settings for part in ("-c", setting))]
-        address = f"{DRIVERS['postgresql']}://marquee@127.0.0.1:{port}/postgres"
+        address = f"{config.DRIVERS['postgresql']}://marquee@127.0.0.1:{port}/postgres"
         server = Server(Path(folder), command, address)
         with _ended(server):
             english = ["--encoding=UTF8", "--locale-provider=icu", "--icu-locale=en-US"]
             server.install([install, *data, "-U", "marquee", "-A", "trust", "-N", *english])
             yield server
+
+
+SERVERS = {"mariadb": mariadb, "postgresql": postgresql}
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Do the migrations up to ``revision``."""
+    app = create_app({"DEBUG": "True", "DATABASE_URL": url})
+    with app.app_context():
+        upgrade(revision=revision)
+        db.engine.dispose()
+
+
+def empty(url: str) -> None:
+    """Leave a migrated database as the migrations made it."""
+    engine = create_engine(config.with_driver(url))
+    with engine.begin() as connection:
+        for table in reversed(db.metadata.sorted_tables):
+            connection.execute(table.delete())
+        state = {"id": 1, "last_user_id": FIRST_ID_WITHOUT_CATALOGUE, "has_data_set": False}
+        connection.execute(SiteState.__table__.insert(), state)
+    engine.dispose()
 
 
 @contextmanager
