@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from recommender.errors import ConfigError, NotStored, StorageError
+from recommender.errors import ConfigError, NotStored, SetupError, StorageError
 
 SCHEME = "s3://"
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 3.0, 5.0, 3
@@ -116,13 +116,13 @@ def check_writable(address: str) -> None:
 
 def upload(path: Path, address: str) -> None:
     """Upload a file; a large one in parts, several at a time. It is there whole or not at all."""
-    from boto3.s3.transfer import TransferConfig
-
     bucket, key = split(address)
-    parts = TransferConfig(
-        multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=4
-    )
     with _said(address):
+        from boto3.s3.transfer import TransferConfig
+
+        parts = TransferConfig(
+            multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=4
+        )
         client().upload_file(str(path), bucket, key, Config=parts)
 
 
@@ -212,7 +212,10 @@ class _Known:
     """boto3's exceptions: ``refused`` by S3, ``broken`` on the way, ``upload``, ``every`` one."""
 
     def __init__(self) -> None:
-        from boto3.exceptions import Boto3Error, S3UploadFailedError
+        try:
+            from boto3.exceptions import Boto3Error, S3UploadFailedError
+        except ModuleNotFoundError as error:
+            raise SetupError("S3 needs boto3, which is not here: pip install boto3") from error
         from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
         from botocore.exceptions import IncompleteReadError as CutShort
         from urllib3.exceptions import HTTPError

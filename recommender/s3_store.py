@@ -28,6 +28,7 @@ from recommender.release_store import (
 )
 
 LOCK = ".lock"
+VAR_TMP = Path("/var/tmp")  # noqa: S108 - whose the folder in it is gets checked
 RETRY_SECONDS = 60.0  # until a release that did not verify is downloaded again
 
 
@@ -80,15 +81,16 @@ class S3Store(ReleaseStore):
 
     def read(self, version: str) -> Release:
         check_version(version)
-        until, reason = self._refused.get(version, (0.0, ""))
-        if time.monotonic() < until:
-            raise ReleaseError(reason)
         with self._locked():
+            self._clean(version)
             if (self.folder / version).is_dir():
                 try:
                     return read_version(self.folder / version, version)
                 except ReleaseError:  # something cleaned up here: S3 has it whole
                     shutil.rmtree(self.folder / version)
+            until, reason = self._refused.get(version, (0.0, ""))
+            if time.monotonic() < until:
+                raise ReleaseError(reason)
             return self._fetch(version)
 
     def publish(
@@ -113,13 +115,13 @@ class S3Store(ReleaseStore):
         """What is verified is what S3 has now, whatever the cache has."""
         check_version(version)
         with self._locked():
+            self._clean(version)
             self._fetch(version)
 
     def _fetch(self, version: str) -> Release:
         """Download, verify, and only then put into the cache. What an interruption leaves is gone
         on with."""
         address, unfinished = s3.join(self.place, version), self._unfinished(version)
-        self._clean(version)
         try:
             s3.download_folder(address, unfinished)
             release = read_version(unfinished, version)
@@ -139,13 +141,14 @@ class S3Store(ReleaseStore):
 
     def _clean(self, version: str) -> None:
         """Leave the versions that the pointer names, and what there is of this one."""
-        keep = {version, self._unfinished(version).name, LOCK}
-        if self._pointer:
+        try:
             current = Current.parse(self._pointer, self.place)
-            keep |= {current.version, current.previous or ""}
-            for path in self.folder.iterdir():
-                if path.name not in keep:
-                    shutil.rmtree(path)
+        except ReleaseError:
+            return  # who does not know what is in service removes nothing
+        keep = {current.version, current.previous, version, self._unfinished(version).name, LOCK}
+        for path in self.folder.iterdir():
+            if path.name not in keep:
+                shutil.rmtree(path)
 
     def _unfinished(self, version: str) -> Path:
         return self.folder / f".{version}.unfinished"
@@ -172,7 +175,7 @@ class S3Store(ReleaseStore):
 def _own_cache() -> Path:
     """In /var/tmp, which is a disk where /tmp may be memory. Raises ConfigError where the folder is
     someone else's, who could put anything into it."""
-    folder = Path(f"/var/tmp/marquee-{os.getuid()}")  # noqa: S108 - its owner is checked
+    folder = VAR_TMP / f"marquee-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.is_symlink() or folder.stat().st_uid != os.getuid():

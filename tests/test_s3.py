@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from recommender import s3
-from recommender.errors import ConfigError, NotStored, StorageError
+from recommender.errors import ConfigError, NotStored, SetupError, StorageError
 from tests.aws import FaultProxy
 from tests.conftest import ROOT
 
@@ -56,6 +56,13 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 def test_boto3_is_loaded_by_the_first_use_alone() -> None:
     code = "import sys, recommender.s3; sys.exit('boto3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_where_boto3_is_missing_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3.exceptions", None)
+    s3._known.cache_clear()
+    with pytest.raises(SetupError, match="pip install boto3"):
+        s3.read("s3://bucket/x")
 
 
 def test_what_went_up_comes_down(bucket: str, tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+"""Data sets to S3 and back, every file checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recommender import s3
+from recommender.errors import DataError, StorageError
+from spark_jobs.datasets import transfer
+from tests.aws import FaultProxy
+
+pytest_plugins = ["tests.buckets"]
+
+FILES = {"ratings.csv": "userId,movieId\n1,2\n", "movies.csv": "", "extra/tags.csv": "ä"}
+
+
+def write_files(folder: Path, files: dict[str, str]) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def uploaded(bucket: str, tmp_path: Path) -> str:
+    """The address of a small data set."""
+    transfer.upload(write_files(tmp_path / "data", FILES), f"{bucket}/data/ml")
+    return f"{bucket}/data/ml"
+
+
+def put(address: str, content: bytes) -> None:
+    bucket, key = s3.split(address)
+    s3.client().put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
+
+
+def test_a_data_set_goes_up_and_comes_down_from_the_command_line(
+    bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, place = write_files(tmp_path / "data", FILES), f"{bucket}/ml"
+    assert transfer.main([str(data), place]) == 0
+    assert capsys.readouterr().out == f"3 files of {data} are in {place}, whole.\n"
+    assert transfer.main([place, str(tmp_path / "again")]) == 0
+    assert contents(tmp_path / "again") == contents(data) == FILES
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "data"]
+
+
+def test_the_checksums_go_up_last(uploaded: str, proxy: FaultProxy) -> None:
+    puts = [path.split("/ml/")[1] for method, path, _ in proxy.seen if method == "PUT"]
+    assert puts == ["extra/tags.csv", "movies.csv", "ratings.csv", "SHA256SUMS"]
+
+
+def test_what_is_not_as_it_was_uploaded_is_refused(uploaded: str, tmp_path: Path) -> None:
+    for name, content in (("ratings.csv", b"1,3\n"), ("new.csv", b"")):
+        put(f"{uploaded}/{name}", content)
+        with pytest.raises(DataError, match=rf"{uploaded}/{name}: is not what SHA256SUMS says"):
+            transfer.download(uploaded, tmp_path / "again")
+        put(f"{uploaded}/ratings.csv", FILES["ratings.csv"].encode())
+        assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("sums", [b"x\n", b"\xff  a\n"])
+def test_checksums_that_cannot_be_read_are_named(
+    uploaded: str, tmp_path: Path, sums: bytes
+) -> None:
+    put(f"{uploaded}/SHA256SUMS", sums)
+    with pytest.raises(DataError, match=r"SHA256SUMS: cannot be read"):
+        transfer.download(uploaded, tmp_path / "again")
+
+
+def test_an_upload_that_was_not_finished_is_no_data_set(bucket: str, tmp_path: Path) -> None:
+    put(f"{bucket}/ml/ratings.csv", b"")
+    with pytest.raises(DataError, match=r"has no SHA256SUMS; upload the data set again"):
+        transfer.download(f"{bucket}/ml", tmp_path / "again")
+
+
+def test_an_interrupted_download_goes_on(uploaded: str, proxy: FaultProxy, tmp_path: Path) -> None:
+    proxy.fault = lambda method, path: "error" if path.endswith("/ratings.csv") else ""
+    with pytest.raises(StorageError):
+        transfer.download(uploaded, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+    proxy.fault = lambda *_: ""
+    proxy.seen.clear()
+    transfer.download(uploaded, tmp_path / "again")
+    assert contents(tmp_path / "again") == FILES
+    gets = [path for method, path, _ in proxy.seen if method == "GET" and "list-type" not in path]
+    assert [path.split("/ml/")[1] for path in gets] == ["ratings.csv"]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "said"),
+    [
+        ("here", "there", "give a folder and a place in S3"),
+        ("s3://bucket/a", "s3://bucket/b", "give a folder and a place in S3"),
+        ("empty", "s3://bucket/a", "holds no files"),
+        ("nowhere", "s3://bucket/a", "holds no files"),
+        ("s3://bucket/a", "empty", "exists; remove it, or name another folder"),
+        ("full", "s3://b/a", "no place in S3"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    source: str,
+    destination: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    write_files(Path("full"), FILES)
+    assert transfer.main([source, destination]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1

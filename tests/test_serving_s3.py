@@ -1,0 +1,267 @@
+"""The site on releases in S3: swapped while it serves, and kept whatever happens to S3."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app, tokens
+from app.extensions import db
+from recommender import s3
+from recommender.s3_store import S3Store, open_store
+from tests.aws import FaultProxy
+from tests.releases import publish_tiny
+from tests.servers import gunicorn
+from tests.test_cli import run
+from tests.test_s3_store import DAMAGES, NEWEST, fetched, publish
+
+pytest_plugins = ["tests.buckets"]
+
+FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
+
+
+@pytest.fixture
+def remote(bucket: str, tmp_path: Path) -> S3Store:
+    """An empty store in S3, as the machine that trains sees it."""
+    store = open_store(f"{bucket}/releases", str(tmp_path / "training"))
+    assert isinstance(store, S3Store)
+    return store
+
+
+@pytest.fixture
+def on_s3(environ: dict[str, str], remote: S3Store, tmp_path: Path) -> dict[str, str]:
+    """Settings of a site that serves from there."""
+    return {
+        **environ,
+        "RELEASES": remote.place,
+        "RELEASE_CACHE": str(tmp_path / "serving"),
+        "RELEASE_POLL_SECONDS": "3600",
+    }
+
+
+@pytest.fixture
+def site(on_s3: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """A site that soon loses patience with S3; it looks there when it is told to."""
+    monkeypatch.setattr(s3, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(s3, "ATTEMPTS", 2)
+    s3.client.cache_clear()
+    app = create_app(on_s3, TESTING=True)
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(site: Flask) -> FlaskClient:
+    return site.test_client()
+
+
+def look(client: FlaskClient) -> dict:
+    """What /ready says after the site has looked for a new release."""
+    client.application.extensions["serving"].refresh()
+    return client.get("/ready").json
+
+
+def serves(version: str) -> dict:
+    return {"status": "ready", "release": version}
+
+
+def problems(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [line for line in caplog.messages if line.startswith("release not loaded")]
+
+
+def test_a_release_promoted_in_s3_is_served(client: FlaskClient, remote: S3Store) -> None:
+    said = client.get("/ready")
+    assert said.status_code == 503
+    assert f"{remote.place}: no release has been promoted yet" in said.json["reason"]
+    publish_tiny(remote)
+    assert look(client) == serves(FIRST)
+    publish_tiny(remote, SECOND)
+    assert look(client) == serves(SECOND)
+    remote.rollback()
+    assert look(client) == serves(FIRST)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_damaged_in_s3_leaves_the_old_release_in_service(
+    client: FlaskClient,
+    remote: S3Store,
+    damage: Callable[[S3Store, str], str],
+    proxy: FaultProxy,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    publish_tiny(remote)
+    assert look(client) == serves(FIRST)
+    publish(remote, SECOND)
+    named = damage(remote, SECOND)
+    proxy.seen.clear()
+    with caplog.at_level(logging.WARNING):
+        point_to(remote, SECOND)
+        said = [look(client) for _ in range(3)][-1]
+    assert (said["status"], said["release"]) == ("ready", FIRST)
+    assert said["problem"].startswith(f"{named}: ")
+    assert len(problems(caplog)) == 1
+    assert named in problems(caplog)[0]
+    assert max(Counter(fetched(proxy)).values()) == 1  # not downloaded again at each look
+    publish_tiny(remote, NEWEST)
+    assert look(client) == serves(NEWEST)
+
+
+def point_to(store: S3Store, version: str) -> None:
+    """What a release that was damaged after it was promoted looks like."""
+    bucket, key = s3.split(f"{store.place}/current.json")
+    pointer = {"version": version, "promoted_at": "2026-01-02T00:00:00+00:00", "previous": FIRST}
+    s3.client().put_object(Bucket=bucket, Key=key, Body=json.dumps(pointer).encode())
+
+
+# (what happens, to requests for what)
+FAULTS = [
+    ("error", "current.json"),
+    ("hang", "current.json"),
+    ("error", f"{SECOND}/ranking_factors.npy"),
+    ("hang", f"{SECOND}/ranking_factors.npy"),
+    ("truncate", f"{SECOND}/ranking_factors.npy"),
+    ("error", "list-type=2"),
+    ("hang", "list-type=2"),
+]
+
+
+@pytest.mark.parametrize(("fault", "what"), FAULTS, ids=[f"{f} {w[-12:]}" for f, w in FAULTS])
+def test_an_s3_that_fails_leaves_the_old_release_in_service_until_it_is_well_again(
+    client: FlaskClient,
+    remote: S3Store,
+    proxy: FaultProxy,
+    caplog: pytest.LogCaptureFixture,
+    fault: str,
+    what: str,
+) -> None:
+    publish_tiny(remote)
+    assert look(client) == serves(FIRST)
+    publish_tiny(remote, SECOND) if "current" in what else publish(remote, SECOND)
+    proxy.fault = lambda method, path: fault if method == "GET" and what in path else ""
+    if "current" not in what:
+        point_to(remote, SECOND)
+    with caplog.at_level(logging.WARNING):
+        said = [look(client) for _ in range(2)][-1]
+        start = time.monotonic()
+        assert client.get("/popular").status_code == 200
+        assert time.monotonic() - start < 2
+    assert (said["status"], said["release"]) == ("ready", FIRST)
+    assert "s3://" in said["problem"]
+    assert len(problems(caplog)) == 1
+    proxy.fault = lambda *_: ""
+    assert look(client) == serves(SECOND)
+
+
+def test_a_site_that_starts_while_s3_hangs_lives_and_is_not_ready(
+    client: FlaskClient, remote: S3Store, proxy: FaultProxy
+) -> None:
+    publish_tiny(remote)
+    proxy.fault = lambda *_: "hang"
+    start = time.monotonic()
+    assert client.get("/health").status_code == 200
+    assert client.get("/login").status_code == 200
+    assert time.monotonic() - start < 10
+    said = look(client)
+    assert said["status"] == "not ready"
+    assert f"{remote.place}/current.json: " in said["reason"]
+    proxy.fault = lambda *_: ""
+    assert look(client) == serves(FIRST)
+
+
+def test_the_command_line_lists_promotes_rolls_back_and_verifies(
+    site: Flask, remote: S3Store
+) -> None:
+    publish(remote, SECOND)
+    publish_tiny(remote)
+    assert run(site, "releases", "list") == (0, f"* {FIRST}\n  {SECOND}\n")
+    promoted = f"{SECOND} is in service (before: {FIRST})\n"
+    assert run(site, "releases", "promote", SECOND) == (0, promoted)
+    assert run(site, "releases", "current") == (0, f"{SECOND}\n")
+    status, said = run(site, "releases", "verify")
+    assert (status, said.splitlines()[0]) == (0, f"{SECOND}: files are whole")
+    assert run(site, "releases", "rollback")[0] == 0
+    assert remote.current().version == FIRST
+    status, said = run(site, "releases", "promote", NEWEST)
+    assert (status, said.count("\n")) == (2, 1)
+    assert f"{remote.place}/{NEWEST}: no such release" in said
+
+
+PERIOD, SLACK, LOAD_SECONDS, CALLERS = 1.0, 1.0, 2.0, 4
+
+
+@dataclass(frozen=True)
+class Answer:
+    begun: float
+    status: int
+    version: str | None
+
+
+class Load:
+    """People who ask for recommendations all the time, each after the other."""
+
+    def __init__(self, address: str, token: str):
+        self._url = f"{address}/api/v1/recommendations/batch"
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._ended = threading.Event()
+        self._callers = [threading.Thread(target=self._call) for _ in range(CALLERS)]
+        self.answers: list[Answer] = []
+
+    def __enter__(self) -> Load:
+        for caller in self._callers:
+            caller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for caller in self._callers:
+            caller.join()
+
+    def _call(self) -> None:
+        asked = b'{"limit": 3, "requests": [{"ratings": [{"movie_id": 1, "rating": 5}]}]}'
+        while not self._ended.is_set():
+            begun = time.monotonic()
+            request = urllib.request.Request(self._url, asked, self._headers)
+            try:
+                with urllib.request.urlopen(request, timeout=20) as answer:
+                    version = answer.headers["X-Model-Version"]
+                    self.answers.append(Answer(begun, answer.status, version))
+            except (urllib.error.URLError, OSError) as error:
+                self.answers.append(Answer(begun, getattr(error, "code", 0), None))
+
+
+def test_no_request_fails_while_a_release_is_promoted_and_served_within_the_period(
+    on_s3: dict[str, str], remote: S3Store, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    publish_tiny(remote)
+    app = create_app(on_s3, TESTING=True)
+    with app.app_context():
+        token = tokens.create("load", None)
+        db.engine.dispose()
+    settings = {**on_s3, "RELEASE_POLL_SECONDS": str(PERIOD), "RATELIMIT_ENABLED": "False"}
+    with gunicorn(settings, tmp_path / "gunicorn.log") as address, Load(address, token) as load:
+        time.sleep(LOAD_SECONDS)
+        publish(remote, SECOND)
+        proxy.seen.clear()
+        before = time.monotonic()
+        remote.promote(SECOND)
+        promoted = time.monotonic()
+        time.sleep(PERIOD + SLACK + LOAD_SECONDS)
+    assert {answer.status for answer in load.answers} == {200}
+    early = {answer.version for answer in load.answers if answer.begun < before - SLACK}
+    late = {answer.version for answer in load.answers if answer.begun > promoted + PERIOD + SLACK}
+    assert (early, late) == ({FIRST}, {SECOND})
+    downloads = Counter(fetched(proxy))
+    assert set(downloads.values()) == {2}  # who promoted read it back, and the two workers shared
