@@ -70,7 +70,9 @@ class Instance:
 
     def can_import(self, module: str) -> bool:
         command = [self.python, "-c", f"import {module}"]
-        done = subprocess.run(command, env=self.environ, capture_output=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.bundle, env=self.environ, capture_output=True, check=False
+        )
         return done.returncode == 0
 
     def container_commands(self) -> dict[str, str]:

@@ -157,7 +157,7 @@ def test_new_settings_bring_the_driver_they_need(deployed: Instance) -> None:
     assert deployed.can_import("psycopg")
 
 
-def test_each_process_takes_little_memory(site: tuple[str, int], capsys: object) -> None:
+def test_each_process_takes_little_memory(site: tuple[str, int]) -> None:
     address, master = site
     visitor = Visitor(address)
     for _ in range(50):
@@ -166,4 +166,6 @@ def test_each_process_takes_little_memory(site: tuple[str, int], capsys: object)
     workers = workers_of(master)
     assert len(workers) == 2
     used = {worker: megabytes(worker, "Rss") for worker in workers}
+    shared = {worker: megabytes(worker, "Pss") for worker in workers}
+    print(f"MB: resident {used}, with shared pages divided {shared}")
     assert all(0 < rss < MOST_MEGABYTES for rss in used.values()), used
