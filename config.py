@@ -26,6 +26,9 @@ from recommender.errors import ConfigError
 ROOT = Path(__file__).resolve().parent
 INSTANCE = ROOT / "instance"
 SHORTEST_SECRET_KEY = 16
+# So long a request waits for a connection to the database, and a connection for a vanished host.
+CONNECT_SECONDS = 5
+SILENCE_SECONDS = 15
 # The driver for each database, so that the address a provider shows can be pasted as it is.
 DRIVERS = {
     "mysql": "mysql+pymysql",
@@ -137,11 +140,13 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
     values = _read(os.environ if environ is None else environ)
     debug = values["DEBUG"]
+    database = _database_url(values)
     secure = not debug if values["SECURE_COOKIES"] is None else values["SECURE_COOKIES"]
     return {
         **values,
         "SECRET_KEY": _secret_key(values["SECRET_KEY"], debug),
-        "SQLALCHEMY_DATABASE_URI": _database_url(values),
+        "SQLALCHEMY_DATABASE_URI": database,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(database),
         "RELEASES": str(ROOT / values["RELEASES"]) if _relative(values) else values["RELEASES"],
         **_mail(values),
         "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
@@ -230,6 +235,34 @@ def with_driver(address: str) -> URL:
             " it looks like postgresql://user:password@host/name"
         ) from error
     return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+
+
+def engine_options(url: URL) -> dict[str, Any]:
+    """How connections are kept: one that broke while it lay idle is replaced before it is used.
+
+    A process keeps up to 5 and opens up to 10 more, whatever number of threads it has. Everywhere
+    a statement sees what was committed before it, as on PostgreSQL.
+    """
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return {}
+    arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
+    if backend == "mysql":
+        arguments["read_timeout"] = CONNECT_SECONDS  # while connecting; see app.extensions
+    if backend == "postgresql":
+        arguments |= {
+            "tcp_user_timeout": SILENCE_SECONDS * 1000,
+            "keepalives_idle": SILENCE_SECONDS,
+            "keepalives_interval": SILENCE_SECONDS,
+            "keepalives_count": 1,
+        }
+    return {
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,
+        "pool_timeout": CONNECT_SECONDS,
+        "isolation_level": "READ COMMITTED",
+        "connect_args": arguments,
+    }
 
 
 def _database_url(values: Mapping[str, Any]) -> URL:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Flask, g, jsonify, render_template, request
+from flask import Flask, current_app, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
 from app.api import rest
@@ -23,11 +25,18 @@ SAYINGS = {
     500: ("The projector broke down", "It is our fault, and noted. Try again in a moment."),
     503: ("Not open yet", "The first recommendations are still being prepared."),
 }
+RETRY_SECONDS = 5
+AWAY = (
+    "Back in a moment",
+    "Our records are out of reach just now. What you saved is safe; try again.",
+)
 
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NoRelease, _no_release)
+    app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(PoolTimeout, _no_database)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(InternalServerError, _failure)
 
@@ -46,10 +55,21 @@ def _error_page(error: HTTPException) -> ResponseReturnValue:
 
 
 def _failure(error: InternalServerError) -> ResponseReturnValue:
-    db.session.rollback()
-    # Templates ask who is logged in, which stands in the database, which may be what failed.
-    g._login_user = login_manager.anonymous_user()
-    return _answer(500, *SAYINGS[500], error, bare=True)
+    return _answer_without_database(500, *SAYINGS[500], error)
+
+
+def _database_error(error: DBAPIError) -> ResponseReturnValue:
+    """A database that is down or restarting is not our fault; whatever else it says is."""
+    if error.statement is not None and not error.connection_invalidated:
+        raise error
+    return _no_database(error)
+
+
+def _no_database(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
+    reason = " ".join(str(getattr(error, "orig", error)).split())
+    current_app.logger.error("no database for %s: %s", request.path, reason)
+    away = ServiceUnavailable("the database is out of reach", retry_after=RETRY_SECONDS)
+    return _answer_without_database(503, *AWAY, away)
 
 
 def _stale_form(error: CSRFError) -> ResponseReturnValue:
@@ -59,6 +79,15 @@ def _stale_form(error: CSRFError) -> ResponseReturnValue:
 
 def _no_release(error: NoRelease) -> ResponseReturnValue:
     return _answer(503, *SAYINGS[503], ServiceUnavailable(str(error)))
+
+
+def _answer_without_database(
+    code: int, heading: str, advice: str, error: HTTPException
+) -> ResponseReturnValue:
+    db.session.rollback()
+    # Templates ask who is logged in, which stands in the database, which may be what failed.
+    g._login_user = login_manager.anonymous_user()
+    return _answer(code, heading, advice, error, bare=True)
 
 
 def _answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy import Engine, MetaData, event
 from sqlalchemy.orm import DeclarativeBase
 
 from app.serving import Serving
+from config import SILENCE_SECONDS
 
 
 class Base(DeclarativeBase):
@@ -53,3 +55,19 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA cache_size=-16384")  # KiB
         cursor.close()
+
+
+@event.listens_for(Engine, "connect")
+def _set_up_mysql(connection: Any, _record: Any) -> None:
+    """What PyMySQL has no settings for: a query may take long once the connection stands, and the
+    kernel gives up on a host that is gone, as PostgreSQL's driver asks it to."""
+    if type(connection).__module__.startswith("pymysql"):
+        connection._read_timeout = None
+        for option, value in (
+            ("TCP_USER_TIMEOUT", SILENCE_SECONDS * 1000),
+            ("TCP_KEEPIDLE", SILENCE_SECONDS),
+            ("TCP_KEEPINTVL", SILENCE_SECONDS),
+            ("TCP_KEEPCNT", 1),
+        ):
+            if hasattr(socket, option):  # as on Linux
+                connection._sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

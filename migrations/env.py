@@ -16,6 +16,7 @@ with db.engine.connect() as connection:
     if connection.dialect.name in ("mysql", "mariadb"):
         # Left to themselves, some store neither emoji nor two names that differ by an accent.
         connection.exec_driver_sql("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        connection.commit()
     context.configure(connection=connection, target_metadata=db.metadata, **options)
     with context.begin_transaction():
         context.run_migrations()

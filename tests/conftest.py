@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from app import create_app
 from app.extensions import db
 from recommender.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
-from tests.databases import SERVERS, empty, migrate
+from tests.databases import SERVERS, Server, empty, migrate
 from tests.releases import publish_tiny
 
 if TYPE_CHECKING:
@@ -86,11 +88,18 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_server() -> Iterator[str]:
+def servers() -> Iterator[Callable[[str], Server]]:
+    """Call it with mariadb or postgresql for a server, started when it is first asked for."""
+    with ExitStack() as running:
+        yield cache(lambda name: running.enter_context(SERVERS[name]()))
+
+
+@pytest.fixture(scope="session")
+def migrated_server(servers: Callable[[str], Server]) -> str:
     """The address of a database with all migrations done, on MARQUEE_TEST_DATABASE."""
-    with SERVERS[os.environ["MARQUEE_TEST_DATABASE"]]() as server:
-        migrate(server.url)
-        yield server.url
+    url = servers(os.environ["MARQUEE_TEST_DATABASE"]).url
+    migrate(url)
+    return url
 
 
 @pytest.fixture

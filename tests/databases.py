@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -157,6 +157,12 @@ def postgresql() -> Iterator[Server]:
 
 
 SERVERS = {"mariadb": mariadb, "postgresql": postgresql}
+DATABASES = ("sqlite", *SERVERS)
+
+
+def new_database(name: str, servers: Callable[[str], Server], folder: Path) -> str:
+    """The address of an empty database of that kind."""
+    return f"sqlite:///{folder / 'new.db'}" if name == "sqlite" else servers(name).new_database()
 
 
 def migrate(url: str, revision: str = "head") -> None:

@@ -1,4 +1,4 @@
-"""Operations on the command line, and the migrations."""
+"""Operations on the command line."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from flask import Flask
 from flask.testing import FlaskCliRunner
-from flask_migrate import downgrade, upgrade
-from sqlalchemy import func, inspect, select
+from sqlalchemy import func, select
 
 from app.extensions import db
 from app.models import Item
@@ -94,86 +93,7 @@ def test_verify_folds_trained_users_in_again(app: Flask, store: ReleaseStore) ->
         assert "over 1 users" in said
 
 
-def test_migrations_lead_up_and_down(closed_app: Flask) -> None:
-    with closed_app.app_context():
-        assert {"users", "items", "ratings", "site_state"} <= set(
-            inspect(db.engine).get_table_names()
-        )
-        downgrade(revision="base")
-        assert inspect(db.engine).get_table_names() == ["alembic_version"]
-        upgrade()
-
-
-def test_the_migrations_make_exactly_the_tables_of_the_models(closed_app: Flask) -> None:
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
-    with closed_app.app_context(), db.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
-
-
 def test_sqlite_lets_readers_read_while_someone_writes(closed_app: Flask, tmp_path: Path) -> None:
     with closed_app.app_context(), db.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
-
-
-def test_migrations_keep_what_people_stored(closed_app: Flask) -> None:
-    people = "INSERT INTO users (id, username, email, created_at) VALUES (?, ?, ?, '2026-01-01')"
-    with closed_app.app_context():
-        downgrade(revision="f11ffe288c71")
-        with db.engine.begin() as connection:
-            connection.exec_driver_sql(people, (1, "ann", "ann@example.com"))
-            connection.exec_driver_sql(
-                "INSERT INTO items (id, title, genres, search_key, rating_count)"
-                " VALUES (1, 'A', '', 'a', 0)"
-            )
-            connection.exec_driver_sql("INSERT INTO ratings VALUES (1, 1, 4.5, '2026-01-01')")
-        db.engine.dispose()
-        upgrade()
-        with db.engine.begin() as connection:
-            kept = connection.exec_driver_sql("SELECT rating, via FROM ratings").all()
-            assert [tuple(row) for row in kept] == [(4.5, None)]
-            assert connection.exec_driver_sql("SELECT role FROM users").scalar() == "person"
-            connection.exec_driver_sql(people + "", (2, "cat", "ann@example.com"))
-        db.engine.dispose()
-        downgrade(revision="f11ffe288c71")
-        with db.engine.begin() as connection:
-            kept = connection.exec_driver_sql("SELECT id, email FROM users ORDER BY id").all()
-            assert [tuple(row) for row in kept] == [(1, "ann@example.com"), (2, None)]
-            assert connection.exec_driver_sql("SELECT rating FROM ratings").scalar() == 4.5
-        db.engine.dispose()
-        upgrade()
-
-
-def test_going_back_before_the_rest_api_leaves_out_what_nobody_said(closed_app: Flask) -> None:
-    with closed_app.app_context():
-        with db.engine.begin() as connection:
-            connection.exec_driver_sql("UPDATE site_state SET catalogue_version = 'x'")
-            connection.exec_driver_sql(
-                "INSERT INTO users (id, created_at) VALUES (1, '2026-01-01')"
-            )
-            for item in (1, 2):
-                connection.exec_driver_sql(
-                    "INSERT INTO items (id, title, genres, search_key, rating_count)"
-                    " VALUES (?, 'A', '', 'a', 0)",
-                    (item,),
-                )
-                connection.exec_driver_sql(
-                    "INSERT INTO ratings (user_id, item_id, rating, rated_at, is_implicit)"
-                    " VALUES (1, ?, 4, '2026-01-01', ?)",
-                    (item, item == 2),
-                )
-        db.engine.dispose()
-        downgrade(revision="a93c5d0be214")
-        with db.engine.connect() as connection:
-            assert connection.exec_driver_sql("SELECT item_id FROM ratings").scalars().all() == [1]
-        db.engine.dispose()
-        upgrade()
-        with db.engine.connect() as connection:
-            kept = connection.exec_driver_sql("SELECT item_id, is_implicit FROM ratings").all()
-            assert [tuple(row) for row in kept] == [(1, 0)]
-            # Descriptions have to come: the catalogue is brought again.
-            version = "SELECT catalogue_version FROM site_state"
-            assert connection.exec_driver_sql(version).scalar() is None
-        db.engine.dispose()

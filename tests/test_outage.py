@@ -1,0 +1,211 @@
+"""The database goes away and comes back: nobody sees a traceback, nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+import config
+from app import accounts, create_app, ratings, tokens
+from app.extensions import db
+from recommender.release_store import ReleaseStore
+from tests.api import client_with_token
+from tests.conftest import register, settings
+from tests.databases import SERVERS, Server, migrate
+from tests.releases import FITTED, publish_tiny
+from tests.servers import gunicorn
+
+MOVIES = [item.item_id for item in FITTED]
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Server:
+    return servers(request.param)
+
+
+@pytest.fixture
+def site(server: Server, tmp_path: Path) -> Iterator[Flask]:
+    """A site on a database of its own, whose server is there again afterwards."""
+    url = server.new_database()
+    migrate(url)
+    store = ReleaseStore(tmp_path / "releases")
+    publish_tiny(store)
+    app = create_app(settings(url, store.folder), TESTING=True, WTF_CSRF_ENABLED=False)
+    app.test_client().get("/health")  # brings the catalogue
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+    if not server.answers():
+        server.start()
+
+
+@pytest.fixture
+def ann(site: Flask) -> FlaskClient:
+    client = site.test_client()
+    register(client, "ann")
+    return client
+
+
+def test_a_restart_between_requests_goes_unnoticed(server: Server, ann: FlaskClient) -> None:
+    assert ann.post("/title/1/rating", data={"rating": "4"}).status_code == 303
+    server.stop()
+    server.start()
+    assert ann.get("/ready").status_code == 200
+    assert ann.post("/title/2/rating", data={"rating": "4"}).status_code == 303
+    page = ann.get("/ratings").text
+    assert "Space Station" in page
+    assert "Space Pirates" in page
+
+
+def test_while_it_is_away_pages_say_so_and_health_holds(
+    server: Server, site: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    rest = client_with_token(site, "service")
+    server.stop()
+    page = ann.get("/")
+    assert page.status_code == 503
+    assert "Back in a moment" in page.text
+    assert page.headers["Retry-After"] == "5"
+    answer = rest("GET", "/movies/top")
+    assert (answer.status_code, answer.json["message"]) == (503, "the database is out of reach")
+    assert ann.get("/health").status_code == 200
+    ready = ann.get("/ready")
+    assert ready.status_code == 503
+    assert ready.json["reason"] == "no database (OperationalError)"
+    assert "no database for /: " in caplog.text
+    assert "Traceback" not in caplog.text
+    server.start()
+    assert ann.get("/").status_code == 200
+    assert ann.get("/ready").status_code == 200
+
+
+def test_nothing_acknowledged_is_lost_while_it_restarts_under_load(
+    server: Server, site: Flask, tmp_path: Path
+) -> None:
+    with site.app_context():
+        people = [accounts.add_person(None, None).id for _ in range(3)]
+        secret = tokens.create("load")
+        url = db.engine.url.render_as_string(hide_password=False)
+        db.engine.dispose()
+    over = threading.Event()
+    # By pair: what was sent since, and with, the last rating that was acknowledged.
+    pending: dict[tuple[int, int], list[float]] = defaultdict(list)
+    statuses: dict[str, set[int]] = defaultdict(set)
+    acknowledged = defaultdict(int)
+
+    def ask(method: str, path: str, body: object = None) -> int:
+        headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+        data = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(address + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def rate_on(person: int) -> None:
+        for step in count():
+            if over.is_set():
+                return
+            movie, stars = MOVIES[step % 8], 0.5 + 0.5 * (step // 8 % 10)
+            pending[person, movie].append(stars)
+            body = {"movie_id": movie, "rating": stars}
+            status = ask("PUT", f"/api/v1/user/{person}/rating", body)
+            statuses["rating"].add(status)
+            if status == 200:
+                pending[person, movie] = [stars]
+                acknowledged[person] += 1
+
+    def watch_health() -> None:
+        while not over.wait(0.05):
+            statuses["health"].add(ask("GET", "/health"))
+            statuses["ready"].add(ask("GET", "/ready"))
+
+    environ = {**settings(url, Path(site.config["RELEASES"])), "RATELIMIT_ENABLED": "False"}
+    with gunicorn(environ, tmp_path / "log") as address, ThreadPoolExecutor(4) as pool:
+        running = [*(pool.submit(rate_on, person) for person in people), pool.submit(watch_health)]
+        time.sleep(0.7)
+        before = dict(acknowledged)
+        server.stop()
+        time.sleep(0.5)
+        server.start()
+        time.sleep(0.7)
+        over.set()
+        for thread in running:
+            thread.result()
+        assert ask("GET", "/ready") == 200
+
+    assert statuses == {"rating": {200, 503}, "health": {200}, "ready": {200, 503}}
+    with site.app_context():
+        for person in people:
+            assert acknowledged[person] > before[person] > 0
+            stored = ratings.ratings_of(person)
+            for movie in MOVIES:
+                assert stored.get(movie) in (pending[person, movie] or [None])
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_what_is_wrong_with_a_query_of_ours_is_a_500_and_logged(
+    site: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with site.app_context():
+        db.session.execute(text("DROP TABLE marks"))
+        db.session.commit()
+    site.config["PROPAGATE_EXCEPTIONS"] = False  # as in production
+    assert ann.get("/").status_code == 500
+    assert "marks" in caplog.text
+
+
+def test_a_server_that_hangs_keeps_nobody_waiting_for_a_connection(
+    server: Server, site: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "CONNECT_SECONDS", 2)
+    url = str(site.config["SQLALCHEMY_DATABASE_URI"].render_as_string(hide_password=False))
+    hasty = create_app(settings(url, Path(site.config["RELEASES"])), TESTING=True)
+    server.send(signal.SIGSTOP)
+    try:
+        asked = time.monotonic()
+        with hasty.app_context(), pytest.raises(OperationalError):
+            db.session.execute(text("SELECT 1"))
+        assert time.monotonic() - asked < 6
+    finally:
+        server.send(signal.SIGCONT)
+
+
+def test_a_host_that_vanished_is_noticed_by_open_connections(site: Flask) -> None:
+    with site.app_context(), db.engine.connect() as connection:
+        raw = connection.connection.dbapi_connection
+        number = raw.fileno() if hasattr(raw, "fileno") else raw._sock.fileno()
+        with socket.socket(fileno=socket.dup(number)) as ours:
+            timeout = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            idle = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+            assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert (timeout, idle) == (config.SILENCE_SECONDS * 1000, config.SILENCE_SECONDS)
+
+
+def test_a_connection_is_never_waited_for_without_end(site: Flask, ann: FlaskClient) -> None:
+    with site.app_context():
+        pool = db.engine.pool
+        taken = [db.engine.connect() for _ in range(15)]
+        pool._timeout = 0.1
+        page = ann.get("/")
+        for connection in taken:
+            connection.close()
+    assert page.status_code == 503
+    assert ann.get("/").status_code == 200
