@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.elasticbeanstalk import urls
 from moto.elasticbeanstalk.models import Application, Environment
 from moto.elasticbeanstalk.responses import EBResponse
@@ -90,6 +90,11 @@ class Beanstalk(EBResponse):
         environment = self._environment(self._get_param("EnvironmentName"))
         environment.status = "Terminated"
         return self._deployed(environment, "terminateEnvironment completed successfully.")
+
+    def swap_environment_cnam_es(self) -> ActionResult:
+        environment = self._environment(self._get_param("SourceEnvironmentName"))
+        self._deployed(environment, "Completed swapping CNAMEs for environments")
+        return EmptyResult()
 
     def describe_events(self) -> ActionResult:
         return ActionResult({"Events": events[::-1]})
