@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 from tests.missing import missing
 from tests.servers import PATIENCE, free_port, wait_until_it_answers
 
-PROGRAMS = ("bash", "dirname", "curl", "sleep")
+PROGRAMS = ("bash", "sh", "dirname", "curl", "sleep")
 
 
 @dataclass
@@ -85,7 +85,7 @@ class Instance:
     def run(self, command: str) -> str:
         """Run one as the platform does; what it printed."""
         done = subprocess.run(
-            ["bash", "-c", self._here(command)],
+            ["sh", "-c", self._here(command)],
             cwd=self.bundle,
             env=self.environ,
             capture_output=True,

@@ -47,13 +47,15 @@ http {{
     }}
 }}
 """
-# The platform's own files beside ours: the proxied application, and what its health agent reads.
+# The platform's own files beside ours: the application, its folder of static files, and what the
+# health agent reads.
 HEALTH_FORMAT = 'log_format healthd \'$msec"$uri"$status"$request_time"\';\n'
 HEALTH = """
 if ($time_iso8601 ~ "^(....)") { set $year $1; }
 access_log FOLDER/healthd.$year healthd;
 """
 APPLICATION = "location / { proxy_pass http://127.0.0.1:8000; }\n"
+STATIC = "location /static { alias /var/app/current/static; access_log off; }\n"
 
 
 @contextmanager
@@ -90,6 +92,7 @@ def _configure(bundle: Path, folder: Path, port: int, site: str) -> Path:
     (files.parent / "healthd_http.conf").write_text(HEALTH_FORMAT)
     (files / "healthd.conf").write_text(HEALTH.replace("FOLDER", str(folder)))
     (files / "00_application.conf").write_text(APPLICATION)
+    (files / "01_static.conf").write_text(STATIC)
     shutil.copytree(bundle / ".platform" / "nginx", folder, dirs_exist_ok=True)
     for path in (folder / "conf.d").rglob("*.conf"):
         text = path.read_text().replace("http://127.0.0.1:8000", site)

@@ -117,7 +117,7 @@ def test_drivers_come_before_the_migration_and_titles_after_it() -> None:
     commands = content("container_commands")
     steps = [commands[name] for name in sorted(commands)]
     assert [step["command"].split(" && ")[-1] for step in steps] == [
-        ".platform/install_driver.sh",
+        "bash .platform/install_driver.sh",
         "flask db upgrade",
         "flask sync-catalogue",
     ]

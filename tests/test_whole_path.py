@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-import boto3
 import pytest
 
 from recommender import s3
@@ -24,6 +24,7 @@ from tests.releases import publish_tiny
 
 MOST_MEGABYTES = 160
 HOST = "marquee.example"
+FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
 
 
 class Visitor:
@@ -64,7 +65,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     folder = tmp_path_factory.mktemp("instance")
     with moto_server(folder / "moto.log") as amazon, mariadb() as database:
         environ = aws_environ(amazon)
-        publish_release(environ)
+        publish_release(environ, FIRST)
         secret = {"SECRET_KEY": "0123456789abcdef0123456789abcdef", "DATABASE_URL": database.url}
         instance = Instance(folder / "app", {**environ, **secret})
         instance.unpack()
@@ -74,15 +75,16 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         yield instance
 
 
-def publish_release(environ: dict[str, str]) -> None:
-    """What training does, with its own role."""
+def publish_release(environ: dict[str, str], version: str) -> None:
+    """What training does, with a role of its own."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environ.items():
             patch.setenv(name, value)
         s3.client.cache_clear()
-        place = {"LocationConstraint": environ["AWS_DEFAULT_REGION"]}
-        boto3.client("s3").create_bucket(Bucket="ours", CreateBucketConfiguration=place)
-        publish_tiny(open_store("s3://ours/releases"))
+        if version == FIRST:
+            place = {"LocationConstraint": environ["AWS_DEFAULT_REGION"]}
+            s3.client().create_bucket(Bucket="ours", CreateBucketConfiguration=place)
+        publish_tiny(open_store("s3://ours/releases"), version)
         s3.client.cache_clear()
 
 
@@ -130,7 +132,7 @@ def test_a_newcomer_registers_rates_and_is_recommended_titles(site: tuple[str, i
     for title in ("1", "2", "3"):
         visitor.post(f"/title/{title}/rating", f"/title/{title}", rating="4.5")
     home = visitor.get("/")
-    assert visitor.model == "20260101-000000-aaaa"
+    assert visitor.model == FIRST
     first = re.findall(r'href="/title/(\d+)"', home)[0]
     assert first == "5"  # the one film of their taste that is left
     assert "Return to Space" in home
@@ -154,6 +156,19 @@ def test_new_settings_bring_the_driver_they_need(deployed: Instance) -> None:
     finally:
         deployed.settings["DATABASE_URL"] = before
     assert deployed.can_import("psycopg")
+
+
+def test_a_new_release_reaches_every_process_without_a_restart(
+    deployed: Instance, site: tuple[str, int]
+) -> None:
+    """The thread that watches starts in each process, after they parted from the master."""
+    publish_release(deployed.settings, SECOND)
+    visitor = Visitor(site[0])
+    deadline = time.monotonic() + 30
+    in_a_row = 0
+    while in_a_row < 30:
+        assert time.monotonic() < deadline
+        in_a_row = in_a_row + 1 if SECOND in visitor.get("/ready") else 0
 
 
 def test_each_process_takes_little_memory(site: tuple[str, int]) -> None:
