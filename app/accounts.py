@@ -17,6 +17,7 @@ from app import mail
 from app.clock import utcnow
 from app.extensions import db, login_manager
 from app.models import SiteState, User
+from app.transactions import done_anew
 
 # Checked when no account matches, so that the answer takes as long as for a wrong password.
 _NOBODY = generate_password_hash("nobody has this password", method="scrypt")
@@ -108,6 +109,7 @@ def user_of_token(token: str) -> User | None:
     return user if user and hmac.compare_digest(_seal(user), str(seal)) else None
 
 
+@done_anew
 def delete_account(user: User) -> None:
     """Nothing of the person is left: what belongs to them goes with their row, by constraint."""
     db.session.execute(delete(User).where(User.id == user.id))

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from app import statistics
 from app.extensions import db, serving
 from app.models import FIRST_ID_WITHOUT_CATALOGUE, Item, SiteState
+from app.transactions import done_anew
 from app.upsert import upsert
 from recommender.errors import NoRelease
 from recommender.factors import UNKNOWN, ItemRows
@@ -26,6 +27,7 @@ LONGEST_QUERY = 100
 LONGEST_DESCRIPTION = 16_000
 
 
+@done_anew
 def sync_catalogue(release: Release, again: bool = False) -> None:
     """Bring the release's titles into the database, unless that was done already.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from sqlalchemy import and_, delete, or_, select
-from sqlalchemy.orm import aliased
 
 from app import accounts
 from app.clock import utcnow
@@ -60,19 +59,12 @@ def end(user: User, other_id: int) -> None:
 
 def agreed_with(user_id: int) -> list[User]:
     """The people who agreed, by name."""
-    other = aliased(User)
-    return list(
-        db.session.scalars(
-            select(other)
-            .join(Companion, or_(Companion.user_id == other.id, Companion.asked_id == other.id))
-            .where(
-                or_(Companion.user_id == user_id, Companion.asked_id == user_id),
-                other.id != user_id,
-                Companion.agreed_at.is_not(None),
-            )
-            .order_by(other.username_key)
-        ).unique()
-    )
+    agreed = Companion.agreed_at.is_not(None)
+    theirs = select(Companion.user_id.label("id")).where(Companion.asked_id == user_id, agreed)
+    ours = select(Companion.asked_id).where(Companion.user_id == user_id, agreed)
+    others = theirs.union(ours).subquery()
+    people = db.session.scalars(select(User).join(others, User.id == others.c.id))
+    return sorted(people, key=lambda user: user.username_key or "")
 
 
 def asking(user_id: int) -> list[User]:

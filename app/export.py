@@ -7,8 +7,7 @@ import io
 import zipfile
 from typing import Any
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Companion, Import, Item, Mark, Rating, Shown, Token, User, Visit
@@ -112,13 +111,18 @@ def _with_titles(model: Any, user_id: int, columns: list[str]) -> Rows:
 
 
 def _companions(user: User) -> Rows:
-    other = aliased(User)
-    rows = db.session.execute(
-        select(other.username, Companion)
-        .join(Companion, or_(Companion.user_id == other.id, Companion.asked_id == other.id))
-        .where(or_(Companion.user_id == user.id, Companion.asked_id == user.id))
-        .where(other.id != user.id)
-    )
+    rows = [
+        *db.session.execute(
+            select(User.username, Companion)
+            .join(Companion, Companion.user_id == User.id)
+            .where(Companion.asked_id == user.id)
+        ),
+        *db.session.execute(
+            select(User.username, Companion)
+            .join(Companion, Companion.asked_id == User.id)
+            .where(Companion.user_id == user.id)
+        ),
+    ]
     return [
         {
             "username": name,

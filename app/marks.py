@@ -10,11 +10,13 @@ from sqlalchemy import delete, select
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Item, Mark, Rating
+from app.transactions import done_anew
 from app.upsert import upsert
 
 WATCHLIST, HIDDEN, UNSEEN = KINDS = ("watchlist", "hidden", "unseen")
 
 
+@done_anew
 def mark(user_id: int, item_id: int, kind: str) -> None:
     """Set the title aside as ``kind``; done already, it stays as it is."""
     row = {"user_id": user_id, "kind": kind, "item_id": item_id, "marked_at": utcnow()}

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, delete, select
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Item, Rating
+from app.transactions import done_anew
 from app.upsert import upsert
 
 # Where a person found the title they rate; what a form says otherwise is "other".
@@ -102,6 +103,7 @@ def _rated_items(user_id: int, limit: int | None, *order: ColumnElement[Any]) ->
     return [RatedItem(*row) for row in rows]
 
 
+@done_anew
 def rate(
     user_id: int,
     item_id: int,
@@ -126,6 +128,7 @@ def rate(
     return now
 
 
+@done_anew
 def watch(user_id: int, item: Item, enough: int) -> None:
     """Note that someone watched a title, as an implicit rating; one that is there stays.
 

@@ -9,9 +9,11 @@ from sqlalchemy import select
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Shown
+from app.transactions import done_anew
 from app.upsert import upsert
 
 
+@done_anew
 def remember_shown(user_id: int, item_ids: Sequence[int], model_version: str) -> None:
     """Note the titles on a page of recommendations, in its order; each only the first time."""
     seen = set(

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.clock import utcnow
 from app.extensions import db, serving
 from app.models import Item, Rating, SiteState
+from app.transactions import done_anew
 from recommender.errors import NoRelease
 from recommender.release import Release
 
@@ -38,8 +39,7 @@ def init_app(app: Flask) -> None:
         with app.app_context():
             try:
                 if take_turn(timedelta(minutes=minutes)):
-                    refresh(serving.watcher.model.release)
-                    db.session.commit()
+                    _refresh_now(serving.watcher.model.release)
             except (SQLAlchemyError, NoRelease) as error:
                 app.logger.warning("statistics not refreshed: %s", error)
 
@@ -52,6 +52,12 @@ def init_app(app: Flask) -> None:
                 scheduler.start()
 
     app.before_request(start)
+
+
+@done_anew
+def _refresh_now(release: Release) -> None:
+    refresh(release)
+    db.session.commit()
 
 
 def take_turn(period: timedelta) -> bool:

@@ -15,6 +15,7 @@ from app import statistics
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Item, Rating, SiteState, User
+from app.transactions import done_anew
 from app.upsert import upsert
 from recommender import s3
 from recommender.errors import ConfigError, DataError
@@ -45,12 +46,22 @@ def import_ratings(
     for rows, size in read_ratings(path, layout, release.catalogue.rating_max, BATCH):
         listed = [row for row in rows if row.item_id in titles]
         if listed:
-            _add_people({row.user_id for row in listed}, path)
-            _add_ratings(listed)
-            db.session.commit()
+            _bring_in(listed, path)
         brought.ratings += len(listed)
         brought.untitled += len(rows) - len(listed)
         yield size
+    _finish(release)
+
+
+@done_anew
+def _bring_in(rows: list[Row], path: Path) -> None:
+    _add_people({row.user_id for row in rows}, path)
+    _add_ratings(rows)
+    db.session.commit()
+
+
+@done_anew
+def _finish(release: Release) -> None:
     db.session.execute(update(SiteState).values(has_data_set=True))
     statistics.refresh(release)
     db.session.commit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ARRAY, case, func, literal, select
@@ -27,6 +28,8 @@ def upsert(
         return
     table: Any = model.__table__
     key = [column.name for column in table.primary_key]
+    # In one order, so that of two who write the same rows neither waits for the other in a circle.
+    rows = sorted(rows, key=itemgetter(*key))
     changed = [name for name in rows[0] if name not in key and name not in keep]
     dialect = db.engine.dialect.name
     parameters: Sequence[dict[str, Any]] | None = rows

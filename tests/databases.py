@@ -38,6 +38,7 @@ PLACES = os.pathsep.join(
         *("/usr/sbin", os.environ.get("PATH", "")),
     ]
 )
+PROGRAMS = {"mariadb": ("mariadbd", "mariadb-install-db"), "postgresql": ("postgres", "initdb")}
 NOBODY = 65534
 # What makes each cut its clients off: PostgreSQL would wait for them with SIGTERM.
 END = {"mysql": signal.SIGTERM, "postgresql": signal.SIGINT}
@@ -124,7 +125,7 @@ class Server:
 
 @contextmanager
 def mariadb() -> Iterator[Server]:
-    program, install, port = _program("mariadbd"), _program("mariadb-install-db"), free_port()
+    (program, install), port = programs("mariadb"), free_port()
     with tempfile.TemporaryDirectory(prefix="mariadb-") as folder:
         data = ["--no-defaults", f"--datadir={folder}/data"]
         command = [
@@ -142,7 +143,7 @@ def mariadb() -> Iterator[Server]:
 
 @contextmanager
 def postgresql() -> Iterator[Server]:
-    program, install, port = _program("postgres"), _program("initdb"), free_port()
+    (program, install), port = programs("postgresql"), free_port()
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
         data = ["-D", f"{folder}/data"]
         settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
@@ -192,8 +193,9 @@ def _ended(server: Server) -> Iterator[None]:
         server.stop()
 
 
-def _program(name: str) -> str:
-    found = shutil.which(name, path=PLACES)
-    if found is None:
-        missing(name, ".ci/ensure databases")
-    return found
+def programs(name: str) -> tuple[str, str]:
+    """The server and what fills its data folder; where one is missing the test is skipped."""
+    server, install = (shutil.which(program, path=PLACES) for program in PROGRAMS[name])
+    if server is None or install is None:
+        missing(" and ".join(PROGRAMS[name]), ".ci/ensure databases")
+    return server, install

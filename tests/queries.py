@@ -22,6 +22,7 @@ def functions_with_sql() -> set[str]:
     return {
         f"{file.relative_to(APP)} {function.name}"
         for file in APP.rglob("*.py")
+        if file.name != "upsert.py"  # which others call
         for function in ast.walk(ast.parse(file.read_text()))
         if isinstance(function, ast.FunctionDef) and any(map(_is_sql, ast.walk(function)))
     }

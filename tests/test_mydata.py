@@ -248,11 +248,11 @@ def test_other_forms_take_no_more_than_before(ann: FlaskClient) -> None:
 
 
 def test_somebody_elses_report_is_not_there(app: Flask, ann: FlaskClient) -> None:
-    bring(ann, MOVIELENS)
+    report = bring(ann, MOVIELENS).location
     bob = app.test_client()
     register(bob, "bob")
-    assert ann.get("/data/imports/1").status_code == 200
-    assert bob.get("/data/imports/1").status_code == 404
+    assert ann.get(report).status_code == 200
+    assert bob.get(report).status_code == 404
 
 
 def test_markup_in_a_file_stays_text(ann: FlaskClient) -> None:

@@ -15,6 +15,7 @@ from app.importing.matching import Matcher
 from app.marks import WATCHLIST
 from app.models import Import, Mark, Rating
 from app.ratings import IMPORT, Forecast, ratings_by_age
+from app.transactions import done_anew
 from app.upsert import upsert
 from recommender.model import Model
 
@@ -42,6 +43,7 @@ class Report:
     bad_lines: list[dict[str, Any]] = field(default_factory=list)
 
 
+@done_anew
 def bring_in(user_id: int, name: str, content: bytes, model: Model | None) -> Import:
     """Store what a file holds. Raises ImportProblem, and then nothing has been stored.
 

@@ -1,0 +1,205 @@
+"""A data set in the database: brought in and taken out in bulk, and found by an index, on SQLite,
+MariaDB and PostgreSQL alike."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask import Flask
+from sqlalchemy import event, select, text
+from sqlalchemy.engine import Connection
+
+from app import create_app
+from app.extensions import db
+from app.models import Item
+from recommender.catalogue import Catalogue
+from recommender.catalogue import Item as Title
+from recommender.release import ItemArrays, Release
+from recommender.release_store import ReleaseStore
+from tests.api import client_with_token
+from tests.conftest import PASSWORD, register, settings
+from tests.databases import DATABASES, Server, migrate, new_database
+from tests.releases import no_parity_sample, tiny_release
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def furnished(
+    request: pytest.FixtureRequest,
+    servers: Callable[[str], Server],
+    movielens: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Flask]:
+    """A site with the titles and ratings of MovieLens latest-small, brought in in bulk."""
+    folder = tmp_path_factory.mktemp("furnished")
+    url = new_database(request.param, servers, folder)
+    migrate(url)
+    store = ReleaseStore(folder / "releases")
+    release = release_of(movielens)
+    store.publish(release[0], release[1], no_parity_sample())
+    store.promote(release[0].version)
+    app = create_app(settings(url, store.folder), TESTING=True, WTF_CSRF_ENABLED=False)
+    done = app.test_cli_runner().invoke(args=["import-ratings", str(movielens)])
+    assert "100,836 ratings; 0 of titles" in done.output
+    with app.app_context():
+        if db.engine.dialect.name != "sqlite":
+            analyze = "ANALYZE TABLE {}" if db.engine.dialect.name == "mysql" else "ANALYZE {}"
+            with db.engine.begin() as connection:
+                for table in db.metadata.sorted_tables:
+                    connection.execute(text(analyze.format(table.name)))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def release_of(movielens: Path) -> tuple[Release, list[Title]]:
+    """A release that lists the data set's titles and has learned nothing of them."""
+    with (movielens / "movies.csv").open(encoding="utf-8", newline="") as file:
+        titles = [
+            Title(int(row["movieId"]), row["title"], None, tuple(row["genres"].split("|")))
+            for row in csv.DictReader(file)
+        ]
+    n, tastes = len(titles), np.random.default_rng(0).normal(size=(len(titles), 2))
+    arrays = ItemArrays(
+        item_ids=np.array(sorted(title.item_id for title in titles)),
+        ranking_factors=tastes.astype(np.float32),
+        rating_factors=tastes.astype(np.float32),
+        item_bias=np.zeros(n, np.float32),
+        item_counts=np.ones(n, np.int64),
+        item_means=np.full(n, 3, np.float32),
+    )
+    listed = Catalogue("ml", "movie", "explicit", 0.5, 5.0, 0.5, 100_836, 610, n, 610)
+    return tiny_release(catalogue=listed, arrays=arrays), titles
+
+
+def test_what_was_imported_in_bulk_is_exported_as_it_was(
+    furnished: Flask, movielens: Path, tmp_path: Path
+) -> None:
+    told = furnished.test_cli_runner().invoke(args=["export-ratings", str(tmp_path)])
+    assert "100,836 ratings" in told.output
+    original = (movielens / "ratings.csv").read_text().splitlines()
+    assert (tmp_path / "ratings.csv").read_text().splitlines() == [
+        re.sub(r"\.0,", ",", line) for line in original
+    ]
+
+
+def test_statistics_follow_what_was_imported(furnished: Flask, movielens: Path) -> None:
+    votes: dict[int, list[float]] = defaultdict(list)
+    with (movielens / "ratings.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            votes[int(row["movieId"])].append(float(row["rating"]))
+    with furnished.app_context():
+        stored = db.session.execute(select(Item.id, Item.rating_count, Item.rating_mean)).all()
+    assert {i: (count, mean) for i, count, mean in stored if count} == {
+        i: (len(stars), sum(stars) / len(stars)) for i, stars in votes.items()
+    }
+    assert {mean for _, count, mean in stored if not count} == {None}
+
+
+PAGES = (
+    "/",
+    "/ratings",
+    "/title/1",
+    "/watchlist",
+    "/search?q=matrix",
+    "/group",
+    "/data",
+    "/account",
+)
+API = (
+    "/user/1",
+    "/user/1/recommendations",
+    "/user/1/ratings/top",
+    "/user/1/ratings/latest",
+    "/user/1/because/2",
+    "/movies/top",
+    "/movie/1",
+)
+
+
+def test_requests_find_their_rows_by_an_index(furnished: Flask) -> None:
+    """Every statement of the pages and rows of the API that people wait for; one row holds the
+    site's state."""
+    with heard(furnished) as statements:
+        ann = furnished.test_client()
+        register(ann, "ann")
+        for item in (1, 2, 6):
+            ann.post(f"/title/{item}/rating", data={"rating": "4"})
+        ann.post("/title/50/watchlist")
+        ann.post("/title/1/rating/delete")
+        assert {path for path in PAGES if ann.get(path).status_code != 200} == set()
+        rest = client_with_token(furnished, "plans")
+        for path in API:
+            rest.answer("GET", path)
+        rest.answer("PUT", "/user/1/rating", {"movie_id": 1, "rating": 4})
+        ann.post("/data/delete", data={"password": PASSWORD})
+    assert len(statements) > 30
+    with furnished.app_context(), db.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            # Small tables are read whole though there is an index: then it must do without.
+            connection.exec_driver_sql("SET enable_seqscan = off")
+        scanned = {
+            statement: plan
+            for statement, parameters in statements
+            if "site_state" not in statement
+            and (plan := whole_scan(connection, statement, parameters))
+        }
+    assert scanned == {}
+
+
+def test_a_page_asks_once_for_ratings_and_once_for_titles(furnished: Flask) -> None:
+    bob = furnished.test_client()
+    register(bob, "bob")
+    for item in (1, 2, 6):
+        bob.post(f"/title/{item}/rating", data={"rating": "4"})
+    bob.get("/")
+    with heard(furnished) as statements:
+        bob.get("/")
+    asked = [re.search(r"FROM (\w+)", statement)[1] for statement, _ in statements]
+    assert sorted(asked) == ["items", "marks", "ratings", "shown", "users"]
+    rest = client_with_token(furnished, "counted")
+    with heard(furnished) as statements:
+        rest.answer("GET", "/user/1/recommendations")
+    asked = [
+        found[1] for statement, _ in statements if (found := re.search(r"FROM (\w+)", statement))
+    ]
+    assert (asked.count("ratings"), asked.count("items")) == (1, 1)
+
+
+@contextmanager
+def heard(app: Flask) -> Iterator[list[tuple[str, Any]]]:
+    """(statement, parameters) of everything that is said to the database meanwhile."""
+    said: list[tuple[str, Any]] = []
+    with app.app_context():
+        engine = db.engine
+
+    def listen(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        said.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", listen)
+    yield said
+    event.remove(engine, "before_cursor_execute", listen)
+
+
+def whole_scan(connection: Connection, statement: str, parameters: Any) -> str:
+    """The plan, if it reads a table from end to end; else nothing."""
+    if not statement.startswith(("SELECT", "UPDATE", "DELETE")):
+        return ""
+    explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    rows = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
+    plan = "\n".join(str(tuple(row)) for row in rows)
+    match connection.dialect.name:
+        case "sqlite":
+            scans = re.search(r"SCAN (?!CONSTANT|anon_)\w+(?! USING)", plan)
+        case "postgresql":
+            scans = re.search(r"Seq Scan on \w+", plan)
+        case _:
+            scans = [row for row in rows if row.type == "ALL" and not row.table.startswith("<")]
+    return plan if scans else ""

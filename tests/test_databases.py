@@ -1,0 +1,250 @@
+"""What the site asks of a database holds on every one of them: SQLite, MariaDB, PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
+
+from app import accounts, catalogue, companions, create_app, marks, ratings, statistics, tokens
+from app.clock import utcnow
+from app.extensions import db
+from app.models import Import, Item, Rating
+from app.transactions import TRIES, done_anew
+from app.upsert import upsert
+from recommender.catalogue import Item as Title
+from recommender.release_store import ReleaseStore
+from tests.conftest import PASSWORD, settings
+from tests.databases import DATABASES, Server, empty, migrate, new_database
+from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
+
+THREADS = 6
+EMOJI = "🎬 Amélie — 愛 \U0001f9d1\u200d\U0001f680"
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def migrated_database(
+    request: pytest.FixtureRequest,
+    servers: Callable[[str], Server],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
+    url = new_database(request.param, servers, tmp_path_factory.mktemp("database"))
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+def site(migrated_database: str, store: ReleaseStore) -> Iterator[Flask]:
+    """A site that serves the tiny release, its titles in the database, in an app context."""
+    empty(migrated_database)
+    publish_tiny(store)
+    app = create_app(
+        settings(migrated_database, store.folder), TESTING=True, WTF_CSRF_ENABLED=False
+    )
+    app.test_client().get("/health")
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def at_once(app: Flask, *calls: Callable[[], Any]) -> list[Any]:
+    """What the calls give when they are made side by side, each in an app context of its own."""
+
+    def made(call: Callable[[], Any]) -> Any:
+        with app.app_context():
+            return call()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [done.result() for done in [pool.submit(made, call) for call in calls]]
+
+
+def test_names_that_differ_by_case_are_one_and_by_an_accent_two(site: Flask) -> None:
+    andre = accounts.register("André", "a@example.com", PASSWORD)
+    plain = accounts.register("Andre", "b@example.com", PASSWORD)
+    assert andre is not None
+    assert plain is not None
+    assert accounts.register("ANDRÉ", "c@example.com", PASSWORD) is None
+    assert accounts.recognise("andré", PASSWORD).id == andre.id
+    assert accounts.recognise("ANDRE", PASSWORD).id == plain.id
+    assert accounts.recognise("B@Example.com", PASSWORD).id == plain.id
+
+
+def test_names_of_tokens_differ_by_case(site: Flask) -> None:
+    tokens.create("reader")
+    tokens.create("Reader")
+    assert tokens.revoke("READER") is False
+    assert [token.name for token in tokens.every_token()] == ["reader", "Reader"]
+
+
+def test_text_of_every_script_and_length_comes_back_as_it_was(
+    site: Flask, store: ReleaseStore
+) -> None:
+    long = "𝕏" * 40_000
+    titles = [Title(1, EMOJI, description=long), *ITEMS[1:]]
+    store.publish(tiny_release("20260102-000000-bbbb"), titles, no_parity_sample())
+    store.promote("20260102-000000-bbbb")
+    assert site.test_client().get("/ready").json["release"] == "20260102-000000-bbbb"
+    item = db.session.get_one(Item, 1)
+    assert item.title == EMOJI
+    assert item.description == long[: catalogue.LONGEST_DESCRIPTION]
+    ann = accounts.register(EMOJI, "ann@example.com", PASSWORD)
+    done = Import(user_id=ann.id, imported_at=utcnow(), report={"file": EMOJI, "left": [1, None]})
+    db.session.add(done)
+    db.session.commit()
+    db.session.expire_all()
+    assert db.session.get_one(Import, done.id).report == {"file": EMOJI, "left": [1, None]}
+    assert accounts.named(EMOJI).id == ann.id
+
+
+def test_moments_are_kept_to_the_microsecond_and_stars_exactly(site: Flask) -> None:
+    ann = accounts.add_person("F", 1990)
+    given = ratings.rate(ann.id, 1, 3.5, ratings.Forecast(3.123456789012345, 1 / 3, "v"))
+    db.session.expire_all()
+    row = db.session.get_one(Rating, (ann.id, 1))
+    assert row.rated_at == given
+    assert (row.rating, row.predicted, row.community) == (3.5, 3.123456789012345, 1 / 3)
+    assert row.is_implicit is False
+
+
+def test_lists_have_one_order_everywhere(site: Flask) -> None:
+    ann = accounts.register("ann", "ann@example.com", PASSWORD)
+    for item, stars in ((8, 4.0), (1, 4.0), (21, 5.0), (13, 0.5)):
+        ratings.rate(ann.id, item, stars)
+    assert [r.item.id for r in ratings.rated_items(ann.id)] == [13, 21, 1, 8]
+    assert [r.item.id for r in ratings.top_rated_items(ann.id, 3)] == [21, 1, 8]
+    assert [item.id for item in catalogue.most_rated(9)] == [1, 8, 13, 2, 21, 3, 34, 5]
+    assert [item.id for item in catalogue.popular(3)] == [1, 2, 3]
+    assert [item.id for item in catalogue.popular(3, "Sci-Fi")] == [1, 2, 3]
+    for name in ("Zoë", "ärger", "bob"):
+        other = accounts.register(name, f"{name}@example.com", PASSWORD)
+        companions.ask(ann, name)
+        companions.agree(other, ann.id)
+    assert [user.username for user in companions.agreed_with(ann.id)] == ["bob", "Zoë", "ärger"]
+
+
+def test_before_the_first_release_titles_are_searched_in_the_database(site: Flask) -> None:
+    found = [item.id for item in catalogue._search_in_database("AMÉLIE", 5)]
+    assert found == [8]
+    assert catalogue._search_in_database("100%", 5) == []
+    assert [item.id for item in catalogue._search_in_database("space", 5)] == [1, 2, 3, 5]
+
+
+def test_an_upsert_updates_keeps_and_never_goes_back_in_time(site: Flask) -> None:
+    ann, now = accounts.add_person(None, None), utcnow()
+
+    def give(item: int, stars: float, ago: int, via: str) -> dict[str, Any]:
+        at = now - timedelta(seconds=ago)
+        return {"user_id": ann.id, "item_id": item, "rating": stars, "rated_at": at, "via": via}
+
+    def stored() -> list[tuple[int, float, str]]:
+        rows = select(Rating.item_id, Rating.rating, Rating.via).order_by(Rating.item_id)
+        return [tuple(row) for row in db.session.execute(rows)]
+
+    upsert(Rating, [give(1, 1, 9, "a"), give(2, 2, 9, "b")])
+    upsert(Rating, [give(1, 3, 8, "c"), give(3, 3, 9, "d")], keep=["via"], newest_by="rated_at")
+    assert stored() == [(1, 3, "a"), (2, 2, "b"), (3, 3, "d")]
+    upsert(Rating, [give(1, 5, 20, "e"), give(2, 5, 7, "e")], newest_by="rated_at")
+    assert stored() == [(1, 3, "a"), (2, 5, "e"), (3, 3, "d")]
+    one = give(3, 1, 0, "f")
+    upsert(Rating, [one], keep=one)
+    assert stored() == [(1, 3, "a"), (2, 5, "e"), (3, 3, "d")]
+
+
+def test_of_many_who_rate_one_title_at_once_the_latest_stays(site: Flask) -> None:
+    ann = accounts.add_person(None, None).id
+    stars = [n / 2 for n in range(1, 11)] * 6
+    moments = at_once(
+        site,
+        *(lambda s=s: ratings.rate(ann, 1, s) for s in stars),
+        *[lambda: marks.mark(ann, 1, marks.WATCHLIST)] * 10,
+    )
+    latest = max(range(len(stars)), key=lambda n: moments[n])
+    assert ratings.ratings_of(ann) == {1: stars[latest]}
+    assert marks.marks_of(ann) == {marks.WATCHLIST: {1}}
+
+
+def test_people_who_sign_up_at_once_get_ids_of_their_own_and_names_but_once(site: Flask) -> None:
+    names = ["ann", "bob", "ann", "cat", "ANN", "dan"]
+    made = at_once(
+        site,
+        *(
+            lambda name=name: (
+                (user := accounts.register(name, "x@example.com", PASSWORD)) and user.id
+            )
+            for name in names
+        ),
+    )
+    ids = [user for user in made if user]
+    assert len(ids) == len(set(ids)) == 4
+    assert min(ids) > 20
+
+
+def test_one_of_many_processes_takes_the_turn(site: Flask) -> None:
+    turns = at_once(site, *[lambda: statistics.take_turn(timedelta(minutes=1))] * 12)
+    assert turns.count(True) == 1
+
+
+def test_writers_that_cross_each_other_all_arrive(site: Flask, store: ReleaseStore) -> None:
+    """Ratings of many titles in opposite orders, beside the statistics and the catalogue."""
+    people = [accounts.add_person(None, None).id for _ in range(THREADS - 2)]
+    ids = [item.id for item in db.session.scalars(select(Item).order_by(Item.id))]
+    release = store.read(store.current().version)
+
+    @done_anew
+    def store_all(rows: list[dict[str, Any]]) -> None:
+        upsert(Rating, rows, newest_by="rated_at")
+        db.session.commit()
+
+    def rate_all(person: int) -> None:
+        for round_ in range(5):
+            rows = [
+                {"user_id": p, "item_id": i, "rating": 1.0 + round_ % 5, "rated_at": utcnow()}
+                for p in people
+                for i in ids
+            ]
+            store_all(rows if person % 2 else rows[::-1])
+
+    @done_anew
+    def refresh_once() -> None:
+        statistics.refresh(release)
+        db.session.commit()
+
+    def refresh() -> None:
+        for _ in range(5):
+            refresh_once()
+
+    def sync() -> None:
+        for _ in range(5):
+            catalogue.sync_catalogue(release, again=True)
+
+    at_once(site, *(lambda p=p: rate_all(p) for p in people), refresh, sync)
+    assert db.session.scalar(select(func.count()).select_from(Rating)) == len(people) * len(ids)
+
+
+def test_what_was_broken_off_is_done_anew_and_nothing_else(site: Flask) -> None:
+    def fail(times: int, code: object) -> list[int]:
+        calls: list[int] = []
+
+        @done_anew
+        def write() -> None:
+            calls.append(1)
+            if len(calls) <= times:
+                raise OperationalError("UPDATE", None, Exception(code, "Deadlock found"))
+
+        if code == 1213 and times < TRIES:
+            write()
+        else:
+            with pytest.raises(OperationalError):
+                write()
+        return calls
+
+    assert len(fail(2, 1213)) == 3
+    assert len(fail(99, 1213)) == TRIES
+    assert len(fail(99, 2013)) == 1
