@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PROTOCOL ?= A,B,C,E
 
-.PHONY: run train evaluate explore tune test lint bench jobs bundle clean \
+.PHONY: run train evaluate explore tune upload download test lint bench jobs bundle clean \
 	java blas browser axe databases nginx eb
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
@@ -35,6 +35,12 @@ explore: .venv/run .env java blas ## what the data is like, as a page: make expl
 
 tune: .venv/run .env java blas ## better parameters by cross-validation: make tune DATA=folder GRID=grid.yaml
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.tune $(if $(GRID),--grid $(GRID)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+
+upload: .venv/run .env ## a data set to S3: make upload DATA=folder TO=s3://bucket/folder
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(DATA) $(TO)
+
+download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA=folder
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(FROM) $(DATA)
 
 test: .venv/dev java blas browser axe databases nginx eb ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import Flask, current_app, g, has_request_context
+from flask import Flask, current_app, g, has_request_context, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.title_search import TitleIndex
@@ -18,7 +18,7 @@ from recommender.release_store import ReleaseStore
 from recommender.s3_store import open_store
 
 Prepare = Callable[[Release], None]
-FIRST_LOAD_SECONDS = 3.0
+FIRST_LOAD_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class InService:
 
 class ReleaseWatcher:
     """Loads what ``current.json`` names: at the first request, then every ``period`` seconds, in a
-    thread. The first requests wait for it a little, so that a site that can serve at once does.
+    thread. The first requests wait for it a little, so that none is refused that need not be.
 
     ``prepare`` runs, in an application context, before a release goes into service. Whatever
     fails, the release in service stays and ``problem`` says why. With a ``period`` of 0 there is
@@ -68,7 +68,8 @@ class ReleaseWatcher:
             self.refresh()
         elif not self._tried.is_set():
             self._start()
-            self._tried.wait(self._patient_until - time.monotonic())
+            if request.endpoint != "status.health":
+                self._tried.wait(self._patient_until - time.monotonic())
 
     def refresh(self) -> None:
         """Put the promoted release into service if it is not there already."""

@@ -7,11 +7,12 @@ StorageError for what S3 refuses, and for an S3 that does not answer in time: no
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -135,12 +136,14 @@ def download(address: str, path: Path) -> None:
     bucket, key = split(address)
     with _said(address):
         about = client().head_object(Bucket=bucket, Key=key)
-        tag = re.sub(r"\W", "", about["ETag"])
-        unfinished = path.with_name(f".{path.name}.{tag}.unfinished")
+        size, tag = about["ContentLength"], about["ETag"]
+        unfinished = path.with_name(f".{path.name}.{re.sub(r'[^0-9a-f-]', '', tag)}.unfinished")
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.unfinished"):
+            if left != unfinished or left.stat().st_size > size:  # of another object by that name
+                left.unlink()
         with unfinished.open("ab") as file:
-            wanted = {"Bucket": bucket, "Key": key, "IfMatch": about["ETag"]}
-            _complete(file, about["ContentLength"], wanted)
+            _complete(file, size, {"Bucket": bucket, "Key": key, "IfMatch": tag})
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -178,18 +181,15 @@ def download_folder(address: str, folder: Path) -> None:
 
 def _complete(file: IO[bytes], size: int, wanted: dict[str, str]) -> None:
     """Append what ``file`` lacks of ``size`` bytes."""
-    for left in reversed(range(ATTEMPTS)):
+    for _ in range(ATTEMPTS):
         if file.tell() == size:
             return
         rest = client().get_object(**wanted, Range=f"bytes={file.tell()}-")
-        try:
+        with suppress(*_known().broken):
             for piece in rest["Body"].iter_chunks(PIECE_BYTES):
                 file.write(piece)
-        except _known().broken:
-            if not left:
-                raise
     if file.tell() != size:
-        raise OSError(f"{file.tell()} bytes came, not {size}")
+        raise ConnectionError(f"the connection broke before all {size:,} bytes came")
 
 
 def _is_inside(name: str) -> bool:
@@ -238,7 +238,7 @@ def _said(address: str) -> Iterator[_Known]:
     except known.every as error:
         # An upload's error is boto3's, and what S3 said is its context.
         code = _code(error.__context__ if isinstance(error, known.upload) else error)
-        remedy = _REMEDIES.get(code, "is S3 in reach, and who we are there known?")
+        remedy = _REMEDIES.get(code, "is S3 reachable, and are there credentials?")
         if isinstance(error, OSError) and error.errno:
             remedy = "is there room, and permission to write?"
         kind = NotStored if code in _MISSING else StorageError

@@ -29,6 +29,7 @@ from recommender.release_store import (
 
 LOCK = ".lock"
 VAR_TMP = Path("/var/tmp")  # noqa: S108 - whose the folder in it is gets checked
+LOADING_SECONDS = 600.0  # after it was read, a release may still be loading
 RETRY_SECONDS = 60.0  # until a release that did not verify is downloaded again
 
 
@@ -45,7 +46,7 @@ def open_store(location: str | Path, cache: str | None = None) -> ReleaseStore:
 class S3Store(ReleaseStore):
     """Its ``folder`` is the cache, which all processes of a machine share: a release is downloaded
     once, and only what has been verified gets the name by which it is read. What is neither in
-    service nor was before is removed from it; who serves it keeps it, as it is memory-mapped.
+    service nor was before is removed from it in time; who serves it keeps it, memory-mapped.
 
     Besides what a ReleaseStore raises: StorageError, where S3 is the cause.
     """
@@ -85,7 +86,9 @@ class S3Store(ReleaseStore):
             self._clean(version)
             if (self.folder / version).is_dir():
                 try:
-                    return read_version(self.folder / version, version)
+                    release = read_version(self.folder / version, version)
+                    os.utime(self.folder / version)
+                    return release
                 except ReleaseError:  # something cleaned up here: S3 has it whole
                     shutil.rmtree(self.folder / version)
             until, reason = self._refused.get(version, (0.0, ""))
@@ -140,14 +143,17 @@ class S3Store(ReleaseStore):
         return replace(release, folder=self.folder / version)
 
     def _clean(self, version: str) -> None:
-        """Leave the versions that the pointer names, and what there is of this one."""
+        """Leave the versions that the pointer names, those that someone may be loading just now,
+        and what there is of this one."""
         try:
             current = Current.parse(self._pointer, self.place)
         except ReleaseError:
             return  # who does not know what is in service removes nothing
         keep = {current.version, current.previous, version, self._unfinished(version).name, LOCK}
+        since = time.time() - LOADING_SECONDS
         for path in self.folder.iterdir():
-            if path.name not in keep:
+            is_loading = VERSION.fullmatch(path.name) and path.stat().st_mtime > since
+            if path.name not in keep and not is_loading:
                 shutil.rmtree(path)
 
     def _unfinished(self, version: str) -> Path:

@@ -110,6 +110,7 @@ def test_a_later_call_goes_on_while_the_object_is_the_same(
     s3.upload(write(tmp_path / "up", b"z" * 8000), f"{bucket}/up")
     s3.download(f"{bucket}/up", tmp_path / "down")
     assert (tmp_path / "down").read_bytes() == b"z" * 8000
+    assert list(tmp_path.glob(".*")) == []
 
 
 def test_a_folder_is_listed_by_the_names_in_it(bucket: str) -> None:
@@ -227,7 +228,7 @@ def test_an_s3_that_fails_is_said_with_the_address(
         lambda: s3.download(f"{bucket}/x", tmp_path / "x"),
         lambda: s3.upload(write(tmp_path / "up", b"x"), f"{bucket}/x"),
     ):
-        with pytest.raises(StorageError, match=rf"{bucket}/x: .*500.*is S3 in reach") as refusal:
+        with pytest.raises(StorageError, match=rf"{bucket}/x: .*500.*is S3 reachable") as refusal:
             asks()
         assert not isinstance(refusal.value, NotStored)
 
@@ -254,7 +255,7 @@ def test_an_s3_that_hangs_hangs_nothing(bucket: str, proxy: FaultProxy, tmp_path
 def test_an_s3_that_is_not_there_is_said(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     s3.client.cache_clear()
-    with pytest.raises(StorageError, match=r"Could not connect .*is S3 in reach"):
+    with pytest.raises(StorageError, match=r"Could not connect .*is S3 reachable"):
         s3.read(f"{bucket}/x")
     s3.client.cache_clear()
 

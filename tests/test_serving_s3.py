@@ -19,6 +19,7 @@ from flask.testing import FlaskClient
 
 from app import create_app, tokens
 from app.extensions import db
+from app.serving import FIRST_LOAD_SECONDS
 from recommender import s3
 from recommender.s3_store import S3Store, open_store
 from tests.aws import FaultProxy
@@ -156,7 +157,7 @@ def test_an_s3_that_fails_leaves_the_old_release_in_service_until_it_is_well_aga
     with caplog.at_level(logging.WARNING):
         said = [look(client) for _ in range(2)][-1]
         start = time.monotonic()
-        assert client.get("/popular").status_code == 200
+        assert client.get("/login").status_code == 200
         assert time.monotonic() - start < 2
     assert (said["status"], said["release"]) == ("ready", FIRST)
     assert "s3://" in said["problem"]
@@ -172,8 +173,9 @@ def test_a_site_that_starts_while_s3_hangs_lives_and_is_not_ready(
     proxy.fault = lambda *_: "hang"
     start = time.monotonic()
     assert client.get("/health").status_code == 200
+    assert time.monotonic() - start < 2
     assert client.get("/login").status_code == 200
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < FIRST_LOAD_SECONDS + 2
     said = look(client)
     assert said["status"] == "not ready"
     assert f"{remote.place}/current.json: " in said["reason"]
@@ -199,7 +201,8 @@ def test_the_command_line_lists_promotes_rolls_back_and_verifies(
     assert f"{remote.place}/{NEWEST}: no such release" in said
 
 
-PERIOD, SLACK, LOAD_SECONDS, CALLERS = 1.0, 1.0, 2.0, 4
+# The slack is for a machine that has other work: the callers alone keep two cores busy.
+PERIOD, SLACK, CALLERS, ENOUGH = 1.0, 3.0, 4, 20
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,16 @@ class Load:
         for caller in self._callers:
             caller.join()
 
+    def wait_for(self, begun: float, version: str) -> None:
+        """Until enough requests that began after a moment were answered with a version."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            answers = [answer for answer in self.answers if answer.begun > begun]
+            if sum(answer.version == version for answer in answers) >= ENOUGH:
+                return
+            time.sleep(0.05)
+        raise AssertionError(Counter((a.status, a.version) for a in self.answers))
+
     def _call(self) -> None:
         asked = b'{"limit": 3, "requests": [{"ratings": [{"movie_id": 1, "rating": 5}]}]}'
         while not self._ended.is_set():
@@ -252,16 +265,14 @@ def test_no_request_fails_while_a_release_is_promoted_and_served_within_the_peri
         db.engine.dispose()
     settings = {**on_s3, "RELEASE_POLL_SECONDS": str(PERIOD), "RATELIMIT_ENABLED": "False"}
     with gunicorn(settings, tmp_path / "gunicorn.log") as address, Load(address, token) as load:
-        time.sleep(LOAD_SECONDS)
+        load.wait_for(0, FIRST)
         publish(remote, SECOND)
         proxy.seen.clear()
-        before = time.monotonic()
         remote.promote(SECOND)
         promoted = time.monotonic()
-        time.sleep(PERIOD + SLACK + LOAD_SECONDS)
+        load.wait_for(promoted + PERIOD + SLACK, SECOND)
     assert {answer.status for answer in load.answers} == {200}
-    early = {answer.version for answer in load.answers if answer.begun < before - SLACK}
-    late = {answer.version for answer in load.answers if answer.begun > promoted + PERIOD + SLACK}
-    assert (early, late) == ({FIRST}, {SECOND})
+    last_of_the_old = max(answer.begun for answer in load.answers if answer.version == FIRST)
+    assert last_of_the_old - promoted < PERIOD + SLACK
     downloads = Counter(fetched(proxy))
     assert set(downloads.values()) == {2}  # who promoted read it back, and the two workers shared

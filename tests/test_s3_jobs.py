@@ -1,0 +1,57 @@
+"""Training, the gate and the batch lists with releases in S3."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recommender import s3
+from recommender.s3_store import open_store
+from spark_jobs import recommend, train
+from tests.aws import FaultProxy
+from tests.datasets import QUICK, write_two_tastes
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytest_plugins = ["tests.buckets"]
+
+
+def test_training_publishes_to_s3_and_starts_from_and_is_held_against_what_is_in_service_there(
+    spark: SparkSession,
+    bucket: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("RELEASE_CACHE", str(tmp_path / "cache"))
+    data, place = str(write_two_tastes(tmp_path / "data")), f"{bucket}/releases"
+    given = ["--data", data, "--releases", place]
+    assert train.main([*given, *QUICK, "--promote", "always"]) == 0
+    store = open_store(place, str(tmp_path / "serving"))
+    first = store.current().version
+    assert train.main([*given, *QUICK, "--warm-start", "--promote", "never"]) == 0
+    assert store.current().version == first
+    assert "starts afresh" not in capsys.readouterr().err
+    second = store.versions()[-1]
+    assert store.versions() == [first, second]
+    report, _ = s3.read(f"{place}/{second}/report/report.json") or (b"", "")
+    assert json.loads(report)["comparison"]["version"] == first
+    assert store.promote(second).previous == first
+    out = str(tmp_path / "lists")
+    assert recommend.main([*given, "--n", "2", "--out", out]) == 0
+    assert f"by release {second}" in capsys.readouterr().out
+
+
+def test_a_bucket_that_is_not_there_is_said_before_anything_is_read(
+    proxy: FaultProxy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--data", str(tmp_path / "nowhere"), "--releases", "s3://no-such-bucket/releases"]
+    assert train.main(given) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: s3://no-such-bucket/releases: ")
+    assert "create the bucket, or correct the address" in said
+    assert said.count("\n") == 1
