@@ -32,7 +32,7 @@ class Shell:
             env={**os.environ, **self.environ},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout.decode()}{done.stderr.decode()}"

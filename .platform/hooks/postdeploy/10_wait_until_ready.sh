@@ -4,7 +4,7 @@
 set -uo pipefail
 
 for _ in {1..60}; do
-    answer=$(curl --silent --max-time 30 --fail-with-body http://127.0.0.1/ready) && exit 0
+    answer=$(curl --silent --max-time 10 --fail-with-body http://127.0.0.1/ready) && exit 0
     sleep 2
 done
 echo "The site did not become ready: ${answer:-no answer}" >&2
