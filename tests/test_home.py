@@ -24,7 +24,10 @@ def shown(page: str) -> list[int]:
 
 def stored(app: Flask) -> list[tuple[int, float]]:
     with app.app_context():
-        return [(r.item_id, r.rating) for r in db.session.scalars(select(Rating))]
+        return [
+            (r.item_id, r.rating)
+            for r in db.session.scalars(select(Rating).order_by(Rating.user_id, Rating.item_id))
+        ]
 
 
 def test_someone_without_ratings_sees_the_popular_titles_five_first(ann: FlaskClient) -> None:
