@@ -263,6 +263,7 @@ def test_no_request_fails_while_a_release_is_promoted_and_served_within_the_peri
     with app.app_context():
         token = tokens.create("load", None)
         db.engine.dispose()
+    assert run(app, "sync-catalogue")[0] == 0  # as a deployment does before it serves
     settings = {**on_s3, "RELEASE_POLL_SECONDS": str(PERIOD), "RATELIMIT_ENABLED": "False"}
     with gunicorn(settings, tmp_path / "gunicorn.log") as address, Load(address, token) as load:
         load.wait_for(0, FIRST)
@@ -271,7 +272,8 @@ def test_no_request_fails_while_a_release_is_promoted_and_served_within_the_peri
         remote.promote(SECOND)
         promoted = time.monotonic()
         load.wait_for(promoted + PERIOD + SLACK, SECOND)
-    assert {answer.status for answer in load.answers} == {200}
+    failed = [(a.begun - promoted, a.status) for a in load.answers if a.status != 200]
+    assert failed == []
     last_of_the_old = max(answer.begun for answer in load.answers if answer.version == FIRST)
     assert last_of_the_old - promoted < PERIOD + SLACK
     downloads = Counter(fetched(proxy))
