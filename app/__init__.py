@@ -11,7 +11,19 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
-from app import api, cli, converters, errors, headers, limits, statistics, status, words
+from app import (
+    api,
+    cli,
+    converters,
+    errors,
+    headers,
+    limits,
+    logs,
+    statistics,
+    status,
+    timing,
+    words,
+)
 from app.base import base
 from app.catalogue import sync_catalogue
 from app.extensions import bootstrap, csrf, db, limiter, login_manager, migrate, serving
@@ -35,6 +47,8 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     hops = app.config["PROXIES"]
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
 
+    logs.init_app(app)
+    timing.init_app(app)
     db.init_app(app)
     migrate.init_app(app, db)
     login_manager.init_app(app)

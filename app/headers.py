@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Flask, Response, g
 
+from app import logs
+
 # Bootstrap's style sheet draws its icons from data: addresses; posters may be TMDB's.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"
@@ -23,6 +25,7 @@ def _add_headers(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "same-origin"
     if "model_version" in g:
         response.headers["X-Model-Version"] = g.model_version
+    response.headers[logs.HEADER] = logs.request_id()
     if response.mimetype == "text/html":
         # Pages show a person's own ratings: no shared cache may keep them.
         response.headers.setdefault("Cache-Control", "private, no-cache")

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from app import metrics, timing
 from app.catalogue import items_by_id
 from app.models import Item
 from app.ratings import NO_FORECAST, Forecast, rate, ratings_of
 from recommender.explain import Explanation
 from recommender.facts import Filter
-from recommender.model import Model, Ratings, Recommendation
+from recommender.model import Model, Person, Ratings, Recommendation
 
 EVERYTHING = Filter()
 
@@ -49,6 +50,11 @@ class Why:
     silent: int
 
 
+def fold_in(model: Model, ratings: Ratings) -> Person:
+    with timing.part(metrics.FOLD_IN):
+        return model.fold_in(ratings)
+
+
 def recommend(
     model: Model,
     ratings: Ratings,
@@ -62,8 +68,11 @@ def recommend(
 
     The first ``reasons`` of them say because of what.
     """
-    ranked = model.recommend(model.fold_in(ratings), n, hidden, wanted, known)
-    causes = {r.item_id: _chief(model.because(ratings, r.item_id)) for r in ranked[:reasons]}
+    person = fold_in(model, ratings)
+    with timing.part(metrics.TOP_N):
+        ranked = model.recommend(person, n, hidden, wanted, known)
+    with timing.part("reasons"):
+        causes = {r.item_id: _chief(model.because(ratings, r.item_id)) for r in ranked[:reasons]}
     items = items_by_id([r.item_id for r in ranked] + [c for c in causes.values() if c])
     return [
         _with_title(r, items[r.item_id], items.get(causes.get(r.item_id) or 0))
@@ -76,7 +85,8 @@ def recommend_many(
     model: Model, people: Sequence[Ratings], n: int, hidden: Sequence[Collection[int]]
 ) -> list[list[Recommended]]:
     """``recommend`` for each of ``people`` with what they hid, in one pass."""
-    ranked = model.recommend_many(people, n, hidden)
+    with timing.part("batch"):
+        ranked = model.recommend_many(people, n, hidden)
     items = items_by_id({r.item_id for one in ranked for r in one})
     return [[_with_title(r, items[r.item_id]) for r in one if r.item_id in items] for one in ranked]
 
@@ -90,8 +100,9 @@ def why(
 ) -> Why | None:
     """What makes up the score of a title that is on the person's list, and how it would stand
     without each of the ``counted`` ratings that add most."""
-    explained = model.because(ratings, item_id)
-    rank = model.rank(model.fold_in(ratings), item_id, hidden)
+    with timing.part("reasons"):
+        explained = model.because(ratings, item_id)
+    rank = _rank(model, ratings, item_id, hidden)
     if explained is None or rank is None:
         return None
     adding = sorted((p for p in explained.parts.items() if p[1]), key=lambda p: -p[1])
@@ -115,12 +126,18 @@ def rank_without(
 ) -> int | None:
     """The place of ``item_id`` on the list of someone who never rated ``removed``."""
     rest = {item: stars for item, stars in ratings.items() if item != removed}
-    return model.rank(model.fold_in(rest), item_id, hidden)
+    return _rank(model, rest, item_id, hidden)
+
+
+def _rank(model: Model, ratings: Ratings, item_id: int, hidden: Iterable[int]) -> int | None:
+    person = fold_in(model, ratings)
+    with timing.part("reasons"):
+        return model.rank(person, item_id, hidden)
 
 
 def predicted(model: Model, ratings: Ratings, items: Sequence[Item]) -> dict[int, float]:
     """Predicted stars by item id, for those of ``items`` that the model knows."""
-    return model.estimate(model.fold_in(ratings), [item.id for item in items])
+    return model.estimate(fold_in(model, ratings), [item.id for item in items])
 
 
 def forecast(current: Model | None, ratings: Ratings, item: Item) -> Forecast:
