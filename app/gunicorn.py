@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger
 
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="marquee-metrics-")
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+if FOLDER not in os.environ:  # else this is read again, or by a master that takes over
+    os.environ[FOLDER] = tempfile.mkdtemp(prefix="marquee-metrics-")
 
 
 class OneLog(Logger):
@@ -34,6 +36,18 @@ class OneLog(Logger):
 logger_class = OneLog
 
 
+def on_starting(server: Any) -> None:
+    """The numbers of a site that was killed are not this one's."""
+    if not server.master_pid:
+        for file in Path(os.environ[FOLDER]).glob("*.db"):
+            file.unlink()
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """A machine may clear its folder of temporary files while the site runs."""
+    os.makedirs(os.environ[FOLDER], exist_ok=True)
+
+
 def child_exit(_server: Any, worker: Any) -> None:
     """What a worker counted stays; what it held is given up."""
     from prometheus_client.multiprocess import mark_process_dead
@@ -43,4 +57,4 @@ def child_exit(_server: Any, worker: Any) -> None:
 
 def on_exit(server: Any) -> None:
     if not server.reexec_pid:  # else a new master goes on with the folder
-        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+        shutil.rmtree(os.environ[FOLDER], ignore_errors=True)

@@ -43,6 +43,7 @@ def to_stdout(level: int, readable: bool) -> None:
     handler.setFormatter(Readable("%(levelname)s: %(message)s") if readable else Json())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every turn
 
 
 class Json(logging.Formatter):

@@ -31,16 +31,7 @@ def gunicorn(environ: Mapping[str, str], log: Path) -> Iterator[str]:
     command += ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
     with log.open("w") as output:
         server = subprocess.Popen(
-            [
-                *command,
-                "--bind",
-                f"127.0.0.1:{port}",
-                "--workers",
-                "2",
-                "--threads",
-                "4",
-                "application:application",
-            ],
+            [*command, "application:application"],
             cwd=ROOT,
             env={**os.environ, **environ},
             stdout=output,

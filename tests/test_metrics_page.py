@@ -225,6 +225,7 @@ def test_a_connection_that_could_not_be_made_is_not_given_up(
 def metrics_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "metrics"
     folder.mkdir()
+    (folder / "gauge_livesum_4711.db").touch()  # of a site that was killed
     return folder
 
 
@@ -282,6 +283,7 @@ def test_two_workers_are_one_site_to_prometheus_and_to_the_log(
     told = Numbers(ask(f"{site}/metrics"))
     assert told("marquee_release_info", version=FIRST) == 1
     assert told("marquee_database_connections") == 0
+    assert not (metrics_folder / "gauge_livesum_4711.db").exists()
 
     # What a worker that died had counted stays; what it held does not.
     killed = workers(log)[0]
