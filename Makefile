@@ -7,7 +7,7 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train evaluate explore tune upload download test lint bench jobs clean java blas browser axe databases
+.PHONY: run train evaluate explore tune upload download test lint bench jobs cluster-env clean java blas browser axe databases spark35
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -39,7 +39,7 @@ upload: .venv/run .env ## a data set to S3: make upload DATA=folder TO=s3://buck
 download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA=folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(FROM) $(DATA)
 
-test: .venv/dev java blas browser axe databases ## the whole suite
+test: .venv/dev java blas browser axe databases spark35 ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/dev ## ruff and mypy
@@ -52,6 +52,9 @@ bench: .venv/dev java blas ## ours and the peers in one run: make bench SIZES="1
 
 jobs: ## dist/jobs.zip for spark-submit --py-files
 	$(PYTHON) -m spark_jobs.session dist/jobs.zip
+
+cluster-env: .venv/run ## dist/environment.tar.gz for spark-submit --archives, where nodes lack our packages
+	$(BIN)/python -m spark_jobs.environment dist/environment.tar.gz
 
 clean: ## remove what was built (data, releases and the database stay)
 	rm -rf .venv dist tests/screenshots tests/axe/node_modules .mypy_cache .pytest_cache .ruff_cache
@@ -72,5 +75,5 @@ clean: ## remove what was built (data, releases and the database stay)
 .env:
 	@cp .env.example .env
 
-java blas browser axe databases:
+java blas browser axe databases spark35:
 	@.ci/ensure $@

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
+from recommender import s3
+from spark_jobs.datasets import transfer
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.movielens import read_exported, read_movielens
 from spark_jobs.datasets.steam import read_steam
+from spark_jobs.session import on_one_machine, temporary_folder
 
 READERS: dict[str, Callable[[SparkSession, str], Dataset]] = {
     "movielens": read_movielens,
@@ -20,7 +24,26 @@ def read_datasets(
     spark: SparkSession, kind: str, folders: Sequence[str], exported: Sequence[str] = ()
 ) -> list[Dataset]:
     """The data sets in ``folders``, of the ``kind`` that ``READERS`` names, then what the site
-    ``exported``. Raises DataError."""
-    datasets = [READERS[kind](spark, folder) for folder in folders]
+    ``exported``. Raises DataError, StorageError."""
+    datasets = [
+        replace(READERS[kind](spark, _within_reach(spark, folder)), path=folder)
+        for folder in folders
+    ]
     feedback = datasets[0].feedback
-    return datasets + [read_exported(spark, folder, feedback) for folder in exported]
+    return datasets + [
+        replace(read_exported(spark, _within_reach(spark, folder), feedback), path=folder)
+        for folder in exported
+    ]
+
+
+def _within_reach(spark: SparkSession, folder: str) -> str:
+    """A folder that Spark can read: itself, or on one machine a copy of one in S3, which Spark
+    alone does not know. The copy lives as long as the process."""
+    if not (s3.is_address(folder) and on_one_machine(spark.sparkContext)):
+        return folder
+    copy = temporary_folder() / folder.rstrip("/").rsplit("/", 1)[-1]
+    # `make upload` leaves checksums; what the site exported is a single file, there whole or not.
+    checked = transfer.SUMS in s3.listing(folder)
+    fetch = transfer.download if checked else s3.download_folder
+    fetch(folder, copy)
+    return str(copy)
