@@ -7,7 +7,7 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train evaluate explore tune upload download test lint bench jobs cluster-env clean java blas browser axe databases spark35
+.PHONY: run train evaluate explore tune upload download test lint bench jobs cluster-env image-web image-batch up down clean java blas browser axe databases spark35
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -42,10 +42,11 @@ download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA
 test: .venv/dev java blas browser axe databases spark35 ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/dev ## ruff and mypy
+lint: .venv/dev ## ruff, mypy, and hadolint for the containers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint deploy/containers/*.Dockerfile
 
 bench: .venv/dev java blas ## ours and the peers in one run: make bench SIZES="1m 10m 25m" REPEATS=3
 	$(BIN)/python -m benchmarks.run
@@ -55,6 +56,15 @@ jobs: ## dist/jobs.zip for spark-submit --py-files
 
 cluster-env: .venv/run ## dist/environment.tar.gz for spark-submit --archives, where nodes lack our packages
 	$(BIN)/python -m spark_jobs.environment dist/environment.tar.gz
+
+image-web image-batch: image-%: ## container images of the two tiers: docs/containers.md
+	docker build -f deploy/containers/$*.Dockerfile -t marquee-$* .
+
+up: ## the site in containers, with PostgreSQL and Redis: make up SECRET_KEY=… POSTGRES_PASSWORD=…
+	docker compose -f deploy/containers/compose.yaml up --build --detach --wait
+
+down: ## and away; its volumes stay
+	docker compose -f deploy/containers/compose.yaml down
 
 clean: ## remove what was built (data, releases and the database stay)
 	rm -rf .venv dist tests/screenshots tests/axe/node_modules .mypy_cache .pytest_cache .ruff_cache

@@ -11,6 +11,7 @@
 #           Without it the export is a temporary folder, gone when training has ended
 # TRAIN     what starts the job, such as "spark-submit --master spark://host:7077 --py-files
 #           dist/jobs.zip spark_jobs/train.py" (default: "python -m spark_jobs.train")
+# LOCK      a file that only one run at a time holds (default: instance/retrain.lock)
 # OPTIONS   more for the job, such as "--warm-start --ranking-iterations 4"
 #
 # Exit status: 0 the new release is in service; 2 input or settings are wrong; 3 the gate refused it;
@@ -19,14 +20,17 @@
 set -eu
 cd "$(dirname "$0")/../.."
 PATH=$PWD/.venv/bin:$PATH
+refuse() { echo "error: $1" >&2; exit 2; }
+
 step=${1:-both}
-case $step in both|export|train) ;; *) echo "retrain: no such step: $step" >&2; exit 2 ;; esac
-[ "$step" = both ] || : "${RATINGS:?names the place between export and train}"
-[ "$step" = export ] || : "${DATA:?names the folders of the data set}"
+case $step in both|export|train) ;; *) refuse "no such step: $step; leave it out, or say export or train" ;; esac
+[ "$step" = both ] || [ -n "${RATINGS:-}" ] || refuse "RATINGS names the place between export and train"
+[ "$step" = export ] || [ -n "${DATA:-}" ] || refuse "DATA names the folders of the data set"
 
 # The lock ends with the last process that holds it, however it ends: also with a job left behind.
-mkdir -p instance
-exec 9>instance/retrain.lock
+lock=${LOCK:-instance/retrain.lock}
+mkdir -p "$(dirname "$lock")"
+exec 9>"$lock"
 flock -n 9 || { echo "retrain: another run has not ended; nothing was done" >&2; exit 75; }
 
 if [ -z "${RATINGS:-}" ]; then
