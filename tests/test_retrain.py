@@ -37,10 +37,10 @@ SHOWN = "printf %s\\n"  # in place of the job: shows what the job would be given
 
 @pytest.fixture
 def settings(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """What cron would know."""
+    """What cron would know, and the environment in which the tests run as the active one."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    lock, data = str(tmp_path / "lock"), str(tmp_path / "ml")
-    return {**os.environ, **environ, "PATH": path, "LOCK": lock, "DATA": data}
+    ours = {"LOCK": str(tmp_path / "lock"), "DATA": str(tmp_path / "ml")}
+    return {**os.environ, **environ, **ours, "PATH": path, "VIRTUAL_ENV": sys.prefix}
 
 
 def retrain(settings: Mapping[str, str], *step: str) -> subprocess.CompletedProcess[str]:
@@ -184,7 +184,8 @@ def test_a_job_on_emr_serverless_is_started_and_waited_for(
     script, client, answers = emr
     asked = script.request(script._parser().parse_args(EMR))
     run = {"applicationId": "00abc", "jobRunId": "00run"}
-    told = {**run, "arn": "arn:aws:emr-serverless:eu-central-1:123456789012:/x"}
+    service = "arn:aws:emr-serverless:eu-central-1:123456789012"
+    told = {**run, "arn": f"{service}:/applications/00abc/jobruns/00run"}
     answers.add_response("start_job_run", told, asked)
     about = {
         **told,

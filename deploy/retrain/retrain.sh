@@ -19,7 +19,7 @@
 # for the site.
 set -eu
 cd "$(dirname "$0")/../.."
-PATH=$PWD/.venv/bin:$PATH
+[ -n "${VIRTUAL_ENV:-}" ] || PATH=$PWD/.venv/bin:$PATH  # an active environment goes first
 refuse() { echo "error: $1" >&2; exit 2; }
 
 step=${1:-both}
