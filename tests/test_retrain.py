@@ -64,7 +64,9 @@ def gate(folder: Path, floors: str) -> str:
 def test_ratings_go_into_the_next_release_and_a_bad_one_leaves_the_old_in_service(
     app: Flask, ann: FlaskClient, store: ReleaseStore, settings: dict[str, str], tmp_path: Path
 ) -> None:
-    write_two_tastes(tmp_path / "ml")
+    people = store.read(store.current().version).catalogue.max_user_id
+    data = write_two_tastes(tmp_path / "ml", people)
+    rows = len((data / "ratings.csv").read_text().splitlines()) - 1
     assert ann.post("/title/1/rating", data={"rating": "4.5"}).status_code < 400
     old = store.current().version
 
@@ -80,9 +82,9 @@ def test_ratings_go_into_the_next_release_and_a_bad_one_leaves_the_old_in_servic
     new = store.read(store.current().version)
     assert new.version != old
     assert ann.get("/").headers["X-Model-Version"] == new.version
-    # 400 of 30 people in the data set, and Ann's.
-    assert (new.catalogue.ratings, new.catalogue.users) == (401, 31)
-    assert [read["rows"] for read in new.inputs] == [400, 1]
+    # Those of the data set, and Ann's.
+    assert (new.catalogue.ratings, new.catalogue.users) == (rows + 1, people + 1)
+    assert [read["rows"] for read in new.inputs] == [rows, 1]
     # Nobody's ratings are left lying about.
     assert not Path(new.inputs[1]["path"]).exists()
 
