@@ -7,8 +7,8 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train pipeline evaluate explore tune upload download test lint bench jobs bundle clean \
-	java blas browser axe databases nginx eb
+.PHONY: run train pipeline evaluate explore tune upload download test lint bench jobs bundle cluster-env \
+	image-web image-batch up down clean java blas browser axe databases nginx eb spark35
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -43,13 +43,14 @@ upload: .venv/run .env ## a data set to S3: make upload DATA=folder TO=s3://buck
 download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA=folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(FROM) $(DATA)
 
-test: .venv/dev java blas browser axe databases nginx eb ## the whole suite
+test: .venv/dev java blas browser axe databases nginx eb spark35 ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/dev ## ruff and mypy
+lint: .venv/dev ## ruff, mypy, and hadolint for the containers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint deploy/containers/*.Dockerfile
 
 bench: .venv/dev java blas ## ours and the peers in one run: make bench SIZES="1m 10m 25m" REPEATS=3
 	$(BIN)/python -m benchmarks.run
@@ -60,6 +61,18 @@ jobs: ## dist/jobs.zip for spark-submit --py-files
 bundle: ## dist/marquee-COMMIT.zip, what `eb deploy` ships: committed files, but for export-ignore
 	@mkdir -p dist
 	git archive --format=zip -o dist/marquee-$$(git rev-parse --short HEAD).zip HEAD
+
+cluster-env: .venv/run ## dist/environment.tar.gz for spark-submit --archives, where nodes lack our packages
+	$(BIN)/python -m spark_jobs.environment dist/environment.tar.gz
+
+image-web image-batch: image-%: ## container images of the two tiers: docs/containers.md
+	docker build -f deploy/containers/$*.Dockerfile -t marquee-$* .
+
+up: ## the site in containers, with PostgreSQL and Redis: make up SECRET_KEY=… POSTGRES_PASSWORD=…
+	docker compose -f deploy/containers/compose.yaml up --build --detach --wait
+
+down: ## and away; its volumes stay
+	docker compose -f deploy/containers/compose.yaml down
 
 clean: ## remove what was built (data, releases and the database stay)
 	rm -rf .venv dist tests/screenshots tests/axe/node_modules .mypy_cache .pytest_cache .ruff_cache
@@ -80,5 +93,5 @@ clean: ## remove what was built (data, releases and the database stay)
 .env:
 	@cp .env.example .env
 
-java blas browser axe databases nginx eb:
+java blas browser axe databases nginx eb spark35:
 	@.ci/ensure $@

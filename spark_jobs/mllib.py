@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, SparkSession
@@ -14,7 +15,7 @@ from recommender.errors import ConfigError
 from recommender.params import RankingParams
 from spark_jobs.als import Factors, FittedFactors, Params
 from spark_jobs.blocks import Block, Packed
-from spark_jobs.session import temporary_folder
+from spark_jobs.session import arrow_batches, temporary_folder
 
 # Fixed, because the seed gives other factors with another number of blocks.
 BLOCKS = 4
@@ -80,7 +81,8 @@ def _with_something_liked(frame: DataFrame) -> DataFrame:
 
 
 def _collect(factors: DataFrame) -> Factors:
-    table = factors.toArrow()
+    schema = pa.schema([("id", pa.int32()), ("features", pa.list_(pa.float32()))])
+    table = pa.Table.from_batches(arrow_batches(factors, schema).collect(), schema)
     ids = table["id"].to_numpy().astype(np.int64)
     flat = table["features"].combine_chunks().flatten().to_numpy()
     order = np.argsort(ids)

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyspark
 import pytest
 
 from recommender.model import check_parity
 from recommender.release import Release
 from recommender.release_store import ReleaseStore
+from tests.clusters import PYSPARK, SMALL, environment, standalone_cluster
 from tests.conftest import ROOT
 from tests.datasets import QUICK, write_two_tastes
-from tests.servers import free_port
-
-PYSPARK = Path(pyspark.__file__).parent
-PATIENCE = 90.0
-# Short jobs end sooner where Java does not optimise what it runs only a few times.
-BRISK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-SMALL = (
-    *("--conf", "spark.sql.shuffle.partitions=2", "--conf", "spark.ui.enabled=false"),
-    *("--conf", f"spark.executor.extraJavaOptions={BRISK}"),
-)
-
-
-def environment(home: Path) -> dict[str, str]:
-    """That of a person who has activated the environment in which the tests run, and no more."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    java = {"JAVA_HOME": os.environ["JAVA_HOME"]} if "JAVA_HOME" in os.environ else {}
-    brisk = {"SPARK_SUBMIT_OPTS": BRISK, "SPARK_DAEMON_JAVA_OPTS": BRISK}
-    return {"PATH": path, "HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", **brisk, **java}
 
 
 def submit(folder: Path, master: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -77,51 +55,10 @@ def jobs_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a standalone cluster of one master and one worker on this machine."""
+    """The address of a cluster whose nodes have what we have."""
     folder = tmp_path_factory.mktemp("cluster")
-    port, page = free_port(), free_port()
-    master = f"spark://127.0.0.1:{port}"
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(role: str, *arguments: str) -> None:
-        command = [PYSPARK / "bin" / "spark-class", f"org.apache.spark.deploy.{role}", *arguments]
-        with (folder / f"{role}.log").open("w") as log:
-            started.append(
-                subprocess.Popen(
-                    [*command, "--host", "127.0.0.1"],
-                    cwd=folder,
-                    env=environment(folder),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
-            )
-
-    try:
-        start("master.Master", "--port", str(port), "--webui-port", str(page))
-        limits = ("--cores", "2", "--memory", "1g", "--work-dir", str(folder / "work"))
-        start("worker.Worker", "--webui-port", str(free_port()), *limits, master)
-        wait_for_a_worker(f"http://127.0.0.1:{page}/json/", started)
+    with standalone_cluster(folder, environment(folder)) as master:
         yield master
-    finally:
-        for process in reversed(started):
-            process.terminate()
-        for process in started:
-            process.wait(timeout=PATIENCE)
-
-
-def wait_for_a_worker(page: str, started: list[subprocess.Popen[bytes]]) -> None:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and all(process.poll() is None for process in started):
-        try:
-            with direct.open(page, timeout=5) as answer:
-                if b'"aliveworkers" : 1' in answer.read():
-                    return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            pass
-        time.sleep(0.2)
-    raise AssertionError("the cluster did not start")
 
 
 @pytest.fixture(scope="module")

@@ -180,17 +180,16 @@ def _parse(text: bytes, form: Format) -> Parsed:
 
 
 def _problem(form: Format) -> Column:
-    """What is wrong with a line (column ``value``), null where nothing is."""
-    parts = F.split(F.col("value"), form.separator)
-    user, item, rating, seconds = (F.trim(F.get(parts, F.lit(p))) for p in form.positions)
-    stars, at = rating.try_cast("double"), seconds.try_cast("long")
+    """What is wrong with a line (column ``fields``), null where nothing is."""
+    user, item, rating, seconds = (f"trim(get(fields, {place}))" for place in form.positions)
+    stars, at = _tried(rating, "double"), _tried(seconds, "long")
     return (
-        F.when(F.size(parts) != form.width, F.lit(f"not {form.width} fields"))
+        F.when(F.size("fields") != form.width, F.lit(f"not {form.width} fields"))
         .when(~_is_id(user), F.lit(f"the user id is not a whole number from 0 to {LARGEST_ID}"))
         .when(~_is_id(item), F.lit(f"the title id is not a whole number from 0 to {LARGEST_ID}"))
         .when(
             # Java takes "4f" and "4d" for numbers.
-            stars.isNull() | F.isnan(stars) | rating.rlike("[dDfF]$"),
+            stars.isNull() | F.isnan(stars) | F.expr(rating).rlike("[dDfF]$"),
             F.lit("the rating is not a number"),
         )
         .when(
@@ -204,8 +203,14 @@ def _problem(form: Format) -> Column:
     )
 
 
-def _is_id(field: Column) -> Column:
-    return F.coalesce(field.try_cast("int") >= 0, F.lit(False))
+def _is_id(field: str) -> Column:
+    return F.coalesce(_tried(field, "int") >= 0, F.lit(False))
+
+
+def _tried(field: str, kind: str) -> Column:
+    """The SQL expression ``field`` as a number, null where it is none: Spark 3.5 has no other way
+    to say so."""
+    return F.expr(f"try_cast({field} as {kind})")
 
 
 def _first_problem(lines: DataFrame, path: str, form: Format) -> DataError | None:
@@ -213,8 +218,8 @@ def _first_problem(lines: DataFrame, path: str, form: Format) -> DataError | Non
     # The id holds the partition, in the order of the file, and the line's place in it.
     numbered = lines.withColumn("at", F.monotonically_increasing_id())
     kept = (F.trim("value") != "") & (F.col("value") != F.lit(form.header or ""))
-    problem = _problem(form).alias("problem")
-    judged = numbered.where(kept).select("value", "at", problem)
+    split = numbered.where(kept).withColumn("fields", F.split("value", form.separator))
+    judged = split.select("value", "at", _problem(form).alias("problem"))
     bad = judged.where("problem is not null").orderBy("at").first()
     if bad is None:
         return None
