@@ -1,4 +1,5 @@
 """A data set as read and checked once: what the pipeline's jobs read instead of the raw files.
+Its folder holds
 
     processed.json      what it is: name, counts, kind of feedback, what was odd, and its parts
     items.jsonl.gz      the catalogue, as in a release
