@@ -7,7 +7,8 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train pipeline evaluate explore tune upload download test lint docs bench jobs clean java blas browser axe databases
+.PHONY: run train pipeline evaluate explore tune upload download test lint docs bench jobs bundle clean \
+	java blas browser axe databases nginx eb
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -42,7 +43,7 @@ upload: .venv/run .env ## a data set to S3: make upload DATA=folder TO=s3://buck
 download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA=folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(FROM) $(DATA)
 
-test: .venv/dev java blas browser axe databases ## the whole suite
+test: .venv/dev java blas browser axe databases nginx eb ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/dev ## ruff, mypy, and the manual without a warning
@@ -59,6 +60,10 @@ bench: .venv/dev java blas ## ours and the peers in one run: make bench SIZES="1
 
 jobs: ## dist/jobs.zip for spark-submit --py-files
 	$(PYTHON) -m spark_jobs.session dist/jobs.zip
+
+bundle: ## dist/marquee-COMMIT.zip, what `eb deploy` ships: committed files, but for export-ignore
+	@mkdir -p dist
+	git archive --format=zip -o dist/marquee-$$(git rev-parse --short HEAD).zip HEAD
 
 clean: ## remove what was built (data, releases and the database stay)
 	rm -rf .venv dist tests/screenshots tests/axe/node_modules .mypy_cache .pytest_cache .ruff_cache
@@ -79,5 +84,5 @@ clean: ## remove what was built (data, releases and the database stay)
 .env:
 	@cp .env.example .env
 
-java blas browser axe databases:
+java blas browser axe databases nginx eb:
 	@.ci/ensure $@

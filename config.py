@@ -36,6 +36,12 @@ DRIVERS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
 }
+# What installs it; SQLite comes with Python.
+REQUIREMENTS = {
+    "mysql": "requirements-mysql.txt",
+    "mariadb": "requirements-mysql.txt",
+    "postgresql": "requirements-pgsql.txt",
+}
 
 
 def boolean(text: str) -> bool:
@@ -115,7 +121,9 @@ SETTINGS = (
     Setting("RATELIMIT_SERVICE_TOKEN", rate_limit, "6000/minute", "for each service token"),
     Setting("RATELIMIT_PERSONAL_TOKEN", rate_limit, "120/minute", "for each personal token"),
     Setting("RATELIMIT_ADDRESS", rate_limit, "300/minute", "for each address, but service tokens"),
-    Setting("PROXIES", whole, 0, "how many proxies of our own stand before the site"),
+    Setting("PROXIES", whole, 0, "how many proxies of our own name the caller's address"),
+    Setting("PROTOCOL_PROXIES", whole, 0, "how many of them say whether the caller used HTTPS"),
+    Setting("HSTS_SECONDS", whole, 0, "how long browsers are to insist on HTTPS; 0: never told"),
     Setting(
         "STATISTICS_MINUTES", at_least_zero, 10.0, "how often titles' statistics are refreshed"
     ),
@@ -152,6 +160,12 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "BOOTSTRAP_SERVE_LOCAL": True,
         "MAX_CONTENT_LENGTH": 1_000_000,
     }
+
+
+def requirements(settings: Mapping[str, Any]) -> str:
+    """The requirements file with the driver of the database that ``settings`` (``load``) name."""
+    database: URL = settings["SQLALCHEMY_DATABASE_URI"]
+    return REQUIREMENTS.get(database.get_backend_name(), "requirements.txt")
 
 
 def _read(environ: Mapping[str, str]) -> dict[str, Any]:

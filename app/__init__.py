@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
-from app import api, cli, converters, errors, headers, limits, statistics, status, words
+from app import api, assets, cli, converters, errors, headers, limits, statistics, status, words
 from app.base import base
 from app.catalogue import add_missing_titles, sync_catalogue
 from app.experiments import commands as experiment_commands
@@ -34,8 +34,9 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     app = Flask(__name__)
     app.config.from_mapping(config.load(environ))
     app.config.from_mapping(overrides)
-    hops = app.config["PROXIES"]
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+        app.wsgi_app, x_for=app.config["PROXIES"], x_proto=app.config["PROTOCOL_PROXIES"]
+    )
 
     db.init_app(app)
     migrate.init_app(app, db)
@@ -57,6 +58,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     app.register_blueprint(owner)
     app.register_blueprint(status.status)
     api.init_app(app)
+    assets.init_app(app)
 
     cli.init_app(app)
     experiment_commands.init_app(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, g
+from flask import Flask, Response, current_app, g, request
 
 # Bootstrap's style sheet draws its icons from data: addresses; posters may be TMDB's.
 CONTENT_SECURITY_POLICY = (
@@ -23,6 +23,9 @@ def _add_headers(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "same-origin"
     if "model_versions" in g:
         response.headers["X-Model-Version"] = ", ".join(g.model_versions)
+    if current_app.config["HSTS_SECONDS"] and request.is_secure:
+        seconds = current_app.config["HSTS_SECONDS"]
+        response.headers["Strict-Transport-Security"] = f"max-age={seconds}"
     if response.mimetype == "text/html":
         # Pages show a person's own ratings: no shared cache may keep them.
         response.headers.setdefault("Cache-Control", "private, no-cache")

@@ -163,12 +163,15 @@ class Modules(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        names = [module.__name__ for module in modules(importlib.import_module(self.arguments[0]))]
-        texts = (
-            f"## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```"
-            for name in names
-        )
-        return self.parse_text_to_nodes("\n\n".join(texts), allow_section_headings=True)
+        found = modules(importlib.import_module(self.arguments[0]))
+        package, *inside = (_automodule(module.__name__) for module in found)
+        titles = (module.__name__ for module in found[1:])
+        parts = (f"## {title}\n\n{part}" for title, part in zip(titles, inside, strict=True))
+        return self.parse_text_to_nodes("\n\n".join([package, *parts]), allow_section_headings=True)
+
+
+def _automodule(name: str) -> str:
+    return f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```"
 
 
 def formulas_as_written(

@@ -18,15 +18,18 @@ from tests.servers import PATIENCE, free_port, wait_until_it_answers
 
 
 @contextmanager
-def moto_server(log: Path, environ: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+def moto_server(
+    log: Path, environ: Mapping[str, str] = MappingProxyType({}), module: str = "moto.server"
+) -> Iterator[str]:
     """moto's server in a process of its own; gives its address once it answers.
 
     ``environ``: more for its environment, such as ``MOTO_IAM_LOAD_MANAGED_POLICIES``.
+    ``module``: what starts it, where more than moto knows has to be answered.
     """
     port = free_port()
     with log.open("w") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            [sys.executable, "-m", module, "-H", "127.0.0.1", "-p", str(port)],
             env={**os.environ, **environ},
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -41,7 +41,7 @@ def test_libraries_become_people_with_hours(games_app: Flask, tmp_path: Path) ->
     status, said = run(games_app, "import-ratings", str(steam(tmp_path / "steam")))
     assert (status, said.splitlines()[-1]) == (
         0,
-        "3 ratings; 1 of titles that the release in service does not list were left out",
+        "3 ratings; 1 of titles that the release does not list were left out",
     )
     assert stored(games_app) == HOURS
     rest = client_with_token(games_app, "service")

@@ -1,0 +1,75 @@
+"""Style sheets, scripts and icons: browsers and proxies keep them for good, because their address
+names their content.
+
+The address holds one hash for a whole folder, ``/static/0123456789ab/page.js``, so that a script
+finds those it imports beside it. An address with another hash, as pages of another version have it
+while two serve side by side, answers with what is here now, and that is not kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from flask import Flask, Response
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from werkzeug.routing import BaseConverter
+
+FOR_GOOD = f"public, max-age={365 * 24 * 3600}, immutable"
+
+
+class HashConverter(BaseConverter):
+    """``<content_hash:…>``: twelve hexadecimal digits."""
+
+    regex = "[0-9a-f]{12}"
+
+
+class Sessions(SecureCookieSessionInterface):
+    """What every cache may keep is alike for everyone: it sets no cookie and varies by none."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not response.cache_control.public:
+            super().save_session(app, session, response)
+
+
+def init_app(app: Flask) -> None:
+    """For every folder of static files, so after all blueprints."""
+    app.session_interface = Sessions()
+    app.url_map.converters["content_hash"] = HashConverter
+    _name_by_content(app, "static", app.static_folder)
+    for name, blueprint in app.blueprints.items():
+        if blueprint.has_static_folder:
+            _name_by_content(app, f"{name}.static", blueprint.static_folder)
+
+
+@cache
+def content_hash(folder: Path) -> str:
+    """Twelve hexadecimal digits for the names and contents of all files of a folder, once."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _name_by_content(app: Flask, endpoint: str, folder: str | None) -> None:
+    here = content_hash(Path(str(folder)))
+    send = app.view_functions[endpoint]
+
+    def serve(filename: str, content: str | None = None) -> Response:
+        response = cast(Response, send(filename=filename))
+        if content == here:
+            response.headers["Cache-Control"] = FOR_GOOD
+        return response
+
+    def name_content(asked: str, values: dict[str, Any]) -> None:
+        if asked == endpoint:
+            values.setdefault("content", here)
+
+    app.view_functions[endpoint] = serve
+    for rule in list(app.url_map.iter_rules(endpoint)):
+        with_hash = rule.rule.replace("<path:", "<content_hash:content>/<path:")
+        app.add_url_rule(with_hash, endpoint, serve)
+    app.url_defaults(name_content)

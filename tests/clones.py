@@ -1,0 +1,80 @@
+"""A clone of this repository, with Amazon's services on this machine and the commands for them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.aws import aws_environ, moto_server
+from tests.conftest import ROOT
+from tests.missing import missing
+
+
+@dataclass
+class Shell:
+    """Runs commands in a clone of this repository, with Amazon's services on this machine."""
+
+    folder: Path
+    environ: dict[str, str]
+
+    def run(self, *command: str) -> bytes:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**os.environ, **self.environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=900,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout.decode()}{done.stderr.decode()}"
+        return done.stdout
+
+    def client(self, service: str) -> Any:
+        environ = self.environ
+        return boto3.client(
+            service,
+            endpoint_url=environ["AWS_ENDPOINT_URL"],
+            region_name=environ["AWS_DEFAULT_REGION"],
+            aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def shipped(self, label: str) -> bytes:
+        """The bundle of the application version that an environment runs."""
+        described = self.client("elasticbeanstalk").describe_application_versions(
+            ApplicationName="marquee", VersionLabels=[label]
+        )
+        source = described["ApplicationVersions"][0]["SourceBundle"]
+        found = self.client("s3").get_object(Bucket=source["S3Bucket"], Key=source["S3Key"])
+        return found["Body"].read()
+
+    def environment(self) -> dict[str, Any]:
+        described = self.client("elasticbeanstalk").describe_environments()
+        return described["Environments"][0]
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    path = f"{ROOT}/.venv/eb/bin{os.pathsep}{os.environ.get('PATH', '')}"
+    for command in ("eb", "aws"):
+        if shutil.which(command, path=path) is None:
+            missing(command, ".ci/ensure eb")
+    folder = tmp_path_factory.mktemp("eb")
+    clone = folder / "marquee"
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+    managed = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
+    with moto_server(folder / "moto.log", managed, "tests.beanstalk") as address:
+        who = {"NAME": "Ann", "EMAIL": "ann@example.com"}
+        author = {f"GIT_AUTHOR_{name}": value for name, value in who.items()}
+        committer = {f"GIT_COMMITTER_{name}": value for name, value in who.items()}
+        home = {"PATH": path, "HOME": str(folder)}
+        yield Shell(clone, {**aws_environ(address), **home, **author, **committer})

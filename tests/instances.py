@@ -1,0 +1,143 @@
+"""An instance as Elastic Beanstalk sets one up, from `git archive HEAD`, on this machine.
+
+What lies in /var/app there lies in a throwaway folder here; else files and commands are the
+bundle's own. Nothing of the environment that runs the tests gets in, and no Java.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.conftest import ROOT
+from tests.missing import missing
+from tests.servers import PATIENCE, free_port, wait_until_it_answers
+
+PROGRAMS = ("bash", "sh", "dirname", "curl", "sleep")
+
+
+@dataclass
+class Instance:
+    """``root`` stands for /var/app: the bundle in ``current``, its packages in ``venv``."""
+
+    root: Path
+    settings: dict[str, str]
+
+    @property
+    def bundle(self) -> Path:
+        return self.root / "current"
+
+    @property
+    def python(self) -> Path:
+        return self.root / "venv" / "staging" / "bin" / "python"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The declared variables, and a PATH with what every Linux has."""
+        path = f"{self.python.parent}{os.pathsep}{self.root / 'bin'}"
+        return {**self.settings, "PATH": path, "HOME": str(self.root), "LANG": "C.UTF-8"}
+
+    def unpack(self) -> None:
+        self.bundle.mkdir(parents=True)
+        archive = subprocess.run(
+            ["git", "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True
+        ).stdout
+        subprocess.run(["tar", "x"], cwd=self.bundle, input=archive, check=True)
+        for script in (self.bundle / ".platform").rglob("*.sh"):
+            script.write_text(self._here(script.read_text()))
+        (self.root / "bin").mkdir()
+        for program in PROGRAMS:
+            (self.root / "bin" / program).symlink_to(str(shutil.which(program)))
+
+    def install(self) -> None:
+        """``requirements.txt`` alone, into an empty environment."""
+        subprocess.run([sys.executable, "-m", "venv", self.python.parents[1]], check=True)
+        pip = [str(self.python), "-m", "pip", "install", "--quiet", "-r", "requirements.txt"]
+        done = subprocess.run(pip, cwd=self.bundle, capture_output=True, text=True, check=False)
+        if "No matching distribution" in done.stderr or "Connection" in done.stderr:
+            missing("PyPI", f"pip could not install requirements.txt:\n{done.stderr[-500:]}")
+        assert done.returncode == 0, done.stderr
+
+    def can_import(self, module: str) -> bool:
+        command = [self.python, "-c", f"import {module}"]
+        done = subprocess.run(
+            command, cwd=self.bundle, env=self.environ, capture_output=True, check=False
+        )
+        return done.returncode == 0
+
+    def container_commands(self) -> dict[str, str]:
+        """In the order in which the platform runs them."""
+        merged: dict[str, dict[str, Any]] = {}
+        for path in sorted((self.bundle / ".ebextensions").glob("*.config")):
+            merged |= yaml.safe_load(path.read_text()).get("container_commands", {})
+        return {name: merged[name]["command"] for name in sorted(merged)}
+
+    def run(self, command: str) -> str:
+        """Run one as the platform does; what it printed."""
+        done = subprocess.run(
+            ["sh", "-c", self._here(command)],
+            cwd=self.bundle,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    @contextmanager
+    def serve(self, log: Path) -> Iterator[tuple[str, int]]:
+        """Run the Procfile's line; gives the site's address and the process id of the master.
+
+        A free port stands for 8000, and nothing else is changed.
+        """
+        line = (self.bundle / "Procfile").read_text().removeprefix("web: ")
+        port = str(free_port())
+        assert "127.0.0.1:8000" in line
+        command = shlex.split(line.replace("8000", port))
+        command[0] = str(self.python.with_name(command[0]))
+        with log.open("w") as output:
+            server = subprocess.Popen(
+                command, cwd=self.bundle, env=self.environ, stdout=output, stderr=output
+            )
+            try:
+                address = f"http://127.0.0.1:{port}"
+                wait_until_it_answers(f"{address}/health", server, log)
+                yield address, server.pid
+            finally:
+                server.terminate()
+                server.wait(timeout=PATIENCE)
+
+    def _here(self, text: str) -> str:
+        return text.replace("/var/app", str(self.root))
+
+
+def shipped_settings(bundle: Path) -> dict[str, str]:
+    """The settings that the bundle's own option files make."""
+    settings: Mapping[str, Any] = yaml.safe_load(
+        (bundle / ".ebextensions" / "proxies.config").read_text()
+    )["option_settings"]["aws:elasticbeanstalk:application:environment"]
+    return {name: str(value) for name, value in settings.items()}
+
+
+def workers_of(master: int) -> list[int]:
+    children = Path(f"/proc/{master}/task/{master}/children").read_text()
+    return [int(child) for child in children.split()]
+
+
+def megabytes(process: int, measure: str) -> float:
+    """``Rss`` counts a page for every process that maps it, ``Pss`` divides it among them."""
+    for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+        if line.startswith(f"{measure}:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise AssertionError(f"no {measure} of process {process}")

@@ -1,0 +1,103 @@
+"""Debian's nginx around our files, as the platform's has them: a throwaway folder, a free port."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.missing import missing
+from tests.servers import PATIENCE, free_port, wait_until_it_answers
+
+# What matters of the platform's own nginx.conf: it hides its version, reads our files in http{} and
+# server{}, and says in server{} that gzip is off, so that ours can neither repeat nor precede it.
+PLATFORM = """
+{user}
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+worker_processes 1;
+daemon off;
+events {{ worker_connections 256; }}
+http {{
+    server_tokens off;
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
+    log_format main '$remote_addr "$request" $status $body_bytes_sent "$http_x_forwarded_for"';
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include conf.d/*.conf;
+    map $http_upgrade $connection_upgrade {{ default "upgrade"; }}
+    server {{
+        listen 127.0.0.1:{port} default_server;
+        access_log {folder}/access.log main;
+        client_header_timeout 60;
+        client_body_timeout 60;
+        keepalive_timeout 60;
+        gzip off;
+        gzip_comp_level 4;
+        gzip_types text/plain text/css application/json;
+        include conf.d/elasticbeanstalk/*.conf;
+    }}
+}}
+"""
+# The platform's own files beside ours: the application, its folder of static files, and what the
+# health agent reads.
+HEALTH_FORMAT = 'log_format healthd \'$msec"$uri"$status"$request_time"\';\n'
+HEALTH = """
+if ($time_iso8601 ~ "^(....)") { set $year $1; }
+access_log FOLDER/healthd.$year healthd;
+"""
+APPLICATION = "location / { proxy_pass http://127.0.0.1:8000; }\n"
+STATIC = "location /static { alias /var/app/current/static; access_log off; }\n"
+
+
+@contextmanager
+def nginx(bundle: Path, folder: Path, site: str) -> Iterator[str]:
+    """``bundle``'s ``.platform/nginx`` before the ``site``; gives nginx's address.
+
+    Where our files name the application's port and the cache's folder, those of the test stand.
+    """
+    program = shutil.which("nginx", path=f"/usr/sbin{os.pathsep}{os.environ.get('PATH', '')}")
+    if program is None:
+        missing("nginx", ".ci/ensure nginx")
+    port = free_port()
+    configured = _configure(bundle, folder, port, site)
+    command = [program, "-p", str(folder), "-c", str(configured)]
+    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    assert "[warn]" not in checked.stderr, checked.stderr
+    log = folder / "nginx.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_until_it_answers(f"{address}/health", server, log)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(timeout=PATIENCE)
+
+
+def _configure(bundle: Path, folder: Path, port: int, site: str) -> Path:
+    files = folder / "conf.d" / "elasticbeanstalk"
+    files.mkdir(parents=True)
+    (folder / "html").mkdir()  # the document root that nginx takes where none is named
+    (files.parent / "healthd_http.conf").write_text(HEALTH_FORMAT)
+    (files / "healthd.conf").write_text(HEALTH.replace("FOLDER", str(folder)))
+    (files / "00_application.conf").write_text(APPLICATION)
+    (files / "01_static.conf").write_text(STATIC)
+    shutil.copytree(bundle / ".platform" / "nginx", folder, dirs_exist_ok=True)
+    for path in (folder / "conf.d").rglob("*.conf"):
+        text = path.read_text().replace("http://127.0.0.1:8000", site)
+        path.write_text(re.sub("/var/cache/nginx-marquee", str(folder / "cache"), text))
+    user = "user root;" if os.geteuid() == 0 else ""
+    main = folder / "nginx.conf"
+    main.write_text(PLATFORM.format(user=user, folder=folder, port=port))
+    return main

@@ -1,0 +1,199 @@
+"""The site behind nginx with our files, by real requests."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from http.client import HTTPConnection
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+import pytest
+
+from app.importing.files import LARGEST_FILE
+from app.limits import LARGEST_UPLOAD
+from recommender.release_store import ReleaseStore
+from tests.conftest import ROOT, settings
+from tests.nginx import nginx
+from tests.releases import publish_tiny
+from tests.servers import gunicorn
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+}
+
+
+@dataclass
+class Answer:
+    code: int
+    headers: Message
+    body: bytes
+
+
+@dataclass
+class Site:
+    """The address of nginx, and the folder with its logs and cache."""
+
+    address: str
+    folder: Path
+
+    def get(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
+        request = urllib.request.Request(self.address + path, headers=dict(headers))
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read())
+
+    def cached(self) -> int:
+        return sum(path.is_file() for path in (self.folder / "cache").rglob("*"))
+
+
+@pytest.fixture(scope="module")
+def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The tiny release, served as on an instance of its own."""
+    folder = tmp_path_factory.mktemp("behind-nginx")
+    database = Path(shutil.copy(migrated, folder / "site.db"))
+    publish_tiny(ReleaseStore(folder / "releases"))
+    environ = {**settings(database, folder / "releases"), "PROXIES": "1"}
+    with (
+        gunicorn(environ, folder / "gunicorn.log") as behind,
+        nginx(ROOT, folder / "nginx", behind) as address,
+    ):
+        yield Site(address, folder / "nginx")
+
+
+def asset(site: Site, name: str) -> str:
+    page = site.get("/login").body.decode()
+    found = re.search(f'"([^"]*/{re.escape(name)})"', page)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("name", ["site.css", "rating.js", "bootstrap.min.css"])
+def test_static_files_are_kept_for_good_by_browsers_and_by_nginx(site: Site, name: str) -> None:
+    address = asset(site, name)
+    first = site.get(address)
+    kept = site.cached()
+    again = site.get(address, {"Cookie": "session=somebody's"})
+    assert first.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert (again.code, again.body) == (200, first.body)
+    assert kept == site.cached() > 0
+    assert "Set-Cookie" not in again.headers
+
+
+def test_an_address_without_todays_hash_is_not_kept(site: Site) -> None:
+    before = site.cached()
+    for path in ("/static/site.css", "/static/0123456789ab/site.css", "/static/nothing.css"):
+        assert "immutable" not in site.get(path).headers["Cache-Control"]
+    assert site.cached() == before
+
+
+def test_posters_are_drawn_once(site: Site) -> None:
+    before = site.cached()
+    answers = [site.get("/poster/1.svg", {"Cookie": f"session={n}"}) for n in range(3)]
+    assert len({answer.body for answer in answers}) == 1
+    assert site.cached() == before + 1
+
+
+def test_pages_are_never_kept(site: Site) -> None:
+    before = site.cached()
+    for path in ("/", "/login", "/popular", "/ready", "/api/v1/openapi.json"):
+        site.get(path)
+    assert site.cached() == before
+
+
+@pytest.mark.parametrize("path", ["/login", "/api/v1/openapi.json", "/poster/1.svg"])
+def test_text_travels_compressed(site: Site, path: str) -> None:
+    plain, packed = site.get(path), site.get(path, {"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in ",".join(packed.headers.get_all("Vary", []))
+    assert len(packed.body) < 0.7 * len(plain.body)
+    if path != "/login":  # where the form's token differs
+        assert gzip.decompress(packed.body) == plain.body
+
+
+@pytest.mark.parametrize("path", ["/login", "/nothing", "/static/site.css", "/api/v1/movie/1"])
+def test_every_answer_has_each_security_header_once(site: Site, path: str) -> None:
+    headers = site.get(path).headers
+    for name, value in SECURITY.items():
+        assert headers.get_all(name) == [value]
+    assert len(headers.get_all("Content-Security-Policy", [])) == 1
+
+
+def test_a_file_that_the_site_takes_arrives(site: Site) -> None:
+    answer = upload(site, LARGEST_FILE)
+    assert (answer.code, b"gone stale" in answer.body) == (400, True)  # by the form's checks
+
+
+@pytest.mark.parametrize("path", ["/data/import", "/login", "/api/v1/recommendations/batch"])
+def test_what_is_too_large_is_refused_in_the_words_of_the_site(site: Site, path: str) -> None:
+    answer = upload(site, LARGEST_UPLOAD + 1, path)
+    assert answer.code in (401, 413)
+    assert b"nginx" not in answer.body
+
+
+def test_what_is_far_too_large_is_refused_before_it_is_sent(site: Site) -> None:
+    answer = announce(site, 33 * 1024**2)
+    assert answer.code == 413
+    assert b"nginx" in answer.body
+    for name, value in SECURITY.items():
+        assert answer.headers.get_all(name) == [value]
+
+
+def test_a_caller_cannot_claim_an_address_or_https(site: Site) -> None:
+    forged = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https"}
+    answer = site.get("/ready", forged)
+    assert "Strict-Transport-Security" not in answer.headers
+
+
+def test_nginx_tells_neither_its_version_nor_gunicorns(site: Site) -> None:
+    assert site.get("/login").headers["Server"] == "nginx"
+
+
+def test_the_platforms_health_agent_hears_of_every_request(site: Site) -> None:
+    def heard() -> int:
+        logs = list(site.folder.glob("healthd.*"))
+        return sum(log.read_text().count('"/ready"200') for log in logs)
+
+    before = heard()
+    site.get("/ready")
+    assert heard() == before + 1
+
+
+def upload(site: Site, size: int, path: str = "/data/import") -> Answer:
+    connection = HTTPConnection(urlsplit(site.address).netloc, timeout=60)
+    boundary = "x"
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="r.csv"\r\n\r\n'
+    body = head.encode() + bytes(size) + f"\r\n--{boundary}--\r\n".encode()
+    kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    try:
+        connection.request("POST", path, body, kind)
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
+    finally:
+        connection.close()
+
+
+def announce(site: Site, size: int) -> Answer:
+    """Send the headers of a request with a body of ``size``, and none of the body."""
+    connection = HTTPConnection(urlsplit(site.address).netloc, timeout=30)
+    try:
+        connection.putrequest("POST", "/data/import")
+        connection.putheader("Content-Length", str(size))
+        connection.endheaders()
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
+    finally:
+        connection.close()

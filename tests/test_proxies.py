@@ -1,0 +1,77 @@
+"""Behind proxies of our own: whose word on the caller's address and on HTTPS counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask, request
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.extensions import db
+
+# What each platform's proxies make of a request whose caller, 192.0.2.1, forges both headers.
+FORGED = "6.6.6.6"
+LOAD_BALANCER = ({"PROXIES": "2", "PROTOCOL_PROXIES": "1"}, f"{FORGED}, 192.0.2.1, 10.0.0.1")
+NGINX_ALONE = ({"PROXIES": "1", "PROTOCOL_PROXIES": "0"}, f"{FORGED}, 192.0.2.1")
+DIRECT: tuple[dict[str, str], str] = ({}, FORGED)
+
+
+@pytest.fixture
+def behind(
+    request: pytest.FixtureRequest, environ: dict[str, str]
+) -> Iterator[tuple[FlaskClient, dict[str, str]]]:
+    """A client of the site with the settings of a platform, and the header of its proxies."""
+    settings, forwarded = request.param
+    app = create_app({**environ, **settings, "HSTS_SECONDS": "3600"}, TESTING=True)
+    app.add_url_rule("/seen", view_func=seen)
+    yield app.test_client(), {"X-Forwarded-For": forwarded}
+    with app.app_context():
+        db.engine.dispose()
+
+
+def seen() -> dict[str, object]:
+    return {"address": request.remote_addr, "secure": request.is_secure}
+
+
+@pytest.mark.parametrize(
+    ("behind", "address"),
+    [(LOAD_BALANCER, "192.0.2.1"), (NGINX_ALONE, "192.0.2.1"), (DIRECT, "127.0.0.1")],
+    indirect=["behind"],
+    ids=["load balancer", "nginx alone", "direct"],
+)
+def test_the_address_is_what_our_own_proxies_saw(
+    behind: tuple[FlaskClient, dict[str, str]], address: str
+) -> None:
+    client, headers = behind
+    assert client.get("/seen", headers=headers).json["address"] == address
+
+
+@pytest.mark.parametrize(
+    ("behind", "believed"),
+    [(LOAD_BALANCER, True), (NGINX_ALONE, False), (DIRECT, False)],
+    indirect=["behind"],
+    ids=["load balancer", "nginx alone", "direct"],
+)
+def test_only_a_load_balancer_is_believed_about_https(
+    behind: tuple[FlaskClient, dict[str, str]], believed: bool
+) -> None:
+    client, headers = behind
+    answer = client.get("/seen", headers={**headers, "X-Forwarded-Proto": "https"})
+    assert answer.json["secure"] is believed
+
+
+@pytest.mark.parametrize("behind", [LOAD_BALANCER], indirect=True)
+def test_browsers_are_told_to_insist_on_https_over_https_alone(
+    behind: tuple[FlaskClient, dict[str, str]],
+) -> None:
+    client, headers = behind
+    for scheme, told in (("https", "max-age=3600"), ("http", None)):
+        answer = client.get("/login", headers={**headers, "X-Forwarded-Proto": scheme})
+        assert answer.headers.get("Strict-Transport-Security") == told
+
+
+def test_where_nothing_is_said_browsers_are_told_nothing(app: Flask) -> None:
+    answer = app.test_client().get("/login", base_url="https://marquee.example")
+    assert "Strict-Transport-Security" not in answer.headers
