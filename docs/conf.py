@@ -24,6 +24,7 @@ pygments_style = "tango"
 pygments_dark_style = "monokai"
 
 default_role = "code"
+highlight_language = "text"
 smartquotes = False
 add_module_names = False
 autodoc_inherit_docstrings = False

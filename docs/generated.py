@@ -132,19 +132,31 @@ def _job_options() -> str:
 def _rest() -> str:
     app = site()
     with app.app_context():
-        paths = nouns.in_document(app.extensions["openapi"].to_dict())["paths"]
-    return _table(("row", "does", "takes", "answers"), _rows(paths))
+        document = nouns.in_document(app.extensions["openapi"].to_dict())
+    return _table(("row", "does", "answers"), _rows(document))
 
 
-def _rows(paths: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    for path, methods in paths.items():
+def _rows(document: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for path, methods in document["paths"].items():
         for method in sorted(methods.keys() - {"parameters"}):
             row = methods[method]
-            query = [f"`{each['name']}`" for each in row["parameters"] if each["in"] == "query"]
-            body = ["a body"] if "requestBody" in row else []
-            answers = sorted(row["responses"].keys() - COMMON_ANSWERS)
-            takes = ", ".join(query + body)
-            yield f"`{method.upper()} {path}`", row["summary"], takes, ", ".join(answers)
+            query = [each["name"] for each in row["parameters"] if each["in"] == "query"]
+            takes = _names("Takes", query) + _names("Body:", _fields(document, row))
+            answers = ", ".join(sorted(row["responses"].keys() - COMMON_ANSWERS))
+            yield f"`{method.upper()} {path}`", row["summary"] + takes, answers
+
+
+def _fields(document: dict[str, Any], row: dict[str, Any]) -> Iterable[str]:
+    """The fields of a row's body."""
+    if "requestBody" not in row:
+        return ()
+    schema = row["requestBody"]["content"]["application/json"]["schema"]
+    return document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]["properties"]
+
+
+def _names(before: str, names: Iterable[str]) -> str:
+    listed = ", ".join(f"`{name}`" for name in names)
+    return f" {before} {listed}." if listed else ""
 
 
 class Generated(SphinxDirective):
