@@ -29,6 +29,8 @@ SHORTEST_SECRET_KEY = 16
 # So long a request waits for a connection to the database, and a connection for a vanished host.
 CONNECT_SECONDS = 5
 SILENCE_SECONDS = 15
+# So long one process waits for another that writes to SQLite; bringing a large catalogue takes so.
+WRITE_SECONDS = 30
 # The driver for each database, so that the address a provider shows can be pasted as it is.
 DRIVERS = {
     "mysql": "mysql+pymysql",

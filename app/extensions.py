@@ -17,7 +17,7 @@ from sqlalchemy import Engine, MetaData, event
 from sqlalchemy.orm import DeclarativeBase
 
 from app.serving import Serving
-from config import SILENCE_SECONDS
+from config import SILENCE_SECONDS, WRITE_SECONDS
 
 
 class Base(DeclarativeBase):
@@ -51,7 +51,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     if isinstance(connection, sqlite3.Connection):
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA busy_timeout=5000")
+        cursor.execute(f"PRAGMA busy_timeout={WRITE_SECONDS * 1000}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA cache_size=-16384")  # KiB
         cursor.close()

@@ -5,10 +5,12 @@ An index in memory, one per release and process; 60,000 titles take about two se
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,8 @@ LONGEST_STEM = 14
 MOST_WORDS, MOST_FORGIVEN = 12, 4
 Rows = NDArray[np.int32]
 Kinds = NDArray[np.int8]
+# Of each key, where in the catalogue the titles stand that have it.
+Places = dict[str, "array[int]"]
 
 
 class TitleIndex:
@@ -42,20 +46,25 @@ class TitleIndex:
         return cls(release.items(), counts)
 
     def __init__(self, items: Iterable[Item], counts: Mapping[int, int]):
-        ordered = sorted(items, key=lambda item: (-counts.get(item.item_id, 0), item.item_id))
-        self._ids = [item.item_id for item in ordered]
-        words: dict[str, list[int]] = defaultdict(list)
-        runs: dict[str, list[int]] = defaultdict(list)
-        self._whole: dict[str, list[int]] = defaultdict(list)
-        for row, item in enumerate(ordered):
+        ids = array("l")
+        words: Places = defaultdict(partial(array, "l"))
+        runs: Places = defaultdict(partial(array, "l"))
+        # A stream: the whole catalogue as objects would stay in the process's memory for good.
+        for place, item in enumerate(items):
+            ids.append(item.item_id)
             title = search_key(item.title).split()
             told = _without_articles(title)
-            self._whole[" ".join(told)].append(row)
             for run in {"".join(title), "".join(told)}:
-                runs[run].append(row)
+                runs[run].append(place)
             for word in {*title, *([str(item.year)] if item.year else [])}:
-                words[word].append(row)
-        self._words, self._runs = _Postings(words), _Postings(runs)
+                words[word].append(place)
+        found = np.array(ids, np.int64)
+        rated = np.array([counts.get(item_id, 0) for item_id in ids], np.int64)
+        order = np.lexsort((found, -rated))
+        row_of = np.empty(len(order), np.int32)
+        row_of[order] = np.arange(len(order), dtype=np.int32)
+        self._ids = found[order]
+        self._words, self._runs = _Postings(words, row_of), _Postings(runs, row_of)
         self._stems = {n: _Stems(self._words.keys, n) for n in range(3, LONGEST_STEM + 2)}
         self._alike = lru_cache(maxsize=4096)(self._alike_of)
 
@@ -72,11 +81,11 @@ class TitleIndex:
         for run in {"".join(words), "".join(told)}:  # "spiderman" finds "Spider-Man"
             rows = self._runs.beginning(run)
             kinds[rows] = np.minimum(kinds[rows], BEGINNINGS)
-        kinds[self._whole.get(" ".join(told), [])] = WHOLE
+        kinds[self._runs.exactly("".join(told))] = WHOLE
         if (kinds == NOT).all():
             kinds = self._with_typos(told, each)
         best = np.concatenate([np.flatnonzero(kinds == kind)[:limit] for kind in range(NOT)])
-        return [self._ids[row] for row in best[:limit]]
+        return self._ids[best[:limit]].tolist()
 
     def _kinds_of(self, word: str) -> Kinds:
         """How each title matches one word, shape (titles,)."""
@@ -117,32 +126,35 @@ class _Stems:
     """The first ``length`` letters of the words, each once, and which words begin so."""
 
     def __init__(self, words: Sequence[str], length: int):
-        self._stems: list[str] = []
-        starts: list[int] = []
+        starts, letters, last = array("l"), array("Q"), None
         for number, word in enumerate(words):
-            if not self._stems or word[:length] != self._stems[-1]:
-                self._stems.append(word[:length])
+            if (stem := word[:length]) != last:
                 starts.append(number)
-        self._starts = [*starts, len(words)]
-        self._letters = np.array([_letters(stem) for stem in self._stems], np.uint64)
+                letters.append(_letters(stem))
+                last = stem
+        self._words, self._length = words, length
+        self._starts = np.array([*starts, len(words)], np.int32)
+        self._letters = np.array(letters, np.uint64)
 
     def alike(self, word: str, wrong: int) -> Iterator[slice]:
         """Numbers of the words whose stem is at most ``wrong`` typos from ``word``."""
         # A typo changes the set of letters by at most two, which rules out nearly all of them.
         differing = np.bitwise_count(self._letters ^ np.uint64(_letters(word)))
         for number in np.flatnonzero(differing <= 2 * wrong).tolist():
-            if OSA.distance(word, self._stems[number], score_cutoff=wrong) <= wrong:
-                yield slice(self._starts[number], self._starts[number + 1])
+            first, end = self._starts[number : number + 2].tolist()
+            stem = self._words[first][: self._length]
+            if OSA.distance(word, stem, score_cutoff=wrong) <= wrong:
+                yield slice(first, end)
 
 
 class _Postings:
     """Sorted keys, and the rows that belong to each, one after the other in one array."""
 
-    def __init__(self, rows: Mapping[str, list[int]]):
-        self.keys = sorted(rows)
-        lengths = [len(rows[key]) for key in self.keys]
-        self._starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        self._flat = np.array([row for key in self.keys for row in rows[key]], np.int32)
+    def __init__(self, places: Mapping[str, array[int]], row_of: Rows):
+        self.keys = sorted(places)
+        each = [places[key] for key in self.keys]
+        self._starts = np.cumsum([0, *map(len, each)], dtype=np.int64)
+        self._flat = row_of[np.fromiter(chain.from_iterable(each), np.int64)]
 
     def rows(self, numbers: slice) -> Rows:
         """Rows of the keys with those numbers."""

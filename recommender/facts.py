@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,18 +31,19 @@ class ItemFacts:
 
     def __init__(self, release: Release):
         item_rows = ItemRows(release.arrays.item_ids)
-        known = [
-            (row, item)
-            for item in release.items()
-            if (row := int(item_rows.rows([item.item_id])[0])) != UNKNOWN
-        ]
-        self.genres = sorted({genre for _, item in known for genre in item.genres})
         self.years = np.zeros(len(item_rows), dtype=np.int64)
+        # A stream: the whole catalogue as objects would stay in the process's memory for good.
+        rows_of: dict[str, array[int]] = defaultdict(partial(array, "l"))
+        for item in release.items():
+            row = int(item_rows.rows([item.item_id])[0])
+            if row != UNKNOWN:
+                self.years[row] = item.year or 0
+                for genre in item.genres:
+                    rows_of[genre].append(row)
+        self.genres = sorted(rows_of)
         self.has = np.zeros((len(item_rows), len(self.genres)), dtype=bool)
-        column = {genre: number for number, genre in enumerate(self.genres)}
-        for row, item in known:
-            self.years[row] = item.year or 0
-            self.has[row, [column[genre] for genre in item.genres]] = True
+        for column, genre in enumerate(self.genres):
+            self.has[rows_of[genre], column] = True
 
     def qualified(self, wanted: Filter) -> NDArray[np.bool_]:
         """Shape (items,)."""

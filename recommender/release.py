@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import sys
 import zipfile
@@ -339,6 +340,9 @@ def _check_arrays(release: Release, folder: Path) -> None:
             )
         if not np.all(np.isfinite(array)):
             raise ReleaseError(f"{folder / name}.npy: holds NaN or infinity; train again")
+        if isinstance(array.base, mmap.mmap):
+            # Looked through once; what is needed again comes back from the file.
+            array.base.madvise(mmap.MADV_DONTNEED)
     if np.any(np.diff(release.arrays.item_ids) <= 0):
         raise ReleaseError(f"{folder}/item_ids.npy: ids must be strictly ascending; train again")
     if np.any(release.arrays.item_counts < 0):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -184,3 +186,18 @@ def test_simulated_data_is_announced_on_every_page(closed_app: Flask, store: Rel
     register(client, "ann")
     for page in ("/", "/popular", "/ratings", "/search", "/nothing-here"):
         assert "simulated" in client.get(page).text, page
+
+
+def test_a_process_waits_for_another_that_brings_a_large_catalogue(
+    environ: dict[str, str], app: Flask
+) -> None:
+    """SQLite's own patience ends after five seconds."""
+    other = sqlite3.connect(environ["DATABASE_URL"].removeprefix("sqlite:///"), timeout=1)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as waiting:
+        answer = waiting.submit(app.test_client().get, "/ready")
+        time.sleep(6)
+        assert not answer.done()
+        other.rollback()
+        assert answer.result().status_code == 200
+    other.close()
