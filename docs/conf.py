@@ -32,5 +32,6 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
 maximum_signature_line_length = 80
 toc_object_entries_show_parents = "hide"

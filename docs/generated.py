@@ -37,6 +37,9 @@ HOW_TO = "How to"
 PAGES_OF = {"../README.md": "overview.md", "../benchmarks/RESULTS.md": "results.md"}
 # Refusals that say nothing about a row: docs/api.md has them once.
 COMMON_ANSWERS = {"401", "403", "413", "415", "422", "429"}
+EXPANDED = re.compile(
+    r"~?numpy\.ndarray\[tuple\[~?typing\.Any, \.\.\.\], ~?numpy\.dtype\[([^][]*)\]\]"
+)
 
 
 def site() -> Flask:
@@ -114,8 +117,15 @@ def _make_targets() -> str:
 
 
 def _flask_commands() -> str:
-    commands = flask_commands(site().cli)
-    return _helps((name, _click_help(name, command)) for name, command in commands.items())
+    commands = flask_commands(site().cli).items()
+    return _helps(
+        (name, _click_help(name, command)) for name, command in commands if _ours(command)
+    )
+
+
+def _ours(command: click.Command) -> bool:
+    """Whether it is written here, not brought along by an extension of Flask."""
+    return command.callback is not None and command.callback.__module__.startswith("app.")
 
 
 def _click_help(name: str, command: click.Command) -> str:
@@ -201,6 +211,20 @@ def formulas_as_written(
     lines[:] = marked
 
 
+def types_as_written(
+    app: Sphinx, what: str, name: str, thing: object, options: object, *texts: str | None
+) -> tuple[str | None, ...]:
+    """``NDArray[np.int32]`` and not what it stands for, in a signature and in what it returns."""
+    return tuple(text and EXPANDED.sub(r"~numpy.typing.NDArray[\1]", text) for text in texts)
+
+
+def is_field(
+    app: Sphinx, what: str, name: str, thing: object, skipped: bool, options: object
+) -> bool | None:
+    """Fields of a named tuple stand in its signature already."""
+    return True if (getattr(thing, "__doc__", "") or "").startswith("Alias for field") else None
+
+
 def navigate(app: Sphinx, docname: str, source: list[str]) -> None:
     """Files outside the folder that are pages here, and the navigation of the index."""
     for file, page in PAGES_OF.items():
@@ -221,5 +245,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         app.add_directive(name, type(name, (Generated,), {"make": staticmethod(make)}))
     app.add_directive("modules", Modules)
     app.connect("autodoc-process-docstring", formulas_as_written)
+    app.connect("autodoc-process-signature", types_as_written)
+    app.connect("autodoc-skip-member", is_field)
     app.connect("source-read", navigate)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

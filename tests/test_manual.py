@@ -15,7 +15,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from flask_migrate.cli import db
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from myst_parser.mdit_to_docutils.base import default_slugify
@@ -109,11 +108,9 @@ def test_every_local_link_leads_somewhere(path: Path) -> None:
 
 @cache
 def known() -> SimpleNamespace:
-    group = site().cli
-    group.add_command(db)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     return SimpleNamespace(
-        flask={name: command.params for name, command in flask_commands(group).items()},
+        flask={name: command.params for name, command in flask_commands(site().cli).items()},
         jobs={name: set(p._option_string_actions) for name, p in job_parsers().items()},
         behind=dict(re.findall(r"^([a-z-]+):.*\n.*-m (spark_jobs[\w.]*)", makefile, re.MULTILINE)),
     )
