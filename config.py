@@ -130,6 +130,7 @@ SETTINGS = (
         "STATISTICS_MINUTES", at_least_zero, 10.0, "how often titles' statistics are refreshed"
     ),
     Setting("MEAN_NEEDS_RATINGS", whole, 5, "ratings a title's mean needs to stand for a rating"),
+    Setting("METRICS_TOKEN", str, None, "a secret that opens /metrics; without it, no such page"),
     Setting("SECURE_COOKIES", boolean, None, "cookies over HTTPS alone; default: in production"),
     Setting("PORT", int, 5000, "where `make run` serves"),
 )
@@ -148,7 +149,9 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         **values,
         "SECRET_KEY": _secret_key(values["SECRET_KEY"], debug),
         "SQLALCHEMY_DATABASE_URI": database,
-        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(database),
+        # An error of the database is logged without the values of its statement.
+        "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": not debug, **engine_options(database)},
+        "METRICS_TOKEN": _hard_to_guess("METRICS_TOKEN", values["METRICS_TOKEN"]),
         "RELEASES": str(ROOT / values["RELEASES"]) if _relative(values) else values["RELEASES"],
         **_mail(values),
         "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
@@ -168,6 +171,12 @@ def requirements(settings: Mapping[str, Any]) -> str:
     """The requirements file with the driver of the database that ``settings`` (``load``) name."""
     database: URL = settings["SQLALCHEMY_DATABASE_URI"]
     return REQUIREMENTS.get(database.get_backend_name(), "requirements.txt")
+
+
+def is_development() -> bool:
+    """What ``DEBUG`` says. Raises ConfigError."""
+    debug: bool = _read(os.environ)["DEBUG"]
+    return debug
 
 
 def _read(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -196,13 +205,17 @@ def _mail(values: Mapping[str, Any]) -> dict[str, Any]:
     return {"MAIL": way, "MAIL_FROM": values["MAIL_FROM"], "SITE_URL": site}
 
 
-def _secret_key(given: str | None, debug: bool) -> str:
+def _hard_to_guess(name: str, given: str | None) -> str | None:
     if given and (len(given) < SHORTEST_SECRET_KEY or "change" in given.lower()):
         raise ConfigError(
-            f"SECRET_KEY: too easy to guess; set {SHORTEST_SECRET_KEY} random characters or more"
+            f"{name}: too easy to guess; set {SHORTEST_SECRET_KEY} random characters or more"
             " (python -c 'import secrets; print(secrets.token_hex())')"
         )
-    if given:
+    return given
+
+
+def _secret_key(given: str | None, debug: bool) -> str:
+    if _hard_to_guess("SECRET_KEY", given) and given:
         return given
     if not debug:
         raise ConfigError(

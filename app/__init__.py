@@ -11,7 +11,20 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
-from app import api, assets, cli, converters, errors, headers, limits, statistics, status, words
+from app import (
+    api,
+    assets,
+    cli,
+    converters,
+    errors,
+    headers,
+    limits,
+    logs,
+    statistics,
+    status,
+    timing,
+    words,
+)
 from app.base import base
 from app.catalogue import add_missing_titles, sync_catalogue
 from app.experiments import commands as experiment_commands
@@ -38,6 +51,8 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
         app.wsgi_app, x_for=app.config["PROXIES"], x_proto=app.config["PROTOCOL_PROXIES"]
     )
 
+    logs.init_app(app)
+    timing.init_app(app)
     db.init_app(app)
     migrate.init_app(app, db)
     login_manager.init_app(app)

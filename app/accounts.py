@@ -7,7 +7,7 @@ import hmac
 import unicodedata
 from datetime import timedelta
 
-from flask import current_app, render_template
+from flask import current_app, g, render_template
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -118,7 +118,9 @@ def delete_account(user: User) -> None:
 
 @login_manager.user_loader
 def user_of_session(session_key: str) -> User | None:
-    return db.session.scalar(select(User).where(User.session_key == session_key))
+    user = db.session.scalar(select(User).where(User.session_key == session_key))
+    g.user_id = user.id if user else None  # for the log
+    return user
 
 
 def _next_user_id() -> int:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
-from app import kinds
+from app import kinds, logs
 from app.api import rest
 from app.extensions import db, login_manager
 from recommender.errors import NoRelease
@@ -68,7 +68,7 @@ def _database_error(error: DBAPIError) -> ResponseReturnValue:
 
 def _no_database(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
     reason = " ".join(str(getattr(error, "orig", error)).split())
-    current_app.logger.error("no database for %s: %s", request.path, reason)
+    current_app.logger.error("no database for %s: %s", logs.route(), reason)
     away = ServiceUnavailable("the database is out of reach", retry_after=RETRY_SECONDS)
     return _answer_without_database(503, *AWAY, away)
 
@@ -98,5 +98,12 @@ def _answer(
     if wants_json():
         message = rest.explain(error) if rest.is_called() else f"{heading}. {advice}"
         return jsonify(code=code, message=message), code, headers
-    page = render_template("error.html", code=code, heading=heading, advice=advice, bare=bare)
+    page = render_template(
+        "error.html",
+        code=code,
+        heading=heading,
+        advice=advice,
+        bare=bare,
+        request_id=logs.request_id(),
+    )
     return page, code, headers

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Flask, Response, current_app, g, request
 
+from app import logs
+
 # Bootstrap's style sheet draws its icons from data: addresses; posters may be TMDB's.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"
@@ -26,6 +28,7 @@ def _add_headers(response: Response) -> Response:
     if current_app.config["HSTS_SECONDS"] and request.is_secure:
         seconds = current_app.config["HSTS_SECONDS"]
         response.headers["Strict-Transport-Security"] = f"max-age={seconds}"
+    response.headers[logs.HEADER] = logs.request_id()
     if response.mimetype == "text/html":
         # Pages show a person's own ratings: no shared cache may keep them.
         response.headers.setdefault("Cache-Control", "private, no-cache")

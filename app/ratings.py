@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select
 
+from app import metrics
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Item, Rating
@@ -125,6 +126,7 @@ def rate(
         newest_by="rated_at",
     )
     db.session.commit()
+    metrics.RATINGS_WRITTEN.labels(metrics.API if via == REST else metrics.PAGE).inc()
     return now
 
 

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app import kinds
+from app import kinds, metrics, timing
 from app.catalogue import items_by_id
 from app.models import Item
 from app.ratings import NO_FORECAST, Forecast, rate, ratings_of
 from recommender.explain import Explanation
 from recommender.facts import Filter
-from recommender.model import Model, Ratings, Recommendation
+from recommender.model import Model, Person, Ratings, Recommendation
 
 EVERYTHING = Filter()
 
@@ -54,6 +54,11 @@ class Why:
     silent: int
 
 
+def fold_in(model: Model, ratings: Ratings) -> Person:
+    with timing.part(metrics.FOLD_IN):
+        return model.fold_in(ratings)
+
+
 def recommend(
     model: Model,
     ratings: Ratings,
@@ -67,8 +72,11 @@ def recommend(
 
     The first ``reasons`` of them say because of what.
     """
-    ranked = model.recommend(model.fold_in(ratings), n, hidden, wanted, known)
-    causes = {r.item_id: _chief(model.because(ratings, r.item_id)) for r in ranked[:reasons]}
+    person = fold_in(model, ratings)
+    with timing.part(metrics.TOP_N):
+        ranked = model.recommend(person, n, hidden, wanted, known)
+    with timing.part("reasons"):
+        causes = {r.item_id: _chief(model.because(ratings, r.item_id)) for r in ranked[:reasons]}
     items = items_by_id([r.item_id for r in ranked] + [c for c in causes.values() if c])
     return [
         _with_title(r, items[r.item_id], items.get(causes.get(r.item_id) or 0))
@@ -85,7 +93,9 @@ def recommend_many(
     ranked: list[list[Recommendation]] = [[]] * len(people)
     for model in {id(model): model for model in models}.values():
         places = [place for place, its in enumerate(models) if its is model]
-        lists = model.recommend_many([people[p] for p in places], n, [hidden[p] for p in places])
+        theirs, unwanted = [people[p] for p in places], [hidden[p] for p in places]
+        with timing.part("batch"):
+            lists = model.recommend_many(theirs, n, unwanted)
         for place, one in zip(places, lists, strict=True):
             ranked[place] = one
     items = items_by_id({r.item_id for one in ranked for r in one})
@@ -101,8 +111,9 @@ def why(
 ) -> Why | None:
     """What makes up the score of a title that is on the person's list, and how it would stand
     without each of the ``counted`` ratings that add most."""
-    explained = model.because(ratings, item_id)
-    rank = model.rank(model.fold_in(ratings), item_id, hidden)
+    with timing.part("reasons"):
+        explained = model.because(ratings, item_id)
+    rank = _rank(model, ratings, item_id, hidden)
     if explained is None or rank is None:
         return None
     adding = sorted((p for p in explained.parts.items() if p[1]), key=lambda p: -p[1])
@@ -126,19 +137,25 @@ def rank_without(
 ) -> int | None:
     """The place of ``item_id`` on the list of someone who never rated ``removed``."""
     rest = {item: stars for item, stars in ratings.items() if item != removed}
-    return model.rank(model.fold_in(rest), item_id, hidden)
+    return _rank(model, rest, item_id, hidden)
+
+
+def _rank(model: Model, ratings: Ratings, item_id: int, hidden: Iterable[int]) -> int | None:
+    person = fold_in(model, ratings)
+    with timing.part("reasons"):
+        return model.rank(person, item_id, hidden)
 
 
 def predicted(model: Model, ratings: Ratings, items: Sequence[Item]) -> dict[int, float]:
     """Predicted stars or the match by item id, for those of ``items`` that the model knows."""
-    return kinds.current().guess(model, model.fold_in(ratings), [item.id for item in items])
+    return kinds.current().guess(model, fold_in(model, ratings), [item.id for item in items])
 
 
 def forecast(current: Model | None, ratings: Ratings, item: Item) -> Forecast:
     """What we would say of ``item`` at this moment."""
     if current is None:
         return Forecast(community=item.rating_mean)
-    stars = current.estimate(current.fold_in(ratings), [item.id]).get(item.id)
+    stars = current.estimate(fold_in(current, ratings), [item.id]).get(item.id)
     return Forecast(stars, item.rating_mean, current.version)
 
 

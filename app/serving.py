@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app, g, has_request_context, request
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import metrics
 from app.experiments.arms import Served
 from app.experiments.watcher import Find, Prepare, TrialWatcher
 from app.title_search import TitleIndex
@@ -102,10 +103,13 @@ class ReleaseWatcher:
         with self._app.app_context():
             self._prepare(model.release)
         _ = model.facts
+        before = self._current.model.version if self._current else None
         self._current = InService(model, TitleIndex.of(model.release))
+        metrics.release_in_service(version, before)
         self._app.logger.info("release %s is in service", version)
 
     def _report(self, problem: str) -> None:
+        metrics.RELEASE_LOAD_FAILURES.inc()
         if problem != self.problem:  # a problem is logged once, not at every look
             self._app.logger.warning("release not loaded: %s", problem)
         self.problem = problem

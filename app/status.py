@@ -1,11 +1,18 @@
-"""``/health`` answers while the process lives; ``/ready`` while it can serve recommendations."""
+"""``/health`` answers while the process lives; ``/ready`` while it can serve recommendations;
+``/metrics`` tells Prometheus how it fares."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+import hmac
+
+from flask import Blueprint, Response, abort, current_app, request
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
 
+from app import metrics
 from app.extensions import db, serving
 from recommender.errors import NoRelease
 
@@ -39,3 +46,18 @@ def ready() -> Answer:
     }
     known = {name: value for name, value in told.items() if value}
     return {"status": "ready", "release": version, **known}, 200
+
+
+@status.get("/metrics")
+def numbers() -> Response:
+    """For whoever shows ``METRICS_TOKEN``: no database is asked, so that an outage can be watched.
+    Without that setting there is no such page."""
+    wanted = current_app.config["METRICS_TOKEN"]
+    if wanted is None:
+        abort(404)
+    shown = request.authorization.token if request.authorization else None
+    if not hmac.compare_digest((shown or "").encode(), wanted.encode()):
+        raise Unauthorized("a bearer token is needed", www_authenticate=WWWAuthenticate("bearer"))
+    model = serving.model_or_none
+    told = metrics.exposition(model.release.created_at if model else None)
+    return Response(told, content_type=CONTENT_TYPE_LATEST)

@@ -86,7 +86,7 @@ CURVE = (1, 2, 3, 5, 10, 20)
 EASE_REGULARIZATION = 100.0
 RAW_ALS = RatingParams(rank=20, regularization=0.15, regularization_exponent=1.0)
 # Likewise of the Steam sample.
-PLAIN_ALS = RankingParams(rank=64, regularization=0.4, alpha=2.0, playtime_weight=0.0)
+PLAIN_ALS = RankingParams(rank=32, regularization=1.0, alpha=5.0, playtime_weight=0.0)
 
 SERVED, POPULARITY, BIASES = "Marquee", "popularity", "biases alone"
 RAW, EASE, EASE_LIKES = "MLlib ALS on raw stars", "EASE, all ratings", "EASE, 4 and up"

@@ -27,10 +27,11 @@ def free_port() -> int:
 def gunicorn(environ: Mapping[str, str], log: Path) -> Iterator[str]:
     """The site as it is deployed, in two processes; gives its address once it answers."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "gunicorn", "--config", "app/gunicorn.py"]
+    command += ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
     with log.open("w") as output:
         server = subprocess.Popen(
-            [*command, "--workers", "2", "--threads", "4", "application:application"],
+            [*command, "application:application"],
             cwd=ROOT,
             env={**os.environ, **environ},
             stdout=output,

@@ -34,6 +34,13 @@ def test_a_weak_secret_key_is_refused(weak: str) -> None:
         config.load({**PRODUCTION, "SECRET_KEY": weak})
 
 
+@pytest.mark.parametrize("weak", ["short", "change-me-change-me-change-me"])
+def test_a_weak_token_for_metrics_is_refused_without_being_told(weak: str) -> None:
+    with pytest.raises(ConfigError, match="METRICS_TOKEN: too easy to guess") as refused:
+        config.load({**PRODUCTION, "METRICS_TOKEN": weak})
+    assert weak not in str(refused.value)
+
+
 def test_development_needs_nothing_and_keeps_a_key_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,6 +73,7 @@ def _token() -> Token | None:
     if "token" not in g:
         secret = _secret()
         g.token = tokens.recognise(secret) if secret else None
+        g.user_id = g.token.user_id if g.token else None  # for the log
     return g.token
 
 

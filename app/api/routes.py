@@ -15,7 +15,7 @@ from app.experiments.arms import Served
 from app.experiments.store import note_exposures
 from app.extensions import db, serving
 from app.models import Item, User
-from app.recommendations import rate_as_foretold, recommend, recommend_many
+from app.recommendations import fold_in, rate_as_foretold, recommend, recommend_many
 
 api = Blueprint("api", __name__, description="People, ratings and recommendations.")
 access.guard(api)
@@ -212,7 +212,7 @@ def estimate(user_id: int, movie_id: int) -> Answer:
     """What someone would rate a title, as far as their ratings of this moment tell."""
     person(user_id)
     model = model_knowing(movie_id, user_id)
-    folded = model.fold_in(ratings.ratings_of(user_id))
+    folded = fold_in(model, ratings.ratings_of(user_id))
     guess = kinds.current().guess(model, folded, [movie_id])[movie_id]
     return {"user_id": user_id, "movie_id": movie_id, "predicted_rating": guess}
 

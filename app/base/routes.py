@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import flash, jsonify, redirect, render_template, request, session, url_for
+from flask import flash, g, jsonify, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required, login_user, logout_user
 
@@ -112,6 +112,7 @@ def _log_in(user: User, remember: bool, target: str | None = None) -> ResponseRe
     target = target or next_page()
     session.clear()
     login_user(user, remember=remember)
+    g.user_id = user.id  # for the log
     return redirect(target, 303)
 
 

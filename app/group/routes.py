@@ -8,7 +8,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
-from app import catalogue, companions, kinds
+from app import catalogue, companions, kinds, timing
 from app.extensions import db, serving
 from app.group import group
 from app.group.forms import AskForm, GuestForm
@@ -148,7 +148,8 @@ def _picks(people: list[dict[int, float]], way: str) -> list[Pick]:
     model = serving.model_or_none
     if model is None:
         return []
-    ranked = model.together(people, way, SHOWN)
+    with timing.part("group"):
+        ranked = model.together(people, way, SHOWN)
     items = catalogue.items_by_id([item_id for item_id, _, _ in ranked])
     return [Pick(items[item_id], each) for item_id, _, each in ranked if item_id in items]
 

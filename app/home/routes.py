@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from werkzeug.exceptions import UnprocessableEntity
 
-from app import catalogue, kinds, marks, ratings
+from app import catalogue, kinds, marks, ratings, timing
 from app.errors import wants_json
 from app.experiments.store import note_exposures
 from app.extensions import db, serving
@@ -90,13 +90,14 @@ def welcome() -> ResponseReturnValue:
     model = _own_model()
     if model is None:
         return render_template("home/closed.html", rated=len(own))
-    asked = model.question(own, unseen)
+    with timing.part("question"):
+        asked, progress = model.question(own, unseen), model.progress(own)
     return render_template(
         "home/welcome.html",
         item=db.session.get(Item, asked) if asked is not None else None,
         rated=len(own),
         unseen=len(unseen),
-        progress=model.progress(own),
+        progress=progress,
         via="onboarding",
     )
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from app import catalogue, kinds
+from app import catalogue, kinds, metrics
 from app.clock import utcnow
 from app.extensions import db
 from app.importing.files import ImportProblem, texts
@@ -15,6 +15,7 @@ from app.importing.matching import Matcher
 from app.marks import WATCHLIST
 from app.models import Import, Mark, Rating
 from app.ratings import IMPORT, Forecast, ratings_by_age
+from app.recommendations import fold_in
 from app.transactions import done_anew
 from app.upsert import upsert
 from recommender.model import Model
@@ -58,6 +59,7 @@ def bring_in(user_id: int, name: str, content: bytes, model: Model | None) -> Im
     done = Import(user_id=user_id, imported_at=utcnow(), report=asdict(report))
     db.session.add(done)
     db.session.commit()
+    metrics.RATINGS_WRITTEN.labels(metrics.IMPORT).inc(len(rows))
     return done
 
 
@@ -176,7 +178,7 @@ def _forecasts(
 ) -> dict[int, Forecast]:
     stars: dict[int, float] = {}
     if model is not None:
-        person = model.fold_in({item: rating for item, (rating, _) in own.items()})
+        person = fold_in(model, {item: rating for item, (rating, _) in own.items()})
         stars = model.estimate(person, rows)
     version = model.version if model else None
     means = {

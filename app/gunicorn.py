@@ -1,0 +1,60 @@
+"""How gunicorn serves the site, whatever the command line adds: ``gunicorn --config`` this file.
+
+Prometheus's client reads where workers keep their numbers when it is first imported, so nothing of
+ours is imported before that is said.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+if FOLDER not in os.environ:  # else this is read again, or by a master that takes over
+    os.environ[FOLDER] = tempfile.mkdtemp(prefix="marquee-metrics-")
+
+
+class OneLog(Logger):
+    """What gunicorn says goes where the site's lines go, in their format."""
+
+    def setup(self, cfg: Any) -> None:
+        import config
+        from app.logs import to_stdout
+
+        super().setup(cfg)
+        for handler in list(self.error_log.handlers):
+            self.error_log.removeHandler(handler)
+        self.error_log.propagate = True
+        to_stdout(self.loglevel, readable=config.is_development())
+
+
+logger_class = OneLog
+
+
+def on_starting(server: Any) -> None:
+    """The numbers of a site that was killed are not this one's."""
+    if not server.master_pid:
+        for file in Path(os.environ[FOLDER]).glob("*.db"):
+            file.unlink()
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """A machine may clear its folder of temporary files while the site runs."""
+    os.makedirs(os.environ[FOLDER], exist_ok=True)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """What a worker counted stays; what it held is given up."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    if not server.reexec_pid:  # else a new master goes on with the folder
+        shutil.rmtree(os.environ[FOLDER], ignore_errors=True)
