@@ -59,7 +59,8 @@ def settings() -> str:
 def make_targets() -> dict[str, str]:
     """What each target does, from the ``##`` comments of the Makefile."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    return dict(re.findall(r"^([a-z-]+):.*?## (.*)$", makefile, re.MULTILINE))
+    rules = re.findall(r"^([a-z][a-z0-9 -]*):.*?## (.*)$", makefile, re.MULTILINE)
+    return {target: does for targets, does in rules for target in targets.split()}
 
 
 def flask_commands(group: click.Group, called: str = "flask") -> dict[str, click.Command]:
