@@ -7,7 +7,7 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train pipeline evaluate explore tune upload download test lint bench jobs bundle cluster-env \
+.PHONY: run train pipeline evaluate explore tune upload download test lint docs bench jobs bundle cluster-env \
 	image-web image-batch up down clean java blas browser axe databases nginx eb spark35
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
@@ -46,11 +46,15 @@ download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA
 test: .venv/dev java blas browser axe databases nginx eb spark35 ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/dev ## ruff, mypy, and hadolint for the containers
+lint: .venv/dev ## ruff, mypy, hadolint for the containers, and the manual without a warning
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/hadolint deploy/containers/*.Dockerfile
+	@$(MAKE) --no-print-directory docs
+
+docs: .venv/dev ## the manual, in dist/docs/index.html
+	$(BIN)/python -m sphinx -q -E -W --keep-going docs dist/docs
 
 bench: .venv/dev java blas ## ours and the peers in one run: make bench SIZES="1m 10m 25m" REPEATS=3
 	$(BIN)/python -m benchmarks.run

@@ -1,8 +1,9 @@
 """A data set as read and checked once: what the pipeline's jobs read instead of the raw files.
+Its folder holds
 
-processed.json      what it is: name, counts, kind of feedback, what was odd, and its parts
-items.jsonl.gz      the catalogue, as in a release
-ratings/*.parquet   user_id, item_id, value (stars), seconds (since 1970), in the order read
+    processed.json      what it is: name, counts, kind of feedback, what was odd, and its parts
+    items.jsonl.gz      the catalogue, as in a release
+    ratings/*.parquet   user_id, item_id, value (stars), seconds (since 1970), in the order read
 """
 
 from __future__ import annotations

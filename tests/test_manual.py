@@ -1,0 +1,216 @@
+"""The manual: every page is found, every link leads somewhere, every command is one that exists.
+
+That it builds without a warning is for ``make lint``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from myst_parser.mdit_to_docutils.base import default_slugify
+from pyspark.sql import SparkSession
+
+from docs.generated import (
+    DOCS,
+    ROOT,
+    flask_commands,
+    job_parsers,
+    make_targets,
+    site,
+    with_navigation,
+)
+from recommender.errors import DataError
+
+PAGES = sorted(DOCS.glob("*.md"))
+TEXTS = [ROOT / "README.md", *PAGES]
+# A command as it is typed: settings may stand before it.
+COMMAND = re.compile(r"(?:^|[;(]|\s)(make|flask|python -m)\s+([a-z][\w.-]*)([^;|\n]*)")
+TYPED = re.compile(r"^(\w+=\S* )*(\.venv/bin/)?(make|flask|python -m) ")
+
+
+def names(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def tokens(path: Path) -> list[Token]:
+    """Of a page, with what is inside its paragraphs."""
+    blocks = MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8"))
+    return [token for block in blocks for token in (block, *(block.children or []))]
+
+
+@cache
+def anchors(path: Path) -> frozenset[str]:
+    """What may stand after # in a link to a page; some pages include one from elsewhere."""
+    found = tokens(path)
+    if found[0].info.startswith("{include}"):
+        return anchors((path.parent / found[0].info.split()[1]).resolve())
+    headings = (b for a, b in pairwise(found) if a.type == "heading_open")
+    return frozenset(default_slugify(heading.content) for heading in headings)
+
+
+def links(path: Path) -> Iterator[str]:
+    for token in tokens(path):
+        target = token.attrs.get("href") or token.attrs.get("src")
+        if target and not re.match(r"\w+:", str(target)):
+            yield str(target)
+
+
+def commands(path: Path) -> Iterator[tuple[str, str, list[str]]]:
+    """(program, what it is to do, options) of each command that a page shows."""
+    for token in tokens(path):
+        text = token.content.replace("\\\n", " ")
+        if token.type == "fence" and token.info == "sh":
+            shown = re.sub(r"\s# .*", "", text)
+        elif token.type == "code_inline" and TYPED.match(text):
+            shown = text
+        else:
+            continue
+        for program, what, rest in COMMAND.findall(shown):
+            yield program, f"{what}{rest}", re.findall(r"(?<![\w-])--[a-z][\w-]*", rest)
+
+
+def navigation(index: str, pages: list[str]) -> list[str]:
+    return re.findall(r"^.+ <(\w+)>$", with_navigation(index, pages), re.MULTILINE)
+
+
+def test_every_page_stands_once_in_the_navigation() -> None:
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    pages = [path.stem for path in PAGES]
+    assert sorted([*navigation(index, pages), "index"]) == pages
+
+
+def test_a_page_that_the_index_does_not_know_says_how_to_do_something() -> None:
+    index = "# The manual\n\n## Begin\n\n- [A](a.md): first\n\n## How to\n\n- [B](b.md)\n\n## Z\n"
+    assert navigation(index, ["index", "a", "b", "new"]) == ["a", "b", "new"]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=names)
+def test_every_local_link_leads_somewhere(path: Path) -> None:
+    dead = []
+    for target in links(path):
+        file, _, anchor = target.partition("#")
+        place = (path.parent / file).resolve() if file else path
+        if not place.exists() or (anchor and anchor not in anchors(place)):
+            dead.append(target)
+    assert dead == []
+
+
+@cache
+def known() -> SimpleNamespace:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return SimpleNamespace(
+        flask={name: command.params for name, command in flask_commands(site().cli).items()},
+        jobs={name: set(p._option_string_actions) for name, p in job_parsers().items()},
+        behind=dict(re.findall(r"^([a-z-]+):.*\n.*-m (spark_jobs[\w.]*)", makefile, re.MULTILINE)),
+    )
+
+
+def problem(program: str, said: str, options: list[str]) -> str | None:
+    """What is wrong with a command."""
+    words = said.split()
+    if program == "make":
+        if words[0] not in make_targets():
+            return f"no target: make {said}"
+        allowed = known().jobs.get(known().behind.get(words[0]), set())
+    elif program == "flask":
+        name = next(
+            (
+                n
+                for n in (f"flask {' '.join(words[:2])}", f"flask {words[0]}")
+                if n in known().flask
+            ),
+            None,
+        )
+        if name is None:
+            return f"no command: flask {said}"
+        allowed = {option for param in known().flask[name] for option in param.opts}
+    else:
+        if importlib.util.find_spec(words[0]) is None:
+            return f"no module: python -m {said}"
+        allowed = known().jobs.get(words[0], set(options))
+    wrong = sorted(set(options) - allowed - {"--help"})
+    return f"no option {wrong[0]}: {program} {said}" if wrong else None
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=names)
+def test_every_command_and_option_exists(path: Path) -> None:
+    assert [found for command in commands(path) if (found := problem(*command))] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "make run",
+        'make train ARGS="--warm-start --rating-iterations 4"',
+        "PORT=1 make run DATA=x",
+        "flask releases promote V",
+        "flask db upgrade",
+        "flask create-token --name shop",
+        "python -m spark_jobs.recommend --n 20",
+    ],
+)
+def test_a_command_that_exists_is_found(tmp_path: Path, text: str) -> None:
+    (tmp_path / "page.md").write_text(f"```sh\n{text}  # as it is\n```\n")
+    [command] = commands(tmp_path / "page.md")
+    assert problem(*command) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("make trian", "no target"),
+        ('make train ARGS="--warm-stat"', "no option --warm-stat"),
+        ("flask releases promte V", "no command"),
+        ("flask create-token --nam shop", "no option --nam"),
+        ("python -m spark_jobs.recomend", "no module"),
+        ("python -m spark_jobs.recommend --m 20", "no option --m"),
+    ],
+)
+def test_a_command_that_does_not_exist_is_told(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "page.md").write_text(f"So: `{text}`.\n")
+    [command] = commands(tmp_path / "page.md")
+    assert said in str(problem(*command))
+
+
+@pytest.fixture
+def film_club() -> SimpleNamespace:
+    """The reader that the guide writes, as it stands there."""
+    page = tokens(DOCS / "add_a_data_set.md")
+    [code] = [token.content for token in page if token.info == "python"]
+    module = {"__name__": "film_club"}
+    exec(code, module)
+    return SimpleNamespace(**module)
+
+
+def test_the_reader_of_the_guide_reads(
+    spark: SparkSession, film_club: SimpleNamespace, tmp_path: Path
+) -> None:
+    (tmp_path / "films.txt").write_text("12|Metropolis (1927)|Drama, Sci-Fi\n", encoding="utf-8")
+    (tmp_path / "votes.txt").write_text("7|12|9|2024-05-17\n8|12|4|2024-05-18\n", encoding="utf-8")
+    dataset = film_club.read_film_club(spark, str(tmp_path))
+    [item] = dataset.items
+    assert (item.title, item.year, item.genres) == ("Metropolis", 1927, ("Drama", "Sci-Fi"))
+    ratings = dataset.ratings.rows.collect()
+    columns = [np.concatenate([some[n] for some in ratings]).tolist() for n in range(4)]
+    assert columns == [[7, 8], [12, 12], [4.5, 2.0], [1715904000, 1715990400]]
+    assert dataset.rows == 2
+
+
+def test_the_reader_of_the_guide_names_a_bad_line(
+    spark: SparkSession, film_club: SimpleNamespace, tmp_path: Path
+) -> None:
+    (tmp_path / "films.txt").write_text("12|Metropolis (1927)|Drama\n", encoding="utf-8")
+    (tmp_path / "votes.txt").write_text("7|12|9|2024-05-17\n8|12|11|2024-05-18\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"votes.txt, line 2: not a vote \(11 is not between 1"):
+        film_club.read_film_club(spark, str(tmp_path))
