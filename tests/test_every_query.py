@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = {
     "api": "",
     "api_access": "personal_token or revoked_token",
+    "experiments": "known_by_heart or owner_sees or started_listed or batch_is_noted",
     "group": "agree or alone or end_it",
     "home": "popular or undo or rated",
     "letters": "mailed_link or changed_password",
