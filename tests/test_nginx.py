@@ -158,6 +158,11 @@ def test_a_caller_cannot_claim_an_address_or_https(site: Site) -> None:
     assert "Strict-Transport-Security" not in answer.headers
 
 
+def test_a_request_is_known_by_the_id_that_nginx_gave_it(site: Site) -> None:
+    answer = site.get("/login", {"X-Request-ID": "chosen-by-the-caller"})
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"])
+
+
 def test_nginx_tells_neither_its_version_nor_gunicorns(site: Site) -> None:
     assert site.get("/login").headers["Server"] == "nginx"
 
