@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlalchemy.exc import IntegrityError
 
 from app.clock import utcnow
@@ -61,7 +61,7 @@ def end() -> Experiment:
 
 
 def running() -> Experiment | None:
-    return db.session.scalar(select(Experiment).where(Experiment.is_running.is_(True)))
+    return db.session.scalar(select(Experiment).where(Experiment.is_running == true()))
 
 
 def running_plan() -> Plan | None:
