@@ -17,7 +17,7 @@ run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), trainin
 	@$(BIN)/flask revoke-token development >/dev/null 2>&1 || true
 	@$(WITH_ENV) sh -c 'site=http://127.0.0.1:$${PORT:-5000}; \
 	  token=$$($(BIN)/flask create-token --name development --expires 30 2>/dev/null | tail -n 1); \
-	  echo "REST API: curl -H \"Authorization: Bearer $$token\" \"$$site/api/v1/movies/top?limit=3\""; \
+	  echo "REST API: curl -H \"Authorization: Bearer $$token\" \"$$site/api/v1/search?q=star&limit=3\""; \
 	  echo "Marquee is at $$site (Ctrl-C ends it)"; \
 	  exec $(BIN)/gunicorn --config app/gunicorn.py --bind 127.0.0.1:$${PORT:-5000} --workers 2 --threads 4 \
 	  --log-level warning application:application'
