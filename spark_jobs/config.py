@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
@@ -14,6 +15,8 @@ import yaml
 from recommender.errors import ConfigError
 from recommender.feedback import IMPLICIT
 from recommender.params import RankingParams, RatingParams
+from recommender.release_store import ReleaseStore
+from recommender.s3_store import open_store
 from recommender.steam_file import is_steam
 from spark_jobs.datasets.processed import feedback_of, is_processed
 from spark_jobs.pipeline_config import Pipeline, read_pipeline
@@ -79,6 +82,22 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
         help=f"YAML configuration (default: {' or '.join(DEFAULTS.values())}, by the data set)",
     )
     parser.add_argument("--seed", type=int, help="seed of everything drawn at random")
+
+
+def add_releases_option(parser: argparse.ArgumentParser) -> None:
+    """``--releases PLACE``, which ``releases`` opens."""
+    parser.add_argument(
+        "--releases",
+        default=os.environ.get("RELEASES", "releases"),
+        metavar="PLACE",
+        help="where releases live: a folder or s3://bucket/folder (default: RELEASES, else"
+        " ./releases)",
+    )
+
+
+def releases(place: str) -> ReleaseStore:
+    """The store of releases at a place. Raises ConfigError."""
+    return open_store(place, os.environ.get("RELEASE_CACHE"))
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -23,7 +23,6 @@ import argparse
 import fcntl
 import hashlib
 import json
-import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -34,7 +33,6 @@ from typing import Any
 
 from recommender.errors import ConfigError, MarqueeError
 from recommender.release_store import ReleaseStore
-from recommender.s3_store import open_store
 from spark_jobs import config
 from spark_jobs.datasets.fetch import checksum
 from spark_jobs.stages import STAGES, Made, NotGoodEnough, Work
@@ -116,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = config.load(options)
-        store = open_store(options.releases, os.environ.get("RELEASE_CACHE"))
+        store = config.releases(options.releases)
         store.check_writable()
         stages = _chosen(options.stage)
         with _alone(Path(settings.pipeline.folder)) as folder:
@@ -252,13 +250,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--again", action="store_true", help="run the stages also where they are up to date"
     )
-    parser.add_argument(
-        "--releases",
-        default=os.environ.get("RELEASES", "releases"),
-        metavar="PLACE",
-        help="where releases live: a folder or s3://bucket/folder (default: RELEASES, else"
-        " ./releases)",
-    )
+    config.add_releases_option(parser)
     config.add_options(parser)
     return parser
 

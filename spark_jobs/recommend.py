@@ -20,7 +20,6 @@ if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -29,10 +28,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from recommender.errors import ConfigError, DataError, MarqueeError
 from recommender.model import Model
-from recommender.s3_store import open_store
-from spark_jobs import als
+from spark_jobs import als, config
 from spark_jobs.blocks import Block, NothingToPack, Packed, pack
-from spark_jobs.config import kind_of
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.session import build_session
 from spark_jobs.training_set import tell, together
@@ -46,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.n < 1:
             raise ConfigError(f"--n {options.n}: give at least 1")
-        store = open_store(options.releases, os.environ.get("RELEASE_CACHE"))
+        store = config.releases(options.releases)
         model = Model(store.read(options.version or store.current().version))
         spark = build_session("marquee recommend")
         stars = read_stars(spark, options.data, model)
@@ -63,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def read_stars(spark: SparkSession, folders: Sequence[str], model: Model) -> Packed:
     """The ratings of those titles that the model knows. Raises DataError where there are none."""
-    datasets = read_datasets(spark, kind_of(folders), folders)
+    datasets = read_datasets(spark, config.kind_of(folders), folders)
     try:
         stars = pack(together([data.ratings.rows for data in datasets]), model.item_rows.item_ids)
     except NothingToPack as error:
@@ -119,13 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="a data set's folder; give it again to add inputs, of which later ones win",
     )
-    parser.add_argument(
-        "--releases",
-        default=os.environ.get("RELEASES", "releases"),
-        metavar="PLACE",
-        help="where releases live: a folder or s3://bucket/folder (default: RELEASES, else"
-        " ./releases)",
-    )
+    config.add_releases_option(parser)
     parser.add_argument("--version", help="of the release (default: the one in service)")
     parser.add_argument("--n", type=int, default=20, help="titles a person (default: %(default)s)")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="a new folder")

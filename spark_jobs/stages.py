@@ -25,7 +25,6 @@ from recommender import s3
 from recommender.errors import DataError, MarqueeError
 from recommender.release import MANIFEST
 from recommender.release_store import ReleaseStore
-from recommender.s3_store import open_store
 from spark_jobs import config, gate
 from spark_jobs.config import Config
 from spark_jobs.datasets import fetch
@@ -360,7 +359,7 @@ def publish(work: Work) -> Made:
     """The release in service, if the gate accepts it beside the one that is there now."""
     version, elsewhere = work.facts["train"]["release"], work.settings.pipeline.publish_to
     release = work.store.read(version)
-    target = open_store(elsewhere, os.environ.get("RELEASE_CACHE")) if elsewhere else work.store
+    target = config.releases(elsewhere) if elsewhere else work.store
     before, sample = gate.in_service(target), release.parity_sample()
     judged = gate.judged({}, release, before, sample, work.settings.gate)
     if reasons := judged["gate"]["reasons"]:

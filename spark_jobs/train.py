@@ -18,7 +18,6 @@ if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
-import os
 import secrets
 import shlex
 from collections.abc import Mapping, Sequence
@@ -35,7 +34,6 @@ from recommender.feedback import EXPLICIT
 from recommender.params import RatingParams
 from recommender.release import ParitySample, Release
 from recommender.release_store import ReleaseStore
-from recommender.s3_store import open_store
 from spark_jobs import als, config, gate
 from spark_jobs.als import Factors
 from spark_jobs.blocks import Block, Packed
@@ -69,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = config.load(options)
-        store = open_store(options.releases, os.environ.get("RELEASE_CACHE"))
+        store = config.releases(options.releases)
         store.check_writable()
         starts = _starts(store, settings, options.solver) if options.warm_start else {}
         folders = options.data or [str(obtain(Path("data"), tell))]
@@ -258,13 +256,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what `flask export-ratings` wrote, beside the data: for a pair rated twice the newest"
         " rating wins",
     )
-    parser.add_argument(
-        "--releases",
-        default=os.environ.get("RELEASES", "releases"),
-        metavar="PLACE",
-        help="where releases live: a folder or s3://bucket/folder (default: RELEASES, else"
-        " ./releases)",
-    )
+    config.add_releases_option(parser)
     parser.add_argument(
         "--solver",
         choices=SOLVERS,

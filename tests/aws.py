@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from tests.servers import PATIENCE, free_port, wait_until_it_answers
+from tests.servers import PATIENCE, free_port, running
 
 
 @contextmanager
@@ -27,20 +25,9 @@ def moto_server(
     ``module``: what starts it, where more than moto knows has to be answered.
     """
     port = free_port()
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [sys.executable, "-m", module, "-H", "127.0.0.1", "-p", str(port)],
-            env={**os.environ, **environ},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            address = f"http://127.0.0.1:{port}"
-            wait_until_it_answers(f"{address}/moto-api/data.json", server, log)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(timeout=PATIENCE)
+    command = [sys.executable, "-m", module, "-H", "127.0.0.1", "-p", str(port)]
+    with running(command, environ, port, "/moto-api/data.json", log) as address:
+        yield address
 
 
 def aws_environ(address: str) -> dict[str, str]:

@@ -31,13 +31,18 @@ ROOT = Path(__file__).resolve().parents[1]
 REAL_DATA = Path(os.environ.get("MARQUEE_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
-@pytest.fixture(scope="session")
-def movielens() -> Path:
-    """The folder of MovieLens latest-small."""
-    folder = REAL_DATA / "ml-latest-small"
+def real_data(name: str) -> Path:
+    """A folder of real data; without it the test is skipped."""
+    folder = REAL_DATA / name
     if not folder.is_dir():
         pytest.skip(f"needs real data: no {folder}; set MARQUEE_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def movielens() -> Path:
+    """The folder of MovieLens latest-small."""
+    return real_data("ml-latest-small")
 
 
 @pytest.fixture(scope="session")

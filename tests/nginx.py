@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.missing import missing
-from tests.servers import PATIENCE, free_port, wait_until_it_answers
+from tests.servers import free_port, running
 
 # What matters of the platform's own nginx.conf: it hides its version, reads our files in http{} and
 # server{}, and says in server{} that gzip is off, so that ours can neither repeat nor precede it.
@@ -73,16 +73,8 @@ def nginx(bundle: Path, folder: Path, site: str) -> Iterator[str]:
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert "[warn]" not in checked.stderr, checked.stderr
-    log = folder / "nginx.log"
-    with log.open("w") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            address = f"http://127.0.0.1:{port}"
-            wait_until_it_answers(f"{address}/health", server, log)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(timeout=PATIENCE)
+    with running(command, {}, port, "/health", folder / "nginx.log") as address:
+        yield address
 
 
 def _configure(bundle: Path, folder: Path, port: int, site: str) -> Path:

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,9 +29,18 @@ def gunicorn(environ: Mapping[str, str], log: Path) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", "app/gunicorn.py"]
     command += ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
+    with running([*command, "application:application"], environ, port, "/health", log) as address:
+        yield address
+
+
+@contextmanager
+def running(
+    command: Sequence[str], environ: Mapping[str, str], port: int, path: str, log: Path
+) -> Iterator[str]:
+    """A server on ``port`` of this machine; gives its address once ``path`` is answered."""
     with log.open("w") as output:
         server = subprocess.Popen(
-            [*command, "application:application"],
+            command,
             cwd=ROOT,
             env={**os.environ, **environ},
             stdout=output,
@@ -39,7 +48,7 @@ def gunicorn(environ: Mapping[str, str], log: Path) -> Iterator[str]:
         )
         try:
             address = f"http://127.0.0.1:{port}"
-            wait_until_it_answers(f"{address}/health", server, log)
+            wait_until_it_answers(f"{address}{path}", server, log)
             yield address
         finally:
             server.terminate()

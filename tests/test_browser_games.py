@@ -17,9 +17,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from recommender.release_store import ReleaseStore
 from tests.browsers import DESKTOP, browser, keep, recommended, visitor
-from tests.conftest import PASSWORD, REAL_DATA, settings
+from tests.conftest import PASSWORD, real_data, settings
 from tests.servers import gunicorn
-from tests.test_browser_site import AXE, EXPECTED_STOPS, FOCUSED, violations
+from tests.test_browser_site import AXE, violations, walk
 
 __all__ = ["browser", "visitor"]
 
@@ -50,9 +50,7 @@ def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """The site, serving what training made of the sample of Steam libraries."""
     from spark_jobs import train
 
-    data = REAL_DATA / "steam"
-    if not data.is_dir():
-        pytest.skip(f"needs real data: no {data}; set MARQUEE_TEST_DATA")
+    data = real_data("steam")
     folder = tmp_path_factory.mktemp("games")
     releases = folder / "releases"
     quick = ("--ranking-rank", "32", "--ranking-iterations", "5", "--promote", "always")
@@ -248,16 +246,8 @@ def test_every_page_is_accessible_fits_and_can_be_walked_by_keyboard(
             found += violations(page, path)
         if page.evaluate("document.documentElement.scrollWidth - innerWidth") > 0:
             wide.append(path)
-        wanted = page.evaluate(EXPECTED_STOPS)
-        reached = []
-        for _ in range(len(wanted) + 5):
-            page.keyboard.press("Tab")
-            stop = page.evaluate(FOCUSED)
-            if stop is None or (reached and stop["key"] == reached[0]):
-                break
-            reached.append(stop["key"])
-            if not stop["visible"]:
-                missed.append(f"{path}: {stop['key']} shows no focus")
+        wanted, reached, hidden = walk(page)
+        missed += [f"{path}: {key} shows no focus" for key in hidden]
         missed += [f"{path}: {key}" for key in wanted if key not in reached]
     assert (found, wide, missed) == ([], [], [])
     page.goto("/group?guest=0")

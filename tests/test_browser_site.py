@@ -273,22 +273,28 @@ def violations(page: Page, where: str) -> list[str]:
     ]
 
 
+def walk(page: Page) -> tuple[list[str], list[str], list[str]]:
+    """What Tab is to reach, what it reaches from the top, and what of that shows no focus."""
+    wanted = page.evaluate(EXPECTED_STOPS)
+    reached, hidden = [], []
+    for _ in range(len(wanted) + 5):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(FOCUSED)
+        if stop is None or (reached and stop["key"] == reached[0]):
+            break
+        reached.append(stop["key"])
+        if not stop["visible"]:
+            hidden.append(stop["key"])
+    return wanted, reached, hidden
+
+
 def test_every_page_can_be_walked_by_keyboard(visitor: tuple[Page, str]) -> None:
     """Tab reaches everything that can be acted on, in the order of the page, visibly focused."""
     page, device = visitor
     furnish(page, f"walker-{device}")
     for path in (*PAGES, "/group?guest=0"):
         page.goto(path)
-        wanted = page.evaluate(EXPECTED_STOPS)
-        reached, hidden = [], []
-        for _ in range(len(wanted) + 5):
-            page.keyboard.press("Tab")
-            stop = page.evaluate(FOCUSED)
-            if stop is None or (reached and stop["key"] == reached[0]):
-                break
-            reached.append(stop["key"])
-            if not stop["visible"]:
-                hidden.append(stop["key"])
+        wanted, reached, hidden = walk(page)
         assert not set(wanted) - set(reached), path
         assert hidden == [], path
 

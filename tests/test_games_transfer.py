@@ -15,7 +15,7 @@ from recommender.feedback import SCALES
 from recommender.libraries_file import find_libraries, read_libraries
 from recommender.ratings_file import ML_CSV, read_ratings
 from tests.api import client_with_token, stored
-from tests.conftest import register
+from tests.conftest import real_data, register
 from tests.datasets import write_files
 from tests.games import games_app
 from tests.test_cli import run
@@ -102,10 +102,8 @@ def test_libraries_are_no_ratings_of_films(app: Flask, tmp_path: Path) -> None:
     assert "no ratings file of a known layout" in said
 
 
-def test_all_libraries_of_the_published_sample_can_be_read(movielens: Path) -> None:
-    folder = movielens.parent / "steam"
-    if not folder.is_dir():
-        pytest.skip(f"needs real data: no {folder}")
+def test_all_libraries_of_the_published_sample_can_be_read() -> None:
+    folder = real_data("steam")
     file = find_libraries(folder)
     assert file is not None
     batches = list(read_libraries(file, 20_000))

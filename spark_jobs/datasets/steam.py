@@ -102,22 +102,24 @@ def _read(spark: SparkSession, folder: str, names: set[str]) -> Dataset:
     kept = keep(
         _lines(spark, libraries).mapPartitions(lambda lines: _batches(lines, listed.value)), Batch
     )
-    told = kept.rows.map(lambda b: (b.people, b.keys, b.lines, b.names, b.findings)).collect()
+    told = kept.rows.map(
+        lambda b: (b.people, b.keys, len(b.hours), b.lines, b.names, b.findings)
+    ).collect()
     findings = Findings.merged([odd_titles, *(found for *_, found in told)])
-    _check(findings, libraries, sum(lines for _, _, lines, _, _ in told))
+    _check(findings, libraries, sum(lines for _, _, _, lines, _, _ in told))
     first_line, twice = _first_lines(
         np.concatenate([people for people, *_ in told]),
         np.concatenate([keys for _, keys, *_ in told]),
     )
     for line in twice:
         findings.add(TWICE, f"line {line}")
-    for _, _, _, unlisted, _ in told:
+    for *_, unlisted, _ in told:
         for item_id, name in unlisted.items():
             if item_id not in items:
                 findings.add(UNLISTED, f"{item_id} {name!r}")
                 items[item_id] = Item(item_id, name)
     ratings = _ratings(kept, spark.sparkContext.broadcast(first_line))
-    rows = sum(ratings.rows.map(lambda some: len(some.users)).collect())
+    rows = sum(pairs for _, _, pairs, *_ in told)
     if not rows:
         raise DataError(f"{libraries}: nobody has a game; unpack the data set again")
     about = read_about(spark, folder, names)
