@@ -2,7 +2,9 @@
 
 Training solves these same equations, the users' last, so folding a trained user in returns the
 trained vector.
-Everything is a sum over ratings, so their order does not matter and changing one is exact.
+Everything is a sum over ratings, so their order does not matter and changing one is exact. The sums
+over a person's ratings have the precision of the factors; the catalogue's and the solution are
+doubles.
 """
 
 from __future__ import annotations
@@ -71,19 +73,18 @@ def ranking_equations(
     ``item_gram``: YᵀY over the whole catalogue, (rank, rank). ``factors``: the rated items' rows,
     (n, rank). ``strengths``: signed, (n,). A strength of 0 adds nothing.
     """
-    y = np.asarray(factors, dtype=np.float64)
-    confidence = alpha * np.abs(strengths)
+    confidence = np.asarray(alpha * np.abs(strengths), factors.dtype)
     wanted = np.asarray(strengths) > 0
-    left = item_gram + (y * confidence[:, None]).T @ y
-    left.flat[:: len(left) + 1] += ridge(wanted.sum())
-    return left, ((1.0 + confidence) * wanted) @ y
+    left = item_gram + (factors * confidence[:, None]).T @ factors
+    left.reshape(-1)[:: len(left) + 1] += ridge(wanted.sum())
+    return left, ((1 + confidence) * wanted) @ factors
 
 
 def fold_in_ranking(
     item_gram: Array, factors: Array, strengths: Array, alpha: float, ridge: Ridge
 ) -> Array:
     """The person's ranking vector, shape (rank,); zeros for someone without a positive strength."""
-    if not np.any(np.asarray(strengths) > 0):
+    if not (np.asarray(strengths) > 0).any():
         return np.zeros(len(item_gram))
     return np.linalg.solve(*ranking_equations(item_gram, factors, strengths, alpha, ridge))
 
@@ -102,10 +103,9 @@ def rating_equations(
 
     ``factors``: the rated items' rows, (n, rank). ``residuals``: ``r − μ − b_u − b_i``, (n,).
     """
-    q = np.asarray(factors, dtype=np.float64)
-    left = q.T @ q
-    left.flat[:: len(left) + 1] += ridge(len(q))
-    return left, q.T @ residuals
+    left = np.asarray(factors.T @ factors, np.float64)
+    left.reshape(-1)[:: len(left) + 1] += ridge(len(factors))
+    return left, np.asarray(residuals, factors.dtype) @ factors
 
 
 def fold_in_rating(
@@ -137,13 +137,13 @@ def fold_in_ranking_many(
 
     ``factors`` (users, places, rank), ``strengths`` (users, places).
     """
-    confidence = alpha * np.abs(strengths) * rated
+    confidence = np.asarray(alpha * np.abs(strengths) * rated, factors.dtype)
     wanted = (strengths > 0) & rated
     some = wanted.any(axis=1)
-    y = np.asarray(factors[some], dtype=np.float64)
+    y = factors[some]
     left = item_gram + (y * confidence[some, :, None]).transpose(0, 2, 1) @ y
     _add_to_diagonals(left, ridge(wanted[some].sum(axis=1)))
-    right = (((1.0 + confidence) * wanted)[some, None, :] @ y)[:, 0]
+    right = (((1 + confidence) * wanted)[some, None, :] @ y)[:, 0]
     vectors = np.zeros((len(factors), len(item_gram)))
     vectors[some] = np.linalg.solve(left, right[..., None])[..., 0]
     return vectors
@@ -163,10 +163,11 @@ def fold_in_rating_many(
     counts = rated.sum(axis=1)
     biases = (deviations * rated).sum(axis=1) / (counts + bias_regularization)
     some = counts > 0
-    q = np.asarray(factors[some], dtype=np.float64) * rated[some, :, None]
-    left = q.transpose(0, 2, 1) @ q
+    q = factors[some] * rated[some, :, None]
+    left = np.asarray(q.transpose(0, 2, 1) @ q, np.float64)
     _add_to_diagonals(left, ridge(counts[some]))
-    right = ((deviations - biases[:, None])[some, None, :] @ q)[:, 0]
+    residuals = np.asarray(deviations - biases[:, None], factors.dtype)
+    right = (residuals[some, None, :] @ q)[:, 0]
     vectors = np.zeros((len(factors), factors.shape[2]))
     vectors[some] = np.linalg.solve(left, right[..., None])[..., 0]
     return biases, vectors

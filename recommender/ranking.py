@@ -44,9 +44,15 @@ def scores_of(
     """``x·y_i + offset_i`` in double precision, (items,). A row's score does not depend on which
     rows stand beside it, so equal rows score the same."""
     x = np.asarray(vector, np.float64)
-    starts = range(0, len(factors), AT_A_TIME)
-    parts = [(factors[start : start + AT_A_TIME] * x).sum(axis=1) for start in starts]
-    return np.concatenate([np.empty(0), *parts]) + offsets
+    products = np.empty(len(factors))
+    for start in range(0, len(factors), AT_A_TIME):
+        some = slice(start, start + AT_A_TIME)
+        (factors[some] * x).sum(axis=1, out=products[some])
+    return products + offsets
+
+
+def _nth_best(scores: NDArray[np.float32], n: int) -> float:
+    return max(float(np.partition(scores, -n)[-n]), LOWEST) if len(scores) >= n else LOWEST
 
 
 class BestFirst:
@@ -92,22 +98,23 @@ class BestFirst:
         bounds = self._bounds(vector)
         unsure = len(x) * ROUNDING * float(bounds[0] + 2 * self._largest_offset)
         excluded = np.sort(self._places[excluded_rows])
-        places, found, least = np.empty(0, np.int64), np.empty(0, np.float32), LOWEST
+        places, found = np.empty(0, np.int64), np.empty(0, np.float32)
         low, size, end = 0, FIRST, len(bounds)
         while low < end:
             high = min(low + size, end)
             piece = slice(low * BOUND, high * BOUND)
             scores = self._factors[piece] @ x + self._single_offsets[piece]
             self._forbid(scores, piece.start, excluded, allowed)
+            if not len(found):
+                least = _nth_best(scores, n) - 2 * unsure
             better = np.flatnonzero(scores >= least)
             places = np.concatenate([places, better + piece.start])
             found = np.concatenate([found, scores[better]])
-            if len(found) >= n:
-                least = max(float(np.partition(found, -n)[-n]) - 2 * unsure, LOWEST)
-                kept = found >= least
-                places, found = places[kept], found[kept]
-                # Bounds fall, so what is left ends where they fall below what is needed.
-                end = len(bounds) - int(np.searchsorted(bounds[::-1], least))
+            least = _nth_best(found, n) - 2 * unsure
+            kept = found >= least
+            places, found = places[kept], found[kept]
+            # Bounds fall, so what is left ends where they fall below what is needed.
+            end = len(bounds) - int(np.searchsorted(bounds[::-1], least))
             low, size = high, 2 * size
         return self._exactly(places, vector, n)
 

@@ -41,14 +41,15 @@ people_of = st.lists(
 def test_stacked_solves_find_the_vectors_of_single_ones(people: list[dict[int, float]]) -> None:
     known = [(np.array([*p], np.int64), np.array([*p.values()], float)) for p in people]
     rows, values, rated = module._padded(known)
-    items = gram(FACTORS)
-    x = fold_in_ranking_many(items, FACTORS[rows], values, rated, 5.0, ridge)
-    biases, p = fold_in_rating_many(FACTORS[rows], values, rated, ridge, 3.0)
+    factors = FACTORS.astype(float)
+    items = gram(factors)
+    x = fold_in_ranking_many(items, factors[rows], values, rated, 5.0, ridge)
+    biases, p = fold_in_rating_many(factors[rows], values, rated, ridge, 3.0)
     for u, (own, told) in enumerate(known):
         np.testing.assert_allclose(
-            x[u], fold_in_ranking(items, FACTORS[own], told, 5.0, ridge), rtol=1e-9, atol=1e-12
+            x[u], fold_in_ranking(items, factors[own], told, 5.0, ridge), rtol=1e-9, atol=1e-12
         )
-        bias, vector = fold_in_rating(FACTORS[own], told, ridge, 3.0)
+        bias, vector = fold_in_rating(factors[own], told, ridge, 3.0)
         assert biases[u] == pytest.approx(bias, abs=1e-12)
         np.testing.assert_allclose(p[u], vector, rtol=1e-7, atol=1e-10)
 

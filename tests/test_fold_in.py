@@ -92,13 +92,13 @@ def test_rating_of_rank_2_by_hand():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_ranking_equals_plain_loops_over_the_formula(seed: int):
-    factors = made_up(seed)
+    factors = made_up(seed).astype(float)
     strengths = {7: 1.0, 0: -0.5, 3: 0.0, 11: 0.25, 4: -0.1, 2: 0.6}
     left, right = np.zeros((3, 3)), np.zeros(3)
-    for y in factors.astype(float):
+    for y in factors:
         left += np.outer(y, y)
     for row, s in strengths.items():
-        y, c = factors[row].astype(float), ALPHA * abs(s)
+        y, c = factors[row], ALPHA * abs(s)
         left += c * np.outer(y, y)
         if s > 0:
             left += LAMBDA * np.eye(3)
@@ -109,12 +109,12 @@ def test_ranking_equals_plain_loops_over_the_formula(seed: int):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_rating_equals_plain_loops_over_the_formula(seed: int):
-    factors = made_up(seed)
+    factors = made_up(seed).astype(float)
     deviations = {7: 1.5, 0: -2.0, 3: 0.0, 11: 0.5}
     bias = sum(deviations.values()) / (len(deviations) + LAMBDA_B)
     left, right = np.zeros((3, 3)), np.zeros(3)
     for row, deviation in deviations.items():
-        q = factors[row].astype(float)
+        q = factors[row]
         left += np.outer(q, q) + LAMBDA * np.eye(3)
         right += q * (deviation - bias)
     found = rating(factors, [*deviations], [*deviations.values()])
@@ -123,9 +123,21 @@ def test_rating_equals_plain_loops_over_the_formula(seed: int):
 
 @HEADS
 def test_the_order_of_ratings_does_not_matter(head):
-    forwards = head(made_up(1), [0, 5, 2, 9], [1.0, -0.5, 0.3, 0.8])
-    backwards = head(made_up(1), [9, 2, 5, 0], [0.8, 0.3, -0.5, 1.0])
+    factors = made_up(1).astype(float)
+    forwards = head(factors, [0, 5, 2, 9], [1.0, -0.5, 0.3, 0.8])
+    backwards = head(factors, [9, 2, 5, 0], [0.8, 0.3, -0.5, 1.0])
     assert_allclose(forwards, backwards, rtol=1e-12)
+
+
+@HEADS
+def test_single_precision_moves_a_vector_by_a_millionth_at_most(head):
+    factors = made_up(4, items=2_000, rank=32)
+    rows = [*range(300)]
+    numbers = np.sin(rows).tolist()
+    single, double = (
+        head(as_given, rows, numbers) for as_given in (factors, factors.astype(float))
+    )
+    assert_allclose(single, double, atol=1e-6 * np.abs(double).max(), rtol=0)
 
 
 @HEADS
