@@ -43,8 +43,8 @@ upload: .venv/run .env ## a data set to S3: make upload DATA=folder TO=s3://buck
 download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA=folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(FROM) $(DATA)
 
-test: .venv/dev java blas browser axe databases nginx eb spark35 ## the whole suite
-	$(BIN)/python -m pytest $(ARGS)
+test: .venv/dev java blas browser axe databases nginx eb spark35 ## the whole suite, a file at a time on each of two processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/dev ## ruff, mypy, hadolint for the containers, and the manual without a warning
 	$(BIN)/ruff check .

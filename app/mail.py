@@ -37,7 +37,7 @@ def _deliver(app: Flask, message: EmailMessage) -> None:
             _by_ses(way.hostname or "", message)
         else:
             _by_smtp(app.config["MAIL"], message)
-    except Exception:
+    except OSError:  # which smtplib's own are too
         # A background thread has nobody to tell but the log; what failed is told without the text.
         app.logger.exception("mail could not be sent")
 
@@ -62,6 +62,10 @@ def _by_smtp(address: str, message: EmailMessage) -> None:
 
 def _by_ses(region: str, message: EmailMessage) -> None:
     import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    client = boto3.client("sesv2", region_name=region)
-    client.send_email(Content={"Raw": {"Data": message.as_bytes()}})
+    try:
+        client = boto3.client("sesv2", region_name=region)
+        client.send_email(Content={"Raw": {"Data": message.as_bytes()}})
+    except (BotoCoreError, ClientError) as refused:
+        raise OSError(f"Amazon SES: {refused}") from refused

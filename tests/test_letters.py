@@ -205,16 +205,31 @@ def test_mail_leaves_by_smtp(app: Flask, postbox: Postbox) -> None:
     assert letter["From"] == "Marquee <marquee@localhost>"
 
 
-def test_mail_leaves_by_ses(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def ses(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    """Amazon SES, which answers as it is told to."""
     client = boto3.client(
         "sesv2", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
     monkeypatch.setattr(boto3, "client", lambda *_a, **_k: client)
     app.config["MAIL"] = "ses://eu-central-1"
     with Stubber(client) as stub:
-        stub.add_response("send_email", {"MessageId": "1"}, {"Content": {"Raw": {"Data": ANY}}})
-        deliver(app)
+        yield stub
         stub.assert_no_pending_responses()
+
+
+def test_mail_leaves_by_ses(app: Flask, ses: Stubber) -> None:
+    ses.add_response("send_email", {"MessageId": "1"}, {"Content": {"Raw": {"Data": ANY}}})
+    deliver(app)
+
+
+def test_what_ses_refuses_is_logged(
+    app: Flask, ses: Stubber, caplog: pytest.LogCaptureFixture
+) -> None:
+    ses.add_client_error("send_email", "MessageRejected", "Email address is not verified.")
+    deliver(app)
+    assert "Amazon SES" in caplog.text
+    assert "not verified" in caplog.text
 
 
 def test_mail_that_fails_is_logged_and_the_page_is_served(
