@@ -7,6 +7,7 @@ production, which refuses to start without a real ``SECRET_KEY`` and a database.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
@@ -31,6 +32,8 @@ CONNECT_SECONDS = 5
 SILENCE_SECONDS = 15
 # So long one process waits for another that writes to SQLite; bringing a large catalogue takes so.
 WRITE_SECONDS = 30
+# A login ends by itself after so long, however often the person comes.
+LOGIN_DAYS = 90
 # The driver for each database, so that the address a provider shows can be pasted as it is.
 DRIVERS = {
     "mysql": "mysql+pymysql",
@@ -82,12 +85,23 @@ def web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def host_names(text: str) -> list[str]:
+    names = text.replace(",", " ").split()
+    if not all(_HOST_NAME.fullmatch(name) for name in names):
+        raise ValueError("must be host names with blanks between them, such as marquee.example")
+    return names
+
+
 def rate_limit(text: str) -> str:
     try:
         parse_many(text)
     except ValueError as error:
         raise ValueError("must be a rate such as 120/minute") from error
     return text
+
+
+# A leading dot stands for any name below.
+_HOST_NAME = re.compile(r"\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\]")
 
 
 @dataclass(frozen=True)
@@ -123,6 +137,12 @@ SETTINGS = (
     Setting("RATELIMIT_SERVICE_TOKEN", rate_limit, "6000/minute", "for each service token"),
     Setting("RATELIMIT_PERSONAL_TOKEN", rate_limit, "120/minute", "for each personal token"),
     Setting("RATELIMIT_ADDRESS", rate_limit, "300/minute", "for each address, but service tokens"),
+    Setting("RATELIMIT_PASSWORDS", rate_limit, "10/15minutes", "wrong passwords for one name"),
+    Setting("RATELIMIT_PASSWORDS_ADDRESS", rate_limit, "100/15minutes", "... from one address"),
+    Setting("RATELIMIT_ACCOUNTS", rate_limit, "60/hour", "registrations from one address"),
+    Setting("RATELIMIT_LETTERS", rate_limit, "5/hour", "reset links asked for to one mailbox"),
+    Setting("RATELIMIT_LETTERS_ADDRESS", rate_limit, "30/hour", "... from one address"),
+    Setting("HOSTS", host_names, None, "host names the site answers to; default: SITE_URL's"),
     Setting("PROXIES", whole, 0, "how many proxies of our own name the caller's address"),
     Setting("PROTOCOL_PROXIES", whole, 0, "how many of them say whether the caller used HTTPS"),
     Setting("HSTS_SECONDS", whole, 0, "how long browsers are to insist on HTTPS; 0: never told"),
@@ -155,12 +175,17 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "RELEASES": str(ROOT / values["RELEASES"]) if _relative(values) else values["RELEASES"],
         **_mail(values),
         "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
+        "HOSTS": values["HOSTS"] or _host_of(values["SITE_URL"]),
+        # Bound to this host by the browser, so that no other name of the domain can plant one.
+        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
+        "REMEMBER_COOKIE_NAME": "__Host-remember" if secure else "remember_token",
+        "DEVICE_COOKIE_NAME": "__Host-device" if secure else "device",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "REMEMBER_COOKIE_SECURE": secure,
         "REMEMBER_COOKIE_HTTPONLY": True,
         "REMEMBER_COOKIE_SAMESITE": "Lax",
-        "REMEMBER_COOKIE_DURATION": timedelta(days=90),
+        "REMEMBER_COOKIE_DURATION": timedelta(days=LOGIN_DAYS),
         "WTF_CSRF_TIME_LIMIT": None,
         "BOOTSTRAP_SERVE_LOCAL": True,
         "MAX_CONTENT_LENGTH": 1_000_000,
@@ -192,6 +217,11 @@ def _read(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _relative(values: Mapping[str, Any]) -> bool:
     return "://" not in values["RELEASES"]
+
+
+def _host_of(site: str | None) -> list[str] | None:
+    host = urlsplit(site).hostname if site else None
+    return [host] if host else None
 
 
 def _mail(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from app import (
     converters,
     errors,
     headers,
+    hosts,
     limits,
     logs,
     statistics,
@@ -53,6 +54,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
 
     logs.init_app(app)
     timing.init_app(app)
+    hosts.init_app(app)
     db.init_app(app)
     migrate.init_app(app, db)
     login_manager.init_app(app)

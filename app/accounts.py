@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import unicodedata
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
-from flask import current_app, g, render_template
+from flask import current_app, render_template
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from app import mail
+from app import attempts, devices, mail
 from app.clock import utcnow
-from app.extensions import db, login_manager
+from app.extensions import db
 from app.models import SiteState, User
 from app.transactions import done_anew
 
@@ -25,6 +27,7 @@ _NOBODY = generate_password_hash("nobody has this password", method="scrypt")
 _MOST_OF_AN_ADDRESS = 3
 RESET_WITHIN = timedelta(hours=1)
 RESET_PAUSE = timedelta(minutes=2)
+T = TypeVar("T")
 
 
 def register(username: str, email: str, password: str) -> User | None:
@@ -54,17 +57,55 @@ def add_person(gender: str | None, year_of_birth: int | None) -> User:
 
 
 def recognise(name: str, password: str) -> User | None:
-    """The account with this name or address, if the password is its own."""
+    """The account with this name or address, if the password is its own.
+
+    A wrong one takes as long whether there is such an account or not, and by address as long as
+    several accounts that gave it.
+    """
+    users = called(name)
+    found = next((user for user in users if user.has_password(password)), None)
+    if found is None:
+        for _ in range(len(users), _MOST_OF_AN_ADDRESS if "@" in name else 1):
+            check_password_hash(_NOBODY, password)
+    return found
+
+
+def called(name: str) -> Sequence[User]:
+    """Whom the name or address may mean, the oldest first."""
     folded = _fold(name)
-    users = db.session.scalars(
+    return db.session.scalars(
         select(User)
         .where(or_(User.username_key == folded, User.email == folded))
         .order_by(User.id)
         .limit(_MOST_OF_AN_ADDRESS)
     ).all()
-    if not users:
-        check_password_hash(_NOBODY, password)
-    return next((user for user in users if user.has_password(password)), None)
+
+
+def try_to_log_in(name: str, password: str) -> User | None:
+    """``recognise``, but no more often than guesses are allowed. Raises TooManyRequests.
+
+    Counted are the device, where the account is known on it, else the name; and the address.
+    """
+    device = devices.known_as()
+    if device and device[0] in [user.id for user in called(name)]:
+        whose = f"device {device[1]}"
+    else:
+        whose = f"name {_fold(name)}"
+    return _limited(whose, lambda: recognise(name, password))
+
+
+def is_present_password(user: User, password: str) -> bool:
+    """Of someone logged in. Raises TooManyRequests as ``try_to_log_in`` does."""
+    return _limited(f"user {user.id}", lambda: user.has_password(password))
+
+
+def _limited(whose: str, check: Callable[[], T]) -> T:
+    tries = attempts.begin(
+        (attempts.PASSWORDS, whose), (attempts.PASSWORDS_ADDRESS, attempts.caller())
+    )
+    if passed := check():
+        attempts.take_back(tries)
+    return passed
 
 
 def named(name: str) -> User | None:
@@ -79,7 +120,11 @@ def change_password(user: User, password: str) -> None:
 
 
 def mail_reset_links(email: str) -> None:
-    """Mail a link to a new password for each account of this address, if there is any."""
+    """Mail a link to a new password for each account of this address, if there is any.
+
+    Raises TooManyRequests, whoever is registered.
+    """
+    attempts.begin((attempts.LETTERS, _fold(email)), (attempts.LETTERS_ADDRESS, attempts.caller()))
     now = utcnow()
     users = db.session.scalars(select(User).where(User.email == _fold(email)).limit(10)).all()
     due = [u for u in users if not u.reset_asked_at or u.reset_asked_at < now - RESET_PAUSE]
@@ -114,13 +159,6 @@ def delete_account(user: User) -> None:
     """Nothing of the person is left: what belongs to them goes with their row, by constraint."""
     db.session.execute(delete(User).where(User.id == user.id))
     db.session.commit()
-
-
-@login_manager.user_loader
-def user_of_session(session_key: str) -> User | None:
-    user = db.session.scalar(select(User).where(User.session_key == session_key))
-    g.user_id = user.id if user else None  # for the log
-    return user
 
 
 def _next_user_id() -> int:

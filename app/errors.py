@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from flask import Flask, current_app, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
+from werkzeug.exceptions import (
+    HTTPException,
+    InternalServerError,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 
 from app import kinds, logs
 from app.api import rest
@@ -21,7 +28,7 @@ SAYINGS = {
     404: ("Nothing is shown at this address", "Search for a title, or start from your own page."),
     405: ("That cannot be done here", "Go back and try once more."),
     413: ("That was more than we can take at once", "Send something smaller."),
-    429: ("That was a little too often", "Wait a minute, then try once more."),
+    429: ("That was a little too often", "Wait {wait}, then try once more."),
     422: ("We could not use that", "Go back and correct it; what you typed is still there."),
     503: ("Not open yet", "The first recommendations are still being prepared."),
 }
@@ -51,7 +58,15 @@ def wants_json() -> bool:
 def _error_page(error: HTTPException) -> ResponseReturnValue:
     code = error.code or 500
     heading, advice = SAYINGS.get(code, (error.name, "Go back and try once more."))
+    if code == TooManyRequests.code:
+        advice = advice.format(wait=_wait(error))
     return _answer(code, heading, advice, error)
+
+
+def _wait(error: HTTPException) -> str:
+    seconds = getattr(error, "retry_after", None) or 0
+    minutes = ceil(seconds / 60)
+    return f"{minutes} minutes" if minutes > 1 else "a minute"
 
 
 def _failure(error: InternalServerError) -> ResponseReturnValue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from typing import Any
 
@@ -26,6 +27,7 @@ from app.models import (
 )
 
 Rows = list[dict[str, Any]]
+FORMULA = re.compile(r"'*[=+\-@\t\r\n\0]")
 
 
 def everything_of(user: User) -> dict[str, Any]:
@@ -79,7 +81,7 @@ def as_csv_files(whole: dict[str, Any]) -> bytes:
 
 def _csv(kind: str, rows: Rows) -> str:
     plain = [
-        {name: value for name, value in row.items() if not isinstance(value, (list, dict))}
+        {name: guarded(value) for name, value in row.items() if not isinstance(value, (list, dict))}
         for row in rows
     ]
     text = io.StringIO()
@@ -88,6 +90,16 @@ def _csv(kind: str, rows: Rows) -> str:
     writer.writeheader()
     writer.writerows(plain)
     return text.getvalue()
+
+
+def guarded(value: Any) -> Any:
+    """Text that a spreadsheet would take for a formula, with an apostrophe before it."""
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+
+
+def unguarded(text: str) -> str:
+    """What ``guarded`` was given."""
+    return text[1:] if text.startswith("'") and FORMULA.match(text[1:]) else text
 
 
 # The first lines of files without rows, so that an empty export can be read like any other.

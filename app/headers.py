@@ -12,6 +12,22 @@ CONTENT_SECURITY_POLICY = (
     " https://image.tmdb.org;"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# What the site never asks a browser for, so that nothing smuggled into a page can.
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope"),
+        *("magnetometer", "microphone", "midi", "payment", "usb"),
+    )
+)
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": PERMISSIONS_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 def init_app(app: Flask) -> None:
@@ -20,16 +36,13 @@ def init_app(app: Flask) -> None:
 
 def _add_headers(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["X-Frame-Options"] = "DENY"
-    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers.update(ALWAYS)
     if "model_versions" in g:
         response.headers["X-Model-Version"] = ", ".join(g.model_versions)
     if current_app.config["HSTS_SECONDS"] and request.is_secure:
         seconds = current_app.config["HSTS_SECONDS"]
         response.headers["Strict-Transport-Security"] = f"max-age={seconds}"
     response.headers[logs.HEADER] = logs.request_id()
-    if response.mimetype == "text/html":
-        # Pages show a person's own ratings: no shared cache may keep them.
-        response.headers.setdefault("Cache-Control", "private, no-cache")
+    # Whatever does not say that it may be kept is someone's own, or of this moment.
+    response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -53,7 +53,7 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
 
     ``username_key`` and ``email`` are folded to one case: no two names differ by case alone.
     Several accounts may give one address, so that no answer has to say whether it is known here.
-    ``session_key`` is what a login cookie holds: changing it ends every session of the account.
+    ``session_key`` is in every login cookie: changing it ends every session of the account.
     ``role`` is "person" or "owner". ``reset_asked_at``: when a reset link was mailed last.
     ``from_data_set``: came with ``flask import-ratings``; the others' ids are their own for good.
     """
@@ -85,8 +85,8 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
         return check_password_hash(self.password_hash or "", password)
 
     def get_id(self) -> str:
-        """What Flask-Login keeps in the session."""
-        return self.session_key or ""
+        """What Flask-Login keeps of a login in the session: see ``app.logins``."""
+        return f"{self.session_key}.{secrets.token_urlsafe(16)}.{int(utcnow().timestamp())}"
 
 
 class Item(db.Model):  # type: ignore[name-defined]
@@ -277,6 +277,28 @@ class Token(db.Model):  # type: ignore[name-defined]
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Attempt(db.Model):  # type: ignore[name-defined]
+    """A try that is limited. ``key``: a keyed hash of what is counted and whose, since people type
+    passwords where names belong. Kept no longer than the longest limit looks back."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (Index("ix_attempts_key_at", "key", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class EndedLogin(db.Model):  # type: ignore[name-defined]
+    """A login that someone ended: its own part of the cookie (see ``app.logins``). Kept as long as
+    the cookie would have been good."""
+
+    __tablename__ = "ended_logins"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    ended_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class SiteState(db.Model):  # type: ignore[name-defined]

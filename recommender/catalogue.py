@@ -13,6 +13,8 @@ from recommender.errors import ReleaseError
 
 # User and item ids are 32-bit everywhere: in Spark, in the packed blocks, in the database.
 LARGEST_ID = 2**31 - 1
+# Of a catalogue's file: a line that unpacks to more is no title.
+LONGEST_LINE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ def read_items(path: Path) -> Iterator[Item]:
     done = 0
     try:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for line in lines:
+            while line := lines.readline(LONGEST_LINE):
+                if len(line) == LONGEST_LINE:
+                    raise ValueError("far too long")
                 values = json.loads(line)
                 yield Item(**{**values, "genres": tuple(values["genres"])})
                 done += 1

@@ -17,6 +17,7 @@ TESTS = {
     "api": "",
     "api_access": "personal_token or revoked_token",
     "experiments": "known_by_heart or owner_sees or started_listed or batch_is_noted",
+    "guessing": "lock_the_owner or ends_copies or what_is_kept",
     "group": "agree or alone or end_it",
     "home": "popular or undo or rated",
     "letters": "mailed_link or changed_password",

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 
 from apispec import APISpec
 from flask import Blueprint, abort, current_app, g, request
-from flask_limiter.util import get_remote_address
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from app import tokens
+from app import attempts, tokens
 from app.api.nouns import WORDS
 from app.extensions import limiter
 from app.models import Token
@@ -25,7 +24,7 @@ def guard(blueprint: Blueprint) -> None:
     limiter.shared_limit(
         lambda: current_app.config["RATELIMIT_ADDRESS"],
         scope="api",
-        key_func=get_remote_address,
+        key_func=attempts.caller,
         exempt_when=_is_service,
     )(blueprint)
     blueprint.before_request(_let_in)

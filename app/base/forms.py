@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from flask_login import current_user
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, PasswordField, StringField, SubmitField
+from wtforms import (
+    BooleanField,
+    EmailField,
+    PasswordField,
+    StringField,
+    SubmitField,
+    ValidationError,
+)
 from wtforms.validators import DataRequired, Email, EqualTo, Length, Regexp
 
-SHORTEST_PASSWORD = 8
-LONGEST_PASSWORD = 128
+from app.models import User
+from app.passwords import LONGEST, SHORTEST, is_easy_to_guess
 
 
 def new_password() -> PasswordField:
@@ -15,15 +25,17 @@ def new_password() -> PasswordField:
         "Password",
         validators=[
             DataRequired("Choose a password."),
-            Length(
-                SHORTEST_PASSWORD,
-                LONGEST_PASSWORD,
-                f"Between {SHORTEST_PASSWORD} and {LONGEST_PASSWORD} characters, please.",
-            ),
+            Length(SHORTEST, LONGEST, f"Between {SHORTEST} and {LONGEST} characters, please."),
+            _hard_to_guess,
         ],
-        description=f"{SHORTEST_PASSWORD} characters or more.",
-        render_kw={"autocomplete": "new-password", "minlength": SHORTEST_PASSWORD},
+        description=f"{SHORTEST} characters or more; a few words are best.",
+        render_kw={"autocomplete": "new-password", "minlength": SHORTEST},
     )
+
+
+def _hard_to_guess(form: Any, field: PasswordField) -> None:
+    if is_easy_to_guess(field.data, form.about):
+        raise ValidationError("Others would try this one first. A few words of your own, please.")
 
 
 def once_more() -> PasswordField:
@@ -37,7 +49,7 @@ def once_more() -> PasswordField:
 def present_password() -> PasswordField:
     return PasswordField(
         "Your present password",
-        validators=[DataRequired("Your password, please."), Length(max=LONGEST_PASSWORD)],
+        validators=[DataRequired("Your password, please."), Length(max=LONGEST)],
         render_kw={"autocomplete": "current-password"},
     )
 
@@ -71,6 +83,10 @@ class RegisterForm(FlaskForm):
     confirm = once_more()
     submit = SubmitField("Create account")
 
+    @property
+    def about(self) -> list[str | None]:
+        return [self.username.data, self.email.data]
+
 
 class LoginForm(FlaskForm):
     username = StringField(
@@ -80,7 +96,7 @@ class LoginForm(FlaskForm):
     )
     password = PasswordField(
         "Password",
-        validators=[DataRequired("Your password, please."), Length(max=LONGEST_PASSWORD)],
+        validators=[DataRequired("Your password, please."), Length(max=LONGEST)],
         render_kw={"autocomplete": "current-password"},
     )
     remember = BooleanField("Keep me logged in")
@@ -95,6 +111,10 @@ class PasswordForm(FlaskForm):
     confirm = once_more()
     submit = SubmitField("Change password")
 
+    @property
+    def about(self) -> list[str | None]:
+        return [current_user.username, current_user.email]
+
 
 class ForgottenForm(FlaskForm):
     email = email_address("The address you registered with, please.")
@@ -102,6 +122,12 @@ class ForgottenForm(FlaskForm):
 
 
 class ResetForm(FlaskForm):
+    """``user``: whose password it will be."""
+
     password = new_password()
     confirm = once_more()
     submit = SubmitField("Set password")
+
+    def __init__(self, user: User):
+        super().__init__()
+        self.about = [user.username, user.email]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask import flash, g, jsonify, redirect, render_template, request, session, url_for
+from flask import flash, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required, login_user, logout_user
+from flask_login import current_user, login_required, login_user
 
-from app import accounts, mail
+from app import accounts, attempts, devices, logins, mail
 from app.base import base
 from app.base.forms import ForgottenForm, LoginForm, PasswordForm, RegisterForm, ResetForm
 from app.errors import wants_json
@@ -22,6 +22,7 @@ def register() -> ResponseReturnValue:
         return redirect(url_for("home.index"))
     form = RegisterForm()
     if form.validate_on_submit():
+        attempts.begin((attempts.ACCOUNTS, attempts.caller()))
         user = accounts.register(form.username.data, form.email.data, form.password.data)
         if user is not None:
             wanted = next_page() if request.values.get("next") else url_for("home.welcome")
@@ -37,7 +38,7 @@ def login() -> ResponseReturnValue:
         return redirect(next_page())
     form = LoginForm()
     if form.validate_on_submit():
-        user = accounts.recognise(form.username.data, form.password.data)
+        user = accounts.try_to_log_in(form.username.data, form.password.data)
         if user is not None:
             return _log_in(user, remember=form.remember.data)
         form.password.errors = ["Name and password do not go together."]
@@ -47,9 +48,8 @@ def login() -> ResponseReturnValue:
 @base.post("/logout")
 @login_required
 def logout() -> ResponseReturnValue:
-    """End the session; nothing of it is kept."""
-    logout_user()
-    session.clear()
+    """End the session; nothing of it is kept, and no copy of its cookies is good any more."""
+    logins.end()
     flash("You are logged out.", "info")
     return redirect(url_for("base.login"))
 
@@ -70,9 +70,10 @@ def account() -> ResponseReturnValue:
     """Change the password; every other session of the account ends."""
     form = PasswordForm()
     if form.validate_on_submit():
-        if current_user.has_password(form.present.data):
+        if accounts.is_present_password(current_user, form.present.data):
             user = db.session.get_one(User, current_user.id)
             accounts.change_password(user, form.password.data)
+            logins.end()
             login_user(user)
             flash("Your password is changed; other devices are logged out.", "success")
             return redirect(url_for("base.account"), 303)
@@ -97,23 +98,28 @@ def reset(token: str) -> ResponseReturnValue:
     user = accounts.user_of_token(token)
     if user is None:
         return render_template("base/stale_link.html"), 404
-    form = ResetForm()
+    form = ResetForm(user)
     if form.validate_on_submit():
         accounts.change_password(user, form.password.data)
-        logout_user()
+        logins.end()
         flash("Your new password is set. Log in with it.", "success")
-        return redirect(url_for("base.login"), 303)
+        answer = redirect(url_for("base.login"), 303)
+        devices.remember(answer, user)
+        return answer
     page = render_template("base/reset.html", form=form, name=user.username)
     return page, 422 if form.errors else 200
 
 
 def _log_in(user: User, remember: bool, target: str | None = None) -> ResponseReturnValue:
-    """Start a session of its own: what a guest's session held does not carry over."""
+    """Start a session of its own: what a guest's session held does not carry over, nor a cookie
+    that would log in someone else once it ends."""
     target = target or next_page()
-    session.clear()
+    logins.end()
     login_user(user, remember=remember)
     g.user_id = user.id  # for the log
-    return redirect(target, 303)
+    answer = redirect(target, 303)
+    devices.remember(answer, user)
+    return answer
 
 
 @base.app_context_processor

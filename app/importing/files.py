@@ -6,6 +6,7 @@ import codecs
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 LARGEST_FILE = 30_000_000
@@ -64,7 +65,7 @@ def _from_zip(content: bytes) -> dict[str, str]:
             if len(members) > MOST_MEMBERS:
                 raise ImportProblem(f"This zip holds {len(members):,} files; that is no export.")
             chosen = _wanted(members) or _only_csv(members)
-            return {m.filename: decode(_unpack(archive, m)) for m in chosen}
+            return {m.filename: decode(content) for m, content in _unpack(archive, chosen)}
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
         raise ImportProblem(
             "This zip is damaged or locked. Download the export again and send it as it is."
@@ -87,11 +88,16 @@ def _only_csv(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     return found
 
 
-def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """What the headers say of the size may be a lie, so what comes out is counted."""
-    with archive.open(member) as packed:
-        content = packed.read(LARGEST_UNPACKED + 1)
-    return _not_too_large(content)
+def _unpack(
+    archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]
+) -> Iterator[tuple[zipfile.ZipInfo, bytes]]:
+    """What the headers say of sizes may be a lie, so what comes out of all of them is counted."""
+    room = LARGEST_UNPACKED
+    for member in members:
+        with archive.open(member) as packed:
+            content = packed.read(room + 1)
+        room -= len(_not_too_large(content, room))
+        yield member, content
 
 
 def _gunzip(content: bytes) -> bytes:
@@ -103,8 +109,8 @@ def _gunzip(content: bytes) -> bytes:
     return _not_too_large(unpacked)
 
 
-def _not_too_large(content: bytes) -> bytes:
-    if len(content) > LARGEST_UNPACKED:
+def _not_too_large(content: bytes, room: int = LARGEST_UNPACKED) -> bytes:
+    if len(content) > room:
         raise ImportProblem(
             f"Unpacked, this file is larger than {LARGEST_UNPACKED // 1_000_000} MB."
             " A person's ratings are much smaller: is it the right one?"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from app.export import unguarded
 from app.importing.files import ImportProblem
 from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
 from recommender.steam_file import BadLine, owned
@@ -131,7 +132,7 @@ def _kind_of(header: list[str]) -> tuple[str, str, Callable[[int, Row], Entry]]:
 def _marquee(line: int, row: Row) -> Entry:
     return Entry(
         line,
-        row["title"],
+        unguarded(row["title"]),
         _whole(row.get("year"), "year"),
         item_id=_whole(row["item_id"], "item_id"),
         imdb_id=row.get("imdb_id") or None,

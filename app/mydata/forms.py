@@ -7,8 +7,8 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import PasswordField, SubmitField
 from wtforms.validators import DataRequired, Length
 
-from app.base.forms import LONGEST_PASSWORD
 from app.importing.files import LARGEST_FILE
+from app.passwords import LONGEST
 
 
 class ImportForm(FlaskForm):
@@ -27,7 +27,7 @@ class ImportForm(FlaskForm):
 class DeleteForm(FlaskForm):
     password = PasswordField(
         "Your password",
-        validators=[DataRequired("Your password, please."), Length(max=LONGEST_PASSWORD)],
+        validators=[DataRequired("Your password, please."), Length(max=LONGEST)],
         render_kw={"autocomplete": "current-password"},
     )
     submit = SubmitField("Delete my account for good")

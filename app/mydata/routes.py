@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from flask import Response, abort, flash, redirect, render_template, session, url_for
+from flask import Response, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required, logout_user
+from flask_login import current_user, login_required
 
-from app import accounts, kinds
+from app import accounts, kinds, logins
 from app.accuracy import accuracy_of
 from app.charts import errors_over_time
 from app.clock import utcnow
@@ -75,14 +75,13 @@ def export_csv() -> Response:
 def delete() -> ResponseReturnValue:
     """Delete the account and all that belongs to it."""
     form = DeleteForm()
-    if form.validate() and not current_user.has_password(form.password.data):
+    if form.validate() and not accounts.is_present_password(current_user, form.password.data):
         form.password.errors = ["This is not your password, so nothing was deleted."]
     if form.errors:
         return _page(ImportForm(formdata=None), form, 422)
     user = db.session.get_one(User, current_user.id)
-    logout_user()
+    logins.end()
     accounts.delete_account(user)
-    session.clear()
     flash("Your account and everything in it is gone. Thank you for having been here.", "info")
     return redirect(url_for("base.login"), 303)
 

@@ -92,11 +92,12 @@ def _charts(told: Results) -> dict[str, Spans]:
 
 
 def _reports() -> list[str]:
-    """The report's files; those for people first."""
+    """The report's files, not what they link to elsewhere; those for people first."""
     folder = _report_folder()
     if folder is None:
         return []
-    names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+    files = [p for p in folder.rglob("*") if p.is_file() and p.resolve().is_relative_to(folder)]
+    names = [p.relative_to(folder).as_posix() for p in files]
     return sorted(names, key=lambda name: (not name.endswith(".html"), name))
 
 

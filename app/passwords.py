@@ -1,0 +1,52 @@
+"""Which passwords are refused: those that others try first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib import util
+from pathlib import Path
+
+SHORTEST = 8
+# 15 or more are advised; so many at most are hashed, whatever is sent.
+LONGEST = 128
+# What people of this site would think of.
+OUR_WORDS = ("marquee", "movie", "movies", "film", "films", "cinema", "password")
+_AROUND = re.compile(r"^[\W\d_]+|[\W\d_]+$")
+
+
+def is_easy_to_guess(password: str, about: Iterable[str | None] = ()) -> bool:
+    """Whether it is a common one or says no more than what is known ``about`` the person, also with
+    as many digits and marks around it as it has letters."""
+    folded = password.casefold()
+    core = _AROUND.sub("", folded)
+    tried = {folded, core} if 2 * len(core) >= len(folded) else {folded}
+    return not tried.isdisjoint(_common() | {*OUR_WORDS, *_words(about)})
+
+
+def _words(about: Iterable[str | None]) -> set[str]:
+    """A name, an address, and their parts of four letters or more."""
+    said = [each.casefold() for each in about if each]
+    parts = {part for each in said for part in re.split(r"[^\w]+", each) if len(part) > 3}
+    joined = {re.sub(r"\W+", "", each) for each in said}
+    return {*said, *parts, *joined}
+
+
+@cache
+def _common() -> frozenset[str]:
+    """The 30,000 passwords that zxcvbn has from leaks.
+
+    Its file of lists is read by itself and its other lists are let go: the package as a whole takes
+    three times the memory, in every process.
+    """
+    package = util.find_spec("zxcvbn")
+    assert package is not None
+    assert package.origin is not None
+    file = Path(package.origin).with_name("frequency_lists.py")
+    spec = util.spec_from_file_location("frequency_lists", file)
+    assert spec is not None
+    assert spec.loader is not None
+    lists = util.module_from_spec(spec)
+    spec.loader.exec_module(lists)
+    return frozenset(lists.FREQUENCY_LISTS["passwords"])

@@ -1,0 +1,310 @@
+"""What holds for every address there is, found in the map of addresses: none can be forgotten."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from app import accounts, create_app
+from app.extensions import db
+from app.headers import ALWAYS
+from recommender.release_store import ReleaseStore
+from tests.api import Rest, client_with_token
+from tests.conftest import PASSWORD, register, settings
+from tests.releases import publish_tiny
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
+# Whose what an argument names is. A new argument has to be put into one of the two.
+OF_NOBODY = {
+    **{"item_id": "1", "movie_id": "1", "kind": "watchlist", "content": "0123456789ab"},
+    **{"filename": "site.css", "name": "index.html"},
+    **{"movie": "movie", "rating": "rating", "ratings": "ratings", "movies": "movies"},
+}
+OF_SOMEONE = {"user_id": "21", "import_id": "1", "number": "0", "token": "guessed"}
+# Written to by looking: that someone came, and what they were shown.
+NOTED = {"visits", "shown", "exposures", "site_state"}
+EXTRA = {
+    **{"id": "7", "user_id": "7", "role": "owner", "is_owner": "1", "password_hash": "x"},
+    **{"session_key": "x", "email": "new@example.com", "created_at": "2000-01-01"},
+    **{"from_data_set": "1", "predicted": "5", "community": "5", "is_implicit": "1"},
+    **{"agreed_at": "2000-01-01", "reset_asked_at": "2000-01-01", "rated_at": "2000-01-01"},
+}
+
+
+@pytest.fixture(scope="module")
+def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """Ann (21) and Bob (22) are companions; Ann brought a file, rated, and set something aside."""
+    folder = tmp_path_factory.mktemp("every-route")
+    database = Path(shutil.copy(migrated, folder / "site.db"))
+    publish_tiny(ReleaseStore(folder / "releases"))
+    app = create_app(settings(database, folder / "releases"), TESTING=True, WTF_CSRF_ENABLED=False)
+    ann, bob = app.test_client(), app.test_client()
+    register(ann, "ann")
+    register(bob, "bob")
+    ann.post("/title/1/rating", data={"rating": "4"})
+    ann.post("/title/2/hidden")
+    ann.post("/group/ask", data={"name": "bob"})
+    bob.post("/group/21/agree")
+    upload = {"file": (BytesIO(b"movieId,rating\n8,5\n"), "ratings.csv")}
+    assert ann.post("/data/import", data=upload).location == "/data/imports/1"
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def someone(app: Flask, name: str) -> FlaskClient:
+    """Logged in, once more for those who are registered."""
+    client = app.test_client()
+    answer = client.post("/login", data={"username": name, "password": PASSWORD})
+    if answer.status_code != 303:
+        register(client, name)
+    return client
+
+
+def rows(app: Flask, *without: str) -> dict[str, list[Any]]:
+    """All there is in the database."""
+    with app.app_context():
+        return {
+            table.name: [tuple(row) for row in db.session.execute(select(table))]
+            for table in db.metadata.sorted_tables
+            if table.name not in {*NOTED, "attempts", "ended_logins", *without}
+        }
+
+
+def address(rule: Rule) -> str:
+    path = rule.rule
+    for name in rule.arguments:
+        start = path.index("<")
+        said = path[start : path.index(">") + 1]
+        name = said.strip("<>").rpartition(":")[2]
+        path = path.replace(said, {**OF_NOBODY, **OF_SOMEONE}[name], 1)
+    return path
+
+
+def is_api(rule: Rule) -> bool:
+    return rule.endpoint.split(".")[0] in ("api", "services")
+
+
+def changes(app: Flask) -> Iterator[tuple[str, str, Rule]]:
+    """(method, path, rule) of all that may change something."""
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - SAFE):
+            yield method, address(rule), rule
+
+
+def looks(app: Flask) -> Iterator[tuple[str, Rule]]:
+    for rule in app.url_map.iter_rules():
+        if "GET" in (rule.methods or set()):
+            yield address(rule), rule
+
+
+def test_it_is_said_of_every_argument_whose_it_is(site: Flask) -> None:
+    arguments = {name for rule in site.url_map.iter_rules() for name in rule.arguments}
+    assert arguments == OF_NOBODY.keys() | OF_SOMEONE.keys()
+
+
+@pytest.fixture
+def strict(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forms need their tokens from now on; logins before need none."""
+    monkeypatch.setitem(site.config, "WTF_CSRF_ENABLED", True)
+
+
+@pytest.fixture
+def ann(site: Flask) -> FlaskClient:
+    return someone(site, "ann")
+
+
+def test_no_change_is_made_without_the_forms_token(
+    site: Flask, ann: FlaskClient, strict: None
+) -> None:
+    before = rows(site)
+    walked = [each for each in changes(site) if not is_api(each[2])]
+    assert len(walked) > 15
+    for method, path, _ in walked:
+        for sent in ({}, {"csrf_token": "made up"}):
+            answer = ann.open(path, method=method, data=sent)
+            assert answer.status_code == 400, (method, path, answer.status_code)
+            assert "gone stale" in answer.text, (method, path)
+    assert rows(site) == before
+
+
+def test_a_token_of_another_session_is_none(site: Flask, strict: None) -> None:
+    theirs = site.test_client().get("/login").text.split('name="csrf_token"')[1].split('"')
+    token = next(part for part in theirs if len(part) > 40)
+    sent = {"csrf_token": token, "username": "ann", "password": PASSWORD}
+    answer = site.test_client().post("/login", data=sent)
+    assert (answer.status_code, "gone stale" in answer.text) == (400, True)
+
+
+def test_the_api_takes_no_session_in_place_of_a_token(site: Flask, ann: FlaskClient) -> None:
+    before = rows(site)
+    walked = [each for each in changes(site) if is_api(each[2])]
+    assert len(walked) > 5
+    for method, path, _ in walked:
+        answer = ann.open(path, method=method, json={})
+        assert answer.status_code == 401, (method, path)
+    assert rows(site) == before
+
+
+def test_looking_changes_nothing(site: Flask, ann: FlaskClient) -> None:
+    rest = client_with_token(site, "who looks")
+    before = rows(site, "tokens")
+    for path, rule in looks(site):
+        rest("GET", f"/{path}") if is_api(rule) else ann.get(path).close()
+    assert rows(site, "tokens") == before
+
+
+def test_nobody_reaches_what_is_someone_elses(site: Flask) -> None:
+    """Eve, logged in and with a token of her own, at every address that names what is Ann's."""
+    eve = someone(site, "eve")
+    with site.app_context():
+        user = accounts.named("eve")
+        assert user is not None
+        hers = client_with_token(site, "eve's", user.id)
+    before = rows(site, "tokens")
+    walked = [rule for rule in site.url_map.iter_rules() if rule.arguments & OF_SOMEONE.keys()]
+    assert len(walked) > 15
+    for rule in walked:
+        for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
+            answer = _as_eve(eve, hers, method, rule)
+            said = (method, address(rule), answer.status_code)
+            if is_api(rule):
+                assert answer.status_code in (403, 422), said
+            elif method == "GET":
+                assert answer.status_code == 404, said
+            else:
+                assert answer.status_code in (303, 404), said
+            assert "Space Station" not in answer.text, said
+            assert "ann@" not in answer.text, said
+    assert rows(site, "tokens") == before
+
+
+def _as_eve(eve: FlaskClient, hers: Rest, method: str, rule: Rule) -> TestResponse:
+    if is_api(rule):
+        body = {} if method == "GET" else {"json": {"movie_id": 1, "rating": 1}}
+        return hers(method, f"/{address(rule)}", **body)
+    return eve.open(address(rule), method=method)
+
+
+def test_guests_see_nothing_of_anyone(site: Flask) -> None:
+    open_to_all = {"base", "docs", "status", "static", "bootstrap"}
+    guest = site.test_client()
+    for path, rule in looks(site):
+        if rule.endpoint.split(".")[0] in open_to_all or rule.endpoint == "home.poster":
+            continue
+        answer = guest.get(path)
+        assert answer.status_code in (302, 401), (path, answer.status_code)
+
+
+def test_the_owners_pages_are_closed_to_others(site: Flask, ann: FlaskClient) -> None:
+    walked = [path for path, rule in looks(site) if rule.endpoint.startswith("owner.")]
+    assert len(walked) > 3
+    for path in walked:
+        assert ann.get(path).status_code == 403, path
+
+
+def test_fields_that_a_form_does_not_have_change_nothing(site: Flask) -> None:
+    bob = someone(site, "bob")
+    form = {"username": "dan", "email": "dan@example.com"}
+    password = {"password": PASSWORD, "confirm": PASSWORD}
+    dan = site.test_client().post("/register", data={**EXTRA, **form, **password})
+    assert dan.status_code == 303
+    before = rows(site)
+    for _, path, rule in changes(site):
+        if not is_api(rule) and "user_id" not in rule.arguments:
+            sent = {"rating": "3", "name": "nobody", "csrf_token": "x"}
+            if path not in ("/register", "/logout"):
+                bob.post(path, data={**EXTRA, **sent}).close()
+    after = rows(site)
+    assert after["users"] == before["users"]
+    mine = [row for row in after["ratings"] if row not in before["ratings"]]
+    assert {row[0] for row in mine} <= {22}
+    with site.app_context():
+        users = db.session.execute(db.text("SELECT role, from_data_set FROM users")).all()
+        assert {tuple(row) for row in users} == {("person", 0)}
+        rated = db.session.execute(db.text("SELECT is_implicit FROM ratings")).all()
+        assert {row[0] for row in rated} == {0}
+
+
+# Headers
+
+POLICY_OF_THEIR_OWN = {"docs.page", "owner.report"}
+
+
+@pytest.fixture(scope="module")
+def answers(site: Flask) -> list[tuple[Rule, TestResponse]]:
+    """Of every address, to someone logged in, or with a token."""
+    ann, rest = someone(site, "ann"), client_with_token(site, "a service")
+    found = []
+    for path, rule in looks(site):
+        answer = rest("GET", f"/{path}") if is_api(rule) else ann.get(path)
+        found.append((rule, answer))
+        answer.close()
+    return found
+
+
+def test_every_answer_says_how_browsers_are_to_treat_it(
+    answers: list[tuple[Rule, TestResponse]],
+) -> None:
+    assert ALWAYS.keys() == {
+        *("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Permissions-Policy"),
+        *("Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy"),
+    }
+    for rule, answer in answers:
+        for name, value in ALWAYS.items():
+            assert answer.headers.getlist(name) == [value], (rule.rule, name)
+
+
+def test_no_policy_lets_a_page_run_what_stands_in_it(
+    answers: list[tuple[Rule, TestResponse]],
+) -> None:
+    for rule, answer in answers:
+        (policy,) = answer.headers.getlist("Content-Security-Policy")
+        allowed = dict(part.strip().partition(" ")[::2] for part in policy.split(";"))
+        assert allowed["default-src"] == "'none'", rule.rule
+        assert "unsafe" not in allowed.get("script-src", ""), rule.rule
+        if rule.endpoint not in POLICY_OF_THEIR_OWN:
+            assert "unsafe" not in policy, rule.rule
+            assert allowed["base-uri"] == allowed["frame-ancestors"] == "'none'", rule.rule
+            assert allowed["form-action"] == "'self'", rule.rule
+
+
+def test_nothing_of_anyone_is_kept_by_a_cache(answers: list[tuple[Rule, TestResponse]]) -> None:
+    for rule, answer in answers:
+        said = answer.headers["Cache-Control"]
+        public = rule.endpoint.endswith("static") or rule.endpoint == "home.poster"
+        if public and answer.status_code == 200:
+            assert said != "no-store", rule.rule
+            assert "Set-Cookie" not in answer.headers, rule.rule
+        else:
+            assert said == "no-store", (rule.rule, said)
+
+
+def test_every_answer_with_text_says_its_letters(answers: list[tuple[Rule, TestResponse]]) -> None:
+    for rule, answer in answers:
+        if answer.mimetype.startswith("text/"):
+            assert answer.mimetype_params["charset"] == "utf-8", rule.rule
+
+
+def test_no_address_answers_to_trace(site: Flask, ann: FlaskClient) -> None:
+    for path, rule in looks(site):
+        if not is_api(rule):
+            assert ann.open(path, method="TRACE").status_code == 405, path
+
+
+def test_errors_have_the_headers_too(site: Flask, strict: None) -> None:
+    client = site.test_client()
+    for answer in (client.get("/nothing"), client.post("/login"), client.get("/api/v1/nothing")):
+        assert answer.status_code >= 400
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Permissions-Policy"] == ALWAYS["Permissions-Policy"]

@@ -1,0 +1,372 @@
+"""Whoever guesses is slowed down, by account and by address, and nobody is locked out by others."""
+
+from __future__ import annotations
+
+import re
+import threading
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.security import generate_password_hash
+from werkzeug.test import TestResponse
+
+import app.models
+from app import accounts, attempts, clock, create_app
+from app.extensions import db
+from app.models import Attempt, User
+from tests.conftest import PASSWORD, register
+from tests.test_letters import CHANGE, NEW, ask
+
+WRONG = "not the password"
+STAND_IN = accounts._NOBODY
+CHEAP = "pbkdf2:sha256:1"
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These are about how often, not about how long."""
+
+    def generate(password: str, method: str) -> str:
+        assert method == "scrypt"
+        return generate_password_hash(password, method=CHEAP)
+
+    monkeypatch.setattr(app.models, "generate_password_hash", generate)
+    monkeypatch.setattr(accounts, "_NOBODY", generate_password_hash("nobody", method=CHEAP))
+
+
+@pytest.fixture
+def three(app: Flask) -> None:
+    """Three wrong passwords for a name within 15 minutes are all there may be."""
+    app.config["RATELIMIT_PASSWORDS"] = "3/15minutes"
+
+
+def log_in(
+    client: FlaskClient, name: str = "ann", password: str = WRONG, address: str = "192.0.2.1"
+) -> TestResponse:
+    form = {"username": name, "password": password}
+    return client.post("/login", data=form, environ_overrides={"REMOTE_ADDR": address})
+
+
+def codes(client: FlaskClient, times: int, **how: str) -> list[int]:
+    return [log_in(client, **how).status_code for _ in range(times)]
+
+
+def later(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
+    moment = clock.utcnow() + timedelta(minutes=minutes)
+    monkeypatch.setattr(attempts, "utcnow", lambda: moment)
+
+
+def test_after_so_many_wrong_passwords_one_waits_and_is_told_how_long(
+    ann: FlaskClient, app: Flask, three: None
+) -> None:
+    stranger = app.test_client()
+    assert codes(stranger, 4) == [422, 422, 422, 429]
+    answer = log_in(stranger, password=PASSWORD)
+    assert answer.status_code == 429
+    assert "Wait 15 minutes, then try once more." in answer.text
+    assert "Marquee" in answer.text
+    assert 890 < int(answer.headers["Retry-After"]) <= 900
+
+
+def test_scripts_are_told_in_their_shape(app: Flask, three: None) -> None:
+    stranger = app.test_client()
+    codes(stranger, 3)
+    answer = stranger.post(
+        "/login",
+        data={"username": "ann", "password": WRONG},
+        headers={"Accept": "application/json"},
+        environ_overrides={"REMOTE_ADDR": "192.0.2.1"},
+    )
+    assert (answer.status_code, answer.json["code"]) == (429, 429)
+    assert "Wait 15 minutes" in answer.json["message"]
+    assert answer.headers["Retry-After"]
+
+
+def test_a_wait_has_an_end_and_tries_meanwhile_do_not_prolong_it(
+    ann: FlaskClient, app: Flask, three: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = app.test_client()
+    codes(stranger, 3)
+    later(monkeypatch, 14)
+    assert codes(stranger, 5) == [429] * 5
+    later(monkeypatch, 15.1)
+    assert log_in(stranger, password=PASSWORD).status_code == 303
+
+
+def test_a_right_password_does_not_count(ann: FlaskClient, app: Flask, three: None) -> None:
+    for _ in range(5):
+        assert log_in(app.test_client(), password=PASSWORD).status_code == 303
+    with app.app_context():
+        assert len(db.session.scalars(select(Attempt)).all()) == 1  # that she registered
+
+
+def test_an_unknown_name_is_answered_alike(ann: FlaskClient, app: Flask, three: None) -> None:
+    known, unknown = (
+        [log_in(app.test_client(), name) for _ in range(4)] for name in ("ann", "nobody")
+    )
+    assert [a.status_code for a in known] == [a.status_code for a in unknown]
+    assert "Name and password do not go together." in known[0].text
+    bare = [
+        re.sub(r'value="[^"]*"|<code>.*?</code>', "", each[n].text)
+        for each in (known, unknown)
+        for n in (0, 3)
+    ]
+    assert (bare[0], bare[1]) == (bare[2], bare[3])
+
+
+@pytest.mark.parametrize(("name", "hashes"), [("ann", 1), ("nobody", 1)])
+@pytest.mark.parametrize("at", ["", "@example.com"])
+def test_a_wrong_login_costs_the_same_whoever_is_registered(
+    ann: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch, name: str, hashes: int, at: str
+) -> None:
+    checked: list[str] = []
+
+    def check(stored: str, password: str) -> bool:
+        checked.append(stored)
+        return False
+
+    monkeypatch.setattr(accounts, "check_password_hash", check)
+    monkeypatch.setattr("app.models.check_password_hash", check)
+    log_in(app.test_client(), name + at)
+    assert len(checked) == (3 if at else hashes)
+
+
+def test_the_stand_in_costs_what_a_password_costs() -> None:
+    assert STAND_IN.split("$")[0] == generate_password_hash("x", method="scrypt").split("$")[0]
+
+
+def test_strangers_cannot_lock_the_owner_out(
+    ann: FlaskClient, app: Flask, three: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    ann.post("/logout")
+    codes(app.test_client(), 4)
+    assert log_in(ann, password=PASSWORD).status_code == 303  # her device is known
+    new = app.test_client()
+    assert log_in(new, password=PASSWORD).status_code == 429
+    (link,) = ask(new, "ann@example.com", caplog)
+    new.post(link, data={"password": NEW, "confirm": NEW})
+    assert log_in(new, password=NEW).status_code == 303  # she holds the mailed link
+
+
+def test_a_known_device_may_not_guess_for_ever_either(
+    ann: FlaskClient, app: Flask, three: None
+) -> None:
+    ann.post("/logout")
+    assert codes(ann, 4) == [422, 422, 422, 429]
+    assert log_in(app.test_client(), password=PASSWORD).status_code == 303
+
+
+def test_being_known_for_one_account_is_no_help_with_another(
+    ann: FlaskClient, app: Flask, three: None
+) -> None:
+    bob = app.test_client()
+    register(bob, "bob")
+    bob.post("/logout")
+    assert codes(bob, 3) == [422] * 3
+    assert codes(app.test_client(), 1) == [429]
+
+
+@pytest.mark.parametrize("forged", ["x", "WzIxLCJ4Il0.x.y", "", "a" * 4000, "[21, 5]"])
+def test_a_made_up_device_is_not_known(
+    ann: FlaskClient, app: Flask, three: None, forged: str
+) -> None:
+    stranger = app.test_client()
+    stranger.set_cookie("device", forged)
+    assert codes(stranger, 4) == [422, 422, 422, 429]
+
+
+def test_one_address_may_not_try_many_names(ann: FlaskClient, app: Flask) -> None:
+    app.config["RATELIMIT_PASSWORDS_ADDRESS"] = "3/hour"
+    stranger = app.test_client()
+    tried = [log_in(stranger, f"name{n}").status_code for n in range(4)]
+    assert tried == [422, 422, 422, 429]
+    assert log_in(stranger, password=PASSWORD, address="192.0.2.2").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "code"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", 429),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", 422),
+        ("::ffff:192.0.2.1", "192.0.2.1", 429),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", 422),
+        ("unix:", "unix:", 429),
+    ],
+)
+def test_an_ipv6_network_is_one_address(app: Flask, first: str, second: str, code: int) -> None:
+    app.config["RATELIMIT_PASSWORDS_ADDRESS"] = "1/hour"
+    assert log_in(app.test_client(), "one", address=first).status_code == 422
+    assert log_in(app.test_client(), "two", address=second).status_code == code
+
+
+def test_many_at_once_do_not_slip_through(ann: FlaskClient, app: Flask, three: None) -> None:
+    found: list[int] = []
+
+    def guess() -> None:
+        found.append(log_in(app.test_client()).status_code)
+
+    threads = [threading.Thread(target=guess) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(found) <= {422, 429}
+    assert found.count(422) <= 3
+
+
+def test_processes_count_together(
+    ann: FlaskClient, app: Flask, three: None, environ: dict[str, str]
+) -> None:
+    other = create_app(
+        {**environ, "RATELIMIT_PASSWORDS": "3/15minutes"}, TESTING=True, WTF_CSRF_ENABLED=False
+    )
+    assert codes(app.test_client(), 2) + codes(other.test_client(), 2) == [422, 422, 422, 429]
+    assert codes(app.test_client(), 1) == [429]
+    with other.app_context():
+        db.engine.dispose()
+
+
+def test_whoever_has_anothers_session_cannot_guess_the_password(
+    ann: FlaskClient, app: Flask, three: None
+) -> None:
+    wrong = {**CHANGE, "present": WRONG}
+    tried = [ann.post("/account", data=wrong).status_code for _ in range(2)]
+    tried += [ann.post("/data/delete", data={"password": WRONG}).status_code for _ in range(2)]
+    assert tried == [422, 422, 422, 429]
+    assert ann.post("/data/delete", data={"password": PASSWORD}).status_code == 429
+    assert ann.get("/account").status_code == 200
+
+
+def test_registrations_from_one_address_are_limited(app: Flask) -> None:
+    app.config["RATELIMIT_ACCOUNTS"] = "2/hour"
+    for name in ("one", "two"):
+        register(app.test_client(), name)
+    form = {"username": "three", "email": "three@example.com"}
+    password = {"password": PASSWORD, "confirm": PASSWORD}
+    answer = app.test_client().post("/register", data={**form, **password})
+    assert (answer.status_code, "Wait 60 minutes" in answer.text) == (429, True)
+    with app.app_context():
+        assert accounts.named("three") is None
+
+
+@pytest.mark.parametrize("email", ["ann@example.com", "nobody@example.com"])
+def test_a_mailbox_is_written_to_so_often_whoever_is_registered(
+    ann: FlaskClient, app: Flask, email: str
+) -> None:
+    app.config["RATELIMIT_LETTERS"] = "2/hour"
+    guest = app.test_client()
+    asked = [guest.post("/forgotten", data={"email": email}).status_code for _ in range(3)]
+    assert asked == [200, 200, 429]
+
+
+def test_one_address_may_not_have_many_mailboxes_written_to(app: Flask) -> None:
+    app.config["RATELIMIT_LETTERS_ADDRESS"] = "2/hour"
+    guest = app.test_client()
+    boxes = [f"{n}@example.com" for n in range(3)]
+    asked = [guest.post("/forgotten", data={"email": box}).status_code for box in boxes]
+    assert asked == [200, 200, 429]
+
+
+def test_what_is_kept_of_tries_tells_nothing_and_goes(
+    app: Flask, three: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_in(app.test_client(), "my secret in the wrong box")
+    with app.app_context():
+        keys = db.session.scalars(select(Attempt.key)).all()
+    assert len(keys) == 2
+    assert all(re.fullmatch("[0-9a-f]{64}", key) for key in keys)
+    later(monkeypatch, 61)
+    log_in(app.test_client(), "another", address="192.0.2.9")
+    with app.app_context():
+        left = db.session.scalars(select(Attempt.key)).all()
+    assert len(left) == 2
+    assert not set(left) & set(keys)
+
+
+def test_limits_can_be_switched_off_for_measurements(app: Flask) -> None:
+    app.config.update(RATELIMIT_PASSWORDS="1/hour", RATELIMIT_ENABLED=False)
+    assert codes(app.test_client(), 3) == [422] * 3
+
+
+# Logins, and what ends them
+
+
+@pytest.fixture
+def remembered(ann: FlaskClient, app: Flask) -> FlaskClient:
+    """Ann, kept logged in."""
+    client = app.test_client()
+    form = {"username": "ann", "password": PASSWORD, "remember": "y"}
+    assert client.post("/login", data=form).status_code == 303
+    return client
+
+
+def without_session(client: FlaskClient) -> FlaskClient:
+    """As after the browser was closed."""
+    client.delete_cookie("session")
+    return client
+
+
+def stolen(app: Flask, client: FlaskClient, *names: str) -> FlaskClient:
+    """A client with copies of another's cookies."""
+    thief = app.test_client()
+    for name in names:
+        cookie = client.get_cookie(name)
+        assert cookie is not None
+        thief.set_cookie(name, cookie.value)
+    return thief
+
+
+def test_who_is_kept_logged_in_stays_so_without_a_session(remembered: FlaskClient) -> None:
+    assert without_session(remembered).get("/").status_code == 200
+
+
+def test_logging_out_ends_what_kept_one_logged_in(remembered: FlaskClient) -> None:
+    remembered.post("/logout")
+    assert remembered.get_cookie("remember_token") is None
+    assert remembered.get("/").status_code == 302
+
+
+@pytest.mark.parametrize("names", [("session",), ("remember_token",)])
+def test_logging_out_ends_copies_of_the_cookies_and_no_other_login(
+    app: Flask, ann: FlaskClient, remembered: FlaskClient, names: tuple[str, ...]
+) -> None:
+    thief = stolen(app, remembered, *names)
+    untouched = stolen(app, remembered, *names)
+    assert untouched.get("/").status_code == 200
+    remembered.post("/logout")
+    assert thief.get("/").status_code == 302
+    assert ann.get("/").status_code == 200
+
+
+def test_a_login_ends_by_itself(
+    app: Flask, ann: FlaskClient, remembered: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app import logins
+
+    moment = clock.utcnow() + timedelta(days=90, seconds=2)
+    monkeypatch.setattr(logins, "utcnow", lambda: moment)
+    assert ann.get("/").status_code == 302
+    assert without_session(remembered).get("/").status_code == 302
+
+
+def test_each_login_gives_a_session_of_its_own(ann: FlaskClient, app: Flask) -> None:
+    names = set()
+    for _ in range(2):
+        client = app.test_client()
+        log_in(client, password=PASSWORD)
+        with client.session_transaction() as session:
+            names.add(session["_user_id"])
+    assert len(names) == 2
+
+
+def test_a_forged_session_opens_nothing(app: Flask, ann: FlaskClient) -> None:
+    with app.app_context():
+        key = db.session.get_one(User, 21).session_key
+    for kept in (key, f"{key}.x", f"{key}.x.", f"{key}.x.-1", f"{key}.x.0", "", "..", "."):
+        client = app.test_client()
+        with client.session_transaction() as session:
+            session["_user_id"] = kept
+        assert client.get("/").status_code == 302, kept
