@@ -95,14 +95,15 @@ def forgotten() -> ResponseReturnValue:
 def reset(token: str) -> ResponseReturnValue:
     """A new password for whoever holds the mailed link."""
     user = accounts.user_of_token(token)
+    form = ResetForm()
+    if user is not None and form.validate_on_submit():
+        if accounts.use_reset_link(user, form.password.data):
+            logout_user()
+            flash("Your new password is set. Log in with it.", "success")
+            return redirect(url_for("base.login"), 303)
+        user = None
     if user is None:
         return render_template("base/stale_link.html"), 404
-    form = ResetForm()
-    if form.validate_on_submit():
-        accounts.change_password(user, form.password.data)
-        logout_user()
-        flash("Your new password is set. Log in with it.", "success")
-        return redirect(url_for("base.login"), 303)
     page = render_template("base/reset.html", form=form, name=user.username)
     return page, 422 if form.errors else 200
 
