@@ -26,6 +26,7 @@ from app import (
     timing,
     words,
 )
+from app.backup import commands as backup_commands
 from app.base import base
 from app.catalogue import add_missing_titles, sync_catalogue
 from app.experiments import commands as experiment_commands
@@ -79,6 +80,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
 
     cli.init_app(app)
     experiment_commands.init_app(app)
+    backup_commands.init_app(app)
     errors.init_app(app)
     headers.init_app(app)
     words.init_app(app)

@@ -7,11 +7,11 @@ import hmac
 import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from flask import current_app, render_template
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import CursorResult, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -117,6 +117,18 @@ def change_password(user: User, password: str) -> None:
     """Every session of the account and every reset link ends."""
     user.set_password(password)
     db.session.commit()
+
+
+def use_reset_link(user: User, password: str) -> bool:
+    """A new password by the link that ``user_of_token`` found them by; False where someone was
+    quicker to use it."""
+    new = User()
+    new.set_password(password)
+    unused = update(User).where(User.id == user.id, User.session_key == user.session_key)
+    changed = unused.values(password_hash=new.password_hash, session_key=new.session_key)
+    done = cast("CursorResult[Any]", db.session.execute(changed))
+    db.session.commit()
+    return bool(done.rowcount)
 
 
 def mail_reset_links(email: str) -> None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, or_, select, update
 
 from app import accounts
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Companion, Rating, User
+from app.transactions import done_anew
 from app.upsert import upsert
 
 # So many unanswered requests a person may have out: nobody is to write to everybody.
 MOST_OPEN = 20
 
 
+@done_anew
 def ask(user: User, name: str) -> bool:
     """Ask the account of this name, if there is one; False where too many requests are open.
 
@@ -24,7 +26,11 @@ def ask(user: User, name: str) -> bool:
     other = accounts.named(name)
     if other is None or other.id == user.id:
         return True
-    if agree(user, other.id):
+    # Two who ask each other at once take turns, so that the later one finds what the earlier asked.
+    first = select(User.id).where(User.id == min(user.id, other.id))
+    db.session.execute(first.with_for_update())
+    if _agree(user, other.id):
+        db.session.commit()
         return True
     if len(asked_by(user.id)) >= MOST_OPEN:
         return False
@@ -36,12 +42,17 @@ def ask(user: User, name: str) -> bool:
 
 def agree(user: User, other_id: int) -> bool:
     """Agree to what ``other_id`` asked; False where they did not ask."""
-    asked = db.session.get(Companion, (other_id, user.id))
-    if asked is None:
+    if not _agree(user, other_id):
         return False
-    asked.agreed_at = asked.agreed_at or utcnow()
     db.session.commit()
     return True
+
+
+def _agree(user: User, other_id: int) -> bool:
+    """The caller commits. What was agreed before stays so."""
+    asked = update(Companion).where(Companion.user_id == other_id, Companion.asked_id == user.id)
+    db.session.execute(asked.where(Companion.agreed_at.is_(None)).values(agreed_at=utcnow()))
+    return db.session.get(Companion, (other_id, user.id)) is not None
 
 
 def end(user: User, other_id: int) -> None:

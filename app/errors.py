@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from math import ceil
 
-from flask import Flask, current_app, g, jsonify, render_template, request
+from flask import Flask, current_app, g, jsonify, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError, NoResultFound, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
@@ -16,7 +17,7 @@ from werkzeug.exceptions import (
     TooManyRequests,
 )
 
-from app import kinds, logs
+from app import kinds, logins, logs
 from app.api import rest
 from app.extensions import db, login_manager
 from recommender.errors import NoRelease
@@ -42,6 +43,8 @@ AWAY = (
 def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NoRelease, _no_release)
+    for error in (IntegrityError, NoResultFound, ObjectDeletedError, StaleDataError):
+        app.register_error_handler(error, _gone_meanwhile)
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(PoolTimeout, _no_database)
     app.register_error_handler(HTTPException, _error_page)
@@ -79,6 +82,15 @@ def _database_error(error: DBAPIError) -> ResponseReturnValue:
     if error.statement is not None and not error.connection_invalidated:
         raise error
     return _no_database(error)
+
+
+def _gone_meanwhile(error: SQLAlchemyError) -> ResponseReturnValue:
+    """The account was deleted, from another window, while this request was being answered."""
+    db.session.rollback()
+    if "_user_id" not in session or logins.user_of(session["_user_id"]) is not None:
+        raise error
+    g._login_user = login_manager.anonymous_user()
+    return login_manager.unauthorized()
 
 
 def _no_database(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy import CursorResult, delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Token
+from app.transactions import done_anew
 from recommender.errors import ConfigError
 
 # So that a secret that leaked is recognised for what it is.
@@ -22,6 +24,7 @@ LONGEST_SECRET = 200
 USE_NOTED_EVERY = timedelta(minutes=5)
 
 
+@done_anew
 def create(name: str, user_id: int | None = None, expires_at: datetime | None = None) -> str:
     """A new token's secret, which is not kept. Without ``user_id`` it is good for everyone.
 
@@ -29,16 +32,19 @@ def create(name: str, user_id: int | None = None, expires_at: datetime | None = 
     """
     before = db.session.scalar(select(Token).where(Token.name == name))
     if before is not None and is_good(before):
-        raise ConfigError(f"there is a token named {name!r}; revoke it first, or choose a new name")
+        raise _taken(name)
     if before is not None:
-        db.session.delete(before)
-        db.session.flush()
+        db.session.execute(delete(Token).where(Token.id == before.id))
     # 256 random bits need no salt and no slow hash: there is nothing to guess.
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token(name=name, digest=_digest(secret), user_id=user_id)
     token.created_at, token.expires_at = utcnow(), expires_at
     db.session.add(token)
-    db.session.commit()
+    try:
+        db.session.commit()
+    except IntegrityError as error:  # someone was quicker
+        db.session.rollback()
+        raise _taken(name) from error
     return secret
 
 
@@ -77,6 +83,10 @@ def revoke(name: str) -> bool:
 def every_token() -> Sequence[Token]:
     """Oldest first, those that have ended included."""
     return db.session.scalars(select(Token).order_by(Token.id)).all()
+
+
+def _taken(name: str) -> ConfigError:
+    return ConfigError(f"there is a token named {name!r}; revoke it first, or choose a new name")
 
 
 def _digest(secret: str) -> str:

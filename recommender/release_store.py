@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -148,7 +149,8 @@ class ReleaseStore:
         return NoRelease(f"{self.place}: no release has been promoted yet; run `make train`")
 
     def _write_current(self, current: Current) -> None:
-        unfinished = self.folder / f".{CURRENT}.{os.getpid()}"
+        # By chance: of containers that share the folder, each process may have the same number.
+        unfinished = self.folder / f".{CURRENT}.{secrets.token_hex(8)}"
         try:
             with unfinished.open("w", encoding="utf-8") as pointer:
                 pointer.write(current.text())

@@ -97,10 +97,11 @@ def reset(token: str) -> ResponseReturnValue:
     """A new password for whoever holds the mailed link."""
     user = accounts.user_of_token(token)
     if user is None:
-        return render_template("base/stale_link.html"), 404
+        return _stale_link()
     form = ResetForm(user)
     if form.validate_on_submit():
-        accounts.change_password(user, form.password.data)
+        if not accounts.use_reset_link(user, form.password.data):
+            return _stale_link()
         logins.end()
         flash("Your new password is set. Log in with it.", "success")
         answer = redirect(url_for("base.login"), 303)
@@ -108,6 +109,10 @@ def reset(token: str) -> ResponseReturnValue:
         return answer
     page = render_template("base/reset.html", form=form, name=user.username)
     return page, 422 if form.errors else 200
+
+
+def _stale_link() -> ResponseReturnValue:
+    return render_template("base/stale_link.html"), 404
 
 
 def _log_in(user: User, remember: bool, target: str | None = None) -> ResponseReturnValue:

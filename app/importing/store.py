@@ -161,7 +161,7 @@ def _store(
     ]
     first_time = ("predicted", "community", "model_version", "via")
     for start in range(0, len(stored), BATCH):
-        upsert(Rating, stored[start : start + BATCH], keep=first_time)
+        upsert(Rating, stored[start : start + BATCH], keep=first_time, newest_by="rated_at")
     wanted = [
         {"user_id": user_id, "kind": WATCHLIST, "item_id": item_id, "marked_at": utcnow()}
         for item_id, entry in matched.items()

@@ -1,0 +1,73 @@
+"""Rows in every table of the models, also in those that are added tomorrow."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from app.extensions import db
+from app.models import SiteState, UtcDateTime
+
+NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
+ROWS = 3
+TEXT = "Ærø “𝕏” 🎬\n\t\\'\"%"
+
+
+def fill(engine: Engine, number: int = ROWS) -> None:
+    """``number`` rows in each table, in place of what is there, but one of the site's own; of the
+    last one, all that may be NULL is."""
+    with engine.begin() as connection:
+        for table in reversed(db.metadata.sorted_tables):
+            connection.execute(table.delete())
+        for table in db.metadata.sorted_tables:
+            for n in range(1, 2 if table is SiteState.__table__ else number + 1):
+                connection.execute(table.insert(), row_of(table, n, last=n == number))
+    if engine.dialect.name == "postgresql":
+        _advance_sequences(engine, number)
+
+
+def row_of(table: sa.Table, n: int, last: bool = False) -> dict[str, Any]:
+    return {
+        column.name: None if last and column.nullable else value_of(column, n)
+        for column in table.columns
+    }
+
+
+def value_of(column: sa.Column[Any], n: int) -> Any:
+    """The n-th row of a table refers to the n-th of the others."""
+    match column.type:
+        case sa.Boolean():
+            return (n == 1 or None) if column.unique else n % 2 == 1
+        case sa.Integer():
+            return ROWS if column.name == "last_user_id" else n
+        case sa.Float():
+            return n / 3
+        case UtcDateTime():
+            return NOON + timedelta(seconds=n, microseconds=n)
+        case sa.Date():
+            return date(2026, 1, n)
+        case sa.JSON():
+            return {"said": TEXT, "among": [n, None, 1 / 3, True], "about": {"z": 1, "a": n}}
+        case sa.String(length=length):
+            return f"{n} {column.name} {TEXT}"[:length]
+    raise AssertionError(f"no value for {column}; say here what its type holds")
+
+
+def rows_of_all(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table of the models, by the table's name, in one order."""
+    return {
+        table.name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
+        for table in db.metadata.sorted_tables
+    }
+
+
+def _advance_sequences(engine: Engine, number: int) -> None:
+    """Rows were given their ids: the next ids follow them."""
+    with engine.begin() as connection:
+        for sequence in connection.scalars(
+            sa.text("SELECT quote_ident(sequencename) FROM pg_sequences")
+        ).all():
+            connection.execute(sa.text(f"SELECT setval('{sequence}', {number})"))
