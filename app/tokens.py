@@ -34,7 +34,8 @@ def create(name: str, user_id: int | None = None, expires_at: datetime | None = 
     if before is not None and is_good(before):
         raise _taken(name)
     if before is not None:
-        db.session.execute(delete(Token).where(Token.id == before.id))
+        # By its digest: SQLite gives the id of a row that went to the next one.
+        db.session.execute(delete(Token).where(Token.digest == before.digest))
     # 256 random bits need no salt and no slow hash: there is nothing to guess.
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token(name=name, digest=_digest(secret), user_id=user_id)

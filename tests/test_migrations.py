@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from flask import Flask
+from alembic.script import ScriptDirectory
+from flask import Flask, current_app
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect, text
+from sqlalchemy import MetaData, inspect, select, text
 
 from app import create_app
 from app.extensions import db
 from app.models import Rating
 from tests.conftest import settings
 from tests.databases import DATABASES, Server, new_database
+from tests.rows import fill
 
 FIRST, BEFORE_REST = "f11ffe288c71", "a93c5d0be214"
 ROWS = {
@@ -108,3 +110,62 @@ def test_going_back_before_the_rest_api_leaves_out_what_nobody_said(site: Flask)
     assert rows("SELECT item_id, is_implicit FROM ratings") == [(1, False)]
     # Descriptions have to come: the catalogue is brought again.
     assert rows("SELECT catalogue_version FROM site_state") == [(None,)]
+
+
+def test_a_full_database_goes_down_to_nothing_and_up_again_and_keeps_what_both_can_hold(
+    site: Flask,
+) -> None:
+    to("head")
+    fill(db.engine)
+    everything = stored()
+    assert all(everything.values())
+    revisions = [script.revision for script in scripts().walk_revisions()]
+    for revision in revisions[1:]:
+        to(revision, downgrade)
+        assert stored() == {table: kept(everything, table, stored()) for table in stored()}
+    first = stored()
+    for revision in reversed(revisions):
+        to(revision)
+        now = stored()
+        # The catalogue is brought again: see above.
+        now["site_state"][0]["catalogue_version"] = first["site_state"][0]["catalogue_version"]
+        assert first == {table: within(now[table], first[table]) for table in first}
+    with db.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
+    to("base", downgrade)
+    assert inspect(db.engine).get_table_names() == ["alembic_version"]
+    to("head")
+    assert len(rows("SELECT * FROM site_state")) == 1
+
+
+Rows = list[dict[str, Any]]
+
+
+def scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(current_app.extensions["migrate"].migrate.get_config())
+
+
+def stored() -> dict[str, Rows]:
+    """Every row of every table as it is at this revision, in one order."""
+    tables = MetaData()
+    with db.engine.connect() as connection:
+        tables.reflect(connection)
+        return {
+            name: sorted(
+                (dict(row._mapping) for row in connection.execute(select(table))), key=repr
+            )
+            for name, table in tables.tables.items()
+            if name != "alembic_version"
+        }
+
+
+def kept(everything: dict[str, Rows], table: str, now: dict[str, Rows]) -> Rows:
+    """What is to be there still: of ratings, before the REST API, those that somebody said."""
+    implicit = table == "ratings" and "is_implicit" not in now["ratings"][0]
+    found = [row for row in everything[table] if not (implicit and row["is_implicit"])]
+    return within(found, now[table])
+
+
+def within(found: Rows, like: Rows) -> Rows:
+    """Rows with the columns that the others have."""
+    return sorted(({name: row[name] for name in like[0]} for row in found), key=repr)

@@ -1,0 +1,392 @@
+"""What two do at the same moment, on every database: one outcome, nothing half, no 5xx."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from werkzeug.security import generate_password_hash
+
+from app import accounts, catalogue, companions, create_app, ratings, tokens
+from app.backup.file import Backup
+from app.backup.tables import back_up, restore
+from app.extensions import db
+from app.importing.store import bring_in
+from app.models import Companion, Import, Item, Mark, Rating, Shown, User, Visit
+from app.transfer import Brought, find_rows, import_ratings
+from recommender.errors import ConfigError, DataError, StorageError
+from recommender.release_store import ReleaseStore
+from recommender.s3_store import open_store
+from tests.conftest import PASSWORD, settings
+from tests.databases import DATABASES, Server, empty, migrate, new_database
+from tests.datasets import write_csv
+from tests.releases import FITTED, ITEMS, no_parity_sample, publish_tiny, tiny_release
+
+pytest_plugins = ["tests.buckets"]
+ROUNDS = 20
+PATIENCE = 60
+BROUGHT = b"userId,movieId,rating,timestamp\n" + b"".join(
+    b"7,%d,4.5,1000000000\n" % item.item_id for item in FITTED
+)
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def address(
+    request: pytest.FixtureRequest,
+    servers: Callable[[str], Server],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
+    url = new_database(request.param, servers, tmp_path_factory.mktemp("database"))
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+def site(address: str, store: ReleaseStore) -> Iterator[Flask]:
+    """A site that serves the tiny release, its titles in the database."""
+    empty(address)
+    publish_tiny(store)
+    app = create_app(settings(address, store.folder), TESTING=True, WTF_CSRF_ENABLED=False)
+    app.test_client().get("/health")
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def race(app: Flask, *calls: Callable[[], Any]) -> list[Any]:
+    """What the calls give, each in an app context of its own, when none begins before all can."""
+    line = threading.Barrier(len(calls), timeout=PATIENCE)
+
+    def run(call: Callable[[], Any]) -> Any:
+        with app.app_context():
+            db.session.connection()  # not the time to connect is what is raced
+            db.session.rollback()
+            line.wait()
+            return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [done.result() for done in [pool.submit(run, call) for call in calls]]
+
+
+def outcome(call: Callable[[], Any], *refusals: type[Exception]) -> Callable[[], Any]:
+    """The call, which gives what it raised where that is a refusal."""
+
+    def tried() -> Any:
+        try:
+            return call()
+        except refusals as refused:
+            return refused
+
+    return tried
+
+
+def client_of(app: Flask, session_key: str | None) -> FlaskClient:
+    """Logged in by that key, or a guest."""
+    client = app.test_client()
+    if session_key is not None:
+        with client.session_transaction() as session:
+            session["_user_id"] = session_key
+    return client
+
+
+def status_of(client: FlaskClient, address: str) -> int:
+    return client.get(address).status_code
+
+
+def poster(app: Flask, session_key: str | None = None) -> Callable[..., int]:
+    """What sends a form, as the person of that session, and gives the status of the answer."""
+    client = client_of(app, session_key)
+
+    def post(address: str, **form: Any) -> int:
+        return client.post(address, data=form).status_code
+
+    return post
+
+
+def new_account(app: Flask, name: str) -> tuple[int, str]:
+    """(id, session key)"""
+    with app.app_context():
+        user = accounts.register(name, f"{name}@example.com", PASSWORD)
+        assert user is not None
+        return user.id, user.session_key
+
+
+def count_of(app: Flask, model: type[Any], *conditions: Any) -> int:
+    with app.app_context():
+        return db.session.scalar(select(func.count()).select_from(model).where(*conditions))
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashing is slow on purpose: a race would be long over."""
+
+    def set_password(user: User, password: str) -> None:
+        user.password_hash = generate_password_hash(password, method="pbkdf2:sha256:1")
+        user.session_key = secrets.token_urlsafe(32)
+
+    monkeypatch.setattr(User, "set_password", set_password)
+
+
+def test_of_registrations_of_one_name_at_once_one_succeeds(site: Flask) -> None:
+    for turn in range(ROUNDS):
+        names = [f"bea{turn}", f"BEA{turn}", f"Bea{turn}", f"other{turn}"]
+        form = {"password": PASSWORD, "confirm": PASSWORD}
+        made = race(
+            site,
+            *(
+                partial(poster(site), "/register", username=name, email=f"{name}@b.com", **form)
+                for name in names
+            ),
+        )
+        assert Counter(made[:3]) == {303: 1, 422: 2}
+        assert made[3] == 303
+    assert count_of(site, User) == 2 * ROUNDS
+
+
+def test_of_one_address_each_account_has_its_own_id(site: Flask) -> None:
+    """An address may have several accounts: see accounts.register."""
+    form = {"email": "one@example.com", "password": PASSWORD, "confirm": PASSWORD}
+    for turn in range(ROUNDS):
+        names = [f"n{turn}x{n}" for n in range(3)]
+        register = [partial(poster(site), "/register", username=name, **form) for name in names]
+        made = race(site, *register)
+        assert made == [303] * 3
+    assert count_of(site, User, User.email == "one@example.com") == 3 * ROUNDS
+
+
+def test_of_ratings_of_one_title_at_once_the_last_acknowledged_stays(site: Flask) -> None:
+    ann, key = new_account(site, "ann")
+    senders = [poster(site, key) for _ in range(4)]
+    for turn in range(ROUNDS):
+        title = FITTED[turn % len(FITTED)].item_id
+        page = f"/title/{title}/rating"
+        given = zip(senders, (1, 2.5, 4, 5), strict=True)
+        answers = race(site, *(partial(send, page, rating=f"{stars:g}") for send, stars in given))
+        assert answers == [303] * 4
+        assert senders[turn % 4](page, rating="3") == 303
+        with site.app_context():
+            assert ratings.ratings_of(ann)[title] == 3.0
+        moments = race(
+            site, *(lambda g=g, t=title: (ratings.rate(ann, t, g), g) for g in (0.5, 1.5, 4.5))
+        )
+        with site.app_context():
+            assert ratings.ratings_of(ann)[title] == max(moments)[1]
+    assert count_of(site, Rating) == len(FITTED)
+
+
+def test_an_account_deleted_while_it_rates_leaves_nothing_and_nobody_sees_an_error(
+    site: Flask,
+) -> None:
+    seen: Counter[int] = Counter()
+    for turn in range(ROUNDS):
+        person, key = new_account(site, f"ann{turn}")
+        leave, *senders = [poster(site, key) for _ in range(4)]
+        title = FITTED[turn % len(FITTED)].item_id
+        come = client_of(site, key)
+        answers = race(
+            site,
+            partial(leave, "/data/delete", password=PASSWORD),
+            partial(senders[0], f"/title/{title}/rating", rating="4"),
+            partial(senders[1], f"/title/{title}/watchlist"),
+            partial(senders[2], f"/title/{title}/rating/delete"),
+            partial(status_of, come, "/"),
+        )
+        assert set(answers) <= {200, 302, 303}, answers
+        assert answers[0] == 303
+        seen.update(answers)
+        with site.app_context():
+            accounts.delete_account(User(id=person))
+        for model in (Rating, Mark, Shown, Visit):
+            assert count_of(site, model, model.user_id == person) == 0
+    assert count_of(site, User) == 0
+    assert len(seen) > 1
+
+
+def test_a_reset_link_that_is_used_twice_at_once_works_once(site: Flask) -> None:
+    ann, _ = new_account(site, "ann")
+    for turn in range(ROUNDS):
+        with site.app_context():
+            link = f"/reset/{accounts.reset_token(db.session.get_one(User, ann))}"
+        passwords = [f"new password {turn} {n}" for n in range(3)]
+        answers = race(
+            site, *(partial(poster(site), link, password=p, confirm=p) for p in passwords)
+        )
+        assert Counter(answers) == {303: 1, 404: 2}
+        with site.app_context():
+            assert accounts.recognise("ann", passwords[answers.index(303)]).id == ann
+
+
+def test_of_tokens_of_one_name_made_at_once_one_is_made(site: Flask) -> None:
+    for turn in range(ROUNDS):
+        made = race(site, *[outcome(lambda: tokens.create("reader"), ConfigError)] * 3)
+        good = [secret for secret in made if isinstance(secret, str)]
+        assert len(good) == 1
+        with site.app_context():
+            assert tokens.recognise(good[0]).name == "reader"
+        assert sorted(race(site, *[lambda: tokens.revoke("reader")] * 3)) == [False, False, True], (
+            turn
+        )
+
+
+def test_people_who_ask_each_other_at_once_have_agreed(site: Flask) -> None:
+    (ann, _), (bob, _) = new_account(site, "ann"), new_account(site, "bob")
+    for _ in range(ROUNDS):
+        race(site, lambda: _ask(ann, "bob"), lambda: _ask(bob, "ann"))
+        with site.app_context():
+            assert [user.id for user in companions.agreed_with(ann)] == [bob]
+            assert companions.asked_by(ann) == companions.asked_by(bob) == []
+        assert count_of(site, Companion) == 1
+        race(site, *[lambda: companions.end(db.session.get_one(User, ann), bob)] * 2)
+
+
+def test_an_invitation_that_is_accepted_and_taken_back_at_once_is_one_or_the_other(
+    site: Flask,
+) -> None:
+    (ann, _), (bob, key) = new_account(site, "ann"), new_account(site, "bob")
+    senders = [poster(site, key) for _ in range(2)]
+    for _ in range(ROUNDS):
+        with site.app_context():
+            _ask(ann, "bob")
+        answers = race(
+            site,
+            lambda: companions.end(db.session.get_one(User, ann), bob),
+            *(lambda send=send: send(f"/group/{ann}/agree") for send in senders),
+        )
+        assert set(answers[1:]) <= {303, 404}
+        assert count_of(site, Companion) == 0 or answers == [None, 303, 303]
+        with site.app_context():
+            companions.end(db.session.get_one(User, ann), bob)
+
+
+def test_a_file_brought_twice_at_once_is_there_once(site: Flask) -> None:
+    ann, _ = new_account(site, "ann")
+    for _ in range(ROUNDS // 2):
+        done = race(site, *[lambda: bring_in(ann, "ratings.csv", BROUGHT, None).id] * 3)
+        assert len(set(done)) == 3
+        assert count_of(site, Rating) == len(FITTED)
+        with site.app_context():
+            for title in ratings.ratings_of(ann):
+                ratings.unrate(ann, title)
+    assert count_of(site, Import) == 3 * (ROUNDS // 2)
+
+
+def test_a_rating_given_while_an_older_file_comes_in_stays(site: Flask) -> None:
+    ann, _ = new_account(site, "ann")
+    for _ in range(ROUNDS):
+        race(
+            site,
+            lambda: bring_in(ann, "ratings.csv", BROUGHT, None) and None,
+            lambda: ratings.rate(ann, 1, 0.5),
+        )
+        with site.app_context():
+            assert ratings.ratings_of(ann)[1] == 0.5
+            for title in ratings.ratings_of(ann):
+                ratings.unrate(ann, title)
+
+
+def test_a_data_set_imported_twice_at_once_is_there_once(
+    site: Flask, store: ReleaseStore, tmp_path: Path
+) -> None:
+    rows = [(person, item.item_id, 4.0, 7) for person in range(1, 9) for item in FITTED]
+    folder, release = write_csv(tmp_path / "ml", rows, {}), store.read(store.current().version)
+
+    def bring() -> int:
+        brought = Brought()
+        file, batches = find_rows(folder, release.catalogue)
+        list(import_ratings(file, batches, release, brought))
+        return brought.ratings
+
+    for _ in range(3):
+        assert race(site, bring, bring) == [len(rows)] * 2
+    assert count_of(site, Rating) == len(rows)
+    assert count_of(site, User) == 8
+
+
+def test_workers_that_bring_the_catalogue_at_once_bring_one(
+    site: Flask, store: ReleaseStore
+) -> None:
+    release = store.read(store.current().version)
+    for _ in range(ROUNDS // 2):
+        race(site, *[lambda: catalogue.sync_catalogue(release, again=True)] * 3)
+    assert count_of(site, Item) == len(ITEMS)
+    with site.app_context():
+        assert accounts.add_person(None, None).id == release.catalogue.max_user_id + 1
+
+
+def test_of_restores_at_once_into_an_empty_database_one_succeeds(site: Flask) -> None:
+    whole = BytesIO()
+    with site.app_context():
+        ann = accounts.register("ann", "ann@example.com", PASSWORD).id
+        for item in FITTED:
+            ratings.rate(ann, item.item_id, 4.0)
+        back_up(whole)
+    content = whole.getvalue()
+
+    def bring(replace: bool) -> None:
+        restore(Backup(BytesIO(content), "backup"), replace)
+
+    for _ in range(ROUNDS // 4):
+        with site.app_context():
+            empty(db.engine.url.render_as_string(hide_password=False))
+        done = race(site, *[outcome(lambda: bring(False), DataError)] * 3)
+        assert sum(one is None for one in done) == 1
+        assert count_of(site, Rating) == len(FITTED)
+        done = race(site, *[outcome(lambda: bring(True), DataError)] * 3)
+        assert None in done
+        assert count_of(site, Rating) == len(FITTED)
+        with site.app_context():
+            assert accounts.named("ann").id == ann
+
+
+VERSIONS = "20260102-000000-bbbb", "20260103-000000-cccc"
+
+
+@pytest.fixture(params=["folder", "s3"])
+def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], ReleaseStore]:
+    """Opens one store with two releases, in a folder or in S3, as another process would."""
+    place = str(tmp_path / "shared")
+    if request.param == "s3":
+        place = f"{request.getfixturevalue('bucket')}/releases"
+
+    def open_() -> ReleaseStore:
+        return open_store(place, str(tmp_path / "cache"))
+
+    for version in VERSIONS:
+        open_().publish(tiny_release(version), ITEMS, no_parity_sample())
+    open_().promote(VERSIONS[0])
+    return open_
+
+
+def test_of_releases_promoted_at_once_one_is_in_service_and_whole(
+    open_again: Callable[[], ReleaseStore],
+) -> None:
+    stores = [open_again() for _ in range(4)]
+    for _ in range(ROUNDS // 5):
+        line = threading.Barrier(len(stores), timeout=PATIENCE)
+
+        def promote(store: ReleaseStore, version: str, line: threading.Barrier = line) -> Any:
+            line.wait()
+            return outcome(lambda: store.promote(version).version, StorageError)()
+
+        with ThreadPoolExecutor(len(stores)) as pool:
+            said = list(pool.map(promote, stores, [*VERSIONS, *VERSIONS]))
+        assert set(said) & set(VERSIONS)
+        current = open_again().current()
+        assert current.version in said
+        assert open_again().read(current.version).version == current.version
+        assert current.previous in (*VERSIONS, None)
+
+
+def _ask(person: int, name: str) -> bool:
+    return companions.ask(db.session.get_one(User, person), name)
