@@ -142,12 +142,13 @@ def mariadb() -> Iterator[Server]:
 
 
 @contextmanager
-def postgresql() -> Iterator[Server]:
+def postgresql(*others: str) -> Iterator[Server]:
+    """``others``: settings that win over ours, such as fsync=on."""
     (program, install), port = programs("postgresql"), free_port()
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
         data = ["-D", f"{folder}/data"]
         settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
-        settings += ["fsync=off", "full_page_writes=off"]
+        settings += ["fsync=off", "full_page_writes=off", *others]
         command = [program, *data, *(part for setting in settings for part in ("-c", setting))]
         address = f"{config.DRIVERS['postgresql']}://marquee@127.0.0.1:{port}/postgres"
         server = Server(Path(folder), command, address)
