@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 
@@ -82,7 +82,10 @@ class Ledger:
     def note(self, what: str, name: str, item_id: int, stars: str) -> None:
         self._writer.writerow((what, name, item_id, stars))
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
 
@@ -112,6 +115,11 @@ class Street:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     answers: list[Answer] = field(default_factory=list)
     newcomers: Iterator[int] = field(default_factory=count)
+
+    @property
+    def now(self) -> float:
+        """Seconds since the run began."""
+        return time.perf_counter() - self.began
 
     async def pause(self, mean: float) -> None:
         seconds = min(random.expovariate(1 / mean), 10 * mean)
@@ -146,7 +154,7 @@ class Browser:
         self, route: str, path: str, form: Any = None, **headers: str
     ) -> tuple[str, str | None]:
         """The answer's text, and where it leads. Raises Unexpected."""
-        began, status, text, release, leads_to = time.perf_counter(), 0, "", None, None
+        began, status, text, release, leads_to = self._street.now, 0, "", None, None
         method = "GET" if form is None else "POST"
         with suppress(aiohttp.ClientError, TimeoutError):
             async with self._session.request(
@@ -156,8 +164,8 @@ class Browser:
                 status = answer.status
                 release = answer.headers.get("X-Model-Version")
                 leads_to = answer.headers.get("Location")
-        now = time.perf_counter()
-        told = Answer(now - self._street.began, f"{method} {route}", status, now - began, release)
+        now = self._street.now
+        told = Answer(now, f"{method} {route}", status, now - began, release)
         self._street.answers.append(told)
         if status not in GOOD:
             raise Unexpected(f"{method} {path}: {status}")

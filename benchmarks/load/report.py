@@ -55,7 +55,6 @@ class Run:
     answers: list[Answer]
     samples: list[Sample]
     promoted_at: float = 0.0
-    ended_at: float = 0.0
     acknowledged: int = 0
     missing: int = 0
 

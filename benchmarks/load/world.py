@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -139,7 +139,7 @@ def _add_accounts(connection: Connection, names: Sequence[str], first_id: int) -
     hashed = generate_password_hash(PASSWORD, method="scrypt")
     joined = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=365 * YEARS)
     statement = f"COPY users ({columns}, from_data_set) FROM STDIN"
-    with connection.cursor().copy(_literal(statement)) as copy:
+    with connection.cursor().copy(statement) as copy:
         for number, name in enumerate(names):
             address, key = f"reader{number}@example.org", secrets.token_urlsafe(32)
             row = (first_id + number, name, name, address, hashed, key, joined, "person", False)
@@ -226,15 +226,10 @@ def _without_indexes(connection: Connection, table: str) -> Iterator[None]:
         "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = %s AND indexname <> %s",
         [table, key],
     ).fetchall()
-    connection.execute(_literal(f"ALTER TABLE {table} DROP CONSTRAINT {key}"))
+    connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {key}")
     for name, _ in indexes:
-        connection.execute(_literal(f"DROP INDEX {name}"))
+        connection.execute(f"DROP INDEX {name}")
     yield
-    connection.execute(_literal(f"ALTER TABLE {table} ADD CONSTRAINT {key} {key_definition}"))
+    connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {key} {key_definition}")
     for _, definition in indexes:
-        connection.execute(_literal(definition))
-
-
-def _literal(statement: str) -> sql.SQL:
-    """A statement of our own making, or the database's."""
-    return sql.SQL(cast("LiteralString", statement))
+        connection.execute(definition)
