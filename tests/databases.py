@@ -27,7 +27,7 @@ from sqlalchemy.exc import OperationalError
 import config
 from app import create_app
 from app.extensions import db
-from app.models import FIRST_ID_WITHOUT_CATALOGUE, SiteState
+from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, SiteState
 from tests.missing import missing
 from tests.servers import PATIENCE, free_port
 
@@ -183,6 +183,7 @@ def empty(url: str) -> None:
             connection.execute(table.delete())
         state = {"id": 1, "last_user_id": FIRST_ID_WITHOUT_CATALOGUE, "has_data_set": False}
         connection.execute(SiteState.__table__.insert(), state)
+        connection.execute(CatalogueState.__table__.insert(), {"id": 1})
     engine.dispose()
 
 

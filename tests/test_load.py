@@ -25,7 +25,7 @@ from benchmarks.load.watch import Sample
 from benchmarks.load.world import NEW, OLD, titles
 from tests.databases import Server
 
-SMALL = Settings(people=12, minutes=0.15, titles=300, think_seconds=0.5)
+SMALL = Settings(people=12, minutes=0.1, titles=300, think_seconds=0.5)
 
 
 @pytest.fixture(scope="module")

@@ -101,10 +101,10 @@ def test_going_back_before_the_rest_api_leaves_out_what_nobody_said(site: Flask)
     watched = {**ROWS["ratings"], "item_id": 2, "is_implicit": True}
     insert("ratings", **watched, rated_at="2026-01-01")
     with db.engine.begin() as connection:
-        connection.execute(text("UPDATE site_state SET catalogue_version = 'x'"))
+        connection.execute(text("UPDATE catalogue_state SET version = 'x'"))
     to(BEFORE_REST, downgrade)
     assert rows("SELECT item_id FROM ratings") == [(1,)]
     to("head")
     assert rows("SELECT item_id, is_implicit FROM ratings") == [(1, False)]
     # Descriptions have to come: the catalogue is brought again.
-    assert rows("SELECT catalogue_version FROM site_state") == [(None,)]
+    assert rows("SELECT version FROM catalogue_state") == [(None,)]
