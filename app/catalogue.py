@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 
 from app import statistics
 from app.extensions import db, serving
-from app.models import FIRST_ID_WITHOUT_CATALOGUE, Item, SiteState
+from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, Item, SiteState
 from app.transactions import done_anew
 from app.upsert import upsert
 from recommender.errors import NoRelease
@@ -25,6 +25,8 @@ MOST_PARAMETERS = 30_000
 LONGEST_QUERY = 100
 # MySQL's TEXT takes 65,535 bytes, and a character up to four.
 LONGEST_DESCRIPTION = 16_000
+# What ``app.statistics`` says of titles that are there.
+_STATISTICS = ("rating_count", "rating_mean")
 
 
 @done_anew
@@ -34,18 +36,15 @@ def sync_catalogue(release: Release, again: bool = False) -> None:
     Titles that the release lacks stay, since people may have rated them. ``again``: do it anyway.
     """
     state = _locked_state()
-    if state.catalogue_version == release.version and not again:
+    if state.version == release.version and not again:
         db.session.rollback()
         return
     rows = _item_rows(release)
     while batch := list(islice(rows, BATCH)):
-        upsert(Item, batch)
+        _bring(batch)
     statistics.refresh(release)
-    taken = release.catalogue.max_user_id
-    if state.last_user_id != FIRST_ID_WITHOUT_CATALOGUE:
-        taken = max(taken, state.last_user_id)
-    state.last_user_id = taken
-    state.catalogue_version = release.version
+    state.version = release.version
+    _reserve_user_ids(release.catalogue.max_user_id)  # the last: sign-ups wait for it
     db.session.commit()
 
 
@@ -124,11 +123,29 @@ def _search_in_database(query: str, limit: int) -> list[Item]:
     )
 
 
-def _locked_state() -> SiteState:
-    """The site's row, locked till the transaction ends, so that one process syncs at a time."""
+def _bring(rows: list[dict[str, Any]]) -> None:
+    """Write those titles that are new or said otherwise than they are stored: on MySQL, who rates a
+    title that is written waits until all of the catalogue is there."""
+    columns = [name for name in rows[0] if name not in _STATISTICS]
+    stored = select(*(getattr(Item, name) for name in columns))
+    stored = stored.where(Item.id.in_([row["id"] for row in rows]))
+    known = {tuple(title) for title in db.session.execute(stored)}
+    new = [row for row in rows if tuple(row[name] for name in columns) not in known]
+    upsert(Item, new, keep=_STATISTICS)
+
+
+def _locked_state() -> CatalogueState:
+    """The catalogue's row, locked till the transaction ends: one process syncs at a time."""
     # By writing: SQLite knows no other lock, and has one process wait for another only so.
-    db.session.execute(update(SiteState).values(last_user_id=SiteState.last_user_id))
-    return db.session.execute(select(SiteState)).scalar_one()
+    db.session.execute(update(CatalogueState).values(version=CatalogueState.version))
+    return db.session.execute(select(CatalogueState)).scalar_one()
+
+
+def _reserve_user_ids(taken: int) -> None:
+    """Sign-ups get ids above those of the data set."""
+    last = SiteState.last_user_id
+    lower = or_(last < taken, last == FIRST_ID_WITHOUT_CATALOGUE)
+    db.session.execute(update(SiteState).where(lower).values(last_user_id=taken))
 
 
 def _item_rows(release: Release) -> Iterator[dict[str, Any]]:

@@ -305,7 +305,7 @@ class SiteState(db.Model):  # type: ignore[name-defined]
     """The site's own facts, one row.
 
     ``last_user_id`` is the highest user id ever given, so that no id is given twice, not even after
-    its account was deleted. ``catalogue_version`` is the release that the items came from.
+    its account was deleted.
     ``has_data_set``: a data set's ratings were imported, so that the database holds all there are.
     ``statistics_at``: when a process last took on to refresh the titles' statistics.
     """
@@ -314,6 +314,18 @@ class SiteState(db.Model):  # type: ignore[name-defined]
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     last_user_id: Mapped[int]
-    catalogue_version: Mapped[str | None] = mapped_column(String(64))
     has_data_set: Mapped[bool] = mapped_column(default=False, server_default=false())
     statistics_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class CatalogueState(db.Model):  # type: ignore[name-defined]
+    """One row: ``version`` is the release that the items came from.
+
+    Whoever brings a release's titles locks it for as long as that takes, which may be many seconds;
+    ``SiteState``, to which every sign-up writes, stays free meanwhile.
+    """
+
+    __tablename__ = "catalogue_state"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[str | None] = mapped_column(String(64))

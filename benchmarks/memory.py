@@ -31,7 +31,7 @@ def run_measured(command: Sequence[str]) -> Finished:
     def watch() -> None:
         nonlocal most
         while not done.wait(SECONDS_BETWEEN):
-            most = max(most, sum(map(_held, _family(process.pid))))
+            most = max(most, sum(map(_held, family(process.pid))))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -43,7 +43,7 @@ def run_measured(command: Sequence[str]) -> Finished:
     return Finished(output, most / 1e6)
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and all below it."""
     found = [pid]
     for parent in found:

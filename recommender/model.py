@@ -247,13 +247,8 @@ class Model:
         (row,) = self.item_rows.rows([item_id])
         if row == UNKNOWN:
             return None
-        scores = self.scores(person)
-        scores[person.rated_rows] = -np.inf
-        scores[self.item_rows.known_rows(hidden)] = -np.inf
-        if scores[row] == -np.inf:
-            return None
-        before = (scores > scores[row]).sum() + (scores[:row] == scores[row]).sum()
-        return int(before) + 1
+        excluded = np.concatenate([person.rated_rows, self.item_rows.known_rows(hidden)])
+        return self._best_first.rank(person.ranking_vector, int(row), excluded)
 
     def similar(self, item_id: int, n: int) -> list[int]:
         """Ids of the ``n`` titles most like ``item_id`` that can be recommended."""

@@ -118,6 +118,28 @@ class BestFirst:
             low, size = high, 2 * size
         return self._exactly(places, vector, n)
 
+    def rank(
+        self, vector: NDArray[np.floating], row: int, excluded_rows: NDArray[np.integer]
+    ) -> int | None:
+        """Where ``row`` stands in the list of all that ``top`` would give, 1 at the top; None where
+        it is not on it."""
+        place = self._places[row]
+        if place < 0 or row in excluded_rows:
+            return None
+        x = np.asarray(vector, np.float32)
+        (score,) = scores_of(self._factors[[place]], self._offsets[[place]], vector)
+        bounds = self._bounds(vector)
+        unsure = len(x) * ROUNDING * float(bounds[0] + 2 * self._largest_offset)
+        # Bounds fall: beyond the last that reaches the score nothing is before it.
+        end = BOUND * (len(bounds) - int(np.searchsorted(bounds[::-1], score - 2 * unsure)))
+        scores = self._factors[:end] @ x + self._single_offsets[:end]
+        excluded = self._places[excluded_rows]
+        scores[excluded[(excluded >= 0) & (excluded < end)]] = -np.inf
+        near = np.flatnonzero(np.abs(scores - score) <= unsure)
+        exact = scores_of(self._factors[near], self._offsets[near], vector)
+        before = (scores > score + unsure).sum() + (exact > score).sum()
+        return int(before + ((exact == score) & (self._rows[near] < row)).sum()) + 1
+
     def _bounds(self, vector: NDArray[np.floating]) -> NDArray[np.float64]:
         """What no score can exceed, from each bounded run of items to the last item."""
         each = float(np.linalg.norm(vector)) * self._norms + self._highest

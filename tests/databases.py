@@ -27,7 +27,7 @@ from sqlalchemy.exc import OperationalError
 import config
 from app import create_app
 from app.extensions import db
-from app.models import FIRST_ID_WITHOUT_CATALOGUE, SiteState
+from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, SiteState
 from tests.missing import missing
 from tests.servers import PATIENCE, free_port
 
@@ -142,12 +142,13 @@ def mariadb() -> Iterator[Server]:
 
 
 @contextmanager
-def postgresql() -> Iterator[Server]:
+def postgresql(*others: str) -> Iterator[Server]:
+    """``others``: settings that win over ours, such as fsync=on."""
     (program, install), port = programs("postgresql"), free_port()
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
         data = ["-D", f"{folder}/data"]
         settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
-        settings += ["fsync=off", "full_page_writes=off"]
+        settings += ["fsync=off", "full_page_writes=off", *others]
         command = [program, *data, *(part for setting in settings for part in ("-c", setting))]
         address = f"{config.DRIVERS['postgresql']}://marquee@127.0.0.1:{port}/postgres"
         server = Server(Path(folder), command, address)
@@ -182,6 +183,7 @@ def empty(url: str) -> None:
             connection.execute(table.delete())
         state = {"id": 1, "last_user_id": FIRST_ID_WITHOUT_CATALOGUE, "has_data_set": False}
         connection.execute(SiteState.__table__.insert(), state)
+        connection.execute(CatalogueState.__table__.insert(), {"id": 1})
     engine.dispose()
 
 

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from app.extensions import db
-from app.models import SiteState, UtcDateTime
+from app.backup.tables import STATES
+from app.models import UtcDateTime
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ROWS = 3
@@ -17,13 +18,13 @@ TEXT = "Ærø “𝕏” 🎬\n\t\\'\"%"
 
 
 def fill(engine: Engine, number: int = ROWS) -> None:
-    """``number`` rows in each table, in place of what is there, but one of the site's own; of the
-    last one, all that may be NULL is."""
+    """``number`` rows in each table, in place of what is there, but one in tables that have one; of
+    the last one, all that may be NULL is."""
     with engine.begin() as connection:
         for table in reversed(db.metadata.sorted_tables):
             connection.execute(table.delete())
         for table in db.metadata.sorted_tables:
-            for n in range(1, 2 if table is SiteState.__table__ else number + 1):
+            for n in range(1, 2 if table.name in STATES else number + 1):
                 connection.execute(table.insert(), row_of(table, n, last=n == number))
     if engine.dialect.name == "postgresql":
         _advance_sequences(engine, number)

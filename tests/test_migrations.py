@@ -103,13 +103,13 @@ def test_going_back_before_the_rest_api_leaves_out_what_nobody_said(site: Flask)
     watched = {**ROWS["ratings"], "item_id": 2, "is_implicit": True}
     insert("ratings", **watched, rated_at="2026-01-01")
     with db.engine.begin() as connection:
-        connection.execute(text("UPDATE site_state SET catalogue_version = 'x'"))
+        connection.execute(text("UPDATE catalogue_state SET version = 'x'"))
     to(BEFORE_REST, downgrade)
     assert rows("SELECT item_id FROM ratings") == [(1,)]
     to("head")
     assert rows("SELECT item_id, is_implicit FROM ratings") == [(1, False)]
     # Descriptions have to come: the catalogue is brought again.
-    assert rows("SELECT catalogue_version FROM site_state") == [(None,)]
+    assert rows("SELECT version FROM catalogue_state") == [(None,)]
 
 
 def test_a_full_database_goes_down_to_nothing_and_up_again_and_keeps_what_both_can_hold(
@@ -119,6 +119,8 @@ def test_a_full_database_goes_down_to_nothing_and_up_again_and_keeps_what_both_c
     fill(db.engine)
     everything = stored()
     assert all(everything.values())
+    # Where it stood before it had a table of its own.
+    everything["site_state"][0]["catalogue_version"] = everything["catalogue_state"][0]["version"]
     revisions = [script.revision for script in scripts().walk_revisions()]
     for revision in revisions[1:]:
         to(revision, downgrade)

@@ -157,7 +157,7 @@ def test_the_database_has_titles_and_ratings_before_the_site_starts(whole: Whole
     with contextlib.closing(sqlite3.connect(whole.database)) as database:
         titles = database.execute("SELECT count(*) FROM items").fetchone()
         ratings = database.execute("SELECT count(*) FROM ratings").fetchone()
-        state = database.execute("SELECT catalogue_version FROM site_state").fetchone()
+        state = database.execute("SELECT version FROM catalogue_state").fetchone()
     assert (titles[0], ratings[0]) == (20, 400)
     assert state[0] == whole.place.store.current().version
 

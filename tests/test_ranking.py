@@ -108,6 +108,22 @@ def test_looking_at_the_best_first_finds_the_same(
     assert found.tolist() == scores[rows].tolist()
 
 
+@settings(deadline=None, max_examples=100)
+@given(catalogues(), st.data())
+def test_the_rank_is_the_place_in_the_whole_list(
+    catalogue: tuple[np.ndarray, np.ndarray, np.random.Generator], data: st.DataObject
+):
+    factors, offsets, random = catalogue
+    items, rank = factors.shape
+    vector = data.draw(st.sampled_from([0.0, 1.0, 1000.0])) * random.standard_normal(rank)
+    excluded = np.flatnonzero(random.random(items) < data.draw(st.sampled_from([0.0, 0.1, 1.0])))
+    listed = top_n(scores_of(factors, offsets, vector), items, excluded).tolist()
+    best = BestFirst(factors, offsets)
+    for row in random.permutation(items)[:20].tolist():
+        place = listed.index(row) + 1 if row in listed else None
+        assert best.rank(vector, row, excluded) == place
+
+
 def test_an_item_counts_once_though_it_is_excluded_twice():
     factors = np.array([[3.0], [2.0], [1.0]], np.float32)
     best = BestFirst(factors, np.zeros(3))

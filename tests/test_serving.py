@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.extensions import db
-from app.models import Item, SiteState
+from app.models import CatalogueState, Item, SiteState
 from recommender.catalogue import Item as CatalogueItem
 from recommender.release_store import ReleaseStore
 from tests.conftest import register
@@ -123,7 +123,7 @@ def test_new_titles_are_there_when_their_release_is(
     with app.app_context():
         assert db.session.get(Item, 99).title == "Brand New"
         assert db.session.get(Item, 1).title == "Space Station"
-        assert db.session.get(SiteState, 1).catalogue_version == SECOND
+        assert db.session.get(CatalogueState, 1).version == SECOND
 
 
 def test_a_larger_data_set_moves_the_next_id_up_and_a_smaller_one_does_not_move_it_down(

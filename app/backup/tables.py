@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from app.backup.file import BATCH, FORMAT, Backup, Header, Tally, encoded, write
 from app.clock import utcnow
 from app.extensions import db
-from app.models import SiteState, UtcDateTime
+from app.models import CatalogueState, SiteState, UtcDateTime
 from recommender.errors import DataError
 
 # What a column holds, as the file calls it.
@@ -31,8 +31,8 @@ KINDS: dict[str, type[sa.types.TypeEngine[Any]]] = {
     "json": sa.JSON,
 }
 READ = {"moment": datetime.fromisoformat, "day": date.fromisoformat}
-# The one row that the migrations made.
-STATE = SiteState.__table__.name
+# Tables of one row, which the migrations made, in the order in which bringing titles locks them.
+STATES = (CatalogueState.__table__.name, SiteState.__table__.name)
 
 
 def back_up(stream: IO[bytes]) -> dict[str, int]:
@@ -73,7 +73,7 @@ def restore(backup: Backup, replace: bool = False) -> None:
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             tables = {name: _table(name, kinds) for name, kinds in backup.header.tables.items()}
-            _have_it_alone(connection)
+            _have_it_alone(tables, connection)
             if not replace:
                 _check_empty(tables, connection)
             _replace(backup, tables, connection)
@@ -142,15 +142,17 @@ def _check_revision(backup: Backup, connection: Connection) -> None:
     )
 
 
-def _have_it_alone(connection: Connection) -> None:
+def _have_it_alone(tables: dict[str, TableClause], connection: Connection) -> None:
     """Another that restores, signs someone up or brings titles waits until this one is done."""
-    state = sa.table(STATE, sa.column("id"), sa.column("last_user_id"))
-    connection.execute(sa.update(state).values(last_user_id=state.c.last_user_id))
+    for name in STATES:
+        if name in tables:  # an older revision has fewer
+            state = tables[name]
+            connection.execute(sa.update(state).values(id=state.c.id))
 
 
 def _check_empty(tables: dict[str, TableClause], connection: Connection) -> None:
     for name, table in tables.items():
-        if name != STATE and connection.scalar(select(sa.exists().select_from(table))):
+        if name not in STATES and connection.scalar(select(sa.exists().select_from(table))):
             raise DataError(
                 f"the database is not empty: table {name} has rows;"
                 " --replace deletes all there is and puts the backup in its place"

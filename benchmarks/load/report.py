@@ -1,0 +1,267 @@
+"""What was seen under load, as tables, and whether it is as it should be."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from benchmarks.load.people import GOOD, Answer
+from benchmarks.load.watch import Sample
+from benchmarks.load.world import OLD
+
+# Shares of a run: before the first all of it is warming up; early and late are compared.
+WARM, EARLY, LATE = 0.1, (0.1, 0.35), (0.75, 1.0)
+# Routes with fewer answers say nothing by themselves.
+FEWEST = 20
+# Once a release is in service its memory settles within this share of the run.
+SETTLED = 0.1
+# A noisy machine gives ratios of 1.1 for nothing. A worker that gains 1 MB a minute needs two hours
+# for what one release takes; what leaks at each request gains more.
+MOST_SLOWER, MOST_SLOWER_P95, MOST_MB_A_MINUTE = 1.25, 1.5, 1.0
+MEDIAN, P95, P99 = 50, 95, 99
+
+
+class Size(Protocol):
+    """The settings that the report names."""
+
+    @property
+    def people(self) -> int: ...
+    @property
+    def minutes(self) -> float: ...
+    @property
+    def accounts(self) -> int: ...
+    @property
+    def ratings(self) -> int: ...
+    @property
+    def titles(self) -> int: ...
+    @property
+    def think_seconds(self) -> float: ...
+
+
+@dataclass
+class Run:
+    """``minutes`` of answers and samples. Seconds are since it began. ``missing``: of the
+    ``acknowledged`` ratings, those that the database does not hold."""
+
+    minutes: float
+    answers: list[Answer]
+    samples: list[Sample]
+    promoted_at: float = 0.0
+    acknowledged: int = 0
+    missing: int = 0
+
+    def between(self, first: float, last: float) -> list[Answer]:
+        """Answers within those shares of the run."""
+        bounds = first * 60 * self.minutes, last * 60 * self.minutes
+        return [a for a in self.answers if bounds[0] <= a.at < bounds[1]]
+
+    @property
+    def failed(self) -> list[Answer]:
+        return [a for a in self.answers if a.status not in GOOD]
+
+    @property
+    def swap(self) -> tuple[float, int]:
+        """Seconds until nothing came from the old release any more, and how many requests failed
+        meanwhile."""
+        old = [a.at for a in self.answers if a.release == OLD]
+        until = max([self.promoted_at, *old])
+        failed = [a for a in self.failed if self.promoted_at <= a.at <= until]
+        return until - self.promoted_at, len(failed)
+
+    @property
+    def growth(self) -> float:
+        """MB a minute of the worker that grows most, from when the new release has settled."""
+        since = self.promoted_at + SETTLED * 60 * self.minutes
+        settled = [sample for sample in self.samples if sample.at >= since]
+        slopes = []
+        for pid in set().union(*(sample.pss for sample in settled)):
+            seen = [(sample.at / 60, sample.pss[pid]) for sample in settled if pid in sample.pss]
+            slopes.append(np.polyfit([at for at, _ in seen], [held for _, held in seen], 1)[0])
+        return float(max(slopes))
+
+    def told_of_minute(self, minute: float) -> str:
+        """The minute that begins then, in a line."""
+        seen = self.of_minute(minute)
+        return ", ".join(f"{name} {text}" for name, text in seen.items())
+
+    def of_minute(self, minute: float) -> dict[str, str]:
+        answers = [a for a in self.answers if 60 * minute <= a.at < 60 * (minute + 1)]
+        samples = [s for s in self.samples if 60 * minute <= s.at < 60 * (minute + 1)]
+        times = [a.seconds for a in answers]
+        last, before = samples[-1], samples[0]
+        used = {
+            who: (seconds - before.processor[who]) / (last.at - before.at or 1)
+            for who, seconds in last.processor.items()
+        }
+        return {
+            "minute": f"{minute + 1:.0f}",
+            "requests": f"{len(answers):,}",
+            "failed": str(sum(a.status not in GOOD for a in answers)),
+            **{f"{name}, ms": _ms(times, rank) for name, rank in RANKS.items()},
+            "PSS, MB": f"{max(max(s.pss.values()) for s in samples):.0f}",
+            "RSS, MB": f"{max(max(s.rss.values()) for s in samples):.0f}",
+            "connections": str(max(s.connections for s in samples)),
+            **{f"{who}, % of a core": f"{100 * share:.0f}" for who, share in used.items()},
+        }
+
+
+RANKS = {"median": MEDIAN, "p95": P95, "p99": P99}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    what: str
+    seen: str
+    wanted: str
+    holds: bool
+
+
+def write(size: Size, runs: Mapping[str, Run], output: Path) -> int:
+    """Print the report and keep it; 1 where a verdict fails, else 0."""
+    told = verdicts(runs)
+    parts = [_heading(size), _verdicts(told), _by_route(runs)]
+    parts += [_by_minute(name, run) for name, run in runs.items()]
+    text = "\n\n".join(parts) + "\n"
+    (output / "load.md").write_text(text, encoding="utf-8")
+    raw = {name: _by_minute_and_route(run) for name, run in runs.items()}
+    (output / "load.json").write_text(json.dumps(raw, indent=1), encoding="utf-8")
+    print(text)
+    return 0 if all(verdict.holds for verdict in told) else 1
+
+
+def verdicts(runs: Mapping[str, Run]) -> list[Verdict]:
+    told = [verdict for name, run in runs.items() for verdict in _of_run(name, run)]
+    empty, full = runs.values()
+    told.append(
+        _at_most(
+            "median, full to almost empty",
+            _basket_ratio(full.between(WARM, 1), empty.between(WARM, 1), MEDIAN),
+            MOST_SLOWER,
+        )
+    )
+    return told
+
+
+def _of_run(name: str, run: Run) -> Iterable[Verdict]:
+    failed = run.failed
+    broken = sum(a.status >= 500 for a in failed)
+    yield Verdict(f"{name}: answers of 5xx", str(broken), "0", not broken)
+    yield Verdict(f"{name}: other failures", str(len(failed) - broken), "0", len(failed) == broken)
+    kept = f"{run.missing} of {run.acknowledged:,}"
+    yield Verdict(f"{name}: acknowledged ratings missing", kept, "0", not run.missing)
+    seconds, lost = run.swap
+    seen = f"{lost} (all by the new one after {seconds:.0f} s)"
+    yield Verdict(f"{name}: requests failed in the swap", seen, "0", not lost)
+    growth = run.growth
+    yield Verdict(
+        f"{name}: memory of the worker that grows most",
+        f"{growth:+.2f} MB a minute",
+        f"≤ {MOST_MB_A_MINUTE:g}",
+        growth <= MOST_MB_A_MINUTE,
+    )
+    early, late = run.between(*EARLY), run.between(*LATE)
+    for rank, bound in ((MEDIAN, MOST_SLOWER), (P95, MOST_SLOWER_P95)):
+        what = f"{name}: {'median' if rank == MEDIAN else 'p95'}, late to early"
+        yield _at_most(what, _basket_ratio(late, early, rank), bound)
+
+
+def _at_most(what: str, ratio: float, bound: float) -> Verdict:
+    return Verdict(what, f"{ratio:.2f}", f"≤ {bound:g}", ratio <= bound)
+
+
+def _basket_ratio(these: Sequence[Answer], those: Sequence[Answer], rank: float) -> float:
+    """How many times longer ``these`` take, route by route, each route counted as often as it is
+    asked for: what is asked for may shift without any route being slower."""
+    ours, theirs = _seconds(these), _seconds(those)
+    routes = [r for r in ours if min(len(ours[r]), len(theirs.get(r, []))) >= FEWEST]
+    weights = [len(ours[route]) + len(theirs[route]) for route in routes]
+    if not routes:
+        return float("nan")
+    first, second = (
+        np.dot(weights, [np.percentile(seconds[route], rank) for route in routes])
+        for seconds in (ours, theirs)
+    )
+    return float(first / second)
+
+
+def _seconds(answers: Iterable[Answer]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = defaultdict(list)
+    for answer in answers:
+        found[answer.route].append(answer.seconds)
+    return dict(sorted(found.items()))
+
+
+def _heading(size: Size) -> str:
+    cores = os.cpu_count()
+    return (
+        f"`make load` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {size.people} people for"
+        f" {size.minutes:g} minutes, twice; {size.think_seconds:g} seconds between what a person"
+        f" does; {size.titles:,} titles; {size.accounts:,} accounts and {size.ratings:,} ratings in"
+        f" the full database. {cores} cores, shared by the site, PostgreSQL and the people."
+    )
+
+
+def _verdicts(told: Sequence[Verdict]) -> str:
+    rows = [[v.what, v.seen, v.wanted, "met" if v.holds else "**missed**"] for v in told]
+    return _table(["", "seen", "wanted", ""], rows)
+
+
+def _by_route(runs: Mapping[str, Run]) -> str:
+    each = {name: _seconds(run.between(WARM, 1)) for name, run in runs.items()}
+    failed = [a.route for run in runs.values() for a in run.failed]
+    names = ["requests", *(f"{name}, ms" for name in RANKS)]
+    header = ["route", *(f"{run}: {name}" for run in runs for name in names), "ratio", "failed"]
+    rows = []
+    for route in sorted(set().union(*each.values())):
+        row, medians = [f"`{route}`"], []
+        for seconds in each.values():
+            times = seconds.get(route, [])
+            row += [f"{len(times):,}", *(_ms(times, rank) for rank in RANKS.values())]
+            medians.append(np.median(times) if times else float("nan"))
+        rows.append([*row, f"{medians[-1] / medians[0]:.2f}", str(failed.count(route))])
+    return _table(header, rows)
+
+
+def _by_minute(name: str, run: Run) -> str:
+    minutes = [run.of_minute(minute) for minute in range(int(run.minutes))]
+    if not minutes:
+        return f"{name}: not a whole minute."
+    intro = f"By minute, {name}; promoted after {run.promoted_at / 60:.1f}; the largest worker:"
+    return f"{intro}\n\n{_table(list(minutes[0]), [list(m.values()) for m in minutes])}"
+
+
+def _by_minute_and_route(run: Run) -> dict[str, object]:
+    parts: dict[tuple[int, str], list[Answer]] = defaultdict(list)
+    for answer in run.answers:
+        parts[int(answer.at // 60), answer.route].append(answer)
+    return {
+        "routes": [
+            {
+                "minute": minute + 1,
+                "route": route,
+                "requests": len(answers),
+                "5xx": sum(a.status >= 500 for a in answers),
+                "failed": sum(a.status not in GOOD for a in answers),
+                **{name: _ms([a.seconds for a in answers], rank) for name, rank in RANKS.items()},
+            }
+            for (minute, route), answers in sorted(parts.items())
+        ],
+        "samples": [asdict(sample) for sample in run.samples],
+    }
+
+
+def _ms(seconds: Sequence[float], rank: float) -> str:
+    return f"{1000 * np.percentile(seconds, rank):.0f}" if seconds else "–"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

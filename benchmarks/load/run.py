@@ -1,0 +1,231 @@
+"""The site under load, on an almost empty database and then on a full one.
+
+    python -m benchmarks.load
+    PEOPLE=200 MINUTES=10 ACCOUNTS=100000 RATINGS=10000000 TITLES=60000 python -m benchmarks.load
+
+A PostgreSQL of its own is started and filled, gunicorn by the Procfile's line, and people come; in
+the middle of each run another release is promoted. What was seen is printed and written to OUTPUT
+(dist/load) as Markdown, beside every minute and route as JSON, the ledgers of ratings and the logs
+of the site. The exit status is 1 where a verdict fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psycopg
+
+from app import create_app
+from app.extensions import db
+from benchmarks.load.people import THINK_SECONDS, Ledger, Street, acknowledged, gather
+from benchmarks.load.report import Run, write
+from benchmarks.load.watch import Watch
+from benchmarks.load.world import NEW, fill, publish, titles
+from recommender.catalogue import Item
+from recommender.release_store import ReleaseStore
+from tests.databases import Server, postgresql
+from tests.servers import ROOT, free_port, wait_until_it_answers
+
+SAMPLE_SECONDS = 5.0
+# As a small server has it; the tests' one would not survive a power failure, this one would.
+LIKE_IN_SERVICE = ("fsync=on", "full_page_writes=on", "shared_buffers=1GB")
+# So many accounts for each person are in the database that is almost empty.
+ACCOUNTS_A_PERSON = 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Each is read from the environment, in capitals."""
+
+    people: int = 200
+    minutes: float = 10.0
+    accounts: int = 100_000
+    ratings: int = 10_000_000
+    titles: int = 60_000
+    think_seconds: float = THINK_SECONDS
+    output: str = "dist/load"
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Settings:
+        given = {f: environ[f.upper()] for f in cls.__dataclass_fields__ if f.upper() in environ}
+        return cls(**{f: type(getattr(cls, f))(text) for f, text in given.items()})
+
+    @property
+    def few_accounts(self) -> int:
+        return min(self.accounts, ACCOUNTS_A_PERSON * self.people)
+
+    @property
+    def few_ratings(self) -> int:
+        """People have as many each, whatever others there are."""
+        return self.ratings * self.few_accounts // self.accounts
+
+
+def main() -> int:
+    settings = Settings.of(os.environ)
+    items = titles(settings.titles, np.random.default_rng(1))
+    sizes = {
+        "almost empty": (settings.few_accounts, settings.few_ratings),
+        "full": (settings.accounts, settings.ratings),
+    }
+    runs = {}
+    with postgresql(*LIKE_IN_SERVICE) as server:
+        for name, (accounts, ratings) in sizes.items():
+            say(f"{name}: {accounts:,} accounts, {ratings:,} ratings")
+            place = Path(settings.output, name.replace(" ", "-"))
+            runs[name] = run(server, place, accounts, ratings, items, settings)
+    return write(settings, runs, Path(settings.output))
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def run(
+    server: Server,
+    place: Path,
+    accounts: int,
+    ratings: int,
+    items: Sequence[Item],
+    settings: Settings,
+) -> Run:
+    """A new database, so filled, and people for ``minutes``. ``place``: the folder that keeps the
+    site's log and the ledger."""
+    place.mkdir(parents=True, exist_ok=True)
+    url, random = server.new_database(), np.random.default_rng(2)
+    with tempfile.TemporaryDirectory(prefix="marquee-load-") as releases:
+        environ = _environ(url, releases, settings)
+        publish(ReleaseStore(releases), items, random)
+        with _flask(environ) as flask:
+            flask("db", "upgrade")
+            flask("sync-catalogue")
+            began = time.perf_counter()
+            world = fill(url, accounts, ratings, items, random)
+            say(f"filled in {time.perf_counter() - began:.0f} s")
+            token = flask("create-token", "--name", "load").splitlines()[-1]
+        with (
+            Ledger(place / "ledger.csv") as ledger,
+            _site(environ, place / "log") as (address, master),
+            Watch(master, url) as watch,
+        ):
+            street = Street(address, world, token, ledger, settings.think_seconds)
+            seen = asyncio.run(_day(street, watch, environ, settings))
+    told = acknowledged(place / "ledger.csv")
+    seen.acknowledged, seen.missing = len(told), _missing(url, told)
+    return seen
+
+
+def _environ(url: str, releases: str, settings: Settings) -> dict[str, str]:
+    """Production on this machine. Behind a proxy, so that every person has an address."""
+    return {
+        "DEBUG": "False",
+        "SECRET_KEY": secrets.token_hex(),
+        "DATABASE_URL": url,
+        "RELEASES": releases,
+        "SECURE_COOKIES": "False",
+        "PROXIES": "1",
+        # More often than anyone would, so that some fall into every part of the run.
+        "STATISTICS_MINUTES": f"{settings.minutes / 4:g}",
+    }
+
+
+async def _day(street: Street, watch: Watch, environ: Mapping[str, str], settings: Settings) -> Run:
+    """``minutes`` of people, a new release in the middle."""
+    seen = Run(settings.minutes, street.answers, [])
+    people = [asyncio.create_task(one.live()) for one in gather(street, settings.people)]
+    watching = asyncio.create_task(_watch(street, watch, seen))
+    await asyncio.sleep(30 * settings.minutes)
+    seen.promoted_at = street.now
+    await _promote(environ)
+    await asyncio.sleep(60 * settings.minutes - street.now)
+    street.stop.set()
+    await asyncio.gather(*people)
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+    return seen
+
+
+async def _promote(environ: Mapping[str, str]) -> None:
+    """By the command, as whoever trains does it."""
+    promoted = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "flask", "releases", "promote", NEW),
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        stdout=subprocess.DEVNULL,
+    )
+    if await promoted.wait():
+        raise SystemExit(f"{NEW} was not promoted")
+
+
+async def _watch(street: Street, watch: Watch, seen: Run) -> None:
+    """Tell of each minute when it is over."""
+    told = 0
+    while True:
+        seen.samples.append(await asyncio.to_thread(watch.sample))
+        await asyncio.sleep(SAMPLE_SECONDS - street.now % SAMPLE_SECONDS)
+        if int(street.now // 60) > told:
+            say(seen.told_of_minute(told))
+            told += 1
+
+
+@contextmanager
+def _site(environ: Mapping[str, str], log: Path) -> Iterator[tuple[str, int]]:
+    """The Procfile's line on a port of ours: its address, and gunicorn's process id."""
+    port = free_port()
+    words = shlex.split((ROOT / "Procfile").read_text("utf-8").removeprefix("web: "))
+    words[words.index("--bind") + 1] = f"127.0.0.1:{port}"
+    with log.open("wb") as output:
+        server = subprocess.Popen(  # noqa: S603 - our own
+            [sys.executable, "-m", *words],
+            cwd=ROOT,
+            env={**os.environ, **environ},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_until_it_answers(f"{address}/ready", server, log)
+            yield address, server.pid
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
+
+
+@contextmanager
+def _flask(environ: Mapping[str, str]) -> Iterator[Callable[..., str]]:
+    """Call it with the words of a command of ours; gives what that prints."""
+    app = create_app(environ)
+
+    def command(*words: str) -> str:
+        done = app.test_cli_runner().invoke(args=words)
+        if done.exit_code:
+            raise SystemExit(f"flask {' '.join(words)} failed: {done.output} {done.exception}")
+        return done.stdout
+
+    yield command
+    with app.app_context():
+        db.engine.dispose()
+
+
+def _missing(url: str, told: Mapping[tuple[str, int], tuple[float, set[float]]]) -> int:
+    """How many acknowledged ratings the database does not hold, or holds otherwise."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT u.username, r.item_id, r.rating FROM ratings r JOIN users u ON u.id = r.user_id"
+            " WHERE u.username = ANY(%s)",
+            [sorted({name for name, _ in told})],
+        ).fetchall()
+    stored = {(name, item_id): stars for name, item_id, stars in rows}
+    return sum(stored.get(pair) not in {stars, *after} for pair, (stars, after) in told.items())

@@ -1,0 +1,88 @@
+"""What the site's processes take meanwhile: memory, processor time, database connections."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+
+from benchmarks.memory import family
+
+TICKS = os.sysconf("SC_CLK_TCK")
+SITE, DATABASE, PEOPLE = "site", "database", "people"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """``at``: seconds since the run began. ``pss``, ``rss``: MB by process id of each worker.
+    ``processor``: seconds used until now, by who used them. ``connections`` to the database."""
+
+    at: float
+    pss: dict[int, float]
+    rss: dict[int, float]
+    processor: dict[str, float]
+    connections: int
+
+
+class Watch:
+    """Samples the site whose gunicorn is ``master``, on the database at ``url``."""
+
+    def __init__(self, master: int, url: str):
+        self._master = master
+        self._connection: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
+        backend = self._connection.info.backend_pid
+        self._postgres = int(_field(Path(f"/proc/{backend}/status").read_text("ascii"), "PPid"))
+        self._began = time.perf_counter()
+
+    def sample(self) -> Sample:
+        workers = [pid for pid in family(self._master) if pid != self._master]
+        held = {pid: _memory(pid) for pid in workers}
+        [(connections,)] = self._connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        ).fetchall()
+        return Sample(
+            at=time.perf_counter() - self._began,
+            pss={pid: pss for pid, (pss, _) in held.items() if pss},
+            rss={pid: rss for pid, (_, rss) in held.items() if rss},
+            processor={
+                SITE: sum(map(_processor, family(self._master))),
+                DATABASE: sum(map(_processor, family(self._postgres))),
+                PEOPLE: time.process_time(),
+            },
+            connections=connections - 1,  # but for our own
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+def _memory(pid: int) -> tuple[float, float]:
+    """(PSS, RSS) in MB; 0 of a process that is gone."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+    except OSError:
+        return 0.0, 0.0
+    return int(_field(rollup, "Pss")) / 1e3, int(_field(rollup, "Rss")) / 1e3
+
+
+def _processor(pid: int) -> float:
+    """Seconds that a process took, and those of its that ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / TICKS
+
+
+def _field(text: str, name: str) -> str:
+    found = re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)
+    assert found, name
+    return found[1]

@@ -1,0 +1,78 @@
+"""While a release's titles are brought into the database people sign up and rate as ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app import accounts, create_app, ratings, statistics
+from app.catalogue import sync_catalogue
+from app.extensions import db
+from app.models import CatalogueState, Item
+from recommender.release import Release
+from recommender.release_store import ReleaseStore
+from tests.conftest import PASSWORD, settings
+from tests.databases import SERVERS, Server, migrate
+from tests.releases import ITEMS, no_parity_sample, tiny_release
+
+SECOND = "20260102-000000-bbbb"
+PATIENCE = 5.0
+
+
+@pytest.fixture(params=SERVERS)
+def site(
+    request: pytest.FixtureRequest, servers: Callable[[str], Server], tmp_path: Path
+) -> Iterator[Flask]:
+    """A site with the tiny release's titles; one process writes to SQLite at a time, whatever."""
+    url = servers(request.param).new_database()
+    migrate(url)
+    app = create_app(settings(url, tmp_path / "releases"))
+    with app.app_context():
+        sync_catalogue(publish(tmp_path, "20260101-000000-aaaa", ITEMS))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def publish(folder: Path, version: str, titles: list) -> Release:
+    store = ReleaseStore(folder / "releases")
+    return store.publish(tiny_release(version), titles, no_parity_sample())
+
+
+def test_nobody_waits(site: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def live() -> None:
+        with site.app_context():
+            ann = accounts.register("ann", "ann@example.com", PASSWORD)
+            done.append("signed up")
+            ratings.rate(ann.id, ITEMS[1].item_id, 4)
+            done.append("rated")
+
+    def refresh(_release: Release) -> int:
+        """In the place of what takes longest, while the transaction is open."""
+        person = threading.Thread(target=live, daemon=True)
+        person.start()
+        person.join(PATIENCE)
+        return 0
+
+    monkeypatch.setattr(statistics, "refresh", refresh)
+    changed = [replace(ITEMS[0], title="Another Name"), *ITEMS[1:]]
+    with site.app_context():
+        sync_catalogue(publish(tmp_path, SECOND, changed))
+        assert db.session.get_one(Item, ITEMS[0].item_id).title == "Another Name"
+        assert db.session.get_one(CatalogueState, 1).version == SECOND
+    assert done == ["signed up", "rated"]
+
+
+def test_ids_stay_above_the_data_set_s_and_are_given_once(site: Flask, tmp_path: Path) -> None:
+    with site.app_context():
+        ann = accounts.register("ann", "ann@example.com", PASSWORD)
+        assert ann.id == 21
+        sync_catalogue(publish(tmp_path, SECOND, ITEMS))
+        assert accounts.register("bob", "bob@example.com", PASSWORD).id == 22

@@ -1,0 +1,164 @@
+"""The site under load: a few people for a few seconds, and what the report makes of what it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.load import report
+from benchmarks.load.people import (
+    ACKNOWLEDGED,
+    MIX,
+    SENT,
+    Answer,
+    Ledger,
+    Person,
+    acknowledged,
+)
+from benchmarks.load.report import Run, verdicts
+from benchmarks.load.run import Settings, run
+from benchmarks.load.watch import Sample
+from benchmarks.load.world import NEW, OLD, titles
+from tests.databases import Server
+
+SMALL = Settings(people=12, minutes=0.1, titles=300, think_seconds=0.5)
+
+
+@pytest.fixture(scope="module")
+def seen(servers: Callable[[str], Server], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of a few seconds on PostgreSQL."""
+    items = titles(SMALL.titles, np.random.default_rng(1))
+    place = tmp_path_factory.mktemp("load")
+    return run(servers("postgresql"), place, 40, 2_000, items, SMALL)
+
+
+def test_people_come_rate_and_are_answered(seen: Run) -> None:
+    assert seen.failed == []
+    routes = {answer.route for answer in seen.answers}
+    assert routes >= {"GET /", "GET /poster/…", "POST /title/…/rating"}
+    assert routes & {"POST /login", "POST /register"}
+    assert any(route.startswith("GET /api/v1/") for route in routes)
+    assert seen.acknowledged
+    assert not seen.missing
+
+
+def test_both_releases_have_served(seen: Run) -> None:
+    assert {answer.release for answer in seen.answers} >= {OLD, NEW}
+    seconds, failed = seen.swap
+    assert 0 < seconds < 60
+    assert not failed
+
+
+def test_workers_and_database_are_watched(seen: Run) -> None:
+    for sample in seen.samples:
+        assert len(sample.pss) == 2
+        assert all(10 < sample.pss[pid] <= sample.rss[pid] for pid in sample.pss)
+        assert sample.connections
+        assert min(sample.processor.values()) > 0
+
+
+def test_the_mix_names_what_people_can_do() -> None:
+    assert {name for name in MIX if not callable(getattr(Person, name, None))} == set()
+
+
+def test_the_full_database_has_as_many_ratings_a_person_as_the_other() -> None:
+    settings = Settings.of({"PEOPLE": "50", "ACCOUNTS": "1000", "RATINGS": "90000"})
+    assert (settings.few_accounts, settings.few_ratings) == (100, 9_000)
+
+
+def test_the_ledger_keeps_the_last_acknowledged_and_what_was_sent_after(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger") as ledger:
+        for what, name, stars in (
+            (SENT, "ann", "2"),
+            (ACKNOWLEDGED, "ann", "2"),
+            (SENT, "ann", "4.5"),
+            (SENT, "bob", "3"),
+        ):
+            ledger.note(what, name, 7, stars)
+    assert acknowledged(tmp_path / "ledger") == {("ann", 7): (2.0, {4.5})}
+
+
+# One minute of a hundred requests in 10 ms each, two workers of 100 MB.
+ANSWERS = [Answer(0.6 * n, "GET /", 200, 0.01, OLD if n < 50 else NEW) for n in range(100)]
+SAMPLES = [
+    Sample(float(at), {1: 100.0, 2: 100.0}, {1: 150.0, 2: 150.0}, {"site": 0.5 * at}, 4)
+    for at in range(0, 60, 5)
+]
+QUIET = Run(1, ANSWERS, SAMPLES, promoted_at=29.0, acknowledged=3)
+
+
+def slower(answers: list[Answer], since: float) -> list[Answer]:
+    return [replace(a, seconds=0.02) if a.at >= since else a for a in answers]
+
+
+@pytest.fixture(autouse=True)
+def a_small_run_says_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "FEWEST", 5)
+
+
+@pytest.mark.parametrize(
+    ("full", "missed"),
+    [
+        (QUIET, []),
+        (
+            replace(QUIET, answers=[*ANSWERS, Answer(40, "GET /", 503, 0.01, None)]),
+            ["full: answers of 5xx"],
+        ),
+        (
+            replace(QUIET, answers=[*ANSWERS, Answer(40, "GET /", 0, 60, None)]),
+            ["full: other failures"],
+        ),
+        (
+            replace(QUIET, answers=[*ANSWERS, Answer(29.2, "GET /", 429, 0.01, None)]),
+            ["full: other failures", "full: requests failed in the swap"],
+        ),
+        (replace(QUIET, missing=1), ["full: acknowledged ratings missing"]),
+        (
+            replace(QUIET, samples=[replace(s, pss={1: 100 + s.at / 20, 2: 90}) for s in SAMPLES]),
+            ["full: memory of the worker that grows most"],
+        ),
+        (
+            replace(QUIET, answers=slower(ANSWERS, since=45)),
+            ["full: median, late to early", "full: p95, late to early"],
+        ),
+        (replace(QUIET, answers=slower(ANSWERS, since=0)), ["median, full to almost empty"]),
+    ],
+)
+def test_verdicts_miss_what_is_not_as_it_should_be(full: Run, missed: list[str]) -> None:
+    told = verdicts({"almost empty": QUIET, "full": full})
+    assert [verdict.what for verdict in told if not verdict.holds] == missed
+
+
+def test_a_route_asked_for_more_often_makes_nothing_slower() -> None:
+    """Late in the run people ask for slow pages alone, which are as slow as before."""
+    slow = [replace(a, route="GET /ratings", seconds=0.1) for a in ANSWERS]
+    mixed = [*ANSWERS[:45], *slow]
+    told = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=mixed)})
+    assert [verdict.what for verdict in told if not verdict.holds] == []
+
+
+def test_too_little_is_no_success() -> None:
+    told = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=ANSWERS[:3])})
+    missed = {verdict.what for verdict in told if not verdict.holds}
+    assert "median, full to almost empty" in missed
+
+
+def test_the_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = {"almost empty": QUIET, "full": replace(QUIET, missing=1)}
+    assert report.write(SMALL, runs, tmp_path) == 1
+    text = (tmp_path / "load.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out.strip() == text.strip()
+    assert "| full: acknowledged ratings missing | 1 of 3 | 0 | **missed** |" in text
+    assert "| `GET /` | 90 | 10 | 10 | 10 | 90 | 10 | 10 | 10 | 1.00 | 0 |" in text
+    assert "| 1 | 100 | 0 | 10 | 10 | 10 | 100 | 150 | 4 | 50 |" in text
+    assert '"5xx": 0' in (tmp_path / "load.json").read_text(encoding="utf-8")
+
+
+def test_invented_titles_have_words_years_and_genres() -> None:
+    items = titles(50, np.random.default_rng(3))
+    assert [item.item_id for item in items] == list(range(1, 51))
+    assert all(item.title.istitle() and item.year and item.genres for item in items)

@@ -1,0 +1,30 @@
+"""Threads of a worker: ours alone, none of the library that multiplies matrices."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MULTIPLY = """
+import os, runpy
+runpy.run_path("app/gunicorn.py")
+import numpy as np
+np.ones((2000, 2000)) @ np.ones((2000, 2000))
+print(len(os.listdir("/proc/self/task")), os.environ["OPENBLAS_NUM_THREADS"])
+"""
+
+
+def test_what_gunicorn_serves_with_multiplies_in_the_thread_that_asks(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if "BLAS" not in name}
+    said = subprocess.run(
+        [sys.executable, "-c", MULTIPLY],
+        cwd=ROOT,
+        env={**environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == ["1", "1"]
