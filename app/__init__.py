@@ -20,6 +20,7 @@ from app import (
     headers,
     limits,
     logs,
+    sessions,
     statistics,
     status,
     timing,
@@ -55,6 +56,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     timing.init_app(app)
     db.init_app(app)
     migrate.init_app(app, db)
+    sessions.init_app(app)
     login_manager.init_app(app)
     limits.init_app(app)
     limiter.init_app(app)
