@@ -19,7 +19,7 @@ class InMemory(MemoryStorage):
     """Takes the place of the library's for ``memory://``, which after the clock was set back would
     go on counting until the clock has caught up."""
 
-    STORAGE_SCHEME = ["memory"]
+    STORAGE_SCHEME = ["memory"]  # noqa: RUF012 - as the library declares it
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         if self.get_expiry(key) > time.time() + expiry:
@@ -34,7 +34,7 @@ class InRedis(RedisStorage):
     Flask-Limiter's own fallback answers 500 to whom Redis fails while it is being noticed.
     """
 
-    STORAGE_SCHEME = ["redis", "rediss", "redis+unix"]
+    STORAGE_SCHEME = ["redis", "rediss", "redis+unix"]  # noqa: RUF012
 
     def __init__(self, uri: str, **options: Any):
         patience = {

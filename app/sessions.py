@@ -1,11 +1,11 @@
-"""Sessions in signed cookies that outlive a clock which is set back."""
+"""Sessions in signed cookies, for pages that are a person's own."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Response
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from itsdangerous import SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
 from app.clock import utcnow
@@ -16,6 +16,13 @@ def init_app(app: Flask) -> None:
 
 
 class Sessions(SecureCookieSessionInterface):
+    """What every cache may keep is alike for everyone: it sets no cookie and varies by none. A
+    session outlives a clock that is set back."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not response.cache_control.public:
+            super().save_session(app, session, response)
+
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         serializer = super().get_signing_serializer(app)
         if serializer is not None:

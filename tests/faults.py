@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.ledger import LONG, Figures, Record
+from tests.ledger import LONG, Figures, Record, RecordJob
 
 HEAD = ("fault", "requests", "failed", "seconds to recover", "acknowledged", "missing")
 _ROWS: list[tuple[str, ...]] = []
@@ -22,6 +22,12 @@ def record() -> Record:
         _ROWS.append((fault, requests, failed, f"{figures.recovered:.1f}", acknowledged, missing))
 
     return keep
+
+
+@pytest.fixture
+def record_job() -> RecordJob:
+    """The same of a fault of a job, of which there are no requests."""
+    return lambda fault, seconds: _ROWS.append((fault, "–", "–", f"{seconds:.1f}", "–", "–"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

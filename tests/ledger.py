@@ -1,12 +1,12 @@
 """People who rate titles all the time, and an account, outside the site, of what it acknowledged.
 
-    ledger = Ledger()
-    with People(address, secret, person_ids, ledger) as people:
-        people.go_on()
-        struck = time.monotonic()
-        ...                         # what breaks, and heals
-        people.go_on()
-    figures = people.figures(struck, stored_ratings)
+ledger = Ledger()
+with People(address, secret, person_ids, ledger) as people:
+    people.go_on()
+    struck = time.monotonic()
+    ...                         # what breaks, and heals
+    people.go_on()
+figures = people.figures(struck, stored_ratings)
 """
 
 from __future__ import annotations
@@ -82,6 +82,8 @@ class Figures:
 
 # Told of a fault and its figures, for the table at the end of the run (tests/faults.py).
 Record = Callable[[str, Figures], None]
+# The same of a job, which nobody waits for: the seconds until what it is for is done.
+RecordJob = Callable[[str, float], None]
 
 
 class People:

@@ -36,10 +36,14 @@ def gunicorn(environ: Mapping[str, str], log: Path) -> Iterator[str]:
 
 @contextmanager
 def as_deployed(
-    folder: Path, programs: Path, environ: Mapping[str, str], log: Path
+    folder: Path,
+    programs: Path,
+    environ: Mapping[str, str],
+    log: Path,
+    application: str = "application:application",
 ) -> Iterator[tuple[str, int]]:
     """Run the Procfile's line in ``folder``; gives the site's address and the process id of the
-    master. A free port stands for 8000, and nothing else is changed.
+    master. A free port stands for 8000, and but for the ``application`` nothing else is changed.
 
     ``programs``: where gunicorn is. ``environ``: all of its environment.
     """
@@ -47,6 +51,8 @@ def as_deployed(
     port = str(free_port())
     assert "127.0.0.1:8000" in line
     command = shlex.split(line.replace("8000", port))
+    assert command[-1] == "application:application"
+    command[-1] = application
     command[0] = str(programs / command[0])
     with log.open("w") as output:
         server = subprocess.Popen(command, cwd=folder, env=environ, stdout=output, stderr=output)

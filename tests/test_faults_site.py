@@ -9,9 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,19 +20,23 @@ from flask import Flask
 
 from app import accounts, create_app, ratings, tokens
 from app.extensions import db
+from recommender import s3
 from recommender.release_store import ReleaseStore
+from recommender.s3_store import open_store
+from tests.aws import FaultProxy
 from tests.conftest import ROOT, settings
 from tests.databases import Server, migrate
 from tests.ledger import BROKEN, LONG, Figures, Ledger, People, Record, ask
 from tests.missing import missing
-from tests.releases import publish_tiny
+from tests.releases import ITEMS, publish_tiny
 from tests.servers import PATIENCE, as_deployed, free_port, workers_of
 
-pytest_plugins = ["tests.faults"]
+pytest_plugins = ["tests.buckets", "tests.faults"]
 pytestmark = pytest.mark.faults
 
 PEOPLE = 4
 FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
+NOT_RATED = ITEMS[-1].item_id  # by the people
 NO_LIMITS = {"RATELIMIT_ENABLED": "False"}
 
 
@@ -48,11 +52,13 @@ class Site:
     log: Path
 
     @contextmanager
-    def serve(self, **environ: str) -> Iterator[tuple[str, int]]:
+    def serve(
+        self, application: str = "application:application", **environ: str
+    ) -> Iterator[tuple[str, int]]:
         """As the Procfile starts it; gives its address and the process id of gunicorn's master."""
         programs = Path(sys.executable).parent
         everything = {**os.environ, **self.environ, **environ}
-        with as_deployed(ROOT, programs, everything, self.log) as served:
+        with as_deployed(ROOT, programs, everything, self.log, application) as served:
             yield served
 
     def stored(self) -> dict[tuple[int, int], float]:
@@ -68,7 +74,9 @@ class Site:
             status, answer = ask(address + path, self.secret)
             assert status == 200
             shown = {rated["movie"]["movie_id"]: rated["rating"] for rated in answer["ratings"]}
-            assert shown == {item: stars for (user, item), stars in stored.items() if user == person}
+            assert shown == {
+                item: stars for (user, item), stars in stored.items() if user == person
+            }
 
 
 def new_site(url: str, folder: Path) -> Site:
@@ -241,3 +249,157 @@ def wait_until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A disk of its own, hardly larger than what a download has to leave free."""
+    folder.mkdir()
+    size = s3.RESERVE_BYTES + 20 * 1024**2
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip(f"needs to mount a small disk, as root can: {made.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Take all the room there is."""
+    file = disk / "full"
+    with file.open("wb", buffering=0) as full:
+        for piece in (2**20, 2**12):
+            with suppress(OSError):
+                while True:
+                    full.write(bytes(piece))
+    assert shutil.disk_usage(disk).free == 0
+    return file
+
+
+@pytest.fixture
+def on_s3(site: Site, bucket: str) -> Site:
+    """That site with its releases in S3, where the first one is in service."""
+    store = open_store(f"{bucket}/releases", str(site.folder / "training"))
+    publish_tiny(store)
+    site.environ |= {"RELEASES": store.place, "RELEASE_CACHE": str(site.folder / "cache")}
+    return site
+
+
+def wait_for_release(address: str, version: str, problem: str = "") -> None:
+    """Until /ready names a release and a problem."""
+
+    def is_so() -> bool:
+        status, said = ask(f"{address}/ready", "")
+        return status == 200 and said["release"] == version and problem in said.get("problem", "")
+
+    wait_until(is_so)
+
+
+def promote(site: Site, version: str) -> None:
+    publish_tiny(open_store(site.environ["RELEASES"], str(site.folder / "training")), version)
+
+
+def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbish(
+    on_s3: Site, proxy: FaultProxy, record: Record
+) -> None:
+    with small_disk(on_s3.folder / "disk") as disk:
+        cache, filled = disk / "cache", []
+
+        def fault(method: str, path: str) -> str:
+            if method == "GET" and f"{SECOND}/ranking_factors.npy" in path and not filled:
+                filled.append(fill(disk))
+            return ""
+
+        with on_s3.serve(RELEASE_CACHE=str(cache)) as (address, _):
+            with People(address, on_s3.secret, on_s3.ids, Ledger()) as people:
+                wait_for_release(address, FIRST)
+                people.go_on()
+                struck = time.monotonic()
+                proxy.fault = fault
+                promote(on_s3, SECOND)
+                wait_until(lambda: bool(filled))
+                wait_for_release(address, FIRST, "MB must stay so; make room")
+                people.go_on(5.0 if LONG else 0.0)
+                assert {path.name for path in cache.glob("*/*")} == {".lock", FIRST}
+                filled[0].unlink()
+                wait_for_release(address, SECOND)
+                people.go_on()
+            figures = judge(on_s3, address, people, struck)
+    assert figures.failed == 0
+    assert "No space left on device" in on_s3.log.read_text()
+    assert "release not loaded: s3://" in on_s3.log.read_text()
+    record("the disk full while a release comes", figures)
+
+
+# (what S3 does, to requests for what)
+S3_FAULTS = [("slow", ""), ("error", ""), ("hang", ""), ("truncate", SECOND), ("lie", SECOND)]
+
+
+@pytest.mark.parametrize(("fault", "what"), S3_FAULTS if LONG else S3_FAULTS[1::3])
+def test_an_s3_that_fails_is_not_noticed_by_people(
+    on_s3: Site, proxy: FaultProxy, record: Record, fault: str, what: str
+) -> None:
+    with on_s3.serve() as (address, _):
+        with People(address, on_s3.secret, on_s3.ids, Ledger()) as people:
+            wait_for_release(address, FIRST)
+            people.go_on()
+            struck = time.monotonic()
+            promoted: list[str] = []
+
+            def strike(method: str, path: str) -> str:
+                """Once the pointer is written: what promotes it is not to fail."""
+                if method == "PUT" and path.endswith("current.json"):
+                    promoted.append(path)
+                return fault if promoted and method == "GET" and what in path else ""
+
+            proxy.fault = strike
+            promote(on_s3, SECOND)
+            people.go_on(10.0 if LONG else 1.0)
+            proxy.fault = lambda *_: ""
+            wait_for_release(address, SECOND)
+            people.go_on()
+        figures = judge(on_s3, address, people, struck)
+    assert figures.failed == 0
+    assert people.slowest(struck) < 5
+    record(f"S3: {fault}", figures)
+
+
+def test_a_clock_that_is_set_back_an_hour_is_no_fault(site: Site, record: Record) -> None:
+    clock = site.folder / "clock"
+    clock.write_text("0")
+    limits = {"RATELIMIT_ENABLED": "True", "RATELIMIT_SERVICE_TOKEN": "100000/minute"}
+    with site.serve("tests.set_back:application", CLOCK=str(clock), **limits) as (address, _):
+        with People(address, site.secret, site.ids, Ledger()) as people:
+            wait_for_release(address, FIRST)
+            people.go_on()
+            struck = time.monotonic()
+            replace_text(clock, "-3600")
+            people.go_on(10.0 if LONG else 1.0)
+            assert hours_back(address, site.secret, site.ids[0]) == pytest.approx(1, abs=0.1)
+            publish_tiny(ReleaseStore(site.environ["RELEASES"]), SECOND)
+            wait_for_release(address, SECOND)
+            people.go_on()
+        figures = judge(site, address, people, struck)
+    assert figures.failed == 0
+    record("the clock set back an hour", figures)
+
+
+def replace_text(file: Path, text: str) -> None:
+    """At once, for who reads it all the time."""
+    new = file.with_name("new")
+    new.write_text(text)
+    new.replace(file)
+
+
+def hours_back(address: str, secret: str, person: int) -> float:
+    """How far behind ours the site's clock is, by when it says that it stores a new rating."""
+    body = {"movie_id": NOT_RATED, "rating": 3}
+    status, told = ask(f"{address}/api/v1/user/{person}/rating", secret, "PUT", body)
+    assert status == 200
+    return (datetime.now(UTC) - datetime.fromisoformat(told["ts"])).total_seconds() / 3600
