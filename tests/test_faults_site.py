@@ -25,7 +25,7 @@ from recommender.release_store import ReleaseStore
 from recommender.s3_store import open_store
 from tests.aws import FaultProxy
 from tests.conftest import ROOT, settings
-from tests.databases import Server, migrate
+from tests.databases import SERVERS, Server, migrate
 from tests.ledger import BROKEN, LONG, Figures, Ledger, People, Record, ask
 from tests.missing import missing
 from tests.releases import ITEMS, publish_tiny
@@ -91,7 +91,7 @@ def new_site(url: str, folder: Path) -> Site:
     return Site(folder, app, environ, ids, secret, folder / "log")
 
 
-@pytest.fixture(params=["postgresql", *(["mariadb"] if LONG else [])])
+@pytest.fixture(params=["postgresql"])
 def database_server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Server:
     return servers(request.param)
 
@@ -114,6 +114,7 @@ def judge(site: Site, address: str, people: People, struck: float) -> Figures:
     return figures
 
 
+@pytest.mark.parametrize("database_server", SERVERS if LONG else ["postgresql"], indirect=True)
 def test_a_killed_worker_costs_the_requests_it_had_in_hand(site: Site, record: Record) -> None:
     with site.serve() as (address, master):
         with People(address, site.secret, site.ids, Ledger()) as people:
@@ -132,6 +133,7 @@ def test_a_killed_worker_costs_the_requests_it_had_in_hand(site: Site, record: R
     record(f"a worker killed{' five times' if LONG else ''}", figures)
 
 
+@pytest.mark.parametrize("database_server", SERVERS, indirect=True)
 def test_the_database_away_is_told_at_once_and_forgotten_at_once(
     site: Site, database_server: Server, record: Record
 ) -> None:
@@ -141,6 +143,8 @@ def test_the_database_away_is_told_at_once_and_forgotten_at_once(
             people.go_on()
             struck = time.monotonic()
             database_server.stop()
+            assert ask(f"{address}/health", "")[0] == 200
+            assert ask(f"{address}/ready", "")[0] == 503
             time.sleep(away)
             database_server.start()
             people.go_on()

@@ -41,7 +41,7 @@ STAGES = (
     "verifying and promoting",
 )
 EVERYWHERE = [*STAGES[:5], *POINTS]
-FEW = ["fitting the ranking head", "half of the release is written", "the pointer is written"]
+FEW = ["fitting the ranking head", "half of the release is written"]
 OLD = "20260101-000000-aaaa"
 PATIENCE = 300
 
