@@ -1,4 +1,4 @@
-"""The site with a clock of its own, which goes wrong by the seconds in the file that CLOCK names.
+"""The site with a clock of its own, which is wrong by the seconds in the file that CLOCK names.
 
 To be served in place of ``application``. ``app.clock`` is the site's only source of now; libraries
 ask ``time.time``.
@@ -6,39 +6,30 @@ ask ``time.time``.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from app import clock
+from application import application
+
 CLOCK = Path(os.environ["CLOCK"])
-true_time = time.time
+true_time, true_now = time.time, clock.utcnow
 
 
 def wrong_by() -> float:
-    return float(CLOCK.read_text() or 0)
-
-
-spec = importlib.util.spec_from_file_location(
-    "app.clock", Path(__file__).resolve().parents[1] / "app" / "clock.py"
-)
-assert spec is not None
-assert spec.loader is not None
-clock = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(clock)
-true_now = clock.utcnow
+    return float(CLOCK.read_text())
 
 
 def utcnow() -> datetime:
     return true_now() + timedelta(seconds=wrong_by())
 
 
-clock.utcnow = utcnow
 time.time = lambda: true_time() + wrong_by()
-sys.modules["app.clock"] = clock  # before anything asks it
-
-from application import application  # noqa: E402
+for module in list(sys.modules.values()):
+    if getattr(module, "utcnow", None) is true_now:
+        module.utcnow = utcnow  # type: ignore[attr-defined]
 
 __all__ = ["application"]

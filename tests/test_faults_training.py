@@ -43,7 +43,7 @@ STAGES = (
 EVERYWHERE = [*STAGES[:5], *POINTS]
 FEW = ["fitting the ranking head", "half of the release is written"]
 OLD = "20260101-000000-aaaa"
-PATIENCE = 300
+PATIENCE = 600
 
 
 class Job:
@@ -101,7 +101,7 @@ def test_a_killed_training_leaves_the_release_in_service_and_the_next_one_clears
     record_job(f"training killed: {', '.join(points)}", time.monotonic() - began)
 
 
-FIT = ("--ranking-iterations", "100", "--promote", "always")
+FIT = ("--ranking-iterations", "30", "--promote", "always")
 
 
 def submitted(folder: Path, cluster: Path, master: str, kill: bool) -> Release:
