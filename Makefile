@@ -7,8 +7,8 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train pipeline evaluate explore tune upload download test lint docs bench jobs bundle cluster-env \
-	image-web image-batch up down clean java blas browser axe databases nginx eb spark35
+.PHONY: run train pipeline evaluate explore tune upload download test test-faults lint docs bench jobs bundle cluster-env \
+	image-web image-batch up down clean java blas browser axe databases nginx redis eb spark35
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -43,8 +43,11 @@ upload: .venv/run .env ## a data set to S3: make upload DATA=folder TO=s3://buck
 download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA=folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(FROM) $(DATA)
 
-test: .venv/dev java blas browser axe databases nginx eb spark35 ## the whole suite, a file at a time on each of two processes
+test: .venv/dev java blas browser axe databases nginx redis eb spark35 ## the whole suite, a file at a time on each of two processes
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-faults: .venv/dev java blas databases redis ## what breaks on purpose, in its long form, and a table: docs/reliability.md
+	MARQUEE_FAULTS=long $(BIN)/python -m pytest -m faults $(ARGS)
 
 lint: .venv/dev ## ruff, mypy, hadolint for the containers, and the manual without a warning
 	$(BIN)/ruff check .
@@ -97,5 +100,5 @@ clean: ## remove what was built (data, releases and the database stay)
 .env:
 	@cp .env.example .env
 
-java blas browser axe databases nginx eb spark35:
+java blas browser axe databases nginx redis eb spark35:
 	@.ci/ensure $@

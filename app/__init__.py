@@ -21,6 +21,7 @@ from app import (
     hosts,
     limits,
     logs,
+    sessions,
     statistics,
     status,
     timing,
@@ -58,6 +59,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     hosts.init_app(app)
     db.init_app(app)
     migrate.init_app(app, db)
+    sessions.init_app(app)
     login_manager.init_app(app)
     limits.init_app(app)
     limiter.init_app(app)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from flask import Flask, Response
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.routing import BaseConverter
 
 FOR_GOOD = f"public, max-age={365 * 24 * 3600}, immutable"
@@ -26,17 +25,8 @@ class HashConverter(BaseConverter):
     regex = "[0-9a-f]{12}"
 
 
-class Sessions(SecureCookieSessionInterface):
-    """What every cache may keep is alike for everyone: it sets no cookie and varies by none."""
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if not response.cache_control.public:
-            super().save_session(app, session, response)
-
-
 def init_app(app: Flask) -> None:
     """For every folder of static files, so after all blueprints."""
-    app.session_interface = Sessions()
     app.url_map.converters["content_hash"] = HashConverter
     _name_by_content(app, "static", app.static_folder)
     for name, blueprint in app.blueprints.items():

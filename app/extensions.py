@@ -16,6 +16,7 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import Engine, MetaData, event
 from sqlalchemy.orm import DeclarativeBase
 
+from app import counters  # noqa: F401 - brings the storages that Flask-Limiter finds by address
 from app.serving import Serving
 from config import SILENCE_SECONDS, WRITE_SECONDS
 
@@ -40,8 +41,7 @@ login_manager = LoginManager()
 csrf = CSRFProtect()
 bootstrap = Bootstrap5()
 serving = Serving()
-# While Redis is out of reach each process counts for itself.
-limiter = Limiter(get_remote_address, headers_enabled=True, in_memory_fallback_enabled=True)
+limiter = Limiter(get_remote_address, headers_enabled=True)
 
 
 @event.listens_for(Engine, "connect")

@@ -43,7 +43,6 @@ def to_stdout(level: int, readable: bool) -> None:
     handler.setFormatter(Readable("%(levelname)s: %(message)s") if readable else Json())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every turn
     # A connection that breaks on its way back is replaced; the request itself says what it lacked.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 

@@ -117,7 +117,11 @@ def rate(
     Of two given at once the later stays, in whatever order they arrive. ``forecast`` and ``via``
     stay those of the first time.
     """
+    pair = Rating.user_id == user_id, Rating.item_id == item_id
+    before = db.session.scalar(select(Rating.rated_at).where(*pair))
     now = utcnow()
+    if before is not None:  # what is there already is older, even if the clock says otherwise
+        now = max(now, before + timedelta.resolution)
     row = {"user_id": user_id, "item_id": item_id, "rating": rating, "rated_at": now}
     upsert(
         Rating,

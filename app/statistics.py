@@ -11,7 +11,6 @@ import threading
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 from sqlalchemy import CursorResult, bindparam, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,29 +26,32 @@ from recommender.release import Release
 def init_app(app: Flask) -> None:
     """Refresh every ``STATISTICS_MINUTES`` while the site serves; with 0 never.
 
-    Every process has a scheduler, started by its first request; the one whose turn is written
-    into the database does the work.
+    Every process has a thread for it, started by its first request and ended by the event under
+    ``app.extensions["statistics"]``; the one whose turn is written into the database does the work.
     """
-    minutes = app.config["STATISTICS_MINUTES"]
-    scheduler = BackgroundScheduler(timezone="UTC")
-    app.extensions["statistics"] = scheduler
+    period = timedelta(minutes=app.config["STATISTICS_MINUTES"])
+    app.extensions["statistics"] = ended = threading.Event()
     starting = threading.Lock()
+    threads: list[threading.Thread] = []
 
     def refresh_in_turn() -> None:
         with app.app_context():
             try:
-                if take_turn(timedelta(minutes=minutes)):
+                if take_turn(period):
                     _refresh_now(serving.watcher.model.release)
             except (SQLAlchemyError, NoRelease) as error:
                 app.logger.warning("statistics not refreshed: %s", error)
 
+    def refresh_in_turns() -> None:
+        refresh_in_turn()
+        while not ended.wait(period.total_seconds()):
+            refresh_in_turn()
+
     def start() -> None:
         with starting:
-            if minutes and not scheduler.running:
-                scheduler.add_job(
-                    refresh_in_turn, "interval", minutes=minutes, next_run_time=utcnow()
-                )
-                scheduler.start()
+            if period and not threads:
+                threads.append(threading.Thread(target=refresh_in_turns, daemon=True))
+                threads[0].start()
 
     app.before_request(start)
 
@@ -61,9 +63,12 @@ def _refresh_now(release: Release) -> None:
 
 
 def take_turn(period: timedelta) -> bool:
-    """Whether the next refresh is due and this process is to do it: one is, of all that ask."""
-    now = utcnow()
-    due = or_(SiteState.statistics_at.is_(None), SiteState.statistics_at <= now - period)
+    """Whether the next refresh is due and this process is to do it: one is, of all that ask.
+
+    A last one in the future was before the clock was set back.
+    """
+    now, last = utcnow(), SiteState.statistics_at
+    due = or_(last.is_(None), last <= now - period, last > now + period)
     turn = update(SiteState).where(due).values(statistics_at=now)
     taken = cast("CursorResult[Any]", db.session.execute(turn))
     db.session.commit()

@@ -5,6 +5,7 @@ Promoting and rolling back rewrite ``current.json`` alone, by an atomic replacem
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from types import MappingProxyType
 
 from recommender.catalogue import Item
 from recommender.errors import ConfigError, NoRelease, ReleaseError
+from recommender.leftovers import hold, remove_leftovers
 from recommender.release import MANIFEST, ParitySample, Release, read_release, write_release
 
 CURRENT = "current.json"
@@ -109,15 +111,19 @@ class ReleaseStore:
         check_version(release.version)
         if (self.folder / release.version).exists():
             raise ReleaseError(f"{self.folder / release.version}: exists; releases are immutable")
+        remove_leftovers(self.folder, ".*.unfinished")
         unfinished = self.folder / f".{release.version}.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
         try:
-            write_release(unfinished, release, items, parity, report)
-            unfinished.rename(self.folder / release.version)
+            unfinished.mkdir(parents=True)
+            handle = hold(unfinished)
+            try:
+                write_release(unfinished / release.version, release, items, parity, report)
+                (unfinished / release.version).rename(self.folder / release.version)
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                os.close(handle)
         except OSError as error:
             raise _unwritable(self.folder / release.version, error) from error
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
         return replace(release, folder=self.folder / release.version)
 
     def promote(self, version: str) -> Current:
@@ -149,10 +155,12 @@ class ReleaseStore:
         return NoRelease(f"{self.place}: no release has been promoted yet; run `make train`")
 
     def _write_current(self, current: Current) -> None:
+        remove_leftovers(self.folder, f".{CURRENT}.*")
         # By chance: of containers that share the folder, each process may have the same number.
         unfinished = self.folder / f".{CURRENT}.{secrets.token_hex(8)}"
         try:
             with unfinished.open("w", encoding="utf-8") as pointer:
+                fcntl.flock(pointer, fcntl.LOCK_EX)
                 pointer.write(current.text())
                 pointer.flush()
                 os.fsync(pointer.fileno())

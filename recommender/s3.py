@@ -168,8 +168,8 @@ def download_folder(address: str, folder: Path) -> None:
     if wrong := [name for name in sizes if not _is_inside(name)]:
         raise StorageError(f"{address}: holds {wrong[0]!r}, which no file can be called; remove it")
     missing = [name for name, size in sizes.items() if _size(folder / name) != size]
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted, free = sum(sizes[name] for name in missing), shutil.disk_usage(folder).free
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    wanted, free = sum(sizes[name] for name in missing), shutil.disk_usage(there).free
     if wanted + RESERVE_BYTES > free:
         raise StorageError(
             f"{address}: needs {wanted / 1e6:,.0f} MB in {folder}, where {free / 1e6:,.0f} MB are"

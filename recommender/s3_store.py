@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -132,6 +133,10 @@ class S3Store(ReleaseStore):
             raise ReleaseError(
                 f"{address}: no such release; `flask releases list` shows them"
             ) from error
+        except StorageError as error:
+            if _is_full(error.__cause__):  # what has come only takes the room that is lacking
+                shutil.rmtree(unfinished)
+            raise
         except ReleaseError as error:
             shutil.rmtree(unfinished)
             reason = str(error).replace(str(unfinished), address)
@@ -176,6 +181,10 @@ class S3Store(ReleaseStore):
                 f"RELEASE_CACHE={self.folder.parent}: cannot be used ({error});"
                 " name a folder of your own, on a disk with room"
             ) from error
+
+
+def _is_full(cause: BaseException | None) -> bool:
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _own_cache() -> Path:

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recommender.errors import SetupError
+from recommender.leftovers import hold, remove_leftovers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("recommender", "spark_jobs")
 JAVA_NEEDED = 17
 SHIPPED = "marquee-jobs.zip"
+TEMPORARY = "marquee-job-"
 # MLlib chains the iterations of a fit, and Java follows such chains recursively.
 JAVA_STACK = "-Xss16m"
 
@@ -64,7 +67,11 @@ def build_session(name: str = "marquee") -> SparkSession:
             .config("spark.driver.memory", "4g")
             .config("spark.ui.enabled", "false")
             .config("spark.sql.shuffle.partitions", str(2 * (os.cpu_count() or 1)))
-            .config("spark.driver.extraJavaOptions", f"{JAVA_STACK} {_quiet_logging()}")
+            .config("spark.local.dir", str(_scratch()))
+            .config(
+                "spark.driver.extraJavaOptions",
+                f'{JAVA_STACK} "-Djava.io.tmpdir={_scratch()}" {_quiet_logging()}',
+            )
         )
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
@@ -121,10 +128,18 @@ def on_one_machine(context: SparkContext) -> bool:
 
 
 def temporary_folder() -> Path:
-    """A folder that lives as long as the process."""
-    folder = tempfile.mkdtemp(prefix="marquee-")
+    """A folder that lives as long as the process; those of jobs that were killed go."""
+    remove_leftovers(Path(tempfile.gettempdir()), f"{TEMPORARY}*")
+    folder = Path(tempfile.mkdtemp(prefix=TEMPORARY))
+    hold(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    return folder
+
+
+@cache
+def _scratch() -> Path:
+    """Where Spark on this machine keeps what it spills; killed, it leaves that there."""
+    return temporary_folder()
 
 
 def _ship_code(session: SparkSession) -> None:

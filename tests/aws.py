@@ -42,8 +42,10 @@ def aws_environ(address: str) -> dict[str, str]:
 
 
 # (method, path) → what happens to this request: "" nothing, "error" 500, "hang" no answer,
-# "truncate" half of the body and then the end of the connection.
+# "slow" one after a while, "truncate" half of the body and then the end of the connection,
+# "lie" half of the body, called all of it.
 Fault = Callable[[str, str], str]
+SLOW_SECONDS = 1.0
 
 
 class FaultProxy(ThreadingHTTPServer):
@@ -86,7 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
         else:
-            self._answer(body, cut=fault == "truncate")
+            if fault == "slow":
+                self.server.closing.wait(SLOW_SECONDS)
+            self._answer(body, fault)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on  # noqa: N815
 
@@ -96,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-    def _answer(self, body: bytes, cut: bool) -> None:
+    def _answer(self, body: bytes, fault: str) -> None:
         behind = http.client.HTTPConnection(self.server.behind, timeout=PATIENCE)
         headers = {k: v for k, v in self.headers.items() if k != "Expect"}
         behind.request(self.command, self.path, body, headers)
@@ -104,13 +108,16 @@ class _Handler(BaseHTTPRequestHandler):
         content = answer.read()
         behind.close()
         self.server.seen.append((self.command, self.path, answer.status))
+        sent = content[: len(content) // 2] if fault in ("truncate", "lie") else content
         self.send_response(answer.status)
         for name, value in answer.getheaders():
-            if name.lower() not in ("connection", "transfer-encoding", "server", "date"):
+            if name.lower() == "content-length" and fault == "lie":
+                self.send_header(name, str(len(sent)))
+            elif name.lower() not in ("connection", "transfer-encoding", "server", "date"):
                 self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if cut else content)
-        self.close_connection = cut
+        self.wfile.write(sent)
+        self.close_connection = fault == "truncate"
 
     def handle_expect_100(self) -> bool:
         return True

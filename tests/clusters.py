@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyspark
@@ -35,15 +35,16 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def standalone_cluster(folder: Path, environ: Mapping[str, str]) -> Iterator[str]:
-    """The address of one master and one worker, which run in ``folder`` and know ``environ``."""
+def standalone_cluster(folder: Path, environ: Mapping[str, str], workers: int = 1) -> Iterator[str]:
+    """The address of a master with two cores on its workers, which run in ``folder`` and know
+    ``environ``."""
     port, page = free_port(), free_port()
     master = f"spark://127.0.0.1:{port}"
     started: list[subprocess.Popen[bytes]] = []
 
     def start(role: str, *arguments: str) -> None:
         command = [PYSPARK / "bin" / "spark-class", f"org.apache.spark.deploy.{role}", *arguments]
-        with (folder / f"{role}.log").open("w") as log:
+        with (folder / f"{role}.log").open("a") as log:
             started.append(
                 subprocess.Popen(
                     [*command, "--host", "127.0.0.1"],
@@ -57,9 +58,10 @@ def standalone_cluster(folder: Path, environ: Mapping[str, str]) -> Iterator[str
 
     try:
         start("master.Master", "--port", str(port), "--webui-port", str(page))
-        limits = ("--cores", "2", "--memory", "1g", "--work-dir", str(folder / "work"))
-        start("worker.Worker", "--webui-port", str(free_port()), *limits, master)
-        wait_for_a_worker(f"http://127.0.0.1:{page}/json/", started)
+        limits = ("--cores", str(2 // workers), "--memory", "1g", "--work-dir", f"{folder}/work")
+        for _ in range(workers):
+            start("worker.Worker", "--webui-port", str(free_port()), *limits, master)
+        wait_for_workers(f"http://127.0.0.1:{page}/json/", workers, started)
         yield master
     finally:
         for process in reversed(started):
@@ -68,13 +70,26 @@ def standalone_cluster(folder: Path, environ: Mapping[str, str]) -> Iterator[str
             process.wait(timeout=PATIENCE)
 
 
-def wait_for_a_worker(page: str, started: list[subprocess.Popen[bytes]]) -> None:
+def executors(folder: Path) -> set[int]:
+    """The processes that the workers of a cluster in ``folder`` run jobs in."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # ended meanwhile
+            if (process / "cwd").readlink().is_relative_to(folder / "work"):
+                command = (process / "cmdline").read_bytes()
+                found |= (
+                    {int(process.name)} if b"CoarseGrainedExecutorBackend" in command else set()
+                )
+    return found
+
+
+def wait_for_workers(page: str, count: int, started: list[subprocess.Popen[bytes]]) -> None:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and all(process.poll() is None for process in started):
         try:
             with direct.open(page, timeout=5) as answer:
-                if b'"aliveworkers" : 1' in answer.read():
+                if f'"aliveworkers" : {count}'.encode() in answer.read():
                     return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             pass

@@ -56,6 +56,7 @@ class Server:
         self._address = make_url(address)
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
+        self.kind = self._address.get_backend_name()
         self._user = NOBODY if os.geteuid() == 0 else None
         if self._user is not None:
             os.chown(folder, self._user, self._user)

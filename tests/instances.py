@@ -7,7 +7,6 @@ bundle's own. Nothing of the environment that runs the tests gets in, and no Jav
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.missing import missing
-from tests.servers import PATIENCE, free_port, wait_until_it_answers
+from tests.servers import as_deployed
 
 PROGRAMS = ("bash", "sh", "dirname", "curl", "sleep")
 
@@ -97,26 +96,9 @@ class Instance:
 
     @contextmanager
     def serve(self, log: Path) -> Iterator[tuple[str, int]]:
-        """Run the Procfile's line; gives the site's address and the process id of the master.
-
-        A free port stands for 8000, and nothing else is changed.
-        """
-        line = (self.bundle / "Procfile").read_text().removeprefix("web: ")
-        port = str(free_port())
-        assert "127.0.0.1:8000" in line
-        command = shlex.split(line.replace("8000", port))
-        command[0] = str(self.python.with_name(command[0]))
-        with log.open("w") as output:
-            server = subprocess.Popen(
-                command, cwd=self.bundle, env=self.environ, stdout=output, stderr=output
-            )
-            try:
-                address = f"http://127.0.0.1:{port}"
-                wait_until_it_answers(f"{address}/health", server, log)
-                yield address, server.pid
-            finally:
-                server.terminate()
-                server.wait(timeout=PATIENCE)
+        """The site's address and the process id of the master."""
+        with as_deployed(self.bundle, self.python.parent, self.environ, log) as served:
+            yield served
 
     def _here(self, text: str) -> str:
         return text.replace("/var/app", str(self.root))
@@ -128,11 +110,6 @@ def shipped_settings(bundle: Path) -> dict[str, str]:
         (bundle / ".ebextensions" / "proxies.config").read_text()
     )["option_settings"]["aws:elasticbeanstalk:application:environment"]
     return {name: str(value) for name, value in settings.items()}
-
-
-def workers_of(master: int) -> list[int]:
-    children = Path(f"/proc/{master}/task/{master}/children").read_text()
-    return [int(child) for child in children.split()]
 
 
 def megabytes(process: int, measure: str) -> float:

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from app.extensions import db
 from app.backup.tables import STATES
+from app.extensions import db
 from app.models import UtcDateTime
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -31,6 +32,42 @@ def gunicorn(environ: Mapping[str, str], log: Path) -> Iterator[str]:
     command += ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
     with running([*command, "application:application"], environ, port, "/health", log) as address:
         yield address
+
+
+@contextmanager
+def as_deployed(
+    folder: Path,
+    programs: Path,
+    environ: Mapping[str, str],
+    log: Path,
+    application: str = "application:application",
+) -> Iterator[tuple[str, int]]:
+    """Run the Procfile's line in ``folder``; gives the site's address and the process id of the
+    master. A free port stands for 8000, and but for the ``application`` nothing else is changed.
+
+    ``programs``: where gunicorn is. ``environ``: all of its environment.
+    """
+    line = (folder / "Procfile").read_text().removeprefix("web: ")
+    port = str(free_port())
+    assert "127.0.0.1:8000" in line
+    command = shlex.split(line.replace("8000", port))
+    assert command[-1] == "application:application"
+    command[-1] = application
+    command[0] = str(programs / command[0])
+    with log.open("w") as output:
+        server = subprocess.Popen(command, cwd=folder, env=environ, stdout=output, stderr=output)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_until_it_answers(f"{address}/health", server, log)
+            yield address, server.pid
+        finally:
+            server.terminate()
+            server.wait(timeout=PATIENCE)
+
+
+def workers_of(master: int) -> list[int]:
+    children = Path(f"/proc/{master}/task/{master}/children").read_text()
+    return [int(child) for child in children.split()]
 
 
 @contextmanager

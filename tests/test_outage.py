@@ -1,18 +1,12 @@
-"""The database goes away and comes back: nobody sees a traceback, nothing acknowledged is lost."""
+"""The database goes away and comes back, and nobody sees a traceback. Under load:
+tests/test_faults_site.py."""
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
-import threading
 import time
-import urllib.error
-import urllib.request
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,16 +16,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 import config
-from app import accounts, create_app, ratings, tokens
+from app import create_app
 from app.extensions import db
 from recommender.release_store import ReleaseStore
 from tests.api import client_with_token
 from tests.conftest import register, settings
 from tests.databases import SERVERS, Server, migrate
-from tests.releases import FITTED, publish_tiny
-from tests.servers import gunicorn
+from tests.releases import publish_tiny
 
-MOVIES = [item.item_id for item in FITTED]
+pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -93,72 +86,6 @@ def test_while_it_is_away_pages_say_so_and_health_holds(
     server.start()
     assert ann.get("/").status_code == 200
     assert ann.get("/ready").status_code == 200
-
-
-def test_nothing_acknowledged_is_lost_while_it_restarts_under_load(
-    server: Server, site: Flask, tmp_path: Path
-) -> None:
-    with site.app_context():
-        people = [accounts.add_person(None, None).id for _ in range(3)]
-        secret = tokens.create("load")
-        url = db.engine.url.render_as_string(hide_password=False)
-        db.engine.dispose()
-    over = threading.Event()
-    # By pair: what was sent since, and with, the last rating that was acknowledged.
-    pending: dict[tuple[int, int], list[float]] = defaultdict(list)
-    statuses: dict[str, set[int]] = defaultdict(set)
-    acknowledged = defaultdict(int)
-
-    def ask(method: str, path: str, body: object = None) -> int:
-        headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
-        data = json.dumps(body).encode() if body else None
-        request = urllib.request.Request(address + path, data, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.status
-        except urllib.error.HTTPError as error:
-            return error.code
-
-    def rate_on(person: int) -> None:
-        for step in count():
-            if over.is_set():
-                return
-            movie, stars = MOVIES[step % 8], 0.5 + 0.5 * (step // 8 % 10)
-            pending[person, movie].append(stars)
-            body = {"movie_id": movie, "rating": stars}
-            status = ask("PUT", f"/api/v1/user/{person}/rating", body)
-            statuses["rating"].add(status)
-            if status == 200:
-                pending[person, movie] = [stars]
-                acknowledged[person] += 1
-
-    def watch_health() -> None:
-        while not over.wait(0.05):
-            statuses["health"].add(ask("GET", "/health"))
-            statuses["ready"].add(ask("GET", "/ready"))
-
-    environ = {**settings(url, Path(site.config["RELEASES"])), "RATELIMIT_ENABLED": "False"}
-    with gunicorn(environ, tmp_path / "log") as address, ThreadPoolExecutor(4) as pool:
-        running = [*(pool.submit(rate_on, person) for person in people), pool.submit(watch_health)]
-        time.sleep(0.7)
-        before = dict(acknowledged)
-        server.stop()
-        time.sleep(0.5)
-        server.start()
-        time.sleep(0.7)
-        over.set()
-        for thread in running:
-            thread.result()
-        assert ask("GET", "/ready") == 200
-
-    assert statuses == {"rating": {200, 503}, "health": {200}, "ready": {200, 503}}
-    with site.app_context():
-        for person in people:
-            assert acknowledged[person] > before[person] > 0
-            stored = ratings.ratings_of(person)
-            for movie in MOVIES:
-                assert stored.get(movie) in (pending[person, movie] or [None])
-    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_what_is_wrong_with_a_query_of_ours_is_a_500_and_logged(

@@ -10,6 +10,7 @@ import pytest
 
 from recommender.catalogue import Item
 from recommender.errors import ConfigError, NoRelease, ReleaseError
+from recommender.leftovers import hold
 from recommender.release_store import Current, ReleaseStore
 from recommender.s3_store import open_store
 from tests.releases import ITEMS, no_parity_sample, tiny_release
@@ -174,15 +175,31 @@ def test_publishing_that_fails_leaves_nothing_behind(
     assert store.read(OLD).version == OLD
 
 
-def test_what_a_killed_publisher_left_is_cleared_away(store: ReleaseStore):
-    left = store.folder / f".{OLD}.unfinished"
-    left.mkdir(parents=True)
-    (left / "junk.npy").touch()
+@pytest.mark.faults
+def test_what_killed_publishers_left_is_cleared_away(store: ReleaseStore):
+    for version in (OLD, NEW):
+        left = store.folder / f".{version}.unfinished"
+        left.mkdir(parents=True)
+        (left / "junk.npy").touch()
+    (store.folder / ".current.json.1").touch()
     publish(store, OLD)
-    assert [path.name for path in store.folder.iterdir()] == [OLD]
+    store.promote(OLD)
+    assert {path.name for path in store.folder.iterdir()} == {OLD, "current.json"}
     assert not (store.folder / OLD / "junk.npy").exists()
 
 
+def test_what_another_process_is_writing_just_now_is_left_alone(store: ReleaseStore):
+    theirs = store.folder / f".{NEW}.unfinished"
+    theirs.mkdir(parents=True)
+    handle = hold(theirs)
+    publish(store, OLD)
+    assert theirs.is_dir()
+    os.close(handle)
+    publish(store, NEWEST)
+    assert not theirs.exists()
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize("change", ["publish", "promote"])
 def test_a_full_disk_is_said_in_words_and_changes_nothing(
     two: ReleaseStore, monkeypatch: pytest.MonkeyPatch, change: str

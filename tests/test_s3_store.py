@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -150,6 +151,7 @@ def test_a_version_is_published_once(two: S3Store) -> None:
     assert s3.listing(two.place) == before
 
 
+@pytest.mark.faults
 def test_an_upload_that_failed_leaves_no_release_and_nothing_in_service(
     two: S3Store, proxy: FaultProxy
 ) -> None:
@@ -311,6 +313,7 @@ def test_the_cache_keeps_what_is_in_service_and_what_was_before(two: S3Store) ->
     assert np.array_equal(first, last)
 
 
+@pytest.mark.faults
 def test_a_download_that_was_killed_goes_on(two: S3Store, proxy: FaultProxy) -> None:
     proxy.fault = lambda method, path: "error" if path.endswith("ranking_factors.npy") else ""
     with pytest.raises(StorageError, match=r"ranking_factors\.npy"):
@@ -324,6 +327,7 @@ def test_a_download_that_was_killed_goes_on(two: S3Store, proxy: FaultProxy) -> 
     assert f"{OLD}/item_bias.npy" not in fetched(proxy)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_does_not_verify_is_not_cached_and_not_downloaded_again_at_once(
     two: S3Store,
@@ -364,11 +368,29 @@ def test_a_cache_that_something_else_emptied_is_filled_again(two: S3Store) -> No
     assert list(two.read(OLD).items()) == ITEMS
 
 
+@pytest.mark.faults
 def test_a_full_disk_is_said_in_words(two: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(StorageError, match=rf"{two.place}/{OLD}: needs .* MB .*; make room"):
         two.read(OLD)
     assert two.versions() == [OLD, NEW]
+
+
+@pytest.mark.faults
+def test_a_disk_that_fills_while_a_release_comes_keeps_no_half_of_it(
+    two: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", no_space)
+        with pytest.raises(
+            StorageError, match=rf"{two.place}/{OLD}/.*No space left.*is there room"
+        ):
+            two.read(OLD)
+    assert cached(two) == [".lock"]
+    assert two.read(OLD).version == OLD
 
 
 def test_a_cache_that_cannot_be_used_is_named(two: S3Store, tmp_path: Path) -> None:

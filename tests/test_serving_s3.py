@@ -95,6 +95,7 @@ def test_a_release_promoted_in_s3_is_served(client: FlaskClient, remote: S3Store
     assert look(client) == serves(FIRST)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_is_damaged_in_s3_leaves_the_old_release_in_service(
     client: FlaskClient,
@@ -139,6 +140,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("fault", "what"), FAULTS, ids=[f"{f} {w[-12:]}" for f, w in FAULTS])
 def test_an_s3_that_fails_leaves_the_old_release_in_service_until_it_is_well_again(
     client: FlaskClient,
@@ -166,6 +168,7 @@ def test_an_s3_that_fails_leaves_the_old_release_in_service_until_it_is_well_aga
     assert look(client) == serves(SECOND)
 
 
+@pytest.mark.faults
 def test_a_site_that_starts_while_s3_hangs_lives_and_is_not_ready(
     client: FlaskClient, remote: S3Store, proxy: FaultProxy
 ) -> None:

@@ -101,7 +101,7 @@ def test_the_site_refreshes_by_itself(app: Flask, rest: Rest, someone: int, envi
     deadline = time.monotonic() + 30
     while figures(app, 55) != (1, 2.0) and time.monotonic() < deadline:
         time.sleep(0.05)
-    site.extensions["statistics"].shutdown()
+    site.extensions["statistics"].set()
     assert figures(app, 55) == (1, 2.0)
     with site.app_context():
         db.engine.dispose()

@@ -18,9 +18,10 @@ from recommender.s3_store import open_store
 from tests.aws import aws_environ, moto_server
 from tests.conftest import PASSWORD
 from tests.databases import mariadb
-from tests.instances import Instance, megabytes, shipped_settings, workers_of
+from tests.instances import Instance, megabytes, shipped_settings
 from tests.nginx import nginx
 from tests.releases import publish_tiny
+from tests.servers import workers_of
 
 MOST_MEGABYTES = 160
 HOST = "marquee.example"

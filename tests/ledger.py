@@ -1,0 +1,177 @@
+"""People who rate titles all the time, and an account, outside the site, of what it acknowledged.
+
+ledger = Ledger()
+with People(address, secret, person_ids, ledger) as people:
+    people.go_on()
+    struck = time.monotonic()
+    ...                         # what breaks, and heals
+    people.go_on()
+figures = people.figures(struck, stored_ratings)
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from tests.releases import FITTED
+
+# `make test-faults` asks for the long form of the tests that break things.
+LONG = os.environ.get("MARQUEE_FAULTS") == "long"
+MOVIES = [item.item_id for item in FITTED]
+# Between two ratings of a person, so that a few of them do not keep the whole machine busy.
+PAUSE = 0.02
+ENOUGH = 15
+PATIENCE = 60.0
+BROKEN = 0  # in place of a status, where the connection broke
+Pair = tuple[int, int]
+
+
+class Ledger:
+    """What the site acknowledged: the last rating of each (person, title).
+
+    What was sent since and never acknowledged may have been stored, or not.
+    """
+
+    def __init__(self) -> None:
+        self._possible: dict[Pair, list[float | None]] = defaultdict(lambda: [None])
+
+    def sent(self, pair: Pair, stars: float) -> None:
+        self._possible[pair].append(stars)
+
+    def acknowledged(self, pair: Pair, stars: float) -> None:
+        self._possible[pair] = [stars]
+
+    def missing(self, stored: Mapping[Pair, float]) -> dict[Pair, float | None]:
+        """Pairs that are not as they were acknowledged, with what is stored of them."""
+        return {
+            pair: stored.get(pair)
+            for pair, possible in self._possible.items()
+            if stored.get(pair) not in possible
+        }
+
+
+@dataclass(frozen=True)
+class Attempt:
+    begun: float
+    ended: float
+    status: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one fault. ``recovered``: seconds from the fault to the first success after which all
+    succeed; 0 where nothing failed."""
+
+    requests: int
+    failed: int
+    recovered: float
+    acknowledged: int
+    missing: int
+
+
+# Told of a fault and its figures, for the table at the end of the run (tests/faults.py).
+Record = Callable[[str, Figures], None]
+# The same of a job, which nobody waits for: the seconds until what it is for is done.
+RecordJob = Callable[[str, float], None]
+
+
+class People:
+    """Each rates title after title over REST, waiting for the answer."""
+
+    def __init__(self, address: str, secret: str, ids: Sequence[int], ledger: Ledger):
+        self.attempts: list[Attempt] = []
+        self._address = address
+        self._secret = secret
+        self._ids = ids
+        self._ledger = ledger
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._rate_on, args=(person,)) for person in ids]
+
+    def __enter__(self) -> People:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def go_on(self, seconds: float = 0.0) -> None:
+        """Until everyone together had enough acknowledged that began from now on, and for at least
+        so long. Raises AssertionError where that takes too long."""
+        since = time.monotonic()
+        deadline = since + PATIENCE + seconds
+        while time.monotonic() < deadline:
+            attempts = [attempt for attempt in self.attempts if attempt.begun > since]
+            enough = sum(attempt.status == 200 for attempt in attempts) >= ENOUGH * len(self._ids)
+            if enough and time.monotonic() > since + seconds:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"no more ratings come through: {self.statuses(since)}")
+
+    def statuses(self, since: float = 0.0) -> Counter[int]:
+        """How many answers of each status; ``BROKEN`` where there was no answer."""
+        return Counter(a.status for a in self.attempts if a.ended >= since)
+
+    def slowest(self, since: float = 0.0) -> float:
+        """Seconds."""
+        return max(a.ended - a.begun for a in self.attempts if a.ended >= since)
+
+    def figures(self, struck: float, stored: Mapping[Pair, float]) -> Figures:
+        """After the end. ``struck``: when the fault came. ``stored``: what the database has."""
+        ended = sorted(self.attempts, key=lambda attempt: attempt.ended)
+        failures = [attempt.ended for attempt in ended if attempt.status != 200]
+        well = [a.ended for a in ended if a.status == 200 and a.ended > max(failures, default=0.0)]
+        assert well, self.statuses()
+        return Figures(
+            requests=len(ended),
+            failed=len(failures),
+            recovered=well[0] - struck if failures else 0.0,
+            acknowledged=len(ended) - len(failures),
+            missing=len(self._ledger.missing(stored)),
+        )
+
+    def _rate_on(self, person: int) -> None:
+        for step in count():
+            if self._ended.wait(PAUSE):
+                return
+            pair = person, MOVIES[step % len(MOVIES)]
+            stars = 0.5 + 0.5 * (step // len(MOVIES) % 10)
+            self._ledger.sent(pair, stars)
+            begun = time.monotonic()
+            status = self._put(pair, stars)
+            self.attempts.append(Attempt(begun, time.monotonic(), status))
+            if status == 200:
+                self._ledger.acknowledged(pair, stars)
+
+    def _put(self, pair: Pair, stars: float) -> int:
+        path = f"/api/v1/user/{pair[0]}/rating"
+        body = {"movie_id": pair[1], "rating": stars}
+        return ask(self._address + path, self._secret, "PUT", body)[0]
+
+
+def ask(address: str, secret: str, method: str = "GET", body: Any = None) -> tuple[int, Any]:
+    """Status and content of an answer of the REST API."""
+    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code, None
+    except (OSError, http.client.HTTPException):
+        return BROKEN, None

@@ -1,0 +1,52 @@
+"""A job that is killed, with all that it started, where it enters a stage or comes to a point.
+
+python -m tests.struck "fitting biases" spark_jobs.train --data …
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spark_jobs.progress import Progress
+
+# So long after a stage began, so that its work is under way.
+DELAY = 0.2
+# What is called there for the first time, by what has then been done.
+POINTS: dict[str, tuple[Any, str]] = {
+    "half of the release is written": (np, "savez_compressed"),
+    "the release is written": (Path, "rename"),
+    "the pointer is written": (Path, "replace"),
+}
+
+
+def die(*_: object, **__: object) -> None:
+    os.killpg(0, signal.SIGKILL)
+
+
+def strike_at(where: str) -> None:
+    if where in POINTS:
+        setattr(*POINTS[where], die)
+        return
+    stage: Callable[..., Any] = Progress.stage
+
+    def struck(self: Progress, name: str, *arguments: Any, **options: Any) -> Any:
+        if name == where:
+            threading.Timer(DELAY, die).start()
+        return stage(self, name, *arguments, **options)
+
+    Progress.stage = struck  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    strike_at(sys.argv[1])
+    sys.argv = sys.argv[2:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

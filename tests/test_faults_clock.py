@@ -1,0 +1,108 @@
+"""The clock is set back: what was stored, signed or counted before does not get in the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import accounts, clock, ratings, sessions, statistics, tokens, visits
+from app.api.access import limiter
+from app.counters import InMemory
+from tests.api import Rest, client_with_token, stored
+
+pytestmark = pytest.mark.faults
+
+HOUR = 3600.0
+Move = Callable[[float], None]
+
+
+@pytest.fixture
+def move(monkeypatch: pytest.MonkeyPatch) -> Move:
+    """Set the clock forward by so many seconds, or back, from the true time."""
+    true = time.time
+
+    def set_clock(seconds: float) -> None:
+        monkeypatch.setattr(time, "time", lambda: true() + seconds)
+        for module in (accounts, ratings, sessions, statistics, tokens, visits):
+            moved = lambda: clock.utcnow() + timedelta(seconds=seconds)  # noqa: E731
+            monkeypatch.setattr(module, "utcnow", moved)
+
+    return set_clock
+
+
+def test_a_rating_is_newer_than_what_was_there_whatever_the_clock_says(
+    app: Flask, rest: Rest, someone: int, move: Move
+) -> None:
+    for back, stars in ((0, 5), (-HOUR, 1), (-2 * HOUR, 3)):
+        move(back)
+        rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": stars})
+        assert stored(app) == [(someone, 1, float(stars), False)]
+
+
+def is_logged_in(client: FlaskClient) -> bool:
+    answer = client.get("/account")
+    assert answer.status_code == 200 or "/login" in answer.location
+    return answer.status_code == 200
+
+
+def test_who_is_logged_in_stays_so(ann: FlaskClient, move: Move) -> None:
+    for seconds in (-HOUR, 0, HOUR):
+        move(seconds)
+        assert is_logged_in(ann)
+
+
+def test_a_session_ends_all_the_same(app: Flask, ann: FlaskClient, move: Move) -> None:
+    move(app.permanent_session_lifetime.total_seconds() + HOUR)
+    assert not is_logged_in(ann)
+
+
+def test_a_forged_session_is_none(ann: FlaskClient, move: Move) -> None:
+    move(-HOUR)
+    cookie = ann.get_cookie("session")
+    assert cookie
+    ann.set_cookie("session", "x" + cookie.value)
+    assert not is_logged_in(ann)
+
+
+def test_tokens_are_good(app: Flask, move: Move) -> None:
+    rest = client_with_token(app, "service")
+    assert rest("GET", "/movie/1").status_code == 200
+    move(-HOUR)
+    assert rest("GET", "/movie/1").status_code == 200
+
+
+def test_a_limit_begins_anew_and_holds(move: Move) -> None:
+    counted = InMemory()
+    assert [counted.incr("ann", 60) for _ in range(3)] == [1, 2, 3]
+    move(-HOUR)
+    assert [counted.incr("ann", 60) for _ in range(3)] == [1, 2, 3]
+    assert counted.get_expiry("ann") == pytest.approx(time.time() + 60, abs=5)
+    counted.timer.join()
+
+
+def test_the_limiter_counts_with_it() -> None:
+    assert type(limiter.storage) is InMemory
+
+
+def test_titles_statistics_do_not_wait_for_the_clock(app: Flask, move: Move) -> None:
+    period = timedelta(minutes=10)
+    with app.app_context():
+        assert statistics.take_turn(period)
+        move(-HOUR)
+        assert statistics.take_turn(period)
+        assert not statistics.take_turn(period)
+
+
+def test_a_letter_with_a_new_password_is_sent(
+    app: Flask, ann: FlaskClient, move: Move, caplog: pytest.LogCaptureFixture
+) -> None:
+    for back in (0, -HOUR):
+        move(back)
+        caplog.clear()
+        app.test_client().post("/forgotten", data={"email": "ann@example.com"})
+        assert "/reset/" in caplog.text

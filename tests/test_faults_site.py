@@ -1,0 +1,409 @@
+"""The site under load while a part of it breaks: who was told that a rating is stored finds it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import redis
+from flask import Flask
+
+from app import accounts, create_app, ratings, tokens
+from app.extensions import db
+from recommender import s3
+from recommender.release_store import ReleaseStore
+from recommender.s3_store import open_store
+from tests.aws import FaultProxy
+from tests.conftest import ROOT, settings
+from tests.databases import SERVERS, Server, migrate
+from tests.ledger import BROKEN, LONG, Figures, Ledger, People, Record, ask
+from tests.missing import missing
+from tests.releases import ITEMS, publish_tiny
+from tests.servers import PATIENCE, as_deployed, free_port, workers_of
+
+pytest_plugins = ["tests.buckets", "tests.faults"]
+pytestmark = pytest.mark.faults
+
+PEOPLE = 4
+FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
+NOT_RATED = ITEMS[-1].item_id  # by the people
+NO_LIMITS = {"RATELIMIT_ENABLED": "False"}
+
+
+@dataclass
+class Site:
+    """The site on a database of its own. ``app``: to look into the database with."""
+
+    folder: Path
+    app: Flask
+    environ: dict[str, str]
+    ids: list[int]
+    secret: str
+    log: Path
+
+    @contextmanager
+    def serve(
+        self, application: str = "application:application", **environ: str
+    ) -> Iterator[tuple[str, int]]:
+        """As the Procfile starts it; gives its address and the process id of gunicorn's master."""
+        programs = Path(sys.executable).parent
+        everything = {**os.environ, **self.environ, **environ}
+        with as_deployed(ROOT, programs, everything, self.log, application) as served:
+            yield served
+
+    def stored(self) -> dict[tuple[int, int], float]:
+        with self.app.app_context():
+            found = ratings.ratings_of_many(self.ids)
+        return {(user, item): stars for user, own in found.items() for item, stars in own.items()}
+
+    def check(self, address: str) -> None:
+        """Raises AssertionError where the site shows other ratings than the database has."""
+        stored = self.stored()
+        for person in self.ids:
+            path = f"/api/v1/user/{person}/ratings/top?limit=50"
+            status, answer = ask(address + path, self.secret)
+            assert status == 200
+            shown = {rated["movie"]["movie_id"]: rated["rating"] for rated in answer["ratings"]}
+            assert shown == {
+                item: stars for (user, item), stars in stored.items() if user == person
+            }
+
+
+def new_site(url: str, folder: Path) -> Site:
+    migrate(url)
+    store = ReleaseStore(folder / "releases")
+    publish_tiny(store)
+    environ = settings(url, store.folder) | NO_LIMITS | {"RELEASE_POLL_SECONDS": "0.5"}
+    app = create_app(environ, TESTING=True)
+    with app.app_context():
+        ids = [accounts.add_person(None, None).id for _ in range(PEOPLE)]
+        secret = tokens.create("load")
+    return Site(folder, app, environ, ids, secret, folder / "log")
+
+
+@pytest.fixture(params=["postgresql"])
+def database_server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Server:
+    return servers(request.param)
+
+
+@pytest.fixture
+def site(database_server: Server, tmp_path: Path) -> Iterator[Site]:
+    site = new_site(database_server.new_database(), tmp_path)
+    yield site
+    with site.app.app_context():
+        db.engine.dispose()
+    if not database_server.answers():
+        database_server.start()
+
+
+def judge(site: Site, address: str, people: People, struck: float) -> Figures:
+    """What came of it, where nothing that was acknowledged is missing."""
+    figures = people.figures(struck, site.stored())
+    assert figures.missing == 0
+    site.check(address)
+    return figures
+
+
+@pytest.mark.parametrize("database_server", SERVERS if LONG else ["postgresql"], indirect=True)
+def test_a_killed_worker_costs_the_requests_it_had_in_hand(site: Site, record: Record) -> None:
+    with site.serve() as (address, master):
+        with People(address, site.secret, site.ids, Ledger()) as people:
+            people.go_on()
+            struck = time.monotonic()
+            for _ in range(5 if LONG else 1):
+                before = workers_of(master)
+                os.kill(before[0], signal.SIGKILL)
+                people.go_on()
+                assert len(workers_of(master)) == len(before)
+                assert before[0] not in workers_of(master)
+        figures = judge(site, address, people, struck)
+    assert set(people.statuses()) <= {200, BROKEN}
+    assert figures.failed <= PEOPLE * (5 if LONG else 1)
+    assert "was sent SIGKILL" in site.log.read_text()
+    record(f"a worker killed{' five times' if LONG else ''}", figures)
+
+
+@pytest.mark.parametrize("database_server", SERVERS, indirect=True)
+def test_the_database_away_is_told_at_once_and_forgotten_at_once(
+    site: Site, database_server: Server, record: Record
+) -> None:
+    away = 10.0 if LONG else 1.0
+    with site.serve() as (address, _):
+        with People(address, site.secret, site.ids, Ledger()) as people:
+            people.go_on()
+            struck = time.monotonic()
+            database_server.stop()
+            assert ask(f"{address}/health", "")[0] == 200
+            assert ask(f"{address}/ready", "")[0] == 503
+            time.sleep(away)
+            database_server.start()
+            people.go_on()
+        figures = judge(site, address, people, struck)
+    assert set(people.statuses()) == {200, 503}
+    assert people.slowest(struck) < 5
+    assert figures.recovered < away + 5
+    assert "Traceback" not in site.log.read_text()
+    record(f"{database_server.kind} away for {away:g} seconds", figures)
+
+
+class Redis:
+    """A server that keeps nothing, on a port of its own."""
+
+    def __init__(self, log: Path):
+        self._port = free_port()
+        self._log = log
+        self.url = f"redis://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", str(self._port), "--bind", "127.0.0.1", "--save", ""]
+        with self._log.open("a") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=output)
+        while self._process.poll() is None and not self._answers():
+            time.sleep(0.05)
+        assert self._process.poll() is None, self._log.read_text()
+
+    def stop(self) -> None:
+        self.send(signal.SIGCONT)
+        self._process.terminate()
+        self._process.wait(timeout=PATIENCE)
+
+    def send(self, what: signal.Signals) -> None:
+        self._process.send_signal(what)
+
+    def counters(self) -> int:
+        """How many limits are counted there now."""
+        with redis.Redis.from_url(self.url) as client:
+            return int(client.dbsize())
+
+    def _answers(self) -> bool:
+        try:
+            return self.counters() >= 0
+        except redis.RedisError:
+            return False
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[Redis]:
+    if shutil.which("redis-server") is None:
+        missing("redis-server", ".ci/ensure redis")
+    server = Redis(tmp_path / "redis.log")
+    server.start()
+    yield server
+    server.stop()
+
+
+def limited_after(site: Site, address: str, secret: str) -> int:
+    """How many requests of a personal token are let through before one is refused."""
+    for number in range(100):
+        status, _ = ask(f"{address}/api/v1/movie/1", secret)
+        if status == 429:
+            return number
+        assert status == 200
+    raise AssertionError("nothing is ever refused")
+
+
+# (what becomes of Redis, what brings it back)
+WAYS: dict[str, tuple[Callable[[Redis], None], Callable[[Redis], None]]] = {
+    "gone": (Redis.stop, Redis.start),
+    "hanging": (lambda r: r.send(signal.SIGSTOP), lambda r: r.send(signal.SIGCONT)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_without_redis_the_site_goes_on_and_still_limits(
+    site: Site, redis_server: Redis, way: str, record: Record
+) -> None:
+    strike, heal = WAYS[way]
+    with site.app.app_context():
+        mine = [tokens.create(f"mine {number}", site.ids[number]) for number in range(2)]
+    limits = {"RATELIMIT_ENABLED": "True", "RATELIMIT_PERSONAL_TOKEN": "5/minute"}
+    limits |= {"REDIS_URL": redis_server.url, "RATELIMIT_SERVICE_TOKEN": "100000/minute"}
+    with site.serve(**limits) as (address, master):
+        with People(address, site.secret, site.ids, Ledger()) as people:
+            people.go_on()
+            assert limited_after(site, address, mine[0]) == 5  # both processes count together
+            struck = time.monotonic()
+            strike(redis_server)
+            people.go_on(10.0 if LONG else 1.0)
+            # Each process counts for itself.
+            assert 5 <= limited_after(site, address, mine[1]) <= 5 * len(workers_of(master))
+            heal(redis_server)
+            people.go_on()
+            wait_until(lambda: redis_server.counters() > 0)
+        figures = judge(site, address, people, struck)
+    assert figures.failed == 0
+    assert people.slowest(struck) < 5
+    assert "Traceback" not in site.log.read_text()
+    assert "no Redis (" in site.log.read_text()
+    record(f"Redis {way}", figures)
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A disk of its own, hardly larger than what a download has to leave free."""
+    folder.mkdir()
+    size = s3.RESERVE_BYTES + 20 * 1024**2
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip(f"needs to mount a small disk, as root can: {made.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Take all the room there is."""
+    file = disk / "full"
+    with file.open("wb", buffering=0) as full:
+        for piece in (2**20, 2**12):
+            with suppress(OSError):
+                while True:
+                    full.write(bytes(piece))
+    assert shutil.disk_usage(disk).free == 0
+    return file
+
+
+@pytest.fixture
+def on_s3(site: Site, bucket: str) -> Site:
+    """That site with its releases in S3, where the first one is in service."""
+    store = open_store(f"{bucket}/releases", str(site.folder / "training"))
+    publish_tiny(store)
+    site.environ |= {"RELEASES": store.place, "RELEASE_CACHE": str(site.folder / "cache")}
+    return site
+
+
+def wait_for_release(address: str, version: str, problem: str = "") -> None:
+    """Until /ready names a release and a problem."""
+
+    def is_so() -> bool:
+        status, said = ask(f"{address}/ready", "")
+        return status == 200 and said["release"] == version and problem in said.get("problem", "")
+
+    wait_until(is_so)
+
+
+def promote(site: Site, version: str) -> None:
+    publish_tiny(open_store(site.environ["RELEASES"], str(site.folder / "training")), version)
+
+
+def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbish(
+    on_s3: Site, proxy: FaultProxy, record: Record
+) -> None:
+    with small_disk(on_s3.folder / "disk") as disk:
+        cache, filled = disk / "cache", []
+
+        def fault(method: str, path: str) -> str:
+            if method == "GET" and f"{SECOND}/ranking_factors.npy" in path and not filled:
+                filled.append(fill(disk))
+            return ""
+
+        with on_s3.serve(RELEASE_CACHE=str(cache)) as (address, _):
+            with People(address, on_s3.secret, on_s3.ids, Ledger()) as people:
+                wait_for_release(address, FIRST)
+                people.go_on()
+                struck = time.monotonic()
+                proxy.fault = fault
+                promote(on_s3, SECOND)
+                wait_until(lambda: bool(filled))
+                wait_for_release(address, FIRST, "MB must stay so; make room")
+                people.go_on(5.0 if LONG else 0.0)
+                assert {path.name for path in cache.glob("*/*")} == {".lock", FIRST}
+                filled[0].unlink()
+                wait_for_release(address, SECOND)
+                people.go_on()
+            figures = judge(on_s3, address, people, struck)
+    assert figures.failed == 0
+    assert "No space left on device" in on_s3.log.read_text()
+    assert "release not loaded: s3://" in on_s3.log.read_text()
+    record("the disk full while a release comes", figures)
+
+
+# (what S3 does, to requests for what)
+S3_FAULTS = [("slow", ""), ("error", ""), ("hang", ""), ("truncate", SECOND), ("lie", SECOND)]
+
+
+@pytest.mark.parametrize(("fault", "what"), S3_FAULTS if LONG else S3_FAULTS[1::3])
+def test_an_s3_that_fails_is_not_noticed_by_people(
+    on_s3: Site, proxy: FaultProxy, record: Record, fault: str, what: str
+) -> None:
+    with on_s3.serve() as (address, _):
+        with People(address, on_s3.secret, on_s3.ids, Ledger()) as people:
+            wait_for_release(address, FIRST)
+            people.go_on()
+            struck = time.monotonic()
+            promoted: list[str] = []
+
+            def strike(method: str, path: str) -> str:
+                """Once the pointer is written: what promotes it is not to fail."""
+                if method == "PUT" and path.endswith("current.json"):
+                    promoted.append(path)
+                return fault if promoted and method == "GET" and what in path else ""
+
+            proxy.fault = strike
+            promote(on_s3, SECOND)
+            people.go_on(10.0 if LONG else 1.0)
+            proxy.fault = lambda *_: ""
+            wait_for_release(address, SECOND)
+            people.go_on()
+        figures = judge(on_s3, address, people, struck)
+    assert figures.failed == 0
+    assert people.slowest(struck) < 5
+    record(f"S3: {fault}", figures)
+
+
+def test_a_clock_that_is_set_back_an_hour_is_no_fault(site: Site, record: Record) -> None:
+    clock = site.folder / "clock"
+    clock.write_text("0")
+    limits = {"RATELIMIT_ENABLED": "True", "RATELIMIT_SERVICE_TOKEN": "100000/minute"}
+    with site.serve("tests.set_back:application", CLOCK=str(clock), **limits) as (address, _):
+        with People(address, site.secret, site.ids, Ledger()) as people:
+            wait_for_release(address, FIRST)
+            people.go_on()
+            struck = time.monotonic()
+            replace_text(clock, "-3600")
+            people.go_on(10.0 if LONG else 1.0)
+            assert hours_back(address, site.secret, site.ids[0]) == pytest.approx(1, abs=0.1)
+            publish_tiny(ReleaseStore(site.environ["RELEASES"]), SECOND)
+            wait_for_release(address, SECOND)
+            people.go_on()
+        figures = judge(site, address, people, struck)
+    assert figures.failed == 0
+    record("the clock set back an hour", figures)
+
+
+def replace_text(file: Path, text: str) -> None:
+    """At once, for who reads it all the time."""
+    new = file.with_name("new")
+    new.write_text(text)
+    new.replace(file)
+
+
+def hours_back(address: str, secret: str, person: int) -> float:
+    """How far behind ours the site's clock is, by when it says that it stores a new rating."""
+    body = {"movie_id": NOT_RATED, "rating": 3}
+    status, told = ask(f"{address}/api/v1/user/{person}/rating", secret, "PUT", body)
+    assert status == 200
+    return (datetime.now(UTC) - datetime.fromisoformat(told["ts"])).total_seconds() / 3600

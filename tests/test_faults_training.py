@@ -1,0 +1,153 @@
+"""Training that is killed, and a cluster that loses a part: the release in service stays."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recommender.release import Release
+from recommender.release_store import ReleaseStore
+from tests.clusters import (
+    BRISK,
+    PYSPARK,
+    SMALL,
+    environment,
+    executors,
+    standalone_cluster,
+)
+from tests.conftest import ROOT
+from tests.datasets import QUICK, write_two_tastes
+from tests.ledger import LONG, RecordJob
+from tests.releases import publish_tiny
+from tests.struck import POINTS
+
+pytest_plugins = ["tests.faults"]
+pytestmark = pytest.mark.faults
+
+STAGES = (
+    "reading and checking",
+    "one rating for each pair",
+    "fitting the ranking head",
+    "fitting biases",
+    "fitting the rating head",
+    "writing the release",
+    "verifying and promoting",
+)
+EVERYWHERE = [*STAGES[:5], *POINTS]
+FEW = ["fitting the ranking head", "half of the release is written"]
+OLD = "20260101-000000-aaaa"
+PATIENCE = 600
+
+
+class Job:
+    """Training in a folder of its own, with temporary files of its own."""
+
+    def __init__(self, folder: Path):
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        self.store = ReleaseStore(folder / "releases")
+        publish_tiny(self.store)
+        data = ("--data", str(write_two_tastes(folder / "data")))
+        place = ("--releases", str(self.store.folder))
+        self._job = ["spark_jobs.train", *data, *place, *QUICK, "--promote", "always"]
+
+    def run(self, *before: str) -> tuple[int, str]:
+        """Exit status and what it said."""
+        java = f"{BRISK} -Djava.io.tmpdir={self.temporary}"
+        environ = {**os.environ, "TMPDIR": str(self.temporary), "JAVA_TOOL_OPTIONS": java}
+        ended = subprocess.run(
+            [sys.executable, "-m", *before, *self._job],
+            cwd=ROOT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+            start_new_session=True,
+        )
+        return ended.returncode, ended.stdout + ended.stderr
+
+    def rubbish(self) -> set[str]:
+        """What lies about, beside releases and the pointer to one."""
+        wanted = {"current.json", *self.store.versions()}
+        places = (self.store.folder, self.temporary)
+        return {path.name for place in places for path in place.iterdir()} - wanted
+
+
+@pytest.mark.parametrize("points", [[p] for p in EVERYWHERE] if LONG else [FEW], ids=", ".join)
+def test_a_killed_training_leaves_the_release_in_service_and_the_next_one_clears_up(
+    tmp_path: Path, points: list[str], record_job: RecordJob
+) -> None:
+    job = Job(tmp_path)
+    for point in points:
+        status, said = job.run("tests.struck", point)
+        assert status == -signal.SIGKILL, said
+        assert job.store.current().version == OLD
+        assert job.store.read(OLD).version == OLD
+        assert job.rubbish()  # so that there is something to clear up
+    began = time.monotonic()
+    status, said = job.run()
+    assert status == 0, said
+    assert job.store.current().version == job.store.versions()[-1] != OLD
+    assert job.rubbish() == set()
+    record_job(f"training killed: {', '.join(points)}", time.monotonic() - began)
+
+
+FIT = ("--ranking-iterations", "30", "--promote", "always")
+
+
+def submitted(folder: Path, cluster: Path, master: str, kill: bool) -> Release:
+    """Train on a cluster, and where told so kill one of its two executors during the first fit."""
+    folder.mkdir()
+    place = ("--data", str(cluster / "data"), "--releases", str(folder / "releases"))
+    submit = [PYSPARK / "bin" / "spark-submit", "--master", master, *SMALL]
+    job = [*submit, ROOT / "spark_jobs" / "train.py", *place, *QUICK, *FIT]
+    log = folder / "log"
+    with log.open("w") as output:
+        running = subprocess.Popen(
+            job, cwd=folder, env=environment(folder), stdout=output, stderr=output
+        )
+    try:
+        if kill:
+            wait_for(log, "[2/7] one rating for each pair", running)
+            time.sleep(1.0)
+            before = executors(cluster)
+            os.kill(min(before), signal.SIGKILL)
+            assert len(before) == 2
+            assert "[3/7]" not in log.read_text()
+        assert running.wait(timeout=PATIENCE) == 0, log.read_text()
+    finally:
+        running.kill()
+        running.wait()
+    store = ReleaseStore(folder / "releases")
+    return store.read(store.current().version)
+
+
+def wait_for(log: Path, line: str, running: subprocess.Popen[bytes]) -> None:
+    while line not in log.read_text():
+        assert running.poll() is None, log.read_text()
+        time.sleep(0.05)
+
+
+def test_an_executor_killed_during_a_fit_changes_nothing_of_the_model(
+    tmp_path: Path, record_job: RecordJob
+) -> None:
+    cluster = tmp_path / "cluster"
+    write_two_tastes(cluster / "data")
+    with standalone_cluster(cluster, environment(cluster), workers=2) as master:
+        undisturbed = submitted(tmp_path / "undisturbed", cluster, master, kill=False)
+        began = time.monotonic()
+        disturbed = submitted(tmp_path / "disturbed", cluster, master, kill=True)
+        seconds = time.monotonic() - began
+    for name in ("ranking_factors", "rating_factors", "item_bias"):
+        one, other = getattr(undisturbed.arrays, name), getattr(disturbed.arrays, name)
+        assert np.allclose(one, other, atol=1e-4)
+    record_job("an executor killed in the middle of a fit", seconds)
