@@ -181,7 +181,7 @@ def test_what_killed_publishers_left_is_cleared_away(store: ReleaseStore):
         left = store.folder / f".{version}.unfinished"
         left.mkdir(parents=True)
         (left / "junk.npy").touch()
-    (store.folder / ".current.json.1").touch()
+    (store.folder / ".current.json.1").write_text("{")
     publish(store, OLD)
     store.promote(OLD)
     assert {path.name for path in store.folder.iterdir()} == {OLD, "current.json"}
@@ -190,13 +190,24 @@ def test_what_killed_publishers_left_is_cleared_away(store: ReleaseStore):
 
 def test_what_another_process_is_writing_just_now_is_left_alone(store: ReleaseStore):
     theirs = store.folder / f".{NEW}.unfinished"
-    theirs.mkdir(parents=True)
+    (theirs / NEW).mkdir(parents=True)
     handle = hold(theirs)
     publish(store, OLD)
     assert theirs.is_dir()
     os.close(handle)
     publish(store, NEWEST)
     assert not theirs.exists()
+
+
+def test_what_is_empty_may_be_about_to_be_held_and_is_left_alone(store: ReleaseStore):
+    theirs = store.folder / f".{NEW}.unfinished"
+    theirs.mkdir(parents=True)
+    pointer = store.folder / ".current.json.1"
+    pointer.touch()
+    publish(store, OLD)
+    store.promote(OLD)
+    assert theirs.is_dir()
+    assert pointer.is_file()
 
 
 @pytest.mark.faults
