@@ -17,7 +17,7 @@ import pyspark
 from tests.servers import free_port
 
 PYSPARK = Path(pyspark.__file__).parent
-PATIENCE = 90.0
+PATIENCE = 240.0
 # Short jobs end sooner where Java does not optimise what it runs only a few times.
 BRISK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 SMALL = (

@@ -23,7 +23,7 @@ from app.extensions import db
 from recommender import s3
 from recommender.release_store import ReleaseStore
 from recommender.s3_store import open_store
-from tests.aws import FaultProxy
+from tests.aws import Fault, FaultProxy
 from tests.conftest import ROOT, settings
 from tests.databases import SERVERS, Server, migrate
 from tests.ledger import BROKEN, LONG, Figures, Ledger, People, Record, ask
@@ -305,8 +305,17 @@ def wait_for_release(address: str, version: str, problem: str = "") -> None:
     wait_until(is_so)
 
 
-def promote(site: Site, version: str) -> None:
-    publish_tiny(open_store(site.environ["RELEASES"], str(site.folder / "training")), version)
+def promote(site: Site, proxy: FaultProxy, fault: Fault) -> None:
+    """Put the second release into service; once its pointer is written ``fault`` comes."""
+    promoted: list[str] = []
+
+    def strike(method: str, path: str) -> str:
+        if method == "PUT" and path.endswith("current.json"):
+            promoted.append(path)
+        return fault(method, path) if promoted and method == "GET" else ""
+
+    proxy.fault = strike
+    publish_tiny(open_store(site.environ["RELEASES"], str(site.folder / "training")), SECOND)
 
 
 def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbish(
@@ -315,8 +324,8 @@ def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbi
     with small_disk(on_s3.folder / "disk") as disk:
         cache, filled = disk / "cache", []
 
-        def fault(method: str, path: str) -> str:
-            if method == "GET" and f"{SECOND}/ranking_factors.npy" in path and not filled:
+        def fault(_method: str, path: str) -> str:
+            if f"{SECOND}/ranking_factors.npy" in path and not filled:
                 filled.append(fill(disk))
             return ""
 
@@ -325,8 +334,7 @@ def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbi
                 wait_for_release(address, FIRST)
                 people.go_on()
                 struck = time.monotonic()
-                proxy.fault = fault
-                promote(on_s3, SECOND)
+                promote(on_s3, proxy, fault)
                 wait_until(lambda: bool(filled))
                 wait_for_release(address, FIRST, "MB must stay so; make room")
                 people.go_on(5.0 if LONG else 0.0)
@@ -354,16 +362,7 @@ def test_an_s3_that_fails_is_not_noticed_by_people(
             wait_for_release(address, FIRST)
             people.go_on()
             struck = time.monotonic()
-            promoted: list[str] = []
-
-            def strike(method: str, path: str) -> str:
-                """Once the pointer is written: what promotes it is not to fail."""
-                if method == "PUT" and path.endswith("current.json"):
-                    promoted.append(path)
-                return fault if promoted and method == "GET" and what in path else ""
-
-            proxy.fault = strike
-            promote(on_s3, SECOND)
+            promote(on_s3, proxy, lambda _, path: fault if what in path else "")
             people.go_on(10.0 if LONG else 1.0)
             proxy.fault = lambda *_: ""
             wait_for_release(address, SECOND)
