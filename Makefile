@@ -3,12 +3,13 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PYTHON_CODE := app benchmarks docs recommender spark_jobs application.py config.py
 WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train pipeline evaluate explore tune upload download test test-faults lint docs bench jobs bundle cluster-env \
-	image-web image-batch up down clean java blas browser axe databases nginx redis eb spark35
+.PHONY: run train pipeline evaluate explore tune upload download test test-faults lint docs bench jobs bundle \
+	cluster-env image-web image-batch up down clean java blas browser axe databases nginx redis eb spark35 audit
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -49,12 +50,19 @@ test: .venv/dev java blas browser axe databases nginx redis eb spark35 ## the wh
 test-faults: .venv/dev java blas databases redis ## what breaks on purpose, in its long form, and a table: docs/reliability.md
 	MARQUEE_FAULTS=long $(BIN)/python -m pytest -m faults $(ARGS)
 
-lint: .venv/dev ## ruff, mypy, hadolint for the containers, and the manual without a warning
+lint: .venv/dev ## ruff, bandit, mypy, hadolint for the containers, and the manual without a warning
 	$(BIN)/ruff check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PYTHON_CODE)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/hadolint deploy/containers/*.Dockerfile
 	@$(MAKE) --no-print-directory docs
+
+audit: .venv/dev ## known faults of what we depend on, asked of PyPI: needs the network
+	@test -x .venv/audit/bin/pip-audit || { $(PYTHON) -m venv .venv/audit && \
+	  .venv/audit/bin/pip install --quiet pip-audit==2.10.1; }
+	@for file in $(wildcard requirements*.txt) benchmarks/requirements.txt deploy/requirements.txt; do \
+	  echo $$file; .venv/audit/bin/pip-audit --progress-spinner off -r $$file || failed=1; done; exit $${failed:-0}
 
 docs: .venv/dev ## the manual, in dist/docs/index.html
 	$(BIN)/python -m sphinx -q -E -W --keep-going docs dist/docs

@@ -86,7 +86,7 @@ def _csv(kind: str, rows: Rows) -> str:
     ]
     text = io.StringIO()
     header = list(plain[0] if plain else _said(dict.fromkeys(EMPTY.get(kind, ["nothing"]))))
-    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer = csv.DictWriter(text, header, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(plain)
     return text.getvalue()

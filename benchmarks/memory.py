@@ -23,7 +23,7 @@ class Finished:
 
 def run_measured(command: Sequence[str]) -> Finished:
     """Raises SystemExit with its last words where the command fails."""
-    process = subprocess.Popen(  # noqa: S603 - our own
+    process = subprocess.Popen(  # our own command  # noqa: S603  # nosec B603
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     most, done = 0, threading.Event()

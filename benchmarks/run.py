@@ -192,7 +192,12 @@ def _machine() -> str:
     if cpuinfo.exists():
         names = [line for line in cpuinfo.read_text("utf-8").splitlines() if "model name" in line]
         model = names[0].partition(":")[2].strip() if names else model
-    java = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)  # noqa: S607
+    java = subprocess.run(  # the first java there is, as Spark takes it  # nosec B603 B607
+        ["java", "-version"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     runtime = java.stderr.splitlines()[0] if java.stderr else "no Java"
     return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}, {runtime}"
 

@@ -44,7 +44,8 @@ EXPANDED = re.compile(
 
 def site() -> Flask:
     """The site, without a release and with a database that nobody opens."""
-    environ = {"SECRET_KEY": "nothing is signed with this", "DATABASE_URL": "sqlite://"}
+    # No secret: of a site that is asked for its commands alone.
+    environ = {"SECRET_KEY": "nothing is signed with this", "DATABASE_URL": "sqlite://"}  # nosec B105
     return create_app(environ, RELEASES=str(ROOT / "dist" / "no-releases"))
 
 

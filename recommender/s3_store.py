@@ -29,7 +29,8 @@ from recommender.release_store import (
 )
 
 LOCK = ".lock"
-VAR_TMP = Path("/var/tmp")  # noqa: S108 - whose the folder in it is gets checked
+# Whose the folder in it is gets checked.
+VAR_TMP = Path("/var/tmp")  # noqa: S108  # nosec B108
 LOADING_SECONDS = 600.0  # after it was read, a release may still be loading
 RETRY_SECONDS = 60.0  # until a release that did not verify is downloaded again
 

@@ -74,7 +74,8 @@ def _copy_python(folder: Path) -> None:
 def _install(folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
     target = ["--target", str(folder / "packages")]
-    subprocess.run([*pip, *target, *requirements()], check=True)  # noqa: S603
+    command = [*pip, *target, *requirements()]
+    subprocess.run(command, check=True)  # our own command  # noqa: S603  # nosec B603
 
 
 if __name__ == "__main__":

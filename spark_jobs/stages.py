@@ -330,7 +330,7 @@ def ingest(work: Work) -> Made:
 
 def _flask(work: Work, *command: str) -> str:
     """Run a command of the site, which this tier does not import; gives the last line it says."""
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(  # our own command  # noqa: S603  # nosec B603
         [*FLASK, *command],
         cwd=ROOT,
         env={**os.environ, "RELEASES": work.store.place},

@@ -13,28 +13,14 @@ from sqlalchemy import select
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
-import app.models
 from app import accounts, attempts, clock, create_app
 from app.extensions import db
 from app.models import Attempt, User
 from tests.conftest import PASSWORD, register
+from tests.hashing import STAND_IN, quick_hashes  # noqa: F401
 from tests.test_letters import CHANGE, NEW, ask
 
 WRONG = "not the password"
-STAND_IN = accounts._NOBODY
-CHEAP = "pbkdf2:sha256:1"
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These are about how often, not about how long."""
-
-    def generate(password: str, method: str) -> str:
-        assert method == "scrypt"
-        return generate_password_hash(password, method=CHEAP)
-
-    monkeypatch.setattr(app.models, "generate_password_hash", generate)
-    monkeypatch.setattr(accounts, "_NOBODY", generate_password_hash("nobody", method=CHEAP))
 
 
 @pytest.fixture

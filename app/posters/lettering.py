@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from functools import cache
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape  # it writes, and parses nothing  # nosec B406
 
 from app.posters.drawing import MARGIN, WIDTH, trace
 

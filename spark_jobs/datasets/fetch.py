@@ -95,12 +95,12 @@ def _read_notes(part: Path, address: str) -> dict:
 
 def _open(address: str, start: int, mark: str | None) -> Answer:
     """The file from ``start`` on if it still has this ``mark``, else from its beginning."""
-    request = urllib.request.Request(address)  # noqa: S310 - the caller names it
+    request = urllib.request.Request(address)  # the caller names it  # noqa: S310
     if start and mark:
         request.add_header("Range", f"bytes={start}-")
         request.add_header("If-Range", mark)
     try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310
+        answer = urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310  # nosec B310
     except urllib.error.HTTPError as error:
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
             raise

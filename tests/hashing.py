@@ -1,0 +1,24 @@
+"""Hashes that cost nothing, for tests that are about something else."""
+
+from __future__ import annotations
+
+import pytest
+from werkzeug.security import generate_password_hash
+
+import app.models
+from app import accounts
+
+STAND_IN = accounts._NOBODY
+CHEAP = "pbkdf2:sha256:1"
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For every test of a file that imports this."""
+
+    def generate(password: str, method: str) -> str:
+        assert method == "scrypt"
+        return generate_password_hash(password, method=CHEAP)
+
+    monkeypatch.setattr(app.models, "generate_password_hash", generate)
+    monkeypatch.setattr(accounts, "_NOBODY", generate_password_hash("nobody", method=CHEAP))

@@ -1,0 +1,129 @@
+"""By which names the site is called, and what its cookies are good for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+import config
+from app import create_app
+from app.extensions import db
+from recommender.errors import ConfigError
+from recommender.release_store import ReleaseStore
+from tests.conftest import PASSWORD
+from tests.hashing import quick_hashes  # noqa: F401
+from tests.releases import publish_tiny
+from tests.test_settings import PRODUCTION
+
+FORGED = {
+    "Host": "evil.example",
+    "X-Forwarded-Host": "evil.example",
+    "Forwarded": "host=evil.example",
+}
+SITE = "https://marquee.example"
+
+
+@pytest.fixture
+def made(environ: dict[str, str], store: ReleaseStore) -> Iterator[Callable[..., Flask]]:
+    """Call it with settings for a site that has them."""
+    publish_tiny(store)
+    apps: list[Flask] = []
+
+    def make(**more: str) -> Flask:
+        apps.append(create_app({**environ, **more}, TESTING=True, WTF_CSRF_ENABLED=False))
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("settings", "host", "known"),
+    [
+        ({"SITE_URL": SITE}, "marquee.example", True),
+        ({"SITE_URL": SITE}, "marquee.example:443", True),
+        ({"SITE_URL": SITE}, "www.marquee.example", False),
+        ({"SITE_URL": SITE}, "evil.example", False),
+        ({"SITE_URL": SITE, "HOSTS": "a.example, b.example"}, "b.example", True),
+        ({"SITE_URL": SITE, "HOSTS": "a.example, b.example"}, "marquee.example", False),
+        ({"HOSTS": ".marquee.example"}, "www.marquee.example", True),
+        ({"HOSTS": ".marquee.example"}, "marquee.example.evil", False),
+        ({}, "anything.example", True),
+    ],
+)
+def test_the_site_answers_to_its_own_names(
+    made: Callable[..., Flask], settings: dict[str, str], host: str, known: bool
+) -> None:
+    client = made(**settings).test_client()
+    assert client.get("/login", headers={"Host": host}).status_code == (200 if known else 400)
+    api = client.get("/api/v1/movies/top", headers={"Host": host})
+    assert (api.status_code, api.json["code"]) == ((401, 401) if known else (400, 400))
+    for path in ("/health", "/ready"):  # load balancers ask by address
+        assert client.get(path, headers={"Host": "10.0.0.7"}).status_code == 200
+
+
+@pytest.mark.parametrize("hosts", ["https://a.example", "a.example/x", "a b*", "*"])
+def test_what_is_no_host_name_is_refused(hosts: str) -> None:
+    with pytest.raises(ConfigError, match="HOSTS"):
+        config.load({**PRODUCTION, "HOSTS": hosts})
+
+
+def test_nothing_is_made_from_the_name_that_a_request_claims(ann: FlaskClient) -> None:
+    pages = ("/", "/login", "/register", "/forgotten", "/data", "/nothing", "/api/v1/docs")
+    for path in (*pages, "/api/v1/openapi.json", "/title/1", "/logout"):
+        answer = ann.get(path, headers=FORGED)
+        assert "evil.example" not in answer.text, path
+        assert "evil.example" not in str(answer.headers), path
+
+
+def test_redirects_stay_on_the_host_that_was_asked(app: Flask, client: FlaskClient) -> None:
+    for path in ("/", "/ratings", "/owner", "/api/v1/docs/"):
+        answer = client.get(path, headers=FORGED)
+        assert "evil.example" not in (answer.location or "")
+    assert client.get("/", headers=FORGED).location.startswith("/login")
+
+
+def cookies(app: Flask, address: str) -> dict[str, str]:
+    """Everything that is set by registering, logging out, and logging in to stay, by name."""
+    client, found = app.test_client(), {}
+    password = {"password": PASSWORD, "confirm": PASSWORD}
+    form = {"username": "eve", "email": "eve@example.com"}
+    for path, sent in (
+        ("/register", {**form, **password}),
+        ("/logout", {}),
+        ("/login", {"username": "eve", "password": PASSWORD, "remember": "y"}),
+    ):
+        answer = client.post(path, data=sent, base_url=address)
+        assert answer.status_code in (302, 303), answer.text
+        for said in answer.headers.getlist("Set-Cookie"):
+            found[said.partition("=")[0]] = said
+    return found
+
+
+def test_over_https_cookies_are_for_this_host_and_https_alone(made: Callable[..., Flask]) -> None:
+    found = cookies(made(SECURE_COOKIES="True", SITE_URL=SITE), SITE)
+    assert found.keys() == {"__Host-session", "__Host-remember", "__Host-device"}
+    for said in found.values():
+        parts = {part.strip() for part in said.split(";")[1:]}
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= parts
+        assert "Domain" not in said
+        assert len(said) < 4096
+
+
+def test_in_development_they_are_out_of_reach_of_scripts_too(made: Callable[..., Flask]) -> None:
+    found = cookies(made(), "http://localhost")
+    assert found.keys() == {"session", "remember_token", "device"}
+    for said in found.values():
+        assert "HttpOnly" in said
+        assert "SameSite=Lax" in said
+
+
+def test_production_takes_the_strict_names() -> None:
+    loaded = config.load(PRODUCTION)
+    names = [loaded[f"{kind}_COOKIE_NAME"] for kind in ("SESSION", "REMEMBER", "DEVICE")]
+    assert all(name.startswith("__Host-") for name in names)

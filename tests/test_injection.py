@@ -1,0 +1,268 @@
+"""What is stored or sent stays what it is: text in pages, pictures, files, mail and queries."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import logging
+import os
+import time
+import zipfile
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.experiments import store as experiments
+from app.export import guarded, unguarded
+from app.extensions import db
+from app.importing import files
+from app.models import Import, Item, User
+from recommender.catalogue import LONGEST_LINE, read_items
+from recommender.errors import ReleaseError
+from recommender.release_store import ReleaseStore
+from tests.api import Rest
+from tests.conftest import register
+from tests.hashing import quick_hashes  # noqa: F401
+from tests.releases import ITEMS, no_parity_sample, tiny_release
+from tests.test_cli import run
+from tests.test_every_route import is_api, looks, rows
+from tests.test_letters import ask
+from tests.test_mydata import bring, packed
+
+SCRIPT = "<script>alert(1)</script>"
+ATTRIBUTE = "\"><img src=x onerror=alert(1)> ' onmouseover='alert(1)"
+TEMPLATE = "{{ 7 * 7 }}{% raw %}</title></textarea></style>"
+ADDRESS = "javascript:alert(1)//"
+
+
+class Page(HTMLParser):
+    """What a browser would run or fetch."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.found: list[str] = []
+        self._script = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self._script = tag == "script"
+        for name, value in attributes:
+            link = (value or "").strip().lower()
+            runs = name in ("href", "src", "action") and link.startswith("javascript:")
+            if name.startswith("on") or name == "style" or runs:
+                self.found.append(f"<{tag} {name}={value!r}>")
+            if name == "src" and not link.startswith(("/", "https://image.tmdb.org/")):
+                self.found.append(f"<{tag} src={value!r}>")
+
+    def handle_data(self, text: str) -> None:
+        if self._script and text.strip():
+            self.found.append(f"<script>{text}")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._script = False
+
+
+def test_the_reader_of_pages_sees_what_runs() -> None:
+    assert Page(SCRIPT).found
+    assert Page(f'<input value="{ATTRIBUTE}">').found
+    assert Page(f'<a href=" {ADDRESS}">').found
+    assert not Page('<script src="/a.js"></script><p alt=javascript:x>alert(1)</p>').found
+
+
+@pytest.fixture
+def hostile(app: Flask, ann: FlaskClient) -> FlaskClient:
+    """Ann, an owner, on a site where every text that is stored tries to be more than text."""
+    ann.get("/")
+    bob = app.test_client()
+    register(bob, "bob")
+    ann.post("/group/ask", data={"name": "bob"})
+    bob.post("/group/21/agree")
+    run(app, "set-role", "ann", "owner")
+    run(app, "experiments", "start", "few", "--treatment", "min_ratings=9")
+    ann.post("/title/1/rating", data={"rating": "4"})
+    ann.post("/title/2/watchlist")
+    ann.post("/title/3/hidden")
+    bring(ann, f'Name,Year,Rating\n"{ATTRIBUTE}",x,5\n{SCRIPT},2001,5\n'.replace('""', '"'))
+    guest = {"name": "</b>" + SCRIPT[:20], "rating-1": "5", "rating-2": "5", "rating-3": "4"}
+    assert ann.post("/group/guest", data=guest).status_code == 303
+    with app.app_context():
+        for number, item in enumerate(db.session.query(Item)):
+            item.title = (SCRIPT, ATTRIBUTE, TEMPLATE, ADDRESS)[number % 4]
+            item.genres = f"{SCRIPT}|{ATTRIBUTE}"[:255]
+            item.description = SCRIPT + ATTRIBUTE + TEMPLATE
+            item.imdb_id = '"><script>'
+            item.poster_path = ('"><script>alert(1)</script>', "@evil.example", None)[number % 3]
+        for user in db.session.query(User):
+            user.username = f"{ATTRIBUTE[:40]}{user.id}"
+        for done in db.session.query(Import):
+            done.report = {**done.report, "file": SCRIPT, "source": ATTRIBUTE}
+        (experiment,) = experiments.every_experiment()
+        experiment.control = SCRIPT
+        db.session.commit()
+    return ann
+
+
+def test_no_page_runs_what_is_stored(app: Flask, hostile: FlaskClient) -> None:
+    app.config["TMDB_API_KEY"] = "posters come from there"
+    seen = 0
+    for path, rule in looks(app):
+        if is_api(rule) or rule.endpoint.endswith("static"):
+            continue
+        for query in ("", "?q=alert&suggest=1", f"?genre={SCRIPT}&next={ADDRESS}&way={SCRIPT}"):
+            with hostile.get(path + query) as answer:
+                if answer.mimetype == "text/html":
+                    assert Page(answer.text).found == [], path + query
+                    assert "49{% raw" not in answer.text, path
+                    seen += answer.status_code == 200
+    assert seen > 30
+
+
+def test_what_is_stored_is_on_the_pages_as_text(hostile: FlaskClient) -> None:
+    escaped = "&lt;script&gt;alert(1)&lt;/script&gt;"
+    for path in ("/", "/title/1", "/search?q=alert", "/watchlist", "/ratings", "/data/imports/1"):
+        assert escaped in hostile.get(path).text or "&gt;&lt;img" in hostile.get(path).text, path
+
+
+def test_drawn_posters_hold_no_script(app: Flask, hostile: FlaskClient) -> None:
+    for item in ITEMS:
+        with hostile.get(f"/poster/{item.item_id}.svg") as answer:
+            tags = {
+                each.tag.rpartition("}")[2] for each in ElementTree.fromstring(answer.text).iter()
+            }
+            assert not tags & {"script", "foreignObject", "image", "a", "use"}
+            assert "sandbox" in answer.headers["Content-Security-Policy"] or (
+                "default-src 'none'" in answer.headers["Content-Security-Policy"]
+            )
+
+
+def test_answers_to_scripts_are_json_and_nothing_else(hostile: FlaskClient) -> None:
+    answer = hostile.post(
+        "/title/1/rating", data={"rating": "3"}, headers={"Accept": "application/json"}
+    )
+    assert answer.mimetype == "application/json"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert SCRIPT in answer.json["message"]
+
+
+def test_mail_is_plain_text(
+    app: Flask, hostile: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    from app import mail
+
+    sent = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mail, "_deliver", lambda _app, message: sent.append(message))
+        app.config["MAIL"] = "smtp://127.0.0.1:1"
+        caplog.set_level(logging.ERROR)
+        assert ask(app.test_client(), "ann@example.com", caplog) == []
+        for _ in range(200):
+            if sent:
+                break
+            time.sleep(0.01)
+    (message,) = sent
+    assert message.get_content_type() == "text/plain"
+    assert message["To"] == "ann@example.com"
+    assert ATTRIBUTE[:40] in message.get_content().replace("\n", "")
+
+
+# Files that a person takes along
+
+
+FORMULAS = ["=HYPERLINK(1)", "+1", "-30-", "@SUM(1)", "\tx", "\rx", "'=1", "''+x"]
+
+
+@pytest.mark.parametrize("title", FORMULAS)
+def test_an_export_holds_no_formula_and_is_read_back_as_it_was(
+    app: Flask, ann: FlaskClient, title: str
+) -> None:
+    ann.post("/title/1/rating", data={"rating": "4"})
+    with app.app_context():
+        db.session.get_one(Item, 1).title = title
+        db.session.commit()
+    with zipfile.ZipFile(io.BytesIO(ann.get("/data/export.zip").data)) as archive:
+        (row,) = csv.DictReader(io.StringIO(archive.read("ratings.csv").decode(), newline=""))
+    assert row["title"] == f"'{title}"
+    assert unguarded(row["title"]) == title
+    assert float(row["rating"]) == 4
+
+
+@pytest.mark.parametrize("text", ["Alien", "'Round Midnight", "9 1/2", "", "a=b", "'", -1.5, None])
+def test_anything_else_is_exported_as_it_is(text: object) -> None:
+    assert guarded(text) == text
+    assert not isinstance(text, str) or unguarded(text) == text
+
+
+# Queries
+
+
+@pytest.mark.parametrize(
+    "sent", ["' OR '1'='1", "%", "_", "\\", "1; DROP TABLE users; --", "') UNION SELECT 1 --", "\0"]
+)
+def test_what_is_sent_is_never_part_of_a_query(
+    app: Flask, ann: FlaskClient, rest: Rest, sent: str
+) -> None:
+    before = rows(app, "tokens")
+    page = ann.get("/search", query_string={"q": sent})
+    assert (page.status_code, "Space Station" in page.text) == (200, False)
+    assert ann.get("/popular", query_string={"genre": sent}).status_code == 404
+    found = rest("GET", "/search", query_string={"q": sent, "limit": 9})
+    assert found.status_code == 422 or found.json["movies"] == []
+    login = {"username": sent, "password": sent}
+    assert app.test_client().post("/login", data=login).status_code == 422
+    assert rows(app, "tokens") == before
+
+
+@pytest.mark.parametrize("name", ["eve\n[error] forged", "eve\r\nx: y", "eve\0", "eve\u2028x"])
+def test_a_name_is_one_line(app: Flask, name: str) -> None:
+    form = {"username": name, "email": "eve@example.com"}
+    password = {"password": "correct horse battery", "confirm": "correct horse battery"}
+    app.test_client().post("/register", data={**form, **password})
+    with app.app_context():
+        names = [user.username or "" for user in db.session.query(User)]
+    assert all(name.isprintable() for name in names)
+
+
+# Archives and folders
+
+
+def test_many_small_bombs_are_one_large_bomb(
+    app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "LARGEST_UNPACKED", 1_000_000)
+    header, line = "movieId,rating\n", "1,5\n"
+    half = header + line * (600_000 // len(line))
+    one = packed(a_in_ratings__csv=half)
+    two = packed(a_in_ratings__csv=half, b_in_ratings__csv=half)
+    assert len(files.texts("x.zip", one)) == 1
+    with pytest.raises(files.ImportProblem, match="larger than 1 MB"):
+        files.texts("x.zip", two)
+
+
+def test_a_catalogue_whose_line_unpacks_to_far_too_much_is_given_up(tmp_path: Path) -> None:
+    bomb = tmp_path / "items.jsonl.gz"
+    bomb.write_bytes(gzip.compress(b'{"title": "' + b"x" * (5 * LONGEST_LINE)))
+    with pytest.raises(ReleaseError, match="line 1: not a catalogue entry"):
+        list(read_items(bomb))
+
+
+def test_a_link_in_a_report_leads_nowhere(
+    app: Flask, ann: FlaskClient, store: ReleaseStore, tmp_path: Path
+) -> None:
+    run(app, "set-role", "ann", "owner")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    store.publish(tiny_release("20260105-x"), ITEMS, no_parity_sample())
+    report = store.folder / "20260105-x" / "report"
+    report.mkdir()
+    (report / "index.html").write_text("<h1>Report</h1>")
+    os.symlink(secret, report / "link.txt")
+    os.symlink(tmp_path, report / "folder")
+    store.promote("20260105-x")
+    assert "link.txt" not in ann.get("/owner").text
+    for name in ("link.txt", "folder/secret.txt", "../release.json", "/etc/passwd"):
+        assert ann.get(f"/owner/report/{name}").status_code in (308, 404), name

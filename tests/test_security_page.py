@@ -1,0 +1,237 @@
+"""docs/security.md: each test that it names exists, each requirement stands once; and what the
+code as a whole does not do."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from app import accounts, devices
+from app.extensions import db
+from app.models import User
+from tests.conftest import ROOT, register
+from tests.hashing import quick_hashes  # noqa: F401
+from tests.test_logs import Lines, lines  # noqa: F401
+
+PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+ROW = re.compile(
+    r"^\| (\d[^|]*?) \| ([^|]+) \| (met|open|not applicable): ([^|]+) \|$", re.MULTILINE
+)
+NAMED = re.compile(r"(test_\w+)\.py::(test_\w+)")
+# Of version 5.0.0, levels 1 and 2: how many of each section; those of level 3 come after them.
+SECTIONS = {
+    **{"1.1": 2, "1.2": 9, "1.3": 11, "1.4": 3, "1.5": 2},
+    **{"2.1": 3, "2.2": 3, "2.3": 4, "2.4": 1},
+    **{"3.2": 2, "3.3": 4, "3.4": 6, "3.5": 5, "3.7": 2},
+    **{"4.1": 3, "4.2": 1, "4.3": 2, "4.4": 4},
+    **{"5.1": 1, "5.2": 3, "5.3": 2, "5.4": 3},
+    **{"6.1": 3, "6.2": 12, "6.3": 4, "6.4": 4, "6.5": 5, "6.6": 3, "6.8": 4},
+    **{"7.1": 3, "7.2": 4, "7.3": 2, "7.4": 5, "7.5": 2, "7.6": 2},
+    **{"8.1": 2, "8.2": 3, "8.3": 1, "8.4": 1},
+    **{"9.1": 3, "9.2": 4},
+    **{"10.1": 2, "10.2": 2, "10.3": 4, "10.4": 11, "10.5": 5, "10.6": 2, "10.7": 3},
+    **{"11.1": 2, "11.2": 3, "11.3": 3, "11.4": 4, "11.5": 1, "11.6": 1},
+    **{"12.1": 3, "12.2": 2, "12.3": 4},
+    **{"13.1": 1, "13.2": 5, "13.3": 2, "13.4": 5},
+    **{"14.1": 2, "14.2": 4, "14.3": 3},
+    **{"15.1": 3, "15.2": 3, "15.3": 7},
+    **{"16.1": 1, "16.2": 5, "16.3": 4, "16.4": 3, "16.5": 3},
+    **{"17.1": 1, "17.2": 4, "17.3": 2},
+}
+
+
+PATTERNS = {f"re.{name}" for name in "compile search match fullmatch split findall sub".split()}
+
+
+@cache
+def _tests_in(file: str) -> frozenset[str]:
+    path = ROOT / "tests" / f"{file}.py"
+    if not path.exists():
+        return frozenset()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return frozenset(each.name for each in tree.body if isinstance(each, ast.FunctionDef))
+
+
+def requirements(said: str) -> Iterator[str]:
+    """Of "1.2.6–8, 1.4.1": each."""
+    for part in said.split(", "):
+        first, _, last = part.partition("–")
+        section, _, number = first.rpartition(".")
+        for each in range(int(number), int(last or number) + 1):
+            yield f"{section}.{each}"
+
+
+def test_every_test_that_the_page_names_exists() -> None:
+    named = NAMED.findall(PAGE)
+    assert len(named) > 100
+    assert [f"{file}.py::{test}" for file, test in named if test not in _tests_in(file)] == []
+
+
+def test_every_requirement_of_level_2_stands_there_once() -> None:
+    found = Counter(each for row in ROW.findall(PAGE) for each in requirements(row[0]))
+    wanted = {f"{s}.{n}" for s, count in SECTIONS.items() for n in range(1, count + 1)}
+    assert set(found) == wanted
+    assert max(found.values()) == 1
+    assert len(wanted) == 253
+
+
+def test_what_is_met_says_by_which_test_or_where_it_is_written() -> None:
+    written = [line for line in PAGE.splitlines() if re.match(r"\| \d+\.", line)]
+    assert len(written) == len(ROW.findall(PAGE))
+    bare = [
+        ids
+        for ids, _, state, why in ROW.findall(PAGE)
+        if state == "met" and not NAMED.search(why) and "](" not in why
+    ]
+    assert bare == []
+
+
+# What the code does not do
+
+
+def calls(folder: str) -> Iterator[tuple[Path, ast.Call, str]]:
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                yield path, node, ast.unparse(node.func)
+
+
+def imports(folder: str) -> set[tuple[str, str]]:
+    """(file, package) of everything imported."""
+    found = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {(path.name, alias.name.partition(".")[0]) for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add((path.name, node.module.partition(".")[0]))
+    return found
+
+
+@pytest.mark.parametrize("folder", ["app", "recommender"])
+def test_the_web_tier_starts_no_program(folder: str) -> None:
+    assert not {package for _, package in imports(folder)} & {"subprocess", "pty", "pexpect"}
+    started = ("os.system", "os.popen", "os.exec", "os.spawn")
+    assert [name for _, _, name in calls(folder) if name.startswith(started)] == []
+
+
+@pytest.mark.parametrize("folder", ["app", "recommender", "spark_jobs"])
+def test_nothing_is_evaluated(folder: str) -> None:
+    never = {"eval", "exec", "compile", "__import__", "yaml.load", "pickle.loads", "pickle.load"}
+    assert [name for _, _, name in calls(folder) if name in never] == []
+    if folder != "spark_jobs":
+        assert not {package for _, package in imports(folder)} & {"pickle", "marshal", "shelve"}
+    loaded = [node for _, node, name in calls(folder) if name == "np.load"]
+    assert not [node for node in loaded if "allow_pickle=True" in ast.unparse(node)]
+
+
+@pytest.mark.parametrize("folder", ["app", "recommender"])
+def test_no_pattern_is_made_of_what_is_sent(folder: str) -> None:
+    """Patterns are written down, or put together from constants of the module."""
+    for path, node, name in calls(folder):
+        if name in PATTERNS and not isinstance(node.args[0], ast.Constant):
+            parts = [each.id for each in ast.walk(node.args[0]) if isinstance(each, ast.Name)]
+            assert all(part.isupper() or path.name == "logs.py" for part in parts), (path, parts)
+
+
+def test_secrets_are_random() -> None:
+    seeded = {file for file, package in imports("app") if package == "random"}
+    assert seeded == {"dice.py", "transactions.py"}  # of posters, and how long to wait
+
+
+def test_scripts_write_no_markup() -> None:
+    writes = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|Function\("
+    )
+    scripts = list((ROOT / "app" / "static").glob("*.js"))
+    assert len(scripts) > 3
+    assert [path.name for path in scripts if writes.search(path.read_text())] == []
+
+
+# What holds on a whole site
+
+
+def test_no_other_site_may_read_answers(ann: FlaskClient) -> None:
+    for path in ("/", "/api/v1/movies/top", "/api/v1/openapi.json", "/nothing"):
+        asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "PUT"}
+        for method in ("GET", "OPTIONS"):
+            answer = ann.open(path, method=method, headers=asked)
+            names = {name for name, _ in answer.headers}
+            assert not [name for name in names if name.startswith("Access-Control")]
+
+
+def test_passwords_are_masked_and_can_be_pasted(app: Flask, ann: FlaskClient) -> None:
+    guest = app.test_client()
+    for client, path in (
+        (guest, "/login"),
+        (guest, "/register"),
+        (ann, "/account"),
+        (ann, "/data"),
+    ):
+        fields = re.findall(
+            r'<input[^>]*name="(?:password|confirm|present)"[^>]*>', client.get(path).text
+        )
+        assert fields, path
+        for field in fields:
+            assert 'type="password"' in field
+            assert re.search('autocomplete="(new|current)-password"', field)
+            assert "onpaste" not in field
+
+
+def test_a_new_site_has_no_accounts(app: Flask) -> None:
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(User)) == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/search", "/ratings", "/data", "/account", "/group"])
+def test_every_page_of_ones_own_has_a_way_out(ann: FlaskClient, path: str) -> None:
+    assert 'action="/logout"' in ann.get(path).text
+
+
+def test_a_token_of_one_kind_is_none_of_another(app: Flask, ann: FlaskClient) -> None:
+    device, session = ann.get_cookie("device"), ann.get_cookie("session")
+    assert device is not None
+    assert session is not None
+    with app.app_context():
+        reset = accounts.reset_token(db.session.get_one(User, 21))
+    guest = app.test_client()
+    for other in (device.value, session.value):
+        assert guest.get(f"/reset/{other}").status_code == 404
+    for other in (reset, session.value):
+        with app.test_request_context(headers={"Cookie": f"device={other}"}):
+            assert devices.known_as() is None
+    with app.test_request_context(headers={"Cookie": f"device={device.value}"}):
+        assert (devices.known_as() or ("",))[0] == 21
+    guest.set_cookie("session", reset)
+    guest.set_cookie("remember_token", reset)
+    assert guest.get("/").status_code == 302
+
+
+def test_refusals_are_logged(app: Flask, ann: FlaskClient, lines: Lines) -> None:  # noqa: F811
+    app.config["RATELIMIT_PASSWORDS"] = "1/hour"
+    register(app.test_client(), "bob")
+    guest = app.test_client()
+    for _ in range(2):
+        guest.post("/login", data={"username": "bob", "password": "not the password"})
+    ann.get("/owner")
+    guest.get("/api/v1/movies/top")
+    told = [
+        (line["route"], line["status"], line.get("user_id"))
+        for line in lines
+        if line.get("status", 0) >= 400
+    ]
+    assert told == [
+        ("/login", 422, None),
+        ("/login", 429, None),
+        ("/owner", 403, 21),
+        (told[-1][0], 401, None),
+    ]
