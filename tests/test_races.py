@@ -28,6 +28,7 @@ from app.transfer import Brought, find_rows, import_ratings
 from recommender.errors import ConfigError, DataError, StorageError
 from recommender.release_store import ReleaseStore
 from recommender.s3_store import open_store
+from tests.api import client_with_token
 from tests.conftest import PASSWORD, settings
 from tests.databases import DATABASES, Server, empty, migrate, new_database
 from tests.datasets import write_csv
@@ -211,6 +212,24 @@ def test_an_account_deleted_while_it_rates_leaves_nothing_and_nobody_sees_an_err
             assert count_of(site, model, model.user_id == person) == 0
     assert count_of(site, User) == 0
     assert len(seen) > 1
+
+
+def test_a_person_deleted_while_rest_clients_write_of_them_is_gone(site: Flask) -> None:
+    clients = [client_with_token(site, f"service {n}") for n in range(4)]
+    for _ in range(ROUNDS):
+        person = clients[0].answer("PUT", "/user", {"gender": None, "year_of_birth": None})
+        address = f"/user/{person['user_id']}"
+        answers = race(
+            site,
+            partial(clients[0], "DELETE", address),
+            partial(clients[1], "PUT", f"{address}/rating", json={"movie_id": 1, "rating": 4}),
+            partial(clients[2], "PUT", f"{address}/watched", json={"movie_id": 1}),
+            partial(clients[3], "GET", f"{address}/recommendations"),
+        )
+        codes = [answer.status_code for answer in answers]
+        assert codes[0] == 200
+        assert set(codes) <= {200, 404}
+    assert count_of(site, Rating) == count_of(site, User) == 0
 
 
 def test_a_reset_link_that_is_used_twice_at_once_works_once(site: Flask) -> None:
