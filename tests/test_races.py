@@ -28,7 +28,7 @@ from app.transfer import Brought, find_rows, import_ratings
 from recommender.errors import ConfigError, DataError, StorageError
 from recommender.release_store import ReleaseStore
 from recommender.s3_store import open_store
-from tests.api import client_with_token
+from tests.api import Rest, client_with_token
 from tests.conftest import PASSWORD, settings
 from tests.databases import DATABASES, Server, empty, migrate, new_database
 from tests.datasets import write_csv
@@ -246,16 +246,23 @@ def test_a_reset_link_that_is_used_twice_at_once_works_once(site: Flask) -> None
             assert accounts.recognise("ann", passwords[answers.index(303)]).id == ann
 
 
-def test_of_tokens_of_one_name_made_at_once_one_is_made(site: Flask) -> None:
+def test_of_tokens_of_one_name_made_at_once_one_is_made_and_serves_all(site: Flask) -> None:
     for turn in range(ROUNDS):
         made = race(site, *[outcome(lambda: tokens.create("reader"), ConfigError)] * 3)
         good = [secret for secret in made if isinstance(secret, str)]
         assert len(good) == 1
         with site.app_context():
             assert tokens.recognise(good[0]).name == "reader"
+        used = race(site, *[partial(use, site, good[0])] * 3)
+        assert used == [200] * 3
         assert sorted(race(site, *[lambda: tokens.revoke("reader")] * 3)) == [False, False, True], (
             turn
         )
+
+
+def use(app: Flask, secret: str) -> int:
+    """The status of a request that shows a token."""
+    return Rest(app.test_client(), secret)("GET", "/movies/top").status_code
 
 
 def test_people_who_ask_each_other_at_once_have_agreed(site: Flask) -> None:
