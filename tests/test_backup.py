@@ -29,7 +29,7 @@ from app.models import Experiment, Import, Item, SiteState, Token, User
 from tests.conftest import settings
 from tests.databases import DATABASES, Server, empty, migrate, new_database
 from tests.rows import NOON, ROWS, fill, row_of, rows_of_all
-from tests.servers import ROOT
+from tests.servers import ROOT, free_port
 
 BEFORE_REST = "a93c5d0be214"
 OTHERS = dict(zip(DATABASES, (*DATABASES[1:], DATABASES[0]), strict=True))
@@ -303,6 +303,16 @@ def test_a_backup_of_a_revision_not_known_here_names_it(full: Flask, tmp_path: P
 def test_where_it_cannot_be_written_it_says_so(full: Flask, tmp_path: Path) -> None:
     status, said = run(full, "backup", str(tmp_path / "no" / "folder" / "x"))
     assert (status, "cannot be written" in said) == (2, True)
+
+
+def test_a_database_that_is_away_is_told_in_one_line(full: Flask, tmp_path: Path) -> None:
+    file = backed_up(full, tmp_path / "site.backup")
+    away = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    app = create_app(settings(away, tmp_path / "releases"))
+    for words in (["backup", str(tmp_path / "another.backup")], ["restore", str(file)]):
+        status, said = run(app, *words)
+        assert (status, said.startswith("error: "), said.count("\n")) == (2, True, 1), said
+    assert not (tmp_path / "another.backup").exists()
 
 
 def test_a_row_that_the_database_refuses_leaves_all_as_it_was(full: Flask, tmp_path: Path) -> None:

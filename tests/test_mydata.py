@@ -108,6 +108,25 @@ def test_what_was_exported_here_can_be_brought_in_again(app: Flask, ann: FlaskCl
     assert stored(app) == [(1, 4.5), (8, 3.0), (1, 4.5), (8, 3.0)]
 
 
+def test_what_is_brought_in_again_is_the_same_to_the_microsecond(
+    app: Flask, ann: FlaskClient
+) -> None:
+    for item, stars in ((1, "4.5"), (8, "0.5"), (13, "3")):
+        ann.post(f"/title/{item}/rating", data={"rating": stars})
+    with zipfile.ZipFile(io.BytesIO(ann.get("/data/export.zip").data)) as archive:
+        own = archive.read("ratings.csv")
+    bob = app.test_client()
+    register(bob, "bob")
+    bring(bob, own)
+    with app.app_context():
+        given = select(Rating.item_id, Rating.rating, Rating.rated_at).order_by(Rating.item_id)
+        of_ann, of_bob = (
+            db.session.execute(given.where(Rating.user_id == user)).all() for user in (21, 22)
+        )
+    assert len(of_ann) == 3
+    assert of_bob == of_ann
+
+
 def test_steam_libraries_are_read_in_both_forms_and_refused_by_a_site_of_movies(
     app: Flask, ann: FlaskClient
 ) -> None:
@@ -304,6 +323,24 @@ def test_the_export_holds_everything(app: Flask, ann: FlaskClient) -> None:
         assert {name.removesuffix(".csv") for name in archive.namelist()} == set(whole)
         rows = list(csv.DictReader(io.StringIO(archive.read("ratings.csv").decode())))
     assert [row["item_id"] for row in rows] == ["1", "3"]
+
+
+def test_the_csv_files_say_what_the_json_says(app: Flask, ann: FlaskClient) -> None:
+    furnish(app, ann)
+    archive = zipfile.ZipFile(io.BytesIO(ann.get("/data/export.zip").data))
+    whole = ann.get("/data/export.json").json
+    with archive:
+        for kind, told in whole.items():
+            rows = list(csv.DictReader(io.StringIO(archive.read(f"{kind}.csv").decode())))
+            wanted = [told] if isinstance(told, dict) else told
+            assert rows == [
+                {
+                    name: "" if value is None else str(value)
+                    for name, value in row.items()
+                    if not isinstance(value, (list, dict))
+                }
+                for row in wanted
+            ]
 
 
 def test_the_export_has_a_part_for_every_table_with_people_in_it() -> None:

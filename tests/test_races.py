@@ -28,6 +28,7 @@ from app.transfer import Brought, find_rows, import_ratings
 from recommender.errors import ConfigError, DataError, StorageError
 from recommender.release_store import ReleaseStore
 from recommender.s3_store import open_store
+from tests.api import Rest, client_with_token
 from tests.conftest import PASSWORD, settings
 from tests.databases import DATABASES, Server, empty, migrate, new_database
 from tests.datasets import write_csv
@@ -213,6 +214,24 @@ def test_an_account_deleted_while_it_rates_leaves_nothing_and_nobody_sees_an_err
     assert len(seen) > 1
 
 
+def test_a_person_deleted_while_rest_clients_write_of_them_is_gone(site: Flask) -> None:
+    clients = [client_with_token(site, f"service {n}") for n in range(4)]
+    for _ in range(ROUNDS):
+        person = clients[0].answer("PUT", "/user", {"gender": None, "year_of_birth": None})
+        address = f"/user/{person['user_id']}"
+        answers = race(
+            site,
+            partial(clients[0], "DELETE", address),
+            partial(clients[1], "PUT", f"{address}/rating", json={"movie_id": 1, "rating": 4}),
+            partial(clients[2], "PUT", f"{address}/watched", json={"movie_id": 1}),
+            partial(clients[3], "GET", f"{address}/recommendations"),
+        )
+        codes = [answer.status_code for answer in answers]
+        assert codes[0] == 200
+        assert set(codes) <= {200, 404}
+    assert count_of(site, Rating) == count_of(site, User) == 0
+
+
 def test_a_reset_link_that_is_used_twice_at_once_works_once(site: Flask) -> None:
     ann, _ = new_account(site, "ann")
     for turn in range(ROUNDS):
@@ -227,16 +246,23 @@ def test_a_reset_link_that_is_used_twice_at_once_works_once(site: Flask) -> None
             assert accounts.recognise("ann", passwords[answers.index(303)]).id == ann
 
 
-def test_of_tokens_of_one_name_made_at_once_one_is_made(site: Flask) -> None:
+def test_of_tokens_of_one_name_made_at_once_one_is_made_and_serves_all(site: Flask) -> None:
     for turn in range(ROUNDS):
         made = race(site, *[outcome(lambda: tokens.create("reader"), ConfigError)] * 3)
         good = [secret for secret in made if isinstance(secret, str)]
         assert len(good) == 1
         with site.app_context():
             assert tokens.recognise(good[0]).name == "reader"
+        used = race(site, *[partial(use, site, good[0])] * 3)
+        assert used == [200] * 3
         assert sorted(race(site, *[lambda: tokens.revoke("reader")] * 3)) == [False, False, True], (
             turn
         )
+
+
+def use(app: Flask, secret: str) -> int:
+    """The status of a request that shows a token."""
+    return Rest(app.test_client(), secret)("GET", "/movies/top").status_code
 
 
 def test_people_who_ask_each_other_at_once_have_agreed(site: Flask) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import Row, delete, select
 
 from app import clock, transfer
 from app.extensions import db
@@ -162,6 +162,30 @@ def test_explicit_ratings_are_exported_as_training_reads_them(
     assert lines[0] == "1,1,4.5,978300760"
     assert lines[1].startswith("1,2,0.5,")
     assert lines[2] == "20,1,2,978300762"
+
+
+def test_an_export_that_is_imported_gives_the_rows_that_were_there(
+    app: Flask, tmp_path: Path
+) -> None:
+    lines = [(user, item, 0.5 + (user + item) % 10 / 2, user) for user in (1, 2) for item in (1, 8)]
+    run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))
+    before = rows_of_all(app)
+    assert run(app, "export-ratings", str(tmp_path / "out"))[0] == 0
+    with app.app_context():
+        db.session.execute(delete(User))
+        db.session.commit()
+    assert rows_of_all(app) == []
+    assert run(app, "import-ratings", str(tmp_path / "out"))[0] == 0
+    assert rows_of_all(app) == before
+    assert len(before) == len(lines)
+
+
+def rows_of_all(app: Flask) -> list[Row]:
+    """Of ratings, with every column."""
+    with app.app_context():
+        return list(
+            db.session.execute(select(Rating.__table__).order_by(*Rating.__mapper__.primary_key))
+        )
 
 
 def test_an_export_replaces_the_one_before(app: Flask, rest: Rest, tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from typing import IO, Any
 from recommender.errors import ConfigError, DataError
 
 FORMAT = "marquee backup 1"
-BATCH = 5000
+# Rows in memory at once; the report of an import may have hundreds of lines.
+BATCH = 1000
 LEVEL = 6
 
 

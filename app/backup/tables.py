@@ -38,7 +38,7 @@ STATES = (CatalogueState.__table__.name, SiteState.__table__.name)
 def back_up(stream: IO[bytes]) -> dict[str, int]:
     """Write all there is; how many rows of each table. Others may read and write meanwhile.
 
-    Raises DataError where the database's tables are not those of the models.
+    Raises DataError where the database's tables are not those of the models, or cannot be read.
     """
     with _snapshot() as connection:
         revision, ours = _revision(connection), _scripts().get_current_head()
@@ -81,22 +81,31 @@ def restore(backup: Backup, replace: bool = False) -> None:
             _advance_sequences(tables, connection)
             connection.commit()
     except DBAPIError as error:
-        reason = " ".join(str(error.orig).split())
         raise DataError(
-            f"{backup.name}: the database refused it, and nothing was changed ({reason});"
+            f"{backup.name}: the database refused it, and nothing was changed ({_reason(error)});"
             " stop what else writes to the database, and try again"
         ) from error
 
 
 @contextmanager
 def _snapshot() -> Iterator[Connection]:
-    """A connection that sees one moment's rows from its first query to its last."""
-    with db.engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN")
-        else:
-            connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        yield connection
+    """A connection that sees one moment's rows from its first query to its last.
+
+    Raises DataError where the database cannot be read.
+    """
+    try:
+        with db.engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN")
+            else:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+    except DBAPIError as error:
+        raise DataError(f"the database cannot be read ({_reason(error)})") from error
+
+
+def _reason(error: DBAPIError) -> str:
+    return " ".join(str(error.orig).split())
 
 
 def _scripts() -> ScriptDirectory:
