@@ -7,7 +7,7 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train pipeline evaluate explore tune upload download test lint docs bench jobs bundle cluster-env \
+.PHONY: run train pipeline evaluate explore tune upload download test lint docs bench load jobs bundle cluster-env \
 	image-web image-batch up down clean java blas browser axe databases nginx eb spark35
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
@@ -58,6 +58,9 @@ docs: .venv/dev ## the manual, in dist/docs/index.html
 
 bench: .venv/dev java blas ## ours and the peers in one run: make bench SIZES="1m 10m 25m" REPEATS=3
 	$(BIN)/python -m benchmarks.run
+
+load: .venv/dev databases ## people against PostgreSQL, half an hour: make load PEOPLE=200 MINUTES=10
+	$(BIN)/python -m benchmarks.load
 
 jobs: ## dist/jobs.zip for spark-submit --py-files
 	$(PYTHON) -m spark_jobs.session dist/jobs.zip

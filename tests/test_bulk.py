@@ -112,6 +112,11 @@ PAGES = (
     "/group",
     "/data",
     "/account",
+    "/welcome",
+    "/hidden",
+    "/accuracy",
+    "/search?suggest=1&q=mat",
+    "/data/export.json",
 )
 API = (
     "/user/1",
@@ -121,6 +126,9 @@ API = (
     "/user/1/because/2",
     "/movies/top",
     "/movie/1",
+    "/movie/1/similar",
+    "/user/1/estimate/2",
+    "/search?q=matrix",
 )
 
 
