@@ -9,7 +9,8 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run train pipeline evaluate explore tune upload download test test-faults lint docs bench jobs bundle \
-	cluster-env image-web image-batch up down clean java blas browser axe databases nginx redis eb spark35 audit
+	cluster-env image-web image-batch up down clean java blas browser axe databases nginx redis eb spark35 audit \
+	load
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -69,6 +70,9 @@ docs: .venv/dev ## the manual, in dist/docs/index.html
 
 bench: .venv/dev java blas ## ours and the peers in one run: make bench SIZES="1m 10m 25m" REPEATS=3
 	$(BIN)/python -m benchmarks.run
+
+load: .venv/dev databases ## people against PostgreSQL, half an hour: make load PEOPLE=200 MINUTES=10
+	$(BIN)/python -m benchmarks.load
 
 jobs: ## dist/jobs.zip for spark-submit --py-files
 	$(PYTHON) -m spark_jobs.session dist/jobs.zip

@@ -98,6 +98,7 @@ def slower(answers: list[Answer], since: float) -> list[Answer]:
 @pytest.fixture(autouse=True)
 def a_small_run_says_something(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "FEWEST", 5)
+    monkeypatch.setattr(report, "FLOOR_SECONDS", 10)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +140,12 @@ def test_a_route_asked_for_more_often_makes_nothing_slower() -> None:
     mixed = [*ANSWERS[:45], *slow]
     told = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=mixed)})
     assert [verdict.what for verdict in told if not verdict.holds] == []
+
+
+def test_what_a_worker_holds_for_a_moment_is_no_growth() -> None:
+    """A password is being checked in every other sample, in the last one by both workers."""
+    spikes = [replace(s, pss={1: 132.0, 2: 132.0}) if s.at % 10 else s for s in SAMPLES]
+    assert replace(QUIET, samples=spikes).growth == pytest.approx(0)
 
 
 def test_too_little_is_no_success() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import figures
 from app.clock import utcnow
 from app.extensions import db
 from app.figures import figures_of_today
@@ -96,6 +98,27 @@ def test_the_figures_of_a_site_known_by_heart(app: Flask, client: FlaskClient) -
     assert told.recommended.low < 4.0 < told.recommended.high
     assert told.weeks[-1].returning == 2
     assert len(told.weeks) == 12
+
+
+def test_figures_that_take_long_are_kept_for_a_while(
+    app: Flask, owner: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def registered() -> str:
+        found = re.search(r'class="big">(\d+)<', owner.get("/owner").text)
+        assert found
+        return found[1]
+
+    assert registered() == "1"
+    register(app.test_client(), "bob")
+    assert registered() == "2"
+    monkeypatch.setattr(figures, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(figures, "KEPT", 1_000_000)
+    assert registered() == "2"
+    register(app.test_client(), "cat")
+    assert registered() == "2"
+    assert "Counted just now." in owner.get("/owner").text
+    monkeypatch.setattr(figures, "perf_counter", lambda: 1e12)
+    assert registered() == "3"
 
 
 def test_the_page_shows_them_with_targets_and_intervals(app: Flask, owner: FlaskClient) -> None:

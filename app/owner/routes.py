@@ -13,7 +13,7 @@ from app.charts import Spans, reach, spans, weekly_bars
 from app.experiments.results import EFFECT, Results, results_of
 from app.experiments.store import every_experiment, plan_of
 from app.extensions import serving
-from app.figures import MONTHLY_TARGET, figures_of_today
+from app.figures import MONTHLY_TARGET, latest_figures
 from app.owner import owner
 from recommender.feedback import EXPLICIT
 
@@ -33,7 +33,7 @@ def let_the_owner_alone_in() -> None:
 @owner.get("")
 def figures() -> ResponseReturnValue:
     """How the site does against its charter."""
-    told = figures_of_today()
+    told = latest_figures()
     model = serving.model_or_none
     return render_template(
         "owner/figures.html",

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from tests.servers import ROOT, free_port, wait_until_it_answers
 SAMPLE_SECONDS = 5.0
 # As a small server has it; the tests' one would not survive a power failure, this one would.
 LIKE_IN_SERVICE = ("fsync=on", "full_page_writes=on", "shared_buffers=1GB")
+READY_SECONDS, READY_CHECKS = 120, 10
 # So many accounts for each person are in the database that is almost empty.
 ACCOUNTS_A_PERSON = 2
 
@@ -196,11 +198,26 @@ def _site(environ: Mapping[str, str], log: Path) -> Iterator[tuple[str, int]]:
         )
         try:
             address = f"http://127.0.0.1:{port}"
-            wait_until_it_answers(f"{address}/ready", server, log)
+            wait_until_it_answers(f"{address}/health", server, log)
+            _wait_until_ready(address)
             yield address, server.pid
         finally:
             server.terminate()
             server.wait(timeout=60)
+
+
+def _wait_until_ready(address: str) -> None:
+    """Until every worker has loaded the release, as far as so many checks in a row can tell."""
+    deadline, in_a_row = time.monotonic() + READY_SECONDS, 0
+    while in_a_row < READY_CHECKS:
+        try:
+            with urllib.request.urlopen(f"{address}/ready", timeout=READY_SECONDS):  # noqa: S310
+                in_a_row += 1
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{address} does not become ready: {error}") from error
+            in_a_row = 0
+            time.sleep(0.5)
 
 
 @contextmanager
