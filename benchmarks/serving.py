@@ -1,12 +1,13 @@
 """Recommending with fitted factors, ours and the peers, in a process of its own: prints JSON.
 
-    python -m benchmarks.serving one TRAIN.parquet        # a person at a time, on one core
-    python -m benchmarks.serving everyone TRAIN.parquet   # all of them, as a Spark job
+    python -m benchmarks.serving fit TRAIN.parquet FITTED.npz        # for the others
+    python -m benchmarks.serving one TRAIN.parquet FITTED.npz        # a person at a time, one core
+    python -m benchmarks.serving everyone TRAIN.parquet FITTED.npz   # all of them, as a Spark job
 
-Both first fit item factors to the ratings. ``one``: microseconds to fold a person in and find their
-best 20, in the catalogue as fitted and in one of a million titles whose vectors are as long as
-fitted ones. ``everyone``: seconds to find the best 20 of everyone who rated; MLlib's are those of a
-slice of the people, scaled.
+``one``: microseconds to fold a person in and find their best 20, in the catalogue as fitted and in
+one of a million titles whose vectors are as long as fitted ones; Surprise's are those of its loop
+over the catalogue for a few people, whom it knows from its fit. ``everyone``: seconds to find the
+best 20 of everyone who rated; MLlib's are those of a slice of the people, scaled.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from heapq import nlargest
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,7 @@ from recommender.release import ItemArrays, Release
 
 N = 20
 PEOPLE = 400
+FEW = 3
 TURNS = 5
 LARGE, LARGE_RANK = 1_000_000, 50
 SLICE = 2_000
@@ -44,12 +48,31 @@ Vectors = NDArray[np.float32]
 Person = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
-def one_at_a_time(train: Path) -> dict[str, float]:
-    ratings = data.read(train)
-    _, _, factors = ours(train, PARAMS)
-    people = _people(ratings)
-    counts = np.bincount(ratings.items, minlength=len(factors))
-    model = _model(factors, counts)
+@dataclass(frozen=True)
+class Fitted:
+    """``factors``: (items, rank) float32 of the ranking head. ``counts``: ratings of each item."""
+
+    factors: Vectors
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def read(cls, path: Path) -> Fitted:
+        with np.load(path) as arrays:
+            return cls(arrays["factors"], arrays["counts"])
+
+
+def fit(train: Path, fitted: Path) -> dict[str, float]:
+    seconds, _, factors = ours(train, PARAMS)
+    counts = np.bincount(data.read(train).items, minlength=len(factors))
+    np.savez(fitted, factors=factors, counts=counts)
+    return {"seconds": seconds}
+
+
+def one_at_a_time(train: Path, fitted: Path) -> dict[str, float]:
+    ratings, known = data.read(train), Fitted.read(fitted)
+    factors, counts = known.factors, known.counts
+    people = some_people(ratings)
+    model = Model(release_of(known))
     told = [dict(zip(rows.tolist(), stars.tolist(), strict=True)) for rows, stars in people]
     ranked, large = _Ranked(factors, counts), _Ranked(_enlarged(factors), np.zeros(LARGE))
     spread = np.random.default_rng(3)
@@ -60,6 +83,7 @@ def one_at_a_time(train: Path) -> dict[str, float]:
             "as served": [partial(_serve, model, theirs) for theirs in told],
             "implicit": _implicit(factors, people),
             "a million titles": [partial(_rank, large, person) for person in strangers],
+            "surprise": _surprise(people[:FEW], len(factors)),
         }
     )
 
@@ -104,6 +128,24 @@ def _implicit(factors: Vectors, people: Sequence[Person]) -> list[Call]:
     return calls
 
 
+def _surprise(people: Sequence[Person], items: int) -> list[Call]:
+    """Its way to a list: ``predict`` for every title that the person has not rated, and the best of
+    that. What it was fitted to does not change what that costs: each title once, and the people."""
+    from surprise import SVD, Dataset, Reader
+
+    told = [("nobody", item, 3.0, None) for item in range(items)]
+    for user, (rows, stars) in enumerate(people):
+        told += [(user, r, s, None) for r, s in zip(rows.tolist(), stars.tolist(), strict=True)]
+    known = Dataset(Reader(rating_scale=(0.5, BEST))).construct_trainset(told)
+    theirs = SVD(n_factors=PARAMS.rank, n_epochs=1, random_state=1).fit(known)
+
+    def best(user: int, rated: set[int]) -> list[Any]:
+        predicted = (theirs.predict(user, item) for item in range(items) if item not in rated)
+        return nlargest(N, predicted, key=lambda prediction: prediction.est)
+
+    return [partial(best, user, set(rows.tolist())) for user, (rows, _) in enumerate(people)]
+
+
 def _alternately(contenders: dict[str, list[Call]]) -> dict[str, float]:
     """Median over turns of the mean microseconds of each contender's calls."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
@@ -116,11 +158,20 @@ def _alternately(contenders: dict[str, list[Call]]) -> dict[str, float]:
     return {name: 1e6 * float(np.median(turns[1:])) for name, turns in seconds.items()}
 
 
-def _people(ratings: Ratings) -> list[Person]:
+def some_people(ratings: Ratings) -> list[Person]:
     """Some of those who rated, drawn at random."""
     random = np.random.default_rng(2)
     there = np.unique(ratings.users)
-    chosen = np.sort(random.choice(there, min(PEOPLE, len(there)), replace=False))
+    return _told_by(ratings, random.choice(there, min(PEOPLE, len(there)), replace=False))
+
+
+def most_active(ratings: Ratings, number: int) -> list[Person]:
+    """Those who rated most."""
+    return _told_by(ratings, np.argsort(-np.bincount(ratings.users), kind="stable")[:number])
+
+
+def _told_by(ratings: Ratings, people: NDArray[np.integer]) -> list[Person]:
+    chosen = np.sort(people)
     theirs = np.isin(ratings.users, chosen)
     users, items, stars = ratings.users[theirs], ratings.items[theirs], ratings.stars[theirs]
     order = np.argsort(users, kind="stable")
@@ -139,24 +190,25 @@ def _enlarged(factors: Vectors) -> Vectors:
     return np.asarray(moved * (lengths / np.linalg.norm(moved, axis=1, keepdims=True).clip(1e-9)))
 
 
-def _model(factors: Vectors, counts: NDArray[np.int64]) -> Model:
+def release_of(fitted: Fitted, version: str = "benchmark") -> Release:
     """A release in memory; its rating head costs what a fitted one does."""
-    items, rank = factors.shape
+    items, rank = fitted.factors.shape
     random = np.random.default_rng(5)
     arrays = ItemArrays(
         item_ids=np.arange(items),
-        ranking_factors=factors,
+        ranking_factors=fitted.factors,
         rating_factors=0.1 * random.standard_normal((items, rank), np.float32),
         item_bias=np.zeros(items, np.float32),
-        item_counts=counts,
+        item_counts=fitted.counts,
         item_means=np.full(items, 3.5, np.float32),
     )
     catalogue = Catalogue("generated", "movie", "explicit", 0.5, BEST, 0.5, 0, 0, items, 0)
-    rating = RatingParams(rank=rank)
-    return Model(Release("benchmark", "", catalogue, PARAMS, rating, 3.5, arrays))
+    made_at = "2026-01-01T00:00:00+00:00"
+    ranking, rating = replace(PARAMS, rank=rank), RatingParams(rank=rank)
+    return Release(version, made_at, catalogue, ranking, rating, 3.5, arrays)
 
 
-def everyone(train: Path) -> dict[str, float]:
+def everyone(train: Path, fitted: Path) -> dict[str, float]:
     from pyspark.ml.recommendation import ALS
 
     from spark_jobs.blocks import pack
@@ -164,14 +216,12 @@ def everyone(train: Path) -> dict[str, float]:
     from spark_jobs.recommend import recommend_all
     from spark_jobs.session import build_session
 
-    ratings = data.read(train)
-    _, _, factors = ours(train, PARAMS)
-    model = _model(factors, np.bincount(ratings.items, minlength=len(factors)))
+    ratings, model = data.read(train), Model(release_of(Fitted.read(fitted)))
     spark = build_session("benchmark")
     arrays = Arrays(
         ratings.users, ratings.items, ratings.stars, np.zeros(len(ratings.stars), np.int64)
     )
-    stars = pack(spark.sparkContext.parallelize([arrays], 1), np.arange(len(factors)))
+    stars = pack(spark.sparkContext.parallelize([arrays], 1), np.arange(len(model.item_rows)))
     seconds = {}
     recommend_all(spark, stars, model, 1).write.format("noop").mode("overwrite").save()
     started = time.perf_counter()
@@ -189,8 +239,8 @@ def everyone(train: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    measured = {"one": one_at_a_time, "everyone": everyone}[sys.argv[1]](Path(sys.argv[2]))
-    print(json.dumps(measured))
+    measure = {"fit": fit, "one": one_at_a_time, "everyone": everyone}[sys.argv[1]]
+    print(json.dumps(measure(*map(Path, sys.argv[2:]))))
 
 
 if __name__ == "__main__":
