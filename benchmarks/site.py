@@ -30,7 +30,7 @@ from app.clock import utcnow
 from app.extensions import db
 from app.models import Rating, User
 from benchmarks.load import Connection
-from benchmarks.serving import Fitted, Person, release_of
+from benchmarks.recommending import Fitted, Person, release_of
 from recommender.catalogue import Item
 from recommender.release import ParitySample, Release
 from recommender.release_store import ReleaseStore
