@@ -56,7 +56,7 @@ lint: .venv/dev ## ruff, mypy, hadolint for the containers, and the manual witho
 docs: .venv/dev ## the manual, in dist/docs/index.html
 	$(BIN)/python -m sphinx -q -E -W --keep-going docs dist/docs
 
-bench: .venv/dev java blas ## ours and the peers in one run: make bench SIZES="1m 10m 25m" REPEATS=3
+bench: .venv/dev java blas databases ## ours and the peers: make bench PARTS="fitting serving" SIZES="1m 10m 25m"
 	$(BIN)/python -m benchmarks.run
 
 jobs: ## dist/jobs.zip for spark-submit --py-files

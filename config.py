@@ -154,7 +154,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "METRICS_TOKEN": _hard_to_guess("METRICS_TOKEN", values["METRICS_TOKEN"]),
         "RELEASES": str(ROOT / values["RELEASES"]) if _relative(values) else values["RELEASES"],
         **_mail(values),
-        "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
+        "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "process://",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "REMEMBER_COOKIE_SECURE": secure,

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from flask import current_app, g, render_template
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -23,6 +23,8 @@ from app.transactions import done_anew
 _NOBODY = generate_password_hash("nobody has this password", method="scrypt")
 # Of the accounts that gave one address, so many are tried at a login; the oldest first.
 _MOST_OF_AN_ADDRESS = 3
+# Built once: that takes longer than the database takes to answer.
+_OF_SESSION = select(User).where(User.session_key == bindparam("session_key"))
 RESET_WITHIN = timedelta(hours=1)
 RESET_PAUSE = timedelta(minutes=2)
 
@@ -118,7 +120,7 @@ def delete_account(user: User) -> None:
 
 @login_manager.user_loader
 def user_of_session(session_key: str) -> User | None:
-    user = db.session.scalar(select(User).where(User.session_key == session_key))
+    user = db.session.scalar(_OF_SESSION, {"session_key": session_key})
     g.user_id = user.id if user else None  # for the log
     return user
 

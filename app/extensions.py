@@ -16,6 +16,7 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import Engine, MetaData, event
 from sqlalchemy.orm import DeclarativeBase
 
+from app import counting  # noqa: F401 - so that there is process://
 from app.serving import Serving
 from config import SILENCE_SECONDS, WRITE_SECONDS
 
@@ -40,7 +41,7 @@ login_manager = LoginManager()
 csrf = CSRFProtect()
 bootstrap = Bootstrap5()
 serving = Serving()
-# While Redis is out of reach each process counts for itself.
+# Counts in Redis, or for each process in app.counting; each for itself while Redis is out of reach.
 limiter = Limiter(get_remote_address, headers_enabled=True, in_memory_fallback_enabled=True)
 
 
