@@ -36,7 +36,7 @@ class ProcessMemory(Storage):
                 self._windows = {k: w for k, w in self._windows.items() if w[1] > now}
                 self._swept_at = now
             count, end = self._windows.get(key, (0, 0.0))
-            if end <= now:
+            if not now < end <= now + expiry:  # ended, or the clock was set back
                 count, end = 0, now + expiry
             self._windows[key] = count + amount, end
         return count + amount

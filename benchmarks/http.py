@@ -3,7 +3,7 @@
     python -m benchmarks.http TRAIN.parquet FITTED.npz [SECONDS]
 
 The server is gunicorn as the Procfile starts it, with PostgreSQL, and the sender
-(``benchmarks.load``) shares the machine with both. SECONDS: how long each load lasts.
+(``benchmarks.sender``) shares the machine with both. SECONDS: how long each load lasts.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import data
-from benchmarks.load import Connection, Job, Outcome
 from benchmarks.memory import held
 from benchmarks.recommending import Fitted, most_active
+from benchmarks.sender import Connection, Job, Outcome
 from benchmarks.site import PATIENCE, Server, Site, request, site
 
 ACCOUNTS, RATED = 2_000, 100
@@ -74,7 +74,7 @@ def _load(
 
 def _sender(job: Job) -> subprocess.Popen[str]:
     sender = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.load"],
+        [sys.executable, "-m", "benchmarks.sender"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -29,8 +29,8 @@ from app.catalogue import sync_catalogue
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Rating, User
-from benchmarks.load import Connection
 from benchmarks.recommending import Fitted, Person, release_of
+from benchmarks.sender import Connection
 from recommender.catalogue import Item
 from recommender.release import ParitySample, Release
 from recommender.release_store import ReleaseStore

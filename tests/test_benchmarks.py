@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from benchmarks import data, fitting, http, load, recommending, results, run, serving, steam
+from benchmarks import data, fitting, http, recommending, results, run, sender, serving, steam
 from benchmarks.contenders import CONTENDERS
 from benchmarks.generate import SIZES, generate
-from benchmarks.load import Job
 from benchmarks.memory import run_measured
 from benchmarks.results import Run, Section
+from benchmarks.sender import Job
 from benchmarks.serving import Target
 from tests import databases
 
@@ -181,8 +181,8 @@ def test_requests_of_an_open_loop_count_from_when_they_were_due() -> None:
     """A server that answers one request at a time, each after 50 ms, asked every 10 ms."""
     with slow_server(seconds=0.05) as port:
         question = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        closed = load.send(Job(port, [question], connections=1, seconds=0.5))
-        late = load.send(Job(port, [question], connections=1, seconds=0.5, rate=100))
+        closed = sender.send(Job(port, [question], connections=1, seconds=0.5))
+        late = sender.send(Job(port, [question], connections=1, seconds=0.5, rate=100))
     assert closed.statuses.keys() == late.statuses.keys() == {"200"}
     assert len(late.took) == 50
     assert closed.milliseconds(100) < 300 < late.milliseconds(90)

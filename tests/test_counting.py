@@ -43,6 +43,13 @@ def test_a_limit_is_kept_and_lifted_when_its_window_has_ended(now: list[float]) 
     assert limits.hit(two, "ann")
 
 
+def test_a_clock_that_was_set_back_begins_a_window(now: list[float]) -> None:
+    memory = ProcessMemory()
+    memory.incr("ann", 60, amount=5)
+    now[0] -= 600
+    assert memory.incr("ann", 60) == 1
+
+
 def test_windows_that_have_ended_are_forgotten(now: list[float]) -> None:
     memory = ProcessMemory()
     for caller in range(100):

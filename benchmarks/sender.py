@@ -1,6 +1,6 @@
 """Sends HTTP requests over connections that stay open, in a process of its own: prints JSON.
 
-    python -m benchmarks.load < JOB.json
+    python -m benchmarks.sender < JOB.json
 
 Closed loop (no ``rate``): each connection sends the next request when it has its answer. Open loop:
 requests are due at a fixed rate, whatever became of those before, and a latency counts from when
