@@ -68,7 +68,7 @@ audit: .venv/dev ## known faults of what we depend on, asked of PyPI: needs the 
 docs: .venv/dev ## the manual, in dist/docs/index.html
 	$(BIN)/python -m sphinx -q -E -W --keep-going docs dist/docs
 
-bench: .venv/dev java blas ## ours and the peers in one run: make bench SIZES="1m 10m 25m" REPEATS=3
+bench: .venv/dev java blas databases ## ours and the peers: make bench PARTS="fitting serving" SIZES="1m 10m 25m"
 	$(BIN)/python -m benchmarks.run
 
 load: .venv/dev databases ## people against PostgreSQL, half an hour: make load PEOPLE=200 MINUTES=10

@@ -174,7 +174,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "METRICS_TOKEN": _hard_to_guess("METRICS_TOKEN", values["METRICS_TOKEN"]),
         "RELEASES": str(ROOT / values["RELEASES"]) if _relative(values) else values["RELEASES"],
         **_mail(values),
-        "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
+        "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "process://",
         "HOSTS": values["HOSTS"] or _host_of(values["SITE_URL"]),
         # Bound to this host by the browser, so that no other name of the domain can plant one.
         "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 
 from app import statistics
 from app.extensions import db, serving
@@ -14,7 +14,6 @@ from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, Item, SiteSta
 from app.transactions import done_anew
 from app.upsert import upsert
 from recommender.errors import NoRelease
-from recommender.factors import UNKNOWN, ItemRows
 from recommender.popularity import vote_weighted
 from recommender.release import Release
 from recommender.titles import search_key
@@ -27,6 +26,8 @@ LONGEST_QUERY = 100
 LONGEST_DESCRIPTION = 16_000
 # What ``app.statistics`` says of titles that are there.
 _STATISTICS = ("rating_count", "rating_mean")
+# Built once: that takes longer than the database takes to answer.
+_BY_ID = select(Item).where(Item.id.in_(bindparam("ids", expanding=True)))
 
 
 @done_anew
@@ -62,16 +63,14 @@ def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
     ids = iter(item_ids)
     found: dict[int, Item] = {}
     while some := list(islice(ids, MOST_PARAMETERS)):
-        found |= {
-            item.id: item for item in db.session.scalars(select(Item).where(Item.id.in_(some)))
-        }
+        found |= {item.id: item for item in db.session.scalars(_BY_ID, {"ids": some})}
     return found
 
 
 def search(query: str, limit: int) -> list[Item]:
     """Titles that match ``query`` (see ``app.title_search``), the best match first.
 
-    Before the first release: those that have every word of it, most rated first.
+    Until the first release is indexed: those that have every word of it, most rated first.
     """
     query = query[:LONGEST_QUERY]
     try:
@@ -149,10 +148,11 @@ def _reserve_user_ids(taken: int) -> None:
 
 
 def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
-    arrays, item_rows = release.arrays, ItemRows(release.arrays.item_ids)
+    arrays = release.arrays
+    figures = zip(arrays.item_counts.tolist(), arrays.item_means.tolist(), strict=True)
+    known = dict(zip(arrays.item_ids.tolist(), figures, strict=True))
     for item in release.items():
-        row = int(item_rows.rows([item.item_id])[0])
-        rated = row != UNKNOWN
+        count, mean = known.get(item.item_id, (0, None))
         yield {
             "id": item.item_id,
             "title": item.title[:255],
@@ -161,7 +161,7 @@ def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
             "imdb_id": item.imdb_id,
             "tmdb_id": item.tmdb_id,
             "search_key": search_key(f"{item.title} {item.year or ''}")[:255],
-            "rating_count": int(arrays.item_counts[row]) if rated else 0,
-            "rating_mean": float(arrays.item_means[row]) if rated else None,
+            "rating_count": count,
+            "rating_mean": mean,
             "description": item.description and item.description[:LONGEST_DESCRIPTION],
         }

@@ -3,28 +3,71 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import Any
 
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import RedisStorage, Storage
 
 # So long a request waits for Redis; then its process counts by itself for a while.
 PATIENCE_SECONDS = 0.5
 RETRY_SECONDS = 5.0
+SWEEP_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
 
-class InMemory(MemoryStorage):
-    """Takes the place of the library's for ``memory://``, which after the clock was set back would
-    go on counting until the clock has caught up."""
+class ProcessMemory(Storage):
+    """Counts of fixed windows of time, by key, in each process by itself.
 
-    STORAGE_SCHEME = ["memory"]  # noqa: RUF012 - as the library declares it
+    The library's own starts a thread at nearly every request, to forget windows that have ended;
+    here whoever counts does that, once a minute.
+    """
+
+    STORAGE_SCHEME = ["process"]  # noqa: RUF012
+
+    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: str):
+        super().__init__(uri, wrap_exceptions=wrap_exceptions)
+        self._windows: dict[str, tuple[int, float]] = {}  # count, and when the window ends
+        self._lock = threading.Lock()
+        self._swept_at = time.time()
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return ValueError
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        if self.get_expiry(key) > time.time() + expiry:
-            self.clear(key)
-        return super().incr(key, expiry, amount)
+        now = time.time()
+        with self._lock:
+            if not 0 <= now - self._swept_at < SWEEP_SECONDS:
+                self._windows = {k: w for k, w in self._windows.items() if w[1] > now}
+                self._swept_at = now
+            count, end = self._windows.get(key, (0, 0.0))
+            if not now < end <= now + expiry:  # ended, or the clock was set back
+                count, end = 0, now + expiry
+            self._windows[key] = count + amount, end
+        return count + amount
+
+    def get(self, key: str) -> int:
+        count, end = self._windows.get(key, (0, 0.0))
+        return count if end > time.time() else 0
+
+    def get_expiry(self, key: str) -> float:
+        now = time.time()
+        return max(self._windows.get(key, (0, now))[1], now)
+
+    def check(self) -> bool:
+        return True
+
+    def reset(self) -> int:
+        with self._lock:
+            count = len(self._windows)
+            self._windows = {}
+        return count
+
+    def clear(self, key: str) -> None:
+        with self._lock:
+            self._windows.pop(key, None)
 
 
 class InRedis(RedisStorage):
@@ -42,7 +85,7 @@ class InRedis(RedisStorage):
             "socket_connect_timeout": PATIENCE_SECONDS,
         }
         super().__init__(uri, **{**patience, **options})
-        self._own = InMemory()
+        self._own = ProcessMemory()
         self._away_until = 0.0
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from flask import g, session
 from flask_login import logout_user
-from sqlalchemy import delete, exists, select
+from sqlalchemy import bindparam, delete, exists, select
 
 from app.clock import utcnow
 from app.extensions import db, login_manager
@@ -20,6 +20,9 @@ from app.upsert import upsert
 from config import LOGIN_DAYS
 
 GOOD_FOR = timedelta(days=LOGIN_DAYS)
+# Built once: that takes longer than the database takes to answer.
+_ENDED = exists().where(EndedLogin.name == bindparam("name"))
+_OF_LOGIN = select(User).where(User.session_key == bindparam("key"), ~_ENDED)
 
 
 @login_manager.user_loader
@@ -29,8 +32,7 @@ def user_of(kept: str) -> User | None:
     name, _, began = rest.partition(".")
     user = None
     if began.isdecimal() and datetime.fromtimestamp(int(began), UTC) > utcnow() - GOOD_FOR:
-        ended = exists().where(EndedLogin.name == name)
-        user = db.session.scalar(select(User).where(User.session_key == key, ~ended))
+        user = db.session.scalar(_OF_LOGIN, {"key": key, "name": name})
     g.user_id = user.id if user else None  # for the log
     return user
 

@@ -23,10 +23,11 @@ FIRST_LOAD_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class InService:
-    """What one release serves with, made ready before it goes into service."""
+    """``model``: made ready before it goes into service. ``titles``: the index that finds its
+    titles; until it stands, that of the release before, if there was one."""
 
     model: Model
-    titles: TitleIndex
+    titles: TitleIndex | None
 
 
 class ReleaseWatcher:
@@ -103,10 +104,12 @@ class ReleaseWatcher:
         with self._app.app_context():
             self._prepare(model.release)
         _ = model.facts
-        before = self._current.model.version if self._current else None
-        self._current = InService(model, TitleIndex.of(model.release))
-        metrics.release_in_service(version, before)
+        before = self._current
+        self._current = InService(model, before.titles if before else None)
+        metrics.release_in_service(version, before.model.version if before else None)
         self._app.logger.info("release %s is in service", version)
+        self._tried.set()  # who waits need not wait for the index
+        self._current = InService(model, TitleIndex.of(model.release))
 
     def _report(self, problem: str) -> None:
         metrics.RELEASE_LOAD_FAILURES.inc()
@@ -184,8 +187,11 @@ class Serving:
 
     @property
     def titles(self) -> TitleIndex:
-        """Raises NoRelease."""
-        return self.watcher.current.titles
+        """Raises NoRelease, also while the first one's titles are still being indexed."""
+        titles = self.watcher.current.titles
+        if titles is None:
+            raise NoRelease("the titles of the first release are still being indexed")
+        return titles
 
 
 def _note(model: Model) -> None:

@@ -1,6 +1,6 @@
 """Titles by what people type: any case, accents or order, with or without articles, with a typo.
 
-An index in memory, one per release and process; 60,000 titles take about two seconds to index.
+An index in memory, one per release and process; 60,000 titles take about a second to index.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def run_measured(command: Sequence[str]) -> Finished:
     def watch() -> None:
         nonlocal most
         while not done.wait(SECONDS_BETWEEN):
-            most = max(most, sum(map(_held, family(process.pid))))
+            most = max(most, sum(map(held, family(process.pid))))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -55,11 +55,12 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def _held(pid: int) -> int:
-    """Proportional set size in kB; 0 for a process that is gone."""
+def held(pid: int, measure: str = "Pss") -> int:
+    """What a process holds in kB, 0 where it is gone. ``Pss`` divides a page among the processes
+    that share it, ``Rss`` counts it for each."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
     except OSError:
         return 0
-    found = re.search(r"^Pss:\s+(\d+)", rollup, re.MULTILINE)
+    found = re.search(rf"^{measure}:\s+(\d+)", rollup, re.MULTILINE)
     return int(found.group(1)) if found else 0

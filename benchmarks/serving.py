@@ -1,197 +1,135 @@
-"""Recommending with fitted factors, ours and the peers, in a process of its own: prints JSON.
-
-    python -m benchmarks.serving one TRAIN.parquet        # a person at a time, on one core
-    python -m benchmarks.serving everyone TRAIN.parquet   # all of them, as a Spark job
-
-Both first fit item factors to the ratings. ``one``: microseconds to fold a person in and find their
-best 20, in the catalogue as fitted and in one of a million titles whose vectors are as long as
-fitted ones. ``everyone``: seconds to find the best 20 of everyone who rated; MLlib's are those of a
-slice of the people, scaled.
-"""
+"""What recommending costs, alone and over HTTP, against the targets that were set for it."""
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from collections.abc import Callable, Sequence
-from functools import partial
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from benchmarks import data
-from benchmarks.contenders import BEST, PARAMS, ours
-from benchmarks.generate import Ratings
-from recommender.catalogue import Catalogue
-from recommender.fold_in import Ridge, fold_in_ranking, gram, strength
-from recommender.model import Model, Recommendation
-from recommender.params import RatingParams
-from recommender.ranking import BestFirst
-from recommender.release import ItemArrays, Release
+from benchmarks.generate import SIZES
+from benchmarks.results import Run, Section, run, tell
 
-N = 20
-PEOPLE = 400
-TURNS = 5
-LARGE, LARGE_RANK = 1_000_000, 50
-SLICE = 2_000
-
-Call = Callable[[], object]
-Vectors = NDArray[np.float32]
-# Rows of what a person rated, and the stars.
-Person = tuple[NDArray[np.int64], NDArray[np.float64]]
+# How slow a request may be because of a swap; one that others cause too is not because of it.
+SWAP_MILLISECONDS = 50.0
 
 
-def one_at_a_time(train: Path) -> dict[str, float]:
-    ratings = data.read(train)
-    _, _, factors = ours(train, PARAMS)
-    people = _people(ratings)
-    counts = np.bincount(ratings.items, minlength=len(factors))
-    model = _model(factors, counts)
-    told = [dict(zip(rows.tolist(), stars.tolist(), strict=True)) for rows, stars in people]
-    ranked, large = _Ranked(factors, counts), _Ranked(_enlarged(factors), np.zeros(LARGE))
-    spread = np.random.default_rng(3)
-    strangers = [(spread.choice(LARGE, len(rows), replace=False), stars) for rows, stars in people]
-    return _alternately(
-        {
-            "ranking alone": [partial(_rank, ranked, person) for person in people],
-            "as served": [partial(_serve, model, theirs) for theirs in told],
-            "implicit": _implicit(factors, people),
-            "a million titles": [partial(_rank, large, person) for person in strangers],
-        }
-    )
+@dataclass(frozen=True)
+class Target:
+    """``seen`` is to be at most ``limit``, or at least where ``least``. ``more``: to be shown."""
+
+    what: str
+    seen: float
+    unit: str
+    limit: float
+    least: bool = False
+    more: str = ""
+
+    @property
+    def line(self) -> str:
+        sign, more = "≥" if self.least else "≤", f" ({self.more})" if self.more else ""
+        seen, limit = (f"{number:,.4g} {self.unit}" for number in (self.seen, self.limit))
+        return f"| {self.what} | {seen}{more} | {sign} {limit} | {self._met} |"
+
+    @property
+    def _met(self) -> str:
+        over = self.seen / self.limit - 1
+        short = -over if self.least else over
+        return "met" if short <= 0 else f"missed by {100 * short:.0f} %"
 
 
-class _Ranked:
-    """The ranking head alone, ready to serve."""
-
-    def __init__(self, factors: Vectors, counts: NDArray[Any]):
-        self.factors = factors
-        self.gram = gram(factors)
-        self.ridge = Ridge.of(PARAMS, len(factors))
-        self.best_first = BestFirst(factors, PARAMS.popularity_weight * np.log1p(counts))
-
-
-def _rank(ranked: _Ranked, person: Person) -> NDArray[np.int64]:
-    rows, stars = person
-    strengths = strength(stars, PARAMS.neutral, BEST)
-    vector = fold_in_ranking(
-        ranked.gram, ranked.factors[rows], strengths, PARAMS.alpha, ranked.ridge
-    )
-    return ranked.best_first.top(vector, N, rows)[0]
+def serving(scratch: Path, sizes: Sequence[str]) -> Section:
+    """Serving the largest of the sizes. ``SECONDS``: how long each load over HTTP lasts."""
+    size = max(sizes, key=lambda size: SIZES[size].ratings)
+    train, fitted = scratch / "train.parquet", scratch / "fitted.npz"
+    tell(f"generating {SIZES[size].ratings:,} ratings, and fitting them")
+    data.write(data.split(size).train, train)
+    run("recommending", "fit", train, fitted, OPENBLAS_NUM_THREADS="1")
+    tell("recommending to one at a time")
+    one = run("recommending", "one", train, fitted, OPENBLAS_NUM_THREADS="1").said
+    tell("recommending to everyone")
+    everyone = run("recommending", "everyone", train, fitted, OPENBLAS_NUM_THREADS="1")
+    tell("serving over HTTP")
+    http = run("http", train, fitted, os.environ.get("SECONDS", "20")).said
+    targets = _of_the_model(one, everyone.said, SIZES[size].items) + _of_the_site(http)
+    return Section(_lines(size, targets, one, everyone, http), _figures(one, everyone, http))
 
 
-def _serve(model: Model, ratings: dict[int, float]) -> list[Recommendation]:
-    return model.recommend(model.fold_in(ratings), N)
+def _of_the_model(one: dict[str, float], everyone: dict[str, float], items: int) -> list[Target]:
+    ours, peer, large = one["ranking alone"], one["implicit"], one["a million titles"]
+    fold_in = f"fold-in and top-20 of {items:,} titles, against `implicit`"
+    factor = everyone["mllib"] / everyone["ours"]
+    told = f"{everyone['ours']:.1f} and {everyone['mllib']:.0f} s"
+    return [
+        Target(fold_in, ours / peer, "of its time", 0.2, more=f"{ours:.0f} and {peer:.0f} µs"),
+        Target("the same of a million", 1e6 / large, "a second", 1000, least=True),
+        Target(
+            "top-20 of everyone, against MLlib", factor, "times faster", 20, least=True, more=told
+        ),
+    ]
 
 
-def _implicit(factors: Vectors, people: Sequence[Person]) -> list[Call]:
-    from implicit.cpu.als import AlternatingLeastSquares
-    from scipy.sparse import csr_matrix
-
-    theirs = AlternatingLeastSquares(
-        factors=factors.shape[1], regularization=PARAMS.regularization, num_threads=1
-    )
-    theirs.item_factors, theirs.user_factors = factors, np.zeros((1, factors.shape[1]), np.float32)
-    calls: list[Call] = []
-    for rows, stars in people:
-        liked = strength(stars, PARAMS.neutral, BEST)
-        values = (np.sign(liked) + PARAMS.alpha * liked).astype(np.float32)
-        told = csr_matrix((values, (np.zeros(len(rows), int), rows)), (1, len(factors)))
-        calls.append(partial(theirs.recommend, 0, told, N=N, recalculate_user=True))
-    return calls
-
-
-def _alternately(contenders: dict[str, list[Call]]) -> dict[str, float]:
-    """Median over turns of the mean microseconds of each contender's calls."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(TURNS + 1):
-        for name, calls in contenders.items():
-            started = time.perf_counter()
-            for call in calls:
-                call()
-            seconds[name].append((time.perf_counter() - started) / len(calls))
-    return {name: 1e6 * float(np.median(turns[1:])) for name, turns in seconds.items()}
+def _of_the_site(http: dict[str, Any]) -> list[Target]:
+    half, swap, page, memory = http["open"], http["swap"], http["page"], http["memory"]
+    allowed = max(SWAP_MILLISECONDS, swap["slowest_else"])
+    most, unpacked = http["closed"]["a_second"], f"{page['kilobytes']:.0f} before nginx packs it"
+    resident, else_ = f"{memory['resident']:.0f} resident", f"{swap['slowest_else']:.0f} else"
+    return [
+        Target("`GET …/recommendations`, as many as can be", most, "a second", 500, least=True),
+        Target("median at half of that", half["median"], "ms", 4),
+        Target("99th percentile at half of that", half["p99"], "ms", 20),
+        Target("the recommendations page, in the server", page["server"], "ms", 15),
+        Target("its first visit without pictures", page["compressed"], "kB", 150, more=unpacked),
+        Target("memory of a worker", memory["proportional"], "MB", 160, more=resident),
+        Target("ready after the start", http["start"]["seconds"], "s", 2),
+        Target("slowest request during a swap", swap["slowest"], "ms", allowed, more=else_),
+    ]
 
 
-def _people(ratings: Ratings) -> list[Person]:
-    """Some of those who rated, drawn at random."""
-    random = np.random.default_rng(2)
-    there = np.unique(ratings.users)
-    chosen = np.sort(random.choice(there, min(PEOPLE, len(there)), replace=False))
-    theirs = np.isin(ratings.users, chosen)
-    users, items, stars = ratings.users[theirs], ratings.items[theirs], ratings.stars[theirs]
-    order = np.argsort(users, kind="stable")
-    bounds = np.searchsorted(users[order], chosen)[1:]
-    rows, values = (np.split(column[order], bounds) for column in (items, stars))
-    return [(r.astype(np.int64), v.astype(np.float64)) for r, v in zip(rows, values, strict=True)]
+def _lines(
+    size: str, targets: Sequence[Target], one: dict[str, float], everyone: Run, http: dict[str, Any]
+) -> list[str]:
+    return [
+        f"Factors of rank 64 fitted to the generated ratings of {size}. HTTP: gunicorn as the"
+        " Procfile starts it, PostgreSQL, 2,000 people with 100 ratings each, connections that"
+        " stay open; sender, workers and database share the machine, rate limits are counted but"
+        " let everything through. Half load comes at a fixed rate, and latencies count from when a"
+        " request was due.",
+        "",
+        "| what | seen | target | |",
+        "| --- | --- | --- | --- |",
+        *(target.line for target in targets),
+        "",
+        "| one person on one core | microseconds |",
+        "| --- | --- |",
+        *(f"| {name} | {microseconds:,.0f} |" for name, microseconds in one.items()),
+        "",
+        f"Everyone: {everyone.memory:.1f} GB held by all processes, MLlib's among them.",
+        "",
+        "| over HTTP | requests a second | median | 90 % | 99 % | slowest | sender, of a core |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        _load_line("closed loop, 4 connections", http["closed"]),
+        _load_line("open loop, half of that", http["open"]),
+        _load_line("the page, one visitor", http["page"]),
+        "",
+        f"Swap: from the promotion until both workers serve the new release"
+        f" {http['swap']['seconds']:.1f} s; 99 % of the requests due then took at most"
+        f" {http['swap']['p99']:.1f} ms, of those before and after {http['swap']['p99_else']:.1f}.",
+    ]
 
 
-def _enlarged(factors: Vectors) -> Vectors:
-    """A million vectors as long as fitted ones, in directions near theirs."""
-    random = np.random.default_rng(4)
-    drawn = factors[random.integers(0, len(factors), LARGE), :LARGE_RANK]
-    lengths = np.linalg.norm(drawn, axis=1, keepdims=True)
-    noise = random.standard_normal(drawn.shape, np.float32) / np.float32(LARGE_RANK**0.5)
-    moved = drawn + np.float32(0.5) * lengths * noise
-    return np.asarray(moved * (lengths / np.linalg.norm(moved, axis=1, keepdims=True).clip(1e-9)))
+def _load_line(name: str, load: dict[str, float]) -> str:
+    latencies = (f"{load[which]:.1f} ms" for which in ("median", "p90", "p99", "slowest"))
+    cells = [name, f"{load['a_second']:.0f}", *latencies, f"{100 * load['sender']:.0f} %"]
+    return f"| {' | '.join(cells)} |"
 
 
-def _model(factors: Vectors, counts: NDArray[np.int64]) -> Model:
-    """A release in memory; its rating head costs what a fitted one does."""
-    items, rank = factors.shape
-    random = np.random.default_rng(5)
-    arrays = ItemArrays(
-        item_ids=np.arange(items),
-        ranking_factors=factors,
-        rating_factors=0.1 * random.standard_normal((items, rank), np.float32),
-        item_bias=np.zeros(items, np.float32),
-        item_counts=counts,
-        item_means=np.full(items, 3.5, np.float32),
-    )
-    catalogue = Catalogue("generated", "movie", "explicit", 0.5, BEST, 0.5, 0, 0, items, 0)
-    rating = RatingParams(rank=rank)
-    return Model(Release("benchmark", "", catalogue, PARAMS, rating, 3.5, arrays))
-
-
-def everyone(train: Path) -> dict[str, float]:
-    from pyspark.ml.recommendation import ALS
-
-    from spark_jobs.blocks import pack
-    from spark_jobs.ratings import Ratings as Arrays
-    from spark_jobs.recommend import recommend_all
-    from spark_jobs.session import build_session
-
-    ratings = data.read(train)
-    _, _, factors = ours(train, PARAMS)
-    model = _model(factors, np.bincount(ratings.items, minlength=len(factors)))
-    spark = build_session("benchmark")
-    arrays = Arrays(
-        ratings.users, ratings.items, ratings.stars, np.zeros(len(ratings.stars), np.int64)
-    )
-    stars = pack(spark.sparkContext.parallelize([arrays], 1), np.arange(len(factors)))
-    seconds = {}
-    recommend_all(spark, stars, model, 1).write.format("noop").mode("overwrite").save()
-    started = time.perf_counter()
-    recommend_all(spark, stars, model, N).write.format("noop").mode("overwrite").save()
-    seconds["ours"] = time.perf_counter() - started
-    frame = spark.read.parquet(str(train))
-    als = ALS(userCol="user_id", itemCol="item_id", ratingCol="stars", rank=PARAMS.rank, maxIter=1)
-    fitted = als.fit(frame)
-    people = frame.select("user_id").distinct().limit(SLICE).cache()
-    share = people.count() / len(stars.users.ids)
-    started = time.perf_counter()
-    fitted.recommendForUserSubset(people, N).write.format("noop").mode("overwrite").save()
-    seconds["mllib"] = (time.perf_counter() - started) / share
-    return seconds
-
-
-def main() -> None:
-    measured = {"one": one_at_a_time, "everyone": everyone}[sys.argv[1]](Path(sys.argv[2]))
-    print(json.dumps(measured))
-
-
-if __name__ == "__main__":
-    main()
+def _figures(one: dict[str, float], everyone: Run, http: dict[str, Any]) -> dict[str, float]:
+    figures = {f"one: {name}, microseconds": spent for name, spent in one.items()}
+    figures |= {f"everyone: {name}, seconds": spent for name, spent in everyone.said.items()}
+    figures["everyone: memory, GB"] = everyone.memory
+    for what, told in http.items():
+        figures |= {f"{what}: {name}": figure for name, figure in told.items()}
+    return figures

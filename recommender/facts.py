@@ -31,16 +31,20 @@ class ItemFacts:
 
     def __init__(self, release: Release):
         item_rows = ItemRows(release.arrays.item_ids)
-        self.years = np.zeros(len(item_rows), dtype=np.int64)
         # A stream: the whole catalogue as objects would stay in the process's memory for good.
-        rows_of: dict[str, array[int]] = defaultdict(partial(array, "l"))
+        ids, years = array("l"), array("l")
+        ids_of: dict[str, array[int]] = defaultdict(partial(array, "l"))
         for item in release.items():
-            row = int(item_rows.rows([item.item_id])[0])
-            if row != UNKNOWN:
-                self.years[row] = item.year or 0
-                for genre in item.genres:
-                    rows_of[genre].append(row)
-        self.genres = sorted(rows_of)
+            ids.append(item.item_id)
+            years.append(item.year or 0)
+            for genre in item.genres:
+                ids_of[genre].append(item.item_id)
+        rows = item_rows.rows(ids)
+        known = rows != UNKNOWN
+        self.years = np.zeros(len(item_rows), dtype=np.int64)
+        self.years[rows[known]] = np.array(years)[known]
+        rows_of = {genre: item_rows.known_rows(ids) for genre, ids in ids_of.items()}
+        self.genres = sorted(genre for genre, rows in rows_of.items() if len(rows))
         self.has = np.zeros((len(item_rows), len(self.genres)), dtype=bool)
         for column, genre in enumerate(self.genres):
             self.has[rows_of[genre], column] = True

@@ -14,6 +14,8 @@ _TRAILING_ARTICLE = re.compile(
 )
 _TRAILING_ELISION = re.compile(r"(a\.k\.a\. )?([^()]+?), (L['’])(?=\s*[()]|\s*$)")
 
+_NO_WORD = re.compile(r"[\W_]+")
+
 
 def split_title(raw: str) -> tuple[str, int | None]:
     """A MovieLens title as (title, year): "Matrix, The (1999)" is ("The Matrix", 1999).
@@ -32,6 +34,10 @@ def search_key(text: str) -> str:
 
     "Amélie" and "AMELIE" have one key, so have "Spider-Man" and "spider man".
     """
+    plain = text.lower() if text.isascii() else _without_accents(text)
+    return " ".join(_NO_WORD.sub(" ", plain.replace("'", "").replace("’", "")).split())
+
+
+def _without_accents(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return " ".join(re.sub(r"[\W_]+", " ", plain.replace("'", "").replace("’", "")).split())
+    return "".join(c for c in decomposed if not unicodedata.combining(c))

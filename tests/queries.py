@@ -18,14 +18,24 @@ ran: set[str] = set()
 
 
 def functions_with_sql() -> set[str]:
-    """As in "ratings.py ratings_of"."""
+    """As in "ratings.py ratings_of"; also those that use a statement built once for the module."""
     return {
-        f"{file.relative_to(APP)} {function.name}"
+        f"{file.relative_to(APP)} {function}"
         for file in APP.rglob("*.py")
         if file.name != "upsert.py"  # which others call
-        for function in ast.walk(ast.parse(file.read_text()))
-        if isinstance(function, ast.FunctionDef) and any(map(_is_sql, ast.walk(function)))
+        for function in _with_sql(ast.parse(file.read_text()))
     }
+
+
+def _with_sql(module: ast.Module) -> Iterator[str]:
+    assigned = [node for node in module.body if isinstance(node, ast.Assign)]
+    statements = {ast.unparse(a.targets[0]) for a in assigned if any(map(_is_sql, ast.walk(a)))}
+    for function in ast.walk(module):
+        if isinstance(function, ast.FunctionDef):
+            inside = list(ast.walk(function))
+            names = {node.id for node in inside if isinstance(node, ast.Name)}
+            if names & statements or any(map(_is_sql, inside)):
+                yield function.name
 
 
 def _is_sql(node: ast.AST) -> bool:

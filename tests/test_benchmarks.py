@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import gzip
+import importlib
+import io
 import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from benchmarks import data, run, steam
+from benchmarks import data, fitting, http, recommending, results, run, sender, serving, steam
 from benchmarks.contenders import CONTENDERS
 from benchmarks.generate import SIZES, generate
 from benchmarks.memory import run_measured
+from benchmarks.results import Run, Section
+from benchmarks.sender import Job
+from benchmarks.serving import Target
+from tests import databases
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 def test_generated_ratings_look_like_real_ones() -> None:
@@ -69,27 +84,148 @@ def test_memory_is_that_of_all_processes_and_a_failure_is_told() -> None:
         run_measured(["python3", "-c", "raise SystemExit('no such benchmark')"])
 
 
+@pytest.fixture
+def in_this_process(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Benchmarks run here, with the Spark that the other tests use, and on little."""
+
+    def run_here(module: str, *arguments: object, **_environ: str) -> Run:
+        monkeypatch.setattr("sys.argv", [module, *map(str, arguments)])
+        with redirect_stdout(io.StringIO()) as said:
+            importlib.import_module(f"benchmarks.{module}").main()
+        return Run(json.loads(said.getvalue().splitlines()[-1]), memory=0.1)
+
+    for part in (fitting, serving):
+        monkeypatch.setattr(part, "run", run_here)
+    for name, little in {"PEOPLE": 5, "FEW": 1, "TURNS": 1, "LARGE": 500, "SLICE": 20}.items():
+        monkeypatch.setattr(recommending, name, little)
+    monkeypatch.setattr(http, "STARTS", 1)
+    monkeypatch.setenv("SIZES", "tiny")
+    monkeypatch.setenv("REPEATS", "1")
+    monkeypatch.setenv("SECONDS", "1")
+    monkeypatch.setenv("RELEASE_POLL_SECONDS", "0.2")
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_every_contender_and_the_training_job_are_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("SIZES", "tiny")
-    monkeypatch.setenv("REPEATS", "1")
+    monkeypatch.setenv("PARTS", "fitting")
     run.main(tmp_path)
-    ratios = json.loads((tmp_path / "RESULTS.json").read_text("utf-8"))
+    ratios = json.loads((tmp_path / "RESULTS.json").read_text("utf-8"))["fitting"]
     assert set(ratios) == {
+        "date",
         *("fit_vs_mllib_tiny", "ndcg_vs_mllib_tiny"),
         *("fit_vs_implicit_tiny", "ndcg_vs_implicit_tiny"),
         *("job_rest_vs_fit_tiny", "job_memory_gb_tiny"),
     }
-    assert all(ratio > 0 for name, ratio in ratios.items() if name != "fit_vs_implicit_tiny")
+    numbers = {name: ratio for name, ratio in ratios.items() if name != "date"}
+    assert all(ratio > 0 for name, ratio in numbers.items() if name != "fit_vs_implicit_tiny")
     report = (tmp_path / "RESULTS.md").read_text("utf-8")
-    assert report in capsys.readouterr().out
     assert all(f"| tiny | {name} |" in report for name in CONTENDERS)
+    assert all(line in report for line in capsys.readouterr().out.splitlines())
 
 
-def test_an_unknown_size_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SIZES", "1m huge")
-    with pytest.raises(SystemExit, match="'huge' is none of tiny, 1m, 10m, 25m"):
+@pytest.mark.usefixtures("in_this_process")
+def test_recommending_and_the_site_are_measured_against_their_targets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    databases.programs("postgresql")
+    monkeypatch.setenv("PARTS", "serving")
+    run.main(tmp_path)
+    figures = json.loads((tmp_path / "RESULTS.json").read_text("utf-8"))["serving"]
+    names = ("implicit", "surprise", "ranking alone", "as served", "a million titles")
+    assert all(figures[f"one: {name}, microseconds"] > 0 for name in names)
+    assert all(figures[f"everyone: {name}, seconds"] > 0 for name in ("ours", "mllib"))
+    for way in ("closed", "open", "page"):
+        assert figures[f"{way}: a_second"] > 0
+        assert figures[f"{way}: median"] <= figures[f"{way}: p99"] <= figures[f"{way}: slowest"]
+        assert 0 < figures[f"{way}: sender"] < 1
+    assert 0 < figures["page: compressed"] < figures["page: kilobytes"]
+    assert 0 < figures["memory: proportional"] <= figures["memory: resident"]
+    assert all(figures[f"swap: {name}"] > 0 for name in ("seconds", "slowest", "slowest_else"))
+    table = (tmp_path / "RESULTS.md").read_text("utf-8").partition("| what |")[2]
+    told = table.partition("\n\n")[0].splitlines()[2:]
+    assert len(told) == 11
+    assert all(line.endswith((" met |", " % |")) for line in told)
+
+
+def test_a_target_is_met_at_its_limit_and_else_says_by_how_much_not() -> None:
+    lines = [
+        Target("time", 20, "ms", 20).line,
+        Target("time", 30, "ms", 20, more="busy").line,
+        Target("speed", 600, "a second", 500, least=True).line,
+        Target("speed", 400, "a second", 500, least=True).line,
+    ]
+    assert lines == [
+        "| time | 20 ms | ≤ 20 ms | met |",
+        "| time | 30 ms (busy) | ≤ 20 ms | missed by 50 % |",
+        "| speed | 600 a second | ≥ 500 a second | met |",
+        "| speed | 400 a second | ≥ 500 a second | missed by 20 % |",
+    ]
+
+
+def test_a_part_that_did_not_run_keeps_its_results(tmp_path: Path) -> None:
+    results.write(tmp_path, "serving", Section(["fast"], {"a": 1.0}))
+    results.write(tmp_path, "fitting", Section(["slow", "", "| b |"], {"b": 2.0}))
+    results.write(tmp_path, "serving", Section(["faster"], {"a": 0.51239}))
+    text = (tmp_path / "RESULTS.md").read_text("utf-8")
+    assert [line for line in text.splitlines() if line in ("fast", "slow", "| b |", "faster")] == [
+        *("slow", "| b |", "faster")
+    ]
+    figures = json.loads((tmp_path / "RESULTS.json").read_text("utf-8"))
+    assert (figures["fitting"]["b"], figures["serving"]["a"]) == (2.0, 0.512)
+    assert figures["fitting"]["date"] in text
+
+
+def test_requests_of_an_open_loop_count_from_when_they_were_due() -> None:
+    """A server that answers one request at a time, each after 50 ms, asked every 10 ms."""
+    with slow_server(seconds=0.05) as port:
+        question = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        closed = sender.send(Job(port, [question], connections=1, seconds=0.5))
+        late = sender.send(Job(port, [question], connections=1, seconds=0.5, rate=100))
+    assert closed.statuses.keys() == late.statuses.keys() == {"200"}
+    assert len(late.took) == 50
+    assert closed.milliseconds(100) < 300 < late.milliseconds(90)
+    gaps = np.diff(sorted(late.due))
+    assert gaps == pytest.approx(np.full(49, 0.01))
+
+
+@contextmanager
+def slow_server(seconds: float) -> Iterator[int]:
+    class Slow(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            time.sleep(seconds)
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Slow)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "said"),
+    [
+        ("SIZES", "1m huge", "SIZES: 'huge' is none of tiny, 1m, 10m, 25m"),
+        ("PARTS", "serving lunch", "PARTS: 'lunch' is none of fitting, serving"),
+    ],
+)
+def test_an_unknown_size_or_part_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, asked: str, said: str
+) -> None:
+    monkeypatch.setenv(name, asked)
+    with pytest.raises(SystemExit, match=said):
         run.main(tmp_path)
 
 

@@ -11,8 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import accounts, clock, ratings, sessions, statistics, tokens, visits
-from app.api.access import limiter
-from app.counters import InMemory
+from app.counters import ProcessMemory
 from tests.api import Rest, client_with_token, stored
 
 pytestmark = pytest.mark.faults
@@ -77,16 +76,11 @@ def test_tokens_are_good(app: Flask, move: Move) -> None:
 
 
 def test_a_limit_begins_anew_and_holds(move: Move) -> None:
-    counted = InMemory()
+    counted = ProcessMemory()
     assert [counted.incr("ann", 60) for _ in range(3)] == [1, 2, 3]
     move(-HOUR)
     assert [counted.incr("ann", 60) for _ in range(3)] == [1, 2, 3]
     assert counted.get_expiry("ann") == pytest.approx(time.time() + 60, abs=5)
-    counted.timer.join()
-
-
-def test_the_limiter_counts_with_it() -> None:
-    assert type(limiter.storage) is InMemory
 
 
 def test_titles_statistics_do_not_wait_for_the_clock(app: Flask, move: Move) -> None:

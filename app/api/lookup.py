@@ -11,6 +11,7 @@ from app.api.nouns import noun, spoken
 from app.catalogue import items_by_id
 from app.extensions import db, serving
 from app.models import Item, User
+from app.ratings import ratings_of
 from recommender.catalogue import LARGEST_ID
 from recommender.model import Model
 
@@ -20,6 +21,14 @@ def person(user_id: int) -> User:
     if user is None:
         abort(404, f"there is no user {user_id}")
     return user
+
+
+def ratings_by(user_id: int) -> dict[int, float]:
+    """What someone rated, stars by item id; that there are any proves that there is someone."""
+    given = ratings_of(user_id) if _possible(user_id) else {}
+    if not given:
+        person(user_id)
+    return given
 
 
 def people(user_ids: Collection[int]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app import accounts, catalogue, kinds, marks, ratings
 from app.api import access, schemas
-from app.api.lookup import model_knowing, movie, movies, people, person
+from app.api.lookup import model_knowing, movie, movies, people, person, ratings_by
 from app.api.rest import Blueprint
 from app.experiments.arms import Served
 from app.experiments.store import note_exposures
@@ -131,8 +131,7 @@ def delete_watched(user_id: int, movie_id: int) -> Answer:
 @api.asks(schemas.Limit)
 def recommendations(user_id: int, limit: int) -> Answer:
     """The best titles for someone by their ratings of this moment; without any, popular ones."""
-    person(user_id)
-    own, hidden = ratings.ratings_of(user_id), marks.hidden_by([user_id])[user_id]
+    own, hidden = ratings_by(user_id), marks.hidden_by([user_id])[user_id]
     served = serving.to(user_id)
     found = recommend(served.model, own, limit, hidden)
     note_exposures([(user_id, served, [each.item.id for each in found])])

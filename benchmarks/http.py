@@ -1,0 +1,193 @@
+"""The site under load, as visitors and REST clients see it, in a process of its own: prints JSON.
+
+    python -m benchmarks.http TRAIN.parquet FITTED.npz [SECONDS]
+
+The server is gunicorn as the Procfile starts it, with PostgreSQL, and the sender
+(``benchmarks.sender``) shares the machine with both. SECONDS: how long each load lasts.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import data
+from benchmarks.memory import held
+from benchmarks.recommending import Fitted, most_active
+from benchmarks.sender import Connection, Job, Outcome
+from benchmarks.site import PATIENCE, Server, Site, request, site
+
+ACCOUNTS, RATED = 2_000, 100
+SECONDS = 20.0
+# A few clients keep both workers busy; many are there to take what is due in time.
+FEW, MANY = 4, 64
+LOAD = 0.5  # of what the closed loop got through
+STARTS = 3
+RECOMMENDATIONS, PAGE = "/api/v1/user/<any_id:user_id>/recommendations", "/"
+PLATFORM_GZIP = 4  # Elastic Beanstalk's gzip_comp_level
+Figures = dict[str, float]
+
+
+def measure(train: Path, fitted: Path, seconds: float = SECONDS) -> dict[str, Figures]:
+    people = [
+        (rows[:RATED], stars[:RATED]) for rows, stars in most_active(data.read(train), ACCOUNTS)
+    ]
+    with site(Fitted.read(fitted), people) as made:
+        starts = [_start(made) for _ in range(STARTS)]
+        with made.running() as server:
+            api, page = made.api_requests(server.port), made.page_requests(server.port)
+            for warm_up in (api, page):  # every page for the first time, which notes what it shows
+                _load(server, warm_up, FEW, seconds / 4)
+            closed = _load(server, api, FEW, seconds)
+            rate = LOAD * closed.a_second
+            return {
+                "start": {"seconds": statistics.median(starts)},
+                "closed": _told(closed),
+                "open": {"rate": rate, **_told(_load(server, api, MANY, seconds, rate))},
+                "page": _page(server, page, seconds),
+                "memory": _memory(server),
+                "swap": _swap(made, server, api, rate, seconds),
+            }
+
+
+def _start(made: Site) -> float:
+    with made.running() as server:
+        return server.ready_after
+
+
+def _load(
+    server: Server, requests: Sequence[str], connections: int, seconds: float, rate: float = 0.0
+) -> Outcome:
+    sender = _sender(Job(server.port, requests, connections, seconds, rate or None))
+    return _outcome(sender)
+
+
+def _sender(job: Job) -> subprocess.Popen[str]:
+    sender = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.sender"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert sender.stdin
+    json.dump(asdict(job), sender.stdin)
+    sender.stdin.close()
+    sender.stdin = None
+    return sender
+
+
+def _outcome(sender: subprocess.Popen[str]) -> Outcome:
+    said, _ = sender.communicate()
+    if sender.returncode:
+        sys.exit("the sender of requests failed")
+    outcome = Outcome(**json.loads(said))
+    if set(outcome.statuses) != {"200"}:
+        sys.exit(f"not every request was answered with 200: {outcome.statuses}")
+    return outcome
+
+
+def _told(outcome: Outcome) -> Figures:
+    """``sender``: the share of one core that sending took."""
+    spent = max(due - outcome.began for due in outcome.due)
+    return {
+        "a_second": outcome.a_second,
+        "median": outcome.milliseconds(50),
+        "p90": outcome.milliseconds(90),
+        "p99": outcome.milliseconds(99),
+        "slowest": outcome.milliseconds(100),
+        "sender": outcome.processor / spent,
+    }
+
+
+def _page(server: Server, requests: Sequence[str], seconds: float) -> Figures:
+    """One visitor after the other; ``server``: the median of what the site's log says it took."""
+    logged = len(list(_logged(server, PAGE)))
+    visits = _load(server, requests, 1, seconds / 2)
+    spent = list(_logged(server, PAGE))[logged:]
+    plain, packed = _first_visit(server, requests[0])
+    return {
+        **_told(visits),
+        "server": statistics.median(spent),
+        "kilobytes": plain / 1000,
+        "compressed": packed / 1000,
+    }
+
+
+def _logged(server: Server, route: str) -> Iterator[float]:
+    """Milliseconds of each request of that route so far."""
+    for line in server.lines():
+        if line["message"] == "request" and line.get("route") == route:
+            yield line["milliseconds"]
+
+
+def _first_visit(server: Server, visit: str) -> tuple[int, int]:
+    """Bytes of the page with its styles and scripts, as they are and as nginx packs them."""
+    connection = Connection(server.port)
+    _, page = connection.ask(visit.encode())
+    found = re.findall(r'(?:src|href)="(/[^"]+\.(?:css|js))"', page.decode())
+    bodies = [page]
+    imported = set(found)
+    for path in found:
+        _, body = connection.ask(request(path, server.port).encode())
+        bodies.append(body)
+        for name in re.findall(r'from "\./([\w.]+)"', body.decode()):
+            address = f"{path.rpartition('/')[0]}/{name}"
+            if address not in imported:
+                imported.add(address)
+                found.append(address)
+    return sum(map(len, bodies)), sum(len(gzip.compress(b, PLATFORM_GZIP)) for b in bodies)
+
+
+def _memory(server: Server) -> Figures:
+    """Megabytes of a worker, the larger of each measure; ``shared``: pages that workers share are
+    divided among them."""
+    return {
+        "resident": max(held(worker, "Rss") for worker in server.workers) / 1000,
+        "proportional": max(held(worker, "Pss") for worker in server.workers) / 1000,
+    }
+
+
+def _swap(
+    made: Site, server: Server, requests: Sequence[str], rate: float, seconds: float
+) -> Figures:
+    """A new release is promoted while requests come; what is due until every worker serves it
+    counts as during the swap."""
+    wanted = len(server.workers)
+    sender = _sender(Job(server.port, requests, MANY, 2 * seconds, rate))
+    time.sleep(seconds / 2)
+    began, version = time.monotonic(), made.swapped()
+    said = f"release {version} is in service"
+    while sum(line["message"] == said for line in server.lines()) < wanted:
+        if time.monotonic() > began + PATIENCE:
+            sys.exit(f"not every worker serves {version} after {PATIENCE:.0f} s")
+        time.sleep(0.1)
+    ended = time.monotonic()
+    outcome = _outcome(sender)
+    due, took = np.array(outcome.due), 1000 * np.array(outcome.took)
+    during = (due >= began) & (due <= ended)
+    return {
+        "seconds": ended - began,
+        "slowest": took[during].max(),
+        "p99": np.percentile(took[during], 99),
+        "slowest_else": took[~during].max(),
+        "p99_else": np.percentile(took[~during], 99),
+    }
+
+
+def main() -> None:
+    train, fitted, *seconds = sys.argv[1:]
+    print(json.dumps(measure(Path(train), Path(fitted), *map(float, seconds))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""Recommending with fitted factors, ours and the peers, in a process of its own: prints JSON.
+
+    python -m benchmarks.recommending fit TRAIN.parquet FITTED.npz       # for the others
+    python -m benchmarks.recommending one TRAIN.parquet FITTED.npz       # a person at a time
+    python -m benchmarks.recommending everyone TRAIN.parquet FITTED.npz  # as a Spark job
+
+``one``: microseconds on one core to fold a person in and find their best 20, in the catalogue as
+fitted and in one of a million titles whose vectors are as long as fitted ones; Surprise's are those
+of its loop over the catalogue for a few people, whom it knows from its fit. ``everyone``: seconds
+to find the best 20 of everyone who rated; MLlib's are those of a slice of the people, scaled.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from heapq import nlargest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import data
+from benchmarks.contenders import BEST, PARAMS, ours
+from benchmarks.generate import Ratings
+from recommender.catalogue import Catalogue
+from recommender.fold_in import Ridge, fold_in_ranking, gram, strength
+from recommender.model import Model, Recommendation
+from recommender.params import RatingParams
+from recommender.ranking import BestFirst
+from recommender.release import ItemArrays, Release
+
+N = 20
+PEOPLE = 400
+FEW = 3
+TURNS = 5
+LARGE, LARGE_RANK = 1_000_000, 50
+SLICE = 2_000
+
+Call = Callable[[], object]
+Vectors = NDArray[np.float32]
+# Rows of what a person rated, and the stars.
+Person = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """``factors``: (items, rank) float32 of the ranking head. ``counts``: ratings of each item."""
+
+    factors: Vectors
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def read(cls, path: Path) -> Fitted:
+        with np.load(path) as arrays:
+            return cls(arrays["factors"], arrays["counts"])
+
+
+def fit(train: Path, fitted: Path) -> dict[str, float]:
+    seconds, _, factors = ours(train, PARAMS)
+    counts = np.bincount(data.read(train).items, minlength=len(factors))
+    np.savez(fitted, factors=factors, counts=counts)
+    return {"seconds": seconds}
+
+
+def one_at_a_time(train: Path, fitted: Path) -> dict[str, float]:
+    ratings, known = data.read(train), Fitted.read(fitted)
+    factors, counts = known.factors, known.counts
+    people = some_people(ratings)
+    model = Model(release_of(known))
+    told = [dict(zip(rows.tolist(), stars.tolist(), strict=True)) for rows, stars in people]
+    ranked, large = _Ranked(factors, counts), _Ranked(_enlarged(factors), np.zeros(LARGE))
+    spread = np.random.default_rng(3)
+    strangers = [(spread.choice(LARGE, len(rows), replace=False), stars) for rows, stars in people]
+    return _alternately(
+        {
+            "ranking alone": [partial(_rank, ranked, person) for person in people],
+            "as served": [partial(_serve, model, theirs) for theirs in told],
+            "implicit": _implicit(factors, people),
+            "a million titles": [partial(_rank, large, person) for person in strangers],
+            "surprise": _surprise(people[:FEW], len(factors)),
+        }
+    )
+
+
+class _Ranked:
+    """The ranking head alone, ready to serve."""
+
+    def __init__(self, factors: Vectors, counts: NDArray[Any]):
+        self.factors = factors
+        self.gram = gram(factors)
+        self.ridge = Ridge.of(PARAMS, len(factors))
+        self.best_first = BestFirst(factors, PARAMS.popularity_weight * np.log1p(counts))
+
+
+def _rank(ranked: _Ranked, person: Person) -> NDArray[np.int64]:
+    rows, stars = person
+    strengths = strength(stars, PARAMS.neutral, BEST)
+    vector = fold_in_ranking(
+        ranked.gram, ranked.factors[rows], strengths, PARAMS.alpha, ranked.ridge
+    )
+    return ranked.best_first.top(vector, N, rows)[0]
+
+
+def _serve(model: Model, ratings: dict[int, float]) -> list[Recommendation]:
+    return model.recommend(model.fold_in(ratings), N)
+
+
+def _implicit(factors: Vectors, people: Sequence[Person]) -> list[Call]:
+    from implicit.cpu.als import AlternatingLeastSquares
+    from scipy.sparse import csr_matrix
+
+    theirs = AlternatingLeastSquares(
+        factors=factors.shape[1], regularization=PARAMS.regularization, num_threads=1
+    )
+    theirs.item_factors, theirs.user_factors = factors, np.zeros((1, factors.shape[1]), np.float32)
+    calls: list[Call] = []
+    for rows, stars in people:
+        liked = strength(stars, PARAMS.neutral, BEST)
+        values = (np.sign(liked) + PARAMS.alpha * liked).astype(np.float32)
+        told = csr_matrix((values, (np.zeros(len(rows), int), rows)), (1, len(factors)))
+        calls.append(partial(theirs.recommend, 0, told, N=N, recalculate_user=True))
+    return calls
+
+
+def _surprise(people: Sequence[Person], items: int) -> list[Call]:
+    """Its way to a list: ``predict`` for every title that the person has not rated, and the best of
+    that. What it was fitted to does not change what that costs: each title once, and the people."""
+    from surprise import SVD, Dataset, Reader
+
+    told: list[tuple[object, int, float, None]] = [("", item, 3.0, None) for item in range(items)]
+    for user, (rows, stars) in enumerate(people):
+        told += [(user, r, s, None) for r, s in zip(rows.tolist(), stars.tolist(), strict=True)]
+    known = Dataset(Reader(rating_scale=(0.5, BEST))).construct_trainset(told)
+    theirs = SVD(n_factors=PARAMS.rank, n_epochs=1, random_state=1).fit(known)
+
+    def best(user: int, rated: set[int]) -> list[Any]:
+        predicted = (theirs.predict(user, item) for item in range(items) if item not in rated)
+        return nlargest(N, predicted, key=lambda prediction: prediction.est)
+
+    return [partial(best, user, set(rows.tolist())) for user, (rows, _) in enumerate(people)]
+
+
+def _alternately(contenders: dict[str, list[Call]]) -> dict[str, float]:
+    """Median over turns of the mean microseconds of each contender's calls."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(TURNS + 1):
+        for name, calls in contenders.items():
+            started = time.perf_counter()
+            for call in calls:
+                call()
+            seconds[name].append((time.perf_counter() - started) / len(calls))
+    return {name: 1e6 * float(np.median(turns[1:])) for name, turns in seconds.items()}
+
+
+def some_people(ratings: Ratings) -> list[Person]:
+    """Some of those who rated, drawn at random."""
+    random = np.random.default_rng(2)
+    there = np.unique(ratings.users)
+    return _told_by(ratings, random.choice(there, min(PEOPLE, len(there)), replace=False))
+
+
+def most_active(ratings: Ratings, number: int) -> list[Person]:
+    """Those who rated most."""
+    return _told_by(ratings, np.argsort(-np.bincount(ratings.users), kind="stable")[:number])
+
+
+def _told_by(ratings: Ratings, people: NDArray[np.integer]) -> list[Person]:
+    chosen = np.sort(people)
+    theirs = np.isin(ratings.users, chosen)
+    users, items, stars = ratings.users[theirs], ratings.items[theirs], ratings.stars[theirs]
+    order = np.argsort(users, kind="stable")
+    bounds = np.searchsorted(users[order], chosen)[1:]
+    rows, values = (np.split(column[order], bounds) for column in (items, stars))
+    return [(r.astype(np.int64), v.astype(np.float64)) for r, v in zip(rows, values, strict=True)]
+
+
+def _enlarged(factors: Vectors) -> Vectors:
+    """A million vectors as long as fitted ones, in directions near theirs."""
+    random = np.random.default_rng(4)
+    drawn = factors[random.integers(0, len(factors), LARGE), :LARGE_RANK]
+    lengths = np.linalg.norm(drawn, axis=1, keepdims=True)
+    noise = random.standard_normal(drawn.shape, np.float32) / np.float32(LARGE_RANK**0.5)
+    moved = drawn + np.float32(0.5) * lengths * noise
+    return np.asarray(moved * (lengths / np.linalg.norm(moved, axis=1, keepdims=True).clip(1e-9)))
+
+
+def release_of(fitted: Fitted, version: str = "benchmark") -> Release:
+    """A release in memory; its rating head costs what a fitted one does."""
+    items, rank = fitted.factors.shape
+    random = np.random.default_rng(5)
+    arrays = ItemArrays(
+        item_ids=np.arange(items),
+        ranking_factors=fitted.factors,
+        rating_factors=0.1 * random.standard_normal((items, rank), np.float32),
+        item_bias=np.zeros(items, np.float32),
+        item_counts=fitted.counts,
+        item_means=np.full(items, 3.5, np.float32),
+    )
+    catalogue = Catalogue("generated", "movie", "explicit", 0.5, BEST, 0.5, 0, 0, items, 0)
+    made_at = "2026-01-01T00:00:00+00:00"
+    ranking, rating = replace(PARAMS, rank=rank), RatingParams(rank=rank)
+    return Release(version, made_at, catalogue, ranking, rating, 3.5, arrays)
+
+
+def everyone(train: Path, fitted: Path) -> dict[str, float]:
+    from pyspark.ml.recommendation import ALS
+
+    from spark_jobs.blocks import pack
+    from spark_jobs.ratings import Ratings as Arrays
+    from spark_jobs.recommend import recommend_all
+    from spark_jobs.session import build_session
+
+    ratings, model = data.read(train), Model(release_of(Fitted.read(fitted)))
+    spark = build_session("benchmark")
+    arrays = Arrays(
+        ratings.users, ratings.items, ratings.stars, np.zeros(len(ratings.stars), np.int64)
+    )
+    stars = pack(spark.sparkContext.parallelize([arrays], 1), np.arange(len(model.item_rows)))
+    seconds = {}
+    recommend_all(spark, stars, model, 1).write.format("noop").mode("overwrite").save()
+    started = time.perf_counter()
+    recommend_all(spark, stars, model, N).write.format("noop").mode("overwrite").save()
+    seconds["ours"] = time.perf_counter() - started
+    frame = spark.read.parquet(str(train))
+    als = ALS(userCol="user_id", itemCol="item_id", ratingCol="stars", rank=PARAMS.rank, maxIter=1)
+    theirs = als.fit(frame)
+    people = frame.select("user_id").distinct().limit(SLICE).cache()
+    share = people.count() / len(stars.users.ids)
+    started = time.perf_counter()
+    theirs.recommendForUserSubset(people, N).write.format("noop").mode("overwrite").save()
+    seconds["mllib"] = (time.perf_counter() - started) / share
+    return seconds
+
+
+def main() -> None:
+    measure = {"fit": fit, "one": one_at_a_time, "everyone": everyone}[sys.argv[1]]
+    print(json.dumps(measure(*map(Path, sys.argv[2:]))))
+
+
+if __name__ == "__main__":
+    main()

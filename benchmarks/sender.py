@@ -1,0 +1,143 @@
+"""Sends HTTP requests over connections that stay open, in a process of its own: prints JSON.
+
+    python -m benchmarks.sender < JOB.json
+
+Closed loop (no ``rate``): each connection sends the next request when it has its answer. Open loop:
+requests are due at a fixed rate, whatever became of those before, and a latency counts from when
+the request was due, so that a server that stands still is not spared those it held up.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import count
+
+import numpy as np
+
+# Seconds in which all connections are opened.
+START = 0.2
+
+
+@dataclass(frozen=True)
+class Job:
+    """``requests``: as they are sent, in turn, again from the first. ``rate``: a second."""
+
+    port: int
+    requests: Sequence[str]
+    connections: int
+    seconds: float
+    rate: float | None = None
+
+
+@dataclass
+class Outcome:
+    """``due``: when each request was due or sent, on the clock that all processes share (seconds);
+    ``took``: seconds until its answer was read. ``processor``: seconds that this cost the sender.
+    """
+
+    began: float
+    due: list[float] = field(default_factory=list)
+    took: list[float] = field(default_factory=list)
+    statuses: dict[str, int] = field(default_factory=dict)
+    processor: float = 0.0
+
+    def milliseconds(self, percent: float) -> float:
+        return 1000 * float(np.percentile(self.took, percent))
+
+    @property
+    def a_second(self) -> float:
+        ended = max(due + took for due, took in zip(self.due, self.took, strict=True))
+        return len(self.took) / (ended - self.began)
+
+
+class Connection:
+    """A connection to this machine that is opened again where the server has closed it."""
+
+    def __init__(self, port: int):
+        self._port = port
+        self._socket = self._open()
+
+    def ask(self, request: bytes) -> tuple[int, bytes]:
+        """Status and body."""
+        try:
+            return self._ask(request)
+        except ConnectionError:
+            self._socket.close()
+            self._socket = self._open()
+            return self._ask(request)
+
+    def _ask(self, request: bytes) -> tuple[int, bytes]:
+        self._socket.sendall(request)
+        answer = self._more()
+        while (end := answer.find(b"\r\n\r\n")) < 0:
+            answer += self._more()
+        head, body = answer[:end], answer[end + 4 :]
+        start = head.lower().index(b"content-length:") + 15
+        length = int(head[start:].split(b"\r\n", 1)[0])
+        while len(body) < length:
+            body += self._more()
+        return int(head[9:12]), body
+
+    def _more(self) -> bytes:
+        received = self._socket.recv(1 << 18)
+        if not received:
+            raise ConnectionResetError("the server closed the connection")
+        return received
+
+    def _open(self) -> socket.socket:
+        opened = socket.create_connection(("127.0.0.1", self._port), timeout=30)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return opened
+
+
+def send(job: Job) -> Outcome:
+    """Send for ``job.seconds`` and wait for what is still to come."""
+    requests = [request.encode() for request in job.requests]
+    outcome = Outcome(time.monotonic() + START)
+    numbers, statuses = count(), Counter[str]()
+
+    def one_connection() -> None:
+        connection = Connection(job.port)
+        _sleep_until(outcome.began)
+        for number in numbers:
+            due = outcome.began + number / job.rate if job.rate else time.monotonic()
+            if due >= outcome.began + job.seconds:
+                return
+            _sleep_until(due)
+            status, _ = connection.ask(requests[number % len(requests)])
+            took = time.monotonic() - due
+            outcome.due.append(due)
+            outcome.took.append(took)
+            statuses[str(status)] += 1
+
+    threads = [threading.Thread(target=one_connection) for _ in range(job.connections)]
+    before = time.process_time()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    outcome.processor = time.process_time() - before
+    outcome.statuses = dict(statuses)
+    return outcome
+
+
+def _sleep_until(moment: float) -> None:
+    if (left := moment - time.monotonic()) > 0:
+        time.sleep(left)
+
+
+def main() -> None:
+    # A thread that has its answer may note so at once.
+    sys.setswitchinterval(0.0005)
+    json.dump(asdict(send(Job(**json.load(sys.stdin)))), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Rate limits counted in a process's own memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+from limits import parse
+from limits.strategies import FixedWindowRateLimiter
+
+from app import counters
+from app.counters import ProcessMemory
+from app.extensions import limiter
+from tests.api import client_with_token
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands still until its one number is changed."""
+    moment = [1000.0]
+    monkeypatch.setattr(time, "time", lambda: moment[0])
+    return moment
+
+
+def test_a_window_counts_until_it_ends_and_then_anew(now: list[float]) -> None:
+    memory = ProcessMemory()
+    assert [memory.incr("ann", 60), memory.incr("ann", 60), memory.incr("bob", 60)] == [1, 2, 1]
+    assert (memory.get("ann"), memory.get_expiry("ann")) == (2, 1060)
+    now[0] = 1060
+    assert (memory.get("ann"), memory.get_expiry("ann")) == (0, 1060)
+    assert memory.incr("ann", 60, amount=3) == 3
+    assert memory.get_expiry("ann") == 1120
+
+
+def test_a_limit_is_kept_and_lifted_when_its_window_has_ended(now: list[float]) -> None:
+    limits, two = FixedWindowRateLimiter(ProcessMemory()), parse("2/minute")
+    assert [limits.hit(two, "ann") for _ in range(3)] == [True, True, False]
+    assert limits.get_window_stats(two, "ann") == (1060, 0)
+    now[0] += 60
+    assert limits.hit(two, "ann")
+
+
+def test_a_clock_that_was_set_back_begins_a_window(now: list[float]) -> None:
+    memory = ProcessMemory()
+    memory.incr("ann", 60, amount=5)
+    now[0] -= 600
+    assert memory.incr("ann", 60) == 1
+
+
+def test_windows_that_have_ended_are_forgotten(now: list[float]) -> None:
+    memory = ProcessMemory()
+    for caller in range(100):
+        memory.incr(str(caller), 1)
+    now[0] += counters.SWEEP_SECONDS
+    memory.incr("ann", 60)
+    assert memory.reset() == 1
+    assert memory.get("ann") == 0
+
+
+def test_no_count_is_lost_between_threads() -> None:
+    memory = ProcessMemory()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: memory.incr("ann", 60), range(4000)))
+    assert memory.get("ann") == 4000
+    memory.clear("ann")
+    assert memory.get("ann") == 0
+
+
+def test_without_redis_the_site_counts_so_and_starts_no_thread_for_it(app: Flask) -> None:
+    rest = client_with_token(app, "service")
+    rest("GET", "/search?q=space")
+    with app.app_context():
+        assert isinstance(limiter.storage, ProcessMemory)
+    before = {thread.ident for thread in threading.enumerate()}
+    for _ in range(5):
+        rest("GET", "/search?q=space")
+    assert {thread.ident for thread in threading.enumerate()} <= before
