@@ -33,7 +33,7 @@ def register(username: str, email: str, password: str) -> User | None:
     An address may be given by several accounts: were it refused, the answer would tell who is
     registered here.
     """
-    user = User(username=username, username_key=_fold(username), email=_fold(email))
+    user = User(username=username, username_key=fold(username), email=fold(email))
     user.set_password(password)
     user.id = _next_user_id()
     db.session.add(user)
@@ -55,7 +55,7 @@ def add_person(gender: str | None, year_of_birth: int | None) -> User:
 
 def recognise(name: str, password: str) -> User | None:
     """The account with this name or address, if the password is its own."""
-    folded = _fold(name)
+    folded = fold(name)
     users = db.session.scalars(
         select(User)
         .where(or_(User.username_key == folded, User.email == folded))
@@ -69,7 +69,7 @@ def recognise(name: str, password: str) -> User | None:
 
 def named(name: str) -> User | None:
     """The account of this name."""
-    return db.session.scalar(select(User).where(User.username_key == _fold(name)))
+    return db.session.scalar(select(User).where(User.username_key == fold(name)))
 
 
 def change_password(user: User, password: str) -> None:
@@ -81,7 +81,7 @@ def change_password(user: User, password: str) -> None:
 def mail_reset_links(email: str) -> None:
     """Mail a link to a new password for each account of this address, if there is any."""
     now = utcnow()
-    users = db.session.scalars(select(User).where(User.email == _fold(email)).limit(10)).all()
+    users = db.session.scalars(select(User).where(User.email == fold(email)).limit(10)).all()
     due = [u for u in users if not u.reset_asked_at or u.reset_asked_at < now - RESET_PAUSE]
     if not due:
         return
@@ -138,5 +138,9 @@ def _seal(user: User) -> str:
     return hashlib.sha256(f"{user.session_key}{user.password_hash}".encode()).hexdigest()[:32]
 
 
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).strip().casefold()
+def fold(text: str) -> str:
+    """Names and addresses are the same where this is. It may be longer than ``text``.
+
+    PostgreSQL takes no NUL; what stands in its place is in no name and no address.
+    """
+    return unicodedata.normalize("NFKC", text).strip().casefold().replace("\0", "\ufffd")
