@@ -3,11 +3,12 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+FUZZED := tests/test_fuzz_pages.py tests/test_fuzz_files.py tests/test_fuzz_release.py tests/test_api_document.py
 WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train pipeline evaluate explore tune upload download test lint docs bench jobs bundle cluster-env \
+.PHONY: run train pipeline evaluate explore tune upload download test test-fuzz lint docs bench jobs bundle cluster-env \
 	image-web image-batch up down clean java blas browser axe databases nginx eb spark35
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
@@ -45,6 +46,9 @@ download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA
 
 test: .venv/dev java blas browser axe databases nginx eb spark35 ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)
+
+test-fuzz: .venv/dev databases ## more than 10,000 hostile inputs, on every database: docs/fuzzing.md
+	MARQUEE_FUZZ=long $(BIN)/python -m pytest -p tests.fuzzing $(FUZZED) $(ARGS)
 
 lint: .venv/dev ## ruff, mypy, hadolint for the containers, and the manual without a warning
 	$(BIN)/ruff check .
