@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Flask, current_app, g, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadHost,
+    HTTPException,
+    InternalServerError,
+    SecurityError,
+    ServiceUnavailable,
+)
 
 from app import kinds, logs
 from app.api import rest
@@ -33,6 +39,8 @@ AWAY = (
 
 
 def init_app(app: Flask) -> None:
+    app.register_error_handler(BadHost, _no_host)
+    app.register_error_handler(SecurityError, _no_host)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NoRelease, _no_release)
     app.register_error_handler(DBAPIError, _database_error)
@@ -71,6 +79,11 @@ def _no_database(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
     current_app.logger.error("no database for %s: %s", logs.route(), reason)
     away = ServiceUnavailable("the database is out of reach", retry_after=RETRY_SECONDS)
     return _answer_without_database(503, *AWAY, away)
+
+
+def _no_host(_error: HTTPException) -> ResponseReturnValue:
+    """Pages are full of addresses, and where the host is none, none can be made."""
+    return Response("The request names no host.\n", 400, mimetype="text/plain")
 
 
 def _stale_form(error: CSRFError) -> ResponseReturnValue:
