@@ -19,18 +19,24 @@ from werkzeug.test import TestResponse
 from app import create_app
 from app.extensions import db
 from app.headers import CONTENT_SECURITY_POLICY
+from recommender.catalogue import Item
 from recommender.release_store import ReleaseStore
 from tests.conftest import register, settings
 from tests.databases import DATABASES, Server, migrate, new_database
 from tests.fuzzing import HOSTILE, LONG, MARKUP, any_json, fuzz, hostile_text
-from tests.releases import ITEMS, no_parity_sample, tiny_release
+from tests.releases import GAMES, ITEMS, no_parity_sample, tiny_games_release, tiny_release
 from tests.test_cli import run
 
-TITLES = [
-    replace(ITEMS[0], title=MARKUP, description=MARKUP, genres=(MARKUP[:40],)),
-    replace(ITEMS[1], title="\u202e🎬 “Δ” & {{ 7 * 7 }}\0"),
-    *ITEMS[2:],
-]
+
+def hostile(titles: list[Item]) -> list[Item]:
+    """Titles of which some are a trap for whoever shows them."""
+    first = replace(titles[0], title=MARKUP, description=MARKUP, genres=(MARKUP[:40],))
+    second = replace(titles[1], title="\u202e🎬 “Δ” & {{ 7 * 7 }}\0")
+    return [first, second, *titles[2:]]
+
+
+FILMS = (tiny_release(), hostile(ITEMS), no_parity_sample())
+OF_GAMES = (tiny_games_release(), hostile(GAMES), no_parity_sample(rating_width=0))
 ROLES = ("guest", "ann", "owner")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 HEADERS = {
@@ -42,7 +48,7 @@ HEADERS = {
 # What views read beside the fields of forms.
 NAMES = (
     *("next", "q", "suggest", "show", "genre", "not", "from", "to", "known", "years", "via"),
-    *("way", "who", "guest", "page", "rating-1", "rating-2", "rating-3", "rating-", "csrf_token"),
+    *("way", "who", "guest", "page", "rating-1", "rating-10", "rating-20", "rating-", "csrf_token"),
     *("rating-2147483648", f"rating-{'9' * 400}", f"rating-{'9' * 5000}", "rating-٣", "limit"),
     *("user_id", "returnMetadata"),
 )
@@ -65,7 +71,7 @@ class Site:
         return client
 
 
-@pytest.fixture(scope="module", params=DATABASES if LONG else ["sqlite"])
+@pytest.fixture(scope="module", params=[*DATABASES, "games"] if LONG else ["sqlite"])
 def site(
     request: pytest.FixtureRequest,
     servers: Callable[[str], Server],
@@ -73,11 +79,13 @@ def site(
 ) -> Iterator[Site]:
     """A site whose titles are hostile too, with an owner and someone who rates."""
     folder = tmp_path_factory.mktemp("fuzzed")
-    url = new_database(request.param, servers, folder)
+    games = request.param == "games"
+    url = new_database("sqlite" if games else request.param, servers, folder)
     migrate(url)
     store = ReleaseStore(folder / "releases")
     report = {"report.html": b"<p>", "data.json": b"{}"}
-    version = store.publish(tiny_release(), TITLES, no_parity_sample(), report).version
+    release, titles, parity = OF_GAMES if games else FILMS
+    version = store.publish(release, titles, parity, report).version
     store.promote(version)
     environ = {**settings(url, store.folder), "RATELIMIT_ENABLED": "False"}
     app = create_app(environ, TESTING=True, WTF_CSRF_ENABLED=False)
@@ -85,8 +93,9 @@ def site(
     for name in ROLES[1:]:
         client = app.test_client()
         register(client, name)
-        for item_id in (1, 2, 8):
-            client.post(f"/title/{item_id}/rating", data={"rating": "4.5"})
+        for title in titles[:3]:
+            done = client.post(f"/title/{title.item_id}/rating", data={"rating": "4.5"})
+            assert done.status_code == 303
         cookie = client.get_cookie("session")
         assert cookie
         sessions[name] = cookie.value
@@ -175,7 +184,9 @@ ROUTES = routes()
 OF_CONTENT = ("CONTENT_TYPE", "CONTENT_LENGTH")
 PART = re.compile(r"<[^<>]*>")
 steps = (
-    st.sampled_from(["1", "2", "8", "4", "watchlist", "hidden", "unseen", "0", "movie", "rating"])
+    st.sampled_from(
+        ["1", "2", "10", "20", "4", "watchlist", "hidden", "unseen", "0", "movie", "rating"]
+    )
     | st.sampled_from(["movies", "ratings", "report.html", "css/site.css", "-1", "²", "a/b", ".."])
     | st.text(max_size=8)
     | st.sampled_from([text for text in HOSTILE if len(text) < 6000])
@@ -272,9 +283,10 @@ FORMS = {
     "/forgotten": ("email",),
     "/account": ("present", "password", "confirm"),
     "/group/ask": ("name",),
-    "/group/guest": ("name", "rating-1", "rating-2", "rating-3", "page"),
+    "/group/guest": ("name", "rating-1", "rating-2", "rating-3", "rating-10", "page"),
     "/group/1/agree": (),
     "/title/1/rating": ("rating", "via", "next"),
+    "/title/10/rating": ("rating", "via", "next"),
     "/data/import": ("file",),
     "/data/delete": ("password",),
     "/search": ("q", "suggest"),
