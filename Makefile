@@ -4,13 +4,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTHON_CODE := app benchmarks docs recommender spark_jobs application.py config.py
+FUZZED := tests/test_fuzz_pages.py tests/test_fuzz_files.py tests/test_fuzz_release.py tests/test_api_document.py
 WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run train pipeline evaluate explore tune upload download test test-faults lint docs bench jobs bundle \
 	cluster-env image-web image-batch up down clean java blas browser axe databases nginx redis eb spark35 audit \
-	load
+	load test-fuzz
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
@@ -50,6 +51,9 @@ test: .venv/dev java blas browser axe databases nginx redis eb spark35 ## the wh
 
 test-faults: .venv/dev java blas databases redis ## what breaks on purpose, in its long form, and a table: docs/reliability.md
 	MARQUEE_FAULTS=long $(BIN)/python -m pytest -m faults $(ARGS)
+
+test-fuzz: .venv/dev databases ## more than 10,000 hostile inputs, on every database: docs/fuzzing.md
+	MARQUEE_FUZZ=long $(BIN)/python -m pytest -p tests.fuzzing $(FUZZED) $(ARGS)
 
 lint: .venv/dev ## ruff, bandit, mypy, hadolint for the containers, and the manual without a warning
 	$(BIN)/ruff check .

@@ -36,7 +36,7 @@ def register(username: str, email: str, password: str) -> User | None:
     An address may be given by several accounts: were it refused, the answer would tell who is
     registered here.
     """
-    user = User(username=username, username_key=_fold(username), email=_fold(email))
+    user = User(username=username, username_key=fold(username), email=fold(email))
     user.set_password(password)
     user.id = _next_user_id()
     db.session.add(user)
@@ -72,7 +72,7 @@ def recognise(name: str, password: str) -> User | None:
 
 def called(name: str) -> Sequence[User]:
     """Whom the name or address may mean, the oldest first."""
-    folded = _fold(name)
+    folded = fold(name)
     return db.session.scalars(
         select(User)
         .where(or_(User.username_key == folded, User.email == folded))
@@ -90,7 +90,7 @@ def try_to_log_in(name: str, password: str) -> User | None:
     if device and device[0] in [user.id for user in called(name)]:
         whose = f"device {device[1]}"
     else:
-        whose = f"name {_fold(name)}"
+        whose = f"name {fold(name)}"
     return _limited(whose, lambda: recognise(name, password))
 
 
@@ -110,7 +110,7 @@ def _limited(whose: str, check: Callable[[], T]) -> T:
 
 def named(name: str) -> User | None:
     """The account of this name."""
-    return db.session.scalar(select(User).where(User.username_key == _fold(name)))
+    return db.session.scalar(select(User).where(User.username_key == fold(name)))
 
 
 def change_password(user: User, password: str) -> None:
@@ -136,9 +136,9 @@ def mail_reset_links(email: str) -> None:
 
     Raises TooManyRequests, whoever is registered.
     """
-    attempts.begin((attempts.LETTERS, _fold(email)), (attempts.LETTERS_ADDRESS, attempts.caller()))
+    attempts.begin((attempts.LETTERS, fold(email)), (attempts.LETTERS_ADDRESS, attempts.caller()))
     now = utcnow()
-    users = db.session.scalars(select(User).where(User.email == _fold(email)).limit(10)).all()
+    users = db.session.scalars(select(User).where(User.email == fold(email)).limit(10)).all()
     # Asked in the future: the clock was set back since.
     pause = [u for u in users if u.reset_asked_at and now - RESET_PAUSE <= u.reset_asked_at <= now]
     due = [user for user in users if user not in pause]
@@ -190,5 +190,9 @@ def _seal(user: User) -> str:
     return hashlib.sha256(f"{user.session_key}{user.password_hash}".encode()).hexdigest()[:32]
 
 
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).strip().casefold()
+def fold(text: str) -> str:
+    """Names and addresses are the same where this is. It may be longer than ``text``.
+
+    PostgreSQL takes no NUL; what stands in its place is in no name and no address.
+    """
+    return unicodedata.normalize("NFKC", text).strip().casefold().replace("\0", "\ufffd")

@@ -155,13 +155,18 @@ def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
         count, mean = known.get(item.item_id, (0, None))
         yield {
             "id": item.item_id,
-            "title": item.title[:255],
+            "title": _kept(item.title)[:255],
             "year": item.year,
-            "genres": "|".join(item.genres)[:255],
-            "imdb_id": item.imdb_id,
+            "genres": _kept("|".join(item.genres))[:255],
+            "imdb_id": item.imdb_id and _kept(item.imdb_id),
             "tmdb_id": item.tmdb_id,
             "search_key": search_key(f"{item.title} {item.year or ''}")[:255],
             "rating_count": count,
             "rating_mean": mean,
-            "description": item.description and item.description[:LONGEST_DESCRIPTION],
+            "description": item.description and _kept(item.description)[:LONGEST_DESCRIPTION],
         }
+
+
+def _kept(text: str) -> str:
+    """PostgreSQL takes no NUL."""
+    return text.replace("\0", "")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from math import ceil
 
-from flask import Flask, current_app, g, jsonify, render_template, request, session
+from flask import Flask, Response, current_app, g, jsonify, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoResultFound, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import (
+    BadHost,
     HTTPException,
     InternalServerError,
+    SecurityError,
     ServiceUnavailable,
     TooManyRequests,
 )
@@ -41,6 +43,8 @@ AWAY = (
 
 
 def init_app(app: Flask) -> None:
+    app.register_error_handler(BadHost, _no_host)
+    app.register_error_handler(SecurityError, _no_host)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NoRelease, _no_release)
     for error in (IntegrityError, NoResultFound, ObjectDeletedError, StaleDataError):
@@ -98,6 +102,11 @@ def _no_database(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
     current_app.logger.error("no database for %s: %s", logs.route(), reason)
     away = ServiceUnavailable("the database is out of reach", retry_after=RETRY_SECONDS)
     return _answer_without_database(503, *AWAY, away)
+
+
+def _no_host(_error: HTTPException) -> ResponseReturnValue:
+    """Pages are full of addresses, and where the host is none, or not ours, none can be made."""
+    return Response("The request names no host of this site.\n", 400, mimetype="text/plain")
 
 
 def _stale_form(error: CSRFError) -> ResponseReturnValue:

@@ -35,9 +35,16 @@ class Base(DeclarativeBase):
     )
 
 
+class Logins(LoginManager):
+    """Flask-Login compares signatures as text, which Python does for ASCII alone."""
+
+    def _load_user_from_remember_cookie(self, cookie: str) -> Any:
+        return super()._load_user_from_remember_cookie(cookie) if cookie.isascii() else None
+
+
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate(render_as_batch=True)
-login_manager = LoginManager()
+login_manager = Logins()
 csrf = CSRFProtect()
 bootstrap = Bootstrap5()
 serving = Serving()

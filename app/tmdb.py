@@ -96,7 +96,7 @@ def _read(answer: BaseHTTPResponse) -> str:
         raise DataError(f"TMDB answers {answer.status}; run this again later to go on")
     try:
         path = answer.json().get("poster_path") or ""
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise DataError("TMDB answers no JSON; run this again later to go on") from error
     return path if _is_picture(path) else ""
 
@@ -105,6 +105,7 @@ def _is_picture(path: object) -> bool:
     """What goes into an address is a plain file name, whoever sent it."""
     return (
         isinstance(path, str)
+        and path.isascii()
         and path.startswith("/")
         and path[1:].replace(".", "").replace("-", "").replace("_", "").isalnum()
         and len(path) <= 64

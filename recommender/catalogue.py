@@ -10,11 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from recommender.errors import ReleaseError
+from recommender.typed import check_types
 
 # User and item ids are 32-bit everywhere: in Spark, in the packed blocks, in the database.
 LARGEST_ID = 2**31 - 1
 # Of a catalogue's file: a line that unpacks to more is no title.
 LONGEST_LINE = 1_000_000
+LONGEST_IMDB_ID = 16
+_NO_ITEM = (ValueError, TypeError, KeyError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -60,16 +63,31 @@ def write_items(path: Path, items: Iterable[Item]) -> None:
 
 def read_items(path: Path) -> Iterator[Item]:
     """The items of a release, in a stream. Raises ReleaseError naming the file and line."""
-    done = 0
+    done, last = 0, -1
     try:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             while line := lines.readline(LONGEST_LINE):
                 if len(line) == LONGEST_LINE:
                     raise ValueError("far too long")
                 values = json.loads(line)
-                yield Item(**{**values, "genres": tuple(values["genres"])})
-                done += 1
-    except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError) as error:
+                item = Item(**{**values, "genres": tuple(values["genres"])})
+                _check(item, last)
+                yield item
+                done, last = done + 1, item.item_id
+    except (OSError, EOFError, zlib.error, *_NO_ITEM) as error:
         raise ReleaseError(
             f"{path}, line {done + 1}: not a catalogue entry ({error}); publish the release again"
         ) from error
+
+
+def _check(item: Item, last: int) -> None:
+    """Raises TypeError or ValueError for what no database could take. ``last``: the id before."""
+    check_types(item)
+    # Half a surrogate pair is no text.
+    "".join((item.title, item.description or "", *item.genres)).encode()
+    if not last < item.item_id <= LARGEST_ID:
+        raise ValueError(f"id {item.item_id} does not follow {last}")
+    if not all(abs(number or 0) <= LARGEST_ID for number in (item.year, item.tmdb_id)):
+        raise ValueError("a number is too large")
+    if len((item.imdb_id or "").encode()) > LONGEST_IMDB_ID:
+        raise ValueError("imdb_id is too long")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,7 @@ def read_ratings(
         lines = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
         try:
             yield from _batches(lines, raw, path, layout, (lowest, highest), batch)
-        except (EOFError, gzip.BadGzipFile) as error:
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DataError(f"{path}: cannot be unpacked ({error}); download it again") from error
 
 

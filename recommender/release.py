@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import mmap
 import os
+import struct
 import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,17 +26,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.catalogue import Catalogue, Item, read_items, write_items
+from recommender.catalogue import LARGEST_ID, Catalogue, Item, read_items, write_items
 from recommender.errors import ConfigError, ReleaseError
 from recommender.feedback import IMPLICIT, KINDS
 from recommender.params import RankingParams, RatingParams
+from recommender.typed import check_types
 
 FORMAT_VERSION = 1
 MANIFEST = "release.json"
 ITEMS = "items.jsonl.gz"
 PARITY = "parity.npz"
 REPORT = "report"
-_BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error)
+# What numpy, and the zip reader below it, say of bytes that are no array.
+_NO_ARRAY = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, OverflowError, MemoryError),
+    *(tokenize.TokenError, SyntaxError, struct.error),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError),
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,7 @@ class Release:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 sample = ParitySample(**{f.name: arrays[f.name] for f in fields(ParitySample)})
             fits = sample.fits(self.ranking.rank, self.arrays.rating_factors.shape[1])
-        except (OSError, EOFError, ValueError, TypeError, LookupError, *_BROKEN_ARCHIVE) as error:
+        except _NO_ARRAY as error:
             raise ReleaseError(f"{path}: cannot be read ({error}); publish it again") from error
         if not fits:
             raise ReleaseError(f"{path}: its arrays do not fit together; publish it again")
@@ -196,7 +206,8 @@ def read_release(folder: Path) -> Release:
             arrays=_read_arrays(folder),
             folder=folder,
         )
-    except (KeyError, TypeError, AttributeError, ConfigError) as error:
+        _check_facts(release)
+    except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
         raise ReleaseError(
             f"{folder / MANIFEST}: not a complete manifest ({error}); publish the release again"
         ) from error
@@ -225,6 +236,16 @@ def _check_complete(head: type[RankingParams | RatingParams], values: Mapping[st
         raise KeyError(missing[0])
 
 
+def _check_facts(release: Release) -> None:
+    """Raises TypeError or ValueError where the manifest says what no release says."""
+    check_types(release)
+    check_types(release.catalogue)
+    if datetime.fromisoformat(release.created_at).tzinfo is None:
+        raise ValueError(f"created_at {release.created_at!r} is of no time zone")
+    if not 0 <= release.catalogue.max_user_id <= LARGEST_ID:
+        raise ValueError(f"max_user_id {release.catalogue.max_user_id} is no id")
+
+
 def _check_scale(release: Release, path: Path) -> None:
     scale, neutral = release.catalogue, release.ranking.neutral
     numbers = {
@@ -236,6 +257,10 @@ def _check_scale(release: Release, path: Path) -> None:
     for name, value in numbers.items():
         if not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
             raise ReleaseError(f"{path}: {name} must be a number, not {value!r}; train again")
+    if scale.rating_step <= 0:
+        raise ReleaseError(
+            f"{path}: rating_step must be above 0, not {scale.rating_step:g}; train again"
+        )
     lowest = scale.rating_min if scale.feedback == IMPLICIT else max(scale.rating_min, neutral)
     if not lowest < scale.rating_max:
         raise ReleaseError(
@@ -264,7 +289,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         written_as = manifest["format_version"]
     except FileNotFoundError as error:
         raise ReleaseError(f"{path}: missing, so this is no release; train one") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ReleaseError(f"{path}: not a manifest ({error}); publish it again") from error
     if written_as != FORMAT_VERSION:
         raise ReleaseError(
@@ -313,7 +338,7 @@ def _read_arrays(folder: Path) -> ItemArrays:
         path = folder / f"{spec.name}.npy"
         try:
             arrays[spec.name] = np.lib.format.open_memmap(path, mode="r")  # never unpickles
-        except (OSError, ValueError) as error:
+        except _NO_ARRAY as error:
             raise ReleaseError(f"{path}: not an array ({error}); publish it again") from error
     return ItemArrays(**arrays)
 
@@ -322,7 +347,7 @@ def _check_arrays(release: Release, folder: Path) -> None:
     items = release.arrays.item_ids.size
     width = 0
     if release.rating is not None:
-        width = max(release.rating.rank, *release.arrays.rating_factors.shape[1:])
+        width = max([release.rating.rank, *release.arrays.rating_factors.shape[1:]])
     expected: dict[str, tuple[tuple[int, ...], type]] = {
         "item_ids": ((items,), np.int64),
         "ranking_factors": ((items, release.ranking.rank), np.float32),

@@ -21,6 +21,7 @@ from recommender.catalogue import Item
 from recommender.errors import ConfigError, NoRelease, ReleaseError
 from recommender.leftovers import hold, remove_leftovers
 from recommender.release import MANIFEST, ParitySample, Release, read_release, write_release
+from recommender.typed import check_types
 
 CURRENT = "current.json"
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -39,9 +40,8 @@ class Current:
         """Raises ReleaseError naming ``where`` the content is from."""
         try:
             current = cls(**json.loads(content))
-            if not all(isinstance(v, str) for v in (current.version, current.previous or "")):
-                raise ValueError("versions must be strings")
-        except (ValueError, TypeError) as error:
+            check_types(current)
+        except (ValueError, TypeError, RecursionError) as error:
             raise ReleaseError(
                 f"{where}: not a pointer to a release ({error}); `flask releases promote VERSION`"
             ) from error

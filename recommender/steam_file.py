@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import html
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,6 +21,8 @@ ENDINGS = (".json.gz", ".json")
 LONGEST_LINE = 4_000_000
 MINUTES = 60
 _MOST_HOURS = SCALES[IMPLICIT].high
+_CONTAINERS = (dict, list, tuple, set)
+_DIGITS = re.compile(r"[0-9]{1,10}")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
@@ -79,10 +80,12 @@ def owned(game: Any) -> Owned:
     app_id = _app_id(game.get("item_id", game.get("appid")))
     minutes = game.get("playtime_forever", 0)
     if isinstance(minutes, bool) or not isinstance(minutes, (int, float)):
-        raise BadLine(f"game {app_id}: playtime_forever is {str(minutes)[:20]!r}, not a number")
-    if not 0 <= minutes <= _MOST_HOURS * MINUTES or math.isnan(minutes):
-        raise BadLine(f"game {app_id}: playtime_forever is {minutes:g}, which nobody played")
-    name = str(game.get("item_name", game.get("name", ""))).strip()
+        raise BadLine(f"game {app_id}: playtime_forever is {_shown(minutes)}, not a number")
+    if not 0 <= minutes <= _MOST_HOURS * MINUTES:
+        sayable = isinstance(minutes, float) or _text(minutes)
+        shown = f"{minutes:g}" if sayable else "beyond all numbers"
+        raise BadLine(f"game {app_id}: playtime_forever is {shown}, which nobody played")
+    name = _text(game.get("item_name", game.get("name", "")))
     return Owned(app_id, name or f"Game {app_id}", minutes / MINUTES)
 
 
@@ -90,10 +93,10 @@ def game_of(line: bytes) -> Item:
     """Read a line of the catalogue's file. Raises BadLine."""
     values = _literal(line)
     app_id = _app_id(values.get("id"))
-    title = html.unescape(str(values.get("title") or values.get("app_name") or "")).strip()
+    title = _text(html.unescape(_text(values.get("title") or values.get("app_name") or "")))
     if not title:
         raise BadLine(f"game {app_id} has no title")
-    year = _YEAR.search(str(values.get("release_date") or ""))
+    year = _YEAR.search(_text(values.get("release_date") or ""))
     return Item(
         item_id=app_id,
         title=title,
@@ -116,10 +119,23 @@ def _literal(line: bytes) -> dict[Any, Any]:
 
 
 def _app_id(value: Any) -> int:
-    text = str(value)
-    if not (text.isascii() and text.isdecimal()) or int(text[:20]) > LARGEST_ID:
-        raise BadLine(f"{text[:20]!r} is no id of a game")
-    return int(text)
+    """Ids come as numbers or as their digits."""
+    app_id = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+    if type(app_id) is not int or not 0 <= app_id <= LARGEST_ID:
+        raise BadLine(f"{_shown(value)} is no id of a game")
+    return app_id
+
+
+def _text(value: Any) -> str:
+    """``value`` as text that UTF-8 and every database can hold; a list, or a number of more digits
+    than Python writes, is none."""
+    if (isinstance(value, int) and abs(value) > LARGEST_ID) or isinstance(value, _CONTAINERS):
+        return ""
+    return str(value).encode("utf-8", "replace").decode("utf-8").replace("\0", "").strip()
+
+
+def _shown(value: Any) -> str:
+    return repr(_text(value)[:20]) if _text(value) else f"a {type(value).__name__}"
 
 
 def _words(values: dict[Any, Any], name: str) -> list[str]:
@@ -127,5 +143,5 @@ def _words(values: dict[Any, Any], name: str) -> list[str]:
     if not isinstance(words, list):
         raise BadLine(f"{name} is not a list")
     # A stroke parts genres in the site's database.
-    known = (html.unescape(str(word)).replace("|", "/").strip() for word in words)
+    known = (_text(html.unescape(_text(word)).replace("|", "/")) for word in words)
     return list(dict.fromkeys(filter(None, known)))

@@ -76,6 +76,29 @@ def test_names_that_differ_by_case_are_one_and_by_an_accent_two(site: Flask) -> 
     assert accounts.recognise("B@Example.com", PASSWORD).id == plain.id
 
 
+def test_a_name_that_grows_when_it_is_folded_is_refused_before_it_does_not_fit(site: Flask) -> None:
+    person = {"password": PASSWORD, "confirm": PASSWORD}
+    for name, email in (("\ufdfa" * 64, "a@example.com"), ("ann", "\ufdfa" * 60 + "@example.com")):
+        form = {**person, "username": name, "email": email}
+        answer = site.test_client().post("/register", data=form)
+        assert (answer.status_code, "too long" in answer.text) == (422, True)
+
+
+def test_what_holds_a_nul_is_nobodys_name_and_no_title(site: Flask, store: ReleaseStore) -> None:
+    assert accounts.register("ann", "ann@example.com", PASSWORD)
+    assert accounts.recognise("ann\0", PASSWORD) is None
+    assert accounts.named("ann\0") is None
+    assert catalogue.search("\0", 5) == []
+    answer = site.test_client().post("/login", data={"username": "ann\0", "password": PASSWORD})
+    assert answer.status_code == 422
+    titles = [Title(1, "Space\0 Station", genres=("Sci\0-Fi",), description="\0"), *ITEMS[1:]]
+    store.publish(tiny_release("20260102-000000-bbbb"), titles, no_parity_sample())
+    store.promote("20260102-000000-bbbb")
+    assert site.test_client().get("/ready").json["release"] == "20260102-000000-bbbb"
+    item = db.session.get_one(Item, 1)
+    assert (item.title, item.genres, item.description) == ("Space Station", "Sci-Fi", "")
+
+
 def test_names_of_tokens_differ_by_case(site: Flask) -> None:
     tokens.create("reader")
     tokens.create("Reader")

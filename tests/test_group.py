@@ -153,3 +153,16 @@ def test_a_veto_leaves_out_what_anyone_would_not_sit_through(ann: FlaskClient) -
     assert shown(page) == []
     assert "Nothing passes everyone’s veto" in page
     assert shown(ann.get("/group?guest=0&way=nonsense").text) != []
+
+
+@pytest.mark.parametrize("number", ["2147483648", "9" * 30, "9" * 5000, "٣", "-1", ""])
+def test_what_is_no_title_is_no_rating_of_a_guest(ann: FlaskClient, number: str) -> None:
+    answer = ann.post("/group/guest", data={**GUEST, f"rating-{number}": "5"})
+    assert answer.status_code == 303
+    answer = ann.post("/group/guest", data={"name": "Maja", f"rating-{number}": "5"})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("number", ["9" * 30, "9" * 5000])
+def test_a_guest_who_cannot_be_is_a_404(ann: FlaskClient, number: str) -> None:
+    assert ann.post(f"/group/guest/{number}/delete").status_code == 404

@@ -379,3 +379,40 @@ def test_deleting_needs_the_password(app: Flask, ann: FlaskClient) -> None:
         assert answer.status_code == 422
     assert "nothing was deleted" in ann.post("/data/delete", data={"password": "wrong"}).text
     assert ann.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (42, b"\xff\xff\xff\xff"),
+        (42, b"\x01\0\0\0"),
+        (10, b"\x0c\0"),
+        (10, b"\x0e\0"),
+        (10, b"\x63\0"),
+    ],
+    ids=[
+        "beyond its end",
+        "inside itself",
+        "bzip2 it is not",
+        "lzma it is not",
+        "packed by nobody",
+    ],
+)
+def test_a_zip_whose_directory_lies_is_refused(
+    app: Flask, ann: FlaskClient, at: int, value: bytes
+) -> None:
+    whole = bytearray(packed(ratings__csv=MOVIELENS))
+    directory = whole.index(b"PK\1\2")
+    whole[directory + at : directory + at + len(value)] = value
+    answer = bring(ann, bytes(whole), "ratings.zip")
+    assert (answer.status_code, "This zip is damaged" in answer.text) == (422, True)
+    assert stored(app) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_with_a_nul_is_no_text_whatever_its_first_letters(
+    app: Flask, ann: FlaskClient, encoding: str
+) -> None:
+    answer = bring(ann, MOVIELENS.replace("4.5", "4\0").encode(encoding))
+    assert (answer.status_code, "This is not a text file" in answer.text) == (422, True)
+    assert stored(app) == []

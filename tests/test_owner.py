@@ -42,6 +42,10 @@ def test_only_an_owner_sees_the_figures(app: Flask, ann: FlaskClient) -> None:
     assert ann.get("/owner").status_code == 403
 
 
+def test_a_guest_who_asks_for_the_options_is_refused(client: FlaskClient) -> None:
+    assert client.options("/owner").status_code == 403
+
+
 def test_a_role_is_given_to_someone_who_is_there(app: Flask) -> None:
     assert run(app, "set-role", "nobody", "owner")[0] == 2
 

@@ -123,3 +123,14 @@ def test_the_visitors_choice_of_theme_is_kept(client: FlaskClient) -> None:
     assert 'data-bs-theme="light" data-theme-chosen' in client.get("/login").text
     client.set_cookie("theme", '"><script>')
     assert 'data-bs-theme="dark"' in client.get("/login").text
+
+
+@pytest.mark.parametrize("host", ["x" * 64, "a b", "[::", "é", "a..b", "-", "x:y", "a/b"])
+@pytest.mark.parametrize("page", ["/login", "/nothing", "/api/v1/docs"])
+def test_a_host_that_is_none_is_a_400_or_a_page_like_any(
+    client: FlaskClient, host: str, page: str
+) -> None:
+    raw = host.encode().decode("latin-1")
+    answer = client.get(page, environ_overrides={"HTTP_HOST": raw})
+    assert answer.status_code in (200, 400, 404)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"

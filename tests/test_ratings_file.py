@@ -102,3 +102,11 @@ def test_without_a_ratings_file_the_known_ones_are_named(tmp_path: Path, name: s
     for path in (tmp_path, tmp_path / name):
         with pytest.raises(DataError, match=r"u\.data, ratings\.dat, ratings\.csv"):
             find_ratings(path)
+
+
+def test_a_damaged_archive_is_an_error(tmp_path: Path) -> None:
+    whole = bytearray(gzip.compress((HEADER + "1,10,4,1\n").encode(), mtime=0))
+    whole[10] ^= 0xFF
+    write_files(tmp_path, {"ratings.csv.gz": bytes(whole)})
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        read(tmp_path)

@@ -1,5 +1,6 @@
 """A release on disk: read back as it was written, or refused with the name of what is wrong."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -281,3 +282,99 @@ def test_pickles_are_refused_and_not_opened(folder: Path, tmp_path: Path):
 def test_a_release_that_was_never_written_has_no_files():
     with pytest.raises(ReleaseError, match="has not been written"):
         TINY.items()
+
+
+@pytest.mark.parametrize("opened", ["[", '{"a":'])
+def test_a_manifest_of_endless_brackets_is_refused(folder: Path, opened: str):
+    (folder / "release.json").write_text(opened * 100_000)
+    refusal(folder, "release.json")
+
+
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        ("", {"created_at": None}),
+        ("", {"created_at": "yesterday"}),
+        ("", {"created_at": "2026-01-01T00:00:00"}),
+        ("", {"inputs": {}}),
+        ("", {"metrics": []}),
+        ("", {"seconds": "long"}),
+        ("", {"rating": "none"}),
+        ("catalogue", {"name": None}),
+        ("catalogue", {"noun": ["movie"]}),
+        ("catalogue", {"users": "many"}),
+        ("catalogue", {"max_user_id": 2**31}),
+        ("catalogue", {"max_user_id": -1}),
+        ("catalogue", {"simulated": 1}),
+        ("catalogue", {"rating_step": 0}),
+    ],
+)
+def test_a_manifest_with_a_fact_of_another_kind_is_refused(
+    folder: Path, section: str, values: dict[str, Any]
+):
+    change(folder, section, values)
+    refusal(folder, "release.json")
+
+
+def test_an_array_without_dimensions_is_refused(folder: Path):
+    signed(folder, "item_ids.npy", packed(np.save, np.int64(1)))
+    refusal(folder, "item_ids.npy")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"item_id": 2**31},
+        {"item_id": True},
+        {"item_id": "1"},
+        {"title": 5},
+        {"title": "half of a pair: \ud800"},
+        {"genres": [1]},
+        {"genres": ["\ud800"]},
+        {"year": "1999"},
+        {"year": 10**12},
+        {"tmdb_id": 10**12},
+        {"imdb_id": 1},
+        {"imdb_id": "tt" + "1" * 15},
+        {"description": ["long"]},
+    ],
+)
+def test_an_entry_that_no_database_could_take_is_refused(folder: Path, values: dict[str, Any]):
+    entry = {"item_id": 1, "title": "Space Station", "genres": [], **values}
+    signed(folder, "items.jsonl.gz", gzip.compress(json.dumps(entry).encode()))
+    with pytest.raises(ReleaseError, match="line 1: not a catalogue entry"):
+        list(read_release(folder).items())
+
+
+def test_a_catalogue_that_has_a_title_twice_is_refused(folder: Path):
+    entry = json.dumps({"item_id": 1, "title": "Space Station", "genres": []}).encode()
+    signed(folder, "items.jsonl.gz", gzip.compress(entry + b"\n" + entry))
+    with pytest.raises(ReleaseError, match=r"line 2: .* does not follow 1"):
+        list(read_release(folder).items())
+
+
+HEADER = b"{'descr': '<i8', 'fortran_order': False, 'shape': (8,), }"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [HEADER[:-20], HEADER[:-1], b"{" + HEADER, b"", b"0" * 5000, HEADER.replace(b"8,", b"1" * 19)],
+)
+def test_an_array_whose_header_is_broken_is_refused(folder: Path, header: bytes):
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64)
+    signed(folder, "item_ids.npy", content)
+    refusal(folder, "item_ids.npy")
+
+
+@pytest.mark.parametrize("method", [0, 1, 9, 12, 14, 99])
+def test_a_parity_sample_that_says_to_be_packed_otherwise_is_refused(folder: Path, method: int):
+    content = (folder / "parity.npz").read_bytes()
+    for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        parts = content.split(mark)
+        for number, part in enumerate(parts[1:], start=1):
+            at = place - len(mark)
+            parts[number] = part[:at] + method.to_bytes(2, "little") + part[at + 2 :]
+        content = mark.join(parts)
+    signed(folder, "parity.npz", content)
+    with pytest.raises(ReleaseError, match=r"parity\.npz: cannot be read .*publish it again"):
+        read_release(folder).parity_sample()

@@ -235,11 +235,14 @@ POINTERS: dict[str, object] = {
     "version_null": {"version": None, "promoted_at": "now", "previous": None},
     "version_a_number": {"version": 5, "promoted_at": "now", "previous": None},
     "previous_a_number": {"version": OLD, "promoted_at": "now", "previous": 5},
+    "previous_zero": {"version": OLD, "promoted_at": "now", "previous": 0},
+    "promoted_at_null": {"version": OLD, "promoted_at": None, "previous": None},
 }
 TEXTS = {
     "empty": b"",
     "not_json": b"{",
     "not_utf_8": b'"\xe9"',
+    "endless": b"[" * 100_000,
     **{name: json.dumps(pointer).encode() for name, pointer in POINTERS.items()},
 }
 

@@ -252,3 +252,46 @@ def test_a_release_is_fitted_on_hours(
     assert again.catalogue.max_user_id == 500
     manifest = json.loads((store.folder / again.version / "release.json").read_text())
     assert manifest["catalogue"]["users"] == 121
+
+
+LONG_HEX = "0x" + "f" * 5000
+
+
+@pytest.mark.parametrize(
+    "game",
+    [
+        f"{{'item_id': {LONG_HEX}}}",
+        f"{{'item_id': '{'0' * 5000}'}}",
+        "{'item_id': '00000000000000000000009999999999'}",
+        "{'item_id': ['1']}",
+        "{'item_id': 1.0}",
+        f"{{'item_id': '1', 'playtime_forever': {LONG_HEX}}}",
+        f"{{'item_id': '1', 'playtime_forever': -{'9' * 400}}}",
+        "{'item_id': '1', 'playtime_forever': [60]}",
+    ],
+)
+def test_numbers_that_nobody_could_write_are_no_game(game: str) -> None:
+    read = library_of(f"{{'user_id': 'ann', 'items': [{game}]}}".encode())
+    assert (read.games, len(read.bad)) == ([], 1)
+    assert len(read.bad[0]) < 100
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("'\\ud800 Fortress'", "? Fortress"),
+        ("'Spa\\0ce'", "Space"),
+        (LONG_HEX, "Game 1"),
+        ("[]", "Game 1"),
+    ],
+)
+def test_a_name_is_text_that_can_be_stored(name: str, kept: str) -> None:
+    read = library_of(
+        f"{{'user_id': 'ann', 'items': [{{'item_id': '1', 'item_name': {name}}}]}}".encode()
+    )
+    assert [game.name for game in read.games] == [kept]
+
+
+def test_a_title_and_its_genres_are_text_that_can_be_stored() -> None:
+    game = game_of(b"{'id': 1, 'title': '\\ud800 A', 'genres': ['\\ud800'], 'tags': ['b\\0']}")
+    assert (game.title, game.genres, game.description) == ("? A", ("?",), "b")

@@ -50,7 +50,7 @@ class Answer(BaseHTTPRequestHandler):
         if status == 429:
             self.send_header("Retry-After", "0")
         self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
+        self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
 
     def log_message(self, *_: object) -> None:
         """Quietly."""
@@ -126,6 +126,15 @@ def test_what_was_fetched_before_an_interruption_stays(
     assert paths(app)[1] == "/one-A_1.jpg"
     monkeypatch.undo()
     assert "0 posters for 3 titles" in run(app, "fetch-posters", "--rate", "40")[1]
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"\xff", b"[" * 100_000])
+def test_an_answer_that_is_none_is_one_line_to_say_so(
+    app: Flask, tmdb: Tmdb, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    monkeypatch.setitem(ANSWERS, "/movie/101", (200, body))
+    status, said = run(app, "fetch-posters", "--rate", "40")
+    assert (status, "TMDB answers no JSON" in said) == (2, True)
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "1000"])

@@ -6,16 +6,10 @@ from typing import Any
 
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from wtforms import (
-    BooleanField,
-    EmailField,
-    PasswordField,
-    StringField,
-    SubmitField,
-    ValidationError,
-)
-from wtforms.validators import DataRequired, Email, EqualTo, Length, Regexp
+from wtforms import BooleanField, EmailField, PasswordField, StringField, SubmitField
+from wtforms.validators import DataRequired, Email, EqualTo, Length, Regexp, ValidationError
 
+from app.accounts import fold
 from app.models import User
 from app.passwords import LONGEST, SHORTEST, is_easy_to_guess
 
@@ -54,6 +48,17 @@ def present_password() -> PasswordField:
     )
 
 
+class Fits:
+    """What is looked up by is folded to one case, and has to fit its column as that."""
+
+    def __init__(self, longest: int):
+        self._longest = longest
+
+    def __call__(self, _form: FlaskForm, field: StringField) -> None:
+        if len(fold(field.data or "")) > self._longest:
+            raise ValidationError("That is too long to be kept.")
+
+
 def email_address(missing: str) -> EmailField:
     return EmailField(
         "Email",
@@ -61,6 +66,7 @@ def email_address(missing: str) -> EmailField:
             DataRequired(missing),
             Email("This does not look like an email address."),
             Length(max=254),
+            Fits(254),
         ],
         filters=[lambda email: email.strip() if email else email],
         render_kw={"autocomplete": "email", "maxlength": 254},
@@ -74,6 +80,7 @@ class RegisterForm(FlaskForm):
             DataRequired("Choose a name."),
             Length(2, 64, "Between 2 and 64 characters, please."),
             Regexp(r"^[\w .'-]+$", message="Letters, digits, blanks and . ' - only, please."),
+            Fits(255),
         ],
         filters=[lambda name: " ".join(name.split()) if name else name],
         render_kw={"autocomplete": "username", "maxlength": 64},

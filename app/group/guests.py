@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from flask import session
 
 from app import kinds
+from recommender.catalogue import LARGEST_ID
 
 MOST_GUESTS = 6
 FEWEST, MOST = 3, 12
 Guest = dict[str, Any]
+_FIELD = re.compile(r"rating-([0-9]{1,10})")
 
 
 def guests() -> list[Guest]:
@@ -35,8 +38,7 @@ def ratings_in(form: Mapping[str, str]) -> dict[int, float]:
     """Stars or hours by item id, of fields named rating-<item id>; what is neither is left out."""
     read, found = kinds.current().read, {}
     for field, value in form.items():
-        name, _, item_id = field.partition("-")
-        number = read(value)
-        if name == "rating" and item_id.isdecimal() and number is not None:
-            found[int(item_id)] = number
+        named, number = _FIELD.fullmatch(field), read(value)
+        if named and int(named[1]) <= LARGEST_ID and number is not None:
+            found[int(named[1])] = number
     return found

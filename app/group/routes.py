@@ -109,7 +109,7 @@ def guest() -> ResponseReturnValue:
     ), 422 if form.errors or problem else 200
 
 
-@group.post("/guest/<int:number>/delete")
+@group.post("/guest/<id:number>/delete")
 @login_required
 def dismiss(number: int) -> ResponseReturnValue:
     """Forget a guest."""

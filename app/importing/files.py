@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,6 +16,11 @@ LARGEST_UNPACKED = 60_000_000
 MOST_MEMBERS = 2_000
 # What a Letterboxd export holds that we use; the rest of the zip is not looked at.
 WANTED = ("ratings.csv", "watchlist.csv")
+# What the reader of zips and the unpackers below it say of bytes that are none.
+_NO_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
+    *(ValueError, OverflowError, MemoryError, RuntimeError),
+)
 
 
 class ImportProblem(Exception):
@@ -34,6 +41,13 @@ def texts(name: str, content: bytes) -> dict[str, str]:
 
 def decode(content: bytes) -> str:
     """Text in UTF-8 or UTF-16; else in Windows-1252, as older exports are."""
+    text = _text(content)
+    if "\0" in text:
+        raise ImportProblem("This is not a text file. Send the export as it was downloaded.")
+    return text
+
+
+def _text(content: bytes) -> str:
     for mark, encoding in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16"),
@@ -41,8 +55,6 @@ def decode(content: bytes) -> str:
     ):
         if content.startswith(mark):
             return _decode(content, encoding)
-    if b"\0" in content:
-        raise ImportProblem("This is not a text file. Send the export as it was downloaded.")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
@@ -66,7 +78,7 @@ def _from_zip(content: bytes) -> dict[str, str]:
                 raise ImportProblem(f"This zip holds {len(members):,} files; that is no export.")
             chosen = _wanted(members) or _only_csv(members)
             return {m.filename: decode(content) for m, content in _unpack(archive, chosen)}
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
+    except _NO_ZIP as error:
         raise ImportProblem(
             "This zip is damaged or locked. Download the export again and send it as it is."
         ) from error

@@ -26,7 +26,8 @@ REPORT_POLICY = (
 @owner.before_request
 @login_required
 def let_the_owner_alone_in() -> None:
-    if not current_user.is_owner:
+    # Who only asks for the options is not asked to log in.
+    if not (current_user.is_authenticated and current_user.is_owner):
         abort(403)
 
 
