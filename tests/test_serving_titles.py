@@ -1,0 +1,44 @@
+"""A release recommends before its titles are indexed, and titles are found all the while."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from app.catalogue import search
+from app.serving import ReleaseWatcher
+from app.title_search import TitleIndex
+from recommender.release import Release
+from recommender.release_store import ReleaseStore
+from tests.releases import publish_tiny
+
+
+@pytest.fixture
+def found_meanwhile(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
+    """The version in service, and what a search finds, whenever titles are about to be indexed."""
+    seen: list[tuple[str, list[int]]] = []
+
+    index = TitleIndex.of
+
+    def watched(release: Release) -> TitleIndex:
+        with app.app_context():
+            found = [item.id for item in search("pirates", 5)]
+        seen.append((app.extensions["serving"].model.version, found))
+        return index(release)
+
+    monkeypatch.setattr(TitleIndex, "of", watched)
+    return seen
+
+
+def test_the_first_is_searched_in_the_database_and_the_next_by_the_index_before(
+    app: Flask, store: ReleaseStore, found_meanwhile: list[tuple[str, list[int]]]
+) -> None:
+    watcher: ReleaseWatcher = app.extensions["serving"]
+    watcher.refresh()
+    first = watcher.current.titles
+    assert first is not None
+    publish_tiny(store, "20260102-000000-bbbb")
+    watcher.refresh()
+    assert found_meanwhile == [("20260101-000000-aaaa", [2]), ("20260102-000000-bbbb", [2])]
+    assert watcher.current.titles is not first
+    assert watcher.problem is None
