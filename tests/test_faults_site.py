@@ -37,6 +37,7 @@ pytestmark = pytest.mark.faults
 PEOPLE = 4
 FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
 NOT_RATED = ITEMS[-1].item_id  # by the people
+SOON = 10.0  # seconds, on a machine that has other work
 NO_LIMITS = {"RATELIMIT_ENABLED": "False"}
 
 
@@ -150,8 +151,8 @@ def test_the_database_away_is_told_at_once_and_forgotten_at_once(
             people.go_on()
         figures = judge(site, address, people, struck)
     assert set(people.statuses()) == {200, 503}
-    assert people.slowest(struck) < 5
-    assert figures.recovered < away + 5
+    assert people.slowest(struck) < SOON
+    assert figures.recovered < away + SOON
     assert "Traceback" not in site.log.read_text()
     record(f"{database_server.kind} away for {away:g} seconds", figures)
 
@@ -242,7 +243,7 @@ def test_without_redis_the_site_goes_on_and_still_limits(
             wait_until(lambda: redis_server.counters() > 0)
         figures = judge(site, address, people, struck)
     assert figures.failed == 0
-    assert people.slowest(struck) < 5
+    assert people.slowest(struck) < SOON
     assert "Traceback" not in site.log.read_text()
     assert "no Redis (" in site.log.read_text()
     record(f"Redis {way}", figures)
@@ -369,7 +370,7 @@ def test_an_s3_that_fails_is_not_noticed_by_people(
             people.go_on()
         figures = judge(on_s3, address, people, struck)
     assert figures.failed == 0
-    assert people.slowest(struck) < 5
+    assert people.slowest(struck) < SOON
     record(f"S3: {fault}", figures)
 
 
