@@ -118,6 +118,7 @@ def judge(site: Site, address: str, people: People, struck: float) -> Figures:
 @pytest.mark.parametrize("database_server", SERVERS if LONG else ["postgresql"], indirect=True)
 def test_a_killed_worker_costs_the_requests_it_had_in_hand(site: Site, record: Record) -> None:
     with site.serve() as (address, master):
+        wait_for_release(address, FIRST)
         with People(address, site.secret, site.ids, Ledger()) as people:
             people.go_on()
             struck = time.monotonic()
@@ -140,6 +141,7 @@ def test_the_database_away_is_told_at_once_and_forgotten_at_once(
 ) -> None:
     away = 10.0 if LONG else 1.0
     with site.serve() as (address, _):
+        wait_for_release(address, FIRST)
         with People(address, site.secret, site.ids, Ledger()) as people:
             people.go_on()
             struck = time.monotonic()
@@ -230,6 +232,7 @@ def test_without_redis_the_site_goes_on_and_still_limits(
     limits = {"RATELIMIT_ENABLED": "True", "RATELIMIT_PERSONAL_TOKEN": "5/minute"}
     limits |= {"REDIS_URL": redis_server.url, "RATELIMIT_SERVICE_TOKEN": "100000/minute"}
     with site.serve(**limits) as (address, master):
+        wait_for_release(address, FIRST)
         with People(address, site.secret, site.ids, Ledger()) as people:
             people.go_on()
             assert limited_after(site, address, mine[0]) == 5  # both processes count together
@@ -331,8 +334,8 @@ def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbi
             return ""
 
         with on_s3.serve(RELEASE_CACHE=str(cache)) as (address, _):
+            wait_for_release(address, FIRST)
             with People(address, on_s3.secret, on_s3.ids, Ledger()) as people:
-                wait_for_release(address, FIRST)
                 people.go_on()
                 struck = time.monotonic()
                 promote(on_s3, proxy, fault)
@@ -359,8 +362,8 @@ def test_an_s3_that_fails_is_not_noticed_by_people(
     on_s3: Site, proxy: FaultProxy, record: Record, fault: str, what: str
 ) -> None:
     with on_s3.serve() as (address, _):
+        wait_for_release(address, FIRST)
         with People(address, on_s3.secret, on_s3.ids, Ledger()) as people:
-            wait_for_release(address, FIRST)
             people.go_on()
             struck = time.monotonic()
             promote(on_s3, proxy, lambda _, path: fault if what in path else "")
@@ -379,8 +382,8 @@ def test_a_clock_that_is_set_back_an_hour_is_no_fault(site: Site, record: Record
     clock.write_text("0")
     limits = {"RATELIMIT_ENABLED": "True", "RATELIMIT_SERVICE_TOKEN": "100000/minute"}
     with site.serve("tests.set_back:application", CLOCK=str(clock), **limits) as (address, _):
+        wait_for_release(address, FIRST)
         with People(address, site.secret, site.ids, Ledger()) as people:
-            wait_for_release(address, FIRST)
             people.go_on()
             struck = time.monotonic()
             replace_text(clock, "-3600")
