@@ -300,13 +300,13 @@ def on_s3(site: Site, bucket: str) -> Site:
 
 
 def wait_for_release(address: str, version: str, problem: str = "") -> None:
-    """Until /ready names a release and a problem."""
+    """Until /ready names a release and a problem, in whichever process it is asked."""
 
     def is_so() -> bool:
         status, said = ask(f"{address}/ready", "")
         return status == 200 and said["release"] == version and problem in said.get("problem", "")
 
-    wait_until(is_so)
+    wait_until(lambda: all(is_so() for _ in range(8)))
 
 
 def promote(site: Site, proxy: FaultProxy, fault: Fault) -> None:
