@@ -37,6 +37,7 @@ pytestmark = pytest.mark.faults
 PEOPLE = 4
 FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
 NOT_RATED = ITEMS[-1].item_id  # by the people
+SOON = 10.0  # seconds, on a machine that has other work
 NO_LIMITS = {"RATELIMIT_ENABLED": "False"}
 
 
@@ -117,6 +118,7 @@ def judge(site: Site, address: str, people: People, struck: float) -> Figures:
 @pytest.mark.parametrize("database_server", SERVERS if LONG else ["postgresql"], indirect=True)
 def test_a_killed_worker_costs_the_requests_it_had_in_hand(site: Site, record: Record) -> None:
     with site.serve() as (address, master):
+        wait_for_release(address, FIRST)
         with People(address, site.secret, site.ids, Ledger()) as people:
             people.go_on()
             struck = time.monotonic()
@@ -139,6 +141,7 @@ def test_the_database_away_is_told_at_once_and_forgotten_at_once(
 ) -> None:
     away = 10.0 if LONG else 1.0
     with site.serve() as (address, _):
+        wait_for_release(address, FIRST)
         with People(address, site.secret, site.ids, Ledger()) as people:
             people.go_on()
             struck = time.monotonic()
@@ -150,8 +153,8 @@ def test_the_database_away_is_told_at_once_and_forgotten_at_once(
             people.go_on()
         figures = judge(site, address, people, struck)
     assert set(people.statuses()) == {200, 503}
-    assert people.slowest(struck) < 5
-    assert figures.recovered < away + 5
+    assert people.slowest(struck) < SOON
+    assert figures.recovered < away + SOON
     assert "Traceback" not in site.log.read_text()
     record(f"{database_server.kind} away for {away:g} seconds", figures)
 
@@ -229,6 +232,7 @@ def test_without_redis_the_site_goes_on_and_still_limits(
     limits = {"RATELIMIT_ENABLED": "True", "RATELIMIT_PERSONAL_TOKEN": "5/minute"}
     limits |= {"REDIS_URL": redis_server.url, "RATELIMIT_SERVICE_TOKEN": "100000/minute"}
     with site.serve(**limits) as (address, master):
+        wait_for_release(address, FIRST)
         with People(address, site.secret, site.ids, Ledger()) as people:
             people.go_on()
             assert limited_after(site, address, mine[0]) == 5  # both processes count together
@@ -242,7 +246,7 @@ def test_without_redis_the_site_goes_on_and_still_limits(
             wait_until(lambda: redis_server.counters() > 0)
         figures = judge(site, address, people, struck)
     assert figures.failed == 0
-    assert people.slowest(struck) < 5
+    assert people.slowest(struck) < SOON
     assert "Traceback" not in site.log.read_text()
     assert "no Redis (" in site.log.read_text()
     record(f"Redis {way}", figures)
@@ -296,13 +300,13 @@ def on_s3(site: Site, bucket: str) -> Site:
 
 
 def wait_for_release(address: str, version: str, problem: str = "") -> None:
-    """Until /ready names a release and a problem."""
+    """Until /ready names a release and a problem, in whichever process it is asked."""
 
     def is_so() -> bool:
         status, said = ask(f"{address}/ready", "")
         return status == 200 and said["release"] == version and problem in said.get("problem", "")
 
-    wait_until(is_so)
+    wait_until(lambda: all(is_so() for _ in range(8)))
 
 
 def promote(site: Site, proxy: FaultProxy, fault: Fault) -> None:
@@ -330,8 +334,8 @@ def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbi
             return ""
 
         with on_s3.serve(RELEASE_CACHE=str(cache)) as (address, _):
+            wait_for_release(address, FIRST)
             with People(address, on_s3.secret, on_s3.ids, Ledger()) as people:
-                wait_for_release(address, FIRST)
                 people.go_on()
                 struck = time.monotonic()
                 promote(on_s3, proxy, fault)
@@ -358,8 +362,8 @@ def test_an_s3_that_fails_is_not_noticed_by_people(
     on_s3: Site, proxy: FaultProxy, record: Record, fault: str, what: str
 ) -> None:
     with on_s3.serve() as (address, _):
+        wait_for_release(address, FIRST)
         with People(address, on_s3.secret, on_s3.ids, Ledger()) as people:
-            wait_for_release(address, FIRST)
             people.go_on()
             struck = time.monotonic()
             promote(on_s3, proxy, lambda _, path: fault if what in path else "")
@@ -369,7 +373,7 @@ def test_an_s3_that_fails_is_not_noticed_by_people(
             people.go_on()
         figures = judge(on_s3, address, people, struck)
     assert figures.failed == 0
-    assert people.slowest(struck) < 5
+    assert people.slowest(struck) < SOON
     record(f"S3: {fault}", figures)
 
 
@@ -378,8 +382,8 @@ def test_a_clock_that_is_set_back_an_hour_is_no_fault(site: Site, record: Record
     clock.write_text("0")
     limits = {"RATELIMIT_ENABLED": "True", "RATELIMIT_SERVICE_TOKEN": "100000/minute"}
     with site.serve("tests.set_back:application", CLOCK=str(clock), **limits) as (address, _):
+        wait_for_release(address, FIRST)
         with People(address, site.secret, site.ids, Ledger()) as people:
-            wait_for_release(address, FIRST)
             people.go_on()
             struck = time.monotonic()
             replace_text(clock, "-3600")
