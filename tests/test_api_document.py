@@ -91,7 +91,7 @@ def headers_of(app: Flask, role: str) -> dict[str, str]:
 
 
 # How often a row is tried, in the default run and in the long one.
-TRIES = {"service": (8, 50), "person": (3, 30), "nobody": (1, 10)}
+TRIES = {"service": (5, 50), "person": (3, 30), "nobody": (1, 10)}
 
 
 def test_the_document_is_openapi_31_and_names_every_row(app: Flask) -> None:

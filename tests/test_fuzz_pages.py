@@ -243,7 +243,7 @@ def written(pairs: list[tuple[str, str]]) -> str:
 
 @fuzz(
     "pages: routes and queries",
-    *(200, 1000),
+    *(120, 1000),
     role=st.sampled_from(ROLES),
     method=st.sampled_from([*METHODS[:3], *METHODS]),
     path=paths(),
@@ -257,7 +257,7 @@ def test_no_address_breaks_the_site(
 
 @fuzz(
     "pages: forms",
-    *(150, 1000),
+    *(100, 1000),
     role=st.sampled_from(ROLES),
     path=paths(),
     fields=pairs,
@@ -309,7 +309,7 @@ def filled(draw: st.DrawFn) -> tuple[str, list[tuple[str, str]]]:
     return path, fields
 
 
-@fuzz("pages: forms, all fields", 120, 1000, role=st.sampled_from(ROLES), form=filled())
+@fuzz("pages: forms, all fields", 60, 1000, role=st.sampled_from(ROLES), form=filled())
 def test_no_filled_form_breaks_the_site(
     site: Site, role: str, form: tuple[str, list[tuple[str, str]]]
 ) -> None:

@@ -25,6 +25,8 @@ from tests.fuzzing import DEEP, HOSTILE, any_json, damaged, fuzz
 from tests.releases import ITEMS
 from tests.test_release import SAMPLE, TINY, signed
 
+# What numpy says of some broken headers before it goes on.
+pytestmark = pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required")
 NAMES = [*(f"{f.name}.npy" for f in fields(ItemArrays)), "items.jsonl.gz", "parity.npz"]
 ARRAYS = [name for name in NAMES if name.endswith(".npy")]
 
