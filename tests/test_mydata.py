@@ -59,7 +59,8 @@ def report_of(app: Flask) -> dict:
 
 def test_movielens_ratings_are_matched_by_id(app: Flask, ann: FlaskClient) -> None:
     answer = bring(ann, MOVIELENS)
-    assert (answer.status_code, answer.location) == (303, "/data/imports/1")
+    assert answer.status_code == 303
+    assert answer.location.startswith("/data/imports/")
     assert stored(app) == [(1, 4.5), (8, 3.0)]
     with app.app_context():
         rating = db.session.get(Rating, (21, 1))
