@@ -37,12 +37,12 @@ from benchmarks.load.world import NEW, fill, publish, titles
 from recommender.catalogue import Item
 from recommender.release_store import ReleaseStore
 from tests.databases import Server, postgresql
-from tests.servers import ROOT, free_port, wait_until_it_answers
+from tests.servers import ROOT, free_port
 
 SAMPLE_SECONDS = 5.0
 # As a small server has it; the tests' one would not survive a power failure, this one would.
 LIKE_IN_SERVICE = ("fsync=on", "full_page_writes=on", "shared_buffers=1GB")
-READY_SECONDS, READY_CHECKS = 120, 10
+READY_SECONDS, READY_CHECKS = 300, 10
 
 
 def main() -> int:
@@ -169,15 +169,14 @@ def _site(environ: Mapping[str, str], log: Path) -> Iterator[tuple[str, int]]:
         )
         try:
             address = f"http://127.0.0.1:{port}"
-            wait_until_it_answers(f"{address}/health", server, log)
-            _wait_until_ready(address)
+            _wait_until_ready(address, server, log)
             yield address, server.pid
         finally:
             server.terminate()
             server.wait(timeout=60)
 
 
-def _wait_until_ready(address: str) -> None:
+def _wait_until_ready(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     """Until every worker has loaded the release, as far as so many checks in a row can tell."""
     deadline, in_a_row = time.monotonic() + READY_SECONDS, 0
     while in_a_row < READY_CHECKS:
@@ -185,8 +184,8 @@ def _wait_until_ready(address: str) -> None:
             with urllib.request.urlopen(f"{address}/ready", timeout=READY_SECONDS):  # noqa: S310
                 in_a_row += 1
         except OSError as error:
-            if time.monotonic() > deadline:
-                raise SystemExit(f"{address} does not become ready: {error}") from error
+            if time.monotonic() > deadline or server.poll() is not None:
+                raise SystemExit(f"not ready ({error}):\n{log.read_text('utf-8')}") from error
             in_a_row = 0
             time.sleep(0.5)
 
