@@ -20,7 +20,8 @@ from benchmarks.load.people import (
     acknowledged,
 )
 from benchmarks.load.report import Run, verdicts
-from benchmarks.load.run import Settings, run
+from benchmarks.load.run import run
+from benchmarks.load.settings import Settings
 from benchmarks.load.watch import Sample
 from benchmarks.load.world import NEW, OLD, titles
 from tests.databases import Server

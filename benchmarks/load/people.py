@@ -24,8 +24,6 @@ import aiohttp
 
 from benchmarks.load.world import PASSWORD, World
 
-# TPC-W's: exponential, cut off at ten times the mean.
-THINK_SECONDS = 7.0
 # Of the people so many are programs that read by the REST API.
 PROGRAMS = 0.1
 NEWCOMERS = 0.25
@@ -110,7 +108,7 @@ class Street:
     world: World
     token: str
     ledger: Ledger
-    think_seconds: float = THINK_SECONDS
+    think_seconds: float
     began: float = field(default_factory=time.perf_counter)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     answers: list[Answer] = field(default_factory=list)
@@ -122,6 +120,7 @@ class Street:
         return time.perf_counter() - self.began
 
     async def pause(self, mean: float) -> None:
+        """Exponential, cut off at ten times the mean."""
         seconds = min(random.expovariate(1 / mean), 10 * mean)
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stop.wait(), seconds)

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from benchmarks.load.people import GOOD, Answer
+from benchmarks.load.settings import Settings
 from benchmarks.load.watch import Sample
 from benchmarks.load.world import OLD
 
@@ -30,23 +30,6 @@ SETTLED = 0.1
 # request shows: 2 KB of each of a worker's 1,500 requests a minute is 3 MB.
 MOST_SLOWER, MOST_SLOWER_P95, MOST_MB_A_MINUTE = 1.25, 1.5, 2.0
 MEDIAN, P95, P99 = 50, 95, 99
-
-
-class Size(Protocol):
-    """The settings that the report names."""
-
-    @property
-    def people(self) -> int: ...
-    @property
-    def minutes(self) -> float: ...
-    @property
-    def accounts(self) -> int: ...
-    @property
-    def ratings(self) -> int: ...
-    @property
-    def titles(self) -> int: ...
-    @property
-    def think_seconds(self) -> float: ...
 
 
 @dataclass
@@ -132,10 +115,10 @@ class Verdict:
     holds: bool
 
 
-def write(size: Size, runs: Mapping[str, Run], output: Path) -> int:
+def write(settings: Settings, runs: Mapping[str, Run], output: Path) -> int:
     """Print the report and keep it; 1 where a verdict fails, else 0."""
     told = verdicts(runs)
-    parts = [_heading(size), _verdicts(told), _by_route(runs)]
+    parts = [_heading(settings), _verdicts(told), _by_route(runs)]
     parts += [_by_minute(name, run) for name, run in runs.items()]
     text = "\n\n".join(parts) + "\n"
     (output / "load.md").write_text(text, encoding="utf-8")
@@ -207,13 +190,13 @@ def _seconds(answers: Iterable[Answer]) -> dict[str, list[float]]:
     return dict(sorted(found.items()))
 
 
-def _heading(size: Size) -> str:
-    cores = os.cpu_count()
+def _heading(settings: Settings) -> str:
     return (
-        f"`make load` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {size.people} people for"
-        f" {size.minutes:g} minutes, twice; {size.think_seconds:g} seconds between what a person"
-        f" does; {size.titles:,} titles; {size.accounts:,} accounts and {size.ratings:,} ratings in"
-        f" the full database. {cores} cores, shared by the site, PostgreSQL and the people."
+        f"`make load` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {settings.people} people for"
+        f" {settings.minutes:g} minutes, twice; {settings.think_seconds:g} seconds between what a"
+        f" person does; {settings.titles:,} titles; {settings.accounts:,} accounts and"
+        f" {settings.ratings:,} ratings in the full database. {os.cpu_count()} cores, shared by the"
+        " site, PostgreSQL and the people."
     )
 
 

@@ -22,7 +22,6 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,48 +29,20 @@ import psycopg
 
 from app import create_app
 from app.extensions import db
-from benchmarks.load.people import THINK_SECONDS, Ledger, Street, acknowledged, gather
+from benchmarks.load.people import Ledger, Street, acknowledged, gather
 from benchmarks.load.report import Run, write
+from benchmarks.load.settings import Settings
 from benchmarks.load.watch import Watch
 from benchmarks.load.world import NEW, fill, publish, titles
 from recommender.catalogue import Item
 from recommender.release_store import ReleaseStore
 from tests.databases import Server, postgresql
-from tests.servers import ROOT, free_port, wait_until_it_answers
+from tests.servers import ROOT, free_port
 
 SAMPLE_SECONDS = 5.0
 # As a small server has it; the tests' one would not survive a power failure, this one would.
 LIKE_IN_SERVICE = ("fsync=on", "full_page_writes=on", "shared_buffers=1GB")
-READY_SECONDS, READY_CHECKS = 120, 10
-# So many accounts for each person are in the database that is almost empty.
-ACCOUNTS_A_PERSON = 2
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Each is read from the environment, in capitals."""
-
-    people: int = 200
-    minutes: float = 10.0
-    accounts: int = 100_000
-    ratings: int = 10_000_000
-    titles: int = 60_000
-    think_seconds: float = THINK_SECONDS
-    output: str = "dist/load"
-
-    @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Settings:
-        given = {f: environ[f.upper()] for f in cls.__dataclass_fields__ if f.upper() in environ}
-        return cls(**{f: type(getattr(cls, f))(text) for f, text in given.items()})
-
-    @property
-    def few_accounts(self) -> int:
-        return min(self.accounts, ACCOUNTS_A_PERSON * self.people)
-
-    @property
-    def few_ratings(self) -> int:
-        """People have as many each, whatever others there are."""
-        return self.ratings * self.few_accounts // self.accounts
+READY_SECONDS, READY_CHECKS = 300, 10
 
 
 def main() -> int:
@@ -198,15 +169,14 @@ def _site(environ: Mapping[str, str], log: Path) -> Iterator[tuple[str, int]]:
         )
         try:
             address = f"http://127.0.0.1:{port}"
-            wait_until_it_answers(f"{address}/health", server, log)
-            _wait_until_ready(address)
+            _wait_until_ready(address, server, log)
             yield address, server.pid
         finally:
             server.terminate()
             server.wait(timeout=60)
 
 
-def _wait_until_ready(address: str) -> None:
+def _wait_until_ready(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     """Until every worker has loaded the release, as far as so many checks in a row can tell."""
     deadline, in_a_row = time.monotonic() + READY_SECONDS, 0
     while in_a_row < READY_CHECKS:
@@ -214,8 +184,8 @@ def _wait_until_ready(address: str) -> None:
             with urllib.request.urlopen(f"{address}/ready", timeout=READY_SECONDS):  # noqa: S310
                 in_a_row += 1
         except OSError as error:
-            if time.monotonic() > deadline:
-                raise SystemExit(f"{address} does not become ready: {error}") from error
+            if time.monotonic() > deadline or server.poll() is not None:
+                raise SystemExit(f"not ready ({error}):\n{log.read_text('utf-8')}") from error
             in_a_row = 0
             time.sleep(0.5)
 

@@ -1,0 +1,39 @@
+"""How many people, for how long, on how much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# So many accounts for each person are in the database that is almost empty.
+ACCOUNTS_A_PERSON = 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Each is read from the environment, in capitals.
+
+    ``think_seconds``: between what a person does, on average; exponential, as in TPC-W.
+    """
+
+    people: int = 200
+    minutes: float = 10.0
+    accounts: int = 100_000
+    ratings: int = 10_000_000
+    titles: int = 60_000
+    think_seconds: float = 7.0
+    output: str = "dist/load"
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Settings:
+        given = {f: environ[f.upper()] for f in cls.__dataclass_fields__ if f.upper() in environ}
+        return cls(**{f: type(getattr(cls, f))(text) for f, text in given.items()})
+
+    @property
+    def few_accounts(self) -> int:
+        return min(self.accounts, ACCOUNTS_A_PERSON * self.people)
+
+    @property
+    def few_ratings(self) -> int:
+        """People have as many each, whatever others there are."""
+        return self.ratings * self.few_accounts // self.accounts
