@@ -120,7 +120,7 @@ class Server:
         command = shlex.split(line.replace(":8000", f":{port}"))
         with log.open("wb") as output:
             began = time.monotonic()
-            process = subprocess.Popen(  # noqa: S603 - the Procfile's
+            process = subprocess.Popen(  # the Procfile's  # noqa: S603  # nosec B603
                 [sys.executable, "-m", *command],
                 cwd=ROOT,
                 env={**os.environ, **site.environ},

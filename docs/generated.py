@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import os
 import pkgutil
 import re
@@ -220,11 +221,13 @@ def types_as_written(
     return tuple(text and EXPANDED.sub(r"~numpy.typing.NDArray[\1]", text) for text in texts)
 
 
-def is_field(
+def is_said_elsewhere(
     app: Sphinx, what: str, name: str, thing: object, skipped: bool, options: object
 ) -> bool | None:
-    """Fields of a named tuple stand in its signature already."""
-    return True if (getattr(thing, "__doc__", "") or "").startswith("Alias for field") else None
+    """Fields of a named tuple stand in its signature already; what a library says is not ours."""
+    field = (getattr(thing, "__doc__", "") or "").startswith("Alias for field")
+    library = callable(thing) and inspect.unwrap(thing).__module__.startswith("limits.")
+    return True if field or library else None
 
 
 def navigate(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -248,6 +251,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("modules", Modules)
     app.connect("autodoc-process-docstring", formulas_as_written)
     app.connect("autodoc-process-signature", types_as_written)
-    app.connect("autodoc-skip-member", is_field)
+    app.connect("autodoc-skip-member", is_said_elsewhere)
     app.connect("source-read", navigate)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -160,7 +160,7 @@ def _site(environ: Mapping[str, str], log: Path) -> Iterator[tuple[str, int]]:
     words = shlex.split((ROOT / "Procfile").read_text("utf-8").removeprefix("web: "))
     words[words.index("--bind") + 1] = f"127.0.0.1:{port}"
     with log.open("wb") as output:
-        server = subprocess.Popen(  # noqa: S603 - our own
+        server = subprocess.Popen(  # our own command  # noqa: S603  # nosec B603
             [sys.executable, "-m", *words],
             cwd=ROOT,
             env={**os.environ, **environ},
@@ -181,7 +181,8 @@ def _wait_until_ready(address: str, server: subprocess.Popen[bytes], log: Path) 
     deadline, in_a_row = time.monotonic() + READY_SECONDS, 0
     while in_a_row < READY_CHECKS:
         try:
-            with urllib.request.urlopen(f"{address}/ready", timeout=READY_SECONDS):  # noqa: S310
+            ready = f"{address}/ready"
+            with urllib.request.urlopen(ready, timeout=READY_SECONDS):  # noqa: S310  # nosec B310
                 in_a_row += 1
         except OSError as error:
             if time.monotonic() > deadline or server.poll() is not None:
