@@ -163,7 +163,7 @@ def _swap(
     """A new release is promoted while requests come; what is due until every worker serves it
     counts as during the swap."""
     wanted = len(server.workers)
-    sender = _sender(Job(server.port, requests, MANY, 2 * seconds, rate))
+    sender = _sender(Job(server.port, requests, MANY, 2 * PATIENCE, rate))
     time.sleep(seconds / 2)
     began, version = time.monotonic(), made.swapped()
     said = f"release {version} is in service"
@@ -172,9 +172,13 @@ def _swap(
             sys.exit(f"not every worker serves {version} after {PATIENCE:.0f} s")
         time.sleep(0.1)
     ended = time.monotonic()
+    time.sleep(seconds / 2)
+    sender.terminate()
     outcome = _outcome(sender)
     due, took = np.array(outcome.due), 1000 * np.array(outcome.took)
     during = (due >= began) & (due <= ended)
+    if during.all() or not during.any():
+        sys.exit("no request was due during the swap, or none before and after: more SECONDS")
     return {
         "seconds": ended - began,
         "slowest": took[during].max(),

@@ -10,6 +10,7 @@ the request was due, so that a server that stands still is not spared those it h
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import sys
 import threading
@@ -97,8 +98,8 @@ class Connection:
         return opened
 
 
-def send(job: Job) -> Outcome:
-    """Send for ``job.seconds`` and wait for what is still to come."""
+def send(job: Job, stopped: threading.Event | None = None) -> Outcome:
+    """Send for ``job.seconds``, or until ``stopped``, and wait for what is still to come."""
     requests = [request.encode() for request in job.requests]
     outcome = Outcome(time.monotonic() + START)
     numbers, statuses = count(), Counter[str]()
@@ -108,7 +109,7 @@ def send(job: Job) -> Outcome:
         _sleep_until(outcome.began)
         for number in numbers:
             due = outcome.began + number / job.rate if job.rate else time.monotonic()
-            if due >= outcome.began + job.seconds:
+            if due >= outcome.began + job.seconds or (stopped and stopped.is_set()):
                 return
             _sleep_until(due)
             status, _ = connection.ask(requests[number % len(requests)])
@@ -136,7 +137,9 @@ def _sleep_until(moment: float) -> None:
 def main() -> None:
     # A thread that has its answer may note so at once.
     sys.setswitchinterval(0.0005)
-    json.dump(asdict(send(Job(**json.load(sys.stdin)))), sys.stdout)
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    json.dump(asdict(send(Job(**json.load(sys.stdin)), stopped)), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ def in_this_process(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("RELEASE_POLL_SECONDS", "0.2")
 
 
+@pytest.mark.filterwarnings("ignore:OpenBLAS is configured")  # it is, in a process of its own
 @pytest.mark.usefixtures("in_this_process")
 def test_every_contender_and_the_training_job_are_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -125,6 +126,7 @@ def test_every_contender_and_the_training_job_are_measured(
     assert all(line in report for line in capsys.readouterr().out.splitlines())
 
 
+@pytest.mark.filterwarnings("ignore:OpenBLAS is configured")
 @pytest.mark.usefixtures("in_this_process")
 def test_recommending_and_the_site_are_measured_against_their_targets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
