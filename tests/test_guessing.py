@@ -155,13 +155,12 @@ def test_being_known_for_one_account_is_no_help_with_another(
     assert codes(app.test_client(), 1) == [429]
 
 
-@pytest.mark.parametrize("forged", ["x", "WzIxLCJ4Il0.x.y", "", "a" * 4000, "[21, 5]"])
-def test_a_made_up_device_is_not_known(
-    ann: FlaskClient, app: Flask, three: None, forged: str
-) -> None:
-    stranger = app.test_client()
-    stranger.set_cookie("device", forged)
-    assert codes(stranger, 4) == [422, 422, 422, 429]
+def test_a_made_up_device_is_not_known(ann: FlaskClient, app: Flask, three: None) -> None:
+    stranger, tried = app.test_client(), []
+    for forged in ("x", "WzIxLCJ4Il0.x.y", "a" * 4000, "[21, 5]"):
+        stranger.set_cookie("device", forged)
+        tried += codes(stranger, 1)
+    assert tried == [422, 422, 422, 429]
 
 
 def test_one_address_may_not_try_many_names(ann: FlaskClient, app: Flask) -> None:
