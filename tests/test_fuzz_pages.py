@@ -226,12 +226,16 @@ headers = st.dictionaries(
 
 
 def ask(site: Site, role: str, method: str, path: str, query: str, **how: Any) -> TestResponse:
-    given: dict[str, str] = how.pop("headers", {})
+    given: dict[str, str] = dict(how.pop("headers", {}))
+    client = site.client(role)
+    if "Cookie" in given:  # the client sends its own alone
+        for name in ("remember_token", "theme"):
+            client.set_cookie(name, f"1|{given['Cookie']}")
+        del given["Cookie"]
     environ = {"PATH_INFO": wsgi(path), "QUERY_STRING": query}
     for name, value in given.items():
         key = name.upper().replace("-", "_")
         environ[key if key in OF_CONTENT else f"HTTP_{key}"] = wsgi(value)
-    client = site.client(role)
     with client.open("/", method=method, environ_overrides=environ, **how) as answer:
         answer.get_data()
         return answer
