@@ -226,7 +226,7 @@ def is_said_elsewhere(
 ) -> bool | None:
     """Fields of a named tuple stand in its signature already; what a library says is not ours."""
     field = (getattr(thing, "__doc__", "") or "").startswith("Alias for field")
-    library = callable(thing) and inspect.unwrap(thing).__module__.startswith("limits.")
+    library = inspect.isfunction(thing) and inspect.unwrap(thing).__module__.startswith("limits.")
     return True if field or library else None
 
 
