@@ -31,6 +31,7 @@ ACCOUNTS, RATED = 2_000, 100
 SECONDS = 20.0
 # A few clients keep both workers busy; many are there to take what is due in time.
 FEW, MANY = 4, 64
+SHORTEST_SWAP = 1.0  # seconds; what is due in less says little
 LOAD = 0.5  # of what the closed loop got through
 STARTS = 3
 RECOMMENDATIONS, PAGE = "/api/v1/user/<any_id:user_id>/recommendations", "/"
@@ -132,7 +133,11 @@ def _logged(server: Server, route: str) -> Iterator[float]:
 
 def _first_visit(server: Server, visit: str) -> tuple[int, int]:
     """Bytes of the page with its styles and scripts, as they are and as nginx packs them."""
-    connection = Connection(server.port)
+    with Connection(server.port) as connection:
+        return _bytes_of_visit(connection, server, visit)
+
+
+def _bytes_of_visit(connection: Connection, server: Server, visit: str) -> tuple[int, int]:
     _, page = connection.ask(visit.encode())
     found = re.findall(r'(?:src|href)="(/[^"]+\.(?:css|js))"', page.decode())
     bodies = [page]
@@ -164,6 +169,9 @@ def _swap(
     counts as during the swap."""
     wanted = len(server.workers)
     sender = _sender(Job(server.port, requests, MANY, 2 * PATIENCE, rate))
+    asked = len(list(_logged(server, RECOMMENDATIONS)))
+    while sender.poll() is None and len(list(_logged(server, RECOMMENDATIONS))) == asked:
+        time.sleep(0.1)
     time.sleep(seconds / 2)
     began, version = time.monotonic(), made.swapped()
     said = f"release {version} is in service"
@@ -171,8 +179,8 @@ def _swap(
         if time.monotonic() > began + PATIENCE:
             sys.exit(f"not every worker serves {version} after {PATIENCE:.0f} s")
         time.sleep(0.1)
-    ended = time.monotonic()
-    time.sleep(seconds / 2)
+    ended = max(time.monotonic(), began + SHORTEST_SWAP)
+    time.sleep(SHORTEST_SWAP + seconds / 2)
     sender.terminate()
     outcome = _outcome(sender)
     due, took = np.array(outcome.due), 1000 * np.array(outcome.took)

@@ -65,6 +65,12 @@ class Connection:
         self._port = port
         self._socket = self._open()
 
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
     def ask(self, request: bytes) -> tuple[int, bytes]:
         """Status and body."""
         try:
@@ -105,7 +111,10 @@ def send(job: Job, stopped: threading.Event | None = None) -> Outcome:
     numbers, statuses = count(), Counter[str]()
 
     def one_connection() -> None:
-        connection = Connection(job.port)
+        with Connection(job.port) as connection:
+            send_what_is_due(connection)
+
+    def send_what_is_due(connection: Connection) -> None:
         _sleep_until(outcome.began)
         for number in numbers:
             due = outcome.began + number / job.rate if job.rate else time.monotonic()

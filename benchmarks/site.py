@@ -133,8 +133,9 @@ class Server:
         question = request("/ready", self.port).encode()
         while time.monotonic() < self.began + PATIENCE and self.process.poll() is None:
             try:
-                if Connection(self.port).ask(question)[0] == 200:
-                    return time.monotonic() - self.began
+                with Connection(self.port) as connection:
+                    if connection.ask(question)[0] == 200:
+                        return time.monotonic() - self.began
             except ConnectionError:
                 time.sleep(0.01)
         sys.exit(f"the site did not start:\n{self.log.read_text('utf-8')[-2000:]}")
