@@ -85,9 +85,11 @@ def _write_down(keys: Sequence[str], now: datetime) -> Sequence[int]:
 
 def _wait(key: str, rate: RateLimitItem, tries: Sequence[int], now: datetime) -> timedelta:
     """How long until another one is within ``rate``; nothing or less where it is already."""
+    # Further in the future than that, the clock was set back since.
+    near = Attempt.at > now - _span(rate), Attempt.at < now + _span(rate)
     newest_first = (
         select(Attempt.at)
-        .where(Attempt.key == key, Attempt.at > now - _span(rate), Attempt.id.not_in(tries))
+        .where(Attempt.key == key, *near, Attempt.id.not_in(tries))
         .order_by(Attempt.at.desc())
     )
     last_too_many = db.session.scalar(newest_first.offset(rate.amount - 1).limit(1))

@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.exceptions import TooManyRequests
 
-from app import accounts, clock, ratings, sessions, statistics, tokens, visits
+from app import accounts, attempts, clock, logins, ratings, sessions, statistics, tokens, visits
 from app.counters import ProcessMemory
 from tests.api import Rest, client_with_token, stored
 
@@ -27,7 +28,7 @@ def move(monkeypatch: pytest.MonkeyPatch) -> Move:
 
     def set_clock(seconds: float) -> None:
         monkeypatch.setattr(time, "time", lambda: true() + seconds)
-        for module in (accounts, ratings, sessions, statistics, tokens, visits):
+        for module in (accounts, attempts, logins, ratings, sessions, statistics, tokens, visits):
             moved = lambda: clock.utcnow() + timedelta(seconds=seconds)  # noqa: E731
             monkeypatch.setattr(module, "utcnow", moved)
 
@@ -73,6 +74,19 @@ def test_tokens_are_good(app: Flask, move: Move) -> None:
     assert rest("GET", "/movie/1").status_code == 200
     move(-HOUR)
     assert rest("GET", "/movie/1").status_code == 200
+
+
+def test_who_guessed_too_often_does_not_wait_until_the_clock_has_caught_up(
+    app: Flask, move: Move
+) -> None:
+    app.config["RATELIMIT_PASSWORDS"] = "2/15minutes"
+    with app.test_request_context():
+        for seconds in (0, -HOUR):
+            move(seconds)
+            for _ in range(2):
+                attempts.begin((attempts.PASSWORDS, "ann"))
+            with pytest.raises(TooManyRequests):
+                attempts.begin((attempts.PASSWORDS, "ann"))
 
 
 def test_a_limit_begins_anew_and_holds(move: Move) -> None:
