@@ -4,7 +4,7 @@ this keeps whatever stands before the site from being misled either."""
 from __future__ import annotations
 
 from flask import Flask, current_app, request
-from werkzeug.exceptions import SecurityError
+from werkzeug.exceptions import BadRequest
 from werkzeug.sansio.utils import host_is_trusted
 
 # Load balancers and monitors ask by the instance's address.
@@ -18,4 +18,4 @@ def init_app(app: Flask) -> None:
 def _refuse_others() -> None:
     ours = current_app.config["HOSTS"]
     if ours and request.blueprint != ASKED_BY_ADDRESS and not host_is_trusted(request.host, ours):
-        raise SecurityError("this site has another name")
+        raise BadRequest("this site has another name")

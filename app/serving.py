@@ -54,6 +54,7 @@ class ReleaseWatcher:
         self._period = period
         self._prepare = prepare
         self._current: InService | None = None
+        self._indexed = ""
         self._refreshing = threading.Lock()
         self._starting = threading.Lock()
         self._tried = threading.Event()
@@ -98,6 +99,8 @@ class ReleaseWatcher:
                 )
             if self._current is not None:
                 self.trials.refresh(self._current.model)
+                self._tried.set()  # who waits need not wait for the index
+                self._index_titles(self._current)
 
     def _put_into_service(self, version: str) -> None:
         model = Model(self.store.read(version))
@@ -108,8 +111,15 @@ class ReleaseWatcher:
         self._current = InService(model, before.titles if before else None)
         metrics.release_in_service(version, before.model.version if before else None)
         self._app.logger.info("release %s is in service", version)
-        self._tried.set()  # who waits need not wait for the index
-        self._current = InService(model, TitleIndex.of(model.release))
+
+    def _index_titles(self, current: InService) -> None:
+        if self._indexed == current.model.version:
+            return
+        try:
+            self._current = InService(current.model, TitleIndex.of(current.model.release))
+            self._indexed = current.model.version
+        except MarqueeError as error:
+            self._report(str(error))
 
     def _report(self, problem: str) -> None:
         metrics.RELEASE_LOAD_FAILURES.inc()

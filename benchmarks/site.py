@@ -91,11 +91,10 @@ class Site:
     def _cookies(self) -> list[str]:
         app = self.app()
         signer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
-        today = utcnow().date().isoformat()
-        return [
-            signer.dumps({"_user_id": f"session-{user_id}", "_fresh": True, "came_on": today})
-            for user_id in self.people
-        ]
+        now = utcnow()
+        known = {"_fresh": True, "came_on": now.date().isoformat()}
+        login = f"session-{{}}.login.{int(now.timestamp())}"  # as app.logins has it
+        return [signer.dumps({"_user_id": login.format(who), **known}) for who in self.people]
 
     def app(self) -> Flask:
         """The application in this process, without its server."""

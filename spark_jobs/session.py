@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,8 @@ PACKAGES = ("recommender", "spark_jobs")
 JAVA_NEEDED = 17
 SHIPPED = "marquee-jobs.zip"
 TEMPORARY = "marquee-job-"
+# Of macOS; Linux takes a few letters more.
+LONGEST_SOCKET = 103
 # MLlib chains the iterations of a fit, and Java follows such chains recursively.
 JAVA_STACK = "-Xss16m"
 
@@ -68,6 +71,7 @@ def build_session(name: str = "marquee") -> SparkSession:
             .config("spark.ui.enabled", "false")
             .config("spark.sql.shuffle.partitions", str(2 * (os.cpu_count() or 1)))
             .config("spark.local.dir", str(_scratch()))
+            .config("spark.python.unix.domain.socket.enabled", _fits_sockets(_scratch()))
             .config(
                 "spark.driver.extraJavaOptions",
                 f'{JAVA_STACK} "-Djava.io.tmpdir={_scratch()}" {_quiet_logging()}',
@@ -142,6 +146,11 @@ def temporary_folder() -> Path:
 def _scratch() -> Path:
     """Where Spark on this machine keeps what it spills; killed, it leaves that there."""
     return temporary_folder()
+
+
+def _fits_sockets(folder: Path) -> bool:
+    """Whether Unix domain sockets that Spark makes there have names of a length they may have."""
+    return len(f"{folder}/.{uuid.UUID(int=0)}.sock") <= LONGEST_SOCKET
 
 
 def _ship_code(session: SparkSession) -> None:

@@ -58,7 +58,8 @@ def site(address: str, store: ReleaseStore) -> Iterator[Flask]:
     """A site that serves the tiny release, its titles in the database."""
     empty(address)
     publish_tiny(store)
-    app = create_app(settings(address, store.folder), TESTING=True, WTF_CSRF_ENABLED=False)
+    environ = {**settings(address, store.folder), "RATELIMIT_ENABLED": "False"}
+    app = create_app(environ, TESTING=True, WTF_CSRF_ENABLED=False)
     app.test_client().get("/health")
     yield app
     with app.app_context():
@@ -92,12 +93,12 @@ def outcome(call: Callable[[], Any], *refusals: type[Exception]) -> Callable[[],
     return tried
 
 
-def client_of(app: Flask, session_key: str | None) -> FlaskClient:
-    """Logged in by that key, or a guest."""
+def client_of(app: Flask, login: str | None) -> FlaskClient:
+    """Logged in by that login, or a guest."""
     client = app.test_client()
-    if session_key is not None:
+    if login is not None:
         with client.session_transaction() as session:
-            session["_user_id"] = session_key
+            session["_user_id"] = login
     return client
 
 
@@ -105,9 +106,9 @@ def status_of(client: FlaskClient, address: str) -> int:
     return client.get(address).status_code
 
 
-def poster(app: Flask, session_key: str | None = None) -> Callable[..., int]:
+def poster(app: Flask, login: str | None = None) -> Callable[..., int]:
     """What sends a form, as the person of that session, and gives the status of the answer."""
-    client = client_of(app, session_key)
+    client = client_of(app, login)
 
     def post(address: str, **form: Any) -> int:
         return client.post(address, data=form).status_code
@@ -116,11 +117,11 @@ def poster(app: Flask, session_key: str | None = None) -> Callable[..., int]:
 
 
 def new_account(app: Flask, name: str) -> tuple[int, str]:
-    """(id, session key)"""
+    """(id, login)"""
     with app.app_context():
         user = accounts.register(name, f"{name}@example.com", PASSWORD)
         assert user is not None
-        return user.id, user.session_key
+        return user.id, user.get_id()
 
 
 def count_of(app: Flask, model: type[Any], *conditions: Any) -> int:

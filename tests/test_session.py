@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from recommender.errors import SetupError
 from recommender.params import RankingParams
 from spark_jobs import session
-from spark_jobs.session import PACKAGES, ROOT, build_session, check_java, pack_code
+from spark_jobs.session import PACKAGES, ROOT, _fits_sockets, build_session, check_java, pack_code
 
 REMEDY = "install it (Debian, Ubuntu: apt-get install openjdk-17-jre-headless)"
 
@@ -185,3 +185,8 @@ print(config.__file__, config.load(parser.parse_args([])).ranking.rank, len(read
     )
     rank = str(RankingParams().rank)
     assert ran.stdout.split() == [f"{jobs_zip}/spark_jobs/config.py", rank, "True"]
+
+
+@pytest.mark.parametrize(("letters", "fits"), [(60, True), (61, False)])
+def test_sockets_are_used_where_their_names_may_be_so_long(letters: int, fits: bool) -> None:
+    assert _fits_sockets(Path("/" + (letters - 1) * "x")) is fits
