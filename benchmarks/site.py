@@ -85,16 +85,20 @@ class Site:
 
     def page_requests(self, port: int) -> list[str]:
         """One for each person's own page, logged in and not for the first time today."""
-        return [request("/", port, f"Cookie: session={cookie}") for cookie in self._cookies]
+        return [request("/", port, f"Cookie: {cookie}") for cookie in self._cookies]
 
     @cached_property
     def _cookies(self) -> list[str]:
         app = self.app()
+        name = app.config["SESSION_COOKIE_NAME"]
         signer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
         now = utcnow()
         known = {"_fresh": True, "came_on": now.date().isoformat()}
         login = f"session-{{}}.login.{int(now.timestamp())}"  # as app.logins has it
-        return [signer.dumps({"_user_id": login.format(who), **known}) for who in self.people]
+        return [
+            f"{name}={signer.dumps({'_user_id': login.format(who), **known})}"
+            for who in self.people
+        ]
 
     def app(self) -> Flask:
         """The application in this process, without its server."""
