@@ -30,6 +30,7 @@ SHORTEST_SECRET_KEY = 16
 # So long a request waits for a connection to the database, and a connection for a vanished host.
 CONNECT_SECONDS = 5
 SILENCE_SECONDS = 15
+POOL = 10
 # So long one process waits for another that writes to SQLite; bringing a large catalogue takes so.
 WRITE_SECONDS = 30
 # A login ends by itself after so long, however often the person comes.
@@ -285,8 +286,9 @@ def with_driver(address: str) -> URL:
 def engine_options(url: URL) -> dict[str, Any]:
     """How connections are kept: one that broke while it lay idle is replaced before it is used.
 
-    A process keeps up to 5 and opens up to 10 more, whatever number of threads it has. Everywhere
-    a statement sees what was committed before it, as on PostgreSQL.
+    A process keeps up to POOL, one for each of the Procfile's threads and what runs beside them: a
+    new one takes as long as ten requests. It opens up to 5 more. Everywhere a statement sees what
+    was committed before it, as on PostgreSQL.
     """
     backend = url.get_backend_name()
     if backend == "sqlite":
@@ -302,6 +304,9 @@ def engine_options(url: URL) -> dict[str, Any]:
             "keepalives_count": 1,
         }
     return {
+        "pool_size": POOL,
+        "max_overflow": 5,
+        "pool_use_lifo": True,  # so that those which only a rush needed grow old together
         "pool_pre_ping": True,
         "pool_recycle": 1800,
         "pool_timeout": CONNECT_SECONDS,
