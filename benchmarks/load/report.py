@@ -53,6 +53,9 @@ class Run:
     def failed(self) -> list[Answer]:
         return [a for a in self.answers if a.status not in GOOD]
 
+    def has_served(self, release: str) -> bool:
+        return any(answer.release == release for answer in self.answers)
+
     @property
     def swap(self) -> tuple[float, int]:
         """Seconds until nothing came from the old release any more, and how many requests failed
