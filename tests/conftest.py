@@ -19,7 +19,7 @@ from app import create_app
 from app.extensions import db
 from recommender.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
-from tests.databases import SERVERS, Server, empty, migrate
+from tests.databases import DATABASES, SERVERS, Server, empty, migrate, new_database
 from tests.releases import publish_tiny
 
 if TYPE_CHECKING:
@@ -97,6 +97,18 @@ def servers() -> Iterator[Callable[[str], Server]]:
     """Call it with mariadb or postgresql for a server, started when it is first asked for."""
     with ExitStack() as running:
         yield cache(lambda name: running.enter_context(SERVERS[name]()))
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def migrated_database(
+    request: pytest.FixtureRequest,
+    servers: Callable[[str], Server],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
+    """The address of a database of a module's own, with all migrations done, on each in turn."""
+    url = new_database(request.param, servers, tmp_path_factory.mktemp("database"))
+    migrate(url)
+    return url
 
 
 @pytest.fixture(scope="session")

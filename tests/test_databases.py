@@ -21,22 +21,11 @@ from app.upsert import upsert
 from recommender.catalogue import Item as Title
 from recommender.release_store import ReleaseStore
 from tests.conftest import PASSWORD, settings
-from tests.databases import DATABASES, Server, empty, migrate, new_database
+from tests.databases import empty
 from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
 
 THREADS = 6
 EMOJI = "🎬 Amélie — 愛 \U0001f9d1\u200d\U0001f680"
-
-
-@pytest.fixture(scope="module", params=DATABASES)
-def migrated_database(
-    request: pytest.FixtureRequest,
-    servers: Callable[[str], Server],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> str:
-    url = new_database(request.param, servers, tmp_path_factory.mktemp("database"))
-    migrate(url)
-    return url
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from recommender.release_store import ReleaseStore
 from recommender.s3_store import open_store
 from tests.api import Rest, client_with_token
 from tests.conftest import PASSWORD, settings
-from tests.databases import DATABASES, Server, empty, migrate, new_database
+from tests.databases import empty
 from tests.datasets import write_csv
 from tests.releases import FITTED, ITEMS, no_parity_sample, publish_tiny, tiny_release
 
@@ -42,23 +42,12 @@ BROUGHT = b"userId,movieId,rating,timestamp\n" + b"".join(
 )
 
 
-@pytest.fixture(scope="module", params=DATABASES)
-def address(
-    request: pytest.FixtureRequest,
-    servers: Callable[[str], Server],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> str:
-    url = new_database(request.param, servers, tmp_path_factory.mktemp("database"))
-    migrate(url)
-    return url
-
-
 @pytest.fixture
-def site(address: str, store: ReleaseStore) -> Iterator[Flask]:
+def site(migrated_database: str, store: ReleaseStore) -> Iterator[Flask]:
     """A site that serves the tiny release, its titles in the database."""
-    empty(address)
+    empty(migrated_database)
     publish_tiny(store)
-    environ = {**settings(address, store.folder), "RATELIMIT_ENABLED": "False"}
+    environ = {**settings(migrated_database, store.folder), "RATELIMIT_ENABLED": "False"}
     app = create_app(environ, TESTING=True, WTF_CSRF_ENABLED=False)
     app.test_client().get("/health")
     yield app
