@@ -105,7 +105,7 @@ def _no_database(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
 
 
 def _no_host(_error: HTTPException) -> ResponseReturnValue:
-    """Pages are full of addresses, and where the host is none, or not ours, none can be made."""
+    """Pages are full of addresses, and where the host is none, none can be made."""
     return Response("The request names no host of this site.\n", 400, mimetype="text/plain")
 
 
