@@ -29,7 +29,7 @@ from tests.databases import SERVERS, Server, migrate
 from tests.ledger import BROKEN, LONG, Figures, Ledger, People, Record, ask
 from tests.missing import missing
 from tests.releases import ITEMS, publish_tiny
-from tests.servers import PATIENCE, as_deployed, free_port, workers_of
+from tests.servers import PATIENCE, as_deployed, free_port, wait_until, workers_of
 
 pytest_plugins = ["tests.buckets", "tests.faults"]
 pytestmark = pytest.mark.faults
@@ -250,13 +250,6 @@ def test_without_redis_the_site_goes_on_and_still_limits(
     assert "Traceback" not in site.log.read_text()
     assert "no Redis (" in site.log.read_text()
     record(f"Redis {way}", figures)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from recommender.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
 from tests.conftest import ROOT, settings
 from tests.releases import publish_tiny
-from tests.servers import PATIENCE, gunicorn
+from tests.servers import PATIENCE, gunicorn, wait_until
 from tests.test_mydata import MOVIELENS, bring
 from tests.test_serving import SECOND, remove_a_file
 
@@ -289,10 +289,7 @@ def test_two_workers_are_one_site_to_prometheus_and_to_the_log(
     # What a worker that died had counted stays; what it held does not.
     killed = workers(log)[0]
     os.kill(killed, signal.SIGKILL)
-    deadline = time.monotonic() + PATIENCE
-    while list(metrics_folder.glob(f"gauge_live*_{killed}.db")):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: not list(metrics_folder.glob(f"gauge_live*_{killed}.db")))
     assert killed in numbered_files(metrics_folder)
     assert health() == before + asked
 
@@ -301,10 +298,7 @@ def test_two_workers_are_one_site_to_prometheus_and_to_the_log(
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(b"nonsense\nhush\r\n\r\n")
         connection.recv(1000)
-    deadline = time.monotonic() + PATIENCE
-    while "Invalid request" not in log.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: "Invalid request" in log.read_text())
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert all({"time", "level", "message"} <= line.keys() for line in lines)
     answered = [line for line in lines if line.get("route") == "/health"]

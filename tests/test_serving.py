@@ -21,6 +21,7 @@ from recommender.catalogue import Item as CatalogueItem
 from recommender.release_store import ReleaseStore
 from tests.conftest import register
 from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
+from tests.servers import wait_until
 
 FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
 
@@ -170,10 +171,7 @@ def test_the_watching_thread_swaps_within_its_period(
     watching = create_app({**environ, "RELEASE_POLL_SECONDS": "0.05"}, TESTING=True).test_client()
     assert watching.get("/ready").json["release"] == FIRST
     publish_tiny(store, SECOND)
-    deadline = time.monotonic() + 10
-    while watching.get("/ready").json["release"] != SECOND:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: watching.get("/ready").json["release"] == SECOND)
 
 
 def test_simulated_data_is_announced_on_every_page(closed_app: Flask, store: ReleaseStore) -> None:

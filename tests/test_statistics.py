@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -14,6 +13,7 @@ from app import clock, create_app, statistics
 from app.extensions import db, serving
 from app.models import Item, Rating, SiteState, User
 from tests.api import Rest
+from tests.servers import wait_until
 
 
 def figures(app: Flask, item_id: int) -> tuple[int, float | None]:
@@ -98,10 +98,7 @@ def test_the_site_refreshes_by_itself(app: Flask, rest: Rest, someone: int, envi
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 55, "rating": 2})
     site = create_app({**environ, "STATISTICS_MINUTES": "0.01"}, TESTING=True)
     site.test_client().get("/health")
-    deadline = time.monotonic() + 30
-    while figures(app, 55) != (1, 2.0) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: figures(app, 55) == (1, 2.0))
     site.extensions["statistics"].set()
-    assert figures(app, 55) == (1, 2.0)
     with site.app_context():
         db.engine.dispose()
