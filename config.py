@@ -284,7 +284,7 @@ def with_driver(address: str) -> URL:
 
 
 def engine_options(url: URL) -> dict[str, Any]:
-    """How connections are kept: one that broke while it lay idle is replaced before it is used.
+    """How connections are kept; see also ``app.connections``.
 
     A process keeps up to POOL, one for each of the Procfile's threads and what runs beside them: a
     new one takes as long as ten requests. It opens up to 5 more. Everywhere a statement sees what
@@ -307,7 +307,6 @@ def engine_options(url: URL) -> dict[str, Any]:
         "pool_size": POOL,
         "max_overflow": 5,
         "pool_use_lifo": True,  # so that those which only a rush needed grow old together
-        "pool_pre_ping": True,
         "pool_recycle": 1800,
         "pool_timeout": CONNECT_SECONDS,
         "isolation_level": "READ COMMITTED",

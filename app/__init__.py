@@ -15,6 +15,7 @@ from app import (
     api,
     assets,
     cli,
+    connections,
     converters,
     errors,
     headers,
@@ -58,6 +59,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     timing.init_app(app)
     hosts.init_app(app)
     db.init_app(app)
+    connections.init_app(app)
     migrate.init_app(app, db)
     sessions.init_app(app)
     login_manager.init_app(app)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import sqlite3
 from typing import Any
 
 from flask_bootstrap import Bootstrap5
@@ -13,12 +11,11 @@ from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
-from sqlalchemy import Engine, MetaData, event
+from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
 from app import counters  # noqa: F401 - brings the storages that Flask-Limiter finds by address
 from app.serving import Serving
-from config import SILENCE_SECONDS, WRITE_SECONDS
 
 
 class Base(DeclarativeBase):
@@ -49,32 +46,3 @@ csrf = CSRFProtect()
 bootstrap = Bootstrap5()
 serving = Serving()
 limiter = Limiter(get_remote_address, headers_enabled=True)
-
-
-@event.listens_for(Engine, "connect")
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    """Readers do not wait for the writer, writers wait for each other, foreign keys hold, and the
-    pages of an index that is written all over stay in memory."""
-    if isinstance(connection, sqlite3.Connection):
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute(f"PRAGMA busy_timeout={WRITE_SECONDS * 1000}")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA cache_size=-16384")  # KiB
-        cursor.close()
-
-
-@event.listens_for(Engine, "connect")
-def _set_up_mysql(connection: Any, _record: Any) -> None:
-    """What PyMySQL has no settings for: a query may take long once the connection stands, and the
-    kernel gives up on a host that is gone, as PostgreSQL's driver asks it to."""
-    if type(connection).__module__.startswith("pymysql"):
-        connection._read_timeout = None
-        for option, value in (
-            ("TCP_USER_TIMEOUT", SILENCE_SECONDS * 1000),
-            ("TCP_KEEPIDLE", SILENCE_SECONDS),
-            ("TCP_KEEPINTVL", SILENCE_SECONDS),
-            ("TCP_KEEPCNT", 1),
-        ):
-            if hasattr(socket, option):  # as on Linux
-                connection._sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

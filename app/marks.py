@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import delete, select
 
 from app.clock import utcnow
 from app.extensions import db
@@ -14,10 +13,6 @@ from app.transactions import done_anew
 from app.upsert import upsert
 
 WATCHLIST, HIDDEN, UNSEEN = KINDS = ("watchlist", "hidden", "unseen")
-# Built once: that takes longer than the database takes to answer.
-_HIDDEN = select(Mark.user_id, Mark.item_id).where(
-    Mark.user_id.in_(bindparam("user_ids", expanding=True)), Mark.kind == HIDDEN
-)
 
 
 @done_anew
@@ -41,15 +36,6 @@ def marks_of(user_id: int) -> dict[str, set[int]]:
     found: dict[str, set[int]] = defaultdict(set)
     for kind, item_id in rows:
         found[kind].add(item_id)
-    return found
-
-
-def hidden_by(user_ids: Collection[int]) -> dict[int, set[int]]:
-    """Ids of the titles that each of those people hid, in one query."""
-    rows = db.session.execute(_HIDDEN, {"user_ids": list(user_ids)})
-    found: dict[int, set[int]] = {user_id: set() for user_id in user_ids}
-    for user_id, item_id in rows:
-        found[user_id].add(item_id)
     return found
 
 

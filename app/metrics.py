@@ -95,8 +95,10 @@ def release_in_service(version: str, before: str | None) -> None:
 
 @event.listens_for(Pool, "checkout")
 def _count_in(_connection: Any, record: Any, _proxy: Any) -> None:
-    record.record_info["in_use"] = True
-    DATABASE_CONNECTIONS.inc()
+    # Told again of one that took the place of a broken one.
+    if not record.record_info.get("in_use"):
+        record.record_info["in_use"] = True
+        DATABASE_CONNECTIONS.inc()
 
 
 @event.listens_for(Pool, "checkin")

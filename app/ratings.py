@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,17 +52,6 @@ def ratings_of(user_id: int) -> dict[int, float]:
     """Stars by item id: what the model folds in."""
     rows = db.session.execute(_OF_ONE, {"user_id": user_id})
     return {row.item_id: row.rating for row in rows}
-
-
-def ratings_of_many(user_ids: Collection[int]) -> dict[int, dict[int, float]]:
-    """``ratings_of`` each of those people, in one query."""
-    rows = db.session.execute(
-        select(Rating.user_id, Rating.item_id, Rating.rating).where(Rating.user_id.in_(user_ids))
-    )
-    found: dict[int, dict[int, float]] = {user_id: {} for user_id in user_ids}
-    for user_id, item_id, rating in rows:
-        found[user_id][item_id] = rating
-    return found
 
 
 def ratings_by_age(user_id: int) -> list[tuple[int, float, datetime]]:

@@ -18,8 +18,9 @@ import pytest
 import redis
 from flask import Flask
 
-from app import accounts, create_app, ratings, tokens
+from app import accounts, create_app, tokens
 from app.extensions import db
+from app.tastes import tastes_of
 from recommender import s3
 from recommender.release_store import ReleaseStore
 from recommender.s3_store import open_store
@@ -64,8 +65,12 @@ class Site:
 
     def stored(self) -> dict[tuple[int, int], float]:
         with self.app.app_context():
-            found = ratings.ratings_of_many(self.ids)
-        return {(user, item): stars for user, own in found.items() for item, stars in own.items()}
+            found = tastes_of(self.ids)
+        return {
+            (user, item): stars
+            for user, taste in found.items()
+            for item, stars in taste.ratings.items()
+        }
 
     def check(self, address: str) -> None:
         """Raises AssertionError where the site shows other ratings than the database has."""

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 import config
-from app import create_app
+from app import connections, create_app, metrics
 from app.extensions import db
 from recommender.release_store import ReleaseStore
 from tests.api import client_with_token
@@ -64,6 +64,36 @@ def test_a_restart_between_requests_goes_unnoticed(server: Server, ann: FlaskCli
     page = ann.get("/ratings").text
     assert "Space Station" in page
     assert "Space Pirates" in page
+
+
+def test_only_a_connection_that_lay_idle_is_asked_whether_it_stands(
+    site: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with site.app_context():
+        engine = db.engine
+    asked: list[object] = []
+    monkeypatch.setattr(engine.dialect, "do_ping", asked.append)
+
+    def use() -> int:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        return len(asked)
+
+    assert [use(), use(), use()] == [0, 0, 0]
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 0)
+    assert use() == 1
+
+
+def test_connections_in_use_are_counted_rightly_after_one_was_replaced(
+    server: Server, ann: FlaskClient
+) -> None:
+    in_use = metrics.DATABASE_CONNECTIONS.collect
+    before = in_use()[0].samples[0].value
+    server.stop()
+    server.start()
+    time.sleep(connections.IDLE_SECONDS)
+    assert ann.get("/").status_code == 200
+    assert in_use()[0].samples[0].value == before
 
 
 def test_while_it_is_away_pages_say_so_and_health_holds(

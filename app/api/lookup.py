@@ -11,7 +11,7 @@ from app.api.nouns import noun, spoken
 from app.catalogue import items_by_id
 from app.extensions import db, serving
 from app.models import Item, User
-from app.ratings import ratings_of
+from app.tastes import Taste, taste_of
 from recommender.catalogue import LARGEST_ID
 from recommender.model import Model
 
@@ -23,12 +23,12 @@ def person(user_id: int) -> User:
     return user
 
 
-def ratings_by(user_id: int) -> dict[int, float]:
-    """What someone rated, stars by item id; that there are any proves that there is someone."""
-    given = ratings_of(user_id) if _possible(user_id) else {}
-    if not given:
+def taste(user_id: int) -> Taste:
+    """What someone rated and hid; that they rated anything proves that there is someone."""
+    known = taste_of(user_id) if _possible(user_id) else Taste()
+    if not known.ratings:
         person(user_id)
-    return given
+    return known
 
 
 def people(user_ids: Collection[int]) -> None:

@@ -7,15 +7,16 @@ from typing import Any
 from flask import current_app
 from sqlalchemy.exc import IntegrityError
 
-from app import accounts, catalogue, kinds, marks, ratings
+from app import accounts, catalogue, kinds, ratings
 from app.api import access, schemas
-from app.api.lookup import model_knowing, movie, movies, people, person, ratings_by
+from app.api.lookup import model_knowing, movie, movies, people, person, taste
 from app.api.rest import Blueprint
 from app.experiments.arms import Served
 from app.experiments.store import note_exposures
 from app.extensions import db, serving
 from app.models import Item, User
 from app.recommendations import fold_in, rate_as_foretold, recommend, recommend_many
+from app.tastes import Taste, tastes_of
 
 api = Blueprint("api", __name__, description="People, ratings and recommendations.")
 access.guard(api)
@@ -131,9 +132,9 @@ def delete_watched(user_id: int, movie_id: int) -> Answer:
 @api.asks(schemas.Limit)
 def recommendations(user_id: int, limit: int) -> Answer:
     """The best titles for someone by their ratings of this moment; without any, popular ones."""
-    own, hidden = ratings_by(user_id), marks.hidden_by([user_id])[user_id]
+    own = taste(user_id)
     served = serving.to(user_id)
-    found = recommend(served.model, own, limit, hidden)
+    found = recommend(served.model, own.ratings, limit, own.hidden)
     note_exposures([(user_id, served, [each.item.id for each in found])])
     return {"user_id": user_id, "recommendations": found}
 
@@ -148,11 +149,11 @@ def batch(limit: int, requests: list[Answer]) -> Answer:
     access.authorise(user_ids)
     people(user_ids)
     movies({given["movie_id"] for each in requests for given in each.get("ratings", ())})
-    own, hidden = ratings.ratings_of_many(user_ids), marks.hidden_by(user_ids)
+    own = tastes_of(user_ids)
     told = [
-        (own[each["user_id"]], hidden[each["user_id"]])
+        own[each["user_id"]]
         if "user_id" in each
-        else ({given["movie_id"]: given["rating"] for given in each["ratings"]}, set())
+        else Taste({given["movie_id"]: given["rating"] for given in each["ratings"]})
         for each in requests
     ]
     served = [
@@ -160,7 +161,7 @@ def batch(limit: int, requests: list[Answer]) -> Answer:
         for each in requests
     ]
     models = [one.model for one in served]
-    lists = recommend_many(models, [one for one, _ in told], limit, [h for _, h in told])
+    lists = recommend_many(models, [t.ratings for t in told], limit, [t.hidden for t in told])
     note_exposures(
         [
             (each["user_id"], by, [r.item.id for r in one])

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from app import marks, ratings
+from app import ratings
 from app.api import access, schemas
-from app.api.lookup import person
+from app.api.lookup import person, taste
 from app.api.rest import Blueprint
 from app.api.routes import gone_meanwhile
 from app.experiments.store import note_exposures
@@ -26,10 +26,9 @@ services.register_error_handler(IntegrityError, gone_meanwhile)
 def recommendations(user_id: int, in_full: bool) -> dict[str, Any]:
     """The best titles for someone, by id, or with their title and genres."""
     access.authorise([user_id])
-    person(user_id)
-    own, hidden = ratings.ratings_of(user_id), marks.hidden_by([user_id])[user_id]
+    own = taste(user_id)
     served = serving.to(user_id)
-    found = [each.item for each in recommend(served.model, own, schemas.FEW, hidden)]
+    found = [each.item for each in recommend(served.model, own.ratings, schemas.FEW, own.hidden)]
     note_exposures([(user_id, served, [item.id for item in found])])
     if not in_full:
         return {"items": [{"id": item.id} for item in found]}
