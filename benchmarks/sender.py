@@ -22,7 +22,7 @@ from itertools import count
 
 import numpy as np
 
-# Seconds in which all connections are opened.
+# Seconds in which all threads are started.
 START = 0.2
 
 
@@ -59,49 +59,54 @@ class Outcome:
 
 
 class Connection:
-    """A connection to this machine that is opened again where the server has closed it."""
+    """A connection to this machine, opened for its first request and again where the server has
+    closed it: a thread of gunicorn waits for what a new connection is about to say."""
 
     def __init__(self, port: int):
         self._port = port
-        self._socket = self._open()
+        self._socket: socket.socket | None = None
 
     def __enter__(self) -> Connection:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        if self._socket:
+            self._socket.close()
 
     def ask(self, request: bytes) -> tuple[int, bytes]:
         """Status and body."""
-        try:
-            return self._ask(request)
-        except ConnectionError:
-            self._socket.close()
-            self._socket = self._open()
-            return self._ask(request)
-
-    def _ask(self, request: bytes) -> tuple[int, bytes]:
-        self._socket.sendall(request)
-        answer = self._more()
-        while (end := answer.find(b"\r\n\r\n")) < 0:
-            answer += self._more()
-        head, body = answer[:end], answer[end + 4 :]
-        start = head.lower().index(b"content-length:") + 15
-        length = int(head[start:].split(b"\r\n", 1)[0])
-        while len(body) < length:
-            body += self._more()
-        return int(head[9:12]), body
-
-    def _more(self) -> bytes:
-        received = self._socket.recv(1 << 18)
-        if not received:
-            raise ConnectionResetError("the server closed the connection")
-        return received
+        if self._socket:
+            try:
+                return _ask(self._socket, request)
+            except ConnectionError:
+                self._socket.close()
+        self._socket = self._open()
+        return _ask(self._socket, request)
 
     def _open(self) -> socket.socket:
         opened = socket.create_connection(("127.0.0.1", self._port), timeout=30)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return opened
+
+
+def _ask(connection: socket.socket, request: bytes) -> tuple[int, bytes]:
+    connection.sendall(request)
+    answer = _more(connection)
+    while (end := answer.find(b"\r\n\r\n")) < 0:
+        answer += _more(connection)
+    head, body = answer[:end], answer[end + 4 :]
+    start = head.lower().index(b"content-length:") + 15
+    length = int(head[start:].split(b"\r\n", 1)[0])
+    while len(body) < length:
+        body += _more(connection)
+    return int(head[9:12]), body
+
+
+def _more(connection: socket.socket) -> bytes:
+    received = connection.recv(1 << 18)
+    if not received:
+        raise ConnectionResetError("the server closed the connection")
+    return received
 
 
 def send(job: Job, stopped: threading.Event | None = None) -> Outcome:

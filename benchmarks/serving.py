@@ -12,9 +12,6 @@ from benchmarks import data
 from benchmarks.generate import SIZES
 from benchmarks.results import Run, Section, run, tell
 
-# How slow a request may be because of a swap; one that others cause too is not because of it.
-SWAP_MILLISECONDS = 50.0
-
 
 @dataclass(frozen=True)
 class Target:
@@ -73,7 +70,6 @@ def _of_the_model(one: dict[str, float], everyone: dict[str, float], items: int)
 
 def _of_the_site(http: dict[str, Any]) -> list[Target]:
     half, swap, page, memory = http["open"], http["swap"], http["page"], http["memory"]
-    allowed = max(SWAP_MILLISECONDS, swap["slowest_else"])
     most, unpacked = http["closed"]["a_second"], f"{page['kilobytes']:.0f} before nginx packs it"
     resident, else_ = f"{memory['resident']:.0f} resident", f"{swap['slowest_else']:.0f} else"
     return [
@@ -84,7 +80,7 @@ def _of_the_site(http: dict[str, Any]) -> list[Target]:
         Target("its first visit without pictures", page["compressed"], "kB", 150, more=unpacked),
         Target("memory of a worker", memory["proportional"], "MB", 160, more=resident),
         Target("ready after the start", http["start"]["seconds"], "s", 2),
-        Target("slowest request during a swap", swap["slowest"], "ms", allowed, more=else_),
+        Target("slowest request during a swap", swap["slowest"], "ms", 50, more=else_),
     ]
 
 
@@ -110,7 +106,7 @@ def _lines(
         "",
         "| over HTTP | requests a second | median | 90 % | 99 % | slowest | sender, of a core |",
         "| --- | --- | --- | --- | --- | --- | --- |",
-        _load_line("closed loop, 4 connections", http["closed"]),
+        _load_line("closed loop, 16 connections", http["closed"]),
         _load_line("open loop, half of that", http["open"]),
         _load_line("the page, one visitor", http["page"]),
         "",
