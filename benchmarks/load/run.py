@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,7 +37,7 @@ from benchmarks.load.world import NEW, fill, publish, titles
 from recommender.catalogue import Item
 from recommender.release_store import ReleaseStore
 from tests.databases import Server, postgresql
-from tests.servers import ROOT, free_port
+from tests.servers import ROOT, as_deployed
 
 SAMPLE_SECONDS = 5.0
 # A short run lasts so long at most after the promotion, until the new release is seen.
@@ -48,6 +48,8 @@ READY_SECONDS, READY_CHECKS = 300, 10
 
 
 def main() -> int:
+    # Whoever is ended so leaves no server behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     settings = Settings.of(os.environ)
     items = titles(settings.titles, np.random.default_rng(1))
     sizes = {
@@ -159,28 +161,14 @@ async def _watch(street: Street, watch: Watch, seen: Run) -> None:
 
 @contextmanager
 def _site(environ: Mapping[str, str], log: Path) -> Iterator[tuple[str, int]]:
-    """The Procfile's line on a port of ours: its address, and gunicorn's process id."""
-    port = free_port()
-    words = shlex.split((ROOT / "Procfile").read_text("utf-8").removeprefix("web: "))
-    words[words.index("--bind") + 1] = f"127.0.0.1:{port}"
-    with log.open("wb") as output:
-        server = subprocess.Popen(  # our own command  # noqa: S603  # nosec B603
-            [sys.executable, "-m", *words],
-            cwd=ROOT,
-            env={**os.environ, **environ},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            address = f"http://127.0.0.1:{port}"
-            _wait_until_ready(address, server, log)
-            yield address, server.pid
-        finally:
-            server.terminate()
-            server.wait(timeout=60)
+    """By the Procfile's line, once it is ready: its address, and gunicorn's process id."""
+    everything = {**os.environ, **environ}
+    with as_deployed(ROOT, Path(sys.executable).parent, everything, log) as (address, master):
+        _wait_until_ready(address)
+        yield address, master
 
 
-def _wait_until_ready(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(address: str) -> None:
     """Until every worker has loaded the release, as far as so many checks in a row can tell."""
     deadline, in_a_row = time.monotonic() + READY_SECONDS, 0
     while in_a_row < READY_CHECKS:
@@ -189,8 +177,8 @@ def _wait_until_ready(address: str, server: subprocess.Popen[bytes], log: Path) 
             with urllib.request.urlopen(ready, timeout=READY_SECONDS):  # noqa: S310  # nosec B310
                 in_a_row += 1
         except OSError as error:
-            if time.monotonic() > deadline or server.poll() is not None:
-                raise SystemExit(f"not ready ({error}):\n{log.read_text('utf-8')}") from error
+            if time.monotonic() > deadline:
+                raise SystemExit(f"not ready: {error}") from error
             in_a_row = 0
             time.sleep(0.5)
 
