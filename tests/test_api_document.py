@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
@@ -69,11 +70,18 @@ def fuzzed_row(
 
     @fuzz(f"API: {mode.value} data, {role}", *TRIES[role], case=cases)
     def attempt(case: schemathesis.Case) -> None:
-        answer = case.call_and_validate(headers=headers, checks=CHECKS)
+        answer = case.call_and_validate(headers=headers, checks=checks_of(case))
         assert answer.headers["x-content-type-options"] == ["nosniff"]
         assert role != "nobody" or answer.status_code in (401, 404, 405)
 
     return attempt
+
+
+def checks_of(case: schemathesis.Case) -> list[Any]:
+    """A list or an object in a query is sent as its parts, if it has any: what was malformed may be
+    well-formed on its way."""
+    in_parts = any(isinstance(value, list | dict) for value in (case.query or {}).values())
+    return [check for check in CHECKS if check is not negative_data_rejection or not in_parts]
 
 
 def headers_of(app: Flask, role: str) -> dict[str, str]:
