@@ -47,7 +47,7 @@ download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(FROM) $(DATA)
 
 test: .venv/dev java blas browser axe databases nginx redis eb spark35 ## the whole suite, a file at a time on each of two processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25 $(ARGS)
 
 test-faults: .venv/dev java blas databases redis ## what breaks on purpose, in its long form, and a table: docs/reliability.md
 	MARQUEE_FAULTS=long $(BIN)/python -m pytest -m faults $(ARGS)

@@ -172,13 +172,13 @@ def _swap(
     counts as during the swap."""
     wanted = len(server.workers)
     sender = _sender(Job(server.port, requests, MANY, 2 * PATIENCE, rate))
-    asked = len(list(_logged(server, RECOMMENDATIONS)))
-    while sender.poll() is None and len(list(_logged(server, RECOMMENDATIONS))) == asked:
+    answered = server.times_logged(RECOMMENDATIONS)
+    while sender.poll() is None and server.times_logged(RECOMMENDATIONS) == answered:
         time.sleep(0.1)
     time.sleep(seconds / 2)
     began, version = time.monotonic(), made.swapped()
     said = f"release {version} is in service"
-    while sum(line["message"] == said for line in server.lines()) < wanted:
+    while server.times_logged(said) < wanted:
         if time.monotonic() > began + PATIENCE:
             sys.exit(f"not every worker serves {version} after {PATIENCE:.0f} s")
         time.sleep(0.1)

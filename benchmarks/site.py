@@ -150,6 +150,10 @@ class Server:
                 if line.endswith(b"\n"):
                     yield json.loads(line)
 
+    def times_logged(self, words: str) -> int:
+        """At little cost: who asks often shares the machine with what is measured."""
+        return self.log.read_bytes().count(words.encode())
+
     @property
     def workers(self) -> list[int]:
         master = self.process.pid

@@ -121,7 +121,9 @@ def judge(site: Site, address: str, people: People, struck: float) -> Figures:
 
 
 @pytest.mark.parametrize("database_server", SERVERS if LONG else ["postgresql"], indirect=True)
-def test_a_killed_worker_costs_the_requests_it_had_in_hand(site: Site, record: Record) -> None:
+def test_a_killed_worker_costs_the_requests_it_had_in_hand(
+    site: Site, database_server: Server, record: Record
+) -> None:
     with site.serve() as (address, master):
         wait_for_release(address, FIRST)
         with People(address, site.secret, site.ids, Ledger()) as people:
@@ -137,7 +139,8 @@ def test_a_killed_worker_costs_the_requests_it_had_in_hand(site: Site, record: R
     assert set(people.statuses()) <= {200, BROKEN}
     assert figures.failed <= PEOPLE * (5 if LONG else 1)
     assert "was sent SIGKILL" in site.log.read_text()
-    record(f"a worker killed{' five times' if LONG else ''}", figures)
+    times = " five times" if LONG else ""
+    record(f"{database_server.kind}: a worker killed{times}", figures)
 
 
 @pytest.mark.parametrize("database_server", SERVERS, indirect=True)
@@ -161,7 +164,7 @@ def test_the_database_away_is_told_at_once_and_forgotten_at_once(
     assert people.slowest(struck) < SOON
     assert figures.recovered < away + SOON
     assert "Traceback" not in site.log.read_text()
-    record(f"{database_server.kind} away for {away:g} seconds", figures)
+    record(f"{database_server.kind}: away for {away:g} seconds", figures)
 
 
 class Redis:
