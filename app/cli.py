@@ -37,6 +37,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(sync_catalogue_command)
     app.cli.add_command(fetch_posters_command)
     app.cli.add_command(set_role)
+    app.cli.add_command(end_logins)
     app.cli.add_command(create_token)
     app.cli.add_command(list_tokens)
     app.cli.add_command(revoke_token)
@@ -103,12 +104,21 @@ def fetch_posters_command(rate: float, again: bool) -> None:
 @with_appcontext
 def set_role(name: str, role: str) -> None:
     """Give the account NAME a ROLE: an owner sees the figures."""
-    user = accounts.named(name)
-    if user is None:
-        raise Refused(f"there is no account named {name!r}")
+    user = _account(name)
     user.role = role
     db.session.commit()
     click.echo(f"{user.username} is {'an owner' if role == OWNER else 'a person like others'} now")
+
+
+@click.command("end-logins")
+@click.argument("name")
+@with_appcontext
+def end_logins(name: str) -> None:
+    """Log the account NAME out everywhere, at once. The password stays."""
+    user = _account(name)
+    user.end_logins()
+    db.session.commit()
+    click.echo(f"{user.username} is logged out everywhere")
 
 
 @click.command("create-token")
@@ -251,6 +261,13 @@ def _release(version: str | None = None) -> Release:
     """The one in service, unless another is named."""
     store = serving.watcher.store
     return store.read(version or store.current().version)
+
+
+def _account(name: str) -> User:
+    user = accounts.named(name)
+    if user is None:
+        raise Refused(f"there is no account named {name!r}")
+    return user
 
 
 def _person(said: str) -> User:

@@ -79,6 +79,9 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
 
     def set_password(self, password: str) -> None:
         self.password_hash = generate_password_hash(password, method="scrypt")
+        self.end_logins()
+
+    def end_logins(self) -> None:
         self.session_key = secrets.token_urlsafe(32)
 
     def has_password(self, password: str) -> bool:

@@ -19,7 +19,8 @@ from sqlalchemy.engine import Connection
 
 from app import create_app
 from app.extensions import db
-from app.models import Item
+from app.models import Item, User
+from app.tastes import Taste, taste_of, tastes_of
 from recommender.catalogue import Catalogue
 from recommender.catalogue import Item as Title
 from recommender.release import ItemArrays, Release
@@ -180,6 +181,25 @@ def test_a_page_asks_once_for_ratings_and_once_for_titles(furnished: Flask) -> N
         found[1] for statement, _ in statements if (found := re.search(r"FROM (\w+)", statement))
     ]
     assert (asked.count("ratings"), asked.count("items")) == (1, 1)
+
+
+def test_what_a_list_is_made_from_is_alike_for_one_and_for_many(furnished: Flask) -> None:
+    dora = furnished.test_client()
+    register(dora, "dora")
+    dora.post("/title/1/rating", data={"rating": "4"})
+    dora.post("/title/50/hidden")
+    dora.post("/title/6/watchlist")
+    with furnished.app_context():
+        who = db.session.scalar(select(User.id).where(User.username == "dora"))
+        nobody = who + 1000
+        assert taste_of(who) == Taste({1: 4.0}, {50})
+        assert taste_of(nobody) == Taste()
+        assert tastes_of([who, 1, nobody]) == {
+            who: taste_of(who),
+            1: taste_of(1),
+            nobody: Taste(),
+        }
+        assert len(taste_of(1).ratings) > 200
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from app.extensions import db
 from app.models import Attempt, User
 from tests.conftest import PASSWORD, register
 from tests.hashing import STAND_IN, quick_hashes  # noqa: F401
+from tests.test_cli import run
 from tests.test_letters import CHANGE, NEW, ask
 
 WRONG = "not the password"
@@ -324,6 +325,19 @@ def test_logging_out_ends_copies_of_the_cookies_and_no_other_login(
     remembered.post("/logout")
     assert thief.get("/").status_code == 302
     assert ann.get("/").status_code == 200
+
+
+def test_whoever_runs_the_site_ends_someones_logins(
+    app: Flask, ann: FlaskClient, remembered: FlaskClient
+) -> None:
+    other = app.test_client()
+    register(other, "other")
+    assert run(app, "end-logins", "ANN") == (0, "ann is logged out everywhere\n")
+    assert ann.get("/").status_code == 302
+    assert without_session(remembered).get("/").status_code == 302
+    assert other.get("/").status_code == 200
+    assert log_in(ann, password=PASSWORD).status_code == 303
+    assert run(app, "end-logins", "nobody")[0] == 2
 
 
 def test_a_login_ends_by_itself(
