@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ class ReleaseWatcher:
         self._prepare = prepare
         self._current: InService | None = None
         self._indexed = ""
+        self._was_replaced = False
         self._refreshing = threading.Lock()
         self._starting = threading.Lock()
         self._tried = threading.Event()
@@ -89,6 +91,8 @@ class ReleaseWatcher:
                 version = self.store.current().version
                 if self._current is None or self._current.model.version != version:
                     self._put_into_service(version)
+                elif self._was_replaced:
+                    self._let_go()
                 self.problem = None
             except MarqueeError as error:
                 self._report(str(error))
@@ -109,8 +113,15 @@ class ReleaseWatcher:
         _ = model.facts
         before = self._current
         self._current = InService(model, before.titles if before else None)
+        self._was_replaced = before is not None
         metrics.release_in_service(version, before.model.version if before else None)
         self._app.logger.info("release %s is in service", version)
+
+    def _let_go(self) -> None:
+        """Of the release before: requests that it answered last may hold it in cycles, which
+        Python comes upon minutes later."""
+        gc.collect()
+        self._was_replaced = False
 
     def _index_titles(self, current: InService) -> None:
         if self._indexed == current.model.version:

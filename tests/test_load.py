@@ -121,7 +121,7 @@ def a_small_run_says_something(monkeypatch: pytest.MonkeyPatch) -> None:
         (replace(QUIET, missing=1), ["full: acknowledged ratings missing"]),
         (
             replace(QUIET, samples=[replace(s, pss={1: 100 + s.at / 20, 2: 90}) for s in SAMPLES]),
-            ["full: memory of the worker that grows most"],
+            ["full: memory of all workers"],
         ),
         (
             replace(QUIET, answers=slower(ANSWERS, since=45)),

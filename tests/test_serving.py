@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.extensions import db
+from app.extensions import db, serving
 from app.models import CatalogueState, Item, SiteState
 from recommender.catalogue import Item as CatalogueItem
 from recommender.release_store import ReleaseStore
@@ -172,6 +174,26 @@ def test_the_watching_thread_swaps_within_its_period(
     assert watching.get("/ready").json["release"] == FIRST
     publish_tiny(store, SECOND)
     wait_until(lambda: watching.get("/ready").json["release"] == SECOND)
+
+
+def test_the_release_before_is_let_go_though_a_request_left_it_in_a_cycle(
+    app: Flask, client: FlaskClient, store: ReleaseStore
+) -> None:
+    client.get("/ready")
+    with app.app_context():
+        cycle: list[object] = [serving.model]
+        before = weakref.ref(serving.model)
+    cycle.append(cycle)
+    publish_tiny(store, SECOND)
+    gc.disable()
+    try:
+        assert client.get("/ready").json["release"] == SECOND
+        del cycle
+        assert before() is not None
+        client.get("/ready")
+        assert before() is None
+    finally:
+        gc.enable()
 
 
 def test_simulated_data_is_announced_on_every_page(closed_app: Flask, store: ReleaseStore) -> None:

@@ -67,19 +67,17 @@ class Run:
 
     @property
     def growth(self) -> float:
-        """MB a minute of the worker that grows most, from when the new release has settled."""
+        """MB a minute of all workers together, from when the new release has settled. Of one alone
+        the proportional set grows whenever another gives up what they shared."""
         since = self.promoted_at + self.swap[0] + SETTLED * 60 * self.minutes
-        settled = [sample for sample in self.samples if sample.at >= since]
-        slopes = []
-        for pid in set().union(*(sample.pss for sample in settled)):
-            least: dict[int, float] = {}
-            for sample in (s for s in settled if pid in s.pss):
-                part = int(sample.at // FLOOR_SECONDS)
-                least[part] = min(sample.pss[pid], least.get(part, np.inf))
-            if len(least) > 1:
-                minutes = [part * FLOOR_SECONDS / 60 for part in least]
-                slopes.append(float(np.polyfit(minutes, [*least.values()], 1)[0]))
-        return max(slopes, default=float("nan"))
+        least: dict[int, float] = {}
+        for sample in (sample for sample in self.samples if sample.at >= since):
+            part = int(sample.at // FLOOR_SECONDS)
+            least[part] = min(sum(sample.pss.values()), least.get(part, np.inf))
+        if len(least) < 2:
+            return float("nan")
+        minutes = [part * FLOOR_SECONDS / 60 for part in least]
+        return float(np.polyfit(minutes, [*least.values()], 1)[0])
 
     def told_of_minute(self, minute: float) -> str:
         """The minute that begins then, in a line."""
@@ -156,7 +154,7 @@ def _of_run(name: str, run: Run) -> Iterable[Verdict]:
     yield Verdict(f"{name}: requests failed in the swap", seen, "0", not lost)
     growth = run.growth
     yield Verdict(
-        f"{name}: memory of the worker that grows most",
+        f"{name}: memory of all workers",
         f"{growth:+.2f} MB a minute",
         f"≤ {MOST_MB_A_MINUTE:g}",
         growth <= MOST_MB_A_MINUTE,
