@@ -92,9 +92,9 @@ def running(
             server.wait(timeout=PATIENCE)
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    """Wait for what another thread or process is about to do."""
-    deadline = time.monotonic() + PATIENCE
+def wait_until(true: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Wait for what another thread or process is about to do, so long at most."""
+    deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -251,7 +251,7 @@ def test_without_redis_the_site_goes_on_and_still_limits(
             assert 5 <= limited_after(site, address, mine[1]) <= 5 * len(workers_of(master))
             heal(redis_server)
             people.go_on()
-            wait_until(lambda: redis_server.counters() > 0)
+            wait_until(lambda: redis_server.counters() > 0, 60)
         figures = judge(site, address, people, struck)
     assert figures.failed == 0
     assert people.slowest(struck) < SOON
@@ -307,7 +307,7 @@ def wait_for_release(address: str, version: str, problem: str = "") -> None:
         status, said = ask(f"{address}/ready", "")
         return status == 200 and said["release"] == version and problem in said.get("problem", "")
 
-    wait_until(lambda: all(is_so() for _ in range(8)))
+    wait_until(lambda: all(is_so() for _ in range(8)), 60)
 
 
 def promote(site: Site, proxy: FaultProxy, fault: Fault) -> None:
@@ -340,7 +340,7 @@ def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbi
                 people.go_on()
                 struck = time.monotonic()
                 promote(on_s3, proxy, fault)
-                wait_until(lambda: bool(filled))
+                wait_until(lambda: bool(filled), 60)
                 wait_for_release(address, FIRST, "MB must stay so; make room")
                 people.go_on(5.0 if LONG else 0.0)
                 assert {path.name for path in cache.glob("*/*")} == {".lock", FIRST}

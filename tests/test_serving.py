@@ -173,7 +173,7 @@ def test_the_watching_thread_swaps_within_its_period(
     watching = create_app({**environ, "RELEASE_POLL_SECONDS": "0.05"}, TESTING=True).test_client()
     assert watching.get("/ready").json["release"] == FIRST
     publish_tiny(store, SECOND)
-    wait_until(lambda: watching.get("/ready").json["release"] == SECOND)
+    wait_until(lambda: watching.get("/ready").json["release"] == SECOND, 10)
 
 
 def test_the_release_before_is_let_go_though_a_request_left_it_in_a_cycle(

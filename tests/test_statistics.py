@@ -98,7 +98,8 @@ def test_the_site_refreshes_by_itself(app: Flask, rest: Rest, someone: int, envi
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 55, "rating": 2})
     site = create_app({**environ, "STATISTICS_MINUTES": "0.01"}, TESTING=True)
     site.test_client().get("/health")
-    wait_until(lambda: figures(app, 55) == (1, 2.0))
+    wait_until(lambda: figures(app, 55) == (1, 2.0), 30)
     site.extensions["statistics"].set()
+    assert figures(app, 55) == (1, 2.0)
     with site.app_context():
         db.engine.dispose()
