@@ -60,9 +60,12 @@ def pre_fork(_server: Any, _worker: Any) -> None:
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    """A machine may clear its folder of temporary files while the site runs."""
+    from app.memory import share_heaps
+
     gc.set_threshold(*CYCLES)
     sys.setswitchinterval(SWITCH_SECONDS)
+    share_heaps()
+    # A machine may clear its folder of temporary files while the site runs.
     os.makedirs(os.environ[FOLDER], exist_ok=True)
 
 

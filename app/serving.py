@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import metrics
 from app.experiments.arms import Served
 from app.experiments.watcher import Find, Prepare, TrialWatcher
+from app.memory import give_back
 from app.title_search import TitleIndex
 from recommender.errors import MarqueeError, NoRelease
 from recommender.model import Model
@@ -56,7 +57,6 @@ class ReleaseWatcher:
         self._prepare = prepare
         self._current: InService | None = None
         self._indexed = ""
-        self._was_replaced = False
         self._refreshing = threading.Lock()
         self._starting = threading.Lock()
         self._tried = threading.Event()
@@ -91,8 +91,6 @@ class ReleaseWatcher:
                 version = self.store.current().version
                 if self._current is None or self._current.model.version != version:
                     self._put_into_service(version)
-                elif self._was_replaced:
-                    self._let_go()
                 self.problem = None
             except MarqueeError as error:
                 self._report(str(error))
@@ -113,15 +111,8 @@ class ReleaseWatcher:
         _ = model.facts
         before = self._current
         self._current = InService(model, before.titles if before else None)
-        self._was_replaced = before is not None
         metrics.release_in_service(version, before.model.version if before else None)
         self._app.logger.info("release %s is in service", version)
-
-    def _let_go(self) -> None:
-        """Of the release before: requests that it answered last may hold it in cycles, which
-        Python comes upon minutes later."""
-        gc.collect()
-        self._was_replaced = False
 
     def _index_titles(self, current: InService) -> None:
         if self._indexed == current.model.version:
@@ -150,9 +141,19 @@ class ReleaseWatcher:
     def _watch(self) -> None:
         pause = threading.Event()
         while True:
+            indexed = self._indexed
             self.refresh()
             self._tried.set()
             pause.wait(self._period)
+            if self._indexed != indexed:
+                _settle()
+
+
+def _settle() -> None:
+    """Let go of the release before, which requests that it answered last may hold in cycles for
+    minutes, and of what it took to load the new one."""
+    gc.collect()
+    give_back()
 
 
 class Serving:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import utcnow
 from app.extensions import db, serving
+from app.memory import give_back
 from app.models import Item, Rating, SiteState
 from app.transactions import done_anew
 from recommender.errors import NoRelease
@@ -39,6 +40,7 @@ def init_app(app: Flask) -> None:
             try:
                 if take_turn(period):
                     _refresh_now(serving.watcher.model.release)
+                    give_back()
             except (SQLAlchemyError, NoRelease) as error:
                 app.logger.warning("statistics not refreshed: %s", error)
 
