@@ -8,10 +8,14 @@ to them: ratings by people above its ``max_user_id``, and those given after it w
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+import numpy as np
 from flask import Flask
+from numpy.typing import NDArray
 from sqlalchemy import CursorResult, bindparam, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,6 +26,9 @@ from app.models import Item, Rating, SiteState
 from app.transactions import done_anew
 from recommender.errors import NoRelease
 from recommender.release import Release
+
+BATCH = 1000
+_FIGURES = np.dtype([("id", np.int64), ("votes", np.int64), ("total", np.float64)])
 
 
 def init_app(app: Flask) -> None:
@@ -80,12 +87,13 @@ def take_turn(period: timedelta) -> bool:
 def refresh(release: Release) -> int:
     """Bring every title's count and mean up to date; how many changed. The caller commits."""
     figures = _figures(release)
+    stored = select(Item.id, Item.rating_count, Item.rating_mean)
     changed = []
-    for item in db.session.execute(select(Item.id, Item.rating_count, Item.rating_mean)):
-        votes, total = figures.get(item.id, (0, 0.0))
-        mean = total / votes if votes else None
-        if (votes, mean) != (item.rating_count, item.rating_mean):
-            changed.append({"item": item.id, "votes": votes, "mean": mean})
+    for titles in db.session.execute(stored.execution_options(yield_per=BATCH)).partitions():
+        now = figures.of([title.id for title in titles])
+        for title, (votes, mean) in zip(titles, now, strict=True):
+            if (votes, mean) != (title.rating_count, title.rating_mean):
+                changed.append({"item": title.id, "votes": votes, "mean": mean})
     if changed:
         table: Any = Item.__table__
         row = update(table).where(table.c.id == bindparam("item"))
@@ -94,21 +102,43 @@ def refresh(release: Release) -> int:
     return len(changed)
 
 
-def _figures(release: Release) -> dict[int, tuple[int, float]]:
-    """(count, sum of stars) by item id."""
+@dataclass(frozen=True)
+class _Figures:
+    """``ids`` ascending, and last one that no title has; ``totals`` in stars; all of shape
+    (titles + 1,). Arrays, because the room of as many objects is not given back: among them stands
+    what requests made meanwhile."""
+
+    ids: NDArray[np.int64]
+    votes: NDArray[np.int64]
+    totals: NDArray[np.float64]
+
+    def of(self, item_ids: Sequence[int]) -> Iterator[tuple[int, float | None]]:
+        """(count, mean) of each."""
+        places = np.searchsorted(self.ids, item_ids)
+        known = self.ids[places] == item_ids
+        votes, totals = np.where(known, self.votes[places], 0), self.totals[places]
+        for count, total in zip(votes.tolist(), totals.tolist(), strict=True):
+            yield count, total / count if count else None
+
+
+def _figures(release: Release) -> _Figures:
     rated = select(Rating.item_id, func.count(), func.sum(Rating.rating)).group_by(Rating.item_id)
     rated = rated.where(Rating.is_implicit.is_(False))
-    if db.session.scalars(select(SiteState.has_data_set)).one():
-        return {item_id: (count, total) for item_id, count, total in db.session.execute(rated)}
-    arrays = release.arrays
-    totals = (arrays.item_counts * arrays.item_means.astype(float)).tolist()
-    counted = zip(arrays.item_counts.tolist(), totals, strict=True)
-    figures = dict(zip(arrays.item_ids.tolist(), counted, strict=True))
-    newer = or_(
-        Rating.user_id > release.catalogue.max_user_id,
-        Rating.rated_at > datetime.fromisoformat(release.created_at),
-    )
-    for item_id, count, total in db.session.execute(rated.where(newer)):
-        before, sum_before = figures.get(item_id, (0, 0.0))
-        figures[item_id] = (before + count, sum_before + total)
-    return figures
+    before = np.array([(np.iinfo(np.int64).max, 0, 0.0)], _FIGURES)
+    if not db.session.scalars(select(SiteState.has_data_set)).one():
+        arrays = release.arrays
+        totals = arrays.item_counts * arrays.item_means.astype(float)
+        known = np.rec.fromarrays([arrays.item_ids, arrays.item_counts, totals], _FIGURES)
+        before = np.concatenate([known, before])
+        rated = rated.where(
+            or_(
+                Rating.user_id > release.catalogue.max_user_id,
+                Rating.rated_at > datetime.fromisoformat(release.created_at),
+            )
+        )
+    rows = db.session.execute(rated.execution_options(yield_per=BATCH))
+    both = np.concatenate([before, np.fromiter(map(tuple, rows), _FIGURES)])
+    ids, places = np.unique(both["id"], return_inverse=True)
+    votes = np.bincount(places, both["votes"]).astype(np.int64)
+    totals = np.bincount(places, both["total"]).astype(np.float64)
+    return _Figures(ids, votes, totals)
