@@ -122,8 +122,11 @@ class _Figures:
 
 
 def _figures(release: Release) -> _Figures:
-    rated = select(Rating.item_id, func.count(), func.sum(Rating.rating)).group_by(Rating.item_id)
-    rated = rated.where(Rating.is_implicit.is_(False))
+    # Of the table, not of its class: of that SQLAlchemy fetches all rows before it gives one. Not
+    # behind a cursor: for that PostgreSQL takes a plan that begins soon, and ends late.
+    ratings = Rating.__table__.c
+    rated = select(ratings.item_id, func.count(), func.sum(ratings.rating))
+    rated = rated.where(ratings.is_implicit.is_(False)).group_by(ratings.item_id)
     before = np.array([(np.iinfo(np.int64).max, 0, 0.0)], _FIGURES)
     if not db.session.scalars(select(SiteState.has_data_set)).one():
         arrays = release.arrays
@@ -132,12 +135,11 @@ def _figures(release: Release) -> _Figures:
         before = np.concatenate([known, before])
         rated = rated.where(
             or_(
-                Rating.user_id > release.catalogue.max_user_id,
-                Rating.rated_at > datetime.fromisoformat(release.created_at),
+                ratings.user_id > release.catalogue.max_user_id,
+                ratings.rated_at > datetime.fromisoformat(release.created_at),
             )
         )
-    rows = db.session.execute(rated.execution_options(yield_per=BATCH))
-    both = np.concatenate([before, np.fromiter(map(tuple, rows), _FIGURES)])
+    both = np.concatenate([before, np.fromiter(map(tuple, db.session.execute(rated)), _FIGURES)])
     ids, places = np.unique(both["id"], return_inverse=True)
     votes = np.bincount(places, both["votes"]).astype(np.int64)
     totals = np.bincount(places, both["total"]).astype(np.float64)
