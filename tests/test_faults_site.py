@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import redis
@@ -261,22 +262,23 @@ def test_without_redis_the_site_goes_on_and_still_limits(
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of its own, hardly larger than what a download has to leave free."""
-    folder.mkdir()
+def small_disk() -> Iterator[Path]:
+    """A disk of its own, hardly larger than what a download has to leave free. It is outside of
+    pytest's folders: if the run is killed it stays, and pytest fails on what it cannot remove."""
     size = s3.RESERVE_BYTES + 20 * 1024**2
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode:
-        pytest.skip(f"needs to mount a small disk, as root can: {made.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with TemporaryDirectory(prefix="marquee-disk-") as folder:
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode:
+            pytest.skip(f"needs to mount a small disk, as root can: {made.stderr.strip()}")
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def fill(disk: Path) -> Path:
@@ -326,7 +328,7 @@ def promote(site: Site, proxy: FaultProxy, fault: Fault) -> None:
 def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbish(
     on_s3: Site, proxy: FaultProxy, record: Record
 ) -> None:
-    with small_disk(on_s3.folder / "disk") as disk:
+    with small_disk() as disk:
         cache, filled = disk / "cache", []
 
         def fault(_method: str, path: str) -> str:

@@ -149,6 +149,12 @@ def test_what_a_worker_holds_for_a_moment_is_no_growth() -> None:
     assert replace(QUIET, samples=spikes).growth == pytest.approx(0)
 
 
+def test_the_last_look_alone_is_no_growth() -> None:
+    """It comes when the run is over, and a password is just being checked."""
+    last = replace(SAMPLES[-1], at=60.1, pss={1: 132.0, 2: 100.0})
+    assert replace(QUIET, samples=[*SAMPLES, last]).growth == pytest.approx(0)
+
+
 def test_too_little_is_no_success() -> None:
     told = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=ANSWERS[:3])})
     missed = {verdict.what for verdict in told if not verdict.holds}

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -70,14 +71,15 @@ class Run:
         """MB a minute of all workers together, from when the new release has settled. Of one alone
         the proportional set grows whenever another gives up what they shared."""
         since = self.promoted_at + self.swap[0] + SETTLED * 60 * self.minutes
-        least: dict[int, float] = {}
-        for sample in (sample for sample in self.samples if sample.at >= since):
-            part = int(sample.at // FLOOR_SECONDS)
-            least[part] = min(sum(sample.pss.values()), least.get(part, np.inf))
-        if len(least) < 2:
+        whole = range(ceil(since / FLOOR_SECONDS), int(60 * self.minutes // FLOOR_SECONDS))
+        held: dict[int, list[float]] = defaultdict(list)
+        for sample in self.samples:
+            held[int(sample.at // FLOOR_SECONDS)].append(sum(sample.pss.values()))
+        parts = [part for part in whole if part in held]
+        if len(parts) < 2:
             return float("nan")
-        minutes = [part * FLOOR_SECONDS / 60 for part in least]
-        return float(np.polyfit(minutes, [*least.values()], 1)[0])
+        minutes = [part * FLOOR_SECONDS / 60 for part in parts]
+        return float(np.polyfit(minutes, [min(held[part]) for part in parts], 1)[0])
 
     def told_of_minute(self, minute: float) -> str:
         """The minute that begins then, in a line."""
