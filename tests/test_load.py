@@ -60,6 +60,7 @@ def test_workers_and_database_are_watched(seen: Run) -> None:
         assert all(10 < sample.pss[pid] <= sample.rss[pid] for pid in sample.pss)
         assert sample.connections
         assert min(sample.processor.values()) > 0
+        assert sample.pace > 0
 
 
 def test_the_mix_names_what_people_can_do() -> None:
@@ -86,7 +87,7 @@ def test_the_ledger_keeps_the_last_acknowledged_and_what_was_sent_after(tmp_path
 # One minute of a hundred requests in 10 ms each, two workers of 100 MB.
 ANSWERS = [Answer(0.6 * n, "GET /", 200, 0.01, OLD if n < 50 else NEW) for n in range(100)]
 SAMPLES = [
-    Sample(float(at), {1: 100.0, 2: 100.0}, {1: 150.0, 2: 150.0}, {"site": 0.5 * at}, 4)
+    Sample(float(at), {1: 100.0, 2: 100.0}, {1: 150.0, 2: 150.0}, {"site": 0.5 * at}, 4, 3.0)
     for at in range(0, 60, 5)
 ]
 QUIET = Run(1, ANSWERS, SAMPLES, promoted_at=29.0, acknowledged=3)
@@ -155,6 +156,14 @@ def test_the_last_look_alone_is_no_growth() -> None:
     assert replace(QUIET, samples=[*SAMPLES, last]).growth == pytest.approx(0)
 
 
+def test_a_machine_that_becomes_slower_is_told_and_excuses_nothing() -> None:
+    late = [replace(s, pace=6.0) if s.at >= 45 else s for s in SAMPLES]
+    slow = replace(QUIET, answers=slower(ANSWERS, since=45), samples=late)
+    told = {verdict.what: verdict for verdict in verdicts({"almost empty": QUIET, "full": slow})}
+    median = told["full: median, late to early"]
+    assert (median.seen, median.holds) == ("2.00 (the machine 2.00)", False)
+
+
 def test_too_little_is_no_success() -> None:
     told = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=ANSWERS[:3])})
     missed = {verdict.what for verdict in told if not verdict.holds}
@@ -168,7 +177,7 @@ def test_the_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.strip() == text.strip()
     assert "| full: acknowledged ratings missing | 1 of 3 | 0 | **missed** |" in text
     assert "| `GET /` | 90 | 10 | 10 | 10 | 90 | 10 | 10 | 10 | 1.00 | 0 |" in text
-    assert "| 1 | 100 | 0 | 10 | 10 | 10 | 100 | 150 | 4 | 50 |" in text
+    assert "| 1 | 100 | 0 | 10 | 10 | 10 | 100 | 150 | 4 | 3.0 | 50 |" in text
     assert '"5xx": 0' in (tmp_path / "load.json").read_text(encoding="utf-8")
 
 

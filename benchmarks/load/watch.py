@@ -20,13 +20,16 @@ SITE, DATABASE, PEOPLE = "site", "database", "people"
 @dataclass(frozen=True)
 class Sample:
     """``at``: seconds since the run began. ``pss``, ``rss``: MB by process id of each worker.
-    ``processor``: seconds used until now, by who used them. ``connections`` to the database."""
+    ``processor``: seconds used until now, by who used them. ``connections`` to the database.
+    ``pace``: milliseconds of processor time that the same piece of arithmetic took, which other
+    people's work on the machine makes longer."""
 
     at: float
     pss: dict[int, float]
     rss: dict[int, float]
     processor: dict[str, float]
     connections: int
+    pace: float
 
 
 class Watch:
@@ -55,6 +58,7 @@ class Watch:
                 PEOPLE: time.process_time(),
             },
             connections=connections - 1,  # but for our own
+            pace=_pace(),
         )
 
     def __enter__(self) -> Self:
@@ -62,6 +66,12 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+
+
+def _pace() -> float:
+    began = time.thread_time()
+    sum(range(200_000))
+    return 1000 * (time.thread_time() - began)
 
 
 def _memory(pid: int) -> tuple[float, float]:
