@@ -26,8 +26,8 @@ TESTS = {
     "owner": "",
     "site": "hidden or watchlist or registers or prediction_in_force",
     "statistics": "",
-    "tmdb": "",
-    "transfer": "not training",
+    "tmdb": "interruption",
+    "transfer": "not training and not s3",
 }
 # What it looks for is in the session already, from finding out who is logged in.
 WITHOUT_A_QUERY = {"group/routes.py _me"}
