@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -31,6 +32,7 @@ SETTLED = 0.1
 # request shows: 2 KB of each of a worker's 1,500 requests a minute is 3 MB.
 MOST_SLOWER, MOST_SLOWER_P95, MOST_MB_A_MINUTE = 1.25, 1.5, 2.0
 MEDIAN, P95, P99 = 50, 95, 99
+Seen = TypeVar("Seen", Answer, Sample)
 
 
 @dataclass
@@ -45,16 +47,19 @@ class Run:
     acknowledged: int = 0
     missing: int = 0
 
+    @property
+    def length(self) -> float:
+        """Seconds."""
+        return 60 * self.minutes
+
     def between(self, first: float, last: float) -> list[Answer]:
         """Answers within those shares of the run."""
-        bounds = first * 60 * self.minutes, last * 60 * self.minutes
-        return [a for a in self.answers if bounds[0] <= a.at < bounds[1]]
+        return _within(self.answers, first * self.length, last * self.length)
 
     def pace(self, first: float, last: float) -> float:
         """Milliseconds for the same piece of arithmetic within those shares of the run, median."""
-        bounds = first * 60 * self.minutes, last * 60 * self.minutes
-        paces = [s.pace for s in self.samples if bounds[0] <= s.at < bounds[1]]
-        return float(np.median(paces)) if paces else float("nan")
+        samples = _within(self.samples, first * self.length, last * self.length)
+        return float(np.median([s.pace for s in samples])) if samples else float("nan")
 
     @property
     def failed(self) -> list[Answer]:
@@ -76,8 +81,8 @@ class Run:
     def growth(self) -> float:
         """MB a minute of all workers together, from when the new release has settled. Of one alone
         the proportional set grows whenever another gives up what they shared."""
-        since = self.promoted_at + self.swap[0] + SETTLED * 60 * self.minutes
-        whole = range(ceil(since / FLOOR_SECONDS), int(60 * self.minutes // FLOOR_SECONDS))
+        since = self.promoted_at + self.swap[0] + SETTLED * self.length
+        whole = range(ceil(since / FLOOR_SECONDS), int(self.length // FLOOR_SECONDS))
         held: dict[int, list[float]] = defaultdict(list)
         for sample in self.samples:
             held[int(sample.at // FLOOR_SECONDS)].append(sum(sample.pss.values()))
@@ -93,8 +98,8 @@ class Run:
         return ", ".join(f"{name} {text}" for name, text in seen.items())
 
     def of_minute(self, minute: float) -> dict[str, str]:
-        answers = [a for a in self.answers if 60 * minute <= a.at < 60 * (minute + 1)]
-        samples = [s for s in self.samples if 60 * minute <= s.at < 60 * (minute + 1)]
+        answers = _within(self.answers, 60 * minute, 60 * (minute + 1))
+        samples = _within(self.samples, 60 * minute, 60 * (minute + 1))
         times = [a.seconds for a in answers]
         last, before = samples[-1], samples[0]
         used = {
@@ -112,6 +117,11 @@ class Run:
             "arithmetic, ms": f"{np.median([s.pace for s in samples]):.1f}",
             **{f"{who}, % of a core": f"{100 * share:.0f}" for who, share in used.items()},
         }
+
+
+def _within(seen: Iterable[Seen], first: float, last: float) -> list[Seen]:
+    """Those from ``first`` until before ``last``, in seconds since the run began."""
+    return [each for each in seen if first <= each.at < last]
 
 
 RANKS = {"median": MEDIAN, "p95": P95, "p99": P99}
