@@ -143,6 +143,8 @@ SETTINGS = (
     Setting("RATELIMIT_ACCOUNTS", rate_limit, "60/hour", "registrations from one address"),
     Setting("RATELIMIT_LETTERS", rate_limit, "5/hour", "reset links asked for to one mailbox"),
     Setting("RATELIMIT_LETTERS_ADDRESS", rate_limit, "30/hour", "... from one address"),
+    Setting("RATELIMIT_IMPORTS", rate_limit, "20/hour", "files of ratings from one person"),
+    Setting("REQUEST_SECONDS", at_least_zero, 30.0, "after which a request is ended with a 503"),
     Setting("HOSTS", host_names, None, "host names the site answers to; default: SITE_URL's"),
     Setting("PROXIES", whole, 0, "how many proxies of our own name the caller's address"),
     Setting("PROTOCOL_PROXIES", whole, 0, "how many of them say whether the caller used HTTPS"),
@@ -189,7 +191,6 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "REMEMBER_COOKIE_DURATION": timedelta(days=LOGIN_DAYS),
         "WTF_CSRF_TIME_LIMIT": None,
         "BOOTSTRAP_SERVE_LOCAL": True,
-        "MAX_CONTENT_LENGTH": 1_000_000,
     }
 
 

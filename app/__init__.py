@@ -22,6 +22,7 @@ from app import (
     hosts,
     limits,
     logs,
+    request_budget,
     sessions,
     statistics,
     status,
@@ -57,6 +58,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
 
     logs.init_app(app)
     timing.init_app(app)
+    request_budget.init_app(app)
     hosts.init_app(app)
     db.init_app(app)
     connections.init_app(app)
