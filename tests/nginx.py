@@ -47,6 +47,25 @@ http {{
     }}
 }}
 """
+# What matters of the official image's nginx.conf.
+COMPOSE = """
+{user}
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+worker_processes 1;
+daemon off;
+events {{ worker_connections 256; }}
+http {{
+    include /etc/nginx/mime.types;
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include conf.d/*.conf;
+}}
+"""
 # The platform's own files beside ours: the application, its folder of static files, and what the
 # health agent reads.
 HEALTH_FORMAT = 'log_format healthd \'$msec"$uri"$status"$request_time"\';\n'
@@ -64,11 +83,29 @@ def nginx(bundle: Path, folder: Path, site: str) -> Iterator[str]:
 
     Where our files name the application's port and the cache's folder, those of the test stand.
     """
+    port = free_port()
+    with _running(_configure(bundle, folder, port, site), folder, port) as address:
+        yield address
+
+
+@contextmanager
+def nginx_of_compose(conf: Path, folder: Path, site: str) -> Iterator[str]:
+    """The server of ``conf``, compose's file, before the ``site``; gives nginx's address."""
+    port = free_port()
+    server = conf.read_text().replace("http://web:8000", site)
+    (folder / "conf.d").mkdir(parents=True)
+    (folder / "conf.d" / "default.conf").write_text(
+        server.replace("listen 8080;", f"listen 127.0.0.1:{port};")
+    )
+    with _running(_write_main(COMPOSE, folder, port), folder, port) as address:
+        yield address
+
+
+@contextmanager
+def _running(configured: Path, folder: Path, port: int) -> Iterator[str]:
     program = shutil.which("nginx", path=f"/usr/sbin{os.pathsep}{os.environ.get('PATH', '')}")
     if program is None:
         missing("nginx", ".ci/ensure nginx")
-    port = free_port()
-    configured = _configure(bundle, folder, port, site)
     command = [program, "-p", str(folder), "-c", str(configured)]
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
@@ -89,7 +126,11 @@ def _configure(bundle: Path, folder: Path, port: int, site: str) -> Path:
     for path in (folder / "conf.d").rglob("*.conf"):
         text = path.read_text().replace("http://127.0.0.1:8000", site)
         path.write_text(re.sub("/var/cache/nginx-marquee", str(folder / "cache"), text))
+    return _write_main(PLATFORM, folder, port)
+
+
+def _write_main(text: str, folder: Path, port: int) -> Path:
     user = "user root;" if os.geteuid() == 0 else ""
     main = folder / "nginx.conf"
-    main.write_text(PLATFORM.format(user=user, folder=folder, port=port))
+    main.write_text(text.format(user=user, folder=folder, port=port))
     return main

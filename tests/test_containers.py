@@ -155,22 +155,27 @@ def service(name: str) -> dict[str, Any]:
 
 
 def test_compose_has_the_site_postgresql_redis_and_one_migration() -> None:
-    assert set(COMPOSE["services"]) == {"web", "migrate", "database", "redis", "train"}
+    assert set(COMPOSE["services"]) == {
+        *("web", "proxy", "migrate", "database", "redis", "train")
+    }
     assert service("web")["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert service("migrate")["depends_on"]["database"]["condition"] == "service_healthy"
     assert "restart" not in service("migrate")
     assert service("train")["profiles"] == ["train"]
-    for name in ("database", "redis"):
+    for name in ("proxy", "database", "redis"):
         assert re.search(r":\d+\.\d+", service(name)["image"]), "a version"
+    for name in ("database", "redis"):
         assert service(name)["healthcheck"]["test"]
 
 
-def test_compose_publishes_the_site_alone_and_to_this_machine() -> None:
+def test_compose_publishes_the_proxy_alone_and_to_this_machine() -> None:
     published = {name: s["ports"] for name, s in COMPOSE["services"].items() if "ports" in s}
-    [place] = published.pop("web")
+    [place] = published.pop("proxy")
     assert published == {}
     assert place.startswith("127.0.0.1:")
-    assert place.endswith(f":{of('web', 'EXPOSE')[0]}")
+    proxy = (FOLDER / "nginx.conf").read_text()
+    assert f"listen {place.rpartition(':')[2]};" in proxy
+    assert f"proxy_pass http://web:{of('web', 'EXPOSE')[0]};" in proxy
 
 
 def test_compose_names_files_and_volumes_that_are_there() -> None:
@@ -181,7 +186,8 @@ def test_compose_names_files_and_volumes_that_are_there() -> None:
         assert (context / build["dockerfile"]).is_file()
     for name, described in COMPOSE["services"].items():
         for volume in described.get("volumes", []):
-            assert volume.split(":")[0] in COMPOSE["volumes"], name
+            source = volume.split(":")[0]
+            assert source in COMPOSE["volumes"] or (FOLDER / source).is_file(), name
 
 
 def test_both_tiers_share_the_folder_of_releases() -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import re
 import shutil
+import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPConnection
@@ -21,7 +24,7 @@ from app.importing.files import LARGEST_FILE
 from app.limits import LARGEST_UPLOAD
 from recommender.release_store import ReleaseStore
 from tests.conftest import ROOT, settings
-from tests.nginx import nginx
+from tests.nginx import nginx, nginx_of_compose
 from tests.releases import publish_tiny
 from tests.servers import gunicorn, wait_until
 
@@ -42,10 +45,11 @@ class Answer:
 
 @dataclass
 class Site:
-    """The address of nginx, and the folder with its logs and cache."""
+    """The address of nginx, the folder with its logs and cache, and what is behind it."""
 
     address: str
     folder: Path
+    gunicorn: str
 
     def get(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
         request = urllib.request.Request(self.address + path, headers=dict(headers))
@@ -71,7 +75,33 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         gunicorn(environ, folder / "gunicorn.log") as behind,
         nginx(ROOT, folder / "nginx", behind) as address,
     ):
-        yield Site(address, folder / "nginx")
+        yield Site(address, folder / "nginx", behind)
+
+
+HALVES = (
+    b"GET /login HTTP/1.1\r\nHost: marquee.example\r\nX-Slow: ",
+    b"POST /login HTTP/1.1\r\nHost: marquee.example\r\nContent-Length: 100\r\n\r\nusername=",
+)
+
+
+@pytest.mark.parametrize("half", HALVES, ids=["headers", "body"])
+@pytest.mark.parametrize("proxy", ["platform", "compose"])
+def test_site_answers_while_slow_clients_send_halves_of_requests(
+    site: Site, tmp_path: Path, proxy: str, half: bytes
+) -> None:
+    behind = nullcontext(site.address)
+    if proxy == "compose":
+        conf = ROOT / "deploy" / "containers" / "nginx.conf"
+        behind = nginx_of_compose(conf, tmp_path / "nginx", site.gunicorn)
+    with behind as address, ExitStack() as slow:
+        parts = urlsplit(address)
+        for _ in range(40):
+            client = socket.create_connection((parts.hostname, parts.port))
+            slow.enter_context(client)
+            client.sendall(half)
+        time.sleep(0.5)  # so that each half has arrived, and would hold its thread
+        with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:
+            assert answer.status == 200
 
 
 def asset(site: Site, name: str) -> str:
