@@ -22,6 +22,7 @@ from werkzeug.exceptions import (
 from app import kinds, logins, logs
 from app.api import rest
 from app.extensions import db, login_manager
+from app.request_budget import BudgetSpent
 from recommender.errors import NoRelease
 
 # What the page says: a heading, and what to do next.
@@ -35,6 +36,10 @@ SAYINGS = {
     422: ("We could not use that", "Go back and correct it; what you typed is still there."),
     503: ("Not open yet", "The first recommendations are still being prepared."),
 }
+TOO_LONG = (
+    "That took too long",
+    "We gave up, and nothing of it is saved. Try again in a minute, with less at once.",
+)
 RETRY_SECONDS = 5
 AWAY = (
     "Back in a moment",
@@ -47,6 +52,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(SecurityError, _no_host)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NoRelease, _no_release)
+    app.register_error_handler(BudgetSpent, _budget_spent)
     for error in (IntegrityError, NoResultFound, ObjectDeletedError, StaleDataError):
         app.register_error_handler(error, _gone_meanwhile)
     app.register_error_handler(DBAPIError, _database_error)
@@ -116,6 +122,11 @@ def _stale_form(error: CSRFError) -> ResponseReturnValue:
 
 def _no_release(error: NoRelease) -> ResponseReturnValue:
     return _answer(503, *SAYINGS[503], ServiceUnavailable(str(error)))
+
+
+def _budget_spent(error: BudgetSpent) -> ResponseReturnValue:
+    current_app.logger.error("request budget spent: %s", logs.route())
+    return _answer_without_database(503, *TOO_LONG, error)
 
 
 def _answer_without_database(

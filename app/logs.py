@@ -26,7 +26,7 @@ UNSAID = tuple(
         (r"://[^\s/@]+@", "://[secret]@"),  # of a database or a mail server
         (r"/reset/[^\s\"'\]]+", "/reset/[secret]"),
         (r"marquee_[\w-]{43}", "[secret]"),  # app.tokens
-        (r"[\w.+%-]+@[\w-]+(\.[\w-]+)+", "[address]"),
+        (r"[\w.+%-]{1,64}@[\w-]+(\.[\w-]+)+", "[address]"),  # {1,64}: else quadratic
         (r"(Invalid request) from ip=.*", r"\1"),  # gunicorn, of what is no HTTP
         (r"(Error handling request) .*", r"\1"),  # gunicorn, with path and query
     )

@@ -155,9 +155,7 @@ def service(name: str) -> dict[str, Any]:
 
 
 def test_compose_has_the_site_postgresql_redis_and_one_migration() -> None:
-    assert set(COMPOSE["services"]) == {
-        *("web", "proxy", "migrate", "database", "redis", "train")
-    }
+    assert set(COMPOSE["services"]) == {*("web", "proxy", "migrate", "database", "redis", "train")}
     assert service("web")["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert service("migrate")["depends_on"]["database"]["condition"] == "service_healthy"
     assert "restart" not in service("migrate")

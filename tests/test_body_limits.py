@@ -1,0 +1,87 @@
+"""How much of a body is read, and for whom."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from flask import Flask, request
+from flask.testing import FlaskClient
+
+from app import limits
+from tests.api import Rest
+
+CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+
+
+def limit_of(client: FlaskClient, **sent: Any) -> int | None:
+    """The limit of a body that is sent to the import page."""
+    with client:
+        client.post("/data/import", **sent).close()
+        return request.max_content_length
+
+
+def file() -> dict[str, Any]:
+    return {"file": (BytesIO(b"movieId,rating\n"), "ratings.csv")}
+
+
+def test_file_may_be_large_when_a_person_sends_it_from_our_page(ann: FlaskClient) -> None:
+    assert limit_of(ann, data=file()) == limits.LARGEST_UPLOAD
+    headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+    assert limit_of(ann, data=file(), headers=headers) == limits.LARGEST_UPLOAD
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+    ids=str,
+)
+def test_file_is_limited_as_any_form_when_another_site_sends_it(
+    ann: FlaskClient, headers: dict[str, str]
+) -> None:
+    assert limit_of(ann, data=file(), headers=headers) == limits.BODY_BYTES
+
+
+def test_file_is_limited_as_any_form_when_nobody_is_logged_in(app: Flask) -> None:
+    assert limit_of(app.test_client(), data=file()) == limits.BODY_BYTES
+
+
+def test_body_of_another_type_is_limited_as_any_form(ann: FlaskClient) -> None:
+    assert limit_of(ann, data={"file": "movieId,rating"}) == limits.BODY_BYTES
+
+
+@pytest.mark.parametrize(
+    "path", ["/login", "/register", "/forgotten", "/reset/x", "/data/import", "/data/delete"]
+)
+def test_form_without_a_length_is_cut_off_as_it_streams(
+    app: Flask, ann: FlaskClient, path: str
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True  # which reads the form of every change
+    body = BytesIO(b"a=" + b"b" * 10_000_000)
+    answer = ann.post(
+        path,
+        input_stream=body,
+        environ_overrides=CHUNKED,
+        content_type="application/x-www-form-urlencoded",
+    )
+    assert answer.status_code == 413
+    assert body.tell() < 3 * limits.BODY_BYTES
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "limit"),
+    [
+        ("PUT", "/user", limits.BODY_BYTES),
+        ("POST", "/recommendations/batch", limits.BODY_BYTES_BY_ENDPOINT["api.batch"]),
+    ],
+)
+def test_json_has_the_limit_of_its_row(rest: Rest, method: str, path: str, limit: int) -> None:
+    for size, refused in ((limit, False), (limit + 1, True)):
+        answer = rest(method, path, data=b"{}".ljust(size), content_type="application/json")
+        assert (answer.status_code == 413) == refused
