@@ -22,15 +22,9 @@ from recommender.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
 from tests.conftest import PASSWORD, register, settings
 from tests.releases import publish_tiny
+from tests.routes import OF_NOBODY, OF_SOMEONE, address, is_api
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
-# Whose what an argument names is. A new argument has to be put into one of the two.
-OF_NOBODY = {
-    **{"item_id": "1", "movie_id": "1", "kind": "watchlist", "content": "0123456789ab"},
-    **{"filename": "site.css", "name": "index.html"},
-    **{"movie": "movie", "rating": "rating", "ratings": "ratings", "movies": "movies"},
-}
-OF_SOMEONE = {"user_id": "21", "import_id": "1", "number": "0", "token": "guessed"}
 # Written to by looking: that someone came, and what they were shown.
 NOTED = {"visits", "shown", "exposures", "site_state"}
 EXTRA = {
@@ -79,20 +73,6 @@ def rows(app: Flask, *without: str) -> dict[str, list[Any]]:
             for table in db.metadata.sorted_tables
             if table.name not in {*NOTED, "attempts", "ended_logins", *without}
         }
-
-
-def address(rule: Rule) -> str:
-    path = rule.rule
-    for name in rule.arguments:
-        start = path.index("<")
-        said = path[start : path.index(">") + 1]
-        name = said.strip("<>").rpartition(":")[2]
-        path = path.replace(said, {**OF_NOBODY, **OF_SOMEONE}[name], 1)
-    return path
-
-
-def is_api(rule: Rule) -> bool:
-    return rule.endpoint.split(".")[0] in ("api", "services")
 
 
 def changes(app: Flask) -> Iterator[tuple[str, str, Rule]]:
