@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from email_validator import EmailNotValidError, validate_email
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField, StringField, SubmitField
-from wtforms.validators import DataRequired, Email, EqualTo, Length, ValidationError
+from wtforms.validators import DataRequired, EqualTo, Length, StopValidation, ValidationError
 
 from app import identifiers
 from app.identifiers import fold
@@ -65,7 +66,15 @@ class Fits:
 
     def __call__(self, _form: FlaskForm, field: StringField) -> None:
         if len(fold(field.data or "")) > self._longest:
-            raise ValidationError("That is too long to be kept.")
+            raise StopValidation("That is too long to be kept.")
+
+
+def _is_address(_form: FlaskForm, field: StringField) -> None:
+    """What is kept, compared and written to is the folded address: that has to be an address."""
+    try:
+        validate_email(fold(field.data or ""), check_deliverability=False)
+    except EmailNotValidError as error:
+        raise ValidationError("This does not look like an email address.") from error
 
 
 def email_address(missing: str) -> EmailField:
@@ -74,8 +83,8 @@ def email_address(missing: str) -> EmailField:
         validators=[
             MaxLength(identifiers.LONGEST),
             DataRequired(missing),
-            Email("This does not look like an email address."),
             Fits(254),
+            _is_address,
         ],
         filters=[lambda email: email.strip() if email else email],
         render_kw={"autocomplete": "email", "maxlength": identifiers.LONGEST},
