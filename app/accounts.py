@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 from flask import current_app, render_template
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import CursorResult, delete, or_, select, update
+from sqlalchemy import CursorResult, Select, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from app import attempts, devices, mail
 from app.clock import utcnow
 from app.extensions import db
+from app.identifiers import LONGEST, fold, unique_key
 from app.models import SiteState, User
 from app.transactions import done_anew
 
 # Checked when no account matches, so that the answer takes as long as for a wrong password.
 _NOBODY = generate_password_hash("nobody has this password", method="scrypt")
-# Of the accounts that gave one address, so many are tried at a login; the oldest first.
+# Of the accounts that confirmed one address, so many are tried at a login; the oldest first.
 _MOST_OF_AN_ADDRESS = 3
+CONFIRM_WITHIN = timedelta(days=7)
 RESET_WITHIN = timedelta(hours=1)
 RESET_PAUSE = timedelta(minutes=2)
+# Salts: a token of one kind is none of the other.
+_CONFIRMATION, _RESET = "confirmed address", "new password"
 T = TypeVar("T")
 
 
@@ -34,9 +37,11 @@ def register(username: str, email: str, password: str) -> User | None:
     """A new account, or None where the name is taken.
 
     An address may be given by several accounts: were it refused, the answer would tell who is
-    registered here.
+    registered here. It counts for an account once that account has confirmed it.
     """
-    user = User(username=username, username_key=fold(username), email=fold(email))
+    if named(username) is not None:  # perhaps by another key, from before ``unique_key``
+        return None
+    user = User(username=username, username_key=unique_key(username), email=fold(email))
     user.set_password(password)
     user.id = _next_user_id()
     db.session.add(user)
@@ -60,7 +65,7 @@ def recognise(name: str, password: str) -> User | None:
     """The account with this name or address, if the password is its own.
 
     A wrong one takes as long whether there is such an account or not, and by address as long as
-    several accounts that gave it.
+    several accounts that confirmed it.
     """
     users = called(name)
     found = next((user for user in users if user.has_password(password)), None)
@@ -72,36 +77,37 @@ def recognise(name: str, password: str) -> User | None:
 
 def called(name: str) -> Sequence[User]:
     """Whom the name or address may mean, the oldest first."""
-    folded = fold(name)
-    return db.session.scalars(
-        select(User)
-        .where(or_(User.username_key == folded, User.email == folded))
-        .order_by(User.id)
-        .limit(_MOST_OF_AN_ADDRESS)
-    ).all()
+    if "@" in name:  # which no name holds
+        return db.session.scalars(_confirmed(name).limit(_MOST_OF_AN_ADDRESS)).all()
+    user = named(name)
+    return [user] if user is not None else []
 
 
 def try_to_log_in(name: str, password: str) -> User | None:
     """``recognise``, but no more often than guesses are allowed. Raises TooManyRequests.
 
-    Counted are the device, where the account is known on it, else the name; and the address.
+    Counted are the accounts that this would open, whichever of their names was typed, and a name
+    that nobody has as if somebody had it. Of an account that is known on the caller's device, that
+    device is counted in its place.
     """
     device = devices.known_as()
-    if device and device[0] in [user.id for user in called(name)]:
-        whose = f"device {device[1]}"
-    else:
-        whose = f"name {fold(name)}"
-    return _limited(whose, lambda: recognise(name, password))
+    counters = [
+        f"device {device[1]}" if device and device[0] == user.id else f"account {user.id}"
+        for user in called(name)
+    ]
+    counters = counters or [f"name {unique_key(name)}"]
+    return _limited(counters, lambda: recognise(name, password))
 
 
 def is_present_password(user: User, password: str) -> bool:
     """Of someone logged in. Raises TooManyRequests as ``try_to_log_in`` does."""
-    return _limited(f"user {user.id}", lambda: user.has_password(password))
+    return _limited([f"user {user.id}"], lambda: user.has_password(password))
 
 
-def _limited(whose: str, check: Callable[[], T]) -> T:
+def _limited(counters: Sequence[str], check: Callable[[], T]) -> T:
     tries = attempts.begin(
-        (attempts.PASSWORDS, whose), (attempts.PASSWORDS_ADDRESS, attempts.caller())
+        *((attempts.PASSWORDS, counter) for counter in counters),
+        (attempts.PASSWORDS_ADDRESS, attempts.caller()),
     )
     if passed := check():
         attempts.take_back(tries)
@@ -109,8 +115,12 @@ def _limited(whose: str, check: Callable[[], T]) -> T:
 
 
 def named(name: str) -> User | None:
-    """The account of this name."""
-    return db.session.scalar(select(User).where(User.username_key == fold(name)))
+    """The account of this name; else the one whose name looks the same."""
+    if len(name) > LONGEST:
+        return None
+    folded = fold(name)
+    alike = select(User).where(User.username_key.in_({folded, unique_key(name)}))
+    return db.session.scalar(alike.order_by(User.username_key != folded).limit(1))
 
 
 def change_password(user: User, password: str) -> None:
@@ -132,13 +142,14 @@ def use_reset_link(user: User, password: str) -> bool:
 
 
 def mail_reset_links(email: str) -> None:
-    """Mail a link to a new password for each account of this address, if there is any.
+    """Mail a link to a new password for each account that confirmed this address, if any did.
 
-    Raises TooManyRequests, whoever is registered.
+    To the address as it is stored: another one may fold to it. Raises TooManyRequests, whoever is
+    registered.
     """
     attempts.begin((attempts.LETTERS, fold(email)), (attempts.LETTERS_ADDRESS, attempts.caller()))
     now = utcnow()
-    users = db.session.scalars(select(User).where(User.email == fold(email)).limit(10)).all()
+    users = db.session.scalars(_confirmed(email).limit(10)).all()
     # Asked in the future: the clock was set back since.
     pause = [u for u in users if u.reset_asked_at and now - RESET_PAUSE <= u.reset_asked_at <= now]
     due = [user for user in users if user not in pause]
@@ -150,22 +161,57 @@ def mail_reset_links(email: str) -> None:
     for user in due:
         user.reset_asked_at = now
     db.session.commit()
-    mail.send(email.strip(), "A new password for Marquee", text)
+    mail.send(fold(email), "A new password for Marquee", text)
 
 
 def reset_token(user: User) -> str:
     """Good for one hour and one use: it is bound to the password that it replaces."""
-    return _signer().dumps([user.id, _seal(user)])
+    return _signer(_RESET).dumps([user.id, _seal(user)])
 
 
 def user_of_token(token: str) -> User | None:
     """Whose new password this token allows; None where it is forged, used, or too old."""
     try:
-        user_id, seal = _signer().loads(token, max_age=int(RESET_WITHIN.total_seconds()))
+        user_id, seal = _signer(_RESET).loads(token, max_age=int(RESET_WITHIN.total_seconds()))
     except (BadSignature, ValueError, TypeError):
         return None
     user = db.session.get(User, user_id)
     return user if user and hmac.compare_digest(_seal(user), str(seal)) else None
+
+
+def mail_confirmation(user: User) -> None:
+    """Mail a link that confirms the account's address.
+
+    The letter holds nothing that whoever registered chose: the address may be a stranger's. Raises
+    TooManyRequests.
+    """
+    email = user.email or ""
+    attempts.begin(
+        (attempts.LETTERS, f"confirmation {email}"), (attempts.LETTERS_ADDRESS, attempts.caller())
+    )
+    link = f"{current_app.config['SITE_URL']}/confirm/{confirmation_token(user)}"
+    text = render_template("base/confirmation_mail.txt", link=link)
+    mail.send(email, "Confirm your address at Marquee", text)
+
+
+def confirmation_token(user: User) -> str:
+    """Good for a week, for this account and the address that it has now."""
+    return _signer(_CONFIRMATION).dumps([user.id, _digest(user.email or "")])
+
+
+def is_confirmation_of(user: User, token: str) -> bool:
+    """Whether this token confirms the address of ``user``; not where it is forged or too old."""
+    try:
+        confirmed = _signer(_CONFIRMATION).loads(token, max_age=int(CONFIRM_WITHIN.total_seconds()))
+    except BadSignature:
+        return False
+    return bool(confirmed == [user.id, _digest(user.email or "")])
+
+
+def confirm_address(user: User) -> None:
+    """From now on the address opens the account."""
+    user.email_confirmed_at = utcnow()
+    db.session.commit()
 
 
 @done_anew
@@ -181,18 +227,20 @@ def _next_user_id() -> int:
     return db.session.execute(select(SiteState.last_user_id)).scalar_one()
 
 
-def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="new password")
+def _confirmed(email: str) -> Select[User]:
+    """The accounts that confirmed this address, the oldest first."""
+    of_address = select(User).where(User.email == fold(email), User.email_confirmed_at.is_not(None))
+    return of_address.order_by(User.id)
+
+
+def _signer(purpose: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt=purpose)
 
 
 def _seal(user: User) -> str:
     """Changes with the password; tells nothing of it."""
-    return hashlib.sha256(f"{user.session_key}{user.password_hash}".encode()).hexdigest()[:32]
+    return _digest(f"{user.session_key}{user.password_hash}")
 
 
-def fold(text: str) -> str:
-    """Names and addresses are the same where this is. It may be longer than ``text``.
-
-    PostgreSQL takes no NUL; what stands in its place is in no name and no address.
-    """
-    return unicodedata.normalize("NFKC", text).strip().casefold().replace("\0", "\ufffd")
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -37,6 +37,7 @@ def everything_of(user: User) -> dict[str, Any]:
             "user_id": user.id,
             "username": user.username,
             "email": user.email,
+            "email_confirmed_at": _plain(user.email_confirmed_at),
             "role": user.role,
             "created_at": user.created_at.isoformat(),
             "reset_asked_at": user.reset_asked_at.isoformat() if user.reset_asked_at else None,

@@ -24,7 +24,7 @@ UNSAID = tuple(
     (re.compile(pattern), said)
     for pattern, said in (
         (r"://[^\s/@]+@", "://[secret]@"),  # of a database or a mail server
-        (r"/reset/[^\s\"'\]]+", "/reset/[secret]"),
+        (r"/(reset|confirm)/[^\s\"'\]]+", r"/\1/[secret]"),
         (r"marquee_[\w-]{43}", "[secret]"),  # app.tokens
         (r"[\w.+%-]{1,64}@[\w-]+(\.[\w-]+)+", "[address]"),  # {1,64}: else quadratic
         (r"(Invalid request) from ip=.*", r"\1"),  # gunicorn, of what is no HTTP

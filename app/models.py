@@ -52,7 +52,9 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     """A person. Those who came with a data set have an id and ratings, but no name to log in by.
 
     ``username_key`` and ``email`` are folded to one case: no two names differ by case alone.
-    Several accounts may give one address, so that no answer has to say whether it is known here.
+    ``username_key``: see ``app.identifiers.unique_key``; older accounts have the folded name.
+    Several accounts may give one address, so that no answer has to say whether it is known here; it
+    counts for those alone that confirmed it (``email_confirmed_at``).
     ``session_key`` is in every login cookie: changing it ends every session of the account.
     ``role`` is "person" or "owner". ``reset_asked_at``: when a reset link was mailed last.
     ``from_data_set``: came with ``flask import-ratings``; the others' ids are their own for good.
@@ -64,6 +66,7 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     username: Mapped[str | None] = mapped_column(String(64))
     username_key: Mapped[str | None] = mapped_column(String(255), unique=True)
     email: Mapped[str | None] = mapped_column(String(254), index=True)
+    email_confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_hash: Mapped[str | None] = mapped_column(String(255))
     session_key: Mapped[str | None] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

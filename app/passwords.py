@@ -13,16 +13,21 @@ SHORTEST = 8
 LONGEST = 128
 # What people of this site would think of.
 OUR_WORDS = ("marquee", "movie", "movies", "film", "films", "cinema", "password")
-_AROUND = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 
 
 def is_easy_to_guess(password: str, about: Iterable[str | None] = ()) -> bool:
     """Whether it is a common one or says no more than what is known ``about`` the person, also with
     as many digits and marks around it as it has letters."""
     folded = password.casefold()
-    core = _AROUND.sub("", folded)
+    core = _between_letters(folded)
     tried = {folded, core} if 2 * len(core) >= len(folded) else {folded}
     return not tried.isdisjoint(_common() | {*OUR_WORDS, *_words(about)})
+
+
+def _between_letters(text: str) -> str:
+    """Return the text from its first letter to its last, without the digits and marks around."""
+    letters = [place for place, character in enumerate(text) if character.isalpha()]
+    return text[letters[0] : letters[-1] + 1] if letters else ""
 
 
 def _words(about: Iterable[str | None]) -> set[str]:

@@ -8,15 +8,21 @@ from urllib.parse import urlsplit
 from flask import request, url_for
 
 # One slash, then no second one nor a backslash, which browsers take for one; no controls.
+LONGEST = 1000  # of an address; pages with many forms repeat it in each
 _OWN_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x1f\x7f]*")
 
 
 def is_own(target: str | None) -> bool:
     """Whether ``target`` is a path on this site, which no browser reads as another host."""
-    if not target or not _OWN_PATH.fullmatch(target):
+    if not target or len(target) > LONGEST or not _OWN_PATH.fullmatch(target):
         return False
     parts = urlsplit(target)
     return not parts.scheme and not parts.netloc
+
+
+def this_page() -> str:
+    """The page that was asked for, as a form's ``next``; home where its address is too long."""
+    return request.full_path if is_own(request.full_path) else url_for("home.index")
 
 
 def next_page() -> str:

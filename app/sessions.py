@@ -10,6 +10,9 @@ from itsdangerous import SignatureExpired, TimestampSigner, URLSafeTimedSerializ
 
 from app.clock import utcnow
 
+# Whoever fetches no page piles up messages, which a cookie of 8 kB holds compressed by the million.
+MOST_FLASHES = 10
+
 
 def init_app(app: Flask) -> None:
     app.session_interface = Sessions()
@@ -21,6 +24,8 @@ class Sessions(SecureCookieSessionInterface):
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if not response.cache_control.public:
+            if session.modified and len(session.get("_flashes", ())) > MOST_FLASHES:
+                session["_flashes"] = session["_flashes"][-MOST_FLASHES:]
             super().save_session(app, session, response)
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:

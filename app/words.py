@@ -12,6 +12,7 @@ from app import kinds
 from app.clock import utcnow
 from app.extensions import serving
 from app.models import Item
+from app.redirects import this_page
 from recommender.errors import NoRelease
 
 _STAR_WORDS = ("", "one", "two", "three", "four", "five")
@@ -27,6 +28,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(ago)
     app.add_template_filter(imdb_address)
     app.add_template_filter(picture)
+    app.add_template_global(this_page)
 
 
 def stars_in_words(rating: float) -> str:

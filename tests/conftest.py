@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from app import create_app
+from app import accounts, create_app
 from app.extensions import db
 from recommender.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
@@ -171,11 +171,20 @@ def register(client: FlaskClient, name: str) -> None:
     assert answer.status_code == 303, answer.text
 
 
+def confirm_address(app: Flask, name: str) -> None:
+    """Take the address of this account as confirmed, as if its owner had opened the mailed link."""
+    with app.app_context():
+        user = accounts.named(name)
+        assert user is not None
+        accounts.confirm_address(user)
+
+
 @pytest.fixture
 def ann(app: Flask) -> FlaskClient:
-    """A person who has just signed up."""
+    """A person who has just signed up and confirmed her address."""
     client = app.test_client()
     register(client, "ann")
+    confirm_address(app, "ann")
     return client
 
 

@@ -62,6 +62,8 @@ def test_names_that_differ_by_case_are_one_and_by_an_accent_two(site: Flask) -> 
     assert accounts.register("ANDRÉ", "c@example.com", PASSWORD) is None
     assert accounts.recognise("andré", PASSWORD).id == andre.id
     assert accounts.recognise("ANDRE", PASSWORD).id == plain.id
+    assert accounts.recognise("B@Example.com", PASSWORD) is None
+    accounts.confirm_address(plain)
     assert accounts.recognise("B@Example.com", PASSWORD).id == plain.id
 
 

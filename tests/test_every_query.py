@@ -17,6 +17,7 @@ TESTS = {
     "api": "",
     "api_access": "personal_token or revoked_token",
     "backup": "pipe",
+    "confirmed_addresses": "confirm_confirms or squatters",
     "experiments": "known_by_heart or owner_sees or started_listed or batch_is_noted",
     "guessing": "lock_the_owner or ends_copies or what_is_kept",
     "group": "agree or alone or end_it",

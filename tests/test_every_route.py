@@ -30,6 +30,7 @@ NOTED = {"visits", "shown", "exposures", "site_state"}
 EXTRA = {
     **{"id": "7", "user_id": "7", "role": "owner", "is_owner": "1", "password_hash": "x"},
     **{"session_key": "x", "email": "new@example.com", "created_at": "2000-01-01"},
+    **{"email_confirmed_at": "2000-01-01"},
     **{"from_data_set": "1", "predicted": "5", "community": "5", "is_implicit": "1"},
     **{"agreed_at": "2000-01-01", "reset_asked_at": "2000-01-01", "rated_at": "2000-01-01"},
 }

@@ -19,7 +19,7 @@ from app import create_app, timing
 from app.extensions import db
 from app.logs import Json, Readable
 from tests.api import client_with_token
-from tests.conftest import PASSWORD, register
+from tests.conftest import PASSWORD, confirm_address, register
 
 Lines = list[dict[str, Any]]
 FIRST = "20260101-000000-aaaa"
@@ -147,6 +147,7 @@ def test_no_line_holds_a_secret_or_an_address(
     cookie = client.get_cookie("session")
     client.post("/logout")
     client.post("/login", data={"username": "ann", "password": "not the password"})
+    confirm_address(closed_app, "ann")
     client.post("/forgotten", data={"email": "ann@example.com"})
     (link,) = re.findall(r"/reset/\S+", caplog.text)
     client.get(link)

@@ -17,12 +17,13 @@ from sqlalchemy import MetaData, inspect, select, text
 
 from app import create_app
 from app.extensions import db
-from app.models import Rating
+from app.models import Rating, User
 from tests.conftest import settings
 from tests.databases import DATABASES, Server, new_database
 from tests.rows import fill
 
 FIRST, BEFORE_REST = "f11ffe288c71", "a93c5d0be214"
+BEFORE_CONFIRMATION = "7b20f4d9c6e1"
 ROWS = {
     "users": {"id": 1, "username": "ann", "email": "ann@example.com"},
     "items": {"id": 1, "title": "A", "genres": "", "search_key": "a", "rating_count": 0},
@@ -110,6 +111,21 @@ def test_going_back_before_the_rest_api_leaves_out_what_nobody_said(site: Flask)
     assert rows("SELECT item_id, is_implicit FROM ratings") == [(1, False)]
     # Descriptions have to come: the catalogue is brought again.
     assert rows("SELECT version FROM catalogue_state") == [(None,)]
+
+
+def test_upgrade_confirms_an_address_when_one_account_alone_carries_it(site: Flask) -> None:
+    to(BEFORE_CONFIRMATION)
+    moment = "2026-01-01 12:00:00.123456"
+    emails = ("ann@example.com", "shared@example.com", "shared@example.com", None)
+    for user_id, email in enumerate(emails, start=1):
+        insert("users", id=user_id, email=email, created_at=moment)
+    to("head")
+    confirmed = select(User.id, User.email_confirmed_at).order_by(User.id)
+    assert [tuple(row) for row in db.session.execute(confirmed)] == [
+        (1, NOON),
+        *((user_id, None) for user_id in (2, 3, 4)),
+    ]
+    db.session.remove()
 
 
 def test_a_full_database_goes_down_to_nothing_and_up_again_and_keeps_what_both_can_hold(

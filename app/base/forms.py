@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from email_validator import EmailNotValidError, validate_email
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField, StringField, SubmitField
-from wtforms.validators import DataRequired, Email, EqualTo, Length, Regexp, ValidationError
+from wtforms.validators import DataRequired, EqualTo, Length, StopValidation, ValidationError
 
-from app.accounts import fold
+from app import identifiers
+from app.identifiers import fold
 from app.models import User
 from app.passwords import LONGEST, SHORTEST, is_easy_to_guess
+from app.validators import MaxLength
+
+PASSWORD_LENGTH = f"Between {SHORTEST} and {LONGEST} characters, please."
+NAME_LENGTH = "Between 2 and 64 characters, please."
 
 
 def new_password() -> PasswordField:
     return PasswordField(
         "Password",
         validators=[
+            MaxLength(LONGEST, PASSWORD_LENGTH),
             DataRequired("Choose a password."),
-            Length(SHORTEST, LONGEST, f"Between {SHORTEST} and {LONGEST} characters, please."),
+            Length(SHORTEST, message=PASSWORD_LENGTH),
             _hard_to_guess,
         ],
         description=f"{SHORTEST} characters or more; a few words are best.",
@@ -35,7 +42,10 @@ def _hard_to_guess(form: Any, field: PasswordField) -> None:
 def once_more() -> PasswordField:
     return PasswordField(
         "Password again",
-        validators=[EqualTo("password", "The two passwords differ.")],
+        validators=[
+            MaxLength(LONGEST, PASSWORD_LENGTH),
+            EqualTo("password", "The two passwords differ."),
+        ],
         render_kw={"autocomplete": "new-password"},
     )
 
@@ -43,7 +53,7 @@ def once_more() -> PasswordField:
 def present_password() -> PasswordField:
     return PasswordField(
         "Your present password",
-        validators=[DataRequired("Your password, please."), Length(max=LONGEST)],
+        validators=[MaxLength(LONGEST), DataRequired("Your password, please.")],
         render_kw={"autocomplete": "current-password"},
     )
 
@@ -56,31 +66,45 @@ class Fits:
 
     def __call__(self, _form: FlaskForm, field: StringField) -> None:
         if len(fold(field.data or "")) > self._longest:
-            raise ValidationError("That is too long to be kept.")
+            raise StopValidation("That is too long to be kept.")
+
+
+def _is_address(_form: FlaskForm, field: StringField) -> None:
+    """What is kept, compared and written to is the folded address: that has to be an address."""
+    try:
+        validate_email(fold(field.data or ""), check_deliverability=False)
+    except EmailNotValidError as error:
+        raise ValidationError("This does not look like an email address.") from error
 
 
 def email_address(missing: str) -> EmailField:
     return EmailField(
         "Email",
         validators=[
+            MaxLength(identifiers.LONGEST),
             DataRequired(missing),
-            Email("This does not look like an email address."),
-            Length(max=254),
             Fits(254),
+            _is_address,
         ],
         filters=[lambda email: email.strip() if email else email],
-        render_kw={"autocomplete": "email", "maxlength": 254},
+        render_kw={"autocomplete": "email", "maxlength": identifiers.LONGEST},
     )
+
+
+def _distinct_name(_form: FlaskForm, field: StringField) -> None:
+    if problem := identifiers.problem_of_name(field.data or ""):
+        raise ValidationError(problem)
 
 
 class RegisterForm(FlaskForm):
     username = StringField(
         "Name",
         validators=[
+            MaxLength(64, NAME_LENGTH),
             DataRequired("Choose a name."),
-            Length(2, 64, "Between 2 and 64 characters, please."),
-            Regexp(r"^[\w .'-]+$", message="Letters, digits, blanks and . ' - only, please."),
+            Length(2, message=NAME_LENGTH),
             Fits(255),
+            _distinct_name,
         ],
         filters=[lambda name: " ".join(name.split()) if name else name],
         render_kw={"autocomplete": "username", "maxlength": 64},
@@ -92,18 +116,18 @@ class RegisterForm(FlaskForm):
 
     @property
     def about(self) -> list[str | None]:
-        return [self.username.data, self.email.data]
+        return [field.data for field in (self.username, self.email) if not field.errors]
 
 
 class LoginForm(FlaskForm):
     username = StringField(
         "Name or email",
-        validators=[DataRequired("Who are you?"), Length(max=254)],
+        validators=[MaxLength(identifiers.LONGEST), DataRequired("Who are you?")],
         render_kw={"autocomplete": "username"},
     )
     password = PasswordField(
         "Password",
-        validators=[DataRequired("Your password, please."), Length(max=LONGEST)],
+        validators=[MaxLength(LONGEST), DataRequired("Your password, please.")],
         render_kw={"autocomplete": "current-password"},
     )
     remember = BooleanField("Keep me logged in")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import flash, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required, login_user
+from werkzeug.exceptions import TooManyRequests
 
 from app import accounts, attempts, devices, logins, mail
 from app.base import base
@@ -12,7 +15,7 @@ from app.base.forms import ForgottenForm, LoginForm, PasswordForm, RegisterForm,
 from app.errors import wants_json
 from app.extensions import db, login_manager
 from app.models import User
-from app.redirects import next_page
+from app.redirects import is_own, next_page, this_page
 
 
 @base.route("/register", methods=["GET", "POST"])
@@ -25,6 +28,7 @@ def register() -> ResponseReturnValue:
         attempts.begin((attempts.ACCOUNTS, attempts.caller()))
         user = accounts.register(form.username.data, form.email.data, form.password.data)
         if user is not None:
+            _mail_first_confirmation(user)
             wanted = next_page() if request.values.get("next") else url_for("home.welcome")
             return _log_in(user, remember=False, target=wanted)
         form.username.errors = ["This name is taken. Is it yours? Then log in."]
@@ -60,7 +64,7 @@ def ask_to_log_in() -> ResponseReturnValue:
     if wants_json():
         return jsonify(code=401, message="Please log in first."), 401
     flash("Please log in first.", "info")
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    wanted = this_page().rstrip("?") if request.method == "GET" else None
     return redirect(url_for("base.login", next=wanted))
 
 
@@ -78,7 +82,35 @@ def account() -> ResponseReturnValue:
             flash("Your password is changed; other devices are logged out.", "success")
             return redirect(url_for("base.account"), 303)
         form.present.errors = ["This is not your password."]
-    return render_template("base/account.html", form=form), 422 if form.errors else 200
+    page = render_template("base/account.html", form=form, can_send=mail.can_send())
+    return page, 422 if form.errors else 200
+
+
+@base.post("/account/confirmation")
+@login_required
+def mail_confirmation() -> ResponseReturnValue:
+    """Mail the link that confirms the person's address once more."""
+    if mail.can_send() and current_user.email_confirmed_at is None:
+        accounts.mail_confirmation(current_user)
+        flash(f"A link is on its way to {current_user.email}.", "info")
+    return redirect(url_for("base.account"), 303)
+
+
+@base.route("/confirm/<token>", methods=["GET", "POST"])
+@login_required
+def confirm(token: str) -> ResponseReturnValue:
+    """Confirm the address of whoever is logged in, if the link was mailed for that account.
+
+    A link alone opens nothing, so that nobody confirms a stranger's account by following it.
+    """
+    user = db.session.get_one(User, current_user.id)
+    if not accounts.is_confirmation_of(user, token):
+        return render_template("base/wrong_confirmation.html"), 404
+    if request.method == "GET":
+        return render_template("base/confirm.html")
+    accounts.confirm_address(user)
+    flash("Your address is confirmed. You can log in by it from now on.", "success")
+    return redirect(url_for("base.account"), 303)
 
 
 @base.route("/forgotten", methods=["GET", "POST"])
@@ -111,6 +143,13 @@ def reset(token: str) -> ResponseReturnValue:
     return page, 422 if form.errors else 200
 
 
+def _mail_first_confirmation(user: User) -> None:
+    """Where too many letters left already, the account stands; its page mails another."""
+    if mail.can_send():
+        with suppress(TooManyRequests):
+            accounts.mail_confirmation(user)
+
+
 def _stale_link() -> ResponseReturnValue:
     return render_template("base/stale_link.html"), 404
 
@@ -129,4 +168,5 @@ def _log_in(user: User, remember: bool, target: str | None = None) -> ResponseRe
 
 @base.app_context_processor
 def _next_argument() -> dict[str, str | None]:
-    return {"next_argument": request.args.get("next")}
+    wanted = request.args.get("next")
+    return {"next_argument": wanted if is_own(wanted) else None}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import StringField, SubmitField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired
+
+from app.validators import MaxLength
 
 
 class AskForm(FlaskForm):
     name = StringField(
         "Their name here",
-        validators=[DataRequired("Whom?"), Length(max=64)],
+        validators=[MaxLength(64), DataRequired("Whom?")],
         render_kw={"autocomplete": "off", "maxlength": 64},
     )
     submit = SubmitField("Ask them")
@@ -19,6 +21,6 @@ class AskForm(FlaskForm):
 class GuestForm(FlaskForm):
     name = StringField(
         "Guest’s name",
-        validators=[DataRequired("What shall we call them?"), Length(max=24)],
+        validators=[MaxLength(24), DataRequired("What shall we call them?")],
         render_kw={"autocomplete": "off", "maxlength": 24},
     )

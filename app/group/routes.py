@@ -120,8 +120,9 @@ def dismiss(number: int) -> ResponseReturnValue:
 def _night(form: AskForm) -> str:
     friends = companions.agreed_with(current_user.id)
     visitors = guests()
-    chosen = [f for f in friends if str(f.id) in request.args.getlist("who")]
-    present = [n for n in range(len(visitors)) if str(n) in request.args.getlist("guest")]
+    ticked, ticked_guests = set(request.args.getlist("who")), set(request.args.getlist("guest"))
+    chosen = [f for f in friends if str(f.id) in ticked]
+    present = [n for n in range(len(visitors)) if str(n) in ticked_guests]
     way = request.args.get("way")
     way = way if way in WAYS else WAYS[0]
     names = ["You", *(f.username or "" for f in chosen), *(visitors[n]["name"] for n in present)]

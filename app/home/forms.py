@@ -6,12 +6,15 @@ from flask_wtf import FlaskForm
 from wtforms import StringField, ValidationError
 
 from app import kinds
+from app.validators import MaxLength
+
+LONGEST_RATING = 32
 
 
 class RatingForm(FlaskForm):
     """Half stars, as the ten radio buttons send them, or hours."""
 
-    rating = StringField()
+    rating = StringField(validators=[MaxLength(LONGEST_RATING)])
     given = 0.0
 
     def validate_rating(self, field: StringField) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import PasswordField, SubmitField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired
 
 from app.importing.files import LARGEST_FILE
 from app.passwords import LONGEST
+from app.validators import MaxLength
 
 
 class ImportForm(FlaskForm):
@@ -27,7 +28,7 @@ class ImportForm(FlaskForm):
 class DeleteForm(FlaskForm):
     password = PasswordField(
         "Your password",
-        validators=[DataRequired("Your password, please."), Length(max=LONGEST)],
+        validators=[MaxLength(LONGEST), DataRequired("Your password, please.")],
         render_kw={"autocomplete": "current-password"},
     )
     submit = SubmitField("Delete my account for good")

@@ -1,0 +1,220 @@
+"""What a request to the accounts' pages may cost, whatever is sent.
+
+Times are processor time of the test's own thread: a machine that is busy with other work does not
+make them longer. The bounds are ten times and more what is needed, and a tenth and less of what the
+same input cost before it was bounded.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from flask import Flask, request
+from flask.testing import FlaskClient
+from flask_wtf import FlaskForm
+from itsdangerous import url_safe
+from werkzeug.datastructures import MultiDict
+
+from app import accounts
+from app.base.forms import ForgottenForm, LoginForm, PasswordForm, RegisterForm, ResetForm
+from app.extensions import db
+from app.group.forms import AskForm, GuestForm
+from app.home.forms import RatingForm
+from app.models import User
+from app.mydata.forms import DeleteForm
+from app.passwords import is_easy_to_guess
+from app.redirects import is_own
+from tests.conftest import PASSWORD
+from tests.hashing import quick_hashes  # noqa: F401
+
+SECONDS = 1.0
+# Each is the worst case of something linear code replaced, or of a library behind it.
+MARKS = "a" + "\u0315\u0300" * 60_000 + "@example.com"
+DIGITS_BETWEEN_LETTERS = "a" + "1" * 40_000 + "a"
+HOSTILE = {
+    "marks": MARKS,
+    "digits": DIGITS_BETWEEN_LETTERS,
+    "blanks": " " * 100_000 + "x",
+    "at signs": "a@" * 50_000,
+    "dots": "a@" + "." * 100_000 + "é",
+    "expanding": "\ufdfa" * 50_000,
+}
+
+
+def thread_seconds(call: Callable[[], object]) -> float:
+    start = time.thread_time()
+    call()
+    return time.thread_time() - start
+
+
+@pytest.fixture
+def any_body(app: Flask) -> Flask:
+    """A site that takes bodies of any length, so that forms have to bound their fields alone."""
+    app.config.update(MAX_CONTENT_LENGTH=None, MAX_FORM_MEMORY_SIZE=None)
+    return app
+
+
+def new_reset_form() -> ResetForm:
+    return ResetForm(User(username="ann", email="ann@example.com"))
+
+
+FORMS: tuple[Callable[[], FlaskForm], ...] = (
+    *(RegisterForm, LoginForm, PasswordForm, ForgottenForm, new_reset_form),
+    *(AskForm, GuestForm, RatingForm, DeleteForm),
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("new_form", FORMS, ids=lambda form: form.__name__)
+def test_form_costs_little_when_every_field_is_oversized(
+    any_body: Flask, ann: FlaskClient, new_form: Callable[[], FlaskForm], text: str
+) -> None:
+    with any_body.test_request_context("/", method="POST"):
+        names = [field.name for field in new_form()]
+        request.form = MultiDict(dict.fromkeys(names, text))  # type: ignore[assignment]
+
+        def validate() -> None:
+            assert not new_form().validate()
+
+        assert thread_seconds(validate) < SECONDS
+
+
+@pytest.mark.parametrize("path", ["/register", "/login", "/forgotten"])
+@pytest.mark.parametrize("text", [MARKS, DIGITS_BETWEEN_LETTERS], ids=["marks", "digits"])
+def test_page_costs_little_when_every_field_is_oversized(app: Flask, path: str, text: str) -> None:
+    """At the size that bodies may have."""
+    fields = ("username", "email", "password", "confirm")
+    share = 30_000 // len(fields)
+    client = app.test_client()
+    size = share // (6 if text == MARKS else 1)  # a mark is sent as six characters
+    form = dict.fromkeys(fields, text[:size])
+    form["confirm"] = form["password"] = DIGITS_BETWEEN_LETTERS[: share - 1] + "a"
+    client.get(path)
+
+    def send() -> None:
+        assert client.post(path, data=form).status_code == 422
+
+    assert thread_seconds(send) < SECONDS
+
+
+def test_is_easy_to_guess_takes_linear_time() -> None:
+    def seconds(length: int) -> float:
+        password = "a" + "1" * length + "a"
+        return thread_seconds(lambda: is_easy_to_guess(password))
+
+    is_easy_to_guess("")  # reads the list of common passwords
+    assert seconds(40_000) < SECONDS
+
+
+def test_named_costs_little_when_the_name_is_oversized(app: Flask) -> None:
+    with app.app_context():
+        assert thread_seconds(lambda: accounts.named(MARKS)) < SECONDS
+
+
+@pytest.mark.parametrize("character", ["/", "\\", "\u0315\u0300", "?", "%2f"])
+def test_is_own_costs_little_when_the_target_is_oversized(character: str) -> None:
+    assert thread_seconds(lambda: is_own("/" + character * 500_000)) < SECONDS
+    assert is_own("/" + character * 500_000) is False
+
+
+def test_pages_do_not_repeat_an_oversized_address_in_each_form(ann: FlaskClient) -> None:
+    short, long = ann.get("/popular"), ann.get("/popular?x=" + "y" * 3_900)
+    assert "yyyy" not in long.text
+    assert short.text.count('name="next"') > 5
+    assert len(long.text) < len(short.text) + 1_000
+    assert 'value="/popular?genre=Comedy"' in ann.get("/popular?genre=Comedy").text
+
+
+def test_login_page_is_asked_for_without_next_when_the_address_is_oversized(
+    client: FlaskClient,
+) -> None:
+    assert client.get("/search?q=" + "y" * 3_900).location == "/login?next=/"
+    page = client.get("/login?next=/" + "y" * 3_900)
+    assert "yyyy" not in page.text
+
+
+def test_session_keeps_few_messages_when_nobody_reads_them(client: FlaskClient) -> None:
+    for _ in range(30):
+        client.get("/ratings")
+    with client.session_transaction() as session:
+        assert len(session["_flashes"]) == 10
+
+
+# About as long as a cookie may be; with a dot before it, it says that it is compressed.
+FORGED = "eJzT" * 950
+
+
+def unpacked_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of what itsdangerous decompresses from now on."""
+    sizes: list[int] = []
+
+    def decompress(data: bytes) -> bytes:
+        sizes.append(len(data))
+        return zlib.decompress(data)
+
+    monkeypatch.setattr(
+        url_safe, "zlib", SimpleNamespace(decompress=decompress, compress=zlib.compress)
+    )
+    return sizes
+
+
+@pytest.mark.parametrize("cookie", ["session", "device", "remember_token"])
+def test_forged_cookie_is_not_unpacked(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, cookie: str
+) -> None:
+    unpacked = unpacked_bytes(monkeypatch)
+    client = app.test_client()
+    client.set_cookie(cookie, f".{FORGED}.aw2IoQ.x")
+    form = {"username": "nobody", "password": PASSWORD}
+
+    def send() -> None:
+        assert client.post("/login", data=form).status_code == 422
+
+    assert thread_seconds(send) < SECONDS
+    assert max(unpacked, default=0) < len(FORGED) / 2
+
+
+@pytest.mark.parametrize("path", ["/reset/", "/confirm/"])
+def test_forged_link_is_not_unpacked(
+    ann: FlaskClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    unpacked = unpacked_bytes(monkeypatch)
+    link = f"{path}.{FORGED}.aw2IoQ.x"
+    assert thread_seconds(lambda: ann.get(link)) < SECONDS
+    assert ann.get(link).status_code == 404
+    assert max(unpacked, default=0) < len(FORGED) / 2
+
+
+@pytest.mark.parametrize(
+    ("path", "most"), [("/login", 3), ("/register", 1), ("/account", 2), ("/data/delete", 1)]
+)
+def test_request_hashes_a_password_at_most_three_times(
+    ann: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch, path: str, most: int
+) -> None:
+    hashed: list[str] = []
+
+    def generate(password: str, method: str) -> str:
+        hashed.append(password)
+        return "x"
+
+    def compare(_stored: str, password: str) -> bool:
+        hashed.append(password)
+        return path == "/account"
+
+    monkeypatch.setattr("app.models.generate_password_hash", generate)
+    monkeypatch.setattr("app.models.check_password_hash", compare)
+    monkeypatch.setattr("app.accounts.check_password_hash", compare)
+    with app.app_context():
+        for n in range(5):
+            user = User(id=100 + n, username=f"a{n}", username_key=f"a{n}", email="a@example.com")
+            db.session.add(user)
+            accounts.confirm_address(user)
+    form = {"username": "a@example.com" if path == "/login" else "eve", "present": PASSWORD}
+    form |= {"email": "e@example.com", "password": "another good one"}
+    client = ann if path in ("/account", "/data/delete") else app.test_client()
+    client.post(path, data={**form, "confirm": "another good one"})
+    assert len(hashed) == most

@@ -1,0 +1,291 @@
+"""Addresses count once they are confirmed, and guesses by the account that they would open."""
+
+from __future__ import annotations
+
+import logging
+import re
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from itsdangerous import URLSafeTimedSerializer
+
+from app import accounts, create_app
+from app.extensions import db
+from tests.conftest import PASSWORD, confirm_address
+from tests.hashing import quick_hashes  # noqa: F401
+from tests.test_guessing import codes, log_in, three  # noqa: F401
+from tests.test_letters import NEW, ask
+
+ADDRESS = "bea@example.com"
+
+
+def sign_up(app: Flask, name: str, email: str = ADDRESS, password: str = PASSWORD) -> FlaskClient:
+    client = app.test_client()
+    form = {"username": name, "email": email, "password": password, "confirm": password}
+    assert client.post("/register", data=form).status_code == 303
+    return client
+
+
+def links(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Paths of the links that were mailed to confirm an address."""
+    records = [*caplog.get_records("setup"), *caplog.get_records("call")]
+    texts = [record.getMessage() for record in records]
+    return [path for text in texts for path in re.findall(r"/confirm/\S+", text)]
+
+
+def letters(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [text for text in caplog.messages if text.startswith("mail to ")]
+
+
+def is_confirmed(app: Flask, name: str) -> bool:
+    with app.app_context():
+        user = accounts.named(name)
+        assert user is not None
+        return user.email_confirmed_at is not None
+
+
+@pytest.fixture
+def bea(app: Flask, caplog: pytest.LogCaptureFixture) -> FlaskClient:
+    """Someone who has not confirmed her address."""
+    caplog.set_level(logging.WARNING)
+    return sign_up(app, "bea")
+
+
+# Confirming
+
+
+def test_confirm_confirms_the_address_when_its_account_is_logged_in(
+    app: Flask, bea: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    (link,) = links(caplog)
+    assert "not confirmed yet" in bea.get("/account").text
+    assert ADDRESS in bea.get(link).text
+    assert not is_confirmed(app, "bea")  # looking changes nothing
+    assert bea.post(link).location == "/account"
+    assert is_confirmed(app, "bea")
+    assert "Your address is confirmed" in bea.get("/account").text
+    assert log_in(app.test_client(), ADDRESS, PASSWORD).status_code == 303
+
+
+def test_confirm_asks_to_log_in_when_nobody_is(
+    app: Flask, bea: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    (link,) = links(caplog)
+    guest = app.test_client()
+    assert guest.post(link).location == "/login"
+    answer = guest.get(link)
+    assert answer.location.startswith("/login?next=/confirm/")
+    form = {"username": "bea", "password": PASSWORD}
+    assert guest.post(answer.location, data=form).location == link
+
+
+def test_confirm_refuses_a_link_that_was_mailed_for_another_account(
+    app: Flask, ann: FlaskClient, bea: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who registers a stranger's address cannot make the stranger confirm it."""
+    of_bea = links(caplog)[-1]
+    for answer in (ann.get(of_bea), ann.post(of_bea)):
+        assert answer.status_code == 404
+        assert "logged in as ann" in answer.text
+    assert not is_confirmed(app, "bea")
+
+
+def test_confirm_refuses_a_link_when_it_is_old_forged_or_for_another_address(
+    app: Flask, bea: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.app_context():
+        user = accounts.named("bea")
+        assert user is not None
+        token, reset = accounts.confirmation_token(user), accounts.reset_token(user)
+        assert accounts.is_confirmation_of(user, token)
+        assert not accounts.is_confirmation_of(user, reset)
+        assert not accounts.is_confirmation_of(user, token[:-1])
+        assert accounts.user_of_token(token) is None
+        monkeypatch.setattr(accounts, "CONFIRM_WITHIN", timedelta(seconds=-2))
+        assert not accounts.is_confirmation_of(user, token)
+        monkeypatch.undo()
+        user.email = "other@example.com"
+        assert not accounts.is_confirmation_of(user, token)
+
+
+def test_confirmation_letter_holds_no_text_of_whoever_registered(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    sign_up(app, "Your parcel waits")
+    (letter,) = letters(caplog)
+    assert letter.startswith(f"mail to {ADDRESS}: ")
+    assert "parcel" not in letter
+
+
+def test_confirmation_link_does_not_hold_the_address(
+    bea: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    (link,) = links(caplog)
+    _, payload = URLSafeTimedSerializer("not our key").loads_unsafe(link.rpartition("/")[2])
+    assert ADDRESS not in str(payload)
+
+
+def test_account_page_mails_the_link_again_until_the_address_is_confirmed(
+    app: Flask, bea: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert bea.post("/account/confirmation").status_code == 303
+    first, second = links(caplog)
+    assert bea.post(second).status_code == 303
+    assert bea.post(first).status_code == 303
+    caplog.clear()
+    bea.post("/account/confirmation")
+    assert letters(caplog) == []
+
+
+def test_confirmation_letters_to_one_mailbox_are_limited_and_registering_goes_on(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.config["RATELIMIT_LETTERS"] = "2/hour"
+    caplog.set_level(logging.WARNING)
+    people = [sign_up(app, f"n{n}") for n in range(4)]
+    assert len(letters(caplog)) == 2
+    assert people[3].post("/account/confirmation").status_code == 429
+    caplog.clear()
+    confirm_address(app, "n0")
+    assert len(ask(app.test_client(), ADDRESS, caplog)) == 1  # reset links are counted apart
+
+
+def test_confirmation_letters_from_one_address_are_limited(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.config["RATELIMIT_LETTERS_ADDRESS"] = "2/hour"
+    caplog.set_level(logging.WARNING)
+    for n in range(4):
+        sign_up(app, f"n{n}", f"n{n}@example.com")
+    assert len(letters(caplog)) == 2
+
+
+def test_registering_works_when_mail_fails(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    app.config["MAIL"] = "smtp://127.0.0.1:1"
+    assert sign_up(app, "bea").get("/account").status_code == 200
+
+
+def test_site_without_mail_says_that_login_is_by_name(environ: dict[str, str]) -> None:
+    silent = create_app({**environ, "DEBUG": "False"}, TESTING=True, WTF_CSRF_ENABLED=False)
+    silent.config.update(SESSION_COOKIE_SECURE=False)
+    bea = sign_up(silent, "bea")
+    assert "you log in by your name" in bea.get("/account").text
+    assert bea.post("/account/confirmation").status_code == 303
+    assert log_in(silent.test_client(), "bea", PASSWORD).status_code == 303
+    with silent.app_context():
+        db.engine.dispose()
+
+
+def test_export_says_when_the_address_was_confirmed(app: Flask, bea: FlaskClient) -> None:
+    assert bea.get("/data/export.json").json["account"]["email_confirmed_at"] is None
+    confirm_address(app, "bea")
+    assert bea.get("/data/export.json").json["account"]["email_confirmed_at"].startswith("20")
+
+
+# What an address that nobody confirmed does not do
+
+
+def test_unconfirmed_address_does_not_log_in(app: Flask, bea: FlaskClient) -> None:
+    assert log_in(app.test_client(), ADDRESS, PASSWORD).status_code == 422
+    assert log_in(app.test_client(), "bea", PASSWORD).status_code == 303
+
+
+def test_unconfirmed_address_gets_no_reset_link(
+    app: Flask, bea: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert ask(app.test_client(), ADDRESS, caplog) == []
+    assert letters(caplog) == []
+
+
+def test_squatters_cannot_keep_the_owner_of_an_address_out(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ten accounts with her address, all older than hers."""
+    for n in range(10):
+        sign_up(app, f"squatter{n}", password=f"my own garden {n}")
+    sign_up(app, "bea")
+    confirm_address(app, "bea")
+    assert log_in(app.test_client(), ADDRESS, PASSWORD).status_code == 303
+    assert len(ask(app.test_client(), ADDRESS, caplog)) == 1
+    (letter,) = letters(caplog)
+    assert "For bea:" in letter
+    assert "squatter" not in letter
+
+
+def test_reset_link_goes_to_the_stored_address_when_another_one_folds_to_it(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both fold to one address, and may be mailboxes of two people."""
+    sign_up(app, "bea", "gross@example.com")
+    confirm_address(app, "bea")
+    assert len(ask(app.test_client(), "groß@example.com", caplog)) == 1
+    (letter,) = letters(caplog)
+    assert letter.startswith("mail to gross@example.com: ")
+
+
+# Guesses are counted by the account that they would open
+
+
+def test_guesses_at_an_account_share_one_counter_whatever_is_typed(
+    app: Flask,
+    ann: FlaskClient,
+    three: None,  # noqa: F811
+) -> None:
+    stranger = app.test_client()
+    typed = ("ann", "ANN", "ann@example.com", "Ann@Example.com", "ann")
+    guesses = [log_in(stranger, name).status_code for name in typed]
+    assert guesses == [422, 422, 422, 429, 429]
+
+
+def test_devices_of_other_accounts_of_an_address_have_no_counter_of_their_own(
+    app: Flask,
+    ann: FlaskClient,
+    three: None,  # noqa: F811
+) -> None:
+    """Five squatted accounts, each known on a device of the attacker's."""
+    squatters = [sign_up(app, f"squatter{n}", "ann@example.com") for n in range(5)]
+    for client in squatters:
+        client.post("/logout")
+    guesses = [code for client in squatters for code in codes(client, 3, name="ann@example.com")]
+    assert guesses.count(422) == 3
+
+
+def test_known_device_has_its_own_counter_for_its_own_account_alone(
+    app: Flask,
+    three: None,  # noqa: F811
+) -> None:
+    """Two accounts that one person confirmed one address for."""
+    bea = sign_up(app, "bea")
+    sign_up(app, "cat", password=NEW)
+    for name in ("bea", "cat"):
+        confirm_address(app, name)
+    bea.post("/logout")
+    codes(app.test_client(), 3, name="bea")
+    assert codes(app.test_client(), 1, name="bea") == [429]
+    assert log_in(bea, "bea", PASSWORD).status_code == 303
+    bea.post("/logout")
+    assert codes(bea, 3, name="cat") == [422] * 3
+    assert codes(app.test_client(), 1, name="cat") == [429]
+
+
+def test_recognise_hashes_as_often_when_nobody_confirmed_the_address(
+    app: Flask, bea: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+
+    def check(stored: str, _password: str) -> bool:
+        checked.append(stored)
+        return False
+
+    monkeypatch.setattr(accounts, "check_password_hash", check)
+    monkeypatch.setattr("app.models.check_password_hash", check)
+    counts = []
+    for name in (ADDRESS, "nobody@example.com", "bea", "nobody"):
+        checked.clear()
+        with app.app_context():
+            accounts.recognise(name, "not the password")
+        counts.append(len(checked))
+    assert counts == [3, 3, 1, 1]
