@@ -104,10 +104,14 @@ def asked_by(user_id: int) -> list[User]:
 
 def ratings_of_all(user_ids: Collection[int]) -> dict[int, dict[int, float]]:
     """Stars by item id, by person."""
-    found: dict[int, dict[int, float]] = {user_id: {} for user_id in user_ids}
+    ratings: dict[int, dict[int, float]] = {user_id: {} for user_id in user_ids}
+    # Of the table, not of the class: SQLAlchemy's part of the query then takes half.
+    columns = Rating.__table__.c
     rows = db.session.execute(
-        select(Rating.user_id, Rating.item_id, Rating.rating).where(Rating.user_id.in_(user_ids))
+        select(columns.user_id, columns.item_id, columns.rating).where(
+            columns.user_id.in_(user_ids)
+        )
     )
-    for row in rows:
-        found[row.user_id][row.item_id] = row.rating
-    return found
+    for user_id, item_id, rating in rows:
+        ratings[user_id][item_id] = rating
+    return ratings
