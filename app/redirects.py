@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import request, url_for
 
+LONGEST_ADDRESS = 1000
 # One slash, then no second one nor a backslash, which browsers take for one; no controls.
 _OWN_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x1f\x7f]*")
 
@@ -17,6 +18,12 @@ def is_own(target: str | None) -> bool:
         return False
     parts = urlsplit(target)
     return not parts.scheme and not parts.netloc
+
+
+def own_address() -> str:
+    """The address of this page, for its forms to lead back to; without its query where that is
+    long, since it stands in each of them."""
+    return request.full_path if len(request.full_path) <= LONGEST_ADDRESS else request.path
 
 
 def next_page() -> str:

@@ -12,6 +12,7 @@ from app import kinds
 from app.clock import utcnow
 from app.extensions import serving
 from app.models import Item
+from app.redirects import own_address
 from recommender.errors import NoRelease
 
 _STAR_WORDS = ("", "one", "two", "three", "four", "five")
@@ -22,6 +23,7 @@ THEMES = ("dark", "light")
 
 def init_app(app: Flask) -> None:
     app.context_processor(_context)
+    app.add_template_global(own_address)
     app.add_template_filter(stars_in_words)
     app.add_template_filter(kinds.hours_in_words)
     app.add_template_filter(ago)
