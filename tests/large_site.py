@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from sqlalchemy import insert, select
+from threadpoolctl import threadpool_limits
 
+from app import create_app
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Companion, Item, Mark, Rating, User
 from app.ratings import A_YEAR
 from recommender.release_store import ReleaseStore
+from tests.conftest import settings
 from tests.releases import large_release, no_parity_sample
+
+
+@contextmanager
+def large_site(migrated: Path, folder: Path) -> Iterator[Flask]:
+    """A site in ``folder`` that serves a large release; ``migrated``: a database to copy."""
+    store = ReleaseStore(folder / "releases")
+    publish_large(store)
+    database = Path(shutil.copy(migrated, folder / "site.db"))
+    app = create_app(settings(database, store.folder), TESTING=True, WTF_CSRF_ENABLED=False)
+    app.debug = False  # JSON in one line, as in service
+    app.test_client().get("/health")
+    yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 def publish_large(store: ReleaseStore, items: int = 9_742, rank: int = 128) -> None:
@@ -76,7 +97,22 @@ def add_users(app: Flask, count: int, companion_of: int | None = None) -> list[i
 
 
 def processor_seconds(work: Callable[[], Any]) -> float:
-    """Processor time of this process while ``work`` runs."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
+    """Processor time of this process while ``work`` runs, with one thread of BLAS as in service.
+
+    Several threads spin while they wait for each other, which a busy machine makes seconds of.
+    """
+    with threadpool_limits(1):
+        start = time.process_time()
+        work()
+        return time.process_time() - start
+
+
+def peak_bytes(work: Callable[[], Any]) -> int:
+    """The most memory that is allocated at a time while ``work`` runs."""
+    tracemalloc.start()
+    try:
+        with threadpool_limits(1):
+            work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
