@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy import select
 
@@ -44,7 +45,7 @@ class Accuracy:
     theirs: float | None
     gain: Estimate | None
 
-    @property
+    @cached_property
     def curves(self) -> list[tuple[float, float]]:
         """(ours, theirs): mean errors over the WINDOW ratings up to each, from the WINDOW-th on."""
         return [

@@ -28,6 +28,7 @@ LONGEST_DESCRIPTION = 16_000
 _STATISTICS = ("rating_count", "rating_mean")
 # Built once: that takes longer than the database takes to answer.
 _BY_ID = select(Item).where(Item.id.in_(bindparam("ids", expanding=True)))
+_IDS = select(Item.id).where(Item.id.in_(bindparam("ids", expanding=True)))
 
 
 @done_anew
@@ -65,6 +66,15 @@ def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
     while some := list(islice(ids, MOST_PARAMETERS)):
         found |= {item.id: item for item in db.session.scalars(_BY_ID, {"ids": some})}
     return found
+
+
+def existing_ids(item_ids: Collection[int]) -> set[int]:
+    """Those of the ids that a title has."""
+    ids = iter(item_ids)
+    existing: set[int] = set()
+    while some := list(islice(ids, MOST_PARAMETERS)):
+        existing.update(db.session.scalars(_IDS, {"ids": some}))
+    return existing
 
 
 def search(query: str, limit: int) -> list[Item]:

@@ -15,17 +15,22 @@ from app.upsert import upsert
 
 # So many unanswered requests a person may have out: nobody is to write to everybody.
 MOST_OPEN = 20
+# The page of group nights lists all friends, and the first of those who ask.
+MOST_FRIENDS, MOST_ASKING = 100, 20
 
 
 @done_anew
 def ask(user: User, name: str) -> bool:
-    """Ask the account of this name, if there is one; False where too many requests are open.
+    """Ask the account of this name, if there is one; False where too many requests are open, or
+    where the person has enough friends.
 
     Had that account asked first, this is the agreement.
     """
     other = accounts.named(name)
     if other is None or other.id == user.id:
         return True
+    if has_enough_friends(user):
+        return False
     # Two who ask each other at once take turns, so that the later one finds what the earlier asked.
     first = select(User.id).where(User.id == min(user.id, other.id))
     db.session.execute(first.with_for_update())
@@ -78,14 +83,19 @@ def agreed_with(user_id: int) -> list[User]:
     return sorted(people, key=lambda user: user.username_key or "")
 
 
+def has_enough_friends(user: User) -> bool:
+    return len(agreed_with(user.id)) >= MOST_FRIENDS
+
+
 def asking(user_id: int) -> list[User]:
-    """Who asked and waits for an answer."""
+    """Who asked and waits for an answer; those who have waited longest, where there are many."""
     return list(
         db.session.scalars(
             select(User)
             .join(Companion, Companion.user_id == User.id)
             .where(Companion.asked_id == user_id, Companion.agreed_at.is_(None))
             .order_by(Companion.asked_at)
+            .limit(MOST_ASKING)
         )
     )
 
@@ -104,10 +114,14 @@ def asked_by(user_id: int) -> list[User]:
 
 def ratings_of_all(user_ids: Collection[int]) -> dict[int, dict[int, float]]:
     """Stars by item id, by person."""
-    found: dict[int, dict[int, float]] = {user_id: {} for user_id in user_ids}
+    ratings: dict[int, dict[int, float]] = {user_id: {} for user_id in user_ids}
+    # Of the table, not of the class: SQLAlchemy's part of the query then takes half.
+    columns = Rating.__table__.c
     rows = db.session.execute(
-        select(Rating.user_id, Rating.item_id, Rating.rating).where(Rating.user_id.in_(user_ids))
+        select(columns.user_id, columns.item_id, columns.rating).where(
+            columns.user_id.in_(user_ids)
+        )
     )
-    for row in rows:
-        found[row.user_id][row.item_id] = row.rating
-    return found
+    for user_id, item_id, rating in rows:
+        ratings[user_id][item_id] = rating
+    return ratings

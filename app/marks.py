@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, func, select
 
 from app.clock import utcnow
 from app.extensions import db
@@ -39,15 +39,31 @@ def marks_of(user_id: int) -> dict[str, set[int]]:
     return found
 
 
-def marked_items(user_id: int, kind: str) -> list[Item]:
-    """The titles set aside as ``kind``, newest first. What was rated has left the watchlist."""
+def count_marked(user_id: int, kind: str) -> int:
+    """How many titles ``marked_items`` lists."""
+    counted = select(func.count()).select_from(Mark).where(*_is_listed(user_id, kind))
+    return db.session.scalar(counted) or 0
+
+
+def marked_items(user_id: int, kind: str, limit: int, offset: int = 0) -> list[Item]:
+    """The titles set aside as ``kind``, newest first, from the ``offset``-th on.
+
+    What was rated has left the watchlist.
+    """
     marked = (
         select(Item)
         .join(Mark, Mark.item_id == Item.id)
-        .where(Mark.user_id == user_id, Mark.kind == kind)
+        .where(*_is_listed(user_id, kind))
         .order_by(Mark.marked_at.desc(), Item.id)
+        .limit(limit)
+        .offset(offset)
     )
+    return list(db.session.scalars(marked))
+
+
+def _is_listed(user_id: int, kind: str) -> list[ColumnElement[bool]]:
+    conditions = [Mark.user_id == user_id, Mark.kind == kind]
     if kind == WATCHLIST:
         rated = select(Rating.item_id).where(Rating.user_id == user_id)
-        marked = marked.where(Item.id.not_in(rated))
-    return list(db.session.scalars(marked))
+        conditions.append(Mark.item_id.not_in(rated))
+    return conditions

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, select
 
 from app import metrics
 from app.clock import utcnow
@@ -72,9 +72,15 @@ def of_the_last_years(
     return {item_id: stars for item_id, stars, at in ratings if at >= since}
 
 
-def rated_items(user_id: int, limit: int | None = None) -> list[RatedItem]:
-    """Rated titles, newest rating first, higher first among equals."""
-    return _rated_items(user_id, limit, Rating.rated_at.desc(), Rating.rating.desc())
+def count_ratings(user_id: int) -> int:
+    """How many titles a person rated."""
+    counted = select(func.count()).select_from(Rating).where(Rating.user_id == user_id)
+    return db.session.scalar(counted) or 0
+
+
+def rated_items(user_id: int, limit: int, offset: int = 0) -> list[RatedItem]:
+    """Rated titles, newest rating first, higher first among equals, from the ``offset``-th on."""
+    return _rated_items(user_id, limit, Rating.rated_at.desc(), Rating.rating.desc(), offset=offset)
 
 
 def top_rated_items(user_id: int, limit: int) -> list[RatedItem]:
@@ -82,13 +88,16 @@ def top_rated_items(user_id: int, limit: int) -> list[RatedItem]:
     return _rated_items(user_id, limit, Rating.rating.desc(), Rating.rated_at.desc())
 
 
-def _rated_items(user_id: int, limit: int | None, *order: ColumnElement[Any]) -> list[RatedItem]:
+def _rated_items(
+    user_id: int, limit: int, *order: ColumnElement[Any], offset: int = 0
+) -> list[RatedItem]:
     rows = db.session.execute(
         select(Item, Rating.rating, Rating.rated_at, Rating.is_implicit)
         .join(Rating, Rating.item_id == Item.id)
         .where(Rating.user_id == user_id)
         .order_by(*order, Item.id)
         .limit(limit)
+        .offset(offset)
     )
     return [RatedItem(*row) for row in rows]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from sqlalchemy import bindparam, null, select
+from sqlalchemy import bindparam, func, null, select
 
 from app.extensions import db
 from app.marks import HIDDEN
@@ -24,6 +24,7 @@ _TOLD = (
         )
     )
 )
+_COUNTED = select(func.count()).select_from(_TOLD.limit(bindparam("most")).subquery())
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,8 @@ def tastes_of(user_ids: Collection[int]) -> dict[int, Taste]:
         else:
             tastes[user_id].ratings[item_id] = stars
     return tastes
+
+
+def count_up_to(most: int, user_ids: Collection[int]) -> int:
+    """How many ratings and hidden titles those people have together; ``most`` where more."""
+    return db.session.scalar(_COUNTED, {"user_ids": list(user_ids), "most": most}) or 0

@@ -28,8 +28,8 @@ from recommender.release import Release
 from recommender.similar import similarity
 
 Ratings = Mapping[int, float]
-# How many numbers one pass over many people may take in memory at a time.
-PASS = 8_000_000
+# How many numbers one array of a pass over many people may hold: 8 MB in single precision.
+PASS = 2_000_000
 
 
 NOTHING = np.empty(0, np.int64)

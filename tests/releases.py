@@ -112,3 +112,27 @@ def publish_tiny_games(store: ReleaseStore, version: str = "20260202-000000-bbbb
     release = store.publish(tiny_games_release(version), GAMES, no_parity_sample(rating_width=0))
     store.promote(version)
     return release
+
+
+def large_release(items: int = 9_742, rank: int = 128) -> tuple[Release, list[Item]]:
+    """A release and its catalogue in the size of MovieLens latest-small, with random factors."""
+    random = np.random.default_rng(0)
+    catalog = [
+        Item(n, f"Film {n} of the Long Row", 1900 + n % 120, ("Drama", "Comedy"))
+        for n in range(1, items + 1)
+    ]
+    arrays = ItemArrays(
+        item_ids=np.arange(1, items + 1),
+        ranking_factors=random.normal(0, 0.1, (items, rank)).astype(np.float32),
+        rating_factors=random.normal(0, 0.1, (items, rank)).astype(np.float32),
+        item_bias=np.zeros(items, np.float32),
+        item_counts=np.arange(items, 0, -1) + 5,
+        item_means=np.full(items, 3.5, np.float32),
+    )
+    release = tiny_release(
+        catalogue=Catalogue("large", "movie", "explicit", 0.5, 5.0, 0.5, 88, 20, items, 20),
+        ranking=RankingParams(rank=rank, regularization=0.1, neutral=2.0, popularity_weight=0.01),
+        rating=RatingParams(rank=rank, bias_regularization=3.0),
+        arrays=arrays,
+    )
+    return release, catalog

@@ -164,8 +164,8 @@ def test_the_limit_of_a_batch_is_1_to_1000(rest: Rest, limit: Any) -> None:
 
 
 def test_an_answer_has_an_end(rest: Rest) -> None:
-    body = {"limit": 1000, "requests": [{"ratings": []}] * 101}
-    refused(rest("POST", "/recommendations/batch", json=body), 422, "at most 100,000")
+    body = {"limit": 1000, "requests": [{"ratings": []}] * 21}
+    refused(rest("POST", "/recommendations/batch", json=body), 422, "at most 20,000")
     body["requests"].pop()
     rest.answer("POST", "/recommendations/batch", body)
 

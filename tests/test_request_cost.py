@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import gc
 import json
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,14 +27,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import accounts, create_app, limits
-from app.extensions import db
-from recommender.release_store import ReleaseStore
+from app import accounts, limits
+from app.extensions import limiter
 from tests import hashing
 from tests.api import Rest, client_with_token
 from tests.conftest import ROOT, register, settings
 from tests.fuzzing import LONG
-from tests.large_release import publish_large, rate_everything
+from tests.large_site import large_site, rate_everything
 from tests.routes import address, is_api
 
 # What the largest accepted request may cost.
@@ -130,26 +128,22 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("cost")
-    database = Path(shutil.copy(migrated, folder / "site.db"))
-    publish_large(ReleaseStore(folder / "releases"))
-    environ = {
-        **settings(database, folder / "releases"),
-        **{"RATELIMIT_ENABLED": "False", "RELEASE_POLL_SECONDS": "3600"},
-    }
-    with pytest.MonkeyPatch.context() as patch:
+    """A site as large as MovieLens latest-small, without rate limits."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        large_site(migrated, tmp_path_factory.mktemp("cost")) as app,
+    ):
         hashing.make_hashes_quick(patch)
-        app = create_app(environ, TESTING=True, WTF_CSRF_ENABLED=False)
+        app.config["RATELIMIT_ENABLED"] = False
+        patch.setattr(limiter, "enabled", False)
         ann, guest = app.test_client(), app.test_client()
         register(ann, "ann")
         with app.app_context():
             user = accounts.named("ann")
             assert user is not None
-            rate_everything(user.id)
             ann_id = user.id
+        rate_everything(app, ann_id)
         yield Site(app, ann, guest, client_with_token(app, "service"), ann_id)
-        with app.app_context():
-            db.engine.dispose()
 
 
 class Forms(HTMLParser):

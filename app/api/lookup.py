@@ -8,7 +8,7 @@ from flask import abort
 from sqlalchemy import select
 
 from app.api.nouns import noun, spoken
-from app.catalogue import items_by_id
+from app.catalogue import existing_ids
 from app.extensions import db, serving
 from app.models import Item, User
 from app.tastes import Taste, taste_of
@@ -48,8 +48,8 @@ def movie(movie_id: int) -> Item:
 
 def movies(movie_ids: Collection[int]) -> None:
     """That there are all of them."""
-    found = items_by_id([movie_id for movie_id in movie_ids if _possible(movie_id)])
-    if missing := sorted(set(movie_ids) - set(found)):
+    existing = existing_ids([movie_id for movie_id in movie_ids if _possible(movie_id)])
+    if missing := sorted(set(movie_ids) - existing):
         abort(404, f"there is no {noun()} {missing[0]}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
@@ -18,6 +19,7 @@ from app.api import nouns, schemas
 SERVICE_PATHS = ("/recommendations", "/features")
 ERRORS = (401, 403, 422, 429)
 ERRORS_OF_BODIES = (413, 415)
+LONGEST_SENTENCE = 200
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -27,9 +29,16 @@ def is_called() -> bool:
 
 
 def explain(error: HTTPException) -> str:
-    """What is wrong, each field by its name."""
+    """What is wrong, each field by its name; the first errors alone, and long input cut off."""
     messages = getattr(error, "data", {}).get("messages")
-    return "; ".join(_sentences(messages)) if messages else str(error.description)
+    if not messages:
+        return _shorten(str(error.description))
+    first = islice(_sentences(messages), schemas.MOST_ERRORS)
+    return "; ".join(map(_shorten, first))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= LONGEST_SENTENCE else f"{text[: LONGEST_SENTENCE - 1]}…"
 
 
 def _sentences(messages: Any, path: str = "") -> Iterator[str]:

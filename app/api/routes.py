@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
+from flask import abort, current_app
 from sqlalchemy.exc import IntegrityError
 
 from app import accounts, catalogue, kinds, ratings
@@ -16,7 +16,7 @@ from app.experiments.store import note_exposures
 from app.extensions import db, serving
 from app.models import Item, User
 from app.recommendations import fold_in, rate_as_foretold, recommend, recommend_many
-from app.tastes import Taste, tastes_of
+from app.tastes import Taste, count_up_to, tastes_of
 
 api = Blueprint("api", __name__, description="People, ratings and recommendations.")
 access.guard(api)
@@ -145,35 +145,45 @@ def recommendations(user_id: int, limit: int) -> Answer:
 @api.reads(schemas.Batch)
 def batch(limit: int, requests: list[Answer]) -> Answer:
     """The same for many people at once, known ones and lists of ratings that nobody keeps."""
-    user_ids = [each["user_id"] for each in requests if "user_id" in each]
+    user_ids = list(dict.fromkeys(each["user_id"] for each in requests if "user_id" in each))
+    lists_of_ratings = [dict(each["ratings"]) for each in requests if "ratings" in each]
     access.authorise(user_ids)
     people(user_ids)
-    movies({given["movie_id"] for each in requests for given in each.get("ratings", ())})
-    own = tastes_of(user_ids)
-    told = [
-        own[each["user_id"]]
-        if "user_id" in each
-        else Taste({given["movie_id"]: given["rating"] for given in each["ratings"]})
-        for each in requests
-    ]
-    served = [
-        serving.to(each["user_id"]) if "user_id" in each else Served(serving.model)
-        for each in requests
-    ]
-    models = [one.model for one in served]
-    lists = recommend_many(models, [t.ratings for t in told], limit, [t.hidden for t in told])
+    movies(set().union(*lists_of_ratings))
+    _check_size(user_ids, lists_of_ratings)
+    known = tastes_of(user_ids)
+    tastes = [*known.values(), *map(Taste, lists_of_ratings)]
+    served = [*map(serving.to, user_ids), *[Served(serving.model)] * len(lists_of_ratings)]
+    lists = recommend_many(
+        [by.model for by in served], [t.ratings for t in tastes], limit, [t.hidden for t in tastes]
+    )
+    # Each user is ranked once, however often the batch names them.
+    of_users = dict(zip(user_ids, lists, strict=False))
+    of_lists = iter(lists[len(user_ids) :])
     note_exposures(
         [
-            (each["user_id"], by, [r.item.id for r in one])
-            for each, by, one in zip(requests, served, lists, strict=True)
-            if "user_id" in each
+            (user_id, by, [each.item.id for each in of_users[user_id]])
+            for user_id, by in zip(user_ids, served, strict=False)
         ]
     )
     results = [
-        {**{key: each[key] for key in each if key == "user_id"}, "recommendations": one}
-        for each, one in zip(requests, lists, strict=True)
+        {"user_id": each["user_id"], "recommendations": of_users[each["user_id"]]}
+        if "user_id" in each
+        else {"recommendations": next(of_lists)}
+        for each in requests
     ]
     return {"results": results}
+
+
+def _check_size(user_ids: list[int], lists_of_ratings: list[dict[int, float]]) -> None:
+    """422 where the batch would fold in more than it may, before any of it is loaded."""
+    most = schemas.MOST_RATINGS
+    if sum(map(len, lists_of_ratings)) + count_up_to(most + 1, user_ids) > most:
+        abort(
+            422,
+            f"the ratings and hidden titles of all users and lists together must be at most"
+            f" {most:,}; send several batches",
+        )
 
 
 @api.get(MOVIE)

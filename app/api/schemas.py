@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import marshmallow as ma
-from marshmallow import fields, validate
+from marshmallow import fields, utils, validate
 
 from app import kinds
 from app.api import nouns
@@ -17,8 +17,12 @@ from app.extensions import serving
 
 MOST, FEW, MANY = 1000, 20, 100
 MOST_REQUESTS = 1000
-# More titles than these in one answer would hold up everyone else.
-MOST_IN_ANSWER = 100_000
+# What one batch may cost: titles in its answer, and ratings and hidden titles that it reads.
+MOST_IN_ANSWER = 20_000
+MOST_RATINGS = 120_000
+# A reader needs a few errors to see what is wrong with a list; checking on would only cost time.
+MOST_ERRORS = 20
+MOST_FIELDS = 50
 RATING_MAX, RATING_STEP = 5.0, 0.5
 LONGEST_QUERY = 100
 LETTERS = "Only letters, blanks and hyphens."
@@ -32,7 +36,11 @@ class Schema(ma.Schema):
 
     @ma.pre_load
     def _hear(self, data: Any, **_: Any) -> Any:
-        return nouns.heard(data, self.load_fields) if isinstance(data, Mapping) else data
+        if not isinstance(data, Mapping):
+            return data
+        if len(data) > MOST_FIELDS:
+            raise ma.ValidationError(f"Has {len(data):,} fields; it may have {MOST_FIELDS}.")
+        return nouns.heard(data, self.load_fields)
 
     @ma.post_dump
     def _speak(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -45,8 +53,7 @@ class Whole(fields.Integer):
     """A whole number, as JSON has it."""
 
     def _deserialize(self, value: Any, *rest: Any, **more: Any) -> int:
-        number = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        if isinstance(value, bool) or not number:
+        if not _is_whole(value):
             raise self.make_error("invalid", input=value)
         return int(value)
 
@@ -70,15 +77,52 @@ class Given(fields.Float):
     """A rating on the scale, rounded to the nearest step, halves of a step upwards; or hours."""
 
     def _deserialize(self, value: Any, *rest: Any, **more: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not _is_number(value):
             raise self.make_error("invalid", input=value)
-        model = serving.model_or_none
-        best, step = RATING_MAX, RATING_STEP
-        if model is not None:
-            best, step = model.catalogue.rating_max, model.catalogue.rating_step
+        best, step = _scale()
         if not 0 <= value <= best:
             raise ma.ValidationError(f"Must be from 0 to {best:g}.")
         return kinds.current().kept(float(value), step)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return _is_number(value) and (isinstance(value, int) or value.is_integer())
+
+
+def _scale() -> tuple[float, float]:
+    """The highest rating and the step of the release in service."""
+    model = serving.model_or_none
+    if model is None:
+        return RATING_MAX, RATING_STEP
+    return model.catalogue.rating_max, model.catalogue.rating_step
+
+
+class List(fields.List):
+    """A list whose length is checked before its items, and whose items until a few are wrong."""
+
+    def _deserialize(self, value: Any, *_: Any, **more: Any) -> list[Any]:
+        if not utils.is_collection(value):
+            raise self.make_error("invalid")
+        self._validate(value)
+        read, items, errors = self._reader(**more), [], {}
+        for position, item in enumerate(value):
+            try:
+                items.append(read(item))
+            except ma.ValidationError as error:
+                errors[position] = error.messages
+                if len(errors) == MOST_ERRORS:
+                    break
+        if errors:
+            raise ma.ValidationError(errors)
+        return items
+
+    def _reader(self, **more: Any) -> Callable[[Any], Any]:
+        """A function that reads one item; made once for each list."""
+        return lambda item: self.inner.deserialize(item, **more)
 
 
 def given() -> Given:
@@ -144,11 +188,32 @@ class MovieRating(OfMovie):
     rating = given()
 
 
+class RatingList(List):
+    """``MovieRating``s as (item id, rating), well-formed ones without marshmallow's 40 µs each."""
+
+    def __init__(self) -> None:
+        super().__init__(fields.Nested(MovieRating))
+
+    def _reader(self, **more: Any) -> Callable[[Any], tuple[int, float]]:
+        movie_id, rating = nouns.spoken("movie_id"), nouns.spoken("rating")
+        (best, step), kept = _scale(), kinds.current().kept
+
+        def read(item: Any) -> tuple[int, float]:
+            if isinstance(item, dict) and item.keys() == {movie_id, rating}:
+                number, value = item[movie_id], item[rating]
+                if _is_whole(number) and _is_number(value) and 0 <= value <= best:
+                    return int(number), kept(float(value), step)
+            checked = self.inner.deserialize(item, **more)  # says what is wrong
+            return checked["movie_id"], checked["rating"]
+
+        return read
+
+
 class BatchRequest(Schema):
     """Someone known, or a list of ratings of which nothing is kept."""
 
     user_id = Whole()
-    ratings = fields.List(fields.Nested(MovieRating))
+    ratings = RatingList()
 
     @ma.validates_schema
     def _either(self, data: dict[str, Any], **_: Any) -> None:
@@ -158,7 +223,7 @@ class BatchRequest(Schema):
 
 class Batch(Schema):
     limit = Whole(load_default=10, validate=validate.Range(1, MOST))
-    requests = fields.List(
+    requests = List(
         fields.Nested(BatchRequest), required=True, validate=validate.Length(max=MOST_REQUESTS)
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import select, true
 from sqlalchemy.exc import IntegrityError
 
+from app import request_budget
 from app.clock import utcnow
 from app.experiments.arms import Arm, Plan, Served, Trial
 from app.extensions import db, serving
@@ -16,6 +18,7 @@ from app.upsert import upsert
 from recommender.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+ROWS_AT_A_TIME = 10_000
 # (user id, what served them, ids of the titles in order)
 List = tuple[int, Served, Sequence[int]]
 
@@ -86,18 +89,10 @@ def note_exposures(lists: Collection[List]) -> None:
     of_arms = [(user_id, served, ids) for user_id, served, ids in lists if served.arm]
     if not of_arms:
         return
-    experiments = {served.experiment_id for _, served, _ in of_arms}
-    rows = db.session.execute(
-        select(Exposure.experiment_id, Exposure.user_id, Exposure.item_id).where(
-            Exposure.experiment_id.in_(experiments),
-            Exposure.user_id.in_({user_id for user_id, _, _ in of_arms}),
-        )
-    )
-    known = {tuple(row) for row in rows}
     now = utcnow()
-    new = {
-        key: {
-            **dict(zip(("experiment_id", "user_id", "item_id"), key, strict=True)),
+    new: dict[tuple[int | None, ...], dict[str, Any]] = {
+        (served.experiment_id, user_id, item_id): {
+            **{"experiment_id": served.experiment_id, "user_id": user_id, "item_id": item_id},
             "arm": served.arm,
             "shown_at": now,
             "place": place,
@@ -105,8 +100,20 @@ def note_exposures(lists: Collection[List]) -> None:
         }
         for user_id, served, item_ids in of_arms
         for place, item_id in enumerate(item_ids, start=1)
-        if (key := (served.experiment_id, user_id, item_id)) not in known
     }
+    rows = db.session.execute(
+        select(Exposure.experiment_id, Exposure.user_id, Exposure.item_id)
+        .where(
+            Exposure.experiment_id.in_({served.experiment_id for _, served, _ in of_arms}),
+            Exposure.user_id.in_({user_id for user_id, _, _ in of_arms}),
+        )
+        # What these people ever saw may be much more than these lists: it is never held as a whole.
+        .execution_options(yield_per=ROWS_AT_A_TIME)
+    )
+    for some in rows.partitions():
+        request_budget.check()
+        for row in some:
+            new.pop(tuple(row), None)
     if new:
         first_times = list(new.values())
         upsert(Exposure, first_times, keep=first_times[0])

@@ -15,6 +15,7 @@ from app.group.forms import AskForm, GuestForm
 from app.group.guests import (
     FEWEST,
     MOST_GUESTS,
+    Guest,
     add_guest,
     guests,
     ratings_in,
@@ -26,6 +27,8 @@ from recommender.group import WAYS
 SHOWN = 12
 OFFERED = 12
 PAGES = 5
+# The host, friends and guests whose ratings are read for one list.
+MOST_PRESENT = 20
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ def ask() -> ResponseReturnValue:
     if not form.validate():
         return _night(form), 422
     if not companions.ask(_me(), form.name.data):
-        form.name.errors = ["You have asked enough people for now. Wait for some to answer."]
+        form.name.errors = [
+            "You have asked enough people for now. Wait for some to answer, or end it with someone."
+        ]
         return _night(form), 422
     flash(f"If there is a {form.name.data} here, they are asked on their own page now.", "info")
     return redirect(url_for("group.night"), 303)
@@ -61,6 +66,9 @@ def ask() -> ResponseReturnValue:
 @login_required
 def agree(user_id: int) -> ResponseReturnValue:
     """Agree to be counted in by someone who asked."""
+    if companions.has_enough_friends(_me()):
+        flash("You have as many friends here as can be. End it with one of them first.", "info")
+        return redirect(url_for("group.night"), 303)
     if not companions.agree(_me(), user_id):
         abort(404)
     flash("Agreed. Either of you can count the other in, or end it.", "success")
@@ -126,8 +134,8 @@ def _night(form: AskForm) -> str:
     way = request.args.get("way")
     way = way if way in WAYS else WAYS[0]
     names = ["You", *(f.username or "" for f in chosen), *(visitors[n]["name"] for n in present)]
-    ratings = companions.ratings_of_all([current_user.id, *(f.id for f in chosen)])
-    people = [*ratings.values(), *(visitors[n]["ratings"] for n in present)]
+    crowded = len(names) > MOST_PRESENT
+    people = [] if crowded else _ratings(chosen, [visitors[n] for n in present])
     return render_template(
         "group/night.html",
         form=form,
@@ -140,9 +148,16 @@ def _night(form: AskForm) -> str:
         way=way,
         veto_below=kinds.current().veto_below,
         names=names,
+        most_present=MOST_PRESENT if crowded else None,
         picks=_picks(people, way) if len(people) > 1 else [],
         closed=serving.model_or_none is None,
     )
+
+
+def _ratings(friends: list[User], visitors: list[Guest]) -> list[dict[int, float]]:
+    """The ratings of the host, the friends and the guests, in this order."""
+    own = companions.ratings_of_all([current_user.id, *(friend.id for friend in friends)])
+    return [*own.values(), *(visitor["ratings"] for visitor in visitors)]
 
 
 def _picks(people: list[dict[int, float]], way: str) -> list[Pick]:

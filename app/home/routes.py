@@ -19,6 +19,7 @@ from app.home.forms import RatingForm
 from app.home.steering import KNOWN, OWN_YEARS, Steering
 from app.marks import HIDDEN, UNSEEN, WATCHLIST
 from app.models import Item
+from app.pages import PAGE_SIZE, Page
 from app.posters import draw_poster
 from app.recommendations import predicted, rate_as_foretold, recommend, why
 from app.redirects import next_page
@@ -137,16 +138,20 @@ def popular() -> ResponseReturnValue:
 @login_required
 def my_ratings() -> ResponseReturnValue:
     """What the person rated, newest first, to change or delete."""
-    rated = ratings.rated_items(current_user.id)
-    return render_template("home/ratings.html", rated=rated, via="ratings")
+    page = Page.requested(ratings.count_ratings(current_user.id))
+    rated = ratings.rated_items(current_user.id, PAGE_SIZE, page.offset)
+    return render_template("home/ratings.html", rated=rated, page=page, via="ratings")
 
 
 @home.get("/<any(watchlist, hidden):kind>")
 @login_required
 def set_aside(kind: str) -> ResponseReturnValue:
     """The watchlist, or what the person asked not to see again."""
-    items = marks.marked_items(current_user.id, kind)
-    return render_template("home/marks.html", items=items, kind=kind, via=kind, **_about(items))
+    page = Page.requested(marks.count_marked(current_user.id, kind))
+    items = marks.marked_items(current_user.id, kind, PAGE_SIZE, page.offset)
+    return render_template(
+        "home/marks.html", items=items, page=page, kind=kind, via=kind, **_about(items)
+    )
 
 
 @home.get("/title/<id:item_id>")

@@ -1,0 +1,46 @@
+"""Long lists, cut into pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import request
+
+PAGE_SIZE = 100
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page ``number``, from 1, of a list of ``total`` entries."""
+
+    number: int
+    total: int
+
+    @classmethod
+    def requested(cls, total: int) -> Page:
+        """The page that the address asks for; the last one where it asks for one beyond."""
+        number = request.args.get("page", 1, type=int)
+        return cls(min(max(number, 1), _pages(total)), total)
+
+    @property
+    def offset(self) -> int:
+        """How many entries stand before the page."""
+        return (self.number - 1) * PAGE_SIZE
+
+    @property
+    def end(self) -> int:
+        """How many entries stand on the page or before it."""
+        return min(self.number * PAGE_SIZE, self.total)
+
+    @property
+    def previous(self) -> int | None:
+        return self.number - 1 if self.number > 1 else None
+
+    @property
+    def next(self) -> int | None:
+        return self.number + 1 if self.number < _pages(self.total) else None
+
+
+def _pages(total: int) -> int:
+    """How many pages there are; an empty list has one."""
+    return max(-(-total // PAGE_SIZE), 1)
