@@ -23,7 +23,6 @@ THEMES = ("dark", "light")
 
 def init_app(app: Flask) -> None:
     app.context_processor(_context)
-    app.add_template_global(own_address)
     app.add_template_filter(stars_in_words)
     app.add_template_filter(kinds.hours_in_words)
     app.add_template_filter(ago)

@@ -31,7 +31,7 @@ from app import accounts, limits
 from app.extensions import limiter
 from tests import hashing
 from tests.api import Rest, client_with_token
-from tests.conftest import ROOT, register, settings
+from tests.conftest import ROOT, register
 from tests.fuzzing import LONG
 from tests.large_site import large_site, rate_everything
 from tests.routes import address, is_api
@@ -39,10 +39,10 @@ from tests.routes import address, is_api
 # What the largest accepted request may cost.
 SECONDS = 1.0
 MEGABYTES = 100
-# Less than this is within the noise of a machine, whatever it grew from.
-NOTICED_SECONDS = 0.03
+# Less than this is nothing to attack with, and within the noise of a busy machine.
+NOTICED_SECONDS = 0.1
 # Twice as much may cost twice as much, and what the machine's noise adds.
-GROWTH = 2.8
+GROWTH = 3.0
 # What gunicorn lets through.
 LONGEST_LINE, LONGEST_HEADER = 4_000, 8_000
 SHAPES_IN_SHORT = 3
@@ -87,6 +87,11 @@ def shapes() -> Iterator[str]:
     return iter(SHAPES) if LONG else islice(_rotation, SHAPES_IN_SHORT)
 
 
+def wsgi(text: str) -> str:
+    """As a server passes bytes on: one character each."""
+    return text.encode().decode("latin-1")
+
+
 def seconds(send: Send, text: str | bytes) -> float:
     began = thread_time()
     with send(text) as answer:
@@ -104,7 +109,7 @@ def check_cost(
     if whole <= NOTICED_SECONDS:
         return
     whole, half = (
-        min(seconds(send, make(size)) for _ in range(2)) for size in (largest, largest // 2)
+        min(seconds(send, make(size)) for _ in range(3)) for size in (largest, largest // 2)
     )
     assert whole <= SECONDS, f"{what}: {whole:.2f} s for {largest} characters of {shape}"
     assert whole <= max(GROWTH * half, NOTICED_SECONDS), (
@@ -269,7 +274,7 @@ def test_every_part_of_a_path_is_cheap(site: Site) -> None:
         for shape in shapes():
             check_cost(
                 lambda text, start=start: site.ann.open(
-                    "/", method="GET", environ_overrides={"PATH_INFO": start + text}
+                    "/", method="GET", environ_overrides={"PATH_INFO": start + wsgi(text)}
                 ),
                 *(shape, LONGEST_LINE, f"GET {start}…"),
             )
@@ -293,7 +298,7 @@ def test_every_header_is_cheap(site: Site, header: str) -> None:
     key = name if name == "CONTENT_TYPE" else f"HTTP_{name}"
 
     def send(text: str, path: str, beginning: str) -> TestResponse:
-        value = (beginning + text).encode().decode("latin-1")[:LONGEST_HEADER]
+        value = wsgi(beginning + text)[:LONGEST_HEADER]
         return site.app.test_client(use_cookies=False).open(
             path, method="GET", environ_overrides={key: value.replace("\n", " ")}
         )
