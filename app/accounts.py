@@ -39,7 +39,8 @@ def register(username: str, email: str, password: str) -> User | None:
     An address may be given by several accounts: were it refused, the answer would tell who is
     registered here. It counts for an account once that account has confirmed it.
     """
-    if named(username) is not None:  # perhaps by another key, from before ``unique_key``
+    # The key alone is not enough: accounts from before ``unique_key`` have another one.
+    if named(username) is not None:
         return None
     user = User(username=username, username_key=unique_key(username), email=fold(email))
     user.set_password(password)
@@ -115,12 +116,12 @@ def _limited(counters: Sequence[str], check: Callable[[], T]) -> T:
 
 
 def named(name: str) -> User | None:
-    """The account of this name; else the one whose name looks the same."""
+    """Find the account of this name, else the one whose name looks the same."""
     if len(name) > LONGEST:
         return None
     folded = fold(name)
-    alike = select(User).where(User.username_key.in_({folded, unique_key(name)}))
-    return db.session.scalar(alike.order_by(User.username_key != folded).limit(1))
+    matches = select(User).where(User.username_key.in_({folded, unique_key(name)}))
+    return db.session.scalar(matches.order_by(User.username_key != folded).limit(1))
 
 
 def change_password(user: User, password: str) -> None:
@@ -195,12 +196,12 @@ def mail_confirmation(user: User) -> None:
 
 
 def confirmation_token(user: User) -> str:
-    """Good for a week, for this account and the address that it has now."""
+    """Return a token that is good for a week, for this account and the address that it has now."""
     return _signer(_CONFIRMATION).dumps([user.id, _digest(user.email or "")])
 
 
 def is_confirmation_of(user: User, token: str) -> bool:
-    """Whether this token confirms the address of ``user``; not where it is forged or too old."""
+    """Say whether the token confirms the address of ``user``; a forged or old one does not."""
     try:
         confirmed = _signer(_CONFIRMATION).loads(token, max_age=int(CONFIRM_WITHIN.total_seconds()))
     except BadSignature:
@@ -209,7 +210,7 @@ def is_confirmation_of(user: User, token: str) -> bool:
 
 
 def confirm_address(user: User) -> None:
-    """From now on the address opens the account."""
+    """Let the account's address log in and reset the password from now on."""
     user.email_confirmed_at = utcnow()
     db.session.commit()
 
@@ -228,7 +229,7 @@ def _next_user_id() -> int:
 
 
 def _confirmed(email: str) -> Select[User]:
-    """The accounts that confirmed this address, the oldest first."""
+    """Select the accounts that confirmed this address, the oldest first."""
     of_address = select(User).where(User.email == fold(email), User.email_confirmed_at.is_not(None))
     return of_address.order_by(User.id)
 

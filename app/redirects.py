@@ -22,7 +22,7 @@ def is_own(target: str | None) -> bool:
 
 
 def this_page() -> str:
-    """The page that was asked for, as a form's ``next``; home where its address is too long."""
+    """Return the requested page as a form's ``next``, home where its address is too long."""
     return request.full_path if is_own(request.full_path) else url_for("home.index")
 
 

@@ -145,7 +145,7 @@ def reset(token: str) -> ResponseReturnValue:
 
 
 def _mail_first_confirmation(user: User) -> None:
-    """Where too many letters left already, the account stands; its page mails another."""
+    """Mail a link that confirms the address, unless too many letters left already."""
     if mail.can_send():
         with suppress(TooManyRequests):
             accounts.mail_confirmation(user)
