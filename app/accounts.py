@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 from flask import current_app, render_template
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import CursorResult, Select, delete, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -25,6 +25,7 @@ from app.transactions import done_anew
 _NOBODY = generate_password_hash("nobody has this password", method="scrypt")
 # Of the accounts that confirmed one address, so many are tried at a login; the oldest first.
 _MOST_OF_AN_ADDRESS = 3
+_MOST_IN_A_LETTER = 10
 CONFIRM_WITHIN = timedelta(days=7)
 RESET_WITHIN = timedelta(hours=1)
 RESET_PAUSE = timedelta(minutes=2)
@@ -79,7 +80,7 @@ def recognise(name: str, password: str) -> User | None:
 def called(name: str) -> Sequence[User]:
     """Whom the name or address may mean, the oldest first."""
     if "@" in name:  # which no name holds
-        return db.session.scalars(_confirmed(name).limit(_MOST_OF_AN_ADDRESS)).all()
+        return _with_confirmed(name, _MOST_OF_AN_ADDRESS)
     user = named(name)
     return [user] if user is not None else []
 
@@ -150,7 +151,7 @@ def mail_reset_links(email: str) -> None:
     """
     attempts.begin((attempts.LETTERS, fold(email)), (attempts.LETTERS_ADDRESS, attempts.caller()))
     now = utcnow()
-    users = db.session.scalars(_confirmed(email).limit(10)).all()
+    users = _with_confirmed(email, _MOST_IN_A_LETTER)
     # Asked in the future: the clock was set back since.
     pause = [u for u in users if u.reset_asked_at and now - RESET_PAUSE <= u.reset_asked_at <= now]
     due = [user for user in users if user not in pause]
@@ -228,10 +229,10 @@ def _next_user_id() -> int:
     return db.session.execute(select(SiteState.last_user_id)).scalar_one()
 
 
-def _confirmed(email: str) -> Select[User]:
-    """Select the accounts that confirmed this address, the oldest first."""
-    of_address = select(User).where(User.email == fold(email), User.email_confirmed_at.is_not(None))
-    return of_address.order_by(User.id)
+def _with_confirmed(email: str, limit: int) -> Sequence[User]:
+    """Find the accounts that confirmed this address, the oldest first."""
+    confirmed = select(User).where(User.email == fold(email), User.email_confirmed_at.is_not(None))
+    return db.session.scalars(confirmed.order_by(User.id).limit(limit)).all()
 
 
 def _signer(purpose: str) -> URLSafeTimedSerializer:
