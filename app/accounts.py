@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 from flask import current_app, render_template
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import CursorResult, Select, delete, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -25,6 +25,7 @@ from app.transactions import done_anew
 _NOBODY = generate_password_hash("nobody has this password", method="scrypt")
 # Of the accounts that confirmed one address, so many are tried at a login; the oldest first.
 _MOST_OF_AN_ADDRESS = 3
+_MOST_IN_A_LETTER = 10
 CONFIRM_WITHIN = timedelta(days=7)
 RESET_WITHIN = timedelta(hours=1)
 RESET_PAUSE = timedelta(minutes=2)
@@ -39,7 +40,8 @@ def register(username: str, email: str, password: str) -> User | None:
     An address may be given by several accounts: were it refused, the answer would tell who is
     registered here. It counts for an account once that account has confirmed it.
     """
-    if named(username) is not None:  # perhaps by another key, from before ``unique_key``
+    # The key alone is not enough: accounts from before ``unique_key`` have another one.
+    if named(username) is not None:
         return None
     user = User(username=username, username_key=unique_key(username), email=fold(email))
     user.set_password(password)
@@ -78,7 +80,7 @@ def recognise(name: str, password: str) -> User | None:
 def called(name: str) -> Sequence[User]:
     """Whom the name or address may mean, the oldest first."""
     if "@" in name:  # which no name holds
-        return db.session.scalars(_confirmed(name).limit(_MOST_OF_AN_ADDRESS)).all()
+        return _with_confirmed(name, _MOST_OF_AN_ADDRESS)
     user = named(name)
     return [user] if user is not None else []
 
@@ -115,12 +117,12 @@ def _limited(counters: Sequence[str], check: Callable[[], T]) -> T:
 
 
 def named(name: str) -> User | None:
-    """The account of this name; else the one whose name looks the same."""
+    """Find the account of this name, else the one whose name looks the same."""
     if len(name) > LONGEST:
         return None
     folded = fold(name)
-    alike = select(User).where(User.username_key.in_({folded, unique_key(name)}))
-    return db.session.scalar(alike.order_by(User.username_key != folded).limit(1))
+    matches = select(User).where(User.username_key.in_({folded, unique_key(name)}))
+    return db.session.scalar(matches.order_by(User.username_key != folded).limit(1))
 
 
 def change_password(user: User, password: str) -> None:
@@ -149,7 +151,7 @@ def mail_reset_links(email: str) -> None:
     """
     attempts.begin((attempts.LETTERS, fold(email)), (attempts.LETTERS_ADDRESS, attempts.caller()))
     now = utcnow()
-    users = db.session.scalars(_confirmed(email).limit(10)).all()
+    users = _with_confirmed(email, _MOST_IN_A_LETTER)
     # Asked in the future: the clock was set back since.
     pause = [u for u in users if u.reset_asked_at and now - RESET_PAUSE <= u.reset_asked_at <= now]
     due = [user for user in users if user not in pause]
@@ -195,12 +197,12 @@ def mail_confirmation(user: User) -> None:
 
 
 def confirmation_token(user: User) -> str:
-    """Good for a week, for this account and the address that it has now."""
+    """Return a token that is good for a week, for this account and the address that it has now."""
     return _signer(_CONFIRMATION).dumps([user.id, _digest(user.email or "")])
 
 
 def is_confirmation_of(user: User, token: str) -> bool:
-    """Whether this token confirms the address of ``user``; not where it is forged or too old."""
+    """Say whether the token confirms the address of ``user``; a forged or old one does not."""
     try:
         confirmed = _signer(_CONFIRMATION).loads(token, max_age=int(CONFIRM_WITHIN.total_seconds()))
     except BadSignature:
@@ -209,7 +211,7 @@ def is_confirmation_of(user: User, token: str) -> bool:
 
 
 def confirm_address(user: User) -> None:
-    """From now on the address opens the account."""
+    """Let the account's address log in and reset the password from now on."""
     user.email_confirmed_at = utcnow()
     db.session.commit()
 
@@ -227,10 +229,10 @@ def _next_user_id() -> int:
     return db.session.execute(select(SiteState.last_user_id)).scalar_one()
 
 
-def _confirmed(email: str) -> Select[User]:
-    """The accounts that confirmed this address, the oldest first."""
-    of_address = select(User).where(User.email == fold(email), User.email_confirmed_at.is_not(None))
-    return of_address.order_by(User.id)
+def _with_confirmed(email: str, limit: int) -> Sequence[User]:
+    """Find the accounts that confirmed this address, the oldest first."""
+    confirmed = select(User).where(User.email == fold(email), User.email_confirmed_at.is_not(None))
+    return db.session.scalars(confirmed.order_by(User.id).limit(limit)).all()
 
 
 def _signer(purpose: str) -> URLSafeTimedSerializer:

@@ -79,7 +79,7 @@ def problem_of_name(name: str) -> str | None:
 
 
 def _has_stray_marks(text: str) -> bool:
-    """Whether a combining mark has no letter, or a letter more than MOST_MARKS."""
+    """Say whether a combining mark has no letter, or a letter more than MOST_MARKS."""
     room = 0
     for character in text:
         if unicodedata.category(character).startswith("M"):

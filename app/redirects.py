@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from flask import request, url_for
 
+# A page with many forms repeats its own address in each.
+LONGEST = 1000
 # One slash, then no second one nor a backslash, which browsers take for one; no controls.
-LONGEST = 1000  # of an address; pages with many forms repeat it in each
 _OWN_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x1f\x7f]*")
 
 
@@ -21,7 +22,7 @@ def is_own(target: str | None) -> bool:
 
 
 def this_page() -> str:
-    """The page that was asked for, as a form's ``next``; home where its address is too long."""
+    """Return the requested page as a form's ``next``, home where its address is too long."""
     return request.full_path if is_own(request.full_path) else url_for("home.index")
 
 

@@ -60,6 +60,7 @@ def test_confirm_confirms_the_address_when_its_account_is_logged_in(
     app: Flask, bea: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     (link,) = links(caplog)
+    assert "We mailed you a link" in bea.get("/").text
     assert "not confirmed yet" in bea.get("/account").text
     assert ADDRESS in bea.get(link).text
     assert not is_confirmed(app, "bea")  # looking changes nothing

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import accounts
+from app import accounts, companions
 from app.extensions import db
 from app.identifiers import (
     INVISIBLE,
@@ -18,7 +18,6 @@ from app.identifiers import (
     problem_of_name,
     unique_key,
 )
-from app.models import User
 from tests.conftest import PASSWORD
 from tests.hashing import quick_hashes  # noqa: F401
 
@@ -78,9 +77,9 @@ def test_register_takes_one_of_two_names_that_look_alike(app: Flask) -> None:
     assert register(app, LATIN_COCO) == 303
     assert register(app, CYRILLIC_COCO) == 422
     with app.app_context():
-        found = accounts.named(CYRILLIC_COCO)
-        assert found is not None
-        assert found.username == LATIN_COCO
+        user = accounts.named(CYRILLIC_COCO)
+        assert user is not None
+        assert user.username == LATIN_COCO
 
 
 def test_login_finds_a_lookalike_name_when_it_was_registered_before_keys_were_latin(
@@ -96,9 +95,9 @@ def test_login_finds_a_lookalike_name_when_it_was_registered_before_keys_were_la
     assert register(app, LATIN_COCO) == 303
     for name in (CYRILLIC_COCO, LATIN_COCO):
         with app.app_context():
-            found = accounts.recognise(name, PASSWORD)
-            assert found is not None
-            assert found.username == name
+            user = accounts.recognise(name, PASSWORD)
+            assert user is not None
+            assert user.username == name
 
 
 def test_fold_refuses_text_that_is_longer_than_any_name() -> None:
@@ -123,7 +122,4 @@ def test_group_asks_an_account_by_a_name_that_looks_like_it(app: Flask, ann: Fla
     with app.app_context():
         coco = accounts.named(LATIN_COCO)
         assert coco is not None
-        ann_row = db.session.get_one(User, 21)
-        from app.companions import asked_by
-
-        assert [user.id for user in asked_by(ann_row.id)] == [coco.id]
+        assert [user.id for user in companions.asked_by(21)] == [coco.id]

@@ -70,7 +70,7 @@ class Fits:
 
 
 def _is_address(_form: FlaskForm, field: StringField) -> None:
-    """What is kept, compared and written to is the folded address: that has to be an address."""
+    """Check the folded text, which is what is stored, compared and written to."""
     try:
         validate_email(fold(field.data or ""), check_deliverability=False)
     except EmailNotValidError as error:

@@ -28,9 +28,10 @@ def register() -> ResponseReturnValue:
         attempts.begin((attempts.ACCOUNTS, attempts.caller()))
         user = accounts.register(form.username.data, form.email.data, form.password.data)
         if user is not None:
-            _mail_first_confirmation(user)
             wanted = next_page() if request.values.get("next") else url_for("home.welcome")
-            return _log_in(user, remember=False, target=wanted)
+            answer = _log_in(user, remember=False, target=wanted)
+            _mail_first_confirmation(user)
+            return answer
         form.username.errors = ["This name is taken. Is it yours? Then log in."]
     return render_template("base/register.html", form=form), 422 if form.errors else 200
 
@@ -92,7 +93,7 @@ def mail_confirmation() -> ResponseReturnValue:
     """Mail the link that confirms the person's address once more."""
     if mail.can_send() and current_user.email_confirmed_at is None:
         accounts.mail_confirmation(current_user)
-        flash(f"A link is on its way to {current_user.email}.", "info")
+        flash("A link is on its way to your mailbox.", "info")
     return redirect(url_for("base.account"), 303)
 
 
@@ -144,10 +145,11 @@ def reset(token: str) -> ResponseReturnValue:
 
 
 def _mail_first_confirmation(user: User) -> None:
-    """Where too many letters left already, the account stands; its page mails another."""
+    """Mail a link that confirms the address, unless too many letters left already."""
     if mail.can_send():
         with suppress(TooManyRequests):
             accounts.mail_confirmation(user)
+            flash("We mailed you a link: open it to confirm your address.", "info")
 
 
 def _stale_link() -> ResponseReturnValue:
