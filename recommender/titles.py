@@ -9,7 +9,7 @@ from functools import lru_cache
 # Of any length, a title is read in time in proportion to it: no pattern here searches on from each
 # character.
 _YEAR = re.compile(r"\((\d{4})(?:\s*[-–]\s*(?:\d{4})?)?\)")
-_BRACKET = re.compile(r"([()])")
+_BRACKETS = re.compile(r"([()]+)")
 _ENGLISH_AND_ROMANCE = "The A An Le La Les Un Une Des El Los Las Una Il Lo Gli I O Os As Uma"
 _GERMANIC = "Der Die Das Ein Eine De Het Det Den En"
 _ARTICLES = frozenset(f"{_ENGLISH_AND_ROMANCE} {_GERMANIC}".split())
@@ -29,7 +29,8 @@ def split_title(raw: str) -> tuple[str, int | None]:
     match = _YEAR.fullmatch(title, bracket)
     if match:
         title = title[:bracket].rstrip()
-    title = "".join(map(_move_articles, _BRACKET.split(title)))
+    parts = _BRACKETS.split(title)
+    title = "".join(_move_articles(part) if ", " in part else part for part in parts)
     return " ".join(title.split()), int(match.group(1)) if match else None
 
 

@@ -251,7 +251,7 @@ def _read_steam(text: TextFile) -> Contents:
 def _parse_library(text: str) -> Any:
     # Whatever is small as text and large in memory has a bracket of its own.
     if text.count("{") + text.count("[") > MOST_LINES:
-        raise ImportProblem(f"This Steam file lists more than {MOST_LINES:,} games.")
+        raise _too_many_games()
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -272,7 +272,13 @@ def _games_of(library: Any) -> list[Any]:
     games = library.get("items", library.get("games")) if isinstance(library, dict) else None
     if not isinstance(games, list):
         raise ImportProblem("This Steam file lists no games.")
+    if len(games) > MOST_LINES:
+        raise _too_many_games()
     return games
+
+
+def _too_many_games() -> ImportProblem:
+    return ImportProblem(f"This Steam file lists more than {MOST_LINES:,} games.")
 
 
 def _game(number: int, game: Any) -> Entry | RejectedLine:

@@ -15,8 +15,10 @@ from recommender.titles import search_key, split_title
 
 _ARTICLE = re.compile(r"^(the|a|an|le|la|les|un|une|el|los|las|il|der|die|das) (?=.)")
 _BRACKETS = re.compile(r"\(([^()]*)\)")
-# Names in brackets that a title is looked for by; of MovieLens's none has more than four.
-MOST_BRACKETS = 8
+# Names in brackets that a title is looked for by; MovieLens has three at most.
+MOST_BRACKETS = 5
+# Our own titles are no longer.
+LONGEST_NAME = 255
 # Services differ on the year of a title, by the country they look at.
 NEARBY = (0, 1, -1)
 
@@ -63,7 +65,6 @@ def _names(title: str) -> Iterator[str]:
     """A title, without what stands in brackets, and what stands there: "Amelie (Le Fabuleux
     destin d'Amélie Poulain)" is known by three names."""
     bracketed = _BRACKETS.findall(title)[:MOST_BRACKETS]
-    for name in (title, _BRACKETS.sub(" ", title), *bracketed):
-        key = search_key(name.removeprefix("a.k.a. "))
-        if key:
+    for name in dict.fromkeys((title, _BRACKETS.sub(" ", title), *bracketed)):
+        if len(name) <= LONGEST_NAME and (key := search_key(name.removeprefix("a.k.a. "))):
             yield _ARTICLE.sub("", key)
