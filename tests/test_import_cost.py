@@ -90,6 +90,14 @@ def test_unpack_refuses_zip_methods_without_bounded_decompression(method: int) -
         assert "packed in a way that we do not read" in refusal(bomb)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 99])
+def test_unpack_refuses_zip_whose_directory_claims_another_method(method: int) -> None:
+    whole = bytearray(zipped(MOVIELENS))
+    directory = whole.index(b"PK\1\2")
+    whole[directory + 10 : directory + 12] = struct.pack("<H", method)
+    assert "packed in a way that we do not read" in refusal(bytes(whole))
+
+
 def zip_of_directory_entries(count: int, extra: bytes = b"") -> bytes:
     """A zip that is nothing but the list of its files."""
     entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, *(0,) * 8, 1, len(extra), *(0,) * 5)
