@@ -14,7 +14,7 @@ _WORDS = {"True": "true", "False": "false", "None": "null"}
 _PLAIN = re.compile(r"[ \t\r\n\[\]{}:,0-9.eE+-]+|" + "|".join(_WORDS))
 _OPENING = re.compile("[uU]?(['\"])")
 # What may end a string that begins with a quote, or hide what would.
-_STOPS = {quote: re.compile(rf"[{quote}\\]") for quote in "'\""}
+_STOPS = {"'": re.compile(r"['\\]"), '"': re.compile(r'["\\]')}
 _ESCAPE = re.compile(r"""\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[\\'"abfnrtv])""")
 
 
