@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from app import kinds
 from app.extensions import db
+from app.importing.reports import newest_reports
 from app.models import (
     Companion,
     Experiment,
     Exposure,
-    Import,
     Item,
     Mark,
     Rating,
@@ -56,9 +56,7 @@ def everything_of(user: User) -> dict[str, Any]:
         ],
         "imports": [
             {"imported_at": done.imported_at.isoformat(), **done.report}
-            for done in db.session.scalars(
-                select(Import).where(Import.user_id == user.id).order_by(Import.id)
-            )
+            for done in reversed(newest_reports(user.id))
         ],
         "companions": _companions(user),
         "tokens": [

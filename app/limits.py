@@ -21,6 +21,10 @@ LARGEST_UPLOAD = LARGEST_FILE + 100_000
 UPLOADS = ("mydata.bring",)
 BODY_BYTES_BY_ENDPOINT = {"api.batch": 1_000_000}
 FORM_PARTS = 50
+# A file, the form's token and its button. A part's headers, which werkzeug reads whole and at
+# length, may be as large as a field.
+UPLOAD_PARTS = 5
+FIELD_BYTES = 100_000
 PIECE_BYTES = 65_536
 
 
@@ -28,6 +32,7 @@ def init_app(app: Flask) -> None:
     """Before the check of the form token, which reads the request."""
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
     app.config["MAX_FORM_PARTS"] = FORM_PARTS
+    app.config["MAX_FORM_MEMORY_SIZE"] = FIELD_BYTES
     app.before_request(_set_limit)
     app.after_request(_drain_body)
 
@@ -38,6 +43,7 @@ def _set_limit() -> None:
         request.max_content_length = BODY_BYTES_BY_ENDPOINT[endpoint]
     elif endpoint in UPLOADS and _may_upload():
         request.max_content_length = LARGEST_UPLOAD
+        request.max_form_parts = UPLOAD_PARTS
 
 
 def _may_upload() -> bool:

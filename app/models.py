@@ -236,7 +236,7 @@ class Visit(db.Model):  # type: ignore[name-defined]
 
 class Import(db.Model):  # type: ignore[name-defined]
     """A file of ratings that a person brought, and what became of it. ``report``: see
-    ``app.importing.report``."""
+    ``app.importing.store``."""
 
     __tablename__ = "imports"
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
-_YEAR = re.compile(r"\s*\((\d{4})(?:\s*[-–]\s*(?:\d{4})?)?\)\s*$")
-_ENGLISH_AND_ROMANCE = "The|A|An|Le|La|Les|Un|Une|Des|El|Los|Las|Una|Il|Lo|Gli|I|O|Os|As|Uma"
-_GERMANIC = "Der|Die|Das|Ein|Eine|De|Het|Det|Den|En"
-# The article of each part stands last, before a bracket or the end: "City, The (Ville, La)".
-_TRAILING_ARTICLE = re.compile(
-    rf"(a\.k\.a\. )?([^()]+?), ({_ENGLISH_AND_ROMANCE}|{_GERMANIC})(?=\s*[()]|\s*$)"
-)
-_TRAILING_ELISION = re.compile(r"(a\.k\.a\. )?([^()]+?), (L['’])(?=\s*[()]|\s*$)")
+# Of any length, a title is read in time in proportion to it: no pattern here searches on from each
+# character.
+_YEAR = re.compile(r"\((\d{4})(?:\s*[-–]\s*(?:\d{4})?)?\)")
+_BRACKETS = re.compile(r"([()]+)")
+_ENGLISH_AND_ROMANCE = "The A An Le La Les Un Une Des El Los Las Una Il Lo Gli I O Os As Uma"
+_GERMANIC = "Der Die Das Ein Eine De Het Det Den En"
+_ARTICLES = frozenset(f"{_ENGLISH_AND_ROMANCE} {_GERMANIC}".split())
+_ELISIONS = frozenset(("L'", "L’"))
+_ALSO_KNOWN_AS = "a.k.a. "
 
 _NO_WORD = re.compile(r"[\W_]+")
 
@@ -22,11 +24,29 @@ def split_title(raw: str) -> tuple[str, int | None]:
 
     A range of years gives its first. Without a year in brackets at the end, the year is None.
     """
-    match = _YEAR.search(raw)
-    title = raw[: match.start()] if match else raw
-    title = _TRAILING_ARTICLE.sub(r"\1\3 \2", title)
-    title = _TRAILING_ELISION.sub(r"\1\3\2", title)
+    title = raw.rstrip()
+    bracket = max(title.rfind("("), 0)
+    match = _YEAR.fullmatch(title, bracket)
+    if match:
+        title = title[:bracket].rstrip()
+    parts = _BRACKETS.split(title)
+    title = "".join(_move_articles(part) if ", " in part else part for part in parts)
     return " ".join(title.split()), int(match.group(1)) if match else None
+
+
+def _move_articles(part: str) -> str:
+    """The article that stands last in a part between brackets, moved to its front."""
+    return _move(_move(part, _ARTICLES, " "), _ELISIONS, "")
+
+
+def _move(part: str, articles: frozenset[str], separator: str) -> str:
+    stripped = part.rstrip()
+    name, _, article = stripped.rpartition(", ")
+    if not name or article not in articles:
+        return part
+    front = _ALSO_KNOWN_AS if name != _ALSO_KNOWN_AS and name.startswith(_ALSO_KNOWN_AS) else ""
+    moved = f"{front}{article}{separator}{name.removeprefix(front)}"
+    return moved + part[len(stripped) :]
 
 
 def search_key(text: str) -> str:
@@ -39,5 +59,12 @@ def search_key(text: str) -> str:
 
 
 def _without_accents(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    """Letter by letter: to normalize a long run of accents at once takes quadratic time."""
+    return "".join(map(_plain_letters, text))
+
+
+@lru_cache(maxsize=4096)
+def _plain_letters(letter: str) -> str:
+    folded = unicodedata.normalize("NFKD", letter).casefold()
+    plain = unicodedata.normalize("NFKD", folded)
+    return "".join(c for c in plain if not unicodedata.combining(c))

@@ -241,11 +241,11 @@ def test_many_small_bombs_are_one_large_bomb(
     monkeypatch.setattr(files, "LARGEST_UNPACKED", 1_000_000)
     header, line = "movieId,rating\n", "1,5\n"
     half = header + line * (600_000 // len(line))
-    one = packed(a_in_ratings__csv=half)
-    two = packed(a_in_ratings__csv=half, b_in_ratings__csv=half)
-    assert len(files.texts("x.zip", one)) == 1
+    one = packed(ratings__csv=half)
+    two = packed(ratings__csv=half, watchlist__csv=half)
+    assert len(files.unpack("x.zip", io.BytesIO(one))) == 1
     with pytest.raises(files.ImportProblem, match="larger than 1 MB"):
-        files.texts("x.zip", two)
+        files.unpack("x.zip", io.BytesIO(two))
 
 
 def test_a_catalogue_whose_line_unpacks_to_far_too_much_is_given_up(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from app import tokens
 from app.export import EMPTY
 from app.extensions import db
 from app.importing import files
-from app.importing.formats import read
+from app.importing.formats import Entry, RejectedLine, read
+from app.importing.text import texts
 from app.models import Import, Mark, Rating, User
 from tests.conftest import PASSWORD, register
 from tests.test_cli import run
@@ -50,6 +51,12 @@ def packed(**members: str | bytes) -> bytes:
 def bring(client: FlaskClient, content: str | bytes, name: str = "ratings.csv", **more: object):
     raw = content.encode() if isinstance(content, str) else content
     return client.post("/data/import", data={"file": (io.BytesIO(raw), name)}, **more)
+
+
+def rows_of(content: str | bytes, name: str = "ratings.csv") -> list[Entry | RejectedLine]:
+    """Read an upload as far as it can be read without a catalogue."""
+    raw = content.encode() if isinstance(content, str) else content
+    return [row for text in texts(name, io.BytesIO(raw)) for row in read(text).rows]
 
 
 def report_of(app: Flask) -> dict:
@@ -133,7 +140,7 @@ def test_steam_libraries_are_read_in_both_forms_and_refused_by_a_site_of_movies(
 ) -> None:
     api = json.dumps({"response": {"games": [{"appid": 1, "playtime_forever": 90, "name": "G"}]}})
     for text, hours in ((STEAM, 1.0), (api, 1.5)):
-        (entry,) = read({"library": text}).entries
+        (entry,) = rows_of(text)
         assert (entry.item_id, entry.title, entry.hours) == (1, "G", hours)
     answer = bring(ann, gzip.compress(STEAM.encode()), "library.json.gz")
     assert answer.status_code == 422
@@ -387,17 +394,8 @@ def test_deleting_needs_the_password(app: Flask, ann: FlaskClient) -> None:
     [
         (42, b"\xff\xff\xff\xff"),
         (42, b"\x01\0\0\0"),
-        (10, b"\x0c\0"),
-        (10, b"\x0e\0"),
-        (10, b"\x63\0"),
     ],
-    ids=[
-        "beyond its end",
-        "inside itself",
-        "bzip2 it is not",
-        "lzma it is not",
-        "packed by nobody",
-    ],
+    ids=["beyond its end", "inside itself"],
 )
 def test_a_zip_whose_directory_lies_is_refused(
     app: Flask, ann: FlaskClient, at: int, value: bytes

@@ -14,16 +14,17 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPConnection
+from http.cookiejar import CookieJar
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from app.importing.files import LARGEST_FILE
 from app.limits import LARGEST_UPLOAD
 from recommender.release_store import ReleaseStore
-from tests.conftest import ROOT, settings
+from tests.conftest import PASSWORD, ROOT, settings
 from tests.nginx import nginx, nginx_of_compose
 from tests.releases import publish_tiny
 from tests.servers import gunicorn, wait_until
@@ -163,8 +164,13 @@ def test_every_answer_has_each_security_header_once(site: Site, path: str) -> No
 
 
 def test_a_file_that_the_site_takes_arrives(site: Site) -> None:
-    answer = upload(site, LARGEST_FILE)
+    answer = upload(site, LARGEST_FILE, headers={"Cookie": sign_up(site)})
     assert (answer.code, b"gone stale" in answer.body) == (400, True)  # by the form's checks
+
+
+def test_upload_of_a_guest_is_refused_in_the_words_of_the_site(site: Site) -> None:
+    answer = upload(site, LARGEST_FILE)
+    assert (answer.code, b"more than we can take" in answer.body) == (413, True)
 
 
 @pytest.mark.parametrize("path", ["/data/import", "/login", "/api/v1/recommendations/batch"])
@@ -208,12 +214,30 @@ def test_the_platforms_health_agent_hears_of_every_request(site: Site) -> None:
     assert heard() == 1
 
 
-def upload(site: Site, size: int, path: str = "/data/import") -> Answer:
+def sign_up(site: Site) -> str:
+    """Make an account; return the cookies of its session."""
+    jar = CookieJar()
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    with opener.open(f"{site.address}/register", timeout=30) as page:
+        token = re.search('name="csrf_token"[^>]*value="([^"]+)"', page.read().decode())
+    assert token
+    form = {"username": "ann", "email": "ann@example.com", "csrf_token": token[1]}
+    form |= {"password": PASSWORD, "confirm": PASSWORD}
+    opener.open(f"{site.address}/register", urlencode(form).encode(), timeout=30).close()
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
+
+
+def upload(
+    site: Site,
+    size: int,
+    path: str = "/data/import",
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> Answer:
     connection = HTTPConnection(urlsplit(site.address).netloc, timeout=60)
     boundary = "x"
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="r.csv"\r\n\r\n'
     body = head.encode() + bytes(size) + f"\r\n--{boundary}--\r\n".encode()
-    kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    kind = {"Content-Type": f"multipart/form-data; boundary={boundary}", **headers}
     try:
         connection.request("POST", path, body, kind)
         answer = connection.getresponse()

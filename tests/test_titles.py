@@ -1,8 +1,17 @@
 """Titles: the article moved to the front, the year split off, and the key a search compares."""
 
+import csv
+import re
+import time
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
+from hypothesis import strategies as st
 
 from recommender.titles import search_key, split_title
+from tests.fuzzing import any_text, fuzz
 
 TITLES: dict[str, tuple[str, str, int | None]] = {
     "plain": ("Toy Story (1995)", "Toy Story", 1995),
@@ -101,3 +110,73 @@ def test_the_key_of_a_key_is_that_key(text: str):
 
 def test_a_part_of_a_korean_title_is_found_in_it():
     assert search_key("생충") in search_key("기생충")
+
+
+# The same rules as patterns, which take quadratic time: a reference for short titles.
+YEAR = re.compile(r"\s*\((\d{4})(?:\s*[-–]\s*(?:\d{4})?)?\)\s*$")
+ARTICLES = (
+    "The|A|An|Le|La|Les|Un|Une|Des|El|Los|Las|Una|Il|Lo|Gli|I|O|Os|As|Uma"
+    "|Der|Die|Das|Ein|Eine|De|Het|Det|Den|En"
+)
+ARTICLE = re.compile(rf"(a\.k\.a\. )?([^()]+?), ({ARTICLES})(?=\s*[()]|\s*$)")
+ELISION = re.compile(r"(a\.k\.a\. )?([^()]+?), (L['’])(?=\s*[()]|\s*$)")
+
+
+def split_title_by_patterns(raw: str) -> tuple[str, int | None]:
+    match = YEAR.search(raw)
+    title = raw[: match.start()] if match else raw
+    title = ELISION.sub(r"\1\3\2", ARTICLE.sub(r"\1\3 \2", title))
+    return " ".join(title.split()), int(match.group(1)) if match else None
+
+
+def search_key_of_whole_text(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    return " ".join(re.sub(r"[\W_]+", " ", re.sub("['’]", "", plain)).split())
+
+
+pieces = [", The", ", A", ", L'", ", L’", "a.k.a. ", "(", ")", " ", "\n", "\t", "\x1c", "\xa0"]
+pieces += ["(1999)", "(2001- )", " (2001–2004)", "The", "X", "é", ",", "-", "1984", "(٣٣٣٣)"]
+marks = st.sampled_from("\u0315\u0300\u0345\u0327αςΣİßåﬁ각\u1161\ufdfa'’ ")
+
+
+@fuzz("titles", 1000, 20_000, parts=st.lists(st.sampled_from(pieces), max_size=9))
+def test_split_title_equals_the_patterns_for_short_titles(parts: list[str]) -> None:
+    title = "".join(parts)
+    assert split_title(title) == split_title_by_patterns(title)
+
+
+@fuzz("titles", 500, 10_000, text=any_text.filter(lambda it: len(it) < 1000) | st.text(marks))
+def test_search_key_equals_normalization_of_whole_text(text: str) -> None:
+    assert search_key(text) == search_key_of_whole_text(text)
+
+
+def test_titles_of_movielens_equal_the_patterns(movielens: Path) -> None:
+    with (movielens / "movies.csv").open(encoding="utf-8", newline="") as file:
+        titles = [row["title"] for row in csv.DictReader(file)]
+    assert len(titles) > 9_000
+    for title in titles:
+        assert split_title(title) == split_title_by_patterns(title)
+        assert search_key(title) == search_key_of_whole_text(title)
+
+
+@pytest.mark.parametrize("function", [split_title, search_key])
+@pytest.mark.parametrize(
+    "title",
+    [
+        "a" + " " * 500_000 + "b",
+        "(" * 500_000,
+        ", A(" * 100_000,
+        "a, The " * 70_000,
+        "(1999) " * 70_000,
+        "(1999" + " " * 500_000 + "-",
+        "a" + "\u0315\u0300" * 200_000,
+    ],
+    ids=["blanks", "brackets", "articles in brackets", "articles", "years", "year", "accents"],
+)
+def test_title_takes_time_in_proportion_to_its_length(
+    function: Callable[[str], object], title: str
+) -> None:
+    started = time.process_time()
+    function(title)
+    assert time.process_time() - started < 5

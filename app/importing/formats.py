@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import ast
 import csv
-import io
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from app.export import unguarded
 from app.importing.files import ImportProblem
+from app.importing.python_literal import as_json
+from app.importing.text import MOST_LINES, Lines, TextFile
 from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
 from recommender.steam_file import BadLine, owned
 from recommender.titles import split_title
 
-MOST_LINES = 100_000
-LONGEST_FIELD = 2_000
-# Python literals take a hundred times their size to read; the largest library has 1 MB.
+# Characters of a field that we use; our own titles have 255 at most.
+LONGEST_FIELD = 500
+# Characters; the largest library known has a million.
 LARGEST_LIBRARY = 3_000_000
+# What tells JSON from CSV stands within so many characters.
+START = 1_000
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,25 @@ class Entry:
     at: datetime | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
+class RejectedLine:
+    """A line that is left out, and what is wrong with it."""
+
+    line: int
+    why: str
+
+
+@dataclass(frozen=True)
 class Contents:
-    """What was read. ``feedback``: stars or hours, as a release has it. ``bad``: lines left out,
-    each with what is wrong with it."""
+    """A file of a known kind. ``feedback``: stars or hours, as a release has it.
+
+    ``rows`` are read while they are asked for, once, and raise ImportProblem where the file turns
+    out to be unusable.
+    """
 
     source: str
-    feedback: str = EXPLICIT
-    entries: list[Entry] = field(default_factory=list)
-    bad: list[tuple[int, str]] = field(default_factory=list)
+    feedback: str
+    rows: Iterator[Entry | RejectedLine]
 
 
 class _BadLine(Exception):
@@ -56,71 +68,85 @@ class _BadLine(Exception):
 
 
 Row = Mapping[str, str]
+Parser = Callable[[int, Row], Entry]
 
 
-def read(texts: Mapping[str, str]) -> Contents:
-    """All entries of the files that one upload held. Raises ImportProblem for a file of no known
-    kind."""
-    whole: Contents | None = None
-    for text in texts.values():
-        part = _read_steam(text) if _is_steam(text) else _read_csv(text)
-        if whole is None:
-            whole = part
-        else:
-            whole.entries += part.entries
-            whole.bad += part.bad
-    assert whole is not None
-    return whole
+@dataclass(frozen=True)
+class _CsvKind:
+    """CSV files of a service, known by the ``required`` columns. Other columns are not read."""
+
+    source: str
+    feedback: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    parse: Parser
 
 
-def _read_csv(text: str) -> Contents:
-    rows = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), strict=False)
+def read(text: TextFile) -> Contents:
+    """Find out what kind of file it is. Raises ImportProblem where it is none that we know."""
+    return _read_steam(text) if _is_steam(text) else _read_csv(text)
+
+
+def _read_csv(text: TextFile) -> Contents:
+    lines = text.lines()
+    records = csv.reader(lines, strict=False)
     try:
-        header = [title.strip() for title in next(rows, [])]
+        header = [title.strip() for title in next(records, [])]
     except csv.Error as error:
         raise ImportProblem("This is not a CSV file. Send the export as it was made.") from error
-    source, feedback, parse = _kind_of(header)
-    contents = Contents(source, feedback)
-    people: set[str] = set()
-    for line, cells in _lines(rows, contents):
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        people.add(row.get("userId", ""))
-        if len(people) > 1:
-            raise ImportProblem(
-                "This file holds the ratings of several people. Send one with yours alone."
-            )
-        try:
-            if len(cells) != len(header):
-                raise _BadLine(f"{len(cells)} fields, not {len(header)}")
-            contents.entries.append(parse(line, row))
-        except _BadLine as error:
-            contents.bad.append((line, str(error)))
-    return contents
+    kind = _kind_of(header)
+    return Contents(kind.source, kind.feedback, _rows(kind, header, lines, records))
 
 
-def _lines(rows: Any, contents: Contents) -> Iterator[tuple[int, list[str]]]:
-    """(line number, cells) of each line that is not empty."""
+def _rows(
+    kind: _CsvKind, header: list[str], lines: Lines, records: Iterator[list[str]]
+) -> Iterator[Entry | RejectedLine]:
+    used = {*kind.required, *kind.optional}
+    places = {name: place for place, name in enumerate(header) if name in used}
+    people = set()
+    for cells in _records(lines, records):
+        if isinstance(cells, RejectedLine):
+            yield cells
+        elif len(cells) != len(header):
+            yield RejectedLine(lines.number, f"{len(cells)} fields, not {len(header)}")
+        else:
+            row = {name: cells[place].strip() for name, place in places.items()}
+            people.add(row.get("userId", "")[:LONGEST_FIELD])
+            if len(people) > 1:
+                raise ImportProblem(
+                    "This file holds the ratings of several people. Send one with yours alone."
+                )
+            yield _parsed(kind.parse, lines.number, row)
+
+
+def _records(lines: Lines, records: Iterator[list[str]]) -> Iterator[list[str] | RejectedLine]:
+    """The cells of each record that is not empty."""
     while True:
+        lines.begin_record()
         try:
-            cells = next(rows)
+            cells = next(records)
         except StopIteration:
             return
         except csv.Error as error:
-            contents.bad.append((rows.line_num, f"not CSV ({error})"))
+            yield RejectedLine(lines.number, f"not CSV ({error})")
             continue
-        if rows.line_num > MOST_LINES:
-            raise ImportProblem(f"This file has more than {MOST_LINES:,} lines. Is it all yours?")
-        if any(len(cell) > LONGEST_FIELD for cell in cells):
-            contents.bad.append((rows.line_num, "a field is far too long"))
-        elif any(cell.strip() for cell in cells):
-            yield rows.line_num, cells
+        if "".join(cells).strip():
+            yield cells
 
 
-def _kind_of(header: list[str]) -> tuple[str, str, Callable[[int, Row], Entry]]:
-    """Whose file it is, of which feedback, and what reads a line."""
-    for source, feedback, columns, parse in _KNOWN:
-        if set(columns) <= set(header):
-            return source, feedback, parse
+def _parsed(parse: Parser, line: int, row: Row) -> Entry | RejectedLine:
+    if any(len(cell) > LONGEST_FIELD for cell in row.values()):
+        return RejectedLine(line, "a field is far too long")
+    try:
+        return parse(line, row)
+    except _BadLine as error:
+        return RejectedLine(line, str(error))
+
+
+def _kind_of(header: list[str]) -> _CsvKind:
+    for kind in _KNOWN:
+        if set(kind.required) <= set(header):
+            return kind
     shown = ", ".join(cell[:40] for cell in header[:6] if cell) or "nothing"
     raise ImportProblem(
         f"We do not know this kind of file: its first line says “{shown}”. We read MovieLens"
@@ -186,64 +212,80 @@ def _letterboxd(line: int, row: Row) -> Entry:
     return Entry(line, row["Name"], _whole(row["Year"], "Year"), stars=stars, at=at)
 
 
-_KNOWN: tuple[tuple[str, str, tuple[str, ...], Callable[[int, Row], Entry]], ...] = (
-    ("Marquee", EXPLICIT, ("item_id", "title", "rating", "rated_at"), _marquee),
-    ("Marquee", IMPLICIT, ("item_id", "title", "hours", "rated_at"), _marquee),
-    ("MovieLens", EXPLICIT, ("movieId", "rating"), _movielens),
-    ("MovieLens", EXPLICIT, ("movie_id", "rating", "title"), _movielens_site),
-    ("IMDb", EXPLICIT, ("Const", "Your Rating"), _imdb),
-    ("Letterboxd", EXPLICIT, ("Name", "Year", "Rating"), _letterboxd),
-    ("Letterboxd", EXPLICIT, ("Name", "Year", "Letterboxd URI"), _letterboxd),
+_KNOWN = (
+    _CsvKind(
+        *("Marquee", EXPLICIT, ("item_id", "title", "rating", "rated_at")),
+        *(("year", "imdb_id", "tmdb_id"), _marquee),
+    ),
+    _CsvKind(
+        *("Marquee", IMPLICIT, ("item_id", "title", "hours", "rated_at")),
+        *(("year", "imdb_id", "tmdb_id"), _marquee),
+    ),
+    _CsvKind("MovieLens", EXPLICIT, ("movieId", "rating"), ("userId", "timestamp"), _movielens),
+    _CsvKind(
+        *("MovieLens", EXPLICIT, ("movie_id", "rating", "title")),
+        *(("imdb_id", "tmdb_id"), _movielens_site),
+    ),
+    _CsvKind(
+        *("IMDb", EXPLICIT, ("Const", "Your Rating")),
+        *(("Title", "Year", "Date Rated"), _imdb),
+    ),
+    _CsvKind("Letterboxd", EXPLICIT, ("Name", "Year", "Rating"), ("Date",), _letterboxd),
+    _CsvKind("Letterboxd", EXPLICIT, ("Name", "Year", "Letterboxd URI"), ("Date",), _letterboxd),
 )
 
 
-def _is_steam(text: str) -> bool:
-    return text.lstrip()[:1] == "{"
+def _is_steam(text: TextFile) -> bool:
+    return text.start(START).lstrip()[:1] == "{"
 
 
-def _read_steam(text: str) -> Contents:
+def _read_steam(text: TextFile) -> Contents:
     """What Steam's GetOwnedGames answers (JSON), or one line of the published data set."""
-    if len(text) > LARGEST_LIBRARY:
+    library = text.start(LARGEST_LIBRARY + 1)
+    if len(library) > LARGEST_LIBRARY:
         raise ImportProblem("This is too large for the Steam library of one person.")
-    contents = Contents("Steam", IMPLICIT)
-    for line, library in _libraries(text):
-        if line > 1:
-            raise ImportProblem(
-                "This file holds the libraries of several people. Send one with yours alone."
-            )
-        games = library.get("items", library.get("games"))
-        if not isinstance(games, list):
-            raise ImportProblem("This Steam file lists no games.")
-        for number, game in enumerate(games[:MOST_LINES], start=1):
-            try:
-                contents.entries.append(_game(number, game))
-            except _BadLine as error:
-                contents.bad.append((number, str(error)))
-    return contents
+    games = _games_of(_parse_library(library))
+    return Contents("Steam", IMPLICIT, (_game(*row) for row in enumerate(games, start=1)))
 
 
-def _libraries(text: str) -> Iterable[tuple[int, dict[str, Any]]]:
+def _parse_library(text: str) -> Any:
+    # Whatever is small as text and large in memory has a bracket of its own.
+    if text.count("{") + text.count("[") > MOST_LINES:
+        raise _too_many_games()
     try:
-        whole = json.loads(text)
-        yield 1, whole.get("response", whole)
-        return
-    except (ValueError, RecursionError, AttributeError):
-        pass
-    for number, line in enumerate((part for part in text.splitlines() if part.strip()), start=1):
-        try:
-            library = ast.literal_eval(line)
-        except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-            raise ImportProblem("We could not read this as a Steam library.") from error
-        if not isinstance(library, dict):
-            raise ImportProblem("We could not read this as a Steam library.")
-        yield number, library
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        line, _, rest = text.strip().partition("\n")
+    try:
+        library = json.loads(as_json(line))
+    except (ValueError, RecursionError) as error:
+        raise ImportProblem("We could not read this as a Steam library.") from error
+    if rest:
+        raise ImportProblem(
+            "This file holds the Steam libraries of several people. Send one with yours alone."
+        )
+    return library
 
 
-def _game(number: int, game: Any) -> Entry:
+def _games_of(library: Any) -> list[Any]:
+    library = library.get("response", library) if isinstance(library, dict) else library
+    games = library.get("items", library.get("games")) if isinstance(library, dict) else None
+    if not isinstance(games, list):
+        raise ImportProblem("This Steam file lists no games.")
+    if len(games) > MOST_LINES:
+        raise _too_many_games()
+    return games
+
+
+def _too_many_games() -> ImportProblem:
+    return ImportProblem(f"This Steam file lists more than {MOST_LINES:,} games.")
+
+
+def _game(number: int, game: Any) -> Entry | RejectedLine:
     try:
         found = owned(game)
     except BadLine as error:
-        raise _BadLine(str(error)) from error
+        return RejectedLine(number, str(error))
     return Entry(number, found.name[:LONGEST_FIELD], item_id=found.app_id, hours=found.hours)
 
 

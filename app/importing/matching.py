@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
+from app import request_budget
 from app.extensions import db
 from app.importing.formats import Entry
 from app.models import Item
@@ -14,6 +15,10 @@ from recommender.titles import search_key, split_title
 
 _ARTICLE = re.compile(r"^(the|a|an|le|la|les|un|une|el|los|las|il|der|die|das) (?=.)")
 _BRACKETS = re.compile(r"\(([^()]*)\)")
+# Names in brackets that a title is looked for by; MovieLens has three at most.
+MOST_BRACKETS = 5
+# Our own titles are no longer.
+LONGEST_NAME = 255
 # Services differ on the year of a title, by the country they look at.
 NEARBY = (0, 1, -1)
 
@@ -30,6 +35,7 @@ class Matcher:
             Item.rating_count.desc(), Item.id
         )
         for item in db.session.execute(items):
+            request_budget.check()
             self._ids.add(item.id)
             if item.imdb_id:
                 self._imdb.setdefault(item.imdb_id, item.id)
@@ -58,7 +64,7 @@ class Matcher:
 def _names(title: str) -> Iterator[str]:
     """A title, without what stands in brackets, and what stands there: "Amelie (Le Fabuleux
     destin d'Amélie Poulain)" is known by three names."""
-    for name in (title, _BRACKETS.sub(" ", title), *_BRACKETS.findall(title)):
-        key = search_key(name.removeprefix("a.k.a. "))
-        if key:
+    bracketed = _BRACKETS.findall(title)[:MOST_BRACKETS]
+    for name in dict.fromkeys((title, _BRACKETS.sub(" ", title), *bracketed)):
+        if len(name) <= LONGEST_NAME and (key := search_key(name.removeprefix("a.k.a. "))):
             yield _ARTICLE.sub("", key)

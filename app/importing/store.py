@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from itertools import accumulate
+from typing import Any, BinaryIO
 
-from app import catalogue, kinds, metrics
+from app import catalogue, kinds, metrics, request_budget
 from app.clock import utcnow
 from app.extensions import db
-from app.importing.files import ImportProblem, texts
-from app.importing.formats import Contents, Entry, read
+from app.importing.files import ImportProblem
+from app.importing.formats import Contents, Entry, RejectedLine, read
 from app.importing.matching import Matcher
+from app.importing.reports import delete_old_reports
+from app.importing.text import texts
 from app.marks import WATCHLIST
 from app.models import Import, Mark, Rating
 from app.ratings import IMPORT, Forecast, ratings_by_age
@@ -21,8 +28,12 @@ from app.upsert import upsert
 from recommender.model import Model
 
 BATCH = 500
-# So many lines of a kind are kept in a report; the counts are of all of them.
+# Lines of a kind that a report lists, and bytes of them as JSON; its counts are of all lines.
 MOST_TOLD = 500
+LARGEST_LIST = 32_000
+# Seconds that an import may take, and that one waits for another in the same process.
+IMPORT_SECONDS = 20
+WAIT_SECONDS = 3
 NO_EARLIER_THAN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,21 +54,51 @@ class Report:
     bad_lines: list[dict[str, Any]] = field(default_factory=list)
 
 
-@done_anew
-def bring_in(user_id: int, name: str, content: bytes, model: Model | None) -> Import:
+class ImportBusy(Exception):
+    """Another file is being read; the message is for the person whose file has to wait."""
+
+
+_one_at_a_time = threading.Lock()
+
+
+def bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
     """Store what a file holds. Raises ImportProblem, and then nothing has been stored.
 
-    Of a title rated here and there, the newer rating stays.
+    Of a title rated here and there, the newer rating stays. One file is read at a time in a
+    process, so that many at once cannot use up its memory; raises ImportBusy after a short wait.
     """
-    contents = read(texts(name, content))
-    _check_kind(contents, model)
-    report = Report(contents.source, name[:200])
-    matched = _matched(contents, report)
+    with _turn():
+        request_budget.limit(IMPORT_SECONDS)
+        return _bring_in(user_id, name, upload, model)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _one_at_a_time.acquire(timeout=WAIT_SECONDS):
+        raise ImportBusy(
+            "We are reading someone else's file just now. Yours was not read: send it again in a"
+            " moment."
+        )
+    try:
+        yield
+    finally:
+        _one_at_a_time.release()
+
+
+@done_anew
+def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
+    files = [read(text) for text in texts(name, upload)]
+    for contents in files:
+        _check_kind(contents, model)
+    report = Report(files[0].source, name[:200])
+    matched = _matched(files, report)
     own = {item: (stars, at) for item, stars, at in ratings_by_age(user_id)}
     rows = _decide(matched, own, report)
     _store(user_id, rows, own, matched, model)
     done = Import(user_id=user_id, imported_at=utcnow(), report=asdict(report))
     db.session.add(done)
+    db.session.flush()
+    delete_old_reports(user_id)
     db.session.commit()
     metrics.RATINGS_WRITTEN.labels(metrics.IMPORT).inc(len(rows))
     return done
@@ -71,26 +112,37 @@ def _check_kind(contents: Contents, model: Model | None) -> None:
             f"This is a file from {contents.source}, and we know {noun}s alone."
             f" It holds {kinds.KINDS[contents.feedback].numbers}, not {kind.numbers}."
         )
-    if not contents.entries and not contents.bad:
-        raise ImportProblem(f"This {contents.source} file holds no {kind.numbers}.")
 
 
-def _matched(contents: Contents, report: Report) -> dict[int, Entry]:
+def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
     """The newest entry of each of our titles; rated before merely wanted."""
     matcher = Matcher()
     found: dict[int, Entry] = {}
-    for entry in contents.entries:
-        item_id = matcher.match(entry)
-        if item_id is None:
+    for row in (row for contents in files for row in contents.rows):
+        request_budget.check()
+        if isinstance(row, RejectedLine):
+            report.bad += 1
+            if len(report.bad_lines) < MOST_TOLD:
+                report.bad_lines.append({"line": row.line, "why": row.why[:200]})
+        elif (item_id := matcher.match(row)) is None:
             report.unmatched += 1
             if len(report.unmatched_lines) < MOST_TOLD:
-                told = {"line": entry.line, "title": entry.title[:200], "year": entry.year}
+                told = {"line": row.line, "title": row.title[:200], "year": row.year}
                 report.unmatched_lines.append(told)
-        elif item_id not in found or _order(entry) >= _order(found[item_id]):
-            found[item_id] = entry
-    report.bad = len(contents.bad)
-    report.bad_lines = [{"line": n, "why": why[:200]} for n, why in contents.bad[:MOST_TOLD]]
+        elif item_id not in found or _order(row) >= _order(found[item_id]):
+            # Matched, it needs no names, which would fill the memory.
+            found[item_id] = replace(row, title="", imdb_id=None)
+    if not (found or report.bad or report.unmatched):
+        raise ImportProblem(f"This {report.source} file holds no {kinds.current().numbers}.")
+    report.unmatched_lines = _within(LARGEST_LIST, report.unmatched_lines)
+    report.bad_lines = _within(LARGEST_LIST, report.bad_lines)
     return found
+
+
+def _within(size: int, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first lines that have together no more than ``size`` bytes of JSON."""
+    sizes = accumulate(len(json.dumps(line)) for line in lines)
+    return [line for line, total in zip(lines, sizes, strict=True) if total <= size]
 
 
 def _order(entry: Entry) -> tuple[bool, datetime]:

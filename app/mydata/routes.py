@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 
-from flask import Response, abort, flash, redirect, render_template, url_for
+from flask import Response, abort, flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
-from app import accounts, kinds, logins
+from app import accounts, attempts, kinds, logins
 from app.accuracy import accuracy_of
 from app.charts import errors_over_time
 from app.clock import utcnow
 from app.export import as_csv_files, everything_of
 from app.extensions import db, serving
 from app.importing.files import ImportProblem
-from app.importing.store import bring_in
+from app.importing.reports import newest_reports
+from app.importing.store import IMPORT_SECONDS, ImportBusy, bring_in
 from app.models import Import, User
 from app.mydata import mydata
 from app.mydata.forms import DeleteForm, ImportForm
@@ -35,12 +36,20 @@ def bring() -> ResponseReturnValue:
     form = ImportForm()
     if not form.validate():
         return _page(form, DeleteForm(formdata=None), 422)
-    name = form.file.data.filename or "file"
+    attempts.begin((attempts.IMPORTS, f"user {current_user.id}"))
+    file = form.file.data
     try:
-        done = bring_in(current_user.id, name, form.file.data.read(), serving.model_or_none)
+        done = bring_in(
+            current_user.id, file.filename or "file", file.stream, serving.model_or_none
+        )
     except ImportProblem as problem:
         form.file.errors = [str(problem)]
         return _page(form, DeleteForm(formdata=None), 422)
+    except ImportBusy as busy:
+        form.file.errors = [str(busy)]
+        response = make_response(_page(form, DeleteForm(formdata=None), 503))
+        response.headers["Retry-After"] = str(IMPORT_SECONDS)
+        return response
     return redirect(url_for("mydata.report", import_id=done.id), 303)
 
 
@@ -99,12 +108,7 @@ def accuracy() -> ResponseReturnValue:
 def _page(
     bring_form: ImportForm, delete_form: DeleteForm, status: int = 200
 ) -> ResponseReturnValue:
-    imports = db.session.scalars(
-        db.select(Import)
-        .where(Import.user_id == current_user.id)
-        .order_by(Import.imported_at.desc())
-        .limit(10)
-    ).all()
+    imports = newest_reports(current_user.id, limit=10)
     page = render_template(
         "mydata/index.html", form=bring_form, delete_form=delete_form, imports=imports
     )

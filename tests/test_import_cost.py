@@ -1,0 +1,486 @@
+"""What an imported file costs: time in proportion to its size, little memory, and an end."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import gzip
+import io
+import itertools
+import json
+import struct
+import time
+import tracemalloc
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from app import attempts, limits, request_budget
+from app.clock import utcnow
+from app.extensions import db
+from app.importing import files, matching, store
+from app.importing.formats import LONGEST_FIELD, Entry, RejectedLine
+from app.importing.python_literal import as_json
+from app.importing.reports import MOST_REPORTS, newest_reports
+from app.importing.text import LONGEST_RECORD, MOST_LINES
+from app.models import Import, Rating
+from recommender.libraries_file import find_libraries
+from tests.conftest import real_data
+from tests.fuzzing import any_text, fuzz
+from tests.test_mydata import MOVIELENS, bring, report_of, rows_of
+
+HEADER = "Name,Year,Rating\n"
+# Many times what each of these takes on a slow machine, and far below what it took.
+SECONDS = 5
+MEGABYTES = 60
+UPLOAD = "/data/import"
+
+
+def zipped(content: str | bytes, name: str = "ratings.csv", method: int = 8) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", method) as archive:
+        archive.writestr(name, content)
+    return whole.getvalue()
+
+
+@contextmanager
+def processor_time_below(seconds: float) -> Iterator[None]:
+    started = time.thread_time()
+    yield
+    assert time.thread_time() - started < seconds
+
+
+@contextmanager
+def memory_below(megabytes: float) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < megabytes * 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def refusal(content: str | bytes) -> str:
+    with pytest.raises(files.ImportProblem) as refused:
+        rows_of(content)
+    return str(refused.value)
+
+
+def stored_imports(app: Flask) -> int:
+    with app.app_context():
+        return db.session.scalar(select(func.count()).select_from(Import)) or 0
+
+
+# Unpacking
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_unpack_refuses_zip_methods_without_bounded_decompression(method: int) -> None:
+    bomb = zipped(bytes(50_000_000), method=method)
+    with memory_below(10), processor_time_below(SECONDS):
+        assert "packed in a way that we do not read" in refusal(bomb)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 99])
+def test_unpack_refuses_zip_whose_directory_claims_another_method(method: int) -> None:
+    whole = bytearray(zipped(MOVIELENS))
+    directory = whole.index(b"PK\1\2")
+    whole[directory + 10 : directory + 12] = struct.pack("<H", method)
+    assert "packed in a way that we do not read" in refusal(bytes(whole))
+
+
+def zip_of_directory_entries(count: int, extra: bytes = b"") -> bytes:
+    """A zip that is nothing but the list of its files."""
+    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, *(0,) * 8, 1, len(extra), *(0,) * 5)
+    directory = (entry + b"a" + extra) * count
+    counted = min(count, 0xFFFF)
+    return directory + struct.pack(
+        "<4s4H2LH", b"PK\5\6", 0, 0, counted, counted, len(directory), 0, 0
+    )
+
+
+@pytest.mark.parametrize(
+    "upload",
+    [
+        zip_of_directory_entries(300_000),
+        zip_of_directory_entries(100, struct.pack("<HH", 9, 0) * 16_000),
+    ],
+    ids=["many entries", "long entries"],
+)
+def test_unpack_refuses_zip_before_parsing_a_large_directory(upload: bytes) -> None:
+    with memory_below(10), processor_time_below(SECONDS / 5):
+        assert "too many files" in refusal(upload)
+
+
+def test_unpack_refuses_zip_with_two_ratings_files() -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("a/ratings.csv", MOVIELENS)
+        archive.writestr("b/ratings.csv", MOVIELENS)
+    assert "more than one export" in refusal(whole.getvalue())
+
+
+def test_unpack_refuses_gzip_of_many_members() -> None:
+    with processor_time_below(SECONDS):
+        assert "more than one file" in refusal(gzip.compress(b"") * 500_000)
+
+
+def test_unpack_refuses_truncated_gzip() -> None:
+    packed = gzip.compress(MOVIELENS.encode() * 1_000)
+    assert "damaged" in refusal(packed[:-20])
+
+
+def test_unpack_reads_gzip_whose_output_ends_at_a_piece() -> None:
+    text = "movieId,rating\n" + "1,5\n" * ((files.PIECE_BYTES * 2 - 16) // 4)
+    text += "\n" * (files.PIECE_BYTES * 2 - len(text))
+    assert len(rows_of(gzip.compress(text.encode()))) == text.count("1,5")
+
+
+# Text and CSV
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: HEADER + "," * 20_000_000,
+        lambda: HEADER + ("," * 99_000 + "\n") * 200,
+        lambda: HEADER + '"' + "x\n" * 90_000 + "x" * 20_000_000,
+        lambda: "x" * 20_000_000,
+    ],
+    ids=["one record", "many records", "an open quote", "one line"],
+)
+def test_read_keeps_memory_small_when_records_are_long(make: Callable[[], str]) -> None:
+    upload = zipped(make())
+    with memory_below(20), processor_time_below(SECONDS):
+        try:
+            rows = rows_of(upload)
+        except files.ImportProblem:
+            rows = []
+    assert not any(isinstance(row, Entry) for row in rows)
+
+
+def test_read_counts_empty_lines_and_stops_at_the_limit() -> None:
+    upload = zipped(HEADER + "\n" * 20_000_000 + "🎬")
+    with memory_below(20), processor_time_below(SECONDS):
+        assert f"more than {MOST_LINES:,} lines" in refusal(upload)
+
+
+def test_read_keeps_memory_small_when_encoding_is_utf_16() -> None:
+    upload = zipped((HEADER + "\n" * 4_000_000).encode("utf-16"))
+    with memory_below(40), processor_time_below(SECONDS):
+        assert f"more than {MOST_LINES:,} lines" in refusal(upload)
+
+
+def test_read_finds_byte_of_another_encoding_at_the_end() -> None:
+    (first, *_, last) = rows_of(
+        HEADER.encode() + b"Alien,1979,5\n" * 20_000 + "Amélie,2001,5\n".encode("cp1252")
+    )
+    assert isinstance(first, Entry)
+    assert isinstance(last, Entry)
+    assert (first.title, last.title) == ("Alien", "Amélie")
+
+
+def test_read_refuses_nul_far_from_the_start() -> None:
+    assert "not a text file" in refusal(HEADER + "Alien,1979,5\n" * 20_000 + "\0")
+
+
+def test_read_continues_after_record_that_is_too_long() -> None:
+    long, good = rows_of(HEADER + "x" * (LONGEST_RECORD * 2) + ",1979,5\nAlien,1979,5\n")
+    assert isinstance(long, RejectedLine)
+    assert (long.line, long.why) == (2, "not CSV (longer than 100,000 characters)")
+    assert isinstance(good, Entry)
+    assert (good.line, good.title) == (3, "Alien")
+
+
+def test_read_limits_only_columns_that_are_used() -> None:
+    review = "x" * (LONGEST_RECORD // 2)
+    (entry,) = rows_of(f"Name,Year,Rating,Review\nAlien,1979,5,{review}\n")
+    assert isinstance(entry, Entry)
+    (rejected,) = rows_of(f"{HEADER}{'x' * (LONGEST_FIELD + 1)},1979,5\n")
+    assert rejected == RejectedLine(2, "a field is far too long")
+
+
+@pytest.mark.parametrize(
+    "title",
+    [f"a{' ' * 480}b", "(a" * 240, "(a)" * 160, ", A(" * 120, "a" + "\u0315\u0300" * 240],
+    ids=["blanks", "open brackets", "brackets", "articles", "combining marks"],
+)
+def test_import_takes_little_time_when_titles_are_hostile(
+    app: Flask, ann: FlaskClient, title: str
+) -> None:
+    upload = zipped(HEADER + f'"{title}",1999,5\n' * 4_000)
+    with processor_time_below(SECONDS):
+        assert bring(ann, upload, "ratings.zip").status_code == 303
+    assert report_of(app)["unmatched"] == 4_000
+
+
+def test_import_takes_little_time_when_one_title_fills_the_file(
+    app: Flask, ann: FlaskClient
+) -> None:
+    upload = zipped(HEADER + "Space Station,1979,5\n" * (MOST_LINES // 4))
+    with processor_time_below(SECONDS):
+        assert bring(ann, upload).status_code == 303
+    assert report_of(app)["new"] == 1
+
+
+def test_matcher_bounds_the_names_of_a_title() -> None:
+    names = list(matching._names("Amelie" + " (a) (b)" * 100))
+    assert len(names) <= matching.MOST_BRACKETS + 2
+
+
+# Steam libraries
+
+
+@pytest.mark.parametrize("library", ["5", "null", "[]", '{"response": 5}', '{"response": [1]}'])
+def test_steam_library_without_games_is_refused(ann: FlaskClient, library: str) -> None:
+    answer = bring(ann, library if library[0] == "{" else f'{{"response": {library}}}')
+    assert (answer.status_code, "lists no games" in answer.text) == (422, True)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: "{1:a" + "[1]" * 900_000,
+        lambda: "{'games':[" + "[]," * 99_000 + "1" + ",1" * 1_300_000 + "]}",
+        lambda: "{'games':[" + "''," * 300_000 + "1]}",
+        lambda: "{'games':['" + r"\\" * 400_000 + "'}",
+        lambda: "{'games':['" + r"\'" * 700_000,
+        lambda: '{"games":[' + "1e9," * 700_000 + "1]}",
+        lambda: '{"games":1' + "".join(f',"{n:x}":1' for n in range(250_000)) + "}",
+        lambda: '{"games":[' + "9" * 2_000_000 + "]}",
+        lambda: "{'games':" + "[" * 99_000,
+    ],
+    ids=[
+        *("unquoted", "lists", "empty strings", "backslashes", "open string"),
+        *("floats", "keys", "a huge number", "nesting"),
+    ],
+)
+def test_steam_library_takes_little_memory_and_time(make: Callable[[], str]) -> None:
+    upload = zipped(make(), "library.csv")
+    with processor_time_below(SECONDS), pytest.raises(files.ImportProblem):
+        rows_of(upload)
+    with memory_below(MEGABYTES), pytest.raises(files.ImportProblem):
+        rows_of(upload)
+
+
+literals = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | any_text,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@fuzz("Python literals", 200, 2000, value=literals)
+def test_as_json_translates_any_literal(value: object) -> None:
+    assert json.loads(as_json(repr(value))) == value
+
+
+@pytest.mark.parametrize(
+    "literal",
+    ["__import__('os')", "{'a': b'x'}", "'a", "'\\'", "{'a': 'b' if True else 1}", r"'\U00110000'"],
+)
+def test_as_json_refuses_what_is_no_literal(literal: str) -> None:
+    with pytest.raises(ValueError, match=r"literal|string|decode"):
+        json.loads(as_json(literal))
+
+
+def test_as_json_reads_published_libraries_as_python_does() -> None:
+    file = find_libraries(real_data("steam"))
+    assert file is not None
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        for line in itertools.islice(lines, 300):
+            assert json.loads(as_json(line)) == ast.literal_eval(line)
+
+
+# Reports
+
+
+def test_report_lists_no_more_than_its_bytes(app: Flask, ann: FlaskClient) -> None:
+    bring(ann, HEADER + "".join(f"{'🎬' * 200}{n},1999,5\n" for n in range(600)))
+    report = report_of(app)
+    assert report["unmatched"] == 600
+    assert 5 < len(report["unmatched_lines"]) < 50
+    assert len(json.dumps(report)) < 2 * store.LARGEST_LIST
+
+
+def test_import_keeps_the_newest_reports_alone(app: Flask, ann: FlaskClient) -> None:
+    app.config["RATELIMIT_IMPORTS"] = "100/hour"
+    with app.app_context():
+        for _ in range(MOST_REPORTS + 5):
+            db.session.add(Import(user_id=21, imported_at=utcnow(), report={}))
+        db.session.commit()
+    location = bring(ann, MOVIELENS).location
+    assert stored_imports(app) == MOST_REPORTS
+    assert ann.get(location).status_code == 200
+
+
+def test_export_loads_the_newest_reports_alone(app: Flask, ann: FlaskClient) -> None:
+    with app.app_context():
+        for number in range(MOST_REPORTS + 5):
+            at = utcnow() + timedelta(seconds=number)
+            db.session.add(Import(user_id=21, imported_at=at, report={"file": str(number)}))
+        db.session.commit()
+        assert len(newest_reports(21)) == MOST_REPORTS
+    exported = [each["file"] for each in ann.get("/data/export.json").json["imports"]]
+    assert exported == [str(number) for number in range(5, MOST_REPORTS + 5)]
+
+
+# Budgets
+
+
+def test_import_is_refused_with_503_when_another_one_is_read(
+    app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "WAIT_SECONDS", 0.01)
+    with store._turn():
+        answer = bring(ann, MOVIELENS)
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "send it again in a moment" in answer.text
+    assert stored_imports(app) == 0
+    assert bring(ann, MOVIELENS).status_code == 303
+
+
+def test_import_ends_with_503_and_stores_nothing_when_its_seconds_are_spent(
+    app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "IMPORT_SECONDS", 0)
+    assert bring(ann, MOVIELENS).status_code == 503
+    assert stored_imports(app) == 0
+    with app.app_context():
+        assert db.session.scalars(select(Rating)).all() == []
+    monkeypatch.undo()
+    assert bring(ann, MOVIELENS).status_code == 303
+
+
+def passes(checks: int) -> Callable[[], None]:
+    """A budget that is spent after so many questions."""
+    left = iter(range(checks))
+
+    def check() -> None:
+        if next(left, None) is None:
+            raise request_budget.BudgetSpent
+
+    return check
+
+
+@pytest.mark.parametrize("checks", [0, 5, 50, 500])
+def test_read_asks_for_the_budget_all_along(checks: int) -> None:
+    lines = HEADER + "Alien,1979,5\n" * 1_000
+    with (
+        mock.patch.object(request_budget, "check", passes(checks)),
+        pytest.raises(request_budget.BudgetSpent),
+    ):
+        rows_of(zipped(lines))
+
+
+def test_import_is_limited_by_the_hour(app: Flask, ann: FlaskClient) -> None:
+    app.config[attempts.IMPORTS] = "2/hour"
+    assert ann.post(UPLOAD, data={}).status_code == 422
+    statuses = [bring(ann, MOVIELENS).status_code for _ in range(3)]
+    assert statuses == [303, 303, 429]
+    assert stored_imports(app) == 2
+
+
+# What reaches the parser of forms
+
+
+class EndlessBody:
+    """A body that repeats itself; ``taken`` counts the bytes that were read of it."""
+
+    def __init__(self, start: bytes, repeated: bytes) -> None:
+        self.taken = 0
+        self._rest = start
+        self._repeated = repeated * (65_536 // len(repeated) + 1)
+
+    def read(self, size: int) -> bytes:
+        while len(self._rest) < size:
+            self._rest += self._repeated
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        self.taken += size
+        return piece
+
+
+def post_chunked(
+    client: FlaskClient, body: EndlessBody, content_type: str, headers: dict[str, str]
+) -> int:
+    """Send the body as chunks without a length, as gunicorn hands them on; return the status."""
+    chunked = {
+        "wsgi.input": body,
+        "wsgi.input_terminated": True,
+        "CONTENT_TYPE": content_type,
+        "HTTP_TRANSFER_ENCODING": "chunked",
+    }
+    with warnings.catch_warnings():
+        # The parser of forms leaves it to the collector to close the file of a body it gives up.
+        warnings.simplefilter("ignore", ResourceWarning)
+        answer = client.post(UPLOAD, headers=headers, environ_overrides=chunked)
+        gc.collect()
+    return answer.status_code
+
+
+FILE_PART = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+MULTIPART = "multipart/form-data; boundary=x"
+
+
+def test_chunked_form_is_cut_off_at_the_limit_of_forms(ann: FlaskClient) -> None:
+    body = EndlessBody(b"", b"a=b&")
+    assert post_chunked(ann, body, "application/x-www-form-urlencoded", {}) == 422
+    assert body.taken <= limits.BODY_BYTES
+
+
+@pytest.mark.parametrize(
+    ("is_guest", "headers"),
+    [
+        (True, {}),
+        (False, {"Origin": "https://evil.example"}),
+        (False, {"Sec-Fetch-Site": "cross-site"}),
+    ],
+    ids=["a guest", "another origin", "another site"],
+)
+def test_upload_is_cut_off_at_the_limit_of_forms_when_not_from_our_page(
+    app: Flask, ann: FlaskClient, is_guest: bool, headers: dict[str, str]
+) -> None:
+    client = app.test_client() if is_guest else ann
+    body = EndlessBody(FILE_PART, b"x")
+    assert post_chunked(client, body, MULTIPART, headers) == (302 if is_guest else 413)
+    assert body.taken <= limits.BODY_BYTES
+
+
+def test_upload_is_cut_off_at_its_own_limit_when_from_our_page(ann: FlaskClient) -> None:
+    body = EndlessBody(FILE_PART, b"x")
+    with memory_below(10):
+        assert post_chunked(ann, body, MULTIPART, {}) == 413
+    assert body.taken == limits.LARGEST_UPLOAD
+
+
+DISPOSITION = b"Content-Disposition: form-data"
+NAME = b'; name="f"\r\n\r\n'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        EndlessBody(b"", FILE_PART + b"\r\n"),
+        EndlessBody(b"", b"--x\r\n" + b"a\n" * 200_000 + DISPOSITION + NAME),
+        EndlessBody(b"", b"--x\r\n" + DISPOSITION + b';a="' * 100_000 + NAME),
+        EndlessBody(b"", b"--x\r\n" + DISPOSITION + b";" * 400_000 + NAME),
+        EndlessBody(FILE_PART, b"\r\n--xy"),
+        EndlessBody(FILE_PART, b"\n"),
+    ],
+    ids=["parts", "headers", "quotes", "semicolons", "boundaries", "line breaks"],
+)
+def test_multipart_form_takes_little_time_whatever_its_parts(
+    ann: FlaskClient, body: EndlessBody
+) -> None:
+    with processor_time_below(SECONDS / 2):
+        assert post_chunked(ann, body, MULTIPART, {}) == 413
