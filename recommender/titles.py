@@ -54,17 +54,18 @@ def search_key(text: str) -> str:
 
     "Amélie" and "AMELIE" have one key, so have "Spider-Man" and "spider man".
     """
-    plain = text.lower() if text.isascii() else _without_accents(text)
-    return " ".join(_NO_WORD.sub(" ", plain.replace("'", "").replace("’", "")).split())
+    words = _spaced(text.lower()) if text.isascii() else "".join(map(_letters_of, text))
+    return " ".join(words.split())
 
 
-def _without_accents(text: str) -> str:
-    """Letter by letter: to normalize a long run of accents at once takes quadratic time."""
-    return "".join(map(_plain_letters, text))
-
-
+# Letter by letter: to normalize a long run of accents at once takes quadratic time.
 @lru_cache(maxsize=4096)
-def _plain_letters(letter: str) -> str:
-    folded = unicodedata.normalize("NFKD", letter).casefold()
+def _letters_of(character: str) -> str:
+    """``character`` without case and accents; a blank where it is punctuation."""
+    folded = unicodedata.normalize("NFKD", character).casefold()
     plain = unicodedata.normalize("NFKD", folded)
-    return "".join(c for c in plain if not unicodedata.combining(c))
+    return _spaced("".join(c for c in plain if not unicodedata.combining(c)))
+
+
+def _spaced(text: str) -> str:
+    return _NO_WORD.sub(" ", text.replace("'", "").replace("’", ""))
