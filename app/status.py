@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import hmac
 
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, current_app
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from app import metrics
+from app import metrics, tokens
 from app.extensions import db, serving
 from recommender.errors import NoRelease
 
@@ -55,8 +55,7 @@ def numbers() -> Response:
     wanted = current_app.config["METRICS_TOKEN"]
     if wanted is None:
         abort(404)
-    shown = request.authorization.token if request.authorization else None
-    if not hmac.compare_digest((shown or "").encode(), wanted.encode()):
+    if not hmac.compare_digest((tokens.bearer_token() or "").encode(), wanted.encode()):
         raise Unauthorized("a bearer token is needed", www_authenticate=WWWAuthenticate("bearer"))
     model = serving.model_or_none
     told = metrics.exposition(model.release.created_at if model else None)

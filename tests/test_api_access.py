@@ -155,6 +155,13 @@ def test_a_session_is_no_token(app: Flask, ann: Any) -> None:
     assert ann.put(f"{BASE}/user", json=body).status_code == 401
 
 
+@pytest.mark.parametrize("shown", ["Basic é", "Basic Og==", "Bearer é", "Bearer", "Digest a=é", ""])
+def test_another_authorization_is_none(app: Flask, shown: str) -> None:
+    header = {"HTTP_AUTHORIZATION": shown.encode().decode("latin-1")}
+    answer = app.test_client().get(f"{BASE}/movie/1", environ_overrides=header)
+    assert answer.status_code == 401
+
+
 def test_tokens_need_no_form_token_and_do_nothing_on_the_site(
     closed_app: Flask, app: Flask
 ) -> None:

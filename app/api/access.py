@@ -53,7 +53,7 @@ def describe(spec: APISpec) -> None:
 def _let_in() -> None:
     token = _token()
     if token is None:
-        problem = "it is unknown, expired or revoked" if _secret() else "there is none"
+        problem = "it is unknown, expired or revoked" if tokens.bearer_token() else "there is none"
         raise Unauthorized(
             f"a bearer token is needed, and {problem}", www_authenticate=WWWAuthenticate("bearer")
         )
@@ -70,15 +70,10 @@ def _drop_words(_endpoint: str | None, values: dict[str, object] | None) -> None
 def _token() -> Token | None:
     """The good token that the request shows, looked up once."""
     if "token" not in g:
-        secret = _secret()
+        secret = tokens.bearer_token()
         g.token = tokens.recognise(secret) if secret else None
         g.user_id = g.token.user_id if g.token else None  # for the log
     return g.token
-
-
-def _secret() -> str | None:
-    shown = request.authorization
-    return shown.token if shown is not None and shown.type == "bearer" else None
 
 
 def _is_service() -> bool:
