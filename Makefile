@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTHON_CODE := app benchmarks docs recommender spark_jobs application.py config.py
-FUZZED := tests/test_fuzz_pages.py tests/test_fuzz_files.py tests/test_fuzz_release.py tests/test_api_document.py
+FUZZED := tests/test_fuzz_pages.py tests/test_fuzz_files.py tests/test_fuzz_release.py tests/test_api_document.py tests/test_request_cost.py
 WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
