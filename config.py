@@ -285,7 +285,7 @@ def with_driver(address: str) -> URL:
 
 
 def engine_options(url: URL) -> dict[str, Any]:
-    """How connections are kept; see also ``app.connections``.
+    """How connections are kept; see also ``app.db.connections``.
 
     A process keeps up to POOL, one for each of the Procfile's threads and what runs beside them: a
     new one takes as long as ten requests. It opens up to 5 more. Everywhere a statement sees what

@@ -11,33 +11,30 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
-from app import (
-    api,
-    assets,
-    cli,
-    connections,
-    converters,
-    errors,
-    headers,
-    hosts,
-    limits,
-    logs,
-    request_budget,
-    sessions,
-    statistics,
-    status,
-    timing,
-    words,
-)
+from app import api, cli
 from app.backup import commands as backup_commands
 from app.base import base
-from app.catalogue import add_missing_titles, sync_catalogue
+from app.catalogue import item_statistics
+from app.catalogue.items import add_missing_titles, sync_catalogue
+from app.db import connections
 from app.experiments import commands as experiment_commands
 from app.experiments.store import running_plan
 from app.extensions import bootstrap, csrf, db, limiter, login_manager, migrate, serving
 from app.group import group
 from app.home import home
+from app.http import (
+    allowed_hosts,
+    body_limits,
+    converters,
+    errors,
+    request_budget,
+    security_headers,
+    session_interface,
+    static_files,
+    template_helpers,
+)
 from app.mydata import mydata
+from app.observability import health, logs, timing
 from app.owner import owner
 
 
@@ -59,20 +56,20 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     logs.init_app(app)
     timing.init_app(app)
     request_budget.init_app(app)
-    hosts.init_app(app)
+    allowed_hosts.init_app(app)
     db.init_app(app)
     connections.init_app(app)
     migrate.init_app(app, db)
-    sessions.init_app(app)
+    session_interface.init_app(app)
     login_manager.init_app(app)
-    limits.init_app(app)
+    body_limits.init_app(app)
     limiter.init_app(app)
     csrf.init_app(app)
     bootstrap.init_app(app)
     serving.init_app(
         app, prepare=sync_catalogue, find_experiment=running_plan, prepare_arm=add_missing_titles
     )
-    statistics.init_app(app)
+    item_statistics.init_app(app)
 
     converters.init_app(app)
     app.register_blueprint(base)
@@ -80,14 +77,14 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     app.register_blueprint(group)
     app.register_blueprint(mydata)
     app.register_blueprint(owner)
-    app.register_blueprint(status.status)
+    app.register_blueprint(health.status)
     api.init_app(app)
-    assets.init_app(app)
+    static_files.init_app(app)
 
     cli.init_app(app)
     experiment_commands.init_app(app)
     backup_commands.init_app(app)
     errors.init_app(app)
-    headers.init_app(app)
-    words.init_app(app)
+    security_headers.init_app(app)
+    template_helpers.init_app(app)
     return app

@@ -12,18 +12,19 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
-from app import accounts, tokens
-from app.catalogue import sync_catalogue
-from app.clock import utcnow
+from app.accounts import api_tokens
+from app.accounts import service as accounts
+from app.catalogue.items import sync_catalogue
+from app.catalogue.tmdb import fetch_posters, titles_without_poster
+from app.db.clock import utcnow
 from app.extensions import db, serving
 from app.models import OWNER, ROLES, User
-from app.tmdb import fetch_posters, titles_without_poster
-from app.transfer import Brought, export_ratings, find_rows, import_ratings
+from app.portability.bulk_transfer import Brought, export_ratings, find_rows, import_ratings
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import MarqueeError, ReleaseError
 from recommender.model import check_parity
-from recommender.release import Release
-from recommender.release_store import Current, ReleaseStore
+from recommender.storage.release import Release
+from recommender.storage.release_store import Current, ReleaseStore
 
 LONGEST_NAME = 64
 P = ParamSpec("P")
@@ -133,7 +134,7 @@ def create_token(name: str, user: str | None, expires: int | None) -> None:
         raise Refused(f"--name must be 1 to {LONGEST_NAME} printable characters")
     person = _person(user) if user is not None else None
     ends = utcnow() + timedelta(days=expires) if expires else None
-    secret = tokens.create(name, person.id if person else None, ends)
+    secret = api_tokens.create(name, person.id if person else None, ends)
     whose = f"user {person.id}" if person else "anyone"
     until = f"until {ends:%Y-%m-%d}" if ends else "until it is revoked"
     click.echo(f"{name!r} is good for {whose} {until}. This is shown once:", err=True)
@@ -144,10 +145,10 @@ def create_token(name: str, user: str | None, expires: int | None) -> None:
 @with_appcontext
 def list_tokens() -> None:
     """Every token: name, whom it is good for, last use, and whether it has ended."""
-    for token in tokens.every_token():
+    for token in api_tokens.every_token():
         whose = "anyone" if token.user_id is None else f"user {token.user_id}"
         used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
-        state = "good" if tokens.is_good(token) else "ended"
+        state = "good" if api_tokens.is_good(token) else "ended"
         click.echo(f"{token.name}\t{whose}\tlast used {used}\t{state}")
 
 
@@ -156,7 +157,7 @@ def list_tokens() -> None:
 @with_appcontext
 def revoke_token(name: str) -> None:
     """End the token NAME at once."""
-    if not tokens.revoke(name):
+    if not api_tokens.revoke(name):
         raise Refused(f"there is no token named {name!r} to revoke; `flask list-tokens` shows them")
     click.echo(f"{name!r} is revoked")
 

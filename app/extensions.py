@@ -14,8 +14,8 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
-from app import counters  # noqa: F401 - brings the storages that Flask-Limiter finds by address
-from app.serving import Serving
+from app.http import rate_limit_storage  # noqa: F401 - brings the storages that Flask-Limiter finds by address
+from app.recommend.model_watcher import Serving
 
 
 class Base(DeclarativeBase):

@@ -35,7 +35,7 @@ class OneLog(Logger):
 
     def setup(self, cfg: Any) -> None:
         import config
-        from app.logs import to_stdout
+        from app.observability.logs import to_stdout
 
         super().setup(cfg)
         for handler in list(self.error_log.handlers):
@@ -60,7 +60,7 @@ def pre_fork(_server: Any, _worker: Any) -> None:
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    from app.memory import share_heaps
+    from app.observability.memory import share_heaps
 
     gc.set_threshold(*CYCLES)
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -23,7 +23,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from app.clock import utcnow
+from app.db.clock import utcnow
 from app.extensions import db
 
 # Sign-ups before any catalogue is known start here, above the user ids of every data set.
@@ -52,7 +52,8 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     """A person. Those who came with a data set have an id and ratings, but no name to log in by.
 
     ``username_key`` and ``email`` are folded to one case: no two names differ by case alone.
-    ``username_key``: see ``app.identifiers.unique_key``; older accounts have the folded name.
+    ``username_key``: see ``app.accounts.identifiers.unique_key``; older accounts have the folded
+    name.
     Several accounts may give one address, so that no answer has to say whether it is known here; it
     counts for those alone that confirmed it (``email_confirmed_at``).
     ``session_key`` is in every login cookie: changing it ends every session of the account.
@@ -91,16 +92,16 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
         return check_password_hash(self.password_hash or "", password)
 
     def get_id(self) -> str:
-        """What Flask-Login keeps of a login in the session: see ``app.logins``."""
+        """What Flask-Login keeps of a login in the session: see ``app.accounts.login_sessions``."""
         return f"{self.session_key}.{secrets.token_urlsafe(16)}.{int(utcnow().timestamp())}"
 
 
 class Item(db.Model):  # type: ignore[name-defined]
     """A title of the catalogue, brought from the release by ``sync_catalogue``.
 
-    ``genres`` as in "Comedy|Drama". ``search_key``: see ``recommender.titles``. ``rating_count``
-    and ``rating_mean``: see ``app.statistics``. ``poster_path`` is TMDB's name for the picture:
-    None until asked for, "" where TMDB has none.
+    ``genres`` as in "Comedy|Drama". ``search_key``: see ``recommender.formats.titles``.
+    ``rating_count`` and ``rating_mean``: see ``app.catalogue.item_statistics``. ``poster_path`` is
+    TMDB's name for the picture: None until asked for, "" where TMDB has none.
     """
 
     __tablename__ = "items"
@@ -133,7 +134,7 @@ class Rating(db.Model):  # type: ignore[name-defined]
     ``is_implicit``: the person watched the title, and the rating is what others say of it.
     The last four say how things stood when the person first rated the title: ``predicted`` stars
     and the ``community`` average of that moment, the release that predicted (``model_version``),
-    and where the person found the title (``via``, see ``app.ratings``).
+    and where the person found the title (``via``, see ``app.feedback.ratings``).
     """
 
     __tablename__ = "ratings"
@@ -183,7 +184,7 @@ class Shown(db.Model):  # type: ignore[name-defined]
 
 
 class Experiment(db.Model):  # type: ignore[name-defined]
-    """Two arms, each as ``app.experiments.arms.Arm`` reads it; a ``share`` gets the treatment.
+    """Two arms, each as ``app.recommend.variants.Arm`` reads it; a ``share`` gets the treatment.
 
     ``is_running`` is True or None, never False: of all that are not None there is one, by
     constraint.
@@ -236,7 +237,7 @@ class Visit(db.Model):  # type: ignore[name-defined]
 
 class Import(db.Model):  # type: ignore[name-defined]
     """A file of ratings that a person brought, and what became of it. ``report``: see
-    ``app.importing.store``."""
+    ``app.portability.imports``."""
 
     __tablename__ = "imports"
 
@@ -298,8 +299,8 @@ class Attempt(db.Model):  # type: ignore[name-defined]
 
 
 class EndedLogin(db.Model):  # type: ignore[name-defined]
-    """A login that someone ended: its own part of the cookie (see ``app.logins``). Kept as long as
-    the cookie would have been good."""
+    """A login that someone ended: its own part of the cookie (see ``app.accounts.login_sessions``).
+    Kept as long as the cookie would have been good."""
 
     __tablename__ = "ended_logins"
 

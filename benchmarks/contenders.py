@@ -26,7 +26,7 @@ from recommender.fold_in import strength
 from recommender.params import RankingParams
 
 if TYPE_CHECKING:
-    from spark_jobs.als import Factors
+    from spark_jobs.als.solver import Factors
 
 BEST = 5.0
 # Of 0.1, 0.3, 1 and 3 the best on the generated ratings, for Spark's ALS as for ours.
@@ -42,8 +42,8 @@ Fit = Callable[[Path, RankingParams], tuple[float, Vectors, Vectors]]
 def ours(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors]:
     import pyarrow as pa
 
-    from spark_jobs import als
-    from spark_jobs.blocks import pack
+    from spark_jobs.als import solver
+    from spark_jobs.als.rating_blocks import pack
     from spark_jobs.ratings import Ratings as Arrays
     from spark_jobs.session import arrow_batches, build_session
 
@@ -59,7 +59,7 @@ def ours(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors]:
     started = time.perf_counter()
     packed = pack(ratings)
     strengths = packed.map_values(lambda _u, _i, stars: strength(stars, params.neutral, BEST))
-    fitted = als.fit(strengths, params, seed=1)
+    fitted = solver.fit(strengths, params, seed=1)
     seconds = time.perf_counter() - started
     strengths.unpersist()
     packed.unpersist()
@@ -68,7 +68,7 @@ def ours(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors]:
 
 
 def mllib(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors]:
-    from spark_jobs import mllib as solver
+    from spark_jobs.als import mllib as solver
     from spark_jobs.session import build_session
 
     frame = build_session("benchmark").read.parquet(str(path))

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.model import Model
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 
 AFTER = (5, 10, 15)
 FOLDS, SPLITS = 5, 3

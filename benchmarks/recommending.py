@@ -32,8 +32,8 @@ from recommender.catalogue import Catalogue
 from recommender.fold_in import Ridge, fold_in_ranking, gram, strength
 from recommender.model import Model, Recommendation
 from recommender.params import RatingParams
-from recommender.ranking import BestFirst
-from recommender.release import ItemArrays, Release
+from recommender.storage.release import ItemArrays, Release
+from recommender.top_n import BestFirst
 
 N = 20
 PEOPLE = 400
@@ -211,7 +211,7 @@ def release_of(fitted: Fitted, version: str = "benchmark") -> Release:
 def everyone(train: Path, fitted: Path) -> dict[str, float]:
     from pyspark.ml.recommendation import ALS
 
-    from spark_jobs.blocks import pack
+    from spark_jobs.als.rating_blocks import pack
     from spark_jobs.ratings import Ratings as Arrays
     from spark_jobs.recommend import recommend_all
     from spark_jobs.session import build_session

@@ -24,16 +24,17 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from sqlalchemy import insert, text
 
-from app import create_app, tokens
-from app.catalogue import sync_catalogue
-from app.clock import utcnow
+from app import create_app
+from app.accounts import api_tokens
+from app.catalogue.items import sync_catalogue
+from app.db.clock import utcnow
 from app.extensions import db
 from app.models import Rating, User
 from benchmarks.recommending import Fitted, Person, release_of
 from benchmarks.sender import Connection
 from recommender.catalogue import Item
-from recommender.release import ParitySample, Release
-from recommender.release_store import ReleaseStore
+from recommender.storage.release import ParitySample, Release
+from recommender.storage.release_store import ReleaseStore
 from tests.databases import migrate, postgresql
 from tests.servers import free_port
 
@@ -94,7 +95,9 @@ class Site:
         signer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
         now = utcnow()
         known = {"_fresh": True, "came_on": now.date().isoformat()}
-        login = f"session-{{}}.login.{int(now.timestamp())}"  # as app.logins has it
+        login = (
+            f"session-{{}}.login.{int(now.timestamp())}"  # as app.accounts.login_sessions has it
+        )
         return [
             f"{name}={signer.dumps({'_user_id': login.format(who), **known})}"
             for who in self.people
@@ -184,7 +187,7 @@ def site(fitted: Fitted, people: Sequence[Person]) -> Iterator[Site]:
             ids = _register(people, store.read(VERSIONS[0]))
             db.session.execute(text("ANALYZE"))
             db.session.commit()
-            token = tokens.create("benchmark")
+            token = api_tokens.create("benchmark")
             db.engine.dispose()
         yield Site(store, environ, ids, token, folder)
 

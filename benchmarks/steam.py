@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from recommender.steam_file import GAMES, LIBRARIES
+from recommender.formats.steam import GAMES, LIBRARIES
 
 USER = re.compile(rb"('user_id': ')")
 

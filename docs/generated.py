@@ -28,7 +28,7 @@ from sphinx.util.docutils import SphinxDirective
 import config
 import spark_jobs
 from app import create_app
-from app.api import nouns
+from app.api import vocabulary
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -145,7 +145,7 @@ def _job_options() -> str:
 def _rest() -> str:
     app = site()
     with app.app_context():
-        document = nouns.in_document(app.extensions["openapi"].to_dict())
+        document = vocabulary.in_document(app.extensions["openapi"].to_dict())
     return _table(("row", "does", "answers"), _rows(document))
 
 

@@ -10,10 +10,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender import group, onboarding
-from recommender.explain import Explanation, contributions
-from recommender.factors import UNKNOWN, ItemRows
-from recommender.facts import Filter, ItemFacts
+from recommender import group_aggregation, onboarding
+from recommender.explanations import Explanation, contributions
 from recommender.feedback import feedback_of
 from recommender.fold_in import (
     Ridge,
@@ -21,11 +19,13 @@ from recommender.fold_in import (
     fold_in_ranking_many,
     gram,
 )
+from recommender.item_index import UNKNOWN, ItemRows
+from recommender.item_metadata import Filter, ItemFacts
+from recommender.item_similarity import similarity
 from recommender.popularity import within_band
-from recommender.ranking import BestFirst, scores_of, top_n
-from recommender.rating_head import RatingHead
-from recommender.release import Release
-from recommender.similar import similarity
+from recommender.rating_model import RatingHead
+from recommender.storage.release import Release
+from recommender.top_n import BestFirst, scores_of, top_n
 
 Ratings = Mapping[int, float]
 # How many numbers one array of a pass over many people may hold: 8 MB in single precision.
@@ -322,9 +322,13 @@ class Model:
                 for p in folded
             ]
         )
-        agreed = group.agree(everyone, way, group.VETO_BELOW if head else group.VETO_BELOW_MATCH)
+        agreed = group_aggregation.agree(
+            everyone,
+            way,
+            group_aggregation.VETO_BELOW if head else group_aggregation.VETO_BELOW_MATCH,
+        )
         scores = np.where(np.isfinite(agreed), scores, -np.inf)
-        rows = group.shortlist(scores, rated, max(group.SHORTLIST, n))
+        rows = group_aggregation.shortlist(scores, rated, max(group_aggregation.SHORTLIST, n))
         best = rows[np.argsort(-agreed[rows], kind="stable")][:n]
         ids = self.item_rows.item_ids[best].tolist()
         return [

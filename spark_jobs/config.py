@@ -14,12 +14,12 @@ import yaml
 
 from recommender.errors import ConfigError
 from recommender.feedback import IMPLICIT
+from recommender.formats.steam import is_steam
 from recommender.params import RankingParams, RatingParams
-from recommender.release_store import ReleaseStore
-from recommender.s3_store import open_store
-from recommender.steam_file import is_steam
+from recommender.storage.release_store import ReleaseStore
+from recommender.storage.s3_release_store import open_store
 from spark_jobs.datasets.processed import feedback_of, is_processed
-from spark_jobs.pipeline_config import Pipeline, read_pipeline
+from spark_jobs.pipeline.configuration import Pipeline, read_pipeline
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

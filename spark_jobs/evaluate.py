@@ -41,12 +41,15 @@ from recommender.feedback import EXPLICIT, IMPLICIT
 from recommender.fold_in import Ridge
 from recommender.model import Model
 from recommender.params import RankingParams, RatingParams
-from recommender.release import Release
-from spark_jobs import config, mllib
-from spark_jobs.biases import fit_biases
-from spark_jobs.blocks import Block, NothingToPack, Packed, pack
+from recommender.storage.release import Release
+from spark_jobs import config
+from spark_jobs.als import mllib
+from spark_jobs.als.biases import fit_biases
+from spark_jobs.als.rating_blocks import Block, NothingToPack, Packed, pack
 from spark_jobs.config import Config, Gate
-from spark_jobs.contenders import (
+from spark_jobs.datasets.obtain import obtain
+from spark_jobs.datasets.read import read_datasets
+from spark_jobs.evaluation.baselines import (
     Biases,
     Ease,
     Popularity,
@@ -56,15 +59,7 @@ from spark_jobs.contenders import (
     Served,
     ease_fits,
 )
-from spark_jobs.datasets.obtain import obtain
-from spark_jobs.datasets.read import read_datasets
-from spark_jobs.explore import by_month, describe
-from spark_jobs.files import check_out
-from spark_jobs.heads import Fitter, Heads, fit_heads
-from spark_jobs.pipeline_config import PROTOCOLS
-from spark_jobs.progress import Progress
-from spark_jobs.session import build_session
-from spark_jobs.splits import (
+from spark_jobs.evaluation.splits import (
     Case,
     Divide,
     Split,
@@ -74,6 +69,12 @@ from spark_jobs.splits import (
     validation,
     within_person,
 )
+from spark_jobs.explore import by_month, describe
+from spark_jobs.filesystem import check_out
+from spark_jobs.fit_models import Fitter, Heads, fit_heads
+from spark_jobs.pipeline.configuration import PROTOCOLS
+from spark_jobs.progress import Progress
+from spark_jobs.session import build_session
 from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 
 # By data set, where none is asked for.
@@ -123,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     report["command"] = shlex.join(["python", "-m", "spark_jobs.evaluate", *given])
     # Only where a page is written, so that Spark's workers need no Matplotlib.
-    from spark_jobs.report import evaluation_page, write
+    from spark_jobs.reporting.html import evaluation_page, write
 
     page = write(out, report, evaluation_page)
     print(tables(report))

@@ -32,13 +32,13 @@ from recommender.errors import MarqueeError
 from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
 from recommender.popularity import vote_weighted
 from spark_jobs import config
-from spark_jobs.biases import row_sums
-from spark_jobs.blocks import Block, Packed
+from spark_jobs.als.biases import row_sums
+from spark_jobs.als.rating_blocks import Block, Packed
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.datasets.read import read_datasets
-from spark_jobs.files import check_out
+from spark_jobs.filesystem import check_out
 from spark_jobs.ratings import Ratings
 from spark_jobs.session import build_session
 from spark_jobs.training_set import TrainingSet, merge, tell, together
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell(f"error: {error}")
         return 2
     # Only where a page is written, so that Spark's workers need no Matplotlib.
-    from spark_jobs.report import exploration_page, write
+    from spark_jobs.reporting.html import exploration_page, write
 
     explored["command"] = shlex.join(
         ["python", "-m", "spark_jobs.explore", *(sys.argv[1:] if arguments is None else arguments)]

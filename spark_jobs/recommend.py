@@ -28,8 +28,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from recommender.errors import ConfigError, DataError, MarqueeError
 from recommender.model import Model
-from spark_jobs import als, config
-from spark_jobs.blocks import Block, NothingToPack, Packed, pack
+from spark_jobs import config
+from spark_jobs.als import solver
+from spark_jobs.als.rating_blocks import Block, NothingToPack, Packed, pack
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.session import build_session
 from spark_jobs.training_set import tell, together
@@ -85,7 +86,7 @@ def recommend_all(spark: SparkSession, stars: Packed, model: Model, n: int) -> D
         ranking = model.release.ranking
         strengths = block.with_values(model.feedback.strength(block.values))
         factors = np.array(model.release.arrays.ranking_factors)
-        vectors = als.solve_users(strengths, factors, ranking)
+        vectors = solver.solve_users(strengths, factors, ranking)
         for row, vector in enumerate(vectors):
             rated = block.columns[block.starts[row] : block.starts[row + 1]]
             found, scores = model.best(vector, n, rated)

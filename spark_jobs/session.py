@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recommender.errors import SetupError
-from recommender.leftovers import hold, remove_leftovers
+from recommender.storage.atomic_files import hold, remove_leftovers
 
 if TYPE_CHECKING:
     import pyarrow as pa

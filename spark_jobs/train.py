@@ -32,17 +32,19 @@ from pyspark.sql import SparkSession
 from recommender.errors import ConfigError, MarqueeError, NoRelease
 from recommender.feedback import EXPLICIT
 from recommender.params import RatingParams
-from recommender.release import ParitySample, Release
-from recommender.release_store import ReleaseStore
-from spark_jobs import als, config, gate
-from spark_jobs.als import Factors
-from spark_jobs.blocks import Block, Packed
+from recommender.storage.release import ParitySample, Release
+from recommender.storage.release_store import ReleaseStore
+from spark_jobs import config
+from spark_jobs.als import solver
+from spark_jobs.als.rating_blocks import Block, Packed
+from spark_jobs.als.solver import Factors
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.datasets.read import read_datasets
+from spark_jobs.evaluation import promotion_gate
 from spark_jobs.explore import by_month, describe
-from spark_jobs.heads import Fitter, Heads, fit_heads
+from spark_jobs.fit_models import Fitter, Heads, fit_heads
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
 from spark_jobs.training_set import check_ranks, merge, tell
@@ -119,7 +121,7 @@ def train(
     check_ranks(training.catalogue, settings)
     measured = None
     if promote != "always":
-        measured = gate.measure(training, settings, solver, warm=bool(starts))
+        measured = promotion_gate.measure(training, settings, solver, warm=bool(starts))
         measured["command"] = _command(folders, settings)
         measured["exploration"] = describe(training, months)
     stars = training.stars
@@ -136,7 +138,7 @@ def train(
         mean_rating=heads.mean_rating,
         arrays=heads.arrays,
         inputs=[_about(dataset) for dataset in datasets],
-        metrics=gate.metrics_of(measured, settings.gate) if measured else {},
+        metrics=promotion_gate.metrics_of(measured, settings.gate) if measured else {},
         seconds=progress.seconds,
     )
     parity = _parity_sample(stars, heads, release.rating)
@@ -144,9 +146,11 @@ def train(
     reasons: list[str] = []
     if measured:
         # Only where a page is written, so that Spark's workers need no Matplotlib.
-        from spark_jobs.report import report_files
+        from spark_jobs.reporting.html import report_files
 
-        judged = gate.judged(measured, release, gate.in_service(store), parity, settings.gate)
+        judged = promotion_gate.judged(
+            measured, release, promotion_gate.in_service(store), parity, settings.gate
+        )
         reasons = judged["gate"]["reasons"]
         sizes = {"ranking": heads.arrays.ranking_factors.shape}
         if with_rating:
@@ -226,7 +230,7 @@ def _parity_sample(stars: Packed, heads: Heads, params: RatingParams | None) -> 
         user_bias = np.repeat(heads.user_bias[wanted], np.diff(starts))
         residuals = ratings - np.float32(heads.mean_rating) - user_bias - arrays.item_bias[columns]
         block = Block(0, starts, columns, residuals)
-        rating_vectors = als.solve_users(block, arrays.rating_factors, params)
+        rating_vectors = solver.solve_users(block, arrays.rating_factors, params)
     return ParitySample(
         user_ids=user_ids,
         starts=starts,

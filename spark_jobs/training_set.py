@@ -12,7 +12,7 @@ from pyspark import RDD
 from recommender.catalogue import Catalogue, Item
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import EXPLICIT, SCALES
-from spark_jobs.blocks import NothingToPack, Packed, pack
+from spark_jobs.als.rating_blocks import NothingToPack, Packed, pack
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.findings import Findings

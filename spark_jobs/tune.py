@@ -43,17 +43,17 @@ from recommender.errors import ConfigError, MarqueeError
 from recommender.model import Model
 from recommender.params import RankingParams
 from spark_jobs import config
-from spark_jobs.als import FittedFactors, Params
-from spark_jobs.blocks import Block, Packed, pack
+from spark_jobs.als.rating_blocks import Block, Packed, pack
+from spark_jobs.als.solver import FittedFactors, Params
 from spark_jobs.config import HEADS, Config, default_file
-from spark_jobs.contenders import Served
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluate import as_release, check_cases, least_liked, ranking_metrics, star_metrics
-from spark_jobs.heads import Fitter, fit_heads
+from spark_jobs.evaluation.baselines import Served
+from spark_jobs.evaluation.splits import Case, Split, mixed, person_fold, rating_fold, split
+from spark_jobs.fit_models import Fitter, fit_heads
 from spark_jobs.progress import Progress
 from spark_jobs.session import build_session
-from spark_jobs.splits import Case, Split, mixed, person_fold, rating_fold, split
 from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 
 if TYPE_CHECKING:

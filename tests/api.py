@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import tokens
+from app.accounts import api_tokens
 from app.extensions import db
 from app.models import Rating, User
 
@@ -36,7 +36,7 @@ class Rest:
 
 def client_with_token(app: Flask, name: str, user_id: int | None = None) -> Rest:
     with app.app_context():
-        return Rest(app.test_client(), tokens.create(name, user_id))
+        return Rest(app.test_client(), api_tokens.create(name, user_id))
 
 
 def stored(app: Flask) -> list[tuple[int, int, float, bool]]:

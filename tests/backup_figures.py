@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine
 
 import config
-from app.clock import utcnow
+from app.db.clock import utcnow
 from app.models import Item, Rating, User
 from tests.databases import DATABASES, SERVERS, migrate, new_database
 from tests.servers import ROOT

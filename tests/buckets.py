@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from recommender import s3
+from recommender.storage import s3
 from tests.aws import FaultProxy, aws_environ, fault_proxy, moto_server
 
 

@@ -15,9 +15,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from app import accounts, create_app
+from app import create_app
+from app.accounts import service as accounts
 from app.extensions import db
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
 from tests.databases import DATABASES, SERVERS, Server, empty, migrate, new_database
 from tests.releases import publish_tiny

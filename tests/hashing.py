@@ -6,7 +6,7 @@ import pytest
 from werkzeug.security import generate_password_hash
 
 import app.models
-from app import accounts
+from app.accounts import service as accounts
 
 STAND_IN = accounts._NOBODY
 CHEAP = "pbkdf2:sha256:1"

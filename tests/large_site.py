@@ -15,11 +15,11 @@ from sqlalchemy import insert, select
 from threadpoolctl import threadpool_limits
 
 from app import create_app
-from app.clock import utcnow
+from app.db.clock import utcnow
 from app.extensions import db
+from app.feedback.ratings import A_YEAR
 from app.models import Companion, Item, Mark, Rating, User
-from app.ratings import A_YEAR
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.conftest import settings
 from tests.releases import large_release, no_parity_sample
 

@@ -8,7 +8,7 @@ import numpy as np
 from pyspark import RDD
 from pyspark.sql import SparkSession
 
-from spark_jobs.blocks import Packed, pack
+from spark_jobs.als.rating_blocks import Packed, pack
 from spark_jobs.ratings import Ratings
 
 # user, item, value, and where it matters the second since 1970.

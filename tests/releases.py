@@ -9,8 +9,8 @@ import numpy as np
 from recommender.catalogue import Catalogue, Item
 from recommender.feedback import IMPLICIT, SCALES
 from recommender.params import RankingParams, RatingParams
-from recommender.release import ItemArrays, ParitySample, Release
-from recommender.release_store import ReleaseStore
+from recommender.storage.release import ItemArrays, ParitySample, Release
+from recommender.storage.release_store import ReleaseStore
 
 # Two tastes: the first four films are liked by some people, the next four by others.
 ITEMS = [

@@ -1,7 +1,7 @@
 """The site with a clock of its own, which is wrong by the seconds in the file that CLOCK names.
 
-To be served in place of ``application``. ``app.clock`` is the site's only source of now; libraries
-ask ``time.time``.
+To be served in place of ``application``. ``app.db.clock`` is the site's only source of now;
+libraries ask ``time.time``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from app import clock
+from app.db import clock
 from application import application
 
 CLOCK = Path(os.environ["CLOCK"])

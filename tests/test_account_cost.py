@@ -19,15 +19,15 @@ from flask_wtf import FlaskForm
 from itsdangerous import url_safe
 from werkzeug.datastructures import MultiDict
 
-from app import accounts
+from app.accounts import service as accounts
+from app.accounts.password_policy import is_easy_to_guess
 from app.base.forms import ForgottenForm, LoginForm, PasswordForm, RegisterForm, ResetForm
 from app.extensions import db
 from app.group.forms import AskForm, GuestForm
 from app.home.forms import RatingForm
+from app.http.redirects import is_own
 from app.models import User
 from app.mydata.forms import DeleteForm
-from app.passwords import is_easy_to_guess
-from app.redirects import is_own
 from tests.conftest import PASSWORD
 from tests.hashing import quick_hashes  # noqa: F401
 
@@ -189,7 +189,7 @@ def test_request_hashes_a_password_at_most_three_times(
 
     monkeypatch.setattr("app.models.generate_password_hash", generate)
     monkeypatch.setattr("app.models.check_password_hash", compare)
-    monkeypatch.setattr("app.accounts.check_password_hash", compare)
+    monkeypatch.setattr("app.accounts.service.check_password_hash", compare)
     with app.app_context():
         for n in range(5):
             user = User(id=100 + n, username=f"a{n}", username_key=f"a{n}", email="a@example.com")

@@ -9,10 +9,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app import accounts, create_app
+from app import create_app
+from app.accounts import service as accounts
 from app.extensions import db
+from app.http.redirects import is_own
 from app.models import FIRST_ID_WITHOUT_CATALOGUE, User
-from app.redirects import is_own
 from tests.conftest import PASSWORD, register
 
 GOOD = {

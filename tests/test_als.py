@@ -12,8 +12,8 @@ from benchmarks import data
 from recommender.errors import ConfigError, SetupError
 from recommender.fold_in import Ridge, fold_in_ranking, gram, ranking_equations, rating_equations
 from recommender.params import RankingParams, RatingParams
-from spark_jobs import als, mllib
-from spark_jobs.als import Coded, Factors, FittedFactors
+from spark_jobs.als import mllib, solver
+from spark_jobs.als.solver import Coded, Factors, FittedFactors
 from tests.packing import packed
 
 RANKING = RankingParams(rank=3, iterations=4, regularization=0.2, alpha=5.0)
@@ -57,7 +57,7 @@ def fit(
     try:
         if solver == "mllib":
             return mllib.fit(mllib.frame(values), params, seed)
-        return als.fit(values, params, seed, start)
+        return solver.fit(values, params, seed, start)
     finally:
         values.unpersist()
 
@@ -201,7 +201,7 @@ def test_coded_vectors_are_within_half_a_step_of_their_row() -> None:
 def test_more_factors_than_memory_holds_are_refused_with_the_remedy(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(als, "_available_memory", lambda: 1000)
+    monkeypatch.setattr(solver, "_available_memory", lambda: 1000)
     with pytest.raises(SetupError, match=r"21 people and titles of rank 3 .* --solver mllib"):
         fit(spark, signed_table(), RANKING)
 
@@ -251,6 +251,6 @@ def test_both_solvers_rank_equally_well(spark: SparkSession) -> None:
     def ndcg(fitted: FittedFactors) -> float:
         return data.ndcg(parts, fitted.users.of(users), fitted.items.of(items))
 
-    ours = np.mean([ndcg(als.fit(values, params, seed)) for seed in range(3)])
+    ours = np.mean([ndcg(solver.fit(values, params, seed)) for seed in range(3)])
     theirs = np.mean([ndcg(mllib.fit(frame, params, seed)) for seed in range(3)])
     assert ours == pytest.approx(theirs, rel=0.02)

@@ -11,8 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from app import clock, ratings
+from app.db import clock
 from app.extensions import db, serving
+from app.feedback import ratings
 from app.models import Item, Mark, Rating, User
 from tests.api import Rest, client_with_token, people, stored
 from tests.conftest import PASSWORD

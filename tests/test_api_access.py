@@ -9,8 +9,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from app import clock, tokens
+from app.accounts import api_tokens
 from app.api import access
+from app.db import clock
 from app.extensions import db
 from app.models import Token
 from tests.api import BASE, Rest, client_with_token, people, stored
@@ -190,7 +191,7 @@ def test_create_token_prints_the_token_alone_on_its_last_line(app: Flask) -> Non
 
 def test_only_a_hash_of_the_secret_is_stored(app: Flask) -> None:
     with app.app_context():
-        secret = tokens.create("shop")
+        secret = api_tokens.create("shop")
         (row,) = db.session.execute(select(Token.__table__)).all()
     assert secret not in str(row)
     assert secret.removeprefix("marquee_") not in str(row)
@@ -225,7 +226,7 @@ def test_an_expiring_token_ends_by_itself(
     secret = run(app, "create-token", "--name", "short", "--expires", "2")[1].splitlines()[-1]
     client = Rest(app.test_client(), secret)
     assert client("GET", "/movies/top").status_code == 200
-    monkeypatch.setattr(tokens, "utcnow", lambda: clock.utcnow() + timedelta(days=2))
+    monkeypatch.setattr(api_tokens, "utcnow", lambda: clock.utcnow() + timedelta(days=2))
     assert client("GET", "/movies/top").status_code == 401
     assert "short\tanyone" in run(app, "list-tokens")[1]
     assert run(app, "list-tokens")[1].splitlines()[-1].endswith("ended")
@@ -255,7 +256,7 @@ def test_the_last_use_is_written_down_but_not_at_every_request(
     assert clock.utcnow() - first < timedelta(minutes=1)
     rest("GET", "/movies/top")
     assert last_used() == first
-    monkeypatch.setattr(tokens, "utcnow", lambda: clock.utcnow() + timedelta(minutes=6))
+    monkeypatch.setattr(api_tokens, "utcnow", lambda: clock.utcnow() + timedelta(minutes=6))
     rest("GET", "/movies/top")
     assert last_used() > first
 

@@ -270,7 +270,7 @@ def test_errors_outside_the_rows_have_the_shape_too(
 def test_a_failure_of_ours_has_the_shape_too_and_tells_nothing(
     app: Flask, rest: Rest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app import catalogue
+    from app.catalogue import items as catalogue
 
     def fail(*_: object) -> None:
         raise RuntimeError("secret details")

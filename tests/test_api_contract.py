@@ -15,7 +15,7 @@ from flask import Flask
 
 from app import create_app
 from app.extensions import db
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
 from tests.conftest import settings
 from tests.test_cli import run

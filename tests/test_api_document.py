@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from app import tokens
+from app.accounts import api_tokens
 from app.extensions import db, limiter
 from app.models import User
 from tests.api import BASE, Rest
@@ -93,8 +93,8 @@ def headers_of(app: Flask, role: str) -> dict[str, str]:
         for number in (0, 1, 2):
             db.session.merge(User(id=number, from_data_set=True))
         db.session.commit()
-        tokens.revoke("fuzzer")
-        secret = tokens.create("fuzzer", user_id=1 if role == "person" else None)
+        api_tokens.revoke("fuzzer")
+        secret = api_tokens.create("fuzzer", user_id=1 if role == "person" else None)
     return {"Authorization": f"Bearer {secret}"}
 
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from app import tokens
+from app.accounts import api_tokens
 from tests.browsers import browser
 from tests.servers import gunicorn
 
@@ -38,7 +38,7 @@ def page(browser: Browser, app: Flask, environ: dict[str, str], tmp_path: Path) 
 
 def test_a_row_is_tried_with_a_token(page: Page, app: Flask) -> None:
     with app.app_context():
-        secret = tokens.create("visitor")
+        secret = api_tokens.create("visitor")
     page.goto("/api/v1/docs")
     expect(page.locator(".opblock")).to_have_count(19)
     page.get_by_role("button", name="Authorize").first.click()

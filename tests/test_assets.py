@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.assets import content_hash
+from app.http.static_files import content_hash
 
 FOR_GOOD = "public, max-age=31536000, immutable"
 

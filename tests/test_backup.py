@@ -20,11 +20,14 @@ from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import func, inspect, select
 
-from app import accounts, create_app, ratings, tokens
+from app import create_app
+from app.accounts import api_tokens
+from app.accounts import service as accounts
 from app.backup import tables
 from app.backup.file import FORMAT, Header, encoded, write
 from app.backup.tables import KINDS
 from app.extensions import db
+from app.feedback import ratings
 from app.models import Experiment, Import, Item, SiteState, Token, User
 from tests.conftest import settings
 from tests.databases import DATABASES, Server, empty, migrate, new_database
@@ -181,7 +184,7 @@ def test_ids_given_after_a_restore_are_new(full: Flask, second: Flask, tmp_path:
     run(second, "restore", str(file))
     with second.app_context():
         assert accounts.add_person(None, None).id == 4
-        tokens.create("another")
+        api_tokens.create("another")
         db.session.add(Import(user_id=1, imported_at=NOON, report={}))
         again = {"control": "current", "treatment": "x", "share": 0.5, "started_at": NOON}
         db.session.add(Experiment(name="again", **again))
@@ -194,10 +197,10 @@ def test_a_restore_never_lets_ids_go_back(full: Flask, tmp_path: Path) -> None:
     file = backed_up(full, tmp_path / "site.backup")
     with full.app_context():
         for name in "abc":
-            tokens.create(name)
+            api_tokens.create(name)
     assert run(full, "restore", "--replace", str(file))[0] == 0
     with full.app_context():
-        tokens.create("another")
+        api_tokens.create("another")
         assert db.session.scalar(select(func.count()).select_from(Token)) == 4
 
 

@@ -17,7 +17,7 @@ from recommender.fold_in import (
     gram,
 )
 from recommender.model import Model
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.releases import publish_tiny
 
 ridge = Ridge(0.1)

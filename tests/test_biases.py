@@ -10,8 +10,8 @@ from pyspark.sql import SparkSession
 
 from recommender.catalogue import Item
 from recommender.params import RatingParams
-from spark_jobs.biases import fit_biases, residuals, row_sums
-from spark_jobs.features import centred, item_features
+from spark_jobs.als.biases import fit_biases, residuals, row_sums
+from spark_jobs.item_features import centred, item_features
 from tests.packing import Row, packed
 
 

@@ -9,9 +9,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from recommender.errors import DataError
-from spark_jobs import blocks
-from spark_jobs.blocks import NothingToPack, Packed, RowOf, pack
-from spark_jobs.kernels import solve_rows
+from spark_jobs.als import rating_blocks
+from spark_jobs.als.kernels import solve_rows
+from spark_jobs.als.rating_blocks import NothingToPack, Packed, RowOf, pack
 from tests.packing import Row, ratings
 
 LARGE = 2_000_000_000  # an id that no table of rows reaches
@@ -132,11 +132,13 @@ def test_what_cannot_be_fitted_is_refused_before_the_first_iteration(
         pack(ratings(spark, rows, 1))
 
 
-@pytest.mark.parametrize("largest_table", [blocks.LARGEST_TABLE, 0], ids=["table", "bisection"])
+@pytest.mark.parametrize(
+    "largest_table", [rating_blocks.LARGEST_TABLE, 0], ids=["table", "bisection"]
+)
 def test_rows_of_ids_are_found_and_unknown_ones_told(
     monkeypatch: pytest.MonkeyPatch, largest_table: int
 ) -> None:
-    monkeypatch.setattr(blocks, "LARGEST_TABLE", largest_table)
+    monkeypatch.setattr(rating_blocks, "LARGEST_TABLE", largest_table)
     row_of = RowOf.ids(np.array([2, 3, 7]))
     assert row_of(np.array([7, 2, 0, 5, 8, 2**31 - 1], np.int32)).tolist() == [2, 0, -1, -1, -1, -1]
     assert RowOf.ids(np.empty(0, np.int64))(np.array([1], np.int32)).tolist() == [-1]

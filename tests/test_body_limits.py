@@ -9,7 +9,7 @@ import pytest
 from flask import Flask, request
 from flask.testing import FlaskClient
 
-from app import limits
+from app.http import body_limits
 from tests.api import Rest
 
 CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
@@ -27,9 +27,9 @@ def file() -> dict[str, Any]:
 
 
 def test_file_may_be_large_when_a_person_sends_it_from_our_page(ann: FlaskClient) -> None:
-    assert limit_of(ann, data=file()) == limits.LARGEST_UPLOAD
+    assert limit_of(ann, data=file()) == body_limits.LARGEST_UPLOAD
     headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
-    assert limit_of(ann, data=file(), headers=headers) == limits.LARGEST_UPLOAD
+    assert limit_of(ann, data=file(), headers=headers) == body_limits.LARGEST_UPLOAD
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ def test_file_may_be_large_when_a_person_sends_it_from_our_page(ann: FlaskClient
 def test_file_is_limited_as_any_form_when_another_site_sends_it(
     ann: FlaskClient, headers: dict[str, str]
 ) -> None:
-    assert limit_of(ann, data=file(), headers=headers) == limits.BODY_BYTES
+    assert limit_of(ann, data=file(), headers=headers) == body_limits.BODY_BYTES
 
 
 def test_file_is_limited_as_any_form_when_nobody_is_logged_in(app: Flask) -> None:
-    assert limit_of(app.test_client(), data=file()) == limits.BODY_BYTES
+    assert limit_of(app.test_client(), data=file()) == body_limits.BODY_BYTES
 
 
 def test_body_of_another_type_is_limited_as_any_form(ann: FlaskClient) -> None:
-    assert limit_of(ann, data={"file": "movieId,rating"}) == limits.BODY_BYTES
+    assert limit_of(ann, data={"file": "movieId,rating"}) == body_limits.BODY_BYTES
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def test_form_without_a_length_is_cut_off_as_it_streams(
         content_type="application/x-www-form-urlencoded",
     )
     assert answer.status_code == 400, "cut off, it has no token"
-    assert body.tell() < 3 * limits.BODY_BYTES
+    assert body.tell() < 3 * body_limits.BODY_BYTES
 
 
 @pytest.mark.parametrize(
     ("method", "path", "limit"),
     [
-        ("PUT", "/user", limits.BODY_BYTES),
-        ("POST", "/recommendations/batch", limits.BODY_BYTES_BY_ENDPOINT["api.batch"]),
+        ("PUT", "/user", body_limits.BODY_BYTES),
+        ("POST", "/recommendations/batch", body_limits.BODY_BYTES_BY_ENDPOINT["api.batch"]),
     ],
 )
 def test_json_has_the_limit_of_its_row(rest: Rest, method: str, path: str, limit: int) -> None:

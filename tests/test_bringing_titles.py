@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app import accounts, create_app, ratings, statistics
-from app.catalogue import sync_catalogue
+from app import create_app
+from app.accounts import service as accounts
+from app.catalogue import item_statistics
+from app.catalogue.items import sync_catalogue
 from app.extensions import db
+from app.feedback import ratings
 from app.models import CatalogueState, Item
-from recommender.release import Release
-from recommender.release_store import ReleaseStore
+from recommender.storage.release import Release
+from recommender.storage.release_store import ReleaseStore
 from tests.conftest import PASSWORD, settings
 from tests.databases import SERVERS, Server, migrate
 from tests.releases import ITEMS, no_parity_sample, tiny_release
@@ -63,7 +66,7 @@ def test_nobody_waits(site: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         while_titles_came.extend(done)
         return 0
 
-    monkeypatch.setattr(statistics, "refresh", refresh)
+    monkeypatch.setattr(item_statistics, "refresh", refresh)
     changed = [replace(ITEMS[0], title="Another Name"), *ITEMS[1:]]
     with site.app_context():
         sync_catalogue(publish(tmp_path, SECOND, changed))

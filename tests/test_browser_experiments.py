@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app import create_app
-from app.experiments.arms import CONTROL, TREATMENT
 from app.extensions import db
-from recommender.release_store import ReleaseStore
+from app.recommend.variants import CONTROL, TREATMENT
+from recommender.storage.release_store import ReleaseStore
 from tests.browsers import SCREENSHOTS, browser, complain
 from tests.conftest import PASSWORD, register, settings
 from tests.releases import publish_tiny

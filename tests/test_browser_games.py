@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.browsers import DESKTOP, browser, keep, recommended, visitor
 from tests.conftest import PASSWORD, real_data, settings
 from tests.servers import gunicorn

@@ -19,12 +19,12 @@ from sqlalchemy.engine import Connection
 
 from app import create_app
 from app.extensions import db
+from app.feedback.profile import Taste, taste_of, tastes_of
 from app.models import Item, User
-from app.tastes import Taste, taste_of, tastes_of
 from recommender.catalogue import Catalogue
 from recommender.catalogue import Item as Title
-from recommender.release import ItemArrays, Release
-from recommender.release_store import ReleaseStore
+from recommender.storage.release import ItemArrays, Release
+from recommender.storage.release_store import ReleaseStore
 from tests.api import client_with_token
 from tests.conftest import PASSWORD, register, settings
 from tests.databases import DATABASES, Server, migrate, new_database

@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 from app.extensions import db
 from app.models import Item
 from recommender.model import Model
-from recommender.release import ParitySample
-from recommender.release_store import ReleaseStore
+from recommender.storage.release import ParitySample
+from recommender.storage.release_store import ReleaseStore
 from tests.datasets import write_csv
 from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
 

@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from recommender.errors import ConfigError
+from recommender.formats.steam import is_steam
 from recommender.params import RankingParams, RatingParams
-from recommender.steam_file import is_steam
 from spark_jobs import config
 from spark_jobs.config import HEADS, Config, Gate
-from spark_jobs.pipeline_config import SETTINGS, Pipeline, Source, read_pipeline
+from spark_jobs.pipeline.configuration import SETTINGS, Pipeline, Source, read_pipeline
 
 DEFAULT = Path(config.__file__).parent / "pipelines" / "movies.yaml"
 

@@ -11,7 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
 
-from app import accounts, create_app
+from app import create_app
+from app.accounts import service as accounts
 from app.extensions import db
 from tests.conftest import PASSWORD, confirm_address
 from tests.hashing import quick_hashes  # noqa: F401

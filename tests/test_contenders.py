@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommender.fold_in import Ridge
-from spark_jobs.contenders import Biases, Ease, Popularity, RawAls, ease_fits
+from spark_jobs.evaluation.baselines import Biases, Ease, Popularity, RawAls, ease_fits
 
 IDS = np.array([10, 20, 30, 40])
 

@@ -11,9 +11,9 @@ from flask import Flask
 from limits import parse
 from limits.strategies import FixedWindowRateLimiter
 
-from app import counters
-from app.counters import ProcessMemory
 from app.extensions import limiter
+from app.http import rate_limit_storage
+from app.http.rate_limit_storage import ProcessMemory
 from tests.api import client_with_token
 
 
@@ -54,7 +54,7 @@ def test_windows_that_have_ended_are_forgotten(now: list[float]) -> None:
     memory = ProcessMemory()
     for caller in range(100):
         memory.incr(str(caller), 1)
-    now[0] += counters.SWEEP_SECONDS
+    now[0] += rate_limit_storage.SWEEP_SECONDS
     memory.incr("ann", 60)
     assert memory.reset() == 1
     assert memory.get("ann") == 0

@@ -12,14 +12,20 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from app import accounts, catalogue, companions, create_app, marks, ratings, statistics, tokens
-from app.clock import utcnow
+from app import create_app
+from app.accounts import api_tokens
+from app.accounts import service as accounts
+from app.catalogue import item_statistics
+from app.catalogue import items as catalogue
+from app.db.clock import utcnow
+from app.db.retry import TRIES, done_anew
+from app.db.upsert import upsert
 from app.extensions import db
+from app.feedback import ratings, user_lists
+from app.group import friends
 from app.models import Import, Item, Rating
-from app.transactions import TRIES, done_anew
-from app.upsert import upsert
 from recommender.catalogue import Item as Title
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.conftest import PASSWORD, settings
 from tests.databases import empty
 from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
@@ -91,10 +97,10 @@ def test_what_holds_a_nul_is_nobodys_name_and_no_title(site: Flask, store: Relea
 
 
 def test_names_of_tokens_differ_by_case(site: Flask) -> None:
-    tokens.create("reader")
-    tokens.create("Reader")
-    assert tokens.revoke("READER") is False
-    assert [token.name for token in tokens.every_token()] == ["reader", "Reader"]
+    api_tokens.create("reader")
+    api_tokens.create("Reader")
+    assert api_tokens.revoke("READER") is False
+    assert [token.name for token in api_tokens.every_token()] == ["reader", "Reader"]
 
 
 def test_text_of_every_script_and_length_comes_back_as_it_was(
@@ -138,9 +144,9 @@ def test_lists_have_one_order_everywhere(site: Flask) -> None:
     assert [item.id for item in catalogue.popular(3, "Sci-Fi")] == [1, 2, 3]
     for name in ("Zoë", "ärger", "bob"):
         other = accounts.register(name, f"{name}@example.com", PASSWORD)
-        companions.ask(ann, name)
-        companions.agree(other, ann.id)
-    assert [user.username for user in companions.agreed_with(ann.id)] == ["bob", "Zoë", "ärger"]
+        friends.ask(ann, name)
+        friends.agree(other, ann.id)
+    assert [user.username for user in friends.agreed_with(ann.id)] == ["bob", "Zoë", "ärger"]
 
 
 def test_before_the_first_release_titles_are_searched_in_the_database(site: Flask) -> None:
@@ -177,11 +183,11 @@ def test_of_many_who_rate_one_title_at_once_the_latest_stays(site: Flask) -> Non
     moments = at_once(
         site,
         *(lambda s=s: ratings.rate(ann, 1, s) for s in stars),
-        *[lambda: marks.mark(ann, 1, marks.WATCHLIST)] * 10,
+        *[lambda: user_lists.mark(ann, 1, user_lists.WATCHLIST)] * 10,
     )
     latest = max(range(len(stars)), key=lambda n: moments[n])
     assert ratings.ratings_of(ann) == {1: stars[latest]}
-    assert marks.marks_of(ann) == {marks.WATCHLIST: {1}}
+    assert user_lists.marks_of(ann) == {user_lists.WATCHLIST: {1}}
 
 
 def test_people_who_sign_up_at_once_get_ids_of_their_own_and_names_but_once(site: Flask) -> None:
@@ -201,7 +207,7 @@ def test_people_who_sign_up_at_once_get_ids_of_their_own_and_names_but_once(site
 
 
 def test_one_of_many_processes_takes_the_turn(site: Flask) -> None:
-    turns = at_once(site, *[lambda: statistics.take_turn(timedelta(minutes=1))] * 12)
+    turns = at_once(site, *[lambda: item_statistics.take_turn(timedelta(minutes=1))] * 12)
     assert turns.count(True) == 1
 
 
@@ -227,7 +233,7 @@ def test_writers_that_cross_each_other_all_arrive(site: Flask, store: ReleaseSto
 
     @done_anew
     def refresh_once() -> None:
-        statistics.refresh(release)
+        item_statistics.refresh(release)
         db.session.commit()
 
     def refresh() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recommender import s3
 from recommender.errors import DataError, StorageError
+from recommender.storage import s3
 from spark_jobs.datasets import transfer
 from tests.aws import FaultProxy
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from spark_jobs.environment import pack_environment, requirements
 from spark_jobs.session import pack_code
 from tests.clusters import PYSPARK, SMALL, environment, standalone_cluster

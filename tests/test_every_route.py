@@ -15,10 +15,11 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from app import accounts, create_app
+from app import create_app
+from app.accounts import service as accounts
 from app.extensions import db
-from app.headers import ALWAYS
-from recommender.release_store import ReleaseStore
+from app.http.security_headers import ALWAYS
+from recommender.storage.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
 from tests.conftest import PASSWORD, register, settings
 from tests.releases import publish_tiny

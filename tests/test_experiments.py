@@ -16,17 +16,18 @@ from flask.testing import FlaskClient
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import event, inspect, select
 
-from app import create_app, tokens
-from app.clock import utcnow
-from app.experiments.arms import CONTROL, TREATMENT, Arm, Plan
+from app import create_app
+from app.accounts import api_tokens
+from app.db.clock import utcnow
 from app.experiments.results import FEWEST, Results, results_of
 from app.experiments.store import running, running_plan
 from app.extensions import db, serving
 from app.models import Experiment, Exposure, Item, Rating, Shown, User
+from app.recommend.variants import CONTROL, TREATMENT, Arm, Plan
 from recommender.catalogue import Item as CatalogueItem
+from recommender.confidence_intervals import Estimate, difference, ratio, times_needed
 from recommender.errors import ConfigError
-from recommender.intervals import Estimate, difference, ratio, times_needed
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
 from tests.conftest import register
 from tests.releases import (
@@ -313,7 +314,7 @@ def test_processes_agree_and_follow_a_start_and_an_end_without_a_restart(
     people = people_of_both_arms(app, rest)
     publish_candidate(store)
     with app.app_context():
-        secret = tokens.create("processes")
+        secret = api_tokens.create("processes")
     quickly = {**environ, "RELEASE_POLL_SECONDS": "0.1"}
 
     def served(address: str, user_id: int) -> str:
@@ -424,10 +425,10 @@ def test_without_an_experiment_nothing_is_noted(app: Flask, ann: FlaskClient, re
 def test_a_person_deleted_meanwhile_is_a_404(
     app: Flask, rest: Rest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.api import routes, services
+    from app.api import legacy_routes, routes
 
     start(app)
-    for module in (routes, services):
+    for module in (routes, legacy_routes):
         monkeypatch.setattr(module, "person", lambda user_id: None)
     for path in ("/user/999/recommendations", "//recommendations?user_id=999"):
         assert rest("GET", path).status_code == 404, path

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.explain import contributions
+from recommender.explanations import contributions
 from recommender.fold_in import Ridge, fold_in_ranking, gram
 from recommender.model import Model
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.releases import tiny_release
 
 USERS = 100
@@ -101,7 +101,7 @@ def test_for_a_hundred_people_the_parts_add_up_to_the_score(
 def test_for_a_hundred_people_the_place_without_a_rating_is_that_of_a_recomputed_list(
     trained: Model, hundred: list[dict[int, float]]
 ) -> None:
-    from app.recommendations import rank_without
+    from app.recommend.service import rank_without
 
     for ratings in hundred:
         (first,) = trained.recommend(trained.fold_in(ratings), 1)

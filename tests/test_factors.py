@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.errors import ReleaseError
-from recommender.factors import UNKNOWN, ItemRows
+from recommender.item_index import UNKNOWN, ItemRows
 
 IDS = [1, 2, 5, 8, 13]
 

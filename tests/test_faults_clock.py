@@ -11,8 +11,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.exceptions import TooManyRequests
 
-from app import accounts, attempts, clock, logins, ratings, sessions, statistics, tokens, visits
-from app.counters import ProcessMemory
+from app.accounts import api_tokens, login_sessions, login_throttle
+from app.accounts import service as accounts
+from app.catalogue import item_statistics
+from app.db import clock
+from app.feedback import ratings, visits
+from app.http import session_interface
+from app.http.rate_limit_storage import ProcessMemory
 from tests.api import Rest, client_with_token, stored
 
 pytestmark = pytest.mark.faults
@@ -28,7 +33,16 @@ def move(monkeypatch: pytest.MonkeyPatch) -> Move:
 
     def set_clock(seconds: float) -> None:
         monkeypatch.setattr(time, "time", lambda: true() + seconds)
-        for module in (accounts, attempts, logins, ratings, sessions, statistics, tokens, visits):
+        for module in (
+            accounts,
+            login_throttle,
+            login_sessions,
+            ratings,
+            session_interface,
+            item_statistics,
+            api_tokens,
+            visits,
+        ):
             moved = lambda: clock.utcnow() + timedelta(seconds=seconds)  # noqa: E731
             monkeypatch.setattr(module, "utcnow", moved)
 
@@ -84,9 +98,9 @@ def test_who_guessed_too_often_does_not_wait_until_the_clock_has_caught_up(
         for seconds in (0, -HOUR):
             move(seconds)
             for _ in range(2):
-                attempts.begin((attempts.PASSWORDS, "ann"))
+                login_throttle.begin((login_throttle.PASSWORDS, "ann"))
             with pytest.raises(TooManyRequests):
-                attempts.begin((attempts.PASSWORDS, "ann"))
+                login_throttle.begin((login_throttle.PASSWORDS, "ann"))
 
 
 def test_a_limit_begins_anew_and_holds(move: Move) -> None:
@@ -100,10 +114,10 @@ def test_a_limit_begins_anew_and_holds(move: Move) -> None:
 def test_titles_statistics_do_not_wait_for_the_clock(app: Flask, move: Move) -> None:
     period = timedelta(minutes=10)
     with app.app_context():
-        assert statistics.take_turn(period)
+        assert item_statistics.take_turn(period)
         move(-HOUR)
-        assert statistics.take_turn(period)
-        assert not statistics.take_turn(period)
+        assert item_statistics.take_turn(period)
+        assert not item_statistics.take_turn(period)
 
 
 def test_a_letter_with_a_new_password_is_sent(

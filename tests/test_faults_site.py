@@ -19,12 +19,14 @@ import pytest
 import redis
 from flask import Flask
 
-from app import accounts, create_app, tokens
+from app import create_app
+from app.accounts import api_tokens
+from app.accounts import service as accounts
 from app.extensions import db
-from app.tastes import tastes_of
-from recommender import s3
-from recommender.release_store import ReleaseStore
-from recommender.s3_store import open_store
+from app.feedback.profile import tastes_of
+from recommender.storage import s3
+from recommender.storage.release_store import ReleaseStore
+from recommender.storage.s3_release_store import open_store
 from tests.aws import Fault, FaultProxy
 from tests.conftest import ROOT, settings
 from tests.databases import SERVERS, Server, migrate
@@ -94,7 +96,7 @@ def new_site(url: str, folder: Path) -> Site:
     app = create_app(environ, TESTING=True)
     with app.app_context():
         ids = [accounts.add_person(None, None).id for _ in range(PEOPLE)]
-        secret = tokens.create("load")
+        secret = api_tokens.create("load")
     return Site(folder, app, environ, ids, secret, folder / "log")
 
 
@@ -237,7 +239,7 @@ def test_without_redis_the_site_goes_on_and_still_limits(
 ) -> None:
     strike, heal = WAYS[way]
     with site.app.app_context():
-        mine = [tokens.create(f"mine {number}", site.ids[number]) for number in range(2)]
+        mine = [api_tokens.create(f"mine {number}", site.ids[number]) for number in range(2)]
     limits = {"RATELIMIT_ENABLED": "True", "RATELIMIT_PERSONAL_TOKEN": "5/minute"}
     limits |= {"REDIS_URL": redis_server.url, "RATELIMIT_SERVICE_TOKEN": "100000/minute"}
     with site.serve(**limits) as (address, master):

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommender.release import Release
-from recommender.release_store import ReleaseStore
+from recommender.storage.release import Release
+from recommender.storage.release_store import ReleaseStore
 from tests.clusters import (
     BRISK,
     PYSPARK,

@@ -11,7 +11,7 @@ import pytest
 from recommender.errors import ReleaseError
 from recommender.feedback import Hours, Stars, feedback_of
 from recommender.model import Model, check_parity
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.releases import (
     GAMES,
     no_parity_sample,

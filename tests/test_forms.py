@@ -11,7 +11,7 @@ from wtforms.fields.core import UnboundField
 from wtforms.validators import ValidationError
 
 import app  # noqa: F401  (imports every form)
-from app.validators import MaxLength
+from app.http.validators import MaxLength
 
 
 def forms(of: type[FlaskForm] = FlaskForm) -> Iterator[type[FlaskForm]]:

@@ -18,21 +18,23 @@ from itsdangerous import BadData
 from itsdangerous.encoding import base64_decode
 from urllib3.response import HTTPResponse
 
-from app import accounts, create_app, ratings
-from app.export import as_csv_files, everything_of
+from app import create_app
+from app.accounts import service as accounts
+from app.catalogue.search_index import TitleIndex
+from app.catalogue.tmdb import _is_picture, _read
 from app.extensions import db, serving
-from app.importing.files import ImportProblem
-from app.importing.formats import Entry
-from app.importing.store import bring_in
-from app.importing.text import MOST_LINES
+from app.feedback import ratings
 from app.models import Import, Mark, Rating, User
-from app.title_search import TitleIndex
-from app.tmdb import _is_picture, _read
-from app.transfer import export_ratings
+from app.portability.bulk_transfer import export_ratings
+from app.portability.exports import as_csv_files, everything_of
+from app.portability.import_formats import Entry
+from app.portability.imports import bring_in
+from app.portability.text import MOST_LINES
+from app.portability.uploads import ImportProblem
 from recommender.errors import ConfigError, DataError
-from recommender.libraries_file import read_libraries
-from recommender.ratings_file import LAYOUTS, RatingsLayout, find_ratings, read_ratings
-from recommender.release_store import ReleaseStore
+from recommender.formats.movielens import LAYOUTS, RatingsLayout, find_ratings, read_ratings
+from recommender.formats.steam_libraries import read_libraries
+from recommender.storage.release_store import ReleaseStore
 from tests.conftest import PASSWORD, settings
 from tests.databases import DATABASES, Server, migrate, new_database
 from tests.fuzzing import (
@@ -330,7 +332,7 @@ def test_any_search_is_answered_soon_and_alike(index: TitleIndex, query: str, li
 
 @fuzz("searches", 20, 200, query=hostile_text | misspelt())
 def test_any_search_before_the_first_release_is_answered(site: Flask, query: str) -> None:
-    from app.catalogue import _search_in_database
+    from app.catalogue.items import _search_in_database
 
     assert len(_search_in_database(query[:100], 5)) <= 5
 

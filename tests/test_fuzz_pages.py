@@ -18,9 +18,9 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.extensions import db
-from app.headers import CONTENT_SECURITY_POLICY
+from app.http.security_headers import CONTENT_SECURITY_POLICY
 from recommender.catalogue import Item
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.conftest import register, settings
 from tests.databases import DATABASES, Server, migrate, new_database
 from tests.fuzzing import HOSTILE, LONG, MARKUP, any_json, fuzz, hostile_text

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from recommender.errors import ConfigError, ReleaseError
 from recommender.model import Model
-from recommender.release import ItemArrays, ParitySample, Release, read_release
-from recommender.release_store import CURRENT, Current, ReleaseStore
+from recommender.storage.release import ItemArrays, ParitySample, Release, read_release
+from recommender.storage.release_store import CURRENT, Current, ReleaseStore
 from tests.fuzzing import DEEP, HOSTILE, any_json, damaged, fuzz
 from tests.releases import ITEMS
 from tests.test_release import SAMPLE, TINY, signed

@@ -7,7 +7,7 @@ import re
 import pytest
 from flask import Flask
 
-from app import kinds
+from app.recommend import feedback_kind
 from tests.api import BASE, Rest, client_with_token, stored
 from tests.games import games_app
 
@@ -130,4 +130,4 @@ def test_the_document_speaks_of_games_and_hours_alone(games: Rest) -> None:
 
 def test_each_row_that_is_said_differently_is_one_of_the_document(rest: Rest) -> None:
     document = rest("GET", "/openapi.json").text
-    assert [said for said in kinds.GAMES.summaries if f'"{said}"' not in document] == []
+    assert [said for said in feedback_kind.GAMES.summaries if f'"{said}"' not in document] == []

@@ -19,9 +19,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
-from app.kinds import FILMS, GAMES, hours_in_words
 from app.models import Import, Rating, User
-from recommender.release_store import ReleaseStore
+from app.recommend.feedback_kind import FILMS, GAMES, hours_in_words
+from recommender.storage.release_store import ReleaseStore
 from tests.conftest import register
 from tests.games import ACTION, FARMING, games_app, gil
 from tests.releases import publish_tiny, publish_tiny_games

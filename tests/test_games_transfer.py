@@ -12,8 +12,8 @@ from sqlalchemy import select
 from app.extensions import db
 from app.models import Item, SiteState
 from recommender.feedback import SCALES
-from recommender.libraries_file import find_libraries, read_libraries
-from recommender.ratings_file import ML_CSV, read_ratings
+from recommender.formats.movielens import ML_CSV, read_ratings
+from recommender.formats.steam_libraries import find_libraries, read_libraries
 from tests.api import client_with_token, stored
 from tests.conftest import real_data, register
 from tests.datasets import write_files

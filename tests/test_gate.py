@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from recommender.release import ParitySample, Release
-from recommender.release_store import ReleaseStore
-from spark_jobs import gate
+from recommender.storage.release import ParitySample, Release
+from recommender.storage.release_store import ReleaseStore
 from spark_jobs.config import Gate
+from spark_jobs.evaluation import promotion_gate
 from tests.datasets import QUICK, write_two_tastes
 from tests.releases import tiny_release
 from tests.test_train import Run, run
@@ -44,7 +44,7 @@ def sample_of_one(item_id: int) -> ParitySample:
 
 
 def reasons(new: Release, before: Release | None) -> list[str]:
-    verdict = gate.judged({}, new, before, sample_of_one(1), LIMITS)["gate"]
+    verdict = promotion_gate.judged({}, new, before, sample_of_one(1), LIMITS)["gate"]
     assert verdict["passed"] == (not verdict["reasons"])
     return list(verdict["reasons"])
 
@@ -93,7 +93,7 @@ UNLIKE = {
 @pytest.mark.parametrize(("changes", "note"), UNLIKE.values(), ids=UNLIKE)
 def test_what_was_not_measured_alike_is_not_compared(changes: dict[str, Any], note: str) -> None:
     new, before = release(NEW, 0.85, 0.35), release(OLD, 0.1, 1.0, **changes)
-    compared = gate.judged({}, new, before, sample_of_one(1), LIMITS)["comparison"]
+    compared = promotion_gate.judged({}, new, before, sample_of_one(1), LIMITS)["comparison"]
     assert compared["note"] == f"{OLD} {note}"
     assert "metrics" not in compared
     assert reasons(new, before) == []
@@ -101,7 +101,7 @@ def test_what_was_not_measured_alike_is_not_compared(changes: dict[str, Any], no
 
 def test_a_comparison_tells_differences_and_how_much_of_the_lists_stays() -> None:
     before = release(OLD, 0.80, 0.40)
-    compared = gate.compare(release(NEW, 0.79, 0.41), before, sample_of_one(1))
+    compared = promotion_gate.compare(release(NEW, 0.79, 0.41), before, sample_of_one(1))
     assert compared["version"] == OLD
     assert compared["metrics"]["RMSE"] == {
         **{"now": 0.79, "before": 0.8, "difference": pytest.approx(-0.01)}

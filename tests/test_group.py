@@ -100,7 +100,7 @@ def test_asking_does_not_tell_who_is_registered(ann: FlaskClient, bob: FlaskClie
 def test_nobody_can_ask_everybody(
     app: Flask, ann: FlaskClient, bob: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.companions.MOST_OPEN", 0)
+    monkeypatch.setattr("app.group.friends.MOST_OPEN", 0)
     answer = ann.post("/group/ask", data={"name": "bob"})
     assert (answer.status_code, "asked enough people" in answer.text) == (422, True)
     assert pairs(app) == []

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.group import VETO_BELOW, agree, shortlist
-from recommender.intervals import ratio, wilson
+from recommender.confidence_intervals import ratio, wilson
+from recommender.group_aggregation import VETO_BELOW, agree, shortlist
+from recommender.item_similarity import DOUBT, similarity
 from recommender.model import Model
-from recommender.similar import DOUBT, similarity
 from tests.releases import tiny_release
 
 STARS = np.array([[5.0, 4.0, 2.0], [1.0, 3.5, 4.0]])

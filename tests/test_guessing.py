@@ -13,7 +13,10 @@ from sqlalchemy import select
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
-from app import accounts, attempts, clock, create_app
+from app import create_app
+from app.accounts import login_throttle
+from app.accounts import service as accounts
+from app.db import clock
 from app.extensions import db
 from app.models import Attempt, User
 from tests.conftest import PASSWORD, register
@@ -43,7 +46,7 @@ def codes(client: FlaskClient, times: int, **how: str) -> list[int]:
 
 def later(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
     moment = clock.utcnow() + timedelta(minutes=minutes)
-    monkeypatch.setattr(attempts, "utcnow", lambda: moment)
+    monkeypatch.setattr(login_throttle, "utcnow", lambda: moment)
 
 
 def test_after_so_many_wrong_passwords_one_waits_and_is_told_how_long(
@@ -344,10 +347,10 @@ def test_whoever_runs_the_site_ends_someones_logins(
 def test_a_login_ends_by_itself(
     app: Flask, ann: FlaskClient, remembered: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app import logins
+    from app.accounts import login_sessions
 
     moment = clock.utcnow() + timedelta(days=90, seconds=2)
-    monkeypatch.setattr(logins, "utcnow", lambda: moment)
+    monkeypatch.setattr(login_sessions, "utcnow", lambda: moment)
     assert ann.get("/").status_code == 302
     assert without_session(remembered).get("/").status_code == 302
 

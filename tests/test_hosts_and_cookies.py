@@ -12,7 +12,7 @@ import config
 from app import create_app
 from app.extensions import db
 from recommender.errors import ConfigError
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.conftest import PASSWORD
 from tests.hashing import quick_hashes  # noqa: F401
 from tests.releases import publish_tiny

@@ -6,9 +6,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import accounts, companions
-from app.extensions import db
-from app.identifiers import (
+from app.accounts import service as accounts
+from app.accounts.identifiers import (
     INVISIBLE,
     LONGEST,
     MIXED_SCRIPTS,
@@ -18,6 +17,8 @@ from app.identifiers import (
     problem_of_name,
     unique_key,
 )
+from app.extensions import db
+from app.group import friends
 from tests.conftest import PASSWORD
 from tests.hashing import quick_hashes  # noqa: F401
 
@@ -122,4 +123,4 @@ def test_group_asks_an_account_by_a_name_that_looks_like_it(app: Flask, ann: Fla
     with app.app_context():
         coco = accounts.named(LATIN_COCO)
         assert coco is not None
-        assert [user.id for user in companions.asked_by(21)] == [coco.id]
+        assert [user.id for user in friends.asked_by(21)] == [coco.id]

@@ -24,16 +24,17 @@ from flask.testing import FlaskClient
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from app import attempts, limits, request_budget
-from app.clock import utcnow
+from app.accounts import login_throttle
+from app.db.clock import utcnow
 from app.extensions import db
-from app.importing import files, matching, store
-from app.importing.formats import LONGEST_FIELD, Entry, RejectedLine
-from app.importing.python_literal import as_json
-from app.importing.reports import MOST_REPORTS, newest_reports
-from app.importing.text import LONGEST_RECORD, MOST_LINES
+from app.http import body_limits, request_budget
 from app.models import Import, Rating
-from recommender.libraries_file import find_libraries
+from app.portability import imports, matching, uploads
+from app.portability.import_formats import LONGEST_FIELD, Entry, RejectedLine
+from app.portability.import_reports import MOST_REPORTS, newest_reports
+from app.portability.python_literal import as_json
+from app.portability.text import LONGEST_RECORD, MOST_LINES
+from recommender.formats.steam_libraries import find_libraries
 from tests.conftest import real_data
 from tests.fuzzing import any_text, fuzz
 from tests.test_mydata import MOVIELENS, bring, report_of, rows_of
@@ -70,7 +71,7 @@ def memory_below(megabytes: float) -> Iterator[None]:
 
 
 def refusal(content: str | bytes) -> str:
-    with pytest.raises(files.ImportProblem) as refused:
+    with pytest.raises(uploads.ImportProblem) as refused:
         rows_of(content)
     return str(refused.value)
 
@@ -140,8 +141,8 @@ def test_unpack_refuses_truncated_gzip() -> None:
 
 
 def test_unpack_reads_gzip_whose_output_ends_at_a_piece() -> None:
-    text = "movieId,rating\n" + "1,5\n" * ((files.PIECE_BYTES * 2 - 16) // 4)
-    text += "\n" * (files.PIECE_BYTES * 2 - len(text))
+    text = "movieId,rating\n" + "1,5\n" * ((uploads.PIECE_BYTES * 2 - 16) // 4)
+    text += "\n" * (uploads.PIECE_BYTES * 2 - len(text))
     assert len(rows_of(gzip.compress(text.encode()))) == text.count("1,5")
 
 
@@ -163,7 +164,7 @@ def test_read_keeps_memory_small_when_records_are_long(make: Callable[[], str]) 
     with memory_below(20), processor_time_below(SECONDS):
         try:
             rows = rows_of(upload)
-        except files.ImportProblem:
+        except uploads.ImportProblem:
             rows = []
     assert not any(isinstance(row, Entry) for row in rows)
 
@@ -266,9 +267,9 @@ def test_steam_library_without_games_is_refused(ann: FlaskClient, library: str) 
 )
 def test_steam_library_takes_little_memory_and_time(make: Callable[[], str]) -> None:
     upload = zipped(make(), "library.csv")
-    with processor_time_below(SECONDS), pytest.raises(files.ImportProblem):
+    with processor_time_below(SECONDS), pytest.raises(uploads.ImportProblem):
         rows_of(upload)
-    with memory_below(MEGABYTES), pytest.raises(files.ImportProblem):
+    with memory_below(MEGABYTES), pytest.raises(uploads.ImportProblem):
         rows_of(upload)
 
 
@@ -309,7 +310,7 @@ def test_report_lists_no_more_than_its_bytes(app: Flask, ann: FlaskClient) -> No
     report = report_of(app)
     assert report["unmatched"] == 600
     assert 5 < len(report["unmatched_lines"]) < 50
-    assert len(json.dumps(report)) < 2 * store.LARGEST_LIST
+    assert len(json.dumps(report)) < 2 * imports.LARGEST_LIST
 
 
 def test_import_keeps_the_newest_reports_alone(app: Flask, ann: FlaskClient) -> None:
@@ -340,8 +341,8 @@ def test_export_loads_the_newest_reports_alone(app: Flask, ann: FlaskClient) -> 
 def test_import_is_refused_with_503_when_another_one_is_read(
     app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "WAIT_SECONDS", 0.01)
-    with store._turn():
+    monkeypatch.setattr(imports, "WAIT_SECONDS", 0.01)
+    with imports._turn():
         answer = bring(ann, MOVIELENS)
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
@@ -353,7 +354,7 @@ def test_import_is_refused_with_503_when_another_one_is_read(
 def test_import_ends_with_503_and_stores_nothing_when_its_seconds_are_spent(
     app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "IMPORT_SECONDS", 0)
+    monkeypatch.setattr(imports, "IMPORT_SECONDS", 0)
     assert bring(ann, MOVIELENS).status_code == 503
     assert stored_imports(app) == 0
     with app.app_context():
@@ -384,7 +385,7 @@ def test_read_asks_for_the_budget_all_along(checks: int) -> None:
 
 
 def test_import_is_limited_by_the_hour(app: Flask, ann: FlaskClient) -> None:
-    app.config[attempts.IMPORTS] = "2/hour"
+    app.config[login_throttle.IMPORTS] = "2/hour"
     assert ann.post(UPLOAD, data={}).status_code == 422
     statuses = [bring(ann, MOVIELENS).status_code for _ in range(3)]
     assert statuses == [303, 303, 429]
@@ -435,7 +436,7 @@ MULTIPART = "multipart/form-data; boundary=x"
 def test_chunked_form_is_cut_off_at_the_limit_of_forms(ann: FlaskClient) -> None:
     body = EndlessBody(b"", b"a=b&")
     assert post_chunked(ann, body, "application/x-www-form-urlencoded", {}) == 422
-    assert body.taken <= limits.BODY_BYTES
+    assert body.taken <= body_limits.BODY_BYTES
 
 
 @pytest.mark.parametrize(
@@ -453,14 +454,14 @@ def test_upload_is_cut_off_at_the_limit_of_forms_when_not_from_our_page(
     client = app.test_client() if is_guest else ann
     body = EndlessBody(FILE_PART, b"x")
     assert post_chunked(client, body, MULTIPART, headers) == (302 if is_guest else 413)
-    assert body.taken <= limits.BODY_BYTES
+    assert body.taken <= body_limits.BODY_BYTES
 
 
 def test_upload_is_cut_off_at_its_own_limit_when_from_our_page(ann: FlaskClient) -> None:
     body = EndlessBody(FILE_PART, b"x")
     with memory_below(10):
         assert post_chunked(ann, body, MULTIPART, {}) == 413
-    assert body.taken == limits.LARGEST_UPLOAD
+    assert body.taken == body_limits.LARGEST_UPLOAD
 
 
 DISPOSITION = b"Content-Disposition: form-data"

@@ -18,13 +18,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.experiments import store as experiments
-from app.export import guarded, unguarded
 from app.extensions import db
-from app.importing import files
 from app.models import Import, Item, User
+from app.portability import uploads
+from app.portability.exports import guarded, unguarded
 from recommender.catalogue import LONGEST_LINE, read_items
 from recommender.errors import ReleaseError
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.api import Rest
 from tests.conftest import register
 from tests.hashing import quick_hashes  # noqa: F401
@@ -152,7 +152,7 @@ def test_answers_to_scripts_are_json_and_nothing_else(hostile: FlaskClient) -> N
 def test_mail_is_plain_text(
     app: Flask, hostile: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from app import mail
+    from app.accounts import mail
 
     sent = []
     with pytest.MonkeyPatch.context() as patch:
@@ -238,14 +238,14 @@ def test_a_name_is_one_line(app: Flask) -> None:
 def test_many_small_bombs_are_one_large_bomb(
     app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "LARGEST_UNPACKED", 1_000_000)
+    monkeypatch.setattr(uploads, "LARGEST_UNPACKED", 1_000_000)
     header, line = "movieId,rating\n", "1,5\n"
     half = header + line * (600_000 // len(line))
     one = packed(ratings__csv=half)
     two = packed(ratings__csv=half, watchlist__csv=half)
-    assert len(files.unpack("x.zip", io.BytesIO(one))) == 1
-    with pytest.raises(files.ImportProblem, match="larger than 1 MB"):
-        files.unpack("x.zip", io.BytesIO(two))
+    assert len(uploads.unpack("x.zip", io.BytesIO(one))) == 1
+    with pytest.raises(uploads.ImportProblem, match="larger than 1 MB"):
+        uploads.unpack("x.zip", io.BytesIO(two))
 
 
 def test_a_catalogue_whose_line_unpacks_to_far_too_much_is_given_up(tmp_path: Path) -> None:

@@ -18,8 +18,10 @@ from botocore.stub import ANY, Stubber
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import accounts, create_app, mail
-from app.clock import utcnow
+from app import create_app
+from app.accounts import mail
+from app.accounts import service as accounts
+from app.db.clock import utcnow
 from app.extensions import db
 from app.models import User
 from tests.conftest import PASSWORD, confirm_address, register

@@ -15,9 +15,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import create_app, timing
+from app import create_app
 from app.extensions import db
-from app.logs import Json, Readable
+from app.observability import timing
+from app.observability.logs import Json, Readable
 from tests.api import client_with_token
 from tests.conftest import PASSWORD, confirm_address, register
 

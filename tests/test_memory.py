@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc's, and /p
 NEED_MUCH_FOR_A_MOMENT = """
 import ctypes, mmap, tempfile, threading
 from pathlib import Path
-from app.memory import give_back, share_heaps
+from app.observability.memory import give_back, share_heaps
 
 THREADS, PIECES, BYTES = 8, 1000, 10_000
 libc = ctypes.CDLL(None)

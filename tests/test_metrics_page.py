@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import create_app
 from app.extensions import db
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
 from tests.conftest import ROOT, settings
 from tests.releases import publish_tiny

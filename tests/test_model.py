@@ -9,8 +9,8 @@ import pytest
 from recommender.errors import ReleaseError
 from recommender.model import Model, Parity, Recommendation, check_parity
 from recommender.params import RankingParams
-from recommender.release import ParitySample, Release
-from recommender.release_store import ReleaseStore
+from recommender.storage.release import ParitySample, Release
+from recommender.storage.release_store import ReleaseStore
 from tests.releases import FITTED, ITEMS, tiny_release
 
 SCI_FI, LOVE, NEVER_RATED = [1, 2, 3, 5], [8, 13, 21, 34], 55

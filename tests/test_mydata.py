@@ -13,13 +13,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app import tokens
-from app.export import EMPTY
+from app.accounts import api_tokens
 from app.extensions import db
-from app.importing import files
-from app.importing.formats import Entry, RejectedLine, read
-from app.importing.text import texts
 from app.models import Import, Mark, Rating, User
+from app.portability import uploads
+from app.portability.exports import EMPTY
+from app.portability.import_formats import Entry, RejectedLine, read
+from app.portability.text import texts
 from tests.conftest import PASSWORD, register
 from tests.test_cli import run
 from tests.test_home import shown, stored
@@ -247,16 +247,16 @@ def test_files_of_every_usual_encoding_are_read(
 
 
 def test_a_zip_bomb_is_refused_before_it_has_burst(app: Flask, ann: FlaskClient) -> None:
-    bomb = packed(ratings__csv=b"0" * (files.LARGEST_UNPACKED + 10))
+    bomb = packed(ratings__csv=b"0" * (uploads.LARGEST_UNPACKED + 10))
     assert len(bomb) < 100_000
     answer = bring(ann, bomb, "ratings.zip")
     assert answer.status_code == 422
     assert "Unpacked, this file is larger than 60 MB" in answer.text
-    assert bring(ann, gzip.compress(b"0" * (files.LARGEST_UNPACKED + 10))).status_code == 422
+    assert bring(ann, gzip.compress(b"0" * (uploads.LARGEST_UNPACKED + 10))).status_code == 422
 
 
 def test_a_zip_with_too_many_files_is_refused(ann: FlaskClient) -> None:
-    many = packed(**{f"f{n}": "" for n in range(files.MOST_MEMBERS + 1)})
+    many = packed(**{f"f{n}": "" for n in range(uploads.MOST_MEMBERS + 1)})
     assert "that is no export" in bring(ann, many, "x.zip").text
 
 
@@ -300,7 +300,7 @@ def furnish(app: Flask, client: FlaskClient) -> None:
     client.post("/group/ask", data={"name": "friend"})
     client.post("/forgotten", data={"email": "ann@example.com"})
     with app.app_context():
-        tokens.create("ann", user_id=21)
+        api_tokens.create("ann", user_id=21)
 
 
 def tables_with(app: Flask, *needles: object) -> set[str]:

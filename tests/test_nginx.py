@@ -21,9 +21,9 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from app.importing.files import LARGEST_FILE
-from app.limits import LARGEST_UPLOAD
-from recommender.release_store import ReleaseStore
+from app.http.body_limits import LARGEST_UPLOAD
+from app.portability.uploads import LARGEST_FILE
+from recommender.storage.release_store import ReleaseStore
 from tests.conftest import PASSWORD, ROOT, settings
 from tests.nginx import nginx, nginx_of_compose
 from tests.releases import publish_tiny

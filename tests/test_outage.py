@@ -16,9 +16,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 import config
-from app import connections, create_app, metrics
+from app import create_app
+from app.db import connections
 from app.extensions import db
-from recommender.release_store import ReleaseStore
+from app.observability import metrics
+from recommender.storage.release_store import ReleaseStore
 from tests.api import client_with_token
 from tests.conftest import register, settings
 from tests.databases import SERVERS, Server, migrate

@@ -10,13 +10,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import figures
-from app.clock import utcnow
+from app.db.clock import utcnow
 from app.extensions import db
-from app.figures import figures_of_today
 from app.models import Item, Rating, Shown, User, Visit
-from recommender.release_store import ReleaseStore
-from spark_jobs.report import report_files
+from app.reports import site_kpis
+from app.reports.site_kpis import figures_of_today
+from recommender.storage.release_store import ReleaseStore
+from spark_jobs.reporting.html import report_files
 from tests.conftest import register
 from tests.releases import ITEMS, no_parity_sample, tiny_release
 from tests.test_cli import run
@@ -115,13 +115,13 @@ def test_figures_that_take_long_are_kept_for_a_while(
     assert registered() == "1"
     register(app.test_client(), "bob")
     assert registered() == "2"
-    monkeypatch.setattr(figures, "LONG_SECONDS", 0.0)
-    monkeypatch.setattr(figures, "KEPT", 1_000_000)
+    monkeypatch.setattr(site_kpis, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(site_kpis, "KEPT", 1_000_000)
     assert registered() == "2"
     register(app.test_client(), "cat")
     assert registered() == "2"
     assert "Counted just now." in owner.get("/owner").text
-    monkeypatch.setattr(figures, "perf_counter", lambda: 1e12)
+    monkeypatch.setattr(site_kpis, "perf_counter", lambda: 1e12)
     assert registered() == "3"
 
 
@@ -156,11 +156,11 @@ def test_reports_of_the_release_are_linked_and_served_in_a_sandbox(
 def test_the_report_of_training_is_served_as_a_page_with_its_figures(
     owner: FlaskClient, store: ReleaseStore
 ) -> None:
-    figures = {"data": {"name": "Films", **COUNTS}, "seeds": [0], "settings": {}, "protocols": {}}
+    site_kpis = {"data": {"name": "Films", **COUNTS}, "seeds": [0], "settings": {}, "protocols": {}}
     store.publish(tiny_release("20260106-x"), ITEMS, no_parity_sample())
     folder = store.folder / "20260106-x" / "report"
     folder.mkdir()
-    for name, content in report_files(figures).items():
+    for name, content in report_files(site_kpis).items():
         (folder / name).write_bytes(content)
     store.promote("20260106-x")
     with owner.get("/owner/report/index.html") as page:
@@ -169,7 +169,7 @@ def test_the_report_of_training_is_served_as_a_page_with_its_figures(
         assert "style-src 'self' 'unsafe-inline'" in page.headers["Content-Security-Policy"]
     with owner.get("/owner/report/report.json") as read:
         assert read.mimetype == "application/json"
-        assert read.json == figures
+        assert read.json == site_kpis
 
 
 def test_how_well_we_know_someone(app: Flask, ann: FlaskClient) -> None:

@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import words
-from app.clock import utcnow
+from app.db.clock import utcnow
 from app.extensions import db
+from app.http import template_helpers
 
 JSON = {"Accept": "application/json"}
 
@@ -106,7 +106,7 @@ def test_session_cookies_are_out_of_reach_of_scripts(client: FlaskClient) -> Non
     ],
 )
 def test_stars_are_spoken_as_people_say_them(stars: float, said: str) -> None:
-    assert words.stars_in_words(stars) == said
+    assert template_helpers.stars_in_words(stars) == said
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_stars_are_spoken_as_people_say_them(stars: float, said: str) -> None:
     [(5, "just now"), (70, "1 min ago"), (7_300, "2 h ago"), (90_000, "1 d ago")],
 )
 def test_times_are_told_by_their_largest_unit(seconds: int, said: str) -> None:
-    assert words.ago(utcnow() - timedelta(seconds=seconds)) == said
+    assert template_helpers.ago(utcnow() - timedelta(seconds=seconds)) == said
 
 
 def test_the_visitors_choice_of_theme_is_kept(client: FlaskClient) -> None:

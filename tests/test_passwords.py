@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.passwords import LONGEST, is_easy_to_guess
+from app.accounts.password_policy import LONGEST, is_easy_to_guess
 from tests.conftest import PASSWORD
 from tests.hashing import quick_hashes  # noqa: F401
 from tests.test_letters import CHANGE, ask
@@ -67,7 +67,7 @@ def test_no_more_is_hashed_than_a_password_may_be_long(
 
     for name in ("check_password_hash", "generate_password_hash"):
         monkeypatch.setattr(f"app.models.{name}", hashed)
-    monkeypatch.setattr("app.accounts.check_password_hash", hashed)
+    monkeypatch.setattr("app.accounts.service.check_password_hash", hashed)
     long = "x" * (LONGEST + 1)
     form = {"username": "eve", "email": "eve@example.com", "present": long}
     client = app.test_client() if path in ("/login", "/register") else ann

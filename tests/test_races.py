@@ -18,17 +18,22 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.security import generate_password_hash
 
-from app import accounts, catalogue, companions, create_app, ratings, tokens
+from app import create_app
+from app.accounts import api_tokens
+from app.accounts import service as accounts
 from app.backup.file import Backup
 from app.backup.tables import back_up, restore
+from app.catalogue import items as catalogue
 from app.extensions import db
-from app.importing.reports import MOST_REPORTS
-from app.importing.store import bring_in
+from app.feedback import ratings
+from app.group import friends
 from app.models import Companion, Import, Item, Mark, Rating, Shown, User, Visit
-from app.transfer import Brought, find_rows, import_ratings
+from app.portability.bulk_transfer import Brought, find_rows, import_ratings
+from app.portability.import_reports import MOST_REPORTS
+from app.portability.imports import bring_in
 from recommender.errors import ConfigError, DataError, StorageError
-from recommender.release_store import ReleaseStore
-from recommender.s3_store import open_store
+from recommender.storage.release_store import ReleaseStore
+from recommender.storage.s3_release_store import open_store
 from tests.api import Rest, client_with_token
 from tests.conftest import PASSWORD, settings
 from tests.databases import empty
@@ -239,16 +244,18 @@ def test_a_reset_link_that_is_used_twice_at_once_works_once(site: Flask) -> None
 
 def test_of_tokens_of_one_name_made_at_once_one_is_made_and_serves_all(site: Flask) -> None:
     for turn in range(ROUNDS):
-        made = race(site, *[outcome(lambda: tokens.create("reader"), ConfigError)] * 3)
+        made = race(site, *[outcome(lambda: api_tokens.create("reader"), ConfigError)] * 3)
         good = [secret for secret in made if isinstance(secret, str)]
         assert len(good) == 1
         with site.app_context():
-            assert tokens.recognise(good[0]).name == "reader"
+            assert api_tokens.recognise(good[0]).name == "reader"
         used = race(site, *[partial(use, site, good[0])] * 3)
         assert used == [200] * 3
-        assert sorted(race(site, *[lambda: tokens.revoke("reader")] * 3)) == [False, False, True], (
-            turn
-        )
+        assert sorted(race(site, *[lambda: api_tokens.revoke("reader")] * 3)) == [
+            False,
+            False,
+            True,
+        ], turn
 
 
 def use(app: Flask, secret: str) -> int:
@@ -261,10 +268,10 @@ def test_people_who_ask_each_other_at_once_have_agreed(site: Flask) -> None:
     for _ in range(ROUNDS):
         race(site, lambda: _ask(ann, "bob"), lambda: _ask(bob, "ann"))
         with site.app_context():
-            assert [user.id for user in companions.agreed_with(ann)] == [bob]
-            assert companions.asked_by(ann) == companions.asked_by(bob) == []
+            assert [user.id for user in friends.agreed_with(ann)] == [bob]
+            assert friends.asked_by(ann) == friends.asked_by(bob) == []
         assert count_of(site, Companion) == 1
-        race(site, *[lambda: companions.end(db.session.get_one(User, ann), bob)] * 2)
+        race(site, *[lambda: friends.end(db.session.get_one(User, ann), bob)] * 2)
 
 
 def test_an_invitation_that_is_accepted_and_taken_back_at_once_is_one_or_the_other(
@@ -277,13 +284,13 @@ def test_an_invitation_that_is_accepted_and_taken_back_at_once_is_one_or_the_oth
             _ask(ann, "bob")
         answers = race(
             site,
-            lambda: companions.end(db.session.get_one(User, ann), bob),
+            lambda: friends.end(db.session.get_one(User, ann), bob),
             *(lambda send=send: send(f"/group/{ann}/agree") for send in senders),
         )
         assert set(answers[1:]) <= {303, 404}
         assert count_of(site, Companion) == 0 or answers == [None, 303, 303]
         with site.app_context():
-            companions.end(db.session.get_one(User, ann), bob)
+            friends.end(db.session.get_one(User, ann), bob)
 
 
 def test_a_file_brought_twice_at_once_is_there_once(site: Flask) -> None:
@@ -406,4 +413,4 @@ def test_of_releases_promoted_at_once_one_is_in_service_and_whole(
 
 
 def _ask(person: int, name: str) -> bool:
-    return companions.ask(db.session.get_one(User, person), name)
+    return friends.ask(db.session.get_one(User, person), name)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommender.ranking import BOUND, BestFirst, scores_of, top_n
+from recommender.top_n import BOUND, BestFirst, scores_of, top_n
 
 NEVER = -np.inf
 

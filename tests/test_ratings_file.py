@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recommender.errors import DataError
-from recommender.ratings_file import Row, find_ratings, read_ratings
+from recommender.formats.movielens import Row, find_ratings, read_ratings
 from tests.datasets import write_files
 
 HEADER = "userId,movieId,rating,timestamp\n"

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from recommender.model import Model
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from spark_jobs import recommend
 from spark_jobs.recommend import read_stars, recommend_all
 from tests.datasets import RATINGS_HEADER, write_files

@@ -17,8 +17,8 @@ import pytest
 
 from recommender.errors import ReleaseError
 from recommender.params import RankingParams, RatingParams
-from recommender.release import ItemArrays, ParitySample, Release, read_release
-from recommender.release_store import ReleaseStore
+from recommender.storage.release import ItemArrays, ParitySample, Release, read_release
+from recommender.storage.release_store import ReleaseStore
 from tests.releases import ITEMS, no_parity_sample, tiny_release
 
 ARRAYS = [f"{field.name}.npy" for field in fields(ItemArrays)]

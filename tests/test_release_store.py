@@ -10,9 +10,9 @@ import pytest
 
 from recommender.catalogue import Item
 from recommender.errors import ConfigError, NoRelease, ReleaseError
-from recommender.leftovers import hold
-from recommender.release_store import Current, ReleaseStore
-from recommender.s3_store import open_store
+from recommender.storage.atomic_files import hold
+from recommender.storage.release_store import Current, ReleaseStore
+from recommender.storage.s3_release_store import open_store
 from tests.releases import ITEMS, no_parity_sample, tiny_release
 
 OLD, NEW, NEWEST = "20260101-000000-aaaa", "20260102-000000-bbbb", "20260103-000000-cccc"

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser
 
 from app.owner.routes import REPORT_POLICY
 from recommender.params import RankingParams, RatingParams
-from spark_jobs.plots import contenders
-from spark_jobs.report import as_json, evaluation_page, report_files
+from spark_jobs.reporting.charts import contenders
+from spark_jobs.reporting.html import as_json, evaluation_page, report_files
 from tests.browsers import DESKTOP, PHONE, SCREENSHOTS, browser  # noqa: F401
 
 NAN = float("nan")

@@ -10,8 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from app import create_app, request_budget
+from app import create_app
 from app.extensions import db
+from app.http import request_budget
 from app.models import Rating
 from tests.api import Rest
 

@@ -27,8 +27,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import accounts, limits
+from app.accounts import service as accounts
 from app.extensions import limiter
+from app.http import body_limits
 from tests import hashing
 from tests.api import Rest, client_with_token
 from tests.conftest import ROOT, register
@@ -246,7 +247,7 @@ def field(client: FlaskClient, path: str, name: str) -> Send:
     kind = "application/x-www-form-urlencoded"
 
     def send(text: str) -> TestResponse:
-        body = urlencode({**FILLED, name: text})[: limits.BODY_BYTES]
+        body = urlencode({**FILLED, name: text})[: body_limits.BODY_BYTES]
         return client.post(path, data=body, content_type=kind)
 
     return send
@@ -263,7 +264,7 @@ def test_every_field_of_a_form_is_cheap(site: Site) -> None:
         for name in sorted(names | names_read() if LONG else names):
             for shape in shapes():
                 send = field(client, path, name)
-                check_cost(send, shape, limits.BODY_BYTES, f"POST {path} {name}")
+                check_cost(send, shape, body_limits.BODY_BYTES, f"POST {path} {name}")
 
 
 def test_every_part_of_a_path_is_cheap(site: Site) -> None:
@@ -365,7 +366,9 @@ def test_every_body_of_the_api_is_cheap(site: Site) -> None:
     walked = 0
     for method, path, fields in rows_with_bodies(site):
         is_batch = path.endswith("/batch")
-        size = limits.BODY_BYTES_BY_ENDPOINT["api.batch"] if is_batch else limits.BODY_BYTES
+        size = (
+            body_limits.BODY_BYTES_BY_ENDPOINT["api.batch"] if is_batch else body_limits.BODY_BYTES
+        )
         for field in fields:
             for number, body in enumerate(bodies(field, size, next(shapes()))):
 

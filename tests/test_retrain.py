@@ -19,8 +19,8 @@ from botocore.stub import Stubber
 from flask import Flask
 from flask.testing import FlaskClient
 
-from recommender import s3
-from recommender.release_store import ReleaseStore
+from recommender.storage import s3
+from recommender.storage.release_store import ReleaseStore
 from spark_jobs.datasets import transfer
 from spark_jobs.datasets.read import read_datasets
 from tests.conftest import ROOT

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from recommender import s3
 from recommender.errors import ConfigError, NotStored, SetupError, StorageError
+from recommender.storage import s3
 from tests.aws import FaultProxy
 from tests.conftest import ROOT
 
@@ -54,7 +54,7 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 
 def test_boto3_is_loaded_by_the_first_use_alone() -> None:
-    code = "import sys, recommender.s3; sys.exit('boto3' in sys.modules)"
+    code = "import sys, recommender.storage.s3; sys.exit('boto3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recommender import s3
-from recommender.s3_store import open_store
+from recommender.storage import s3
+from recommender.storage.s3_release_store import open_store
 from spark_jobs import recommend, train
 from tests.aws import FaultProxy
 from tests.datasets import QUICK, write_two_tastes

@@ -16,10 +16,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from recommender import s3, s3_store
 from recommender.errors import ConfigError, NoRelease, ReleaseError, StorageError
-from recommender.release_store import Current, ReleaseStore
-from recommender.s3_store import S3Store, open_store
+from recommender.storage import s3, s3_release_store
+from recommender.storage.release_store import Current, ReleaseStore
+from recommender.storage.s3_release_store import S3Store, open_store
 from tests.aws import FaultProxy
 from tests.conftest import ROOT
 from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
@@ -286,7 +286,7 @@ def test_processes_that_start_together_download_once(
     two: S3Store, tmp_path: Path, proxy: FaultProxy
 ) -> None:
     code = (
-        "import sys; from recommender.s3_store import open_store;"
+        "import sys; from recommender.storage.s3_release_store import open_store;"
         "print(open_store(sys.argv[1], sys.argv[2]).read(sys.argv[3]).version)"
     )
     command = [sys.executable, "-c", code, two.place, str(tmp_path / "cache"), OLD]
@@ -304,7 +304,7 @@ def test_the_cache_keeps_what_is_in_service_and_what_was_before(two: S3Store) ->
     (two.folder / f".{OLD}.unfinished").mkdir()
     two.read(NEWEST)
     assert cached(two) == [".lock", OLD, NEW, NEWEST]  # someone may be loading the old one
-    long_ago = time.time() - s3_store.LOADING_SECONDS
+    long_ago = time.time() - s3_release_store.LOADING_SECONDS
     for version in (OLD, NEW, NEWEST):
         os.utime(two.folder / version, (long_ago, long_ago))
     two.read(NEWEST)
@@ -347,8 +347,8 @@ def test_what_does_not_verify_is_not_cached_and_not_downloaded_again_at_once(
     for name in s3.listing(f"{two.place}/{NEW}"):
         put(f"{two.place}/{OLD}/{name}", get(f"{two.place}/{NEW}/{name}"))
     put(f"{two.place}/{OLD}/release.json", whole.replace(NEW.encode(), OLD.encode()))
-    now = s3_store.time.monotonic() + s3_store.RETRY_SECONDS
-    monkeypatch.setattr(s3_store.time, "monotonic", lambda: now)
+    now = s3_release_store.time.monotonic() + s3_release_store.RETRY_SECONDS
+    monkeypatch.setattr(s3_release_store.time, "monotonic", lambda: now)
     assert two.read(OLD).version == OLD
 
 
@@ -407,12 +407,12 @@ def test_two_places_share_no_cache(tmp_path: Path) -> None:
 
 
 def test_the_cache_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3_store, "VAR_TMP", tmp_path)
+    monkeypatch.setattr(s3_release_store, "VAR_TMP", tmp_path)
     folder = open_store("s3://bucket/releases").folder.parent
     assert (folder.parent, folder.stat().st_mode & 0o777) == (tmp_path, 0o700)
     other = os.getuid() + 1
     folder.rename(folder.with_name(f"marquee-{other}"))
-    monkeypatch.setattr(s3_store.os, "getuid", lambda: other)
+    monkeypatch.setattr(s3_release_store.os, "getuid", lambda: other)
     with pytest.raises(ConfigError, match=r"belongs to someone else.*; set RELEASE_CACHE"):
         open_store("s3://bucket/releases")
 

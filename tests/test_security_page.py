@@ -15,7 +15,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from app import accounts, devices
+from app.accounts import service as accounts
+from app.accounts import trusted_devices
 from app.extensions import db
 from app.models import User
 from tests.conftest import ROOT, register
@@ -208,9 +209,9 @@ def test_a_token_of_one_kind_is_none_of_another(app: Flask, ann: FlaskClient) ->
         assert guest.get(f"/reset/{other}").status_code == 404
     for other in (reset, session.value):
         with app.test_request_context(headers={"Cookie": f"device={other}"}):
-            assert devices.known_as() is None
+            assert trusted_devices.known_as() is None
     with app.test_request_context(headers={"Cookie": f"device={device.value}"}):
-        assert (devices.known_as() or ("",))[0] == 21
+        assert (trusted_devices.known_as() or ("",))[0] == 21
     guest.set_cookie("session", reset)
     guest.set_cookie("remember_token", reset)
     assert guest.get("/").status_code == 302

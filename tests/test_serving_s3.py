@@ -17,11 +17,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app, tokens
+from app import create_app
+from app.accounts import api_tokens
 from app.extensions import db
-from app.serving import FIRST_LOAD_SECONDS
-from recommender import s3
-from recommender.s3_store import S3Store, open_store
+from app.recommend.model_watcher import FIRST_LOAD_SECONDS
+from recommender.storage import s3
+from recommender.storage.s3_release_store import S3Store, open_store
 from tests.aws import FaultProxy
 from tests.releases import publish_tiny
 from tests.servers import gunicorn
@@ -264,7 +265,7 @@ def test_no_request_fails_while_a_release_is_promoted_and_served_within_the_peri
     publish_tiny(remote)
     app = create_app(on_s3, TESTING=True)
     with app.app_context():
-        token = tokens.create("load", None)
+        token = api_tokens.create("load", None)
         db.engine.dispose()
     assert run(app, "sync-catalogue")[0] == 0  # as a deployment does before it serves
     settings = {**on_s3, "RELEASE_POLL_SECONDS": str(PERIOD), "RATELIMIT_ENABLED": "False"}

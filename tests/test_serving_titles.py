@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from app.catalogue import search
-from app.serving import ReleaseWatcher
-from app.title_search import TitleIndex
-from recommender.release import Release
-from recommender.release_store import ReleaseStore
+from app.catalogue.items import search
+from app.catalogue.search_index import TitleIndex
+from app.recommend.model_watcher import ReleaseWatcher
+from recommender.storage.release import Release
+from recommender.storage.release_store import ReleaseStore
 from tests.releases import publish_tiny
 
 

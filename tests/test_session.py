@@ -127,7 +127,7 @@ def test_a_submitted_session_is_given_the_code_once(
     # Of a file that has changed since, every later job would fail.
     assert len(given) + len(before) == 1
     if given:
-        assert "spark_jobs/als.py" in zipfile.ZipFile(given[0]).namelist()
+        assert "spark_jobs/als/solver.py" in zipfile.ZipFile(given[0]).namelist()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from app.clock import utcnow
+from app.db.clock import utcnow
 from app.extensions import db
 from app.models import Mark, Rating, Shown, Visit
 from tests.conftest import register

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommender.release import Release
-from recommender.release_store import ReleaseStore
+from recommender.storage.release import Release
+from recommender.storage.release_store import ReleaseStore
 from tests.conftest import ROOT
 from tests.datasets import QUICK, write_two_tastes
 from tests.missing import missing

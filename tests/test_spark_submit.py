@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from recommender.model import check_parity
-from recommender.release import Release
-from recommender.release_store import ReleaseStore
+from recommender.storage.release import Release
+from recommender.storage.release_store import ReleaseStore
 from tests.clusters import PYSPARK, SMALL, environment, standalone_cluster
 from tests.conftest import ROOT
 from tests.datasets import QUICK, write_two_tastes

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_jobs.blocks import Packed, pack
-from spark_jobs.splits import (
+from spark_jobs.als.rating_blocks import Packed, pack
+from spark_jobs.evaluation.splits import (
     TEST_SEEDS,
     Divide,
     Split,

@@ -9,7 +9,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from app import clock, create_app, statistics
+from app import create_app
+from app.catalogue import item_statistics
+from app.db import clock
 from app.extensions import db, serving
 from app.models import Item, Rating, SiteState, User
 from tests.api import Rest
@@ -24,7 +26,7 @@ def figures(app: Flask, item_id: int) -> tuple[int, float | None]:
 
 def refresh(app: Flask) -> int:
     with app.app_context():
-        changed = statistics.refresh(serving.watcher.model.release)
+        changed = item_statistics.refresh(serving.watcher.model.release)
         db.session.commit()
         return changed
 
@@ -65,7 +67,7 @@ def test_implicit_ratings_are_no_votes(app: Flask, rest: Rest, someone: int) -> 
 def test_a_new_release_does_not_set_the_statistics_back(
     app: Flask, rest: Rest, someone: int
 ) -> None:
-    from app.catalogue import sync_catalogue
+    from app.catalogue.items import sync_catalogue
 
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 55, "rating": 2})
     with app.app_context():
@@ -78,7 +80,7 @@ def test_of_all_processes_one_does_the_work(app: Flask, rest: Rest) -> None:
 
     def ask() -> None:
         with app.app_context():
-            turns.append(statistics.take_turn(timedelta(minutes=10)))
+            turns.append(item_statistics.take_turn(timedelta(minutes=10)))
 
     asking = [threading.Thread(target=ask) for _ in range(6)]
     for thread in asking:
@@ -90,8 +92,8 @@ def test_of_all_processes_one_does_the_work(app: Flask, rest: Rest) -> None:
         earlier = clock.utcnow() - timedelta(minutes=11)
         db.session.execute(update(SiteState).values(statistics_at=earlier))
         db.session.commit()
-        assert statistics.take_turn(timedelta(minutes=10))
-        assert not statistics.take_turn(timedelta(minutes=10))
+        assert item_statistics.take_turn(timedelta(minutes=10))
+        assert not item_statistics.take_turn(timedelta(minutes=10))
 
 
 def test_the_site_refreshes_by_itself(app: Flask, rest: Rest, someone: int, environ: dict) -> None:

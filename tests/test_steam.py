@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from recommender.catalogue import Item
 from recommender.errors import DataError
-from recommender.steam_file import BadLine, Owned, game_of, is_steam, library_of
+from recommender.formats.steam import BadLine, Owned, game_of, is_steam, library_of
 from spark_jobs.datasets import steam
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.steam import read_steam
@@ -207,7 +207,7 @@ def test_a_release_is_fitted_on_hours(
 ) -> None:
     """Two tastes: even people have even games, odd people odd ones."""
     from recommender.model import Model, check_parity
-    from recommender.release_store import ReleaseStore
+    from recommender.storage.release_store import ReleaseStore
     from spark_jobs import train
 
     rng = np.random.default_rng(0)

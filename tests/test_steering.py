@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from app.home.steering import Steering
-from recommender.facts import Filter
+from app.home.list_filters import Steering
+from recommender.item_metadata import Filter
 from recommender.model import Model
 from recommender.popularity import BANDS, vote_weighted, within_band
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.releases import publish_tiny
 
 GENRES = ["Adventure", "Comedy", "Romance", "Sci-Fi"]

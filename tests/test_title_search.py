@@ -8,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from app.title_search import TitleIndex
+from app.catalogue.search_index import TitleIndex
 from recommender.catalogue import Item
 
 TITLES = {

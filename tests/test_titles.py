@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from recommender.titles import search_key, split_title
+from recommender.formats.titles import search_key, split_title
 from tests.fuzzing import any_text, fuzz
 
 TITLES: dict[str, tuple[str, str, int | None]] = {

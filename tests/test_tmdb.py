@@ -14,9 +14,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from app.catalogue.tmdb import TRIES
 from app.extensions import db
 from app.models import Item
-from app.tmdb import TRIES
 from tests.conftest import ROOT
 from tests.test_cli import run
 

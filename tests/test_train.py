@@ -16,8 +16,8 @@ from pyspark.sql import SparkSession
 
 from recommender.model import Model, check_parity
 from recommender.params import RankingParams, RatingParams
-from recommender.release import Release
-from recommender.release_store import ReleaseStore
+from recommender.storage.release import Release
+from recommender.storage.release_store import ReleaseStore
 from spark_jobs import train
 from tests.datasets import (
     MOVIES_HEADER,

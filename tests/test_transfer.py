@@ -11,11 +11,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Row, delete, select
 
-from app import clock, transfer
+from app.db import clock
 from app.extensions import db
 from app.models import Item, Rating, SiteState, User
-from recommender import s3
-from recommender.release_store import ReleaseStore
+from app.portability import bulk_transfer
+from recommender.storage import s3
+from recommender.storage.release_store import ReleaseStore
 from spark_jobs import train
 from tests.api import Rest, people, stored
 from tests.aws import FaultProxy
@@ -77,7 +78,7 @@ def test_of_a_pair_rated_twice_the_newest_rating_stays(app: Flask, tmp_path: Pat
 def test_an_import_that_breaks_off_goes_on_where_it_is_repeated(
     app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "BATCH", 2)
+    monkeypatch.setattr(bulk_transfer, "BATCH", 2)
     folder = tmp_path / "data"
     data_set(folder, [*LINES, (20, 2, 9.0, 1)])
     status, said = run(app, "import-ratings", str(folder))

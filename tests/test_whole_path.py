@@ -13,8 +13,8 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import pytest
 
-from recommender import s3
-from recommender.s3_store import open_store
+from recommender.storage import s3
+from recommender.storage.s3_release_store import open_store
 from tests.aws import aws_environ, moto_server
 from tests.conftest import PASSWORD
 from tests.databases import mariadb

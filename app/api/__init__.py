@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from app.api import access, docs, rest, routes, services
+from app.api import access, blueprint, docs, legacy_routes, routes
 from app.extensions import csrf
 
 BASE_PATH = "/api/v1"
@@ -21,11 +21,11 @@ def init_app(app: Flask) -> None:
     """Register the API, its document, and the page to try it."""
     for name, value in CONFIGURATION.items():
         app.config.setdefault(name, value)
-    api = rest.Api(app)
-    for blueprint, prefix in ((routes.api, BASE_PATH), (services.services, None)):
+    api = blueprint.Api(app)
+    for rows, prefix in ((routes.api, BASE_PATH), (legacy_routes.services, None)):
         # Requests are known by their token, never by a cookie: there is nothing to forge.
-        csrf.exempt(blueprint)
-        api.register_blueprint(blueprint, url_prefix=prefix)
+        csrf.exempt(rows)
+        api.register_blueprint(rows, url_prefix=prefix)
     access.describe(api.spec)
     app.extensions["openapi"] = api.spec
     app.register_blueprint(docs.docs, url_prefix=BASE_PATH)

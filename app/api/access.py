@@ -9,8 +9,8 @@ from flask import Blueprint, abort, current_app, g, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from app import attempts, tokens
-from app.api.nouns import WORDS
+from app.accounts import api_tokens, login_throttle
+from app.api.vocabulary import WORDS
 from app.extensions import limiter
 from app.models import Token
 
@@ -24,7 +24,7 @@ def guard(blueprint: Blueprint) -> None:
     limiter.shared_limit(
         lambda: current_app.config["RATELIMIT_ADDRESS"],
         scope="api",
-        key_func=attempts.caller,
+        key_func=login_throttle.caller,
         exempt_when=_is_service,
     )(blueprint)
     blueprint.before_request(_let_in)
@@ -53,13 +53,15 @@ def describe(spec: APISpec) -> None:
 def _let_in() -> None:
     token = _token()
     if token is None:
-        problem = "it is unknown, expired or revoked" if tokens.bearer_token() else "there is none"
+        problem = (
+            "it is unknown, expired or revoked" if api_tokens.bearer_token() else "there is none"
+        )
         raise Unauthorized(
             f"a bearer token is needed, and {problem}", www_authenticate=WWWAuthenticate("bearer")
         )
     if request.view_args and "user_id" in request.view_args:
         authorise([request.view_args["user_id"]])
-    tokens.note_use(token)
+    api_tokens.note_use(token)
 
 
 def _drop_words(_endpoint: str | None, values: dict[str, object] | None) -> None:
@@ -70,8 +72,8 @@ def _drop_words(_endpoint: str | None, values: dict[str, object] | None) -> None
 def _token() -> Token | None:
     """The good token that the request shows, looked up once."""
     if "token" not in g:
-        secret = tokens.bearer_token()
-        g.token = tokens.recognise(secret) if secret else None
+        secret = api_tokens.bearer_token()
+        g.token = api_tokens.recognise(secret) if secret else None
         g.user_id = g.token.user_id if g.token else None  # for the log
     return g.token
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import flask_swagger_ui
 from flask import Blueprint, Response, current_app, jsonify, make_response, render_template
 
-from app.api import nouns
+from app.api import vocabulary
 
 # The package's own files, served from here: the page fetches nothing from elsewhere.
 ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
@@ -24,7 +24,7 @@ POLICY = (
 @docs.get("/openapi.json")
 def document() -> Response:
     """In the words of the release in service."""
-    return jsonify(nouns.in_document(current_app.extensions["openapi"].to_dict()))
+    return jsonify(vocabulary.in_document(current_app.extensions["openapi"].to_dict()))
 
 
 @docs.get("/docs")

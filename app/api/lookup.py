@@ -7,11 +7,11 @@ from collections.abc import Collection
 from flask import abort
 from sqlalchemy import select
 
-from app.api.nouns import noun, spoken
-from app.catalogue import existing_ids
+from app.api.vocabulary import noun, spoken
+from app.catalogue.items import existing_ids
 from app.extensions import db, serving
+from app.feedback.profile import Taste, taste_of
 from app.models import Item, User
-from app.tastes import Taste, taste_of
 from recommender.catalogue import LARGEST_ID
 from recommender.model import Model
 

@@ -7,16 +7,19 @@ from typing import Any
 from flask import abort, current_app
 from sqlalchemy.exc import IntegrityError
 
-from app import accounts, catalogue, kinds, ratings
+from app.accounts import service as accounts
 from app.api import access, schemas
+from app.api.blueprint import Blueprint
 from app.api.lookup import model_knowing, movie, movies, people, person, taste
-from app.api.rest import Blueprint
-from app.experiments.arms import Served
+from app.catalogue import items as catalogue
 from app.experiments.store import note_exposures
 from app.extensions import db, serving
+from app.feedback import ratings
+from app.feedback.profile import Taste, count_up_to, tastes_of
 from app.models import Item, User
-from app.recommendations import fold_in, rate_as_foretold, recommend, recommend_many
-from app.tastes import Taste, count_up_to, tastes_of
+from app.recommend import feedback_kind
+from app.recommend.service import fold_in, rate_as_foretold, recommend, recommend_many
+from app.recommend.variants import Served
 
 api = Blueprint("api", __name__, description="People, ratings and recommendations.")
 access.guard(api)
@@ -113,7 +116,7 @@ def put_watched(user_id: int, movie_id: int) -> Answer:
     """Note that someone watched a title, as an implicit rating, unless they rated it."""
     person(user_id)
     item, enough = movie(movie_id), current_app.config["MEAN_NEEDS_RATINGS"]
-    ratings.watch(user_id, item.id, kinds.current().watched(item, enough))
+    ratings.watch(user_id, item.id, feedback_kind.current().watched(item, enough))
     return {"user_id": user_id, "movie_id": movie_id, "watched": True}
 
 
@@ -223,7 +226,7 @@ def estimate(user_id: int, movie_id: int) -> Answer:
     person(user_id)
     model = model_knowing(movie_id, user_id)
     folded = fold_in(model, ratings.ratings_of(user_id))
-    guess = kinds.current().guess(model, folded, [movie_id])[movie_id]
+    guess = feedback_kind.current().guess(model, folded, [movie_id])[movie_id]
     return {"user_id": user_id, "movie_id": movie_id, "predicted_rating": guess}
 
 

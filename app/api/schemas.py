@@ -10,10 +10,10 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, utils, validate
 
-from app import kinds
-from app.api import nouns
-from app.clock import utcnow
+from app.api import vocabulary
+from app.db.clock import utcnow
 from app.extensions import serving
+from app.recommend import feedback_kind
 
 MOST, FEW, MANY = 1000, 20, 100
 MOST_REQUESTS = 1000
@@ -40,13 +40,13 @@ class Schema(ma.Schema):
             return data
         if len(data) > MOST_FIELDS:
             raise ma.ValidationError(f"Has {len(data):,} fields; it may have {MOST_FIELDS}.")
-        return nouns.heard(data, self.load_fields)
+        return vocabulary.heard(data, self.load_fields)
 
     @ma.post_dump
     def _speak(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        if nouns.noun() == nouns.MOVIE:
+        if vocabulary.noun() == vocabulary.MOVIE:
             return data
-        return {nouns.spoken(key): value for key, value in data.items()}
+        return {vocabulary.spoken(key): value for key, value in data.items()}
 
 
 class Whole(fields.Integer):
@@ -82,7 +82,7 @@ class Given(fields.Float):
         best, step = _scale()
         if not 0 <= value <= best:
             raise ma.ValidationError(f"Must be from 0 to {best:g}.")
-        return kinds.current().kept(float(value), step)
+        return feedback_kind.current().kept(float(value), step)
 
 
 def _is_number(value: Any) -> bool:
@@ -126,7 +126,7 @@ class List(fields.List):
 
 
 def given() -> Given:
-    return Given(required=True, metadata={"minimum": 0, "maximum": nouns.HIGHEST})
+    return Given(required=True, metadata={"minimum": 0, "maximum": vocabulary.HIGHEST})
 
 
 def limit(default: int) -> WrittenWhole:
@@ -195,8 +195,8 @@ class RatingList(List):
         super().__init__(fields.Nested(MovieRating))
 
     def _reader(self, **more: Any) -> Callable[[Any], tuple[int, float]]:
-        movie_id, rating = nouns.spoken("movie_id"), nouns.spoken("rating")
-        (best, step), kept = _scale(), kinds.current().kept
+        movie_id, rating = vocabulary.spoken("movie_id"), vocabulary.spoken("rating")
+        (best, step), kept = _scale(), feedback_kind.current().kept
 
         def read(item: Any) -> tuple[int, float]:
             if isinstance(item, dict) and item.keys() == {movie_id, rating}:
@@ -218,7 +218,9 @@ class BatchRequest(Schema):
     @ma.validates_schema
     def _either(self, data: dict[str, Any], **_: Any) -> None:
         if len(data) != 1:
-            raise ma.ValidationError(f"Give user_id or {nouns.spoken('ratings')}, one of the two.")
+            raise ma.ValidationError(
+                f"Give user_id or {vocabulary.spoken('ratings')}, one of the two."
+            )
 
 
 class Batch(Schema):

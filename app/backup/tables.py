@@ -15,7 +15,7 @@ from sqlalchemy import Connection, TableClause, select
 from sqlalchemy.exc import DBAPIError
 
 from app.backup.file import BATCH, FORMAT, Backup, Header, Tally, encoded, write
-from app.clock import utcnow
+from app.db.clock import utcnow
 from app.extensions import db
 from app.models import CatalogueState, SiteState, UtcDateTime
 from recommender.errors import DataError

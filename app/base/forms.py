@@ -10,11 +10,11 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField, StringField, SubmitField
 from wtforms.validators import DataRequired, EqualTo, Length, StopValidation, ValidationError
 
-from app import identifiers
-from app.identifiers import fold
+from app.accounts import identifiers
+from app.accounts.identifiers import fold
+from app.accounts.password_policy import LONGEST, SHORTEST, is_easy_to_guess
+from app.http.validators import MaxLength
 from app.models import User
-from app.passwords import LONGEST, SHORTEST, is_easy_to_guess
-from app.validators import MaxLength
 
 PASSWORD_LENGTH = f"Between {SHORTEST} and {LONGEST} characters, please."
 NAME_LENGTH = "Between 2 and 64 characters, please."

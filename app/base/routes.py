@@ -9,13 +9,14 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required, login_user
 from werkzeug.exceptions import TooManyRequests
 
-from app import accounts, attempts, devices, logins, mail
+from app.accounts import login_sessions, login_throttle, mail, trusted_devices
+from app.accounts import service as accounts
 from app.base import base
 from app.base.forms import ForgottenForm, LoginForm, PasswordForm, RegisterForm, ResetForm
-from app.errors import wants_json
 from app.extensions import db, login_manager
+from app.http.errors import wants_json
+from app.http.redirects import is_own, next_page, this_page
 from app.models import User
-from app.redirects import is_own, next_page, this_page
 
 
 @base.route("/register", methods=["GET", "POST"])
@@ -25,7 +26,7 @@ def register() -> ResponseReturnValue:
         return redirect(url_for("home.index"))
     form = RegisterForm()
     if form.validate_on_submit():
-        attempts.begin((attempts.ACCOUNTS, attempts.caller()))
+        login_throttle.begin((login_throttle.ACCOUNTS, login_throttle.caller()))
         user = accounts.register(form.username.data, form.email.data, form.password.data)
         if user is not None:
             wanted = next_page() if request.values.get("next") else url_for("home.welcome")
@@ -54,7 +55,7 @@ def login() -> ResponseReturnValue:
 @login_required
 def logout() -> ResponseReturnValue:
     """End the session; nothing of it is kept, and no copy of its cookies is good any more."""
-    logins.end()
+    login_sessions.end()
     flash("You are logged out.", "info")
     return redirect(url_for("base.login"))
 
@@ -78,7 +79,7 @@ def account() -> ResponseReturnValue:
         if accounts.is_present_password(current_user, form.present.data):
             user = db.session.get_one(User, current_user.id)
             accounts.change_password(user, form.password.data)
-            logins.end()
+            login_sessions.end()
             login_user(user)
             flash("Your password is changed; other devices are logged out.", "success")
             return redirect(url_for("base.account"), 303)
@@ -135,10 +136,10 @@ def reset(token: str) -> ResponseReturnValue:
     if form.validate_on_submit():
         if not accounts.use_reset_link(user, form.password.data):
             return _stale_link()
-        logins.end()
+        login_sessions.end()
         flash("Your new password is set. Log in with it.", "success")
         answer = redirect(url_for("base.login"), 303)
-        devices.remember(answer, user)
+        trusted_devices.remember(answer, user)
         return answer
     page = render_template("base/reset.html", form=form, name=user.username)
     return page, 422 if form.errors else 200
@@ -160,11 +161,11 @@ def _log_in(user: User, remember: bool, target: str | None = None) -> ResponseRe
     """Start a session of its own: what a guest's session held does not carry over, nor a cookie
     that would log in someone else once it ends."""
     target = target or next_page()
-    logins.end()
+    login_sessions.end()
     login_user(user, remember=remember)
     g.user_id = user.id  # for the log
     answer = redirect(target, 303)
-    devices.remember(answer, user)
+    trusted_devices.remember(answer, user)
     return answer
 
 

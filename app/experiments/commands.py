@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 
 from app.cli import says_errors
 from app.experiments import store
-from app.experiments.arms import IN_SERVICE, Arm
+from app.recommend.variants import IN_SERVICE, Arm
 
 experiments = AppGroup("experiments", help="Start, end and list experiments of two arms.")
 

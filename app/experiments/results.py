@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import and_, func, select, true
 
-from app.experiments.arms import CONTROL, TREATMENT
 from app.extensions import db
+from app.feedback.ratings import RECOMMENDATION, REST
 from app.models import Experiment, Exposure, Rating
-from app.ratings import RECOMMENDATION, REST
-from recommender.intervals import Estimate, difference, ratio, times_needed
+from app.recommend.variants import CONTROL, TREATMENT
+from recommender.confidence_intervals import Estimate, difference, ratio, times_needed
 
 # An experiment is to show a difference of so much of the control's rate, or that there is none.
 EFFECT = 0.10

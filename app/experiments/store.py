@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import select, true
 from sqlalchemy.exc import IntegrityError
 
-from app import request_budget
-from app.clock import utcnow
-from app.experiments.arms import Arm, Plan, Served, Trial
+from app.db.clock import utcnow
+from app.db.upsert import upsert
 from app.extensions import db, serving
+from app.http import request_budget
 from app.models import Experiment, Exposure
-from app.upsert import upsert
+from app.recommend.variants import Arm, Plan, Served, Trial
 from recommender.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -6,7 +6,7 @@ from flask_wtf import FlaskForm
 from wtforms import StringField, SubmitField
 from wtforms.validators import DataRequired
 
-from app.validators import MaxLength
+from app.http.validators import MaxLength
 
 
 class AskForm(FlaskForm):

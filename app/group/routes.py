@@ -8,9 +8,9 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
-from app import catalogue, companions, kinds, timing
+from app.catalogue import items as catalogue
 from app.extensions import db, serving
-from app.group import group
+from app.group import friends, group
 from app.group.forms import AskForm, GuestForm
 from app.group.guests import (
     FEWEST,
@@ -22,7 +22,9 @@ from app.group.guests import (
     remove_guest,
 )
 from app.models import Item, User
-from recommender.group import WAYS
+from app.observability import timing
+from app.recommend import feedback_kind
+from recommender.group_aggregation import WAYS
 
 SHOWN = 12
 OFFERED = 12
@@ -53,7 +55,7 @@ def ask() -> ResponseReturnValue:
     form = AskForm()
     if not form.validate():
         return _night(form), 422
-    if not companions.ask(_me(), form.name.data):
+    if not friends.ask(_me(), form.name.data):
         form.name.errors = [
             "You have asked enough people for now. Wait for some to answer, or end it with someone."
         ]
@@ -66,10 +68,10 @@ def ask() -> ResponseReturnValue:
 @login_required
 def agree(user_id: int) -> ResponseReturnValue:
     """Agree to be counted in by someone who asked."""
-    if companions.has_enough_friends(_me()):
+    if friends.has_enough_friends(_me()):
         flash("You have as many friends here as can be. End it with one of them first.", "info")
         return redirect(url_for("group.night"), 303)
-    if not companions.agree(_me(), user_id):
+    if not friends.agree(_me(), user_id):
         abort(404)
     flash("Agreed. Either of you can count the other in, or end it.", "success")
     return redirect(url_for("group.night"), 303)
@@ -79,7 +81,7 @@ def agree(user_id: int) -> ResponseReturnValue:
 @login_required
 def end(user_id: int) -> ResponseReturnValue:
     """Decline, take back or end it."""
-    companions.end(_me(), user_id)
+    friends.end(_me(), user_id)
     flash("Done. Neither of you counts the other in.", "info")
     return redirect(url_for("group.night"), 303)
 
@@ -98,7 +100,7 @@ def guest() -> ResponseReturnValue:
         known = catalogue.items_by_id(given)
         given = {item_id: said for item_id, said in given.items() if item_id in known}
         if len(given) < FEWEST:
-            problem = kinds.current().guest_knows_too_few.format(FEWEST)
+            problem = feedback_kind.current().guest_knows_too_few.format(FEWEST)
         if form.validate() and not problem:
             add_guest(form.name.data.strip(), given)
             return redirect(_with_everyone(), 303)
@@ -126,10 +128,10 @@ def dismiss(number: int) -> ResponseReturnValue:
 
 
 def _night(form: AskForm) -> str:
-    friends = companions.agreed_with(current_user.id)
+    agreed = friends.agreed_with(current_user.id)
     visitors = guests()
     ticked, ticked_guests = set(request.args.getlist("who")), set(request.args.getlist("guest"))
-    chosen = [f for f in friends if str(f.id) in ticked]
+    chosen = [f for f in agreed if str(f.id) in ticked]
     present = [n for n in range(len(visitors)) if str(n) in ticked_guests]
     way = request.args.get("way")
     way = way if way in WAYS else WAYS[0]
@@ -139,14 +141,14 @@ def _night(form: AskForm) -> str:
     return render_template(
         "group/night.html",
         form=form,
-        friends=friends,
-        asking=companions.asking(current_user.id),
-        asked=companions.asked_by(current_user.id),
+        friends=agreed,
+        asking=friends.asking(current_user.id),
+        asked=friends.asked_by(current_user.id),
         guests=visitors,
         chosen={f.id for f in chosen},
         present=set(present),
         way=way,
-        veto_below=kinds.current().veto_below,
+        veto_below=feedback_kind.current().veto_below,
         names=names,
         most_present=MOST_PRESENT if crowded else None,
         picks=_picks(people, way) if len(people) > 1 else [],
@@ -154,9 +156,9 @@ def _night(form: AskForm) -> str:
     )
 
 
-def _ratings(friends: list[User], visitors: list[Guest]) -> list[dict[int, float]]:
+def _ratings(chosen: list[User], visitors: list[Guest]) -> list[dict[int, float]]:
     """The ratings of the host, the friends and the guests, in this order."""
-    own = companions.ratings_of_all([current_user.id, *(friend.id for friend in friends)])
+    own = friends.ratings_of_all([current_user.id, *(friend.id for friend in chosen)])
     return [*own.values(), *(visitor["ratings"] for visitor in visitors)]
 
 

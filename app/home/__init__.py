@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from app.visits import note_visit
+from app.feedback.visits import note_visit
 
 home = Blueprint("home", __name__)
 home.before_request(note_visit)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask_wtf import FlaskForm
 from wtforms import StringField, ValidationError
 
-from app import kinds
-from app.validators import MaxLength
+from app.http.validators import MaxLength
+from app.recommend import feedback_kind
 
 LONGEST_RATING = 32
 
@@ -18,7 +18,7 @@ class RatingForm(FlaskForm):
     given = 0.0
 
     def validate_rating(self, field: StringField) -> None:
-        kind = kinds.current()
+        kind = feedback_kind.current()
         number = kind.read(field.data) if field.data else kind.unsaid
         if number is None or not field.raw_data:
             raise ValidationError

@@ -10,20 +10,23 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from werkzeug.exceptions import UnprocessableEntity
 
-from app import catalogue, kinds, marks, ratings, timing
-from app.errors import wants_json
+from app.catalogue import items as catalogue
 from app.experiments.store import note_exposures
 from app.extensions import db, serving
+from app.feedback import ratings, user_lists
+from app.feedback.impressions import remember_shown, was_shown
+from app.feedback.user_lists import HIDDEN, UNSEEN, WATCHLIST
 from app.home import home
 from app.home.forms import RatingForm
-from app.home.steering import KNOWN, OWN_YEARS, Steering
-from app.marks import HIDDEN, UNSEEN, WATCHLIST
+from app.home.list_filters import KNOWN, OWN_YEARS, Steering
+from app.http.errors import wants_json
+from app.http.pagination import PAGE_SIZE, Page
+from app.http.redirects import next_page
 from app.models import Item
-from app.pages import PAGE_SIZE, Page
+from app.observability import timing
 from app.posters import draw_poster
-from app.recommendations import predicted, rate_as_foretold, recommend, why
-from app.redirects import next_page
-from app.shown import remember_shown, was_shown
+from app.recommend import feedback_kind
+from app.recommend.service import predicted, rate_as_foretold, recommend, why
 from recommender.errors import NoRelease
 from recommender.model import Model
 
@@ -48,11 +51,11 @@ def index() -> ResponseReturnValue:
     except NoRelease:
         return render_template("home/closed.html", rated=len(rated))
     model = served.model
-    steering = Steering.of(request.args, model.facts.genres, kinds.current().numbers)
+    steering = Steering.of(request.args, model.facts.genres, feedback_kind.current().numbers)
     shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
     own = {item_id: stars for item_id, stars, _ in rated}
     counted = ratings.of_the_last_years(rated, steering.years) if steering.years else own
-    marked = marks.marks_of(current_user.id)
+    marked = user_lists.marks_of(current_user.id)
     found = recommend(
         model,
         counted,
@@ -87,7 +90,7 @@ def index() -> ResponseReturnValue:
 def welcome() -> ResponseReturnValue:
     """One title at a time, the one whose answer would teach the model most."""
     own = {item: stars for item, stars, _ in ratings.ratings_by_age(current_user.id)}
-    unseen = marks.marks_of(current_user.id)[UNSEEN]
+    unseen = user_lists.marks_of(current_user.id)[UNSEEN]
     model = _own_model()
     if model is None:
         return render_template("home/closed.html", rated=len(own))
@@ -128,7 +131,7 @@ def popular() -> ResponseReturnValue:
     genre = request.args.get("genre")
     if genre and genre not in genres:
         abort(404)
-    items = kinds.current().popular(POPULAR, genre or None)
+    items = feedback_kind.current().popular(POPULAR, genre or None)
     return render_template(
         "home/popular.html", items=items, genre=genre, genres=genres, via="popular", **_about(items)
     )
@@ -147,8 +150,8 @@ def my_ratings() -> ResponseReturnValue:
 @login_required
 def set_aside(kind: str) -> ResponseReturnValue:
     """The watchlist, or what the person asked not to see again."""
-    page = Page.requested(marks.count_marked(current_user.id, kind))
-    items = marks.marked_items(current_user.id, kind, PAGE_SIZE, page.offset)
+    page = Page.requested(user_lists.count_marked(current_user.id, kind))
+    items = user_lists.marked_items(current_user.id, kind, PAGE_SIZE, page.offset)
     return render_template(
         "home/marks.html", items=items, page=page, kind=kind, via=kind, **_about(items)
     )
@@ -160,7 +163,7 @@ def title(item_id: int) -> ResponseReturnValue:
     """All about one title: what others say, what we guess and why, and titles like it."""
     item = db.get_or_404(Item, item_id)
     own = ratings.ratings_of(current_user.id)
-    marked = marks.marks_of(current_user.id)
+    marked = user_lists.marks_of(current_user.id)
     about: dict[str, Any] = {"guess": None, "why": None, "similar": []}
     if (model := _own_model()) is not None:
         hidden = marked[HIDDEN]
@@ -192,7 +195,7 @@ def rate(item_id: int) -> ResponseReturnValue:
         raise UnprocessableEntity
     via, model = _found_through(item_id), _own_model()
     _, before = rate_as_foretold(current_user.id, item, form.given, via, model)
-    said = f"{item.title}: {kinds.current().written(form.given)}"
+    said = f"{item.title}: {feedback_kind.current().written(form.given)}"
     return _done(said, _undo_rating(item_id, before))
 
 
@@ -204,34 +207,34 @@ def unrate(item_id: int) -> ResponseReturnValue:
     before = ratings.ratings_of(current_user.id).get(item_id)
     ratings.unrate(current_user.id, item_id)
     undo = _undo_rating(item_id, before) if before is not None else None
-    return _done(kinds.current().removed.format(item.title), undo)
+    return _done(feedback_kind.current().removed.format(item.title), undo)
 
 
-@home.post(f"/title/<id:item_id>/<any({', '.join(marks.KINDS)}):kind>")
+@home.post(f"/title/<id:item_id>/<any({', '.join(user_lists.KINDS)}):kind>")
 @login_required
 def mark(item_id: int, kind: str) -> ResponseReturnValue:
     """Set a title aside."""
     item = db.get_or_404(Item, item_id)
-    marks.mark(current_user.id, item_id, kind)
+    user_lists.mark(current_user.id, item_id, kind)
     back = url_for("home.unmark", item_id=item_id, kind=kind)
-    return _done(kinds.current().marked[kind].format(item.title), {"address": back})
+    return _done(feedback_kind.current().marked[kind].format(item.title), {"address": back})
 
 
-@home.post(f"/title/<id:item_id>/<any({', '.join(marks.KINDS)}):kind>/delete")
+@home.post(f"/title/<id:item_id>/<any({', '.join(user_lists.KINDS)}):kind>/delete")
 @login_required
 def unmark(item_id: int, kind: str) -> ResponseReturnValue:
     """Take it back."""
     item = db.get_or_404(Item, item_id)
-    marks.unmark(current_user.id, item_id, kind)
+    user_lists.unmark(current_user.id, item_id, kind)
     back = url_for("home.mark", item_id=item_id, kind=kind)
-    return _done(kinds.current().unmarked[kind].format(item.title), {"address": back})
+    return _done(feedback_kind.current().unmarked[kind].format(item.title), {"address": back})
 
 
 @home.get("/poster/<id:item_id>.svg")
 def poster(item_id: int) -> Response:
     """The picture we draw where no poster is known."""
     item = db.get_or_404(Item, item_id)
-    genres = item.genre_list or kinds.current().genres_of_unknown
+    genres = item.genre_list or feedback_kind.current().genres_of_unknown
     drawn = draw_poster(item.title, item.year, genres)
     response = Response(drawn, mimetype="image/svg+xml")
     response.cache_control.public = True
@@ -264,7 +267,7 @@ def _found_through(item_id: int) -> str:
 def _undo_rating(item_id: int, before: float | None) -> dict[str, Any]:
     """How to return to the rating of before, or to none; a form could not give every one again."""
     text = f"{before:.10g}" if before is not None else ""
-    if kinds.current().read(text) is None:
+    if feedback_kind.current().read(text) is None:
         return {"address": url_for("home.unrate", item_id=item_id)}
     return {"address": url_for("home.rate", item_id=item_id), "rating": text}
 

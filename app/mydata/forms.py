@@ -7,9 +7,9 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import PasswordField, SubmitField
 from wtforms.validators import DataRequired
 
-from app.importing.files import LARGEST_FILE
-from app.passwords import LONGEST
-from app.validators import MaxLength
+from app.accounts.password_policy import LONGEST
+from app.http.validators import MaxLength
+from app.portability.uploads import LARGEST_FILE
 
 
 class ImportForm(FlaskForm):

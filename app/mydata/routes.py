@@ -8,18 +8,20 @@ from flask import Response, abort, flash, make_response, redirect, render_templa
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
-from app import accounts, attempts, kinds, logins
-from app.accuracy import accuracy_of
-from app.charts import errors_over_time
-from app.clock import utcnow
-from app.export import as_csv_files, everything_of
+from app.accounts import login_sessions, login_throttle
+from app.accounts import service as accounts
+from app.db.clock import utcnow
 from app.extensions import db, serving
-from app.importing.files import ImportProblem
-from app.importing.reports import newest_reports
-from app.importing.store import IMPORT_SECONDS, ImportBusy, bring_in
 from app.models import Import, User
 from app.mydata import mydata
 from app.mydata.forms import DeleteForm, ImportForm
+from app.portability.exports import as_csv_files, everything_of
+from app.portability.import_reports import newest_reports
+from app.portability.imports import IMPORT_SECONDS, ImportBusy, bring_in
+from app.portability.uploads import ImportProblem
+from app.recommend import feedback_kind
+from app.reports.accuracy import accuracy_of
+from app.reports.charts import errors_over_time
 
 
 @mydata.get("/data")
@@ -36,7 +38,7 @@ def bring() -> ResponseReturnValue:
     form = ImportForm()
     if not form.validate():
         return _page(form, DeleteForm(formdata=None), 422)
-    attempts.begin((attempts.IMPORTS, f"user {current_user.id}"))
+    login_throttle.begin((login_throttle.IMPORTS, f"user {current_user.id}"))
     file = form.file.data
     try:
         done = bring_in(
@@ -89,7 +91,7 @@ def delete() -> ResponseReturnValue:
     if form.errors:
         return _page(ImportForm(formdata=None), form, 422)
     user = db.session.get_one(User, current_user.id)
-    logins.end()
+    login_sessions.end()
     accounts.delete_account(user)
     flash("Your account and everything in it is gone. Thank you for having been here.", "info")
     return redirect(url_for("base.login"), 303)
@@ -99,7 +101,7 @@ def delete() -> ResponseReturnValue:
 @login_required
 def accuracy() -> ResponseReturnValue:
     """How well we know the person: our error over time against the community average's."""
-    if not kinds.current().foretold:
+    if not feedback_kind.current().foretold:
         abort(404)
     told = accuracy_of(current_user.id)
     return render_template("mydata/accuracy.html", told=told, chart=errors_over_time(told))

@@ -8,13 +8,13 @@ from flask import Response, abort, render_template, send_from_directory
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
-from app import kinds
-from app.charts import Spans, reach, spans, weekly_bars
 from app.experiments.results import EFFECT, Results, results_of
 from app.experiments.store import every_experiment, plan_of
 from app.extensions import serving
-from app.figures import MONTHLY_TARGET, latest_figures
 from app.owner import owner
+from app.recommend import feedback_kind
+from app.reports.charts import Spans, reach, spans, weekly_bars
+from app.reports.site_kpis import MONTHLY_TARGET, latest_figures
 from recommender.feedback import EXPLICIT
 
 # Reports bring styles and pictures of their own; a sandbox keeps them from doing anything else.
@@ -42,7 +42,7 @@ def figures() -> ResponseReturnValue:
         registered=weekly_bars([week.registered for week in told.weeks]),
         returning=weekly_bars([week.returning for week in told.weeks]),
         monthly_target=MONTHLY_TARGET,
-        rating_target=kinds.current().target,
+        rating_target=feedback_kind.current().target,
         release=model.release if model else None,
         reports=_reports(),
         problem=serving.watcher.problem,
@@ -64,7 +64,7 @@ def experiments(name: str | None = None) -> ResponseReturnValue:
         plan=plan_of(found) if found else None,
         told=(told := results_of(found) if found else None),
         charts=_charts(told) if told else {},
-        in_stars=kinds.current().feedback == EXPLICIT,
+        in_stars=feedback_kind.current().feedback == EXPLICIT,
         effect=EFFECT,
         problem=serving.watcher.trials.problem,
     )

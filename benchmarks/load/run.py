@@ -35,7 +35,7 @@ from benchmarks.load.settings import Settings
 from benchmarks.load.watch import Watch
 from benchmarks.load.world import NEW, fill, publish, titles
 from recommender.catalogue import Item
-from recommender.release_store import ReleaseStore
+from recommender.storage.release_store import ReleaseStore
 from tests.databases import Server, postgresql
 from tests.servers import ROOT, as_deployed
 

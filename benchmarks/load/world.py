@@ -19,8 +19,8 @@ from werkzeug.security import generate_password_hash
 from benchmarks.generate import Ratings, Size, generate
 from recommender.catalogue import Catalogue, Item
 from recommender.params import RankingParams, RatingParams
-from recommender.release import ItemArrays, ParitySample, Release
-from recommender.release_store import ReleaseStore
+from recommender.storage.release import ItemArrays, ParitySample, Release
+from recommender.storage.release_store import ReleaseStore
 
 OLD, NEW = "20260101-000000-load", "20260102-000000-load"
 GENRES = "Action Adventure Animation Comedy Crime Documentary Drama Fantasy Horror Mystery".split()

@@ -12,9 +12,9 @@ from pyspark.sql import SparkSession
 from recommender.catalogue import Item
 from recommender.errors import DataError
 from recommender.feedback import EXPLICIT
-from spark_jobs.at_hand import AtHand
+from spark_jobs.array_cache import AtHand
 from spark_jobs.datasets.findings import Findings
-from spark_jobs.files import join, read_text
+from spark_jobs.filesystem import join, read_text
 from spark_jobs.ratings import Ratings
 
 

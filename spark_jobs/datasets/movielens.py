@@ -15,11 +15,11 @@ from pyspark.sql import SparkSession
 from recommender.catalogue import LARGEST_ID, Item
 from recommender.errors import DataError
 from recommender.feedback import EXPLICIT
-from recommender.ratings_file import ML_1M, ML_100K, ML_CSV, REMEDY, RatingsLayout
-from recommender.titles import split_title
+from recommender.formats.movielens import ML_1M, ML_100K, ML_CSV, REMEDY, RatingsLayout
+from recommender.formats.titles import split_title
 from spark_jobs.datasets.dataset import Dataset, read_about
 from spark_jobs.datasets.rating_lines import read_ratings
-from spark_jobs.files import join, list_folder, read_text
+from spark_jobs.filesystem import join, list_folder, read_text
 
 _GENRES_100K = (
     "unknown Action Adventure Animation Children Comedy Crime Documentary Drama Fantasy Film-Noir"

@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 
 from recommender.catalogue import read_items, write_items
 from recommender.errors import DataError
-from spark_jobs.at_hand import keep
+from spark_jobs.array_cache import keep
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.findings import Findings
 from spark_jobs.ratings import Ratings

@@ -25,9 +25,9 @@ from pyspark.sql import functions as F
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
 from recommender.feedback import EXPLICIT, SCALES, Scale
-from recommender.ratings_file import COLUMNS, LAST_SECOND, REMEDY, RatingsLayout, columns_of
-from spark_jobs.at_hand import AtHand, keep
-from spark_jobs.files import exactly, local_file
+from recommender.formats.movielens import COLUMNS, LAST_SECOND, REMEDY, RatingsLayout, columns_of
+from spark_jobs.array_cache import AtHand, keep
+from spark_jobs.filesystem import exactly, local_file
 from spark_jobs.ratings import Ratings
 from spark_jobs.session import arrow_batches
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
-from recommender import s3
+from recommender.storage import s3
 from spark_jobs.datasets import transfer
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.movielens import read_exported, read_movielens

@@ -26,7 +26,7 @@ from pyspark.sql import functions as F
 from recommender.catalogue import Item
 from recommender.errors import DataError
 from recommender.feedback import IMPLICIT
-from recommender.steam_file import (
+from recommender.formats.steam import (
     ENDINGS,
     GAMES,
     LIBRARIES,
@@ -35,10 +35,10 @@ from recommender.steam_file import (
     game_of,
     library_of,
 )
-from spark_jobs.at_hand import AtHand, keep
+from spark_jobs.array_cache import AtHand, keep
 from spark_jobs.datasets.dataset import Dataset, read_about
 from spark_jobs.datasets.findings import Findings
-from spark_jobs.files import exactly, join, list_folder, local_file
+from spark_jobs.filesystem import exactly, join, list_folder, local_file
 from spark_jobs.ratings import Ratings
 from spark_jobs.session import arrow_batches
 

@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from recommender import s3
 from recommender.errors import ConfigError, DataError, MarqueeError
+from recommender.storage import s3
 
 SUMS = "SHA256SUMS"  # as sha256sum writes and checks them
 

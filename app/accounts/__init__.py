@@ -1,0 +1,1 @@
+"""Who someone is: accounts, login sessions, throttling, tokens and mail."""

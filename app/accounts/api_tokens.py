@@ -1,0 +1,106 @@
+"""Tokens of REST clients: made, recognised, revoked. Only a hash of the secret is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from flask import request
+from sqlalchemy import CursorResult, bindparam, delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.db.clock import utcnow
+from app.db.retry import done_anew
+from app.extensions import db
+from app.models import Token
+from recommender.errors import ConfigError
+
+# So that a secret that leaked is recognised for what it is.
+PREFIX = "marquee_"
+LONGEST_SECRET = 200
+# How exact ``last_used_at`` is; so often at most a token's use is written down.
+USE_NOTED_EVERY = timedelta(minutes=5)
+# Every request asks it; building a statement takes longer than the database does.
+_OF_SECRET = select(Token).where(Token.digest == bindparam("digest"))
+
+
+@done_anew
+def create(name: str, user_id: int | None = None, expires_at: datetime | None = None) -> str:
+    """A new token's secret, which is not kept. Without ``user_id`` it is good for everyone.
+
+    Raises ConfigError where a token of that name is in use; one that has ended gives its name up.
+    """
+    before = db.session.scalar(select(Token).where(Token.name == name))
+    if before is not None and is_good(before):
+        raise _taken(name)
+    if before is not None:
+        # By its digest: SQLite gives the id of a row that went to the next one.
+        db.session.execute(delete(Token).where(Token.digest == before.digest))
+    # 256 random bits need no salt and no slow hash: there is nothing to guess.
+    secret = PREFIX + secrets.token_urlsafe(32)
+    token = Token(name=name, digest=_digest(secret), user_id=user_id)
+    token.created_at, token.expires_at = utcnow(), expires_at
+    db.session.add(token)
+    try:
+        db.session.commit()
+    except IntegrityError as error:  # someone was quicker
+        db.session.rollback()
+        raise _taken(name) from error
+    return secret
+
+
+def recognise(secret: str) -> Token | None:
+    """The token of this secret, if it is good."""
+    if len(secret) > LONGEST_SECRET:
+        return None
+    token = db.session.scalar(_OF_SECRET, {"digest": _digest(secret)})
+    return token if token is not None and is_good(token) else None
+
+
+def bearer_token() -> str | None:
+    """Return the bearer token that the request shows, if any.
+
+    Read by hand: Werkzeug parses other schemes too, and fails at Basic credentials beyond ASCII.
+    """
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    return secret.strip() or None if scheme.lower() == "bearer" else None
+
+
+def is_good(token: Token) -> bool:
+    """Neither revoked nor expired."""
+    return token.revoked_at is None and (token.expires_at is None or token.expires_at > utcnow())
+
+
+def note_use(token: Token) -> None:
+    """Write down that the token is used, unless that was done a moment ago."""
+    now = utcnow()
+    stale = or_(Token.last_used_at.is_(None), Token.last_used_at < now - USE_NOTED_EVERY)
+    if token.last_used_at is None or token.last_used_at < now - USE_NOTED_EVERY:
+        db.session.execute(
+            update(Token).where(Token.id == token.id, stale).values(last_used_at=now)
+        )
+        db.session.commit()
+
+
+def revoke(name: str) -> bool:
+    """Whether there was a token of that name to revoke."""
+    ended = update(Token).where(Token.name == name, Token.revoked_at.is_(None))
+    found = cast("CursorResult[Any]", db.session.execute(ended.values(revoked_at=utcnow())))
+    db.session.commit()
+    return bool(found.rowcount)
+
+
+def every_token() -> Sequence[Token]:
+    """Oldest first, those that have ended included."""
+    return db.session.scalars(select(Token).order_by(Token.id)).all()
+
+
+def _taken(name: str) -> ConfigError:
+    return ConfigError(f"there is a token named {name!r}; revoke it first, or choose a new name")
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

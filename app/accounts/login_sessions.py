@@ -1,0 +1,55 @@
+"""Logins: each has a name of its own and an end, and no copy of its cookies outlives it.
+
+What Flask-Login keeps, in the session and in the cookie that remembers, is signed and says
+``session key of the account . name of the login . when it began``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from flask import g, session
+from flask_login import logout_user
+from sqlalchemy import bindparam, delete, exists, select
+
+from app.db.clock import utcnow
+from app.db.retry import done_anew
+from app.db.upsert import upsert
+from app.extensions import db, login_manager
+from app.models import EndedLogin, User
+from config import LOGIN_DAYS
+
+GOOD_FOR = timedelta(days=LOGIN_DAYS)
+# Built once: that takes longer than the database takes to answer.
+_ENDED = exists().where(EndedLogin.name == bindparam("name"))
+_OF_LOGIN = select(User).where(User.session_key == bindparam("key"), ~_ENDED)
+
+
+@login_manager.user_loader
+def user_of(kept: str) -> User | None:
+    """Whose login it is, while it is good."""
+    key, _, rest = kept.partition(".")
+    name, _, began = rest.partition(".")
+    user = None
+    if began.isdecimal() and datetime.fromtimestamp(int(began), UTC) > utcnow() - GOOD_FOR:
+        user = db.session.scalar(_OF_LOGIN, {"key": key, "name": name})
+    g.user_id = user.id if user else None  # for the log
+    return user
+
+
+def end() -> None:
+    """End the login of this request, if there is one, and forget all that its session held."""
+    _, _, rest = session.get("_user_id", "").partition(".")
+    if name := rest.partition(".")[0]:
+        _note_end(name)
+    session.clear()
+    logout_user()
+
+
+@done_anew
+def _note_end(name: str) -> None:
+    """And forget those that would have ended by themselves."""
+    now = utcnow()
+    db.session.execute(delete(EndedLogin).where(EndedLogin.ended_at < now - GOOD_FOR))
+    upsert(EndedLogin, [{"name": name, "ended_at": now}], keep=["ended_at"])
+    db.session.commit()

@@ -1,0 +1,110 @@
+"""How often someone may try: wrong passwords, registrations, letters.
+
+Counted in the database, which all processes of a site share and which no restart empties. A try is
+written down before its outcome is known, so that many at once cannot slip through together. One
+that was right is taken back; one that was refused does not count, so that a wait has an end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
+from math import ceil
+
+from flask import current_app, request
+from limits import RateLimitItem, parse_many
+from sqlalchemy import delete, select
+from werkzeug.exceptions import TooManyRequests
+
+from app.db.clock import utcnow
+from app.db.retry import done_anew
+from app.extensions import db
+from app.models import Attempt
+
+PASSWORDS, PASSWORDS_ADDRESS = "RATELIMIT_PASSWORDS", "RATELIMIT_PASSWORDS_ADDRESS"
+ACCOUNTS = "RATELIMIT_ACCOUNTS"
+LETTERS, LETTERS_ADDRESS = "RATELIMIT_LETTERS", "RATELIMIT_LETTERS_ADDRESS"
+IMPORTS = "RATELIMIT_IMPORTS"
+LIMITS = (PASSWORDS, PASSWORDS_ADDRESS, ACCOUNTS, LETTERS, LETTERS_ADDRESS, IMPORTS)
+
+
+def begin(*counted: tuple[str, str]) -> Sequence[int]:
+    """Write down a try under each (limit, whose), and give what ``take_back`` takes back.
+
+    Raises TooManyRequests, saying when to come again, where one of the limits is reached.
+    """
+    if not current_app.config["RATELIMIT_ENABLED"]:
+        return ()
+    now = utcnow()
+    keys = [_key(limit, whose) for limit, whose in counted]
+    tries = _write_down(keys, now)
+    waits = [
+        _wait(key, rate, tries, now)
+        for key, (limit, _) in zip(keys, counted, strict=True)
+        for rate in _rates(limit)
+    ]
+    if (longest := max(waits)) > timedelta():
+        take_back(tries)
+        raise TooManyRequests(retry_after=ceil(longest.total_seconds()))
+    return tries
+
+
+@done_anew
+def take_back(tries: Sequence[int]) -> None:
+    """What was begun does not count."""
+    db.session.execute(delete(Attempt).where(Attempt.id.in_(tries)))
+    db.session.commit()
+
+
+def caller() -> str:
+    """Where the request is from: an address; of IPv6 the network, all of which one caller has."""
+    shown = request.remote_addr or ""
+    try:
+        address = ip_address(shown)
+    except ValueError:  # of a socket in the file system
+        return shown
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(IPv6Address(int(address) >> 64 << 64))
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+@done_anew
+def _write_down(keys: Sequence[str], now: datetime) -> Sequence[int]:
+    """And forget what no limit looks back to."""
+    longest = max(_span(rate) for limit in LIMITS for rate in _rates(limit))
+    db.session.execute(delete(Attempt).where(Attempt.at < now - longest))
+    tries = [Attempt(key=key, at=now) for key in keys]
+    db.session.add_all(tries)
+    db.session.flush()
+    written = [each.id for each in tries]
+    db.session.commit()
+    return written
+
+
+def _wait(key: str, rate: RateLimitItem, tries: Sequence[int], now: datetime) -> timedelta:
+    """How long until another one is within ``rate``; nothing or less where it is already."""
+    # Further in the future than that, the clock was set back since.
+    near = Attempt.at > now - _span(rate), Attempt.at < now + _span(rate)
+    newest_first = (
+        select(Attempt.at)
+        .where(Attempt.key == key, *near, Attempt.id.not_in(tries))
+        .order_by(Attempt.at.desc())
+    )
+    last_too_many = db.session.scalar(newest_first.offset(rate.amount - 1).limit(1))
+    return last_too_many + _span(rate) - now if last_too_many else timedelta()
+
+
+def _rates(limit: str) -> list[RateLimitItem]:
+    return parse_many(current_app.config[limit])
+
+
+def _span(rate: RateLimitItem) -> timedelta:
+    return timedelta(seconds=rate.get_expiry())
+
+
+def _key(limit: str, whose: str) -> str:
+    secret = current_app.config["SECRET_KEY"].encode()
+    return hmac.new(secret, f"{limit} {whose}".encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,252 @@
+"""Accounts: signing up, recognising who comes back, new passwords, and leaving."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+
+from flask import current_app, render_template
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy.exc import IntegrityError
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from app.accounts import login_throttle, mail, trusted_devices
+from app.accounts.identifiers import LONGEST, fold, unique_key
+from app.db.clock import utcnow
+from app.db.retry import done_anew
+from app.extensions import db
+from app.models import SiteState, User
+
+# Checked when no account matches, so that the answer takes as long as for a wrong password.
+_NOBODY = generate_password_hash("nobody has this password", method="scrypt")
+# Of the accounts that confirmed one address, so many are tried at a login; the oldest first.
+_MOST_OF_AN_ADDRESS = 3
+_MOST_IN_A_LETTER = 10
+CONFIRM_WITHIN = timedelta(days=7)
+RESET_WITHIN = timedelta(hours=1)
+RESET_PAUSE = timedelta(minutes=2)
+# Salts: a token of one kind is none of the other.
+_CONFIRMATION, _RESET = "confirmed address", "new password"
+T = TypeVar("T")
+
+
+def register(username: str, email: str, password: str) -> User | None:
+    """A new account, or None where the name is taken.
+
+    An address may be given by several accounts: were it refused, the answer would tell who is
+    registered here. It counts for an account once that account has confirmed it.
+    """
+    # The key alone is not enough: accounts from before ``unique_key`` have another one.
+    if named(username) is not None:
+        return None
+    user = User(username=username, username_key=unique_key(username), email=fold(email))
+    user.set_password(password)
+    user.id = _next_user_id()
+    db.session.add(user)
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        return None
+    return user
+
+
+def add_person(gender: str | None, year_of_birth: int | None) -> User:
+    """Someone known by id alone, without a login."""
+    user = User(id=_next_user_id(), gender=gender, year_of_birth=year_of_birth)
+    db.session.add(user)
+    db.session.commit()
+    return user
+
+
+def recognise(name: str, password: str) -> User | None:
+    """The account with this name or address, if the password is its own.
+
+    A wrong one takes as long whether there is such an account or not, and by address as long as
+    several accounts that confirmed it.
+    """
+    users = called(name)
+    found = next((user for user in users if user.has_password(password)), None)
+    if found is None:
+        for _ in range(len(users), _MOST_OF_AN_ADDRESS if "@" in name else 1):
+            check_password_hash(_NOBODY, password)
+    return found
+
+
+def called(name: str) -> Sequence[User]:
+    """Whom the name or address may mean, the oldest first."""
+    if "@" in name:  # which no name holds
+        return _with_confirmed(name, _MOST_OF_AN_ADDRESS)
+    user = named(name)
+    return [user] if user is not None else []
+
+
+def try_to_log_in(name: str, password: str) -> User | None:
+    """``recognise``, but no more often than guesses are allowed. Raises TooManyRequests.
+
+    Counted are the accounts that this would open, whichever of their names was typed, and a name
+    that nobody has as if somebody had it. Of an account that is known on the caller's device, that
+    device is counted in its place.
+    """
+    device = trusted_devices.known_as()
+    counters = [
+        f"device {device[1]}" if device and device[0] == user.id else f"account {user.id}"
+        for user in called(name)
+    ]
+    counters = counters or [f"name {unique_key(name)}"]
+    return _limited(counters, lambda: recognise(name, password))
+
+
+def is_present_password(user: User, password: str) -> bool:
+    """Of someone logged in. Raises TooManyRequests as ``try_to_log_in`` does."""
+    return _limited([f"user {user.id}"], lambda: user.has_password(password))
+
+
+def _limited(counters: Sequence[str], check: Callable[[], T]) -> T:
+    tries = login_throttle.begin(
+        *((login_throttle.PASSWORDS, counter) for counter in counters),
+        (login_throttle.PASSWORDS_ADDRESS, login_throttle.caller()),
+    )
+    if passed := check():
+        login_throttle.take_back(tries)
+    return passed
+
+
+def named(name: str) -> User | None:
+    """Find the account of this name, else the one whose name looks the same."""
+    if len(name) > LONGEST:
+        return None
+    folded = fold(name)
+    matches = select(User).where(User.username_key.in_({folded, unique_key(name)}))
+    return db.session.scalar(matches.order_by(User.username_key != folded).limit(1))
+
+
+def change_password(user: User, password: str) -> None:
+    """Every session of the account and every reset link ends."""
+    user.set_password(password)
+    db.session.commit()
+
+
+def use_reset_link(user: User, password: str) -> bool:
+    """A new password by the link that ``user_of_token`` found them by; False where someone was
+    quicker to use it."""
+    new = User()
+    new.set_password(password)
+    unused = update(User).where(User.id == user.id, User.session_key == user.session_key)
+    changed = unused.values(password_hash=new.password_hash, session_key=new.session_key)
+    done = cast("CursorResult[Any]", db.session.execute(changed))
+    db.session.commit()
+    return bool(done.rowcount)
+
+
+def mail_reset_links(email: str) -> None:
+    """Mail a link to a new password for each account that confirmed this address, if any did.
+
+    To the address as it is stored: another one may fold to it. Raises TooManyRequests, whoever is
+    registered.
+    """
+    login_throttle.begin(
+        (login_throttle.LETTERS, fold(email)),
+        (login_throttle.LETTERS_ADDRESS, login_throttle.caller()),
+    )
+    now = utcnow()
+    users = _with_confirmed(email, _MOST_IN_A_LETTER)
+    # Asked in the future: the clock was set back since.
+    pause = [u for u in users if u.reset_asked_at and now - RESET_PAUSE <= u.reset_asked_at <= now]
+    due = [user for user in users if user not in pause]
+    if not due:
+        return
+    site = current_app.config["SITE_URL"]
+    links = [(user.username, f"{site}/reset/{reset_token(user)}") for user in due]
+    text = render_template("base/reset_mail.txt", links=links)
+    for user in due:
+        user.reset_asked_at = now
+    db.session.commit()
+    mail.send(fold(email), "A new password for Marquee", text)
+
+
+def reset_token(user: User) -> str:
+    """Good for one hour and one use: it is bound to the password that it replaces."""
+    return _signer(_RESET).dumps([user.id, _seal(user)])
+
+
+def user_of_token(token: str) -> User | None:
+    """Whose new password this token allows; None where it is forged, used, or too old."""
+    try:
+        user_id, seal = _signer(_RESET).loads(token, max_age=int(RESET_WITHIN.total_seconds()))
+    except (BadSignature, ValueError, TypeError):
+        return None
+    user = db.session.get(User, user_id)
+    return user if user and hmac.compare_digest(_seal(user), str(seal)) else None
+
+
+def mail_confirmation(user: User) -> None:
+    """Mail a link that confirms the account's address.
+
+    The letter holds nothing that whoever registered chose: the address may be a stranger's. Raises
+    TooManyRequests.
+    """
+    email = user.email or ""
+    login_throttle.begin(
+        (login_throttle.LETTERS, f"confirmation {email}"),
+        (login_throttle.LETTERS_ADDRESS, login_throttle.caller()),
+    )
+    link = f"{current_app.config['SITE_URL']}/confirm/{confirmation_token(user)}"
+    text = render_template("base/confirmation_mail.txt", link=link)
+    mail.send(email, "Confirm your address at Marquee", text)
+
+
+def confirmation_token(user: User) -> str:
+    """Return a token that is good for a week, for this account and the address that it has now."""
+    return _signer(_CONFIRMATION).dumps([user.id, _digest(user.email or "")])
+
+
+def is_confirmation_of(user: User, token: str) -> bool:
+    """Say whether the token confirms the address of ``user``; a forged or old one does not."""
+    try:
+        confirmed = _signer(_CONFIRMATION).loads(token, max_age=int(CONFIRM_WITHIN.total_seconds()))
+    except BadSignature:
+        return False
+    return bool(confirmed == [user.id, _digest(user.email or "")])
+
+
+def confirm_address(user: User) -> None:
+    """Let the account's address log in and reset the password from now on."""
+    user.email_confirmed_at = utcnow()
+    db.session.commit()
+
+
+@done_anew
+def delete_account(user: User) -> None:
+    """Nothing of the person is left: what belongs to them goes with their row, by constraint."""
+    db.session.execute(delete(User).where(User.id == user.id))
+    db.session.commit()
+
+
+def _next_user_id() -> int:
+    """An id above those of the data set and never given before; locks the row till the commit."""
+    db.session.execute(update(SiteState).values(last_user_id=SiteState.last_user_id + 1))
+    return db.session.execute(select(SiteState.last_user_id)).scalar_one()
+
+
+def _with_confirmed(email: str, limit: int) -> Sequence[User]:
+    """Find the accounts that confirmed this address, the oldest first."""
+    confirmed = select(User).where(User.email == fold(email), User.email_confirmed_at.is_not(None))
+    return db.session.scalars(confirmed.order_by(User.id).limit(limit)).all()
+
+
+def _signer(purpose: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt=purpose)
+
+
+def _seal(user: User) -> str:
+    """Changes with the password; tells nothing of it."""
+    return _digest(f"{user.session_key}{user.password_hash}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""Items of the catalogue: stored, counted, searched, with pictures."""

@@ -1,0 +1,182 @@
+"""The catalogue in the database: brought from the release, searched, looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
+
+from app.catalogue import item_statistics
+from app.db.retry import done_anew
+from app.db.upsert import upsert
+from app.extensions import db, serving
+from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, Item, SiteState
+from recommender.errors import NoRelease
+from recommender.formats.titles import search_key
+from recommender.popularity import vote_weighted
+from recommender.storage.release import Release
+
+BATCH = 1000
+# SQLite takes 32,766 parameters in a statement, the others more.
+MOST_PARAMETERS = 30_000
+LONGEST_QUERY = 100
+# MySQL's TEXT takes 65,535 bytes, and a character up to four.
+LONGEST_DESCRIPTION = 16_000
+# What ``app.catalogue.item_statistics`` says of titles that are there.
+_STATISTICS = ("rating_count", "rating_mean")
+# Built once: that takes longer than the database takes to answer.
+_BY_ID = select(Item).where(Item.id.in_(bindparam("ids", expanding=True)))
+_IDS = select(Item.id).where(Item.id.in_(bindparam("ids", expanding=True)))
+
+
+@done_anew
+def sync_catalogue(release: Release, again: bool = False) -> None:
+    """Bring the release's titles into the database, unless that was done already.
+
+    Titles that the release lacks stay, since people may have rated them. ``again``: do it anyway.
+    """
+    state = _locked_state()
+    if state.version == release.version and not again:
+        db.session.rollback()
+        return
+    rows = _item_rows(release)
+    while batch := list(islice(rows, BATCH)):
+        _bring(batch)
+    item_statistics.refresh(release)
+    state.version = release.version
+    _reserve_user_ids(release.catalogue.max_user_id)  # the last: sign-ups wait for it
+    db.session.commit()
+
+
+def add_missing_titles(release: Release) -> None:
+    """Bring those titles of a release that are not in the database, and change none that are."""
+    known = set(db.session.scalars(select(Item.id)))
+    rows = (row for row in _item_rows(release) if row["id"] not in known)
+    while batch := list(islice(rows, BATCH)):
+        upsert(Item, batch, keep=batch[0])
+    db.session.commit()
+
+
+def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
+    """The titles with those ids that there are."""
+    ids = iter(item_ids)
+    found: dict[int, Item] = {}
+    while some := list(islice(ids, MOST_PARAMETERS)):
+        found |= {item.id: item for item in db.session.scalars(_BY_ID, {"ids": some})}
+    return found
+
+
+def existing_ids(item_ids: Collection[int]) -> set[int]:
+    """Those of the ids that a title has."""
+    ids = iter(item_ids)
+    existing: set[int] = set()
+    while some := list(islice(ids, MOST_PARAMETERS)):
+        existing.update(db.session.scalars(_IDS, {"ids": some}))
+    return existing
+
+
+def search(query: str, limit: int) -> list[Item]:
+    """Titles that match ``query`` (see ``app.catalogue.search_index``), the best match first.
+
+    Until the first release is indexed: those that have every word of it, most rated first.
+    """
+    query = query[:LONGEST_QUERY]
+    try:
+        ids = serving.titles.find(query, limit)
+    except NoRelease:
+        return _search_in_database(query, limit)
+    items = items_by_id(ids)
+    return [items[item_id] for item_id in ids if item_id in items]
+
+
+def popular(limit: int, genre: str | None = None) -> list[Item]:
+    """Titles (of ``genre``) by their vote-weighted average, best first."""
+    votes = Item.rating_count
+    catalogue_mean = select(func.sum(Item.rating_mean * votes) / func.sum(votes)).scalar_subquery()
+    weighted = vote_weighted(Item.rating_mean, votes, catalogue_mean)
+    ranked = select(Item).where(votes > 0).order_by(weighted.desc(), Item.id)
+    if genre is not None:
+        ranked = ranked.where(_is_of(genre))
+    return list(db.session.scalars(ranked.limit(limit)))
+
+
+def most_rated(limit: int, genre: str | None = None, offset: int = 0) -> list[Item]:
+    """The titles (of ``genre``) that most people rated, the better rated first among equals."""
+    ranked = select(Item).where(Item.rating_count > 0)
+    if genre is not None:
+        ranked = ranked.where(_is_of(genre))
+    ranked = ranked.order_by(Item.rating_count.desc(), Item.rating_mean.desc(), Item.id)
+    return list(db.session.scalars(ranked.limit(limit).offset(offset)))
+
+
+def _is_of(genre: str) -> ColumnElement[bool]:
+    return or_(
+        Item.genres == genre,
+        Item.genres.startswith(f"{genre}|", autoescape=True),
+        Item.genres.endswith(f"|{genre}", autoescape=True),
+        Item.genres.contains(f"|{genre}|", autoescape=True),
+    )
+
+
+def _search_in_database(query: str, limit: int) -> list[Item]:
+    words = search_key(query).split()
+    if not words:
+        return []
+    matching = select(Item).where(
+        *(Item.search_key.contains(word, autoescape=True) for word in words)
+    )
+    return list(
+        db.session.scalars(matching.order_by(Item.rating_count.desc(), Item.id).limit(limit))
+    )
+
+
+def _bring(rows: list[dict[str, Any]]) -> None:
+    """Write those titles that are new or said otherwise than they are stored: on MySQL, who rates a
+    title that is written waits until all of the catalogue is there."""
+    columns = [name for name in rows[0] if name not in _STATISTICS]
+    stored = select(*(getattr(Item, name) for name in columns))
+    stored = stored.where(Item.id.in_([row["id"] for row in rows]))
+    known = {tuple(title) for title in db.session.execute(stored)}
+    new = [row for row in rows if tuple(row[name] for name in columns) not in known]
+    upsert(Item, new, keep=_STATISTICS)
+
+
+def _locked_state() -> CatalogueState:
+    """The catalogue's row, locked till the transaction ends: one process syncs at a time."""
+    # By writing: SQLite knows no other lock, and has one process wait for another only so.
+    db.session.execute(update(CatalogueState).values(version=CatalogueState.version))
+    return db.session.execute(select(CatalogueState)).scalar_one()
+
+
+def _reserve_user_ids(taken: int) -> None:
+    """Sign-ups get ids above those of the data set."""
+    last = SiteState.last_user_id
+    lower = or_(last < taken, last == FIRST_ID_WITHOUT_CATALOGUE)
+    db.session.execute(update(SiteState).where(lower).values(last_user_id=taken))
+
+
+def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
+    arrays = release.arrays
+    figures = zip(arrays.item_counts.tolist(), arrays.item_means.tolist(), strict=True)
+    known = dict(zip(arrays.item_ids.tolist(), figures, strict=True))
+    for item in release.items():
+        count, mean = known.get(item.item_id, (0, None))
+        yield {
+            "id": item.item_id,
+            "title": _kept(item.title)[:255],
+            "year": item.year,
+            "genres": _kept("|".join(item.genres))[:255],
+            "imdb_id": item.imdb_id and _kept(item.imdb_id),
+            "tmdb_id": item.tmdb_id,
+            "search_key": search_key(f"{item.title} {item.year or ''}")[:255],
+            "rating_count": count,
+            "rating_mean": mean,
+            "description": item.description and _kept(item.description)[:LONGEST_DESCRIPTION],
+        }
+
+
+def _kept(text: str) -> str:
+    """PostgreSQL takes no NUL."""
+    return text.replace("\0", "")

@@ -1,0 +1,182 @@
+"""Titles by what people type: any case, accents or order, with or without articles, with a typo.
+
+An index in memory, one per release and process; 60,000 titles take about a second to index.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import OSA
+
+from recommender.catalogue import Item
+from recommender.formats.titles import search_key
+from recommender.storage.release import Release
+
+ARTICLES = frozenset("the a an le la les un une el los las il lo der die das den ein eine".split())
+# How a title matches, best first. Among equals the one with more ratings comes first.
+WHOLE, WORDS, BEGINNINGS, TYPO, NOT = range(5)
+# So many wrong letters are forgiven in a word of at least so many letters.
+FORGIVEN = ((8, 2), (4, 1))
+LONGEST_STEM = 14
+MOST_WORDS, MOST_FORGIVEN = 12, 4
+Rows = NDArray[np.int32]
+Kinds = NDArray[np.int8]
+# Of each key, where in the catalogue the titles stand that have it.
+Places = dict[str, "array[int]"]
+
+
+class TitleIndex:
+    """Finds ids of ``items``; ``counts`` by id say how many ratings each has.
+
+    Rows are titles, most rated first, so that the first rows of a kind are the best of it.
+    """
+
+    @classmethod
+    def of(cls, release: Release) -> TitleIndex:
+        arrays = release.arrays
+        counts = dict(zip(arrays.item_ids.tolist(), arrays.item_counts.tolist(), strict=True))
+        return cls(release.items(), counts)
+
+    def __init__(self, items: Iterable[Item], counts: Mapping[int, int]):
+        ids = array("l")
+        words: Places = defaultdict(partial(array, "l"))
+        runs: Places = defaultdict(partial(array, "l"))
+        # A stream: the whole catalogue as objects would stay in the process's memory for good.
+        for place, item in enumerate(items):
+            ids.append(item.item_id)
+            title = search_key(item.title).split()
+            told = _without_articles(title)
+            for run in {"".join(title), "".join(told)}:
+                runs[run].append(place)
+            for word in {*title, *([str(item.year)] if item.year else [])}:
+                words[word].append(place)
+        found = np.array(ids, np.int64)
+        rated = np.array([counts.get(item_id, 0) for item_id in ids], np.int64)
+        order = np.lexsort((found, -rated))
+        row_of = np.empty(len(order), np.int32)
+        row_of[order] = np.arange(len(order), dtype=np.int32)
+        self._ids = found[order]
+        self._words, self._runs = _Postings(words, row_of), _Postings(runs, row_of)
+        self._stems = {n: _Stems(self._words.keys, n) for n in range(3, LONGEST_STEM + 2)}
+        self._alike = lru_cache(maxsize=4096)(self._alike_of)
+
+    def find(self, query: str, limit: int) -> list[int]:
+        """Ids of the ``limit`` best matches: titles that have every word of ``query``, the whole
+        title before whole words, before beginnings of words. Where there are none, typos are
+        forgiven."""
+        words = search_key(query).split()[:MOST_WORDS]
+        told = _without_articles(words)
+        if not told or limit <= 0:
+            return []
+        each = [self._kinds_of(word) for word in told]
+        kinds = np.maximum.reduce(each)
+        for run in {"".join(words), "".join(told)}:  # "spiderman" finds "Spider-Man"
+            rows = self._runs.beginning(run)
+            kinds[rows] = np.minimum(kinds[rows], BEGINNINGS)
+        kinds[self._runs.exactly("".join(told))] = WHOLE
+        if (kinds == NOT).all():
+            kinds = self._with_typos(told, each)
+        best = np.concatenate([np.flatnonzero(kinds == kind)[:limit] for kind in range(NOT)])
+        return self._ids[best[:limit]].tolist()
+
+    def _kinds_of(self, word: str) -> Kinds:
+        """How each title matches one word, shape (titles,)."""
+        kinds = np.full(len(self._ids), NOT, np.int8)
+        kinds[self._words.beginning(word)] = BEGINNINGS
+        if len(word) > 1:  # one letter is a beginning, also where it is a word
+            kinds[self._words.exactly(word)] = WORDS
+        return kinds
+
+    def _with_typos(self, words: Sequence[str], each: Sequence[Kinds]) -> Kinds:
+        """The same with typos forgiven: in words that nothing begins with, else in any."""
+        strange = [bool((kinds == NOT).all()) for kinds in each]
+        if sum(strange) > MOST_FORGIVEN or (not any(strange) and len(words) > MOST_FORGIVEN):
+            return np.full(len(self._ids), NOT, np.int8)
+        forgiven = []
+        for word, kinds, alone in zip(words, each, strange, strict=True):
+            if alone or not any(strange):
+                kinds = kinds.copy()
+                for numbers in self._alike(word):
+                    rows = self._words.rows(numbers)
+                    kinds[rows] = np.minimum(kinds[rows], TYPO)
+            forgiven.append(kinds)
+        return np.asarray(np.maximum.reduce(forgiven))
+
+    def _alike_of(self, word: str) -> tuple[slice, ...]:
+        """The words that begin like ``word`` but for typos: a letter too many, too few, wrong, or
+        two that changed places (optimal string alignment)."""
+        wrong = next((wrong for least, wrong in FORGIVEN if len(word) >= least), 0)
+        if not wrong or len(word) > LONGEST_STEM:
+            return ()
+        found: list[slice] = []
+        for length in range(len(word) - 1, len(word) + 2):
+            found += self._stems[length].alike(word, wrong)
+        return tuple(found)
+
+
+class _Stems:
+    """The first ``length`` letters of the words, each once, and which words begin so."""
+
+    def __init__(self, words: Sequence[str], length: int):
+        starts, letters, last = array("l"), array("Q"), None
+        for number, word in enumerate(words):
+            if (stem := word[:length]) != last:
+                starts.append(number)
+                letters.append(_letters(stem))
+                last = stem
+        self._words, self._length = words, length
+        self._starts = np.array([*starts, len(words)], np.int32)
+        self._letters = np.array(letters, np.uint64)
+
+    def alike(self, word: str, wrong: int) -> Iterator[slice]:
+        """Numbers of the words whose stem is at most ``wrong`` typos from ``word``."""
+        # A typo changes the set of letters by at most two, which rules out nearly all of them.
+        differing = np.bitwise_count(self._letters ^ np.uint64(_letters(word)))
+        for number in np.flatnonzero(differing <= 2 * wrong).tolist():
+            first, end = self._starts[number : number + 2].tolist()
+            stem = self._words[first][: self._length]
+            if OSA.distance(word, stem, score_cutoff=wrong) <= wrong:
+                yield slice(first, end)
+
+
+class _Postings:
+    """Sorted keys, and the rows that belong to each, one after the other in one array."""
+
+    def __init__(self, places: Mapping[str, array[int]], row_of: Rows):
+        self.keys = sorted(places)
+        each = [places[key] for key in self.keys]
+        self._starts = np.cumsum([0, *map(len, each)], dtype=np.int64)
+        self._flat = row_of[np.fromiter(chain.from_iterable(each), np.int64)]
+
+    def rows(self, numbers: slice) -> Rows:
+        """Rows of the keys with those numbers."""
+        return self._flat[self._starts[numbers.start] : self._starts[numbers.stop]]
+
+    def beginning(self, text: str) -> Rows:
+        end = bisect_left(self.keys, text + chr(0x10FFFF))
+        return self.rows(slice(bisect_left(self.keys, text), end))
+
+    def exactly(self, text: str) -> Rows:
+        number = bisect_left(self.keys, text)
+        there = number < len(self.keys) and self.keys[number] == text
+        return self.rows(slice(number, number + there))
+
+
+def _without_articles(words: list[str]) -> list[str]:
+    return [word for word in words if word not in ARTICLES] or words
+
+
+def _letters(word: str) -> int:
+    """The set of letters in ``word`` as bits."""
+    bits = 0
+    for letter in word:
+        bits |= 1 << ord(letter) % 64
+    return bits

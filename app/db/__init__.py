@@ -1,0 +1,1 @@
+"""Connections, retries, upserts and the clock: what every table needs."""

@@ -1,0 +1,69 @@
+"""The running experiment in this process: found in the database, its arms loaded, or reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.recommend.variants import Plan, Trial
+from recommender.errors import MarqueeError
+from recommender.model import Model
+from recommender.storage.release import Release
+from recommender.storage.release_store import ReleaseStore
+
+Find = Callable[[], Plan | None]
+Prepare = Callable[[Release], None]
+
+
+class TrialWatcher:
+    """Follows what ``find`` says is running; the release watcher calls it at each of its looks.
+
+    ``prepare`` runs for each arm's release before it serves, like ``find`` in an application
+    context. While an arm cannot be served ``current`` is None, so that everyone gets the release in
+    service, and ``problem`` says why.
+    """
+
+    def __init__(self, app: Flask, store: ReleaseStore, find: Find, prepare: Prepare):
+        self.current: Trial | None = None
+        self.problem: str | None = None
+        self._app = app
+        self._store = store
+        self._find = find
+        self._prepare = prepare
+
+    def refresh(self, in_service: Model) -> None:
+        """Bring ``current`` up to date with the database and the release in service."""
+        try:
+            with self._app.app_context():
+                self._follow(self._find(), in_service)
+            self.problem = None
+        except MarqueeError as error:
+            self.current = None
+            self._report(str(error))
+        except SQLAlchemyError as error:
+            self._report(
+                f"the database did not say what is running ({type(error).__name__});"
+                " is it there, and `flask db upgrade` done?"
+            )
+
+    def _follow(self, plan: Plan | None, in_service: Model) -> None:
+        now = self.current
+        if now is not None and now.plan == plan and now.in_service == in_service.version:
+            return
+        if now is not None and now.plan != plan:
+            self.current = None  # nobody is served by it while the next one loads
+            self._app.logger.info("experiment %s has ended", now.plan.name)
+        if plan is None:
+            return
+        trial = Trial.of(plan, self._store, in_service)
+        for model in trial.models.values():
+            self._prepare(model.release)
+        self.current = trial
+        self._app.logger.info("experiment %s is running", plan.name)
+
+    def _report(self, problem: str) -> None:
+        if problem != self.problem:  # a problem is logged once, not at every look
+            self._app.logger.warning("experiment not served: %s", problem)
+        self.problem = problem

@@ -1,0 +1,42 @@
+"""What was recommended to whom: the ground for judging recommendations by later ratings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from app.db.clock import utcnow
+from app.db.retry import done_anew
+from app.db.upsert import upsert
+from app.extensions import db
+from app.models import Shown
+
+
+@done_anew
+def remember_shown(user_id: int, item_ids: Sequence[int], model_version: str) -> None:
+    """Note the titles on a page of recommendations, in its order; each only the first time."""
+    seen = set(
+        db.session.scalars(
+            select(Shown.item_id).where(Shown.user_id == user_id, Shown.item_id.in_(item_ids))
+        )
+    )
+    new = [
+        {
+            "user_id": user_id,
+            "item_id": item_id,
+            "shown_at": utcnow(),
+            "place": place,
+            "model_version": model_version,
+        }
+        for place, item_id in enumerate(item_ids, start=1)
+        if item_id not in seen
+    ]
+    if new:
+        upsert(Shown, new, keep=["shown_at", "place", "model_version"])
+        db.session.commit()
+
+
+def was_shown(user_id: int, item_id: int) -> bool:
+    """Whether the title was ever recommended to the person."""
+    return db.session.get(Shown, (user_id, item_id)) is not None

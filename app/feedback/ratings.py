@@ -1,0 +1,170 @@
+"""A person's ratings in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, delete, func, select
+
+from app.db.clock import utcnow
+from app.db.retry import done_anew
+from app.db.upsert import upsert
+from app.extensions import db
+from app.models import Item, Rating
+from app.observability import metrics
+
+# Where a person found the title they rate; what a form says otherwise is "other".
+RECOMMENDATION, IMPORT = "recommendation", "import"
+WAYS = (RECOMMENDATION, "onboarding", "search", "popular", "title", "ratings", "watchlist", "other")
+REST = "rest"
+# What a title is taken to be worth to someone who watched it while too few have rated it.
+WATCHED = 3.5
+A_YEAR = timedelta(days=365.2425)
+
+
+@dataclass(frozen=True)
+class RatedItem:
+    item: Item
+    rating: float
+    rated_at: datetime
+    is_implicit: bool = False
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the site would have said of a title just before the person rated it."""
+
+    predicted: float | None = None
+    community: float | None = None
+    model_version: str | None = None
+
+
+NO_FORECAST = Forecast()
+# Built once: that takes longer than the database takes to answer.
+_OF_ONE = select(Rating.item_id, Rating.rating).where(Rating.user_id == bindparam("user_id"))
+_OF_THE_FIRST_TIME = ("predicted", "community", "model_version", "via")
+
+
+def ratings_of(user_id: int) -> dict[int, float]:
+    """Stars by item id: what the model folds in."""
+    rows = db.session.execute(_OF_ONE, {"user_id": user_id})
+    return {row.item_id: row.rating for row in rows}
+
+
+def ratings_by_age(user_id: int) -> list[tuple[int, float, datetime]]:
+    """(item id, stars, when), oldest first."""
+    rows = db.session.execute(
+        select(Rating.item_id, Rating.rating, Rating.rated_at)
+        .where(Rating.user_id == user_id)
+        .order_by(Rating.rated_at, Rating.item_id)
+    )
+    return [(row.item_id, row.rating, row.rated_at) for row in rows]
+
+
+def of_the_last_years(
+    ratings: Iterable[tuple[int, float, datetime]], years: int
+) -> dict[int, float]:
+    """Stars by item id, of those given within that many years."""
+    since = utcnow() - years * A_YEAR
+    return {item_id: stars for item_id, stars, at in ratings if at >= since}
+
+
+def count_ratings(user_id: int) -> int:
+    """How many titles a person rated."""
+    counted = select(func.count()).select_from(Rating).where(Rating.user_id == user_id)
+    return db.session.scalar(counted) or 0
+
+
+def rated_items(user_id: int, limit: int, offset: int = 0) -> list[RatedItem]:
+    """Rated titles, newest rating first, higher first among equals, from the ``offset``-th on."""
+    return _rated_items(user_id, limit, Rating.rated_at.desc(), Rating.rating.desc(), offset=offset)
+
+
+def top_rated_items(user_id: int, limit: int) -> list[RatedItem]:
+    """Rated titles, highest first, newer first among equals."""
+    return _rated_items(user_id, limit, Rating.rating.desc(), Rating.rated_at.desc())
+
+
+def _rated_items(
+    user_id: int, limit: int, *order: ColumnElement[Any], offset: int = 0
+) -> list[RatedItem]:
+    rows = db.session.execute(
+        select(Item, Rating.rating, Rating.rated_at, Rating.is_implicit)
+        .join(Rating, Rating.item_id == Item.id)
+        .where(Rating.user_id == user_id)
+        .order_by(*order, Item.id)
+        .limit(limit)
+        .offset(offset)
+    )
+    return [RatedItem(*row) for row in rows]
+
+
+@done_anew
+def rate(
+    user_id: int,
+    item_id: int,
+    rating: float,
+    forecast: Forecast = NO_FORECAST,
+    via: str = "other",
+) -> datetime:
+    """Store a rating in place of any earlier one of the pair, and say when it was given.
+
+    Of two given at once the later stays, in whatever order they arrive. ``forecast`` and ``via``
+    stay those of the first time.
+    """
+    pair = Rating.user_id == user_id, Rating.item_id == item_id
+    before = db.session.scalar(select(Rating.rated_at).where(*pair))
+    now = utcnow()
+    if before is not None:  # what is there already is older, even if the clock says otherwise
+        now = max(now, before + timedelta.resolution)
+    row = {"user_id": user_id, "item_id": item_id, "rating": rating, "rated_at": now}
+    upsert(
+        Rating,
+        [{**row, "is_implicit": False, **asdict(forecast), "via": via}],
+        keep=_OF_THE_FIRST_TIME,
+        newest_by="rated_at",
+    )
+    db.session.commit()
+    metrics.RATINGS_WRITTEN.labels(metrics.API if via == REST else metrics.PAGE).inc()
+    return now
+
+
+def usual_rating(item: Item, enough: int) -> float:
+    """The title's average where at least ``enough`` people rated it."""
+    if item.rating_mean is not None and item.rating_count >= enough:
+        return item.rating_mean
+    return WATCHED
+
+
+@done_anew
+def watch(user_id: int, item_id: int, rating: float) -> None:
+    """Note that someone watched a title, as an implicit rating; one that is there stays."""
+    row = {
+        "user_id": user_id,
+        "item_id": item_id,
+        "rating": rating,
+        "rated_at": utcnow(),
+        "is_implicit": True,
+        "via": REST,
+    }
+    upsert(Rating, [row], keep=row)
+    db.session.commit()
+
+
+def unwatch(user_id: int, item_id: int) -> None:
+    """Forget that someone watched a title; what they said of it stays."""
+    db.session.execute(
+        delete(Rating).where(
+            Rating.user_id == user_id, Rating.item_id == item_id, Rating.is_implicit
+        )
+    )
+    db.session.commit()
+
+
+def unrate(user_id: int, item_id: int) -> None:
+    """Remove a rating, if there is one."""
+    db.session.execute(delete(Rating).where(Rating.user_id == user_id, Rating.item_id == item_id))
+    db.session.commit()

@@ -1,0 +1,69 @@
+"""Titles a person set aside: to watch, not to see again, or not seen when asked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from sqlalchemy import ColumnElement, delete, func, select
+
+from app.db.clock import utcnow
+from app.db.retry import done_anew
+from app.db.upsert import upsert
+from app.extensions import db
+from app.models import Item, Mark, Rating
+
+WATCHLIST, HIDDEN, UNSEEN = KINDS = ("watchlist", "hidden", "unseen")
+
+
+@done_anew
+def mark(user_id: int, item_id: int, kind: str) -> None:
+    """Set the title aside as ``kind``; done already, it stays as it is."""
+    row = {"user_id": user_id, "kind": kind, "item_id": item_id, "marked_at": utcnow()}
+    upsert(Mark, [row], keep=["marked_at"])
+    db.session.commit()
+
+
+def unmark(user_id: int, item_id: int, kind: str) -> None:
+    db.session.execute(
+        delete(Mark).where(Mark.user_id == user_id, Mark.item_id == item_id, Mark.kind == kind)
+    )
+    db.session.commit()
+
+
+def marks_of(user_id: int) -> dict[str, set[int]]:
+    """Ids of the titles set aside, by kind."""
+    rows = db.session.execute(select(Mark.kind, Mark.item_id).where(Mark.user_id == user_id))
+    found: dict[str, set[int]] = defaultdict(set)
+    for kind, item_id in rows:
+        found[kind].add(item_id)
+    return found
+
+
+def count_marked(user_id: int, kind: str) -> int:
+    """How many titles ``marked_items`` lists."""
+    counted = select(func.count()).select_from(Mark).where(*_is_listed(user_id, kind))
+    return db.session.scalar(counted) or 0
+
+
+def marked_items(user_id: int, kind: str, limit: int, offset: int = 0) -> list[Item]:
+    """The titles set aside as ``kind``, newest first, from the ``offset``-th on.
+
+    What was rated has left the watchlist.
+    """
+    marked = (
+        select(Item)
+        .join(Mark, Mark.item_id == Item.id)
+        .where(*_is_listed(user_id, kind))
+        .order_by(Mark.marked_at.desc(), Item.id)
+        .limit(limit)
+        .offset(offset)
+    )
+    return list(db.session.scalars(marked))
+
+
+def _is_listed(user_id: int, kind: str) -> list[ColumnElement[bool]]:
+    conditions = [Mark.user_id == user_id, Mark.kind == kind]
+    if kind == WATCHLIST:
+        rated = select(Rating.item_id).where(Rating.user_id == user_id)
+        conditions.append(Mark.item_id.not_in(rated))
+    return conditions

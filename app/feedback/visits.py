@@ -1,0 +1,23 @@
+"""Who came on which day, noted once a day and session."""
+
+from __future__ import annotations
+
+from flask import request, session
+from flask_login import current_user
+
+from app.db.clock import utcnow
+from app.db.upsert import upsert
+from app.extensions import db
+from app.models import Visit
+
+
+def note_visit() -> None:
+    """Before a page: write down that the person came today, unless this session did already."""
+    if request.endpoint == "home.poster":
+        return  # pictures are alike for everyone, and no session makes them less so
+    today = utcnow().date()
+    if session.get("came_on") == today.isoformat() or not current_user.is_authenticated:
+        return
+    upsert(Visit, [{"user_id": current_user.id, "day": today}])
+    db.session.commit()
+    session["came_on"] = today.isoformat()

@@ -1,0 +1,127 @@
+"""Who may count whom in for a group night: one asks, the other agrees, either can end it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import and_, delete, or_, select, update
+
+from app.accounts import service as accounts
+from app.db.clock import utcnow
+from app.db.retry import done_anew
+from app.db.upsert import upsert
+from app.extensions import db
+from app.models import Companion, Rating, User
+
+# So many unanswered requests a person may have out: nobody is to write to everybody.
+MOST_OPEN = 20
+# The page of group nights lists all friends, and the first of those who ask.
+MOST_FRIENDS, MOST_ASKING = 100, 20
+
+
+@done_anew
+def ask(user: User, name: str) -> bool:
+    """Ask the account of this name, if there is one; False where too many requests are open, or
+    where the person has enough friends.
+
+    Had that account asked first, this is the agreement.
+    """
+    other = accounts.named(name)
+    if other is None or other.id == user.id:
+        return True
+    if has_enough_friends(user):
+        return False
+    # Two who ask each other at once take turns, so that the later one finds what the earlier asked.
+    first = select(User.id).where(User.id == min(user.id, other.id))
+    db.session.execute(first.with_for_update())
+    if _agree(user, other.id):
+        db.session.commit()
+        return True
+    if len(asked_by(user.id)) >= MOST_OPEN:
+        return False
+    row = {"user_id": user.id, "asked_id": other.id, "asked_at": utcnow()}
+    upsert(Companion, [row], keep=["asked_at"])
+    db.session.commit()
+    return True
+
+
+def agree(user: User, other_id: int) -> bool:
+    """Agree to what ``other_id`` asked; False where they did not ask."""
+    if not _agree(user, other_id):
+        return False
+    db.session.commit()
+    return True
+
+
+def _agree(user: User, other_id: int) -> bool:
+    """The caller commits. What was agreed before stays so."""
+    asked = update(Companion).where(Companion.user_id == other_id, Companion.asked_id == user.id)
+    db.session.execute(asked.where(Companion.agreed_at.is_(None)).values(agreed_at=utcnow()))
+    return db.session.get(Companion, (other_id, user.id)) is not None
+
+
+def end(user: User, other_id: int) -> None:
+    """Decline, take back, or end it; whichever of the two asked."""
+    db.session.execute(
+        delete(Companion).where(
+            or_(
+                and_(Companion.user_id == user.id, Companion.asked_id == other_id),
+                and_(Companion.user_id == other_id, Companion.asked_id == user.id),
+            )
+        )
+    )
+    db.session.commit()
+
+
+def agreed_with(user_id: int) -> list[User]:
+    """The people who agreed, by name."""
+    agreed = Companion.agreed_at.is_not(None)
+    theirs = select(Companion.user_id.label("id")).where(Companion.asked_id == user_id, agreed)
+    ours = select(Companion.asked_id).where(Companion.user_id == user_id, agreed)
+    others = theirs.union(ours).subquery()
+    people = db.session.scalars(select(User).join(others, User.id == others.c.id))
+    return sorted(people, key=lambda user: user.username_key or "")
+
+
+def has_enough_friends(user: User) -> bool:
+    return len(agreed_with(user.id)) >= MOST_FRIENDS
+
+
+def asking(user_id: int) -> list[User]:
+    """Who asked and waits for an answer; those who have waited longest, where there are many."""
+    return list(
+        db.session.scalars(
+            select(User)
+            .join(Companion, Companion.user_id == User.id)
+            .where(Companion.asked_id == user_id, Companion.agreed_at.is_(None))
+            .order_by(Companion.asked_at)
+            .limit(MOST_ASKING)
+        )
+    )
+
+
+def asked_by(user_id: int) -> list[User]:
+    """Whom the person asked, without an answer yet."""
+    return list(
+        db.session.scalars(
+            select(User)
+            .join(Companion, Companion.asked_id == User.id)
+            .where(Companion.user_id == user_id, Companion.agreed_at.is_(None))
+            .order_by(Companion.asked_at)
+        )
+    )
+
+
+def ratings_of_all(user_ids: Collection[int]) -> dict[int, dict[int, float]]:
+    """Stars by item id, by person."""
+    ratings: dict[int, dict[int, float]] = {user_id: {} for user_id in user_ids}
+    # Of the table, not of the class: SQLAlchemy's part of the query then takes half.
+    columns = Rating.__table__.c
+    rows = db.session.execute(
+        select(columns.user_id, columns.item_id, columns.rating).where(
+            columns.user_id.in_(user_ids)
+        )
+    )
+    for user_id, item_id, rating in rows:
+        ratings[user_id][item_id] = rating
+    return ratings

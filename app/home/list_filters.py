@@ -1,0 +1,96 @@
+"""What a person asks of their list: genres, years, how well known, which of their own ratings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from recommender.item_metadata import Filter
+
+# The slider, from little known to well known; see ``recommender.popularity.BANDS``.
+KNOWN = {-2: "little known", -1: "less known", 0: "", 1: "better known", 2: "well known"}
+FIRST_YEAR, LAST_YEAR = 1870, 2100
+MOST_YEARS = 50
+OWN_YEARS = (1, 2, 3, 5, 10)
+
+
+@dataclass(frozen=True)
+class Steering:
+    """``years``: only the person's own ratings of so many last years count; ``numbers``: what these
+    are called."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    year_from: int | None = None
+    year_to: int | None = None
+    known: int = 0
+    years: int | None = None
+    numbers: str = "ratings"
+
+    @classmethod
+    def of(
+        cls, args: MultiDict[str, str], genres: Collection[str], numbers: str = "ratings"
+    ) -> Steering:
+        """From a page's address. What makes no sense there is left out; what is excluded is not
+        included; years given the wrong way round are turned."""
+        exclude = tuple(sorted(set(args.getlist("not")) & set(genres)))
+        include = tuple(sorted(set(args.getlist("genre")) & set(genres) - set(exclude)))
+        bounds = [_within(args.get(end), FIRST_YEAR, LAST_YEAR) for end in ("from", "to")]
+        if None not in bounds:
+            bounds.sort(key=lambda year: year or 0)
+        known = _within(args.get("known"), min(KNOWN), max(KNOWN)) or 0
+        years = _within(args.get("years"), 1, MOST_YEARS)
+        return cls(include, exclude, bounds[0], bounds[1], known, years, numbers)
+
+    @property
+    def filter(self) -> Filter:
+        return Filter(
+            frozenset(self.include), frozenset(self.exclude), self.year_from, self.year_to
+        )
+
+    @property
+    def in_words(self) -> str:
+        """ "drama or comedy, not horror, 1970–1999, less known"; empty where all is open."""
+        parts = [
+            " or ".join(self.include).lower(),
+            "not " + " or ".join(self.exclude).lower() if self.exclude else "",
+            self._span,
+            KNOWN[self.known],
+            f"by your {self.numbers} of the last {_years(self.years)}" if self.years else "",
+        ]
+        return ", ".join(part for part in parts if part)
+
+    @property
+    def as_args(self) -> dict[str, Any]:
+        """The same as parts of an address."""
+        args = {
+            "genre": list(self.include),
+            "not": list(self.exclude),
+            "from": self.year_from,
+            "to": self.year_to,
+            "known": self.known or None,
+            "years": self.years,
+        }
+        return {name: value for name, value in args.items() if value}
+
+    @property
+    def _span(self) -> str:
+        first, last = self.year_from, self.year_to
+        if first and last:
+            return str(first) if first == last else f"{first}–{last}"
+        return f"from {first}" if first else f"until {last}" if last else ""
+
+
+def _years(years: int) -> str:
+    return "year" if years == 1 else f"{years} years"
+
+
+def _within(text: str | None, low: int, high: int) -> int | None:
+    try:
+        number = int(text or "")
+    except ValueError:
+        return None
+    return min(max(number, low), high)

@@ -1,0 +1,158 @@
+"""Error pages, of the same house as the others."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from flask import Flask, Response, current_app, g, jsonify, render_template, request, session
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError, IntegrityError, NoResultFound, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
+from werkzeug.exceptions import (
+    BadHost,
+    HTTPException,
+    InternalServerError,
+    SecurityError,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+
+from app.accounts import login_sessions
+from app.api import blueprint
+from app.extensions import db, login_manager
+from app.http.request_budget import BudgetSpent
+from app.observability import logs
+from app.recommend import feedback_kind
+from recommender.errors import NoRelease
+
+# What the page says: a heading, and what to do next.
+SAYINGS = {
+    400: ("That request made no sense to us", "Go back and try once more."),
+    403: ("This is not yours to open", "You may be logged in as someone else."),
+    404: ("Nothing is shown at this address", "Search for a title, or start from your own page."),
+    405: ("That cannot be done here", "Go back and try once more."),
+    413: ("That was more than we can take at once", "Send something smaller."),
+    429: ("That was a little too often", "Wait {wait}, then try once more."),
+    422: ("We could not use that", "Go back and correct it; what you typed is still there."),
+    503: ("Not open yet", "The first recommendations are still being prepared."),
+}
+TOO_LONG = (
+    "That took too long",
+    "We gave up, and nothing of it is saved. Try again in a minute, with less at once.",
+)
+RETRY_SECONDS = 5
+AWAY = (
+    "Back in a moment",
+    "Our records are out of reach just now. What you saved is safe; try again.",
+)
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(BadHost, _no_host)
+    app.register_error_handler(SecurityError, _no_host)
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(NoRelease, _no_release)
+    app.register_error_handler(BudgetSpent, _budget_spent)
+    for error in (IntegrityError, NoResultFound, ObjectDeletedError, StaleDataError):
+        app.register_error_handler(error, _gone_meanwhile)
+    app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(PoolTimeout, _no_database)
+    app.register_error_handler(HTTPException, _error_page)
+    app.register_error_handler(InternalServerError, _failure)
+
+
+def wants_json() -> bool:
+    """Whether the caller is a script rather than a person with a page before them."""
+    return blueprint.is_called() or request.accept_mimetypes.best_match(
+        ["text/html", "application/json"]
+    ) == ("application/json")
+
+
+def _error_page(error: HTTPException) -> ResponseReturnValue:
+    code = error.code or 500
+    heading, advice = SAYINGS.get(code, (error.name, "Go back and try once more."))
+    if code == TooManyRequests.code:
+        advice = advice.format(wait=_wait(error))
+    return _answer(code, heading, advice, error)
+
+
+def _wait(error: HTTPException) -> str:
+    seconds = getattr(error, "retry_after", None) or 0
+    minutes = ceil(seconds / 60)
+    return f"{minutes} minutes" if minutes > 1 else "a minute"
+
+
+def _failure(error: InternalServerError) -> ResponseReturnValue:
+    advice = "It is our fault, and noted. Try again in a moment."
+    return _answer_without_database(500, feedback_kind.current().broken, advice, error)
+
+
+def _database_error(error: DBAPIError) -> ResponseReturnValue:
+    """A database that is down or restarting is not our fault; whatever else it says is."""
+    if error.statement is not None and not error.connection_invalidated:
+        raise error
+    return _no_database(error)
+
+
+def _gone_meanwhile(error: SQLAlchemyError) -> ResponseReturnValue:
+    """The account was deleted, from another window, while this request was being answered."""
+    db.session.rollback()
+    if "_user_id" not in session or login_sessions.user_of(session["_user_id"]) is not None:
+        raise error
+    g._login_user = login_manager.anonymous_user()
+    return login_manager.unauthorized()
+
+
+def _no_database(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
+    reason = " ".join(str(getattr(error, "orig", error)).split())
+    current_app.logger.error("no database for %s: %s", logs.route(), reason)
+    away = ServiceUnavailable("the database is out of reach", retry_after=RETRY_SECONDS)
+    return _answer_without_database(503, *AWAY, away)
+
+
+def _no_host(_error: HTTPException) -> ResponseReturnValue:
+    """Pages are full of addresses, and where the host is none, none can be made."""
+    return Response("The request names no host of this site.\n", 400, mimetype="text/plain")
+
+
+def _stale_form(error: CSRFError) -> ResponseReturnValue:
+    advice = "Go back, reload the page and send it again; you may have logged out meanwhile."
+    return _answer(400, "This form has gone stale", advice, error)
+
+
+def _no_release(error: NoRelease) -> ResponseReturnValue:
+    return _answer(503, *SAYINGS[503], ServiceUnavailable(str(error)))
+
+
+def _budget_spent(error: BudgetSpent) -> ResponseReturnValue:
+    current_app.logger.error("request budget spent: %s", logs.route())
+    return _answer_without_database(503, *TOO_LONG, error)
+
+
+def _answer_without_database(
+    code: int, heading: str, advice: str, error: HTTPException
+) -> ResponseReturnValue:
+    db.session.rollback()
+    # Templates ask who is logged in, which stands in the database, which may be what failed.
+    g._login_user = login_manager.anonymous_user()
+    return _answer(code, heading, advice, error, bare=True)
+
+
+def _answer(
+    code: int, heading: str, advice: str, error: HTTPException, bare: bool = False
+) -> ResponseReturnValue:
+    headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
+    if wants_json():
+        message = blueprint.explain(error) if blueprint.is_called() else f"{heading}. {advice}"
+        return jsonify(code=code, message=message), code, headers
+    page = render_template(
+        "error.html",
+        code=code,
+        heading=heading,
+        advice=advice,
+        bare=bare,
+        request_id=logs.request_id(),
+    )
+    return page, code, headers

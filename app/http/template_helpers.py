@@ -1,0 +1,88 @@
+"""What templates say: words that follow the release, numbers and times as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote_plus
+
+from flask import Flask, current_app, request, url_for
+
+from app.db.clock import utcnow
+from app.extensions import serving
+from app.http.redirects import this_page
+from app.models import Item
+from app.recommend import feedback_kind
+from recommender.errors import NoRelease
+
+_STAR_WORDS = ("", "one", "two", "three", "four", "five")
+_STEPS = ((31_536_000, "y"), (2_592_000, "mo"), (86_400, "d"), (3_600, "h"), (60, "min"))
+PICTURES = "https://image.tmdb.org/t/p/w342"
+THEMES = ("dark", "light")
+
+
+def init_app(app: Flask) -> None:
+    app.context_processor(_context)
+    app.add_template_filter(stars_in_words)
+    app.add_template_filter(feedback_kind.hours_in_words)
+    app.add_template_filter(ago)
+    app.add_template_filter(imdb_address)
+    app.add_template_filter(picture)
+    app.add_template_global(this_page)
+
+
+def stars_in_words(rating: float) -> str:
+    """3.5 is "three and a half stars"."""
+    whole, half = int(rating), rating % 1 >= 0.5
+    if not half:
+        return f"{_STAR_WORDS[whole]} star{'s' if whole != 1 else ''}"
+    return f"{_STAR_WORDS[whole]} and a half stars" if whole else "half a star"
+
+
+def ago(moment: datetime) -> str:
+    """ "3 h ago": the largest unit that fits."""
+    seconds = (utcnow() - moment).total_seconds()
+    for size, unit in _STEPS:
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now"
+
+
+def imdb_address(item: Item) -> str:
+    """The title's page at IMDb; where its id there is not known, IMDb's search for it."""
+    if item.imdb_id:
+        return f"https://www.imdb.com/title/{item.imdb_id}/"
+    return f"https://www.imdb.com/find/?s=tt&q={quote_plus(item.full_title)}"
+
+
+def picture(item: Item) -> str:
+    """The title's poster at TMDB; where none is known, the one we draw."""
+    if item.poster_path:
+        return f"{PICTURES}{item.poster_path}"
+    return url_for("home.poster", item_id=item.id)
+
+
+def _context() -> dict[str, Any]:
+    theme = request.cookies.get("theme")
+    return {
+        "pictures": bool(current_app.config["TMDB_API_KEY"]),
+        "theme": theme if theme in THEMES else THEMES[0],
+        "theme_chosen": theme in THEMES,
+        **_of_the_release(),
+    }
+
+
+def _of_the_release() -> dict[str, Any]:
+    kind = feedback_kind.current()
+    try:
+        catalogue, problem = serving.watcher.model.catalogue, None
+    except NoRelease as error:
+        catalogue, problem = None, str(error)
+    noun = catalogue.noun if catalogue else "movie"
+    template = current_app.jinja_env.get_template(kind.words)
+    return {
+        "noun": noun,
+        "simulated": bool(catalogue and catalogue.simulated),
+        "no_release": problem,
+        "words": template.make_module({"noun": noun}),
+    }

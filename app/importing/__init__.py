@@ -1,1 +1,0 @@
-"""Ratings that people bring from elsewhere: read, matched to the catalogue, stored, reported."""

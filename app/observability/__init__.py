@@ -1,0 +1,1 @@
+"""Logs, timings, metrics, health and memory."""

@@ -1,0 +1,63 @@
+"""``/health`` answers while the process lives; ``/ready`` while it can serve recommendations;
+``/metrics`` tells Prometheus how it fares."""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Blueprint, Response, abort, current_app
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from app.accounts import api_tokens
+from app.extensions import db, serving
+from app.observability import metrics
+from recommender.errors import NoRelease
+
+status = Blueprint("status", __name__)
+Answer = tuple[dict[str, str], int]
+
+
+@status.get("/health")
+def health() -> Answer:
+    return {"status": "alive"}, 200
+
+
+@status.get("/ready")
+def ready() -> Answer:
+    """200 with the release's version and the experiment's name; 503 with the reason. ``problem``
+    warns of a newer release, ``experiment_problem`` of an arm that could not be loaded."""
+    try:
+        db.session.execute(text("SELECT 1"))
+    except SQLAlchemyError as error:
+        return {"status": "not ready", "reason": f"no database ({type(error).__name__})"}, 503
+    try:
+        version = serving.model.version
+    except NoRelease as error:
+        return {"status": "not ready", "reason": str(error)}, 503
+    watcher = serving.watcher
+    trial = watcher.trials.current
+    told = {
+        "problem": watcher.problem,
+        "experiment": trial.plan.name if trial else None,
+        "experiment_problem": watcher.trials.problem,
+    }
+    known = {name: value for name, value in told.items() if value}
+    return {"status": "ready", "release": version, **known}, 200
+
+
+@status.get("/metrics")
+def numbers() -> Response:
+    """For whoever shows ``METRICS_TOKEN``: no database is asked, so that an outage can be watched.
+    Without that setting there is no such page."""
+    wanted = current_app.config["METRICS_TOKEN"]
+    if wanted is None:
+        abort(404)
+    if not hmac.compare_digest((api_tokens.bearer_token() or "").encode(), wanted.encode()):
+        raise Unauthorized("a bearer token is needed", www_authenticate=WWWAuthenticate("bearer"))
+    model = serving.model_or_none
+    told = metrics.exposition(model.release.created_at if model else None)
+    return Response(told, content_type=CONTENT_TYPE_LATEST)

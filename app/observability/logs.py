@@ -1,0 +1,120 @@
+"""Log lines: one JSON object each on standard output, or readable text in development.
+
+A line written while a request is answered says which. It names people by their id, and requests by
+the rule of their route: paths and queries may hold what is secret.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, current_app, g, has_request_context, request
+
+HEADER = "X-Request-ID"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+# What an error's own words may hold, and what stands there instead.
+UNSAID = tuple(
+    (re.compile(pattern), said)
+    for pattern, said in (
+        (r"://[^\s/@]+@", "://[secret]@"),  # of a database or a mail server
+        (r"/(reset|confirm)/[^\s\"'\]]+", r"/\1/[secret]"),
+        (r"marquee_[\w-]{43}", "[secret]"),  # app.accounts.api_tokens
+        (r"[\w.+%-]{1,64}@[\w-]+(\.[\w-]+)+", "[address]"),  # {1,64}: else quadratic
+        (r"(Invalid request) from ip=.*", r"\1"),  # gunicorn, of what is no HTTP
+        (r"(Error handling request) .*", r"\1"),  # gunicorn, with path and query
+    )
+)
+
+
+def init_app(app: Flask) -> None:
+    app.log_exception = _log_exception  # type: ignore[method-assign]
+
+
+def to_stdout(level: int, readable: bool) -> None:
+    """Send what every logger of this process and its children says to standard output."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(Readable("%(levelname)s: %(message)s") if readable else Json())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    # A connection that breaks on its way back is replaced; the request itself says what it lacked.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+
+
+class Json(logging.Formatter):
+    """Whatever was sent to us cannot begin a line of its own: JSON has no line breaks in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": _without_secrets(record.getMessage()),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["traceback"] = _without_secrets(self.formatException(record.exc_info))
+        return json.dumps(line)
+
+
+class Readable(logging.Formatter):
+    """For one's own screen: nothing is left out, mail and its links included."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        fields = (f"{name}={value}" for name, value in _fields(record).items())
+        return " ".join([super().formatMessage(record), *fields])
+
+
+def request_id() -> str:
+    """What the proxy calls this request, where that is harmless; else a name of our own."""
+    if "request_id" not in g:
+        given = request.headers.get(HEADER, "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    known: str = g.request_id
+    return known
+
+
+def route() -> str:
+    """The rule that the request matched, one name for all that match none."""
+    return request.url_rule.rule if request.url_rule else "unknown"
+
+
+def method() -> str:
+    return request.method if request.method in METHODS else "other"
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """What is known of the request, and what the caller told beside the message as ``told``."""
+    told: dict[str, Any] = getattr(record, "told", {})
+    if not has_request_context():
+        return told
+    about = {
+        "request_id": request_id(),
+        "method": method(),
+        "route": route(),
+        "user_id": _user_id(),
+        "release": ", ".join(g.get("model_versions", ())) or None,
+    }
+    return {name: value for name, value in about.items() if value is not None} | told
+
+
+def _user_id() -> int | None:
+    """Who asks, by login or personal token; of a service, whom it asks about."""
+    asking: int | None = g.get("user_id")
+    return asking if asking is not None else (request.view_args or {}).get("user_id")
+
+
+def _log_exception(exc_info: Any) -> None:
+    """In place of Flask's, which names the path."""
+    current_app.logger.error("this request failed", exc_info=exc_info)
+
+
+def _without_secrets(text: str) -> str:
+    for pattern, said in UNSAID:
+        text = pattern.sub(said, text)
+    return text

@@ -1,0 +1,108 @@
+"""What Prometheus is told. Labels are few and known beforehand: no path, no person.
+
+With several workers each keeps its numbers in a file of the folder that app/gunicorn.py makes, and
+whichever is asked adds all of them up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import generate_latest as written_out
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+from app.db.clock import utcnow
+
+PAGE, API, IMPORT = "page", "api", "import"
+FOLD_IN, TOP_N = "fold_in", "top_n"
+_REQUESTS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_SOLVES = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
+
+REQUEST_SECONDS = Histogram(
+    "marquee_request_seconds",
+    "Seconds until a request was answered, by route, method and class of status.",
+    ["route", "method", "status"],
+    buckets=_REQUESTS,
+)
+PART_SECONDS = {
+    FOLD_IN: Histogram(
+        "marquee_fold_in_seconds", "Seconds to fold one person in.", buckets=_SOLVES
+    ),
+    TOP_N: Histogram(
+        "marquee_top_n_seconds", "Seconds to find one person's best titles.", buckets=_SOLVES
+    ),
+}
+RATINGS_WRITTEN = Counter(
+    "marquee_ratings_written", f"Ratings stored, by way: {PAGE}, {API} or {IMPORT}.", ["way"]
+)
+RELEASE_INFO = Gauge(
+    "marquee_release_info",
+    "1 for the release in service, 0 for those before it.",
+    ["version"],
+    multiprocess_mode="livemax",
+)
+RELEASE_LOAD_FAILURES = Counter(
+    "marquee_release_load_failures", "Looks for a new release that failed."
+)
+DATABASE_CONNECTIONS = Gauge(
+    "marquee_database_connections",
+    "Connections to the database in use.",
+    multiprocess_mode="livesum",
+)
+
+
+class _Age:
+    """The seconds since a release was made, counted when asked."""
+
+    def __init__(self, created_at: str):
+        self._created_at = datetime.fromisoformat(created_at)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield GaugeMetricFamily(
+            "marquee_release_age_seconds",
+            "Seconds since the release that the answering worker serves was made.",
+            value=(utcnow() - self._created_at).total_seconds(),
+        )
+
+
+def exposition(created_at: str | None) -> bytes:
+    """All numbers of all workers, in Prometheus's text format.
+
+    ``created_at``: when the release in service was made, if there is one.
+    """
+    registry: Any = CollectorRegistry()
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        MultiProcessCollector(registry)
+    else:
+        registry.register(REGISTRY)
+    if created_at is not None:
+        registry.register(_Age(created_at))
+    return written_out(registry)
+
+
+def release_in_service(version: str, before: str | None) -> None:
+    if before is not None:
+        RELEASE_INFO.labels(before).set(0)
+    RELEASE_INFO.labels(version).set(1)
+
+
+@event.listens_for(Pool, "checkout")
+def _count_in(_connection: Any, record: Any, _proxy: Any) -> None:
+    # Told again of one that took the place of a broken one.
+    if not record.record_info.get("in_use"):
+        record.record_info["in_use"] = True
+        DATABASE_CONNECTIONS.inc()
+
+
+@event.listens_for(Pool, "checkin")
+def _count_out(_connection: Any, record: Any) -> None:
+    # A connection that could not be made is handed back without ever having been handed out.
+    if record.record_info.pop("in_use", False):
+        DATABASE_CONNECTIONS.dec()

@@ -1,0 +1,111 @@
+"""How long each request took, and which part of it how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from flask import (
+    Flask,
+    Response,
+    before_render_template,
+    current_app,
+    g,
+    has_app_context,
+    template_rendered,
+)
+from sqlalchemy import Engine, event
+
+from app.observability import logs, metrics
+
+# From here on a request is logged as slow, with its parts.
+SLOW_SECONDS = 0.5
+DATABASE, TEMPLATES = "database", "templates"
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """``parts``: seconds by name; templates include the queries they cause."""
+
+    began: float = field(default_factory=perf_counter)
+    parts: dict[str, float] = field(default_factory=dict)
+    queries: int = 0
+    rendering_since: float = 0.0
+
+    def add(self, name: str, seconds: float) -> None:
+        self.parts[name] = self.parts.get(name, 0.0) + seconds
+
+
+def init_app(app: Flask) -> None:
+    """Before all others, so that theirs is counted: first at the beginning, last at the end."""
+    app.before_request(_begin)
+    app.after_request(_end)
+    before_render_template.connect(_begin_rendering, app)
+    template_rendered.connect(_end_rendering, app)
+
+
+@contextmanager
+def part(name: str) -> Iterator[None]:
+    """Count what is done within as a part of the request of that name."""
+    began = perf_counter()
+    try:
+        yield
+    finally:
+        seconds = perf_counter() - began
+        if name in metrics.PART_SECONDS:
+            metrics.PART_SECONDS[name].observe(seconds)
+        if (watch := _watch()) is not None:
+            watch.add(name, seconds)
+
+
+def _watch() -> Stopwatch | None:
+    return g.get("stopwatch") if has_app_context() else None
+
+
+def _begin() -> None:
+    g.stopwatch = Stopwatch()
+
+
+def _end(response: Response) -> Response:
+    watch: Stopwatch = g.stopwatch
+    seconds = perf_counter() - watch.began
+    status = f"{response.status_code // 100}xx"
+    metrics.REQUEST_SECONDS.labels(logs.route(), logs.method(), status).observe(seconds)
+    told: dict[str, Any] = {"status": response.status_code, "milliseconds": _milli(seconds)}
+    if seconds < SLOW_SECONDS:
+        current_app.logger.info("request", extra={"told": told})
+    else:
+        told["queries"] = watch.queries
+        told["parts"] = {name: _milli(spent) for name, spent in watch.parts.items()}
+        current_app.logger.warning("slow request", extra={"told": told})
+    return response
+
+
+def _milli(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+def _begin_rendering(_app: Flask, **_what: Any) -> None:
+    if (watch := _watch()) is not None:
+        watch.rendering_since = perf_counter()
+
+
+def _end_rendering(_app: Flask, **_what: Any) -> None:
+    if (watch := _watch()) is not None:
+        watch.add(TEMPLATES, perf_counter() - watch.rendering_since)
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _begin_query(_c: Any, _cursor: Any, _sql: str, _values: Any, context: Any, _m: bool) -> None:
+    if context is not None:
+        context.began = perf_counter()
+
+
+@event.listens_for(Engine, "after_cursor_execute")
+def _end_query(_c: Any, _cursor: Any, _sql: str, _values: Any, context: Any, _m: bool) -> None:
+    if context is not None and (watch := _watch()) is not None:
+        watch.queries += 1
+        watch.add(DATABASE, perf_counter() - context.began)

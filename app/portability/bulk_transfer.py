@@ -1,0 +1,160 @@
+"""Ratings in bulk: a data set's into the database, the database's out to training."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import select, update
+
+from app.catalogue import item_statistics
+from app.db.clock import utcnow
+from app.db.retry import done_anew
+from app.db.upsert import upsert
+from app.extensions import db
+from app.models import Item, Rating, SiteState, User
+from recommender.catalogue import Catalogue
+from recommender.errors import ConfigError, DataError
+from recommender.feedback import IMPLICIT
+from recommender.formats.movielens import COLUMNS, ML_CSV, Row, find_ratings, read_ratings
+from recommender.formats.steam_libraries import find_libraries, read_libraries
+from recommender.storage import s3
+from recommender.storage.release import Release
+
+BATCH = 20_000
+# Rows, and how many bytes of the file each batch of them took.
+Batches = Iterator[tuple[list[Row], int]]
+
+
+@dataclass
+class Brought:
+    """``untitled``: ratings of titles that the catalogue lacks, which were left out."""
+
+    ratings: int = 0
+    untitled: int = 0
+
+
+def find_rows(path: Path, catalogue: Catalogue) -> tuple[Path, Batches]:
+    """The file that ``path`` is or holds, and its ratings or, of games, the hours in it."""
+    games = catalogue.feedback == IMPLICIT
+    if games and (libraries := find_libraries(path)):
+        return libraries, read_libraries(libraries, BATCH)
+    file, layout = find_ratings(path)
+    return file, read_ratings(file, layout, catalogue.rating_max, BATCH, catalogue.rating_min)
+
+
+def import_ratings(
+    path: Path, batches: Batches, release: Release, brought: Brought
+) -> Iterator[int]:
+    """Bring a data set's people and ratings in, batch by batch; gives the bytes each took.
+
+    Each batch is a transaction, and what is there already stays where it is as new or newer: after
+    an interruption the same file can be brought again. Raises DataError where a line cannot be
+    used or an id is that of someone who signed up here.
+    """
+    titles = set(db.session.scalars(select(Item.id)))
+    for rows, size in batches:
+        listed = [row for row in rows if row.item_id in titles]
+        if listed:
+            _bring_in(listed, path)
+        brought.ratings += len(listed)
+        brought.untitled += len(rows) - len(listed)
+        yield size
+    _finish(release)
+
+
+@done_anew
+def _bring_in(rows: list[Row], path: Path) -> None:
+    _add_people({row.user_id for row in rows}, path)
+    _add_ratings(rows)
+    db.session.commit()
+
+
+@done_anew
+def _finish(release: Release) -> None:
+    db.session.execute(update(SiteState).values(has_data_set=True))
+    item_statistics.refresh(release)
+    db.session.commit()
+
+
+def _add_people(user_ids: set[int], path: Path) -> None:
+    """Rows without a login. Nobody who signs up meanwhile is given one of these ids."""
+    highest = max(user_ids)
+    taken = update(SiteState).where(SiteState.last_user_id < highest)
+    db.session.execute(taken.values(last_user_id=highest))
+    own = select(User.id).where(User.id.in_(user_ids), User.from_data_set.is_(False)).limit(1)
+    if (someone := db.session.scalar(own)) is not None:
+        db.session.rollback()
+        raise DataError(
+            f"{path}: user {someone} is someone who signed up here; import a data set before"
+            " people sign up, or give its users ids that are not taken"
+        )
+    now = utcnow()
+    people = [{"id": user_id, "created_at": now, "from_data_set": True} for user_id in user_ids]
+    upsert(User, people, keep=("created_at", "from_data_set"))
+
+
+def _add_ratings(rows: list[Row]) -> None:
+    now = utcnow()
+    newest = {(row.user_id, row.item_id): row for row in sorted(rows, key=lambda row: row.seconds)}
+    given = [
+        {
+            "user_id": row.user_id,
+            "item_id": row.item_id,
+            "rating": row.rating,
+            # What lies in the future could never be rated anew.
+            "rated_at": min(datetime.fromtimestamp(row.seconds, UTC), now),
+            "is_implicit": False,
+        }
+        for row in newest.values()
+    ]
+    upsert(Rating, given, newest_by="rated_at")
+
+
+def export_ratings(destination: str, release: Release) -> int:
+    """Write every explicit rating as ``ratings.csv`` to a folder or ``s3://bucket/prefix``; how
+    many. The file is replaced whole. Raises ConfigError or StorageError where it cannot be written.
+
+    A rating of 0 is the scale's lowest, which is what training reads.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, ML_CSV.ratings_file)
+        count = _write(file, release.catalogue.rating_min)
+        try:
+            _deliver(file, destination)
+        except OSError as error:
+            raise ConfigError(
+                f"{destination}: cannot be written ({error}); give a folder or s3://bucket/prefix"
+                " that you may write to"
+            ) from error
+    return count
+
+
+def _write(file: Path, lowest: float) -> int:
+    columns = (Rating.user_id, Rating.item_id, Rating.rating, Rating.rated_at)
+    stored = select(*columns).where(Rating.is_implicit.is_(False))
+    stored = stored.order_by(Rating.user_id, Rating.item_id)
+    count = 0
+    with file.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in db.session.execute(stored.execution_options(yield_per=BATCH)):
+            stars, seconds = max(row.rating, lowest), int(row.rated_at.timestamp())
+            writer.writerow((row.user_id, row.item_id, f"{stars:g}", seconds))
+            count += 1
+    return count
+
+
+def _deliver(file: Path, destination: str) -> None:
+    if s3.is_address(destination):
+        s3.upload(file, s3.join(destination, file.name))
+        return
+    folder = Path(destination)
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{file.name}.unfinished"
+    unfinished.write_bytes(file.read_bytes())
+    unfinished.replace(folder / file.name)

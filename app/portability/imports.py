@@ -1,0 +1,250 @@
+"""Bringing a file in: all of it in one transaction, with a report of what became of each line."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import accumulate
+from typing import Any, BinaryIO
+
+from app.catalogue import items as catalogue
+from app.db.clock import utcnow
+from app.db.retry import done_anew
+from app.db.upsert import upsert
+from app.extensions import db
+from app.feedback.ratings import IMPORT, Forecast, ratings_by_age
+from app.feedback.user_lists import WATCHLIST
+from app.http import request_budget
+from app.models import Import, Mark, Rating
+from app.observability import metrics
+from app.portability.import_formats import Contents, Entry, RejectedLine, read
+from app.portability.import_reports import delete_old_reports
+from app.portability.matching import Matcher
+from app.portability.text import texts
+from app.portability.uploads import ImportProblem
+from app.recommend import feedback_kind
+from app.recommend.service import fold_in
+from recommender.model import Model
+
+BATCH = 500
+# Lines of a kind that a report lists, and bytes of them as JSON; its counts are of all lines.
+MOST_TOLD = 500
+LARGEST_LIST = 32_000
+# Seconds that an import may take, and that one waits for another in the same process.
+IMPORT_SECONDS = 20
+WAIT_SECONDS = 3
+NO_EARLIER_THAN = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Report:
+    """What became of a file. ``kept``: rated here more recently than in the file."""
+
+    source: str
+    file: str
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    kept: int = 0
+    wanted: int = 0
+    unmatched: int = 0
+    bad: int = 0
+    unmatched_lines: list[dict[str, Any]] = field(default_factory=list)
+    bad_lines: list[dict[str, Any]] = field(default_factory=list)
+
+
+class ImportBusy(Exception):
+    """Another file is being read; the message is for the person whose file has to wait."""
+
+
+_one_at_a_time = threading.Lock()
+
+
+def bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
+    """Store what a file holds. Raises ImportProblem, and then nothing has been stored.
+
+    Of a title rated here and there, the newer rating stays. One file is read at a time in a
+    process, so that many at once cannot use up its memory; raises ImportBusy after a short wait.
+    """
+    with _turn():
+        request_budget.limit(IMPORT_SECONDS)
+        return _bring_in(user_id, name, upload, model)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _one_at_a_time.acquire(timeout=WAIT_SECONDS):
+        raise ImportBusy(
+            "We are reading someone else's file just now. Yours was not read: send it again in a"
+            " moment."
+        )
+    try:
+        yield
+    finally:
+        _one_at_a_time.release()
+
+
+@done_anew
+def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
+    files = [read(text) for text in texts(name, upload)]
+    for contents in files:
+        _check_kind(contents, model)
+    report = Report(files[0].source, name[:200])
+    matched = _matched(files, report)
+    own = {item: (stars, at) for item, stars, at in ratings_by_age(user_id)}
+    rows = _decide(matched, own, report)
+    _store(user_id, rows, own, matched, model)
+    done = Import(user_id=user_id, imported_at=utcnow(), report=asdict(report))
+    db.session.add(done)
+    db.session.flush()
+    delete_old_reports(user_id)
+    db.session.commit()
+    metrics.RATINGS_WRITTEN.labels(metrics.IMPORT).inc(len(rows))
+    return done
+
+
+def _check_kind(contents: Contents, model: Model | None) -> None:
+    kind = feedback_kind.current()
+    if contents.feedback != kind.feedback:
+        noun = model.catalogue.noun if model else "movie"
+        raise ImportProblem(
+            f"This is a file from {contents.source}, and we know {noun}s alone."
+            f" It holds {feedback_kind.KINDS[contents.feedback].numbers}, not {kind.numbers}."
+        )
+
+
+def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
+    """The newest entry of each of our titles; rated before merely wanted."""
+    matcher = Matcher()
+    found: dict[int, Entry] = {}
+    for row in (row for contents in files for row in contents.rows):
+        request_budget.check()
+        if isinstance(row, RejectedLine):
+            report.bad += 1
+            if len(report.bad_lines) < MOST_TOLD:
+                report.bad_lines.append({"line": row.line, "why": row.why[:200]})
+        elif (item_id := matcher.match(row)) is None:
+            report.unmatched += 1
+            if len(report.unmatched_lines) < MOST_TOLD:
+                told = {"line": row.line, "title": row.title[:200], "year": row.year}
+                report.unmatched_lines.append(told)
+        elif item_id not in found or _order(row) >= _order(found[item_id]):
+            # Matched, it needs no names, which would fill the memory.
+            found[item_id] = replace(row, title="", imdb_id=None)
+    if not (found or report.bad or report.unmatched):
+        raise ImportProblem(
+            f"This {report.source} file holds no {feedback_kind.current().numbers}."
+        )
+    report.unmatched_lines = _within(LARGEST_LIST, report.unmatched_lines)
+    report.bad_lines = _within(LARGEST_LIST, report.bad_lines)
+    return found
+
+
+def _within(size: int, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first lines that have together no more than ``size`` bytes of JSON."""
+    sizes = accumulate(len(json.dumps(line)) for line in lines)
+    return [line for line, total in zip(lines, sizes, strict=True) if total <= size]
+
+
+def _order(entry: Entry) -> tuple[bool, datetime]:
+    rated = entry.stars is not None or entry.hours is not None
+    return rated, entry.at or NO_EARLIER_THAN
+
+
+def _decide(
+    matched: dict[int, Entry],
+    own: dict[int, tuple[float, datetime]],
+    report: Report,
+) -> dict[int, tuple[float, datetime]]:
+    """(stars or hours, when) by id of what is to be stored."""
+    rows = {}
+    now = utcnow()
+    for item_id, entry in matched.items():
+        stars = _rating(entry)
+        if stars is None:
+            report.wanted += 1
+            continue
+        at = entry.at if entry.at and NO_EARLIER_THAN < entry.at <= now else now
+        before = own.get(item_id)
+        if before is None:
+            report.new += 1
+        elif before[0] == stars:
+            report.same += 1
+            continue
+        elif _stays(before, entry, at):
+            report.kept += 1
+            continue
+        else:
+            report.changed += 1
+        rows[item_id] = (stars, at)
+    return rows
+
+
+def _stays(before: tuple[float, datetime], entry: Entry, at: datetime) -> bool:
+    """Whether what is here stays: the newer; of hours without a date, which only grow, the more."""
+    if entry.at is None:
+        return entry.hours is None or before[0] > entry.hours
+    return before[1] > at
+
+
+def _rating(entry: Entry) -> float | None:
+    return entry.stars if entry.hours is None else entry.hours
+
+
+def _store(
+    user_id: int,
+    rows: dict[int, tuple[float, datetime]],
+    own: dict[int, tuple[float, datetime]],
+    matched: dict[int, Entry],
+    model: Model | None,
+) -> None:
+    """Ratings with what we would have said of them, and the watchlist. The caller commits."""
+    told = _forecasts(rows, own, model)
+    stored = [
+        {
+            "user_id": user_id,
+            "item_id": item_id,
+            "rating": stars,
+            "rated_at": at,
+            "is_implicit": False,
+            **asdict(told[item_id]),
+            "via": IMPORT,
+        }
+        for item_id, (stars, at) in rows.items()
+    ]
+    first_time = ("predicted", "community", "model_version", "via")
+    for start in range(0, len(stored), BATCH):
+        upsert(Rating, stored[start : start + BATCH], keep=first_time, newest_by="rated_at")
+    wanted = [
+        {"user_id": user_id, "kind": WATCHLIST, "item_id": item_id, "marked_at": utcnow()}
+        for item_id, entry in matched.items()
+        if entry.stars is None and entry.hours is None
+    ]
+    for start in range(0, len(wanted), BATCH):
+        upsert(Mark, wanted[start : start + BATCH], keep=["marked_at"])
+
+
+def _forecasts(
+    rows: dict[int, tuple[float, datetime]],
+    own: dict[int, tuple[float, datetime]],
+    model: Model | None,
+) -> dict[int, Forecast]:
+    stars: dict[int, float] = {}
+    if model is not None:
+        person = fold_in(model, {item: rating for item, (rating, _) in own.items()})
+        stars = model.estimate(person, rows)
+    version = model.version if model else None
+    means = {
+        item_id: item.rating_mean
+        for batch in _batches(list(rows))
+        for item_id, item in catalogue.items_by_id(batch).items()
+    }
+    return {item_id: Forecast(stars.get(item_id), means.get(item_id), version) for item_id in rows}
+
+
+def _batches(ids: list[int]) -> list[list[int]]:
+    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]

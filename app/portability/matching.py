@@ -1,0 +1,70 @@
+"""Which of our titles an entry means: by id, then by title and year."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sqlalchemy import select
+
+from app.extensions import db
+from app.http import request_budget
+from app.models import Item
+from app.portability.import_formats import Entry
+from recommender.formats.titles import search_key, split_title
+
+_ARTICLE = re.compile(r"^(the|a|an|le|la|les|un|une|el|los|las|il|der|die|das) (?=.)")
+_BRACKETS = re.compile(r"\(([^()]*)\)")
+# Names in brackets that a title is looked for by; MovieLens has three at most.
+MOST_BRACKETS = 5
+# Our own titles are no longer.
+LONGEST_NAME = 255
+# Services differ on the year of a title, by the country they look at.
+NEARBY = (0, 1, -1)
+
+
+class Matcher:
+    """The whole catalogue by everything an entry may name it by."""
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+        self._imdb: dict[str, int] = {}
+        self._tmdb: dict[int, int] = {}
+        self._named: dict[tuple[str, int | None], int] = {}
+        items = select(Item.id, Item.title, Item.year, Item.imdb_id, Item.tmdb_id).order_by(
+            Item.rating_count.desc(), Item.id
+        )
+        for item in db.session.execute(items):
+            request_budget.check()
+            self._ids.add(item.id)
+            if item.imdb_id:
+                self._imdb.setdefault(item.imdb_id, item.id)
+            if item.tmdb_id:
+                self._tmdb.setdefault(item.tmdb_id, item.id)
+            for name in _names(item.title):
+                self._named.setdefault((name, item.year), item.id)
+
+    def match(self, entry: Entry) -> int | None:
+        """The id of the title; of several with one name and year, the one rated most."""
+        if entry.item_id in self._ids:
+            return entry.item_id
+        if entry.imdb_id in self._imdb:
+            return self._imdb[entry.imdb_id]
+        if entry.tmdb_id in self._tmdb:
+            return self._tmdb[entry.tmdb_id]
+        title, year = split_title(entry.title)
+        year = entry.year or year
+        if year is None:
+            return None
+        names = list(_names(title))
+        near = ((name, year + step) for step in NEARBY for name in names)
+        return next((self._named[pair] for pair in near if pair in self._named), None)
+
+
+def _names(title: str) -> Iterator[str]:
+    """A title, without what stands in brackets, and what stands there: "Amelie (Le Fabuleux
+    destin d'Amélie Poulain)" is known by three names."""
+    bracketed = _BRACKETS.findall(title)[:MOST_BRACKETS]
+    for name in dict.fromkeys((title, _BRACKETS.sub(" ", title), *bracketed)):
+        if len(name) <= LONGEST_NAME and (key := search_key(name.removeprefix("a.k.a. "))):
+            yield _ARTICLE.sub("", key)

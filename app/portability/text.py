@@ -1,0 +1,132 @@
+"""The text of an uploaded file, read in pieces: decoded, and never much of it at once."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from app.http import request_budget
+from app.portability.uploads import ImportProblem, UploadedFile, unpack
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+MOST_LINES = 100_000
+# Characters of a CSV record, which may span lines: a review of ten thousand words is no fault.
+LONGEST_RECORD = 100_000
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A text file of an upload. What reads it raises ImportProblem where it is no text."""
+
+    file: UploadedFile
+    encoding: str
+
+    def start(self, length: int) -> str:
+        """Return its first ``length`` characters."""
+        return _checked(self._open().read, length)
+
+    def lines(self) -> Lines:
+        """Return its lines, from the first."""
+        return Lines(self._open())
+
+    def _open(self) -> io.TextIOWrapper:
+        raw = io.BufferedReader(_ByteReader(self.file.read()))
+        return io.TextIOWrapper(raw, self.encoding, newline="")
+
+
+class Lines(Iterator[str]):
+    """The lines of a text with their ends; ``number`` is that of the latest."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self.number = 0
+        self._text = text
+        self._room = LONGEST_RECORD
+
+    def begin_record(self) -> None:
+        """Let the lines from here on be as long together as a record may be."""
+        self._room = LONGEST_RECORD
+
+    def __next__(self) -> str:
+        """Raises csv.Error where the record is too long, and goes on with the line after it."""
+        request_budget.check()
+        line = self._read(self._room + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        if self.number > MOST_LINES:
+            raise ImportProblem(f"This file has more than {MOST_LINES:,} lines. Is it all yours?")
+        if len(line) > self._room:
+            while line and not line.endswith(("\n", "\r")):
+                line = self._read(LONGEST_RECORD)
+            raise csv.Error(f"longer than {LONGEST_RECORD:,} characters")
+        self._room -= len(line)
+        # Some programs write the mark of the encoding twice.
+        return line.lstrip("\ufeff") if self.number == 1 else line
+
+    def _read(self, length: int) -> str:
+        return _checked(self._text.readline, length)
+
+
+def texts(name: str, upload: BinaryIO) -> list[TextFile]:
+    """List the wanted files of an upload. Raises ImportProblem as ``unpack`` does."""
+    return [TextFile(file, _encoding_of(file)) for file in unpack(name, upload)]
+
+
+def _encoding_of(file: UploadedFile) -> str:
+    """UTF-8 or UTF-16; else Windows-1252, as older exports are."""
+    start = io.BufferedReader(_ByteReader(file.read())).read(3)
+    for mark, encoding in _MARKS:
+        if start.startswith(mark):
+            return encoding
+    try:
+        for _ in codecs.iterdecode(file.read(), "utf-8"):
+            request_budget.check()
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def _checked(read: Callable[[int], str], length: int) -> str:
+    try:
+        text = read(length)
+    except UnicodeDecodeError as error:
+        raise ImportProblem(
+            "We could not make out the letters in this file. Save it as UTF-8 and send it again."
+        ) from error
+    if "\0" in text:
+        raise ImportProblem("This is not a text file. Send the export as it was downloaded.")
+    return text
+
+
+class _ByteReader(io.RawIOBase):
+    """Pieces of bytes as a file."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        while not self._rest:
+            request_budget.check()
+            if (piece := next(self._pieces, None)) is None:
+                return 0
+            self._rest = memoryview(piece)
+        space = memoryview(buffer)
+        size = min(len(space), len(self._rest))
+        space[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size

@@ -1,0 +1,1 @@
+"""The model in service, and recommendations made with it."""

@@ -1,0 +1,222 @@
+"""The release in service: loaded once a process, watched, swapped by replacing one reference."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from dataclasses import dataclass
+
+from flask import Flask, current_app, g, has_request_context, request
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.catalogue.search_index import TitleIndex
+from app.experiments.experiment_watcher import Find, Prepare, TrialWatcher
+from app.observability import metrics
+from app.observability.memory import give_back
+from app.recommend.variants import Served
+from recommender.errors import MarqueeError, NoRelease
+from recommender.model import Model
+from recommender.storage.release_store import ReleaseStore
+from recommender.storage.s3_release_store import open_store
+
+FIRST_LOAD_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class InService:
+    """``model``: made ready before it goes into service. ``titles``: the index that finds its
+    titles; until it stands, that of the release before, if there was one."""
+
+    model: Model
+    titles: TitleIndex | None
+
+
+class ReleaseWatcher:
+    """Loads what ``current.json`` names: at the first request, then every ``period`` seconds, in a
+    thread. The first requests wait for it a little, so that none is refused that need not be.
+
+    ``prepare`` runs, in an application context, before a release goes into service. Whatever
+    fails, the release in service stays and ``problem`` says why. With a ``period`` of 0 there is
+    no thread, and every request looks. ``trials`` looks at the same times.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        store: ReleaseStore,
+        period: float,
+        prepare: Prepare,
+        trials: TrialWatcher,
+    ):
+        self.store = store
+        self.trials = trials
+        self.problem: str | None = None
+        self._app = app
+        self._period = period
+        self._prepare = prepare
+        self._current: InService | None = None
+        self._indexed = ""
+        self._refreshing = threading.Lock()
+        self._starting = threading.Lock()
+        self._tried = threading.Event()
+        self._patient_until = 0.0
+        self._thread: threading.Thread | None = None
+
+    @property
+    def current(self) -> InService:
+        """What is in service. Raises NoRelease, saying why, while there is nothing."""
+        if self._current is None:
+            raise NoRelease(self.problem or "no release has been loaded yet")
+        return self._current
+
+    @property
+    def model(self) -> Model:
+        return self.current.model
+
+    def look(self) -> None:
+        """Before each request: load the release if that has not been tried yet, start watching."""
+        if not self._period:
+            self.refresh()
+        elif not self._tried.is_set():
+            self._start()
+            if request.endpoint != "status.health":
+                self._tried.wait(self._patient_until - time.monotonic())
+
+    def refresh(self) -> None:
+        """Put the promoted release into service if it is not there already, and the arms of the
+        running experiment beside it."""
+        with self._refreshing:
+            try:
+                version = self.store.current().version
+                if self._current is None or self._current.model.version != version:
+                    self._put_into_service(version)
+                self.problem = None
+            except MarqueeError as error:
+                self._report(str(error))
+            except SQLAlchemyError as error:
+                self._report(
+                    f"the catalogue could not be brought up to date ({type(error).__name__});"
+                    " is the database there, and `flask db upgrade` done?"
+                )
+            if self._current is not None:
+                self.trials.refresh(self._current.model)
+                self._tried.set()  # who waits need not wait for the index
+                self._index_titles(self._current)
+
+    def _put_into_service(self, version: str) -> None:
+        model = Model(self.store.read(version))
+        with self._app.app_context():
+            self._prepare(model.release)
+        _ = model.facts
+        before = self._current
+        self._current = InService(model, before.titles if before else None)
+        metrics.release_in_service(version, before.model.version if before else None)
+        self._app.logger.info("release %s is in service", version)
+
+    def _index_titles(self, current: InService) -> None:
+        if self._indexed == current.model.version:
+            return
+        try:
+            self._current = InService(current.model, TitleIndex.of(current.model.release))
+            self._indexed = current.model.version
+        except MarqueeError as error:
+            self._report(str(error))
+
+    def _report(self, problem: str) -> None:
+        metrics.RELEASE_LOAD_FAILURES.inc()
+        if problem != self.problem:  # a problem is logged once, not at every look
+            self._app.logger.warning("release not loaded: %s", problem)
+        self.problem = problem
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._patient_until = time.monotonic() + FIRST_LOAD_SECONDS
+                self._thread = threading.Thread(
+                    target=self._watch, name="release-watcher", daemon=True
+                )
+                self._thread.start()
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while True:
+            indexed = self._indexed
+            self.refresh()
+            self._tried.set()
+            pause.wait(self._period)
+            if self._indexed != indexed:
+                _settle()
+
+
+def _settle() -> None:
+    """Let go of the release before, which requests that it answered last may hold in cycles for
+    minutes, and of what it took to load the new one."""
+    gc.collect()
+    give_back()
+
+
+class Serving:
+    """The extension: one watcher for each application."""
+
+    def init_app(
+        self, app: Flask, prepare: Prepare, find_experiment: Find, prepare_arm: Prepare
+    ) -> None:
+        store = open_store(app.config["RELEASES"], app.config["RELEASE_CACHE"])
+        app.extensions["serving"] = ReleaseWatcher(
+            app,
+            store,
+            app.config["RELEASE_POLL_SECONDS"],
+            prepare,
+            TrialWatcher(app, store, find_experiment, prepare_arm),
+        )
+        app.before_request(app.extensions["serving"].look)
+
+    @property
+    def watcher(self) -> ReleaseWatcher:
+        watcher: ReleaseWatcher = current_app.extensions["serving"]
+        return watcher
+
+    @property
+    def model(self) -> Model:
+        """The model in service, noted for the response's ``X-Model-Version``. Raises NoRelease."""
+        model = self.watcher.model
+        _note(model)
+        return model
+
+    @property
+    def model_or_none(self) -> Model | None:
+        """For pages that do without a model while there is none."""
+        try:
+            return self.model
+        except NoRelease:
+            return None
+
+    def to(self, user_id: int) -> Served:
+        """What a person is served with: their arm's model while an experiment runs, else the one
+        in service; noted for ``X-Model-Version``. Raises NoRelease."""
+        trial = self.watcher.trials.current
+        served = trial.served(user_id) if trial else Served(self.watcher.model)
+        _note(served.model)
+        return served
+
+    def to_or_none(self, user_id: int) -> Served | None:
+        """For pages that do without a model while there is none."""
+        try:
+            return self.to(user_id)
+        except NoRelease:
+            return None
+
+    @property
+    def titles(self) -> TitleIndex:
+        """Raises NoRelease, also while the first one's titles are still being indexed."""
+        titles = self.watcher.current.titles
+        if titles is None:
+            raise NoRelease("the titles of the first release are still being indexed")
+        return titles
+
+
+def _note(model: Model) -> None:
+    """For ``X-Model-Version``: people of one answer may be served by two arms."""
+    if has_request_context():
+        g.setdefault("model_versions", {})[model.version] = model

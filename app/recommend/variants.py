@@ -1,0 +1,145 @@
+"""The arms of an experiment, and who gets which."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from recommender.errors import ConfigError, ReleaseError
+from recommender.model import Model
+from recommender.params import RankingParams
+from recommender.storage.release import Release
+from recommender.storage.release_store import ReleaseStore
+
+CONTROL, TREATMENT = ARMS = ("control", "treatment")
+# What follows the release in service, whichever that is.
+IN_SERVICE = "current"
+# What a list depends on besides the fit. The others of a head belong to the fitted factors.
+SETTINGS = ("popularity_weight", "min_ratings")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A release with settings of its own. ``release`` is None where it is the one in service."""
+
+    release: str | None
+    settings: Mapping[str, float]
+
+    @classmethod
+    def parse(cls, text: str) -> Arm:
+        """From "current", "VERSION", "VERSION,min_ratings=5", or "popularity_weight=0.1".
+
+        Raises ConfigError.
+        """
+        words = [word.strip() for word in text.split(",")]
+        first = "" if "=" in words[0] else words.pop(0)
+        settings = dict(_setting(word, text) for word in words)
+        if len(settings) < len(words):
+            raise ConfigError(f"{text!r}: one setting is given twice")
+        RankingParams.from_mapping(settings, repr(text))
+        return cls(None if first in ("", IN_SERVICE) else first, settings)
+
+    def __str__(self) -> str:
+        settings = (f"{name}={value}" for name, value in sorted(self.settings.items()))
+        return ",".join([self.release or IN_SERVICE, *settings])
+
+    @property
+    def in_words(self) -> str:
+        settings = (f"{name} {value:g}" for name, value in sorted(self.settings.items()))
+        return ", ".join([self.release or "the release in service", *settings])
+
+    def model(self, store: ReleaseStore, in_service: Model) -> Model:
+        """The arm made ready to serve beside ``in_service``.
+
+        Raises ReleaseError where its release is missing, damaged, or of other items or ratings.
+        """
+        release = in_service.release
+        if self.release not in (None, in_service.version):
+            release = store.read(self.release or "")
+            _check_alike(release, in_service.release)
+        ranking = RankingParams.from_mapping(
+            {**asdict(release.ranking), **self.settings}, str(self)
+        )
+        if release is in_service.release and ranking == release.ranking:
+            return in_service
+        model = Model(replace(release, ranking=ranking))
+        _ = model.facts
+        return model
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment: a ``share`` of the people, between 0 and 1, gets the treatment."""
+
+    id: int
+    name: str
+    share: float
+    control: Arm
+    treatment: Arm
+
+    def arm_of(self, user_id: int) -> str:
+        """The same in every process, for as long as the experiment runs.
+
+        ``u = sha256("NAME:USER_ID")``, its first eight bytes as a big-endian whole number, divided
+        by 2⁶⁴: uniform in [0, 1), and for another name independent of it. The treatment is for
+        ``u < share``.
+        """
+        digest = hashlib.sha256(f"{self.name}:{user_id}".encode()).digest()
+        return TREATMENT if int.from_bytes(digest[:8]) / 2**64 < self.share else CONTROL
+
+
+@dataclass(frozen=True)
+class Served:
+    """The model that a person is served with, and the arm that it is of, in an experiment."""
+
+    model: Model
+    experiment_id: int | None = None
+    arm: str | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A plan with both arms made ready beside the release ``in_service``."""
+
+    plan: Plan
+    in_service: str
+    models: Mapping[str, Model]
+
+    @classmethod
+    def of(cls, plan: Plan, store: ReleaseStore, in_service: Model) -> Trial:
+        """Raises ReleaseError where an arm cannot be served."""
+        arms: dict[str, Any] = {CONTROL: plan.control, TREATMENT: plan.treatment}
+        models = {name: arm.model(store, in_service) for name, arm in arms.items()}
+        return cls(plan, in_service.version, models)
+
+    def served(self, user_id: int) -> Served:
+        arm = self.plan.arm_of(user_id)
+        return Served(self.models[arm], self.plan.id, arm)
+
+
+def _setting(word: str, text: str) -> tuple[str, float]:
+    name, _, value = word.partition("=")
+    if name not in SETTINGS:
+        raise ConfigError(
+            f"{text!r}: {name!r} is not a setting of an arm; those are {', '.join(SETTINGS)}"
+        )
+    try:
+        return name, int(value) if value.isdecimal() else float(value)
+    except ValueError as error:
+        raise ConfigError(f"{text!r}: {name} must be a number, not {value!r}") from error
+
+
+def _check_alike(release: Release, in_service: Release) -> None:
+    """People rate once, whichever arm they are in: both have to mean the same by it."""
+
+    def kind(of: Release) -> tuple[Any, ...]:
+        told = of.catalogue
+        return told.noun, told.feedback, told.rating_min, told.rating_max, told.rating_step
+
+    if kind(release) != kind(in_service):
+        raise ReleaseError(
+            f"release {release.version} is of {release.catalogue.noun}s with other ratings than"
+            f" {in_service.version}, which is in service; compare releases of one kind"
+        )

@@ -1,0 +1,145 @@
+"""The owner's figures: who comes, who comes back, and whether what we recommend is liked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from time import perf_counter
+
+from flask import current_app
+from sqlalchemy import and_, case, distinct, func, select
+
+from app.db.clock import utcnow
+from app.extensions import db
+from app.feedback.ratings import IMPORT, RECOMMENDATION
+from app.models import Rating, Shown, User, Visit
+from recommender.confidence_intervals import Estimate, ratio, wilson
+
+# The charter's.
+MONTHLY_TARGET = 100_000
+RATING_TARGET = 4.0
+WEEK, MONTH = 7, 30
+WEEKS = 12
+# Figures that took so long are kept for so many times as long.
+LONG_SECONDS, KEPT = 2.0, 60
+# Titles that we asked about, or that came in a file, the person did not find here.
+NOT_FOUND_HERE = (IMPORT, "onboarding")
+
+
+@dataclass(frozen=True)
+class Week:
+    """``registered``: in all, when the week ended on ``last_day``."""
+
+    last_day: date
+    registered: int
+    returning: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Shares and means have 95 % intervals; people are counted, all of them, and have none."""
+
+    counted_at: datetime
+    registered: int
+    weekly: int
+    monthly: int
+    monthly_share: Estimate | None
+    shown: int
+    rated_share: Estimate | None
+    recommended: Estimate | None
+    otherwise: Estimate | None
+    weeks: list[Week]
+
+
+def latest_figures() -> Figures:
+    """Of this moment, unless they took long to count a short while ago: ten million ratings are
+    not read again for a page that is opened again."""
+    kept, good_until = current_app.extensions.get("figures", (None, 0.0))
+    began = perf_counter()
+    if kept is not None and began < good_until:
+        return kept
+    told = figures_of_today()
+    seconds = perf_counter() - began
+    if seconds >= LONG_SECONDS:
+        current_app.extensions["figures"] = told, perf_counter() + KEPT * seconds
+    return told
+
+
+def figures_of_today() -> Figures:
+    today = utcnow().date()
+    ends = [today - timedelta(weeks=ago) for ago in reversed(range(WEEKS))]
+    registered = _registered(ends)
+    monthly, *returning = _returning([(today, MONTH), *((end, WEEK) for end in ends)])
+    shown, rated = _shown_and_rated()
+    recommended, otherwise = _mean_ratings()
+    return Figures(
+        counted_at=utcnow(),
+        registered=registered[-1],
+        weekly=returning[-1],
+        monthly=monthly,
+        monthly_share=wilson(min(monthly, registered[-1]), registered[-1]),
+        shown=sum(shown),
+        rated_share=ratio(rated, shown),
+        recommended=recommended,
+        otherwise=otherwise,
+        weeks=[Week(*week) for week in zip(ends, registered, returning, strict=True)],
+    )
+
+
+def _registered(ends: Sequence[date]) -> list[int]:
+    """How many there were at the end of each of those days."""
+    nights = [datetime.combine(end + timedelta(days=1), time(), UTC) for end in ends]
+    until = [func.count(case((User.created_at < night, 1))) for night in nights]
+    return list(db.session.execute(select(*until).where(User.username.is_not(None))).one())
+
+
+def _returning(spans: Sequence[tuple[date, int]]) -> list[int]:
+    """How many came within each of those spans of days, told by the last, and on an earlier day."""
+    days = select(Visit.user_id, func.min(Visit.day).label("day")).group_by(Visit.user_id)
+    first = days.subquery()
+    within = [
+        func.count(distinct(case((Visit.day.between(_first_day(*span), span[0]), Visit.user_id))))
+        for span in spans
+    ]
+    again = select(*within).join_from(
+        Visit, first, and_(first.c.user_id == Visit.user_id, first.c.day < Visit.day)
+    )
+    oldest = min(_first_day(*span) for span in spans)
+    return list(db.session.execute(again.where(Visit.day >= oldest)).one())
+
+
+def _first_day(last: date, days: int) -> date:
+    return last - timedelta(days=days - 1)
+
+
+def _shown_and_rated() -> tuple[list[int], list[int]]:
+    """By person: titles recommended to them, and how many of those they rated as such."""
+    rated = and_(
+        Rating.user_id == Shown.user_id,
+        Rating.item_id == Shown.item_id,
+        Rating.via == RECOMMENDATION,
+    )
+    rows = db.session.execute(
+        select(func.count(), func.count(Rating.item_id))
+        .select_from(Shown)
+        .outerjoin(Rating, rated)
+        .group_by(Shown.user_id)
+    ).all()
+    return [row[0] for row in rows], [row[1] for row in rows]
+
+
+def _mean_ratings() -> tuple[Estimate | None, Estimate | None]:
+    """Of what we had recommended, and of what people found here otherwise."""
+    recommended = case((Rating.via == RECOMMENDATION, Rating.rating))
+    otherwise = case((Rating.via != RECOMMENDATION, Rating.rating))
+    sums = [f(stars) for stars in (recommended, otherwise) for f in (func.sum, func.count)]
+    found_here = Rating.via.is_not(None) & Rating.via.not_in(NOT_FOUND_HERE)
+    rows = db.session.execute(select(*sums).where(found_here).group_by(Rating.user_id)).all()
+    ours, theirs = ([row[of : of + 2] for row in rows if row[of + 1]] for of in (0, 2))
+    return _mean(ours), _mean(theirs)
+
+
+def _mean(people: Sequence[Sequence[float]]) -> Estimate | None:
+    """Of sums and counts, by person."""
+    return ratio([total for total, _ in people], [count for _, count in people])

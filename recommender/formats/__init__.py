@@ -1,0 +1,1 @@
+"""Files as publishers and people write them."""

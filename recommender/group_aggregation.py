@@ -1,0 +1,52 @@
+"""An evening for several people: one list from everyone's predicted stars."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.top_n import top_n
+
+WAYS = ("average", "misery", "veto")
+# With a veto, nobody sits through a title that is predicted fewer stars for them than this.
+VETO_BELOW = 3.0
+# Where nobody gives stars: a match, from 0 to 1, below this.
+VETO_BELOW_MATCH = 0.1
+# The list is chosen among this many titles that match the group best.
+SHORTLIST = 200
+
+
+def agree(
+    stars: NDArray[np.floating], way: str, veto_below: float = VETO_BELOW
+) -> NDArray[np.float64]:
+    """The group's stars of each title, shape (items,), from everyone's, shape (people, items).
+
+    ``average``: the mean. ``misery``: the stars of whoever likes it least (O'Connor et al. 2001,
+    PolyLens). ``veto``: the mean, and -inf where anyone is below ``veto_below`` ("average without
+    misery", Masthoff 2004).
+    """
+    stars = np.asarray(stars, dtype=np.float64)
+    if way == "misery":
+        return np.asarray(stars.min(axis=0))
+    mean = stars.mean(axis=0)
+    if way == "veto":
+        return np.where((stars < veto_below).any(axis=0), -np.inf, mean)
+    return np.asarray(mean)
+
+
+def shortlist(
+    scores: NDArray[np.floating], excluded_rows: NDArray[np.integer], size: int
+) -> NDArray[np.int64]:
+    """Rows of the titles that match the people best on average, from scores (people, items).
+
+    Scores have a scale of their own for each person, so each is standardised first. Stars alone
+    order a catalogue badly: this is what keeps the obscure and overrated out.
+    """
+    possible = np.isfinite(scores).all(axis=0)
+    standard = np.full(scores.shape[1], -np.inf)
+    if possible.any():
+        within = np.asarray(scores[:, possible], dtype=np.float64)
+        spread = within.std(axis=1, keepdims=True)
+        spread[spread == 0] = 1.0
+        standard[possible] = ((within - within.mean(axis=1, keepdims=True)) / spread).mean(axis=0)
+    return top_n(standard, size, excluded_rows)

@@ -1,0 +1,69 @@
+"""What is known of the titles themselves, by row of the factors, and filters over it."""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.item_index import UNKNOWN, ItemRows
+from recommender.storage.release import Release
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which titles qualify: any of the ``include``d genres (all, where none is named), none of the
+    ``exclude``d, a year from ``year_from`` to ``year_to``. An unknown year is within no bounds."""
+
+    include: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+    year_from: int | None = None
+    year_to: int | None = None
+
+
+class ItemFacts:
+    """``genres``: their names, sorted. ``years`` (items,), 0 where unknown. ``has`` (items,
+    genres): whether the title is of the genre."""
+
+    def __init__(self, release: Release):
+        item_rows = ItemRows(release.arrays.item_ids)
+        # A stream: the whole catalogue as objects would stay in the process's memory for good.
+        ids, years = array("l"), array("l")
+        ids_of: dict[str, array[int]] = defaultdict(partial(array, "l"))
+        for item in release.items():
+            ids.append(item.item_id)
+            years.append(item.year or 0)
+            for genre in item.genres:
+                ids_of[genre].append(item.item_id)
+        rows = item_rows.rows(ids)
+        known = rows != UNKNOWN
+        self.years = np.zeros(len(item_rows), dtype=np.int64)
+        self.years[rows[known]] = np.array(years)[known]
+        rows_of = {genre: item_rows.known_rows(ids) for genre, ids in ids_of.items()}
+        self.genres = sorted(genre for genre, rows in rows_of.items() if len(rows))
+        self.has = np.zeros((len(item_rows), len(self.genres)), dtype=bool)
+        for column, genre in enumerate(self.genres):
+            self.has[rows_of[genre], column] = True
+
+    def qualified(self, wanted: Filter) -> NDArray[np.bool_]:
+        """Shape (items,)."""
+        mask = np.ones(len(self.years), dtype=bool)
+        if wanted.include:
+            mask &= self._any_of(wanted.include)
+        if wanted.exclude:
+            mask &= ~self._any_of(wanted.exclude)
+        if wanted.year_from is not None:
+            mask &= self.years >= wanted.year_from
+        if wanted.year_to is not None:
+            mask &= self.years <= wanted.year_to
+        if wanted.year_from is not None or wanted.year_to is not None:
+            mask &= self.years > 0
+        return mask
+
+    def _any_of(self, names: frozenset[str]) -> NDArray[np.bool_]:
+        columns = [number for number, genre in enumerate(self.genres) if genre in names]
+        return np.asarray(self.has[:, columns].any(axis=1))

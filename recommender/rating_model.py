@@ -1,0 +1,60 @@
+"""The rating head of a release: it predicts stars."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.fold_in import Ridge, fold_in_rating, fold_in_rating_many
+from recommender.params import RatingParams
+from recommender.storage.release import Release
+
+
+class RatingHead:
+    """Predicts stars."""
+
+    def __init__(self, release: Release, params: RatingParams):
+        self._release = release
+        self._ridge = Ridge.of(params, len(release.arrays.item_ids))
+        self._shrinkage = params.bias_regularization
+
+    @classmethod
+    def of(cls, release: Release) -> RatingHead | None:
+        """None where nobody gives stars."""
+        return None if release.rating is None else cls(release, release.rating)
+
+    def fold_in(
+        self, rows: NDArray[np.int64], stars: NDArray[np.float64]
+    ) -> tuple[float, NDArray[np.floating]]:
+        """A person's bias and rating vector."""
+        factors = self._release.arrays.rating_factors[rows]
+        return fold_in_rating(factors, self._deviations(rows, stars), self._ridge, self._shrinkage)
+
+    def fold_in_many(
+        self, rows: NDArray[np.int64], stars: NDArray[np.float64], rated: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Those of many people. All three are (people, places); ``rated``: which are taken."""
+        factors = self._release.arrays.rating_factors[rows]
+        deviations = self._deviations(rows, stars)
+        return fold_in_rating_many(factors, deviations, rated, self._ridge, self._shrinkage)
+
+    def predict(
+        self, bias: float, vector: NDArray[np.floating], rows: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """The stars of someone with that bias and rating vector for each title, (rows,):
+
+        μ + b_u + b_i + p·q_i, clipped to the scale
+        """
+        arrays, scale = self._release.arrays, self._release.catalogue
+        stars = (
+            self._release.mean_rating
+            + bias
+            + arrays.item_bias[rows]
+            + arrays.rating_factors[rows] @ vector
+        )
+        return np.clip(stars, scale.rating_min, scale.rating_max)
+
+    def _deviations(
+        self, rows: NDArray[np.int64], stars: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return stars - self._release.mean_rating - self._release.arrays.item_bias[rows]

@@ -1,0 +1,192 @@
+"""Where releases live: one folder each, and ``current.json`` that says which one is served.
+
+Promoting and rolling back rewrite ``current.json`` alone, by an atomic replacement.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from recommender.catalogue import Item
+from recommender.errors import ConfigError, NoRelease, ReleaseError
+from recommender.storage.atomic_files import hold, remove_leftovers
+from recommender.storage.release import MANIFEST, ParitySample, Release, read_release, write_release
+from recommender.typed import check_types
+
+CURRENT = "current.json"
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Current:
+    """The content of ``current.json``. ``promoted_at``: ISO 8601, UTC."""
+
+    version: str
+    promoted_at: str
+    previous: str | None
+
+    @classmethod
+    def parse(cls, content: bytes, where: str) -> Current:
+        """Raises ReleaseError naming ``where`` the content is from."""
+        try:
+            current = cls(**json.loads(content))
+            check_types(current)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ReleaseError(
+                f"{where}: not a pointer to a release ({error}); `flask releases promote VERSION`"
+            ) from error
+        return current
+
+    def text(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+class ReleaseStore:
+    """Releases in a folder. Raises ConfigError where ``location`` is not one."""
+
+    def __init__(self, location: str | Path):
+        if not str(location):
+            raise ConfigError("RELEASES is empty; give the path of a folder")
+        if "://" in str(location) or Path(location).is_file():
+            raise ConfigError(
+                f"RELEASES={location}: must be a folder; give its path, or s3://bucket/folder"
+            )
+        self.folder = Path(location).absolute()
+        self.place = str(self.folder)
+
+    def check_writable(self) -> None:
+        """Raises ConfigError where no release could be written, before any work is done for one."""
+        nearest = next(path for path in (self.folder, *self.folder.parents) if path.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+            raise ConfigError(
+                f"RELEASES={self.folder}: cannot be written, because of {nearest};"
+                " name a folder of your own"
+            )
+
+    def versions(self) -> list[str]:
+        """Every complete release, oldest first (versions begin with the time they were made)."""
+        names = (manifest.parent.name for manifest in self.folder.glob(f"*/{MANIFEST}"))
+        return sorted(name for name in names if VERSION.fullmatch(name))
+
+    def current(self) -> Current:
+        """Which release is served. Raises NoRelease, or ReleaseError for a damaged pointer."""
+        path = self.folder / CURRENT
+        try:
+            return Current.parse(path.read_bytes(), str(path))
+        except FileNotFoundError as error:
+            raise self._nothing_promoted() from error
+        except OSError as error:
+            raise ReleaseError(f"{path}: cannot be read ({error}); may we read it?") from error
+
+    def read(self, version: str) -> Release:
+        """Read and verify one release. Raises ReleaseError."""
+        check_version(version)
+        if not (self.folder / version).is_dir():
+            raise ReleaseError(
+                f"{self.folder / version}: no such release; `flask releases list` shows them"
+            )
+        return read_version(self.folder / version, version)
+
+    def publish(
+        self,
+        release: Release,
+        items: Iterable[Item],
+        parity: ParitySample,
+        report: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Release:
+        """Write a new release, whole or not at all. ``report``: files of its ``report/``, by name.
+
+        Raises ReleaseError where the release exists.
+        """
+        check_version(release.version)
+        if (self.folder / release.version).exists():
+            raise ReleaseError(f"{self.folder / release.version}: exists; releases are immutable")
+        remove_leftovers(self.folder, ".*.unfinished")
+        unfinished = self.folder / f".{release.version}.unfinished"
+        try:
+            unfinished.mkdir(parents=True)
+            handle = hold(unfinished)
+            try:
+                write_release(unfinished / release.version, release, items, parity, report)
+                (unfinished / release.version).rename(self.folder / release.version)
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                os.close(handle)
+        except OSError as error:
+            raise _unwritable(self.folder / release.version, error) from error
+        return replace(release, folder=self.folder / release.version)
+
+    def promote(self, version: str) -> Current:
+        """Verify a release, then put it into service. Raises ReleaseError with nothing changed."""
+        self._verify(version)
+        try:
+            before = self.current()
+        except ReleaseError:
+            before = None
+        if before and before.version == version:
+            return before
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        current = Current(version, now, before.version if before else None)
+        self._write_current(current)
+        return current
+
+    def rollback(self) -> Current:
+        """Return to the release served before. Raises ReleaseError where there was none."""
+        current = self.current()
+        if current.previous is None:
+            raise ReleaseError(f"{self.place}: no release was served before {current.version}")
+        return self.promote(current.previous)
+
+    def _verify(self, version: str) -> None:
+        """Raises ReleaseError."""
+        self.read(version)
+
+    def _nothing_promoted(self) -> NoRelease:
+        return NoRelease(f"{self.place}: no release has been promoted yet; run `make train`")
+
+    def _write_current(self, current: Current) -> None:
+        remove_leftovers(self.folder, f".{CURRENT}.*")
+        # By chance: of containers that share the folder, each process may have the same number.
+        unfinished = self.folder / f".{CURRENT}.{secrets.token_hex(8)}"
+        try:
+            with unfinished.open("w", encoding="utf-8") as pointer:
+                fcntl.flock(pointer, fcntl.LOCK_EX)
+                pointer.write(current.text())
+                pointer.flush()
+                os.fsync(pointer.fileno())
+            unfinished.replace(self.folder / CURRENT)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise _unwritable(self.folder / CURRENT, error) from error
+
+
+def read_version(folder: Path, version: str) -> Release:
+    """Read and verify the release in ``folder``. Raises ReleaseError, also for another version."""
+    release = read_release(folder)
+    if release.version != version:
+        raise ReleaseError(
+            f"{folder / MANIFEST}: says it is version {release.version}; publish the release again"
+        )
+    return release
+
+
+def check_version(version: str) -> None:
+    """Raises ReleaseError for what cannot be the name of a release."""
+    if not VERSION.fullmatch(version) or version == CURRENT:
+        raise ReleaseError(f"{version!r} is not a version; `flask releases list` shows them")
+
+
+def _unwritable(path: Path, error: OSError) -> ReleaseError:
+    return ReleaseError(
+        f"{path}: cannot be written ({error}); is there room, and permission to write?"
+    )

@@ -1,0 +1,201 @@
+"""Releases in S3: the keys below ``s3://bucket/folder`` are what a folder of releases holds."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from recommender.catalogue import Item
+from recommender.errors import ConfigError, NotStored, ReleaseError, StorageError
+from recommender.storage import s3
+from recommender.storage.release import MANIFEST, ParitySample, Release
+from recommender.storage.release_store import (
+    CURRENT,
+    VERSION,
+    Current,
+    ReleaseStore,
+    check_version,
+    read_version,
+)
+
+LOCK = ".lock"
+# Whose the folder in it is gets checked.
+VAR_TMP = Path("/var/tmp")  # noqa: S108  # nosec B108
+LOADING_SECONDS = 600.0  # after it was read, a release may still be loading
+RETRY_SECONDS = 60.0  # until a release that did not verify is downloaded again
+
+
+def open_store(location: str | Path, cache: str | None = None) -> ReleaseStore:
+    """The releases in a folder or below ``s3://bucket/folder``. Raises ConfigError.
+
+    ``cache``: the folder where this machine keeps what it reads from S3; default: one in /var/tmp.
+    """
+    if s3.is_address(location):
+        return S3Store(str(location), Path(cache or _own_cache()))
+    return ReleaseStore(location)
+
+
+class S3Store(ReleaseStore):
+    """Its ``folder`` is the cache, which all processes of a machine share: a release is downloaded
+    once, and only what has been verified gets the name by which it is read. What is neither in
+    service nor was before is removed from it in time; who serves it keeps it, memory-mapped.
+
+    Besides what a ReleaseStore raises: StorageError, where S3 is the cause.
+    """
+
+    def __init__(self, address: str, cache: Path):
+        bucket, key = s3.split(address)
+        self.place = s3.join(f"{s3.SCHEME}{bucket}", key).rstrip("/")
+        digest = hashlib.sha256(self.place.encode()).hexdigest()[:8]
+        self.folder = cache.absolute() / f"{bucket}-{digest}"
+        self._pointer = b""
+        self._tag: str | None = None
+        self._refused: dict[str, tuple[float, str]] = {}
+
+    def check_writable(self) -> None:
+        s3.check_writable(self.place)
+
+    def versions(self) -> list[str]:
+        end = f"/{MANIFEST}"
+        names = (name.removesuffix(end) for name in s3.listing(self.place) if name.endswith(end))
+        return sorted(name for name in names if VERSION.fullmatch(name))
+
+    def current(self) -> Current:
+        """As in a folder; while it is the same it is not sent again."""
+        address = s3.join(self.place, CURRENT)
+        try:
+            changed = s3.read(address, unlike=self._tag)
+        except NotStored as error:
+            self._tag = None
+            raise self._nothing_promoted() from error
+        if changed:
+            self._pointer, self._tag = changed
+        return Current.parse(self._pointer, address)
+
+    def read(self, version: str) -> Release:
+        check_version(version)
+        with self._locked():
+            self._clean(version)
+            if (self.folder / version).is_dir():
+                try:
+                    release = read_version(self.folder / version, version)
+                    os.utime(self.folder / version)
+                    return release
+                except ReleaseError:  # something cleaned up here: S3 has it whole
+                    shutil.rmtree(self.folder / version)
+            until, reason = self._refused.get(version, (0.0, ""))
+            if time.monotonic() < until:
+                raise ReleaseError(reason)
+            return self._fetch(version)
+
+    def publish(
+        self,
+        release: Release,
+        items: Iterable[Item],
+        parity: ParitySample,
+        report: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Release:
+        """As in a folder: the manifest goes up last, and without it there is no release."""
+        check_version(release.version)
+        address = s3.join(self.place, release.version)
+        if MANIFEST in s3.listing(address):
+            raise ReleaseError(f"{address}: exists; releases are immutable")
+        with tempfile.TemporaryDirectory() as folder:
+            written = ReleaseStore(folder).publish(release, items, parity, report).folder
+            assert written
+            s3.upload_folder(written, address, last=MANIFEST)
+        return release
+
+    def _verify(self, version: str) -> None:
+        """What is verified is what S3 has now, whatever the cache has."""
+        check_version(version)
+        with self._locked():
+            self._clean(version)
+            self._fetch(version)
+
+    def _fetch(self, version: str) -> Release:
+        """Download, verify, and only then put into the cache. What an interruption leaves is gone
+        on with."""
+        address, unfinished = s3.join(self.place, version), self._unfinished(version)
+        try:
+            s3.download_folder(address, unfinished)
+            release = read_version(unfinished, version)
+        except NotStored as error:
+            raise ReleaseError(
+                f"{address}: no such release; `flask releases list` shows them"
+            ) from error
+        except StorageError as error:
+            if _is_full(error.__cause__):  # what has come only takes the room that is lacking
+                shutil.rmtree(unfinished)
+            raise
+        except ReleaseError as error:
+            shutil.rmtree(unfinished)
+            reason = str(error).replace(str(unfinished), address)
+            self._refused[version] = time.monotonic() + RETRY_SECONDS, reason
+            raise ReleaseError(reason) from error
+        self._refused.pop(version, None)
+        shutil.rmtree(self.folder / version, ignore_errors=True)
+        unfinished.rename(self.folder / version)
+        return replace(release, folder=self.folder / version)
+
+    def _clean(self, version: str) -> None:
+        """Leave the versions that the pointer names, those that someone may be loading just now,
+        and what there is of this one."""
+        try:
+            current = Current.parse(self._pointer, self.place)
+        except ReleaseError:
+            return  # who does not know what is in service removes nothing
+        keep = {current.version, current.previous, version, self._unfinished(version).name, LOCK}
+        since = time.time() - LOADING_SECONDS
+        for path in self.folder.iterdir():
+            is_loading = VERSION.fullmatch(path.name) and path.stat().st_mtime > since
+            if path.name not in keep and not is_loading:
+                shutil.rmtree(path)
+
+    def _unfinished(self, version: str) -> Path:
+        return self.folder / f".{version}.unfinished"
+
+    def _write_current(self, current: Current) -> None:
+        """Raises StorageError where someone else promoted since ``current`` was read."""
+        s3.replace(s3.join(self.place, CURRENT), current.text().encode(), expected=self._tag)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process of this machine at a time. The lock ends with its process."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / LOCK).open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise StorageError(
+                f"RELEASE_CACHE={self.folder.parent}: cannot be used ({error});"
+                " name a folder of your own, on a disk with room"
+            ) from error
+
+
+def _is_full(cause: BaseException | None) -> bool:
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _own_cache() -> Path:
+    """In /var/tmp, which is a disk where /tmp may be memory. Raises ConfigError where the folder is
+    someone else's, who could put anything into it."""
+    folder = VAR_TMP / f"marquee-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            raise PermissionError("it belongs to someone else")
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be used ({error}); set RELEASE_CACHE") from error
+    return folder

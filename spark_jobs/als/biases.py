@@ -1,0 +1,90 @@
+"""Shrunken biases of items and users, fitted in turn on packed ratings (Koren 2008, 2.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.params import RatingParams
+from spark_jobs.als.rating_blocks import Block, Packed, Rows, Side, Values
+
+# Any value from 1 to 20 did as well on validation splits of MovieLens latest-small.
+PRIOR_REGULARIZATION = 5.0
+
+Biases = NDArray[np.float32]
+
+
+def row_sums(side: Side) -> NDArray[np.float64]:
+    """The sum of each row's values."""
+    return side.map(lambda block: np.add.reduceat(block.values, block.starts[:-1], dtype=float))
+
+
+def fit_biases(
+    stars: Packed,
+    mean: float,
+    params: RatingParams,
+    features: NDArray[np.float64] | None = None,
+) -> tuple[Biases, Biases]:
+    """(users', items') biases. The users' are those that folding each user in would find.
+
+    ``features``: (items, features). With them an item's bias is shrunken towards what its features
+    predict instead of towards 0, which tells most where ratings are few.
+    """
+    users = np.zeros(len(stars.users.ids), np.float32)
+    items = np.zeros(len(stars.items.ids), np.float32)
+    shrinkage = params.bias_regularization
+    for _ in range(params.bias_sweeps):
+        sums = _deviations(stars.items, users, mean)
+        prior = 0.0 if features is None else _prior(features, sums, stars.items.counts, shrinkage)
+        items = _shrunken(sums, stars.items, shrinkage, prior)
+        users = _shrunken(_deviations(stars.users, items, mean), stars.users, shrinkage)
+    return users, items
+
+
+def residuals(stars: Packed, users: Biases, items: Biases, mean: float) -> Packed:
+    """``r − μ − b_u − b_i``"""
+    shared = stars.users.blocks.context.broadcast((users, items))
+
+    def left_over(user_rows: Rows, item_rows: Rows, values: Values) -> Values:
+        user_bias, item_bias = shared.value
+        return np.asarray(values - np.float32(mean) - user_bias[user_rows] - item_bias[item_rows])
+
+    return stars.map_values(left_over)
+
+
+def _deviations(side: Side, others: Biases, mean: float) -> NDArray[np.float64]:
+    """``Σ(r − μ − other's bias)`` of each row."""
+    shared = side.blocks.context.broadcast(others)
+
+    def sums(block: Block) -> NDArray[np.float64]:
+        deviations = block.values - np.float32(mean) - shared.value[block.columns]
+        return np.add.reduceat(deviations, block.starts[:-1], dtype=np.float64)
+
+    total = side.map(sums)
+    shared.destroy()
+    return total
+
+
+def _shrunken(
+    sums: NDArray[np.float64],
+    side: Side,
+    regularization: float,
+    prior: NDArray[np.float64] | float = 0.0,
+) -> Biases:
+    """``(Σ deviations + λ_b·prior) / (n + λ_b)`` of each row."""
+    return np.asarray((sums + regularization * prior) / (side.counts + regularization), np.float32)
+
+
+def _prior(
+    features: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    regularization: float,
+) -> NDArray[np.float64]:
+    """``F·w`` with ``(FᵀDF + λI) w = FᵀD·(sums / n)``: ridge regression of mean deviations on
+    features, each item weighing ``D = n / (n + λ_b)``."""
+    weights = counts / (counts + regularization)
+    left = (features * weights[:, None]).T @ features
+    left[np.diag_indices_from(left)] += PRIOR_REGULARIZATION
+    right = features.T @ (weights * sums / counts)
+    return np.asarray(features @ np.linalg.solve(left, right), np.float64)

@@ -1,0 +1,297 @@
+"""Ratings packed once into cached blocks, by user and by item, for the solver to pass over.
+
+A counting sort groups every partition by user and cuts it into one fragment for each block; a
+shuffle of whole arrays brings a block's fragments together, and there the newest rating of each
+pair is kept. The blocks by item are made from those in the same way. No step handles single
+ratings outside compiled code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark import RDD
+
+from recommender.errors import DataError
+from recommender.item_index import UNKNOWN
+from spark_jobs.als import kernels
+from spark_jobs.array_cache import AtHand, keep
+from spark_jobs.ratings import Ratings
+from spark_jobs.session import on_one_machine
+
+# What a row costs beside its ratings, in ratings: products with the dense Gram matrix.
+ROW_COST = 64
+# Ids up to this are looked up in a table; larger ones by bisection.
+LARGEST_TABLE = 20_000_000
+
+Rows = NDArray[np.integer]
+Values = NDArray[np.floating]
+HALVES = {
+    np.dtype(wide): np.dtype(half)
+    for wide, half in ((np.int32, np.uint16), (np.int64, np.uint32), (np.float32, np.float16))
+}
+# Where a fragment stood in what was read, the ratings in each of its rows, and the ratings.
+Fragment = tuple[tuple[int, int], NDArray[np.int32], tuple[NDArray[Any], ...]]
+
+
+class NothingToPack(DataError):
+    """There are no ratings, or none of what is listed."""
+
+
+class Block(NamedTuple):
+    """Consecutive rows of one side: row ``first_row + r`` has ``columns[starts[r]:starts[r + 1]]``
+    and the ``values`` beside them. No row is empty. Blocks travel at every pass, so columns are
+    uint16 or int32 and values float16 or float32, as narrow as they fit exactly."""
+
+    first_row: int
+    starts: NDArray[np.int64]
+    columns: Rows
+    values: Values
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        return np.diff(self.starts)
+
+    @property
+    def rows(self) -> Rows:
+        """The row of each rating."""
+        return np.repeat(self.first_row + np.arange(len(self.counts), dtype=np.int32), self.counts)
+
+    def with_values(self, values: NDArray[Any]) -> Block:
+        return self._replace(values=np.asarray(values, np.float32))
+
+
+@dataclass(frozen=True)
+class Side:
+    """Users or items: ``ids`` int64 ascending (the position is the row), ``counts`` of ratings,
+    and one block a partition, in order of rows, at hand for many passes."""
+
+    ids: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    blocks: RDD[Block]
+
+    def map(self, function: Callable[[Block], Any]) -> NDArray[Any]:
+        """What ``function`` gives for the rows of each block, one after the other."""
+        return np.concatenate(self.blocks.map(function).collect())
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One rating for each pair. ``repeated``: how many were left out because there is a newer.
+    ``kept``: blocks of both sides that are to be forgotten with this."""
+
+    users: Side
+    items: Side
+    repeated: int
+    kept: tuple[AtHand[Block], ...] = ()
+
+    @cached_property
+    def count(self) -> int:
+        return int(self.users.counts.sum())
+
+    def map_values(self, function: Callable[[Rows, Rows, Values], NDArray[Any]]) -> Packed:
+        """The same pairs with ``function(user_rows, item_rows, values)``: computed once where that
+        is kept in files, at each pass on a cluster."""
+
+        def by_user(block: Block) -> Block:
+            return block.with_values(function(block.rows, block.columns, block.values))
+
+        def by_item(block: Block) -> Block:
+            return block.with_values(function(block.columns, block.rows, block.values))
+
+        users, items = self.users.blocks.map(by_user), self.items.blocks.map(by_item)
+        kept: tuple[AtHand[Block], ...] = ()
+        if on_one_machine(users.context):
+            kept = (keep(users, Block), keep(items, Block))
+            users, items = (side.rows for side in kept)
+        return replace(
+            self,
+            users=replace(self.users, blocks=users),
+            items=replace(self.items, blocks=items),
+            kept=kept,
+        )
+
+    def unpersist(self) -> None:
+        for side in self.kept:
+            side.forget()
+
+
+def pack(
+    ratings: RDD[Ratings], listed: NDArray[np.int64] | None = None, parts: int | None = None
+) -> Packed:
+    """Pack into ``parts`` blocks a side (one for each core), the newest rating of each pair.
+
+    Of two as new the one read later counts. ``listed``: ids ascending of the items that are taken
+    (default: all). Raises NothingToPack where nothing is left, DataError where a value is not
+    finite.
+    """
+    context = ratings.context
+    parts = parts or context.defaultParallelism
+    # Broadcasts are unpersisted, never destroyed: a lost block is made again with their help.
+    catalogue = context.broadcast(None if listed is None else RowOf.ids(listed))
+    tallies = ratings.map(lambda some: _tally(_listed(some, catalogue.value))).collect()
+    if not all(tally.sound for tally in tallies):
+        raise DataError("ratings: an id below 0, or a value that is not finite; check the input")
+    user_ids, user_counts = _total([tally.users for tally in tallies])
+    item_ids, item_counts = _total([tally.items for tally in tallies])
+    if not len(user_ids):
+        raise NothingToPack("ratings: there is nothing to fit; give ratings of what is listed")
+    lookups = context.broadcast((RowOf.ids(user_ids), RowOf.ids(item_ids)))
+    user_cuts, item_cuts = _cuts(user_counts, parts), _cuts(item_counts, parts)
+
+    def by_user(part: int, several: Iterable[Ratings]) -> Iterator[tuple[int, Fragment]]:
+        row_of_user, row_of_item = lookups.value
+        for n, some in enumerate(several):
+            kept = _listed(some, catalogue.value)
+            beside = (row_of_item(kept.items), kept.values, kept.seconds)
+            yield from _fragments((part, n), row_of_user(kept.users), beside, user_cuts)
+
+    def by_item(part: int, blocks: Iterable[Block]) -> Iterator[tuple[int, Fragment]]:
+        for block in blocks:
+            yield from _fragments((part, 0), block.columns, (block.rows, block.values), item_cuts)
+
+    by_users = _blocks(ratings.mapPartitionsWithIndex(by_user), user_cuts, len(item_ids))
+    users = keep(by_users, Block)
+    by_items = _blocks(users.rows.mapPartitionsWithIndex(by_item), item_cuts, len(user_ids))
+    items = keep(by_items, Block)
+    lookups.unpersist()
+    catalogue.unpersist()
+    packed = Packed(_side(user_ids, users.rows), _side(item_ids, items.rows), 0, (users, items))
+    return replace(packed, repeated=int(user_counts.sum()) - packed.count)
+
+
+def _side(ids: NDArray[np.int64], blocks: RDD[Block]) -> Side:
+    return Side(ids, np.concatenate(blocks.map(lambda block: block.counts).collect()), blocks)
+
+
+@dataclass(frozen=True)
+class RowOf:
+    """Finds the rows of many ids. ``table``: row by id, where ids are small; its last place and
+    those of unknown ids hold UNKNOWN."""
+
+    known: NDArray[np.int64]
+    table: Rows | None
+
+    @classmethod
+    def ids(cls, known: NDArray[np.int64]) -> RowOf:
+        """``known``: ascending, none below 0."""
+        if not len(known) or known[-1] > LARGEST_TABLE:
+            return cls(known, None)
+        table = np.full(known[-1] + 2, UNKNOWN, np.int32)
+        table[known] = np.arange(len(known), dtype=np.int32)
+        return cls(known, table)
+
+    def __call__(self, ids: NDArray[np.int32]) -> Rows:
+        if self.table is not None:
+            return self.table[np.minimum(ids, len(self.table) - 1)]
+        if not len(self.known):
+            return np.full(len(ids), UNKNOWN, np.int32)
+        rows = np.searchsorted(self.known, ids).clip(max=len(self.known) - 1)
+        return np.where(self.known[rows] == ids, rows, UNKNOWN).astype(np.int32)
+
+
+def _listed(some: Ratings, catalogue: RowOf | None) -> Ratings:
+    if catalogue is None:
+        return some
+    kept = catalogue(some.items) != UNKNOWN
+    return some if kept.all() else Ratings(*(column[kept] for column in some))
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """Distinct ids of each side with the ratings of each."""
+
+    users: tuple[NDArray[Any], NDArray[Any]]
+    items: tuple[NDArray[Any], NDArray[Any]]
+    sound: bool
+
+
+def _tally(some: Ratings) -> _Tally:
+    lowest = min(some.users.min(initial=0), some.items.min(initial=0))
+    sound = lowest >= 0 and bool(np.isfinite(some.values).all())
+    return _Tally(_distinct(some.users), _distinct(some.items), sound)
+
+
+def _distinct(ids: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any]]:
+    if len(ids) and ids.min() >= 0 and ids.max() <= LARGEST_TABLE:
+        counts = np.bincount(ids)
+        found = np.flatnonzero(counts)
+        return found.astype(np.int32), counts[found]
+    return np.unique(ids, return_counts=True)
+
+
+def _total(
+    tallies: list[tuple[NDArray[Any], NDArray[Any]]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if not tallies:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    ids = np.unique(np.concatenate([found for found, _ in tallies])).astype(np.int64)
+    counts = np.zeros(len(ids), np.int64)
+    for found, count in tallies:
+        counts[np.searchsorted(ids, found)] += count
+    return ids, counts
+
+
+def _cuts(counts: NDArray[np.int64], parts: int) -> list[int]:
+    """Boundaries of ``parts`` runs of rows that cost about the same."""
+    cost = np.cumsum(counts + ROW_COST)
+    inner = np.searchsorted(cost, cost[-1] * np.arange(1, parts) / parts)
+    return [0, *inner.tolist(), len(counts)]
+
+
+def _fragments(
+    place: tuple[int, int], rows: Rows, beside: tuple[NDArray[Any], ...], cuts: list[int]
+) -> Iterator[tuple[int, Fragment]]:
+    """Ratings grouped by row, one fragment for each block."""
+    starts, order = kernels.order_by_row(rows, cuts[-1])
+    beside = tuple(_narrow(column)[order] for column in beside)
+    for n, (low, high) in enumerate(pairwise(cuts)):
+        counts = np.diff(starts[low : high + 1]).astype(np.int32)
+        piece = slice(starts[low], starts[high])
+        yield n, (place, counts, tuple(column[piece] for column in beside))
+
+
+def _blocks(fragments: RDD[tuple[int, Fragment]], cuts: list[int], column_count: int) -> RDD[Block]:
+    """Fragments brought together. Where they hold times, only the newest rating of each pair is
+    kept."""
+
+    def merge(part: int, keyed: Iterable[tuple[int, Fragment]]) -> list[Block]:
+        return [_merge(cuts[part], [fragment for _, fragment in keyed], column_count)]
+
+    together = fragments.partitionBy(len(cuts) - 1, int)
+    return together.mapPartitionsWithIndex(merge)
+
+
+def _merge(first_row: int, fragments: list[Fragment], column_count: int) -> Block:
+    """One block from its fragments, each row's ratings in the order they were read."""
+    fragments.sort(key=lambda fragment: fragment[0])
+    total = np.sum([counts for _, counts, _ in fragments], axis=0, dtype=np.int64)
+    starts = np.concatenate([[0], np.cumsum(total)])
+    kinds = [np.result_type(*together) for together in zip(*(f[2] for f in fragments), strict=True)]
+    merged = [np.empty(starts[-1], kind) for kind in kinds]
+    free = starts[:-1].copy()
+    for _, counts, beside in fragments:
+        places = kernels.next_places(free, counts)
+        for target, column in zip(merged, beside, strict=True):
+            target[places] = column
+    columns, values = merged[:2]
+    if len(merged) > 2:
+        newest = kernels.newest(starts, columns, merged[2], column_count)
+        starts = np.concatenate([[0], np.cumsum(newest)])[starts]
+        columns, values = columns[newest], values[newest]
+    return Block(first_row, starts, columns, values)
+
+
+def _narrow(column: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers in half the bytes, where these hold them exactly."""
+    if column.dtype not in HALVES:
+        return column
+    with np.errstate(over="ignore"):
+        narrow = column.astype(HALVES[column.dtype])
+    return narrow if (narrow == column).all() else column

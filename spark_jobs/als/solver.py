@@ -1,0 +1,225 @@
+"""Alternating least squares on packed blocks: Marquee's own solver.
+
+Each half-iteration broadcasts the fixed side's factors, improves the rows of each block in a Spark
+task with compiled kernels, and gathers the new factors on the driver. Rows start from their
+previous vectors, so that few conjugate gradient steps suffice; the last half-iteration, the users',
+is solved to the end: folding a trained user in returns the trained vector.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark import Broadcast, SparkContext
+
+from recommender.errors import ConfigError, SetupError
+from recommender.fold_in import Ridge, gram
+from recommender.params import RankingParams, RatingParams
+from spark_jobs.als import kernels
+from spark_jobs.als.rating_blocks import Block, Packed, Side
+
+STEPS = 3
+LAST_STEPS = 200
+LAST_TOLERANCE = 1e-7
+LARGEST_CODE = np.iinfo(np.int16).max
+# Systems whose smallest eigenvalue is below this share of the largest are singular in float32.
+LEAST_RIDGE = 1e-7
+# Copies of the factors that the driver holds at the worst moment: old, new, gathered, broadcast.
+COPIES = 5
+MEMORY_FACTS = Path("/proc/meminfo")  # on Linux
+Vectors = NDArray[np.float32]
+Params = RankingParams | RatingParams
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Ids, int64 ascending, and the float32 factors of each, shape (ids, rank)."""
+
+    ids: NDArray[np.int64]
+    vectors: Vectors
+
+    def of(self, ids: NDArray[np.int64]) -> Vectors:
+        """Rows for ``ids``, zeros for one that was not fitted."""
+        found = np.searchsorted(self.ids, ids).clip(max=len(self.ids) - 1)
+        return np.where((self.ids[found] == ids)[:, None], self.vectors[found], np.float32(0))
+
+
+@dataclass(frozen=True)
+class FittedFactors:
+    users: Factors
+    items: Factors
+
+
+def fit(
+    packed: Packed,
+    params: Params,
+    seed: int,
+    start: Factors | None = None,
+    tick: Callable[[], None] = lambda: None,
+) -> FittedFactors:
+    """Fit both sides. Ranking parameters mean signed strengths, rating parameters residuals.
+
+    ``start``: item factors to start from, of another fit with the same rank (default: random user
+    factors). ``tick`` is called after each of the ``2 * iterations`` half-iterations. Raises
+    ConfigError for a system that is singular in single precision, SetupError where the driver's
+    memory does not hold the factors.
+    """
+    users, items = packed.users, packed.items
+    _check_regular(params, users, items)
+    _check_memory(params.rank, len(users.ids) + len(items.ids))
+    context = users.blocks.context
+    if start is None:
+        x = _share(context, _random(len(users.ids), params.rank, seed))
+        y = _share(context, np.zeros((len(items.ids), params.rank), np.float32))
+    else:
+        y = _share(context, start.of(items.ids))
+        x = _share(context, np.zeros((len(users.ids), params.rank), np.float32))
+        x = _half(params, users, y, x, to_the_end=True)
+    for iteration in range(params.iterations):
+        y = _half(params, items, x, y)
+        tick()
+        x = _half(params, users, y, x, to_the_end=iteration == params.iterations - 1)
+        tick()
+    user_vectors = x.coded.vectors()
+    item_vectors = y.coded.vectors()
+    x.sent.destroy()
+    y.sent.destroy()
+    return FittedFactors(Factors(users.ids, user_vectors), Factors(items.ids, item_vectors))
+
+
+def solve_users(block: Block, items: Vectors, params: Params) -> Vectors:
+    """The vectors of a block's users, solved to the end. ``block``: signed strengths for ranking
+    parameters, residuals for rating parameters. ``items``: all the items' vectors."""
+    implicit = isinstance(params, RankingParams)
+    alpha = params.alpha if isinstance(params, RankingParams) else 1.0
+    coded, ridge = Coded.exact(items), Ridge.of(params, len(items))
+    dense = gram(items) if implicit else np.zeros(2 * items.shape[1:])
+    vectors = np.zeros((len(block.counts), items.shape[1]), np.float32)
+    kernels.solve_rows(
+        *(block.starts, block.columns, np.asarray(block.values, np.float32)),
+        *(coded.codes, coded.scales, dense.astype(np.float32), vectors, implicit, alpha),
+        *(ridge.regularization, ridge.exponent, ridge.unrated, LAST_STEPS, LAST_TOLERANCE),
+    )
+    return vectors
+
+
+def _random(rows: int, rank: int, seed: int) -> Vectors:
+    vectors = np.random.default_rng(seed).standard_normal((rows, rank), np.float32)
+    return vectors / np.float32(np.sqrt(rank))
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Vectors as they travel and as the kernel gathers them: row ``r`` is ``codes[r]·scales[r]``.
+
+    Rounding to 16 bits moves a number by at most 1/65534 of its row's largest, far less than two
+    steps of an inner solver leave.
+    """
+
+    codes: NDArray[np.int16] | Vectors
+    scales: NDArray[np.float32]
+
+    @classmethod
+    def rounded(cls, vectors: Vectors) -> Coded:
+        scales = np.abs(vectors).max(axis=1) / np.float32(LARGEST_CODE)
+        divisors = np.where(scales > 0, scales, np.float32(1))
+        return cls(np.rint(vectors / divisors[:, None]).astype(np.int16), scales)
+
+    @classmethod
+    def exact(cls, vectors: Vectors) -> Coded:
+        return cls(vectors, np.ones(len(vectors), np.float32))
+
+    @classmethod
+    def joined(cls, parts: list[Coded]) -> Coded:
+        codes = np.concatenate([part.codes for part in parts])
+        return cls(codes, np.concatenate([part.scales for part in parts]))
+
+    def __len__(self) -> int:
+        return len(self.scales)
+
+    def vectors(self, rows: slice = slice(None)) -> Vectors:
+        return self.codes[rows] * self.scales[rows, None]
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """One side's vectors on the driver, and as sent to the workers, where the next half-iteration
+    of the same side finds them again. ``gram``: of these vectors."""
+
+    coded: Coded
+    gram: NDArray[np.float64]
+    sent: Broadcast[Coded]
+
+
+def _share(context: SparkContext, vectors: Vectors) -> _Shared:
+    coded = Coded.rounded(vectors)
+    return _Shared(coded, gram(coded.vectors()), context.broadcast(coded))
+
+
+def _half(
+    params: Params, side: Side, fixed: _Shared, previous: _Shared, to_the_end: bool = False
+) -> _Shared:
+    """New vectors of one side, the other side fixed; the previous ones are forgotten. Solved
+    ``to_the_end``, they are exact too."""
+    implicit = isinstance(params, RankingParams)
+    alpha = params.alpha if isinstance(params, RankingParams) else 1.0
+    ridge = Ridge.of(params, len(fixed.coded))
+    dense = (fixed.gram if implicit else np.zeros_like(fixed.gram)).astype(np.float32)
+    steps, tolerance = (LAST_STEPS, LAST_TOLERANCE) if to_the_end else (STEPS, 0.0)
+    sent_fixed, sent_previous = fixed.sent, previous.sent
+
+    def solve(block: Block) -> tuple[Coded, NDArray[np.float64]]:
+        fixed = sent_fixed.value
+        rows = slice(block.first_row, block.first_row + len(block.counts))
+        vectors = sent_previous.value.vectors(rows)
+        kernels.solve_rows(
+            *(block.starts, block.columns, np.asarray(block.values, np.float32)),
+            *(fixed.codes, fixed.scales, dense, vectors, implicit, alpha),
+            *(ridge.regularization, ridge.exponent, ridge.unrated, steps, tolerance),
+        )
+        coded = Coded.exact(vectors) if to_the_end else Coded.rounded(vectors)
+        return coded, gram(coded.vectors())
+
+    solved = side.blocks.map(solve).collect()
+    previous.sent.destroy()
+    coded = Coded.joined([part for part, _ in solved])
+    total = np.sum([part for _, part in solved], axis=0)
+    return _Shared(coded, total, side.blocks.context.broadcast(coded))
+
+
+def _check_regular(params: Params, users: Side, items: Side) -> None:
+    """Raises ConfigError where the ridge of some row would vanish beside its ratings."""
+    weight = 1 + params.alpha if isinstance(params, RankingParams) else 1.0
+    for side, others in ((users, items), (items, users)):
+        ridge = Ridge.of(params, len(others.ids))
+        counts = np.array([1.0, side.counts.max()])
+        least = float((ridge(counts) / (weight * counts)).min())
+        if least < LEAST_RIDGE:
+            needed = params.regularization * LEAST_RIDGE / least
+            raise ConfigError(
+                f"regularization {params.regularization:g} leaves systems that are singular in"
+                f" single precision; give at least {needed:.1g}"
+            )
+
+
+def _check_memory(rank: int, rows: int) -> None:
+    needed, there = COPIES * 4 * rank * rows, _available_memory()
+    if needed > there:
+        raise SetupError(
+            f"{rows:,} people and titles of rank {rank} need {needed / 1e9:,.1f} GB on the driver,"
+            f" which has {there / 1e9:,.1f}; give a lower rank, more memory, or --solver mllib"
+        )
+
+
+def _available_memory() -> int:
+    """Bytes that a process could still have on this machine."""
+    if MEMORY_FACTS.exists():
+        for line in MEMORY_FACTS.read_text("ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,1 @@
+"""Splits, baselines and the gate that decides on promotion."""

@@ -1,0 +1,190 @@
+"""What evaluation compares: the served model and the baselines, each able to rank or to predict.
+
+Contenders travel to the workers whole, so they hold arrays and nothing of Spark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.feedback import EXPLICIT, SCALES
+from recommender.fold_in import Ridge, rating_equations, user_bias
+from recommender.item_index import UNKNOWN, ItemRows
+from recommender.model import Model
+from recommender.top_n import top_n
+
+Ids = NDArray[np.int64]
+Stars = NDArray[np.float64]
+Known = Mapping[int, float]
+# A dense matrix of people by titles, and the inverse of its smaller side, stay below these.
+EASE_CELLS = 100_000_000
+EASE_SIDE = 8_000
+
+
+class Ranker(Protocol):
+    @property
+    def item_ids(self) -> Ids:
+        """The titles that it knows."""
+
+    def scores(self, known: Known) -> Stars:
+        """Of each of ``item_ids``; higher is better."""
+
+    def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
+        """The ids of the ``n`` best titles that are neither known nor ``hidden``, best first."""
+
+
+class Predictor(Protocol):
+    def stars(self, known: Known, wanted: Iterable[int]) -> Stars:
+        """Predicted stars of each ``wanted`` title, known to the model or not."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """The model as the site serves it."""
+
+    model: Model
+
+    @property
+    def item_ids(self) -> Ids:
+        return self.model.item_rows.item_ids
+
+    def scores(self, known: Known) -> Stars:
+        return self.model.scores(self.model.fold_in(known))
+
+    def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
+        person = self.model.fold_in(known)
+        found = self.model.recommend(person, n, hidden)
+        return np.array([row.item_id for row in found], np.int64)
+
+    def stars(self, known: Known, wanted: Iterable[int]) -> Stars:
+        """A title that the model was not fitted on gets ``μ + b_u``."""
+        person = self.model.fold_in(known)
+        unknown = float(_on_scale(self.model.release.mean_rating + person.bias))
+        wanted = list(wanted)
+        found = self.model.estimate(person, wanted)
+        return np.array([found.get(item, unknown) for item in wanted])
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """The titles most rated."""
+
+    item_ids: Ids
+    counts: NDArray[np.int64]
+
+    def scores(self, known: Known) -> Stars:
+        return self.counts.astype(float)
+
+    def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
+        return _top(self.item_ids, self.scores(known), n, known, hidden)
+
+
+@dataclass(frozen=True)
+class Biases:
+    """``μ + b_u + b_i`` alone."""
+
+    item_ids: Ids
+    mean: float
+    item_bias: NDArray[np.float32]
+    regularization: float
+
+    def stars(self, known: Known, wanted: Iterable[int]) -> Stars:
+        rows = ItemRows(self.item_ids)
+        values = np.fromiter(known.values(), float)
+        deviations = values - self.mean - _or_zero(self.item_bias, rows.rows(known))
+        bias = user_bias(deviations, self.regularization)
+        return _on_scale(self.mean + bias + _or_zero(self.item_bias, rows.rows(wanted)))
+
+
+@dataclass(frozen=True)
+class RawAls:
+    """Explicit ALS on the stars as they are, which is how MLlib is often used."""
+
+    item_ids: Ids
+    factors: NDArray[np.float32]
+    mean: float
+    ridge: Ridge
+
+    def scores(self, known: Known) -> Stars:
+        return np.asarray(self.factors @ self._vector(known), float)
+
+    def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
+        return _top(self.item_ids, self.scores(known), n, known, hidden)
+
+    def stars(self, known: Known, wanted: Iterable[int]) -> Stars:
+        """A title that it was not fitted on gets ``μ``."""
+        rows = ItemRows(self.item_ids).rows(wanted)
+        return _on_scale(
+            np.where(rows == UNKNOWN, self.mean, self.factors[rows] @ self._vector(known))
+        )
+
+    def _vector(self, known: Known) -> Stars:
+        rows = ItemRows(self.item_ids).rows(known)
+        there = rows != UNKNOWN
+        values = np.fromiter(known.values(), float)[there]
+        if not len(values):
+            return np.zeros(self.factors.shape[1])
+        left, right = rating_equations(self.factors[rows[there]], values, self.ridge)
+        return np.asarray(np.linalg.solve(left, right), np.float64)
+
+
+@dataclass(frozen=True)
+class Ease:
+    """The closed-form item–item model of Steck 2019 ("Embarrassingly shallow autoencoders").
+
+        P = (XᵀX + λI)⁻¹      score_j = Σ_i x_i·B_ij      B_ij = −P_ij / P_jj,  B_jj = 0
+
+    By Woodbury's identity ``P = (I − Xᵀ·K·X) / λ`` with ``K = (XXᵀ + λI)⁻¹``, so neither P nor B
+    is formed: ``x`` and ``kx = K·X`` are (people, titles), ``diagonal`` is P's.
+    """
+
+    item_ids: Ids
+    x: NDArray[np.float32]
+    kx: NDArray[np.float32]
+    diagonal: NDArray[np.float64]
+    regularization: float
+    liked: float
+
+    @classmethod
+    def fit(
+        cls, item_ids: Ids, x: NDArray[np.float32], regularization: float, liked: float
+    ) -> Ease:
+        """``x``: 1 where a person rated a title ``liked`` or more."""
+        exact = x.astype(float)
+        k = exact @ exact.T
+        k[np.diag_indices_from(k)] += regularization
+        kx = np.linalg.solve(k, exact)
+        diagonal = (1 - np.einsum("ui,ui->i", exact, kx)) / regularization
+        return cls(item_ids, x, kx.astype(np.float32), diagonal, regularization, liked)
+
+    def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
+        return _top(self.item_ids, self.scores(known), n, known, hidden)
+
+    def scores(self, known: Known) -> Stars:
+        liked = [item for item, stars in known.items() if stars >= self.liked]
+        x = np.zeros(len(self.item_ids))
+        x[ItemRows(self.item_ids).known_rows(liked)] = 1
+        xp = (x - (self.x @ x) @ self.kx) / self.regularization
+        return np.asarray(x - xp / self.diagonal, float)
+
+
+def ease_fits(people: int, titles: int) -> bool:
+    return people * titles <= EASE_CELLS and people <= EASE_SIDE
+
+
+def _top(ids: Ids, scores: Stars, n: int, known: Known, hidden: Iterable[int]) -> Ids:
+    return ids[top_n(scores, n, ItemRows(ids).known_rows([*known, *hidden]))]
+
+
+def _or_zero(values: NDArray[np.floating], rows: Ids) -> Stars:
+    return np.where(rows == UNKNOWN, 0.0, values[rows])
+
+
+def _on_scale(stars: NDArray[np.floating] | float) -> Stars:
+    scale = SCALES[EXPLICIT]
+    return np.clip(np.asarray(stars, float), scale.low, scale.high)

@@ -1,0 +1,149 @@
+"""Whether a release may go into service: judged by what its parameters reach on people held out.
+
+The people are drawn by hashing their ids with a fixed seed, so from one training to the next they
+are the same people as long as these are in the data. A release says in its manifest what it
+measured; the next one is held against that. The release in service itself is never measured: it
+was fitted on the ratings that are held out now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from recommender.errors import ReleaseError
+from recommender.model import Model
+from recommender.params import RankingParams, RatingParams
+from recommender.storage.release import ParitySample, Release
+from recommender.storage.release_store import ReleaseStore
+from spark_jobs.config import METRICS, Config, Gate
+from spark_jobs.evaluate import SERVED, K, Plan, evaluate_set
+from spark_jobs.training_set import TrainingSet
+
+Figures = dict[str, Any]
+
+
+def measure(training: TrainingSet, settings: Config, solver: str, warm: bool = False) -> Figures:
+    """What ``evaluate`` tells of the people held out. Raises DataError where they are too few.
+
+    ``warm``: the release starts from factors that know the people held out, and needs few
+    iterations; here the fit starts afresh, and takes no fewer than the default.
+    """
+    if warm:
+        ranking, rating = settings.ranking, settings.rating
+        settings = replace(
+            settings,
+            ranking=replace(ranking, iterations=max(ranking.iterations, RankingParams.iterations)),
+            rating=replace(rating, iterations=max(rating.iterations, RatingParams.iterations)),
+        )
+    gate = settings.gate
+    plan = Plan(("G", "E"), (gate.seed,), baselines=False, people=gate.people, solver=solver)
+    return evaluate_set(training, settings, plan)
+
+
+def metrics_of(report: Mapping[str, Any], gate: Gate) -> Figures:
+    """What a manifest says was measured, and on whom. What has no value is left out."""
+    measured = report["protocols"]["G"][SERVED]
+    values = {name: value["mean"] for name, value in measured.items()}
+    drawn = {"seed": gate.seed, "most": gate.people}
+    return {
+        "held_out": {**drawn, "people": report["people"]},
+        **{name: value for name, value in values.items() if np.isfinite(value)},
+    }
+
+
+def in_service(store: ReleaseStore) -> Release | None:
+    """The release that the next one is compared with; none where it cannot be read."""
+    try:
+        return store.read(store.current().version)
+    except ReleaseError:
+        return None
+
+
+def judged(
+    measured: Figures, new: Release, before: Release | None, sample: ParitySample, gate: Gate
+) -> Figures:
+    """What was measured, with the verdict under ``gate`` and, where there is a release in service,
+    the ``comparison`` with it."""
+    comparison = compare(new, before, sample) if before else {}
+    reasons = judge(new.metrics, comparison, gate)
+    limits = {
+        name: {
+            "measured": new.metrics.get(name),
+            "floor": gate.floors.get(name),
+            "margin": gate.margins.get(name),
+        }
+        for name in METRICS
+        if name in gate.floors or name in gate.margins
+    }
+    verdict = {"passed": not reasons, "reasons": reasons, "limits": limits}
+    return {**measured, "comparison": comparison, "gate": verdict}
+
+
+def compare(new: Release, before: Release, sample: ParitySample) -> Figures:
+    """Differences of what both measured, and of the ten titles that people of ``sample`` see.
+
+    Without ``metrics`` where the two were not measured alike; ``note`` says why.
+    """
+    compared: Figures = {"version": before.version, "lists": _lists(new, before, sample)}
+    if note := _unlike(new, before):
+        return {**compared, "note": note}
+    return {
+        **compared,
+        "metrics": {
+            name: {
+                "now": new.metrics[name],
+                "before": before.metrics[name],
+                "difference": new.metrics[name] - before.metrics[name],
+            }
+            for name in METRICS
+            if name in new.metrics and name in before.metrics
+        },
+    }
+
+
+def judge(metrics: Mapping[str, Any], comparison: Figures, gate: Gate) -> list[str]:
+    """Why a release is not to be promoted: every floor and margin that it misses."""
+    reasons = []
+    for name, floor in gate.floors.items():
+        if name not in metrics:
+            reasons.append(f"{name}, which has a floor, could not be measured")
+        elif METRICS[name] * (metrics[name] - floor) < 0:
+            side = "below" if METRICS[name] > 0 else "above"
+            reasons.append(f"{name} {metrics[name]:.4f} is {side} its floor of {floor:g}")
+    compared = comparison.get("metrics", {})
+    for name, margin in gate.margins.items():
+        if name in compared and METRICS[name] * compared[name]["difference"] < -margin:
+            reasons.append(
+                f"{name} {metrics[name]:.4f} is worse by more than {margin:g} than the"
+                f" {compared[name]['before']:.4f} of {comparison['version']}, in service"
+            )
+    return reasons
+
+
+def _unlike(new: Release, before: Release) -> str:
+    if "held_out" not in before.metrics:
+        return f"{before.version} was promoted without being measured"
+    if before.catalogue.name != new.catalogue.name:
+        return f"{before.version} was measured on {before.catalogue.name}"
+    drawn = ("seed", "most")
+    if any(before.metrics["held_out"][x] != new.metrics["held_out"][x] for x in drawn):
+        return f"{before.version} was measured on people drawn otherwise"
+    return ""
+
+
+def _lists(new: Release, before: Release, sample: ParitySample) -> Figures:
+    """How many of the ten titles that each person sees they saw before."""
+    models = Model(new), Model(before)
+    pairs = [
+        [{row.item_id for row in model.recommend(model.fold_in(ratings), K)} for model in models]
+        for _, ratings in sample.users()
+    ]
+    return {
+        "people": len(pairs),
+        f"kept_of_{K}": float(np.mean([len(now & then) for now, then in pairs])),
+        "share_unchanged": float(np.mean([now == then for now, then in pairs])),
+    }

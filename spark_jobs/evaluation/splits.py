@@ -1,0 +1,220 @@
+"""Dividing ratings for evaluation: what is fitted on, what is folded in, what is held out.
+
+Divisions are made by hashing ids with a seed, so they do not depend on how the ratings are
+partitioned or read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark import RDD
+
+from spark_jobs.als.rating_blocks import Block, Packed
+from spark_jobs.ratings import Ratings
+
+HELD_OUT = 0.2
+FOLDED_IN = 0.8
+STRATIFIED = 0.75
+# The splits that results are reported on, and where the seeds of validation splits begin.
+TEST_SEEDS = range(5)
+VALIDATION_SEEDS = 1000
+
+Mask = NDArray[np.bool_]
+
+
+class Roles(NamedTuple):
+    """Which ratings the model is fitted on, which are folded in, and which are to be predicted."""
+
+    fitted: Mask
+    known: Mask
+    held: Mask
+
+
+@dataclass(frozen=True)
+class Case:
+    """A person to be tested on: what is known of them and what is held out, in random order."""
+
+    user_id: int
+    known: dict[int, float]
+    held: dict[int, float]
+
+
+@dataclass(frozen=True)
+class Split:
+    """``fitted``: ratings to fit on. ``cases``: the people, cached."""
+
+    fitted: RDD[Ratings]
+    cases: RDD[Case]
+
+
+# (ids of each rating's user and item, starts of each user's ratings) -> roles of the ratings
+Divide = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], Roles]
+
+
+def mixed(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """A hash of each tuple of ids (the finalizer of SplitMix64, Steele et al. 2014).
+
+    The same on every machine, whatever stands beside it.
+    """
+    state = np.full(ids[0].shape, seed + 1, np.uint64)
+    for column in ids:
+        state = (state + column.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        state = state ^ (state >> np.uint64(31))
+    return state
+
+
+def uniform(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.float64]:
+    """A number in [0, 1) for each tuple of ids."""
+    return (mixed(seed, *ids) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def by_rating(seed: int) -> Divide:
+    """Protocol A: one rating in five is held out."""
+    return _ratings(seed, 0.0, HELD_OUT)
+
+
+def rating_fold(seed: int, fold: int, folds: int) -> Divide:
+    """As A, but that each rating is held out in one of the ``folds``."""
+    return _ratings(seed, fold / folds, (fold + 1) / folds)
+
+
+def by_person(seed: int, user_ids: NDArray[np.int64], most: int | None = None) -> Divide:
+    """Protocol B: one person in five is held out, 80 % of their ratings are folded in.
+
+    ``most``: no more people than that. The same people as long as they are among ``user_ids`` and
+    few others join them.
+    """
+    drawn = np.argsort(uniform(seed, user_ids), kind="stable")
+    share = int(len(user_ids) * HELD_OUT)
+    chosen = np.sort(user_ids[drawn[: share if most is None else min(share, most)]])
+    return _people(seed, chosen)
+
+
+def person_fold(seed: int, user_ids: NDArray[np.int64], fold: int, folds: int) -> Divide:
+    """As B, but that each person is held out in one of the ``folds``."""
+    drawn = np.argsort(uniform(seed, user_ids), kind="stable")
+    return _people(seed, np.sort(user_ids[drawn[fold::folds]]))
+
+
+def within_person(seed: int) -> Divide:
+    """Protocol C: a quarter of each person's ratings is held out."""
+
+    def divide(
+        users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> Roles:
+        known = _first(seed, users, items, starts, STRATIFIED)
+        return Roles(known, known, ~known)
+
+    return divide
+
+
+def validation(divide_for: Callable[[int], Divide], seed: int) -> Divide:
+    """A split to choose parameters on: one of a seed of its own, without testing on any person (B)
+    or rating (A, C) that a test split of ``TEST_SEEDS`` tests on. What is left out is in no part.
+    """
+    own, tests = divide_for(VALIDATION_SEEDS + seed), [divide_for(test) for test in TEST_SEEDS]
+
+    def divide(
+        users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> Roles:
+        roles = own(users, items, starts)
+        spared = np.all([test(users, items, starts).fitted for test in tests], axis=0)
+        known = roles.known & (roles.fitted | spared)
+        return Roles(roles.fitted, known, roles.held & spared)
+
+    return divide
+
+
+def split(stars: Packed, divide: Divide, seed: int) -> Split:
+    """Divide packed ratings. People of whom nothing is known, or nothing held out, are no cases."""
+    ids = stars.users.blocks.context.broadcast((stars.users.ids, stars.items.ids))
+
+    def of_ratings(block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64], Roles]:
+        user_ids, item_ids = ids.value
+        users, items = user_ids[block.rows], item_ids[block.columns]
+        return users, items, divide(users, items, block.starts)
+
+    def fitted(block: Block) -> Ratings:
+        users, items, roles = of_ratings(block)
+        kept = roles.fitted
+        return Ratings(
+            users=users[kept].astype(np.int32),
+            items=items[kept].astype(np.int32),
+            values=np.asarray(block.values[kept], np.float32),
+            seconds=np.zeros(kept.sum(), np.int64),
+        )
+
+    def cases(block: Block) -> list[Case]:
+        users, items, roles = of_ratings(block)
+        tested = _any(roles.known, block.starts) & _any(roles.held, block.starts)
+        found = []
+        for row in np.flatnonzero(tested):
+            places = np.arange(block.starts[row], block.starts[row + 1])
+            drawn = uniform(seed, users[places], items[places])
+            places = places[np.argsort(drawn, kind="stable")]
+            known, held = (
+                dict(
+                    zip(
+                        items[places[mask[places]]].tolist(),
+                        block.values[places[mask[places]]].tolist(),
+                        strict=True,
+                    )
+                )
+                for mask in (roles.known, roles.held)
+            )
+            found.append(Case(int(users[places[0]]), known, held))
+        return found
+
+    blocks = stars.users.blocks
+    return Split(blocks.map(fitted), blocks.flatMap(cases).cache())
+
+
+def _any(mask: Mask, starts: NDArray[np.int64]) -> Mask:
+    """Of each row, whether it has any."""
+    return np.asarray(np.logical_or.reduceat(mask, starts[:-1]))
+
+
+def _ratings(seed: int, low: float, high: float) -> Divide:
+    def divide(users: NDArray[np.int64], items: NDArray[np.int64], _: object) -> Roles:
+        drawn = uniform(seed, users, items)
+        held = (drawn >= low) & (drawn < high)
+        return Roles(~held, ~held, held)
+
+    return divide
+
+
+def _people(seed: int, chosen: NDArray[np.int64]) -> Divide:
+    def divide(
+        users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> Roles:
+        rows = np.isin(users[starts[:-1]], chosen)
+        counts = np.diff(starts)
+        theirs, known = np.repeat(rows, counts), np.zeros(len(users), bool)
+        apart = np.concatenate([[0], np.cumsum(counts[rows])])
+        known[theirs] = _first(seed, users[theirs], items[theirs], apart, FOLDED_IN)
+        return Roles(~theirs, known, theirs & ~known)
+
+    return divide
+
+
+def _first(
+    seed: int,
+    users: NDArray[np.int64],
+    items: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    share: float,
+) -> Mask:
+    """The first ``share`` of each person's ratings, in random order; at least one of them."""
+    counts = np.diff(starts)
+    rows = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort((uniform(seed, users, items), rows))
+    place = np.empty(len(rows), np.int64)
+    place[order] = np.arange(len(rows)) - starts[rows]
+    return place < np.maximum(1, (share * counts).astype(np.int64))[rows]

@@ -1,0 +1,136 @@
+"""Fitting both heads on packed stars: what training publishes and evaluation measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.catalogue import Catalogue, Item
+from recommender.errors import DataError
+from recommender.feedback import feedback_of
+from recommender.params import RankingParams, RatingParams
+from recommender.storage.release import ItemArrays
+from spark_jobs.als import mllib, solver
+from spark_jobs.als.biases import Biases, fit_biases, residuals, row_sums
+from spark_jobs.als.rating_blocks import Packed
+from spark_jobs.als.solver import Factors, FittedFactors, Params, Vectors
+from spark_jobs.config import Config
+from spark_jobs.item_features import centred, item_features
+from spark_jobs.progress import Progress
+
+
+@dataclass(frozen=True)
+class Heads:
+    """``arrays``: what serving needs. ``ranking``: the people's vectors. ``user_bias``: theirs, one
+    for each of the people that were fitted."""
+
+    arrays: ItemArrays
+    mean_rating: float
+    ranking: Factors
+    user_bias: Biases
+
+
+@dataclass(frozen=True)
+class Fitter:
+    """Fits a head with the chosen solver, as one stage."""
+
+    progress: Progress
+    solver: str
+    seed: int
+    starts: Mapping[str, Factors]
+
+    def fit(self, head: str, packed: Packed, params: Params) -> FittedFactors:
+        name, context = f"fitting the {head} head", packed.users.blocks.context
+        if self.solver == "mllib":
+            with self.progress.stage(name, context, mllib.expected_stages(params)):
+                return mllib.fit(mllib.frame(packed), params, self.seed)
+        with self.progress.stage(name, context, ticks=2 * params.iterations) as tick:
+            return solver.fit(packed, params, self.seed, self.starts.get(head), tick)
+
+
+def fit_heads(
+    stars: Packed,
+    items: Sequence[Item],
+    catalogue: Catalogue,
+    settings: Config,
+    fitter: Fitter,
+    with_rating: bool = True,
+) -> Heads:
+    """Fit both heads, as three stages. ``items``: the catalogue's titles.
+
+    Not ``with_rating``: the ranking head alone, as one stage; the other knows of no stars but the
+    mean. Raises DataError where nothing is liked.
+    """
+    sums, counts = row_sums(stars.items), stars.items.counts
+    mean = float(sums.sum() / stars.count)
+    strengths = _strengths(stars, catalogue, settings.ranking)
+    ranking = fitter.fit("ranking", strengths, settings.ranking)
+    strengths.unpersist()
+    taste = ranking.items.of(stars.items.ids)
+    if with_rating:
+        features = item_features(items, stars.items.ids, counts)
+        rating = _fit_rating(stars, mean, taste, features, settings.rating, fitter)
+    else:
+        rating = RatingHead.none(stars)
+    arrays = ItemArrays(
+        item_ids=stars.items.ids,
+        ranking_factors=taste,
+        rating_factors=rating.factors,
+        item_bias=rating.item_bias,
+        item_counts=counts,
+        item_means=np.asarray(sums / counts, np.float32),
+    )
+    return Heads(arrays, mean, ranking.users, rating.user_bias)
+
+
+@dataclass(frozen=True)
+class RatingHead:
+    user_bias: Biases
+    item_bias: Biases
+    factors: Vectors
+
+    @classmethod
+    def none(cls, stars: Packed) -> RatingHead:
+        people, titles = len(stars.users.ids), len(stars.items.ids)
+        nothing = np.zeros((titles, 0), np.float32)
+        return cls(np.zeros(people, np.float32), np.zeros(titles, np.float32), nothing)
+
+
+def _fit_rating(
+    stars: Packed,
+    mean: float,
+    taste: Vectors,
+    features: NDArray[np.float64],
+    params: RatingParams,
+    fitter: Fitter,
+) -> RatingHead:
+    context, counts = stars.users.blocks.context, stars.items.counts
+    popularity = features[:, :1]
+    curved = np.hstack([np.ones_like(popularity), popularity**2, features])
+    with fitter.progress.stage("fitting biases", context, 2 * params.bias_sweeps):
+        user_bias, item_bias = fit_biases(stars, mean, params, curved)
+    left_over = residuals(stars, user_bias, item_bias, mean)
+    learned = fitter.fit("rating", left_over, params).items.of(stars.items.ids)
+    left_over.unpersist()
+    beside = [
+        weight * centred(columns, counts)
+        for weight, columns in (
+            (params.taste_weight, taste),
+            (params.description_weight, features),
+        )
+        if weight
+    ]
+    return RatingHead(user_bias, item_bias, np.hstack([learned, *beside]).astype(np.float32))
+
+
+def _strengths(stars: Packed, catalogue: Catalogue, params: RankingParams) -> Packed:
+    feedback = feedback_of(catalogue, params)
+    if not stars.users.map(lambda block: [(feedback.strength(block.values) > 0).any()]).any():
+        raise DataError(
+            f"{catalogue.name}: no rating is above the neutral {params.neutral:g};"
+            " give a lower --ranking-neutral"
+        )
+    return stars.map_values(lambda _u, _i, values: feedback.strength(values))

@@ -1,0 +1,249 @@
+"""From published data to a release in service, in stages, from one configuration file.
+
+    python -m spark_jobs.pipeline --config FILE [--stage NAME ...] [--again]
+
+acquire, process, train, evaluate, ingest, publish. A stage is left out while it is up to date: what
+it reads, its parameters and what it made are as they were when it ended. Where a stage ran again,
+those that read its result do too.
+
+Exit status 0: every stage is up to date. 2: a stage failed, and the later ones did not run. 3: the
+release is not good enough to be put into service.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from recommender.errors import ConfigError, MarqueeError
+from recommender.storage.release_store import ReleaseStore
+from spark_jobs import config
+from spark_jobs.datasets.fetch import checksum
+from spark_jobs.pipeline.stages import STAGES, Made, NotGoodEnough, Work
+from spark_jobs.training_set import tell
+
+STATE = "state.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """That a stage ended well. ``run``: made up for this run of it. ``of``: a hash of its
+    parameters and of the runs it read from. ``files``: sha256 of what it made, by path."""
+
+    run: str
+    of: str
+    files: dict[str, str]
+    facts: dict[str, Any]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one stage. ``state``: done, up to date, failed, refused, or not run."""
+
+    stage: str
+    state: str
+    seconds: float = 0.0
+    summary: str = ""
+
+
+class State:
+    """What the pipeline's folder says of earlier runs, in ``state.json``."""
+
+    def __init__(self, folder: Path):
+        self._path = folder / STATE
+        self.records = self._read()
+
+    def _read(self) -> dict[str, Record]:
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            return {stage: Record(**record) for stage, record in found.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise ConfigError(
+                f"{self._path}: cannot be read ({error}); remove it, and every stage runs again"
+            ) from error
+
+    def is_current(self, stage: str, work: Work) -> bool:
+        """Whether running the stage, and those it needs, again would make the same."""
+        record = self.records.get(stage)
+        return (
+            record is not None
+            and all(self.is_current(need, work) for need in STAGES[stage].needs)
+            and record.of == self.fingerprint(stage, work)
+            and all(_sha256(file) == made for file, made in record.files.items())
+        )
+
+    def fingerprint(self, stage: str, work: Work) -> str:
+        read = {need: self.records[need].run for need in STAGES[stage].needs}
+        text = json.dumps([STAGES[stage].parameters(work), read], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def keep(self, stage: str, work: Work, made: Made) -> None:
+        self.records[stage] = Record(
+            run=secrets.token_hex(8),
+            of=self.fingerprint(stage, work),
+            files={str(file): checksum(file, "sha256") for file in made.files},
+            facts=made.facts,
+            summary=made.summary,
+        )
+        unfinished = self._path.with_name(f".{STATE}.unfinished")
+        records = {name: asdict(record) for name, record in self.records.items()}
+        unfinished.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
+        unfinished.replace(self._path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        settings = config.load(options)
+        store = config.releases(options.releases)
+        store.check_writable()
+        stages = _chosen(options.stage)
+        with _alone(Path(settings.pipeline.folder)) as folder:
+            outcomes = run(settings, store, State(folder), stages, options.again)
+    except MarqueeError as error:
+        tell(f"error: {error}")
+        return 2
+    print(table(outcomes))
+    states = [outcome.state for outcome in outcomes]
+    return 2 if "failed" in states else 3 if "refused" in states else 0
+
+
+def run(
+    settings: config.Config,
+    store: ReleaseStore,
+    state: State,
+    stages: Sequence[str],
+    again: bool = False,
+) -> list[Outcome]:
+    """Run those stages that are not up to date (all of them ``again``), until one fails."""
+    facts: dict[str, Any] = {}
+    work = Work(settings, store, facts)
+    outcomes: list[Outcome] = []
+    for number, stage in enumerate(stages):
+        outcome = _run_stage(stage, work, facts, state, again)
+        outcomes.append(outcome)
+        if outcome.state in ("failed", "refused"):
+            return outcomes + [Outcome(later, "not run") for later in stages[number + 1 :]]
+    return outcomes
+
+
+def _run_stage(stage: str, work: Work, facts: dict[str, Any], state: State, again: bool) -> Outcome:
+    started = time.monotonic()
+
+    def outcome(how: str, summary: str) -> Outcome:
+        return Outcome(stage, how, time.monotonic() - started, summary)
+
+    if not again and state.is_current(stage, work):
+        return outcome("up to date", state.records[stage].summary)
+    tell(f"{stage} …")
+    try:
+        facts.update(_facts(stage, work, state))
+        made = STAGES[stage].run(work)
+        state.keep(stage, work, made)
+    except NotGoodEnough as error:
+        return outcome("refused", str(error))
+    except MarqueeError as error:
+        return outcome("failed", str(error))
+    return outcome("done", made.summary)
+
+
+def _facts(stage: str, work: Work, state: State) -> dict[str, Any]:
+    """Of the stages that it needs. Raises ConfigError, saying which to run, where one is not up
+    to date."""
+    needs = _all_needs(stage)
+    missing = [need for need in needs if not state.is_current(need, work)]
+    if missing:
+        raise ConfigError(
+            f"{stage} needs what {missing[0]} makes, which is not there or is of another"
+            f" configuration; run --stage {','.join(missing)} first"
+        )
+    return {need: state.records[need].facts for need in needs}
+
+
+def _all_needs(stage: str) -> list[str]:
+    """The stages that a stage needs, directly or not, in their order."""
+    direct = STAGES[stage].needs
+    every = {*direct, *(further for need in direct for further in _all_needs(need))}
+    return [name for name in STAGES if name in every]
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """One line a stage, and further ones of its summary below it."""
+    below = "\n" + " " * 12
+    return "\n".join(
+        f"{one.stage:<9} {one.state:<11}{one.seconds:8.1f} s"
+        f"  {one.summary.replace(chr(10), below)}".rstrip()
+        for one in outcomes
+    )
+
+
+def _sha256(file: str) -> str | None:
+    path = Path(file)
+    return (
+        _remembered(path, path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None
+    )
+
+
+@cache
+def _remembered(path: Path, size: int, changed: int) -> str:
+    """sha256 of a file, which several stages look at, while it stays as it is."""
+    return checksum(path, "sha256")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[Path]:
+    """The folder, with no other run at work in it. Raises ConfigError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise ConfigError(
+            f"pipeline, folder: {folder} cannot be written ({error.strerror}); name another"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                f"{folder}: another run is at work there; wait for its end"
+            ) from error
+        yield folder
+
+
+def _chosen(given: Sequence[str] | None) -> list[str]:
+    """The stages asked for, in their order; all where none is."""
+    names = {name.strip() for some in given or STAGES for name in some.split(",")}
+    if unknown := sorted(names - set(STAGES)):
+        raise ConfigError(f"--stage: {unknown[0]!r} is none of {', '.join(STAGES)}")
+    return [stage for stage in STAGES if stage in names]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pipeline.py", description="Bring data from its publisher into service, in stages."
+    )
+    parser.add_argument(
+        "--stage",
+        action="append",
+        metavar="NAME",
+        help=f"run this stage alone, or several: {', '.join(STAGES)} (default: all)",
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="run the stages also where they are up to date"
+    )
+    config.add_releases_option(parser)
+    config.add_options(parser)
+    return parser
