@@ -78,7 +78,8 @@ def flask_commands(group: click.Group, called: str = "flask") -> dict[str, click
 
 def job_parsers() -> dict[str, argparse.ArgumentParser]:
     """The parser of each job that is run as ``python -m MODULE``, by module."""
-    return {job.__name__: job._parser() for job in modules(spark_jobs) if hasattr(job, "_parser")}
+    jobs = (job for job in modules(spark_jobs) if hasattr(job, "_parser"))
+    return {job.__name__.removesuffix(".__main__"): job._parser() for job in jobs}
 
 
 def modules(package: ModuleType) -> list[ModuleType]:

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.extensions import db
+from app.group import friends
 from app.models import Companion
 from tests.conftest import register
 from tests.test_home import shown
@@ -100,7 +101,7 @@ def test_asking_does_not_tell_who_is_registered(ann: FlaskClient, bob: FlaskClie
 def test_nobody_can_ask_everybody(
     app: Flask, ann: FlaskClient, bob: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.group.friends.MOST_OPEN", 0)
+    monkeypatch.setattr(friends, "MOST_OPEN", 0)
     answer = ann.post("/group/ask", data={"name": "bob"})
     assert (answer.status_code, "asked enough people" in answer.text) == (422, True)
     assert pairs(app) == []

@@ -25,7 +25,7 @@ from recommender.storage.release_store import ReleaseStore
 from recommender.storage.s3_release_store import open_store
 from spark_jobs import config
 from spark_jobs.datasets.read import read_datasets
-from spark_jobs.pipeline import runner
+from spark_jobs.pipeline import __main__ as command
 from spark_jobs.pipeline.runner import State
 from spark_jobs.pipeline.stages import STAGES, Work
 from tests.datasets import QUICK, write_two_tastes
@@ -57,7 +57,7 @@ class Place:
         """(exit status, what was printed) of the pipeline with this section."""
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            status = runner.main(self.options(section, *arguments, gate=gate))
+            status = command.main(self.options(section, *arguments, gate=gate))
         return status, said.getvalue()
 
     def options(self, section: Section, *arguments: str, gate: Section | None = None) -> list[str]:
@@ -198,7 +198,7 @@ def test_a_second_run_finds_everything_up_to_date(whole: Whole) -> None:
 def outdated(whole: Whole, *arguments: str, gate: Section | None = None, **changes: Any) -> str:
     """Which stages a run would run, with these changes to the configuration."""
     options = whole.place.options({**whole.section, **changes}, *arguments, gate=gate)
-    parsed = runner._parser().parse_args(options)
+    parsed = command._parser().parse_args(options)
     work = Work(config.load(parsed), open_store(parsed.releases), {})
     state = State(whole.place.made)
     return " ".join(stage for stage in STAGES if not state.is_current(stage, work))

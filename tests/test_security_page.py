@@ -146,7 +146,7 @@ def test_no_pattern_is_made_of_what_is_sent(folder: str) -> None:
 
 def test_secrets_are_random() -> None:
     seeded = {file for file, package in imports("app") if package == "random"}
-    assert seeded == {"dice.py", "transactions.py"}  # of posters, and how long to wait
+    assert seeded == {"dice.py", "retry.py"}  # of posters, and how long to wait
 
 
 def test_scripts_write_no_markup() -> None:
