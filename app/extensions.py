@@ -32,7 +32,7 @@ class Base(DeclarativeBase):
     )
 
 
-class Logins(LoginManager):
+class SignedLoginManager(LoginManager):
     """Flask-Login compares signatures as text, which Python does for ASCII alone."""
 
     def _load_user_from_remember_cookie(self, cookie: str) -> Any:
@@ -41,7 +41,7 @@ class Logins(LoginManager):
 
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate(render_as_batch=True)
-login_manager = Logins()
+login_manager = SignedLoginManager()
 csrf = CSRFProtect()
 bootstrap = Bootstrap5()
 serving = Serving()

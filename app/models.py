@@ -156,7 +156,7 @@ class Rating(db.Model):  # type: ignore[name-defined]
     via: Mapped[str | None] = mapped_column(String(16))
 
 
-class Mark(db.Model):  # type: ignore[name-defined]
+class ListEntry(db.Model):  # type: ignore[name-defined]
     """What a person set aside a title as: ``kind`` is "watchlist", "hidden" or "unseen"."""
 
     __tablename__ = "marks"
@@ -169,7 +169,7 @@ class Mark(db.Model):  # type: ignore[name-defined]
     marked_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Shown(db.Model):  # type: ignore[name-defined]
+class Impression(db.Model):  # type: ignore[name-defined]
     """A title that was recommended to a person: once, when it was first shown, at which place."""
 
     __tablename__ = "shown"
@@ -205,8 +205,9 @@ class Experiment(db.Model):  # type: ignore[name-defined]
 class Exposure(db.Model):  # type: ignore[name-defined]
     """A title that an arm recommended to a person: once, when it first did in that experiment.
 
-    ``Shown`` cannot say it: most of what the control recommends was shown before the experiment
-    began, of the treatment's less. Were only what is new counted, the arms would be judged unlike.
+    ``Impression`` cannot say it: most of what the control recommends was shown before the
+    experiment began, of the treatment's less. Were only new impressions counted, the variants would
+    be judged unlike.
     """
 
     __tablename__ = "exposures"
@@ -247,7 +248,7 @@ class Import(db.Model):  # type: ignore[name-defined]
     report: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
-class Companion(db.Model):  # type: ignore[name-defined]
+class Friendship(db.Model):  # type: ignore[name-defined]
     """Two people of whom one asked the other to group nights; ``agreed_at`` once they agreed.
 
     From then on either may count the other in.

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import data
-from recommender.fold_in import strength
+from recommender.fold_in import preference
 from recommender.params import RankingParams
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def ours(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors]:
     import pyarrow as pa
 
     from spark_jobs.als import solver
-    from spark_jobs.als.rating_blocks import pack
+    from spark_jobs.als.rating_blocks import build_blocks
     from spark_jobs.ratings import Ratings as Arrays
     from spark_jobs.session import arrow_batches, build_session
 
@@ -57,8 +57,8 @@ def ours(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors]:
     )
     ratings.persist().count()
     started = time.perf_counter()
-    packed = pack(ratings)
-    strengths = packed.map_values(lambda _u, _i, stars: strength(stars, params.neutral, BEST))
+    packed = build_blocks(ratings)
+    strengths = packed.map_values(lambda _u, _i, stars: preference(stars, params.neutral, BEST))
     fitted = solver.fit(strengths, params, seed=1)
     seconds = time.perf_counter() - started
     strengths.unpersist()
@@ -72,7 +72,7 @@ def mllib(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors]:
     from spark_jobs.session import build_session
 
     frame = build_session("benchmark").read.parquet(str(path))
-    value = strength(frame["stars"], params.neutral, BEST)
+    value = preference(frame["stars"], params.neutral, BEST)
     frame = frame.select("user_id", "item_id", value.alias("value")).where("value != 0").cache()
     frame.count()
     started = time.perf_counter()
@@ -87,7 +87,7 @@ def implicit(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors
     from scipy.sparse import csr_matrix
 
     ratings = data.read(path)
-    strengths = strength(ratings.stars, params.neutral, BEST)
+    strengths = preference(ratings.stars, params.neutral, BEST)
     # It takes confidences, of which a negative one is a dislike.
     values = np.sign(strengths) + params.alpha * strengths
     matrix = csr_matrix((values.astype(np.float32), (ratings.users, ratings.items)))

@@ -42,7 +42,7 @@ class Newcomer:
 def ours(
     model: Model, ratings: Ratings, unseen: list[int], _rng: np.random.Generator
 ) -> int | None:
-    return model.question(ratings, unseen)
+    return model.next_question(ratings, unseen)
 
 
 def most_popular(

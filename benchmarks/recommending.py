@@ -29,7 +29,7 @@ from benchmarks import data
 from benchmarks.contenders import BEST, PARAMS, ours
 from benchmarks.generate import Ratings
 from recommender.catalogue import Catalogue
-from recommender.fold_in import Ridge, fold_in_ranking, gram, strength
+from recommender.fold_in import Ridge, fold_in_ranking, gram, preference
 from recommender.model import Model, Recommendation
 from recommender.params import RatingParams
 from recommender.storage.release import ItemArrays, Release
@@ -100,7 +100,7 @@ class _Ranked:
 
 def _rank(ranked: _Ranked, person: Person) -> NDArray[np.int64]:
     rows, stars = person
-    strengths = strength(stars, PARAMS.neutral, BEST)
+    strengths = preference(stars, PARAMS.neutral, BEST)
     vector = fold_in_ranking(
         ranked.gram, ranked.factors[rows], strengths, PARAMS.alpha, ranked.ridge
     )
@@ -121,7 +121,7 @@ def _implicit(factors: Vectors, people: Sequence[Person]) -> list[Call]:
     theirs.item_factors, theirs.user_factors = factors, np.zeros((1, factors.shape[1]), np.float32)
     calls: list[Call] = []
     for rows, stars in people:
-        liked = strength(stars, PARAMS.neutral, BEST)
+        liked = preference(stars, PARAMS.neutral, BEST)
         values = (np.sign(liked) + PARAMS.alpha * liked).astype(np.float32)
         told = csr_matrix((values, (np.zeros(len(rows), int), rows)), (1, len(factors)))
         calls.append(partial(theirs.recommend, 0, told, N=N, recalculate_user=True))
@@ -211,7 +211,7 @@ def release_of(fitted: Fitted, version: str = "benchmark") -> Release:
 def everyone(train: Path, fitted: Path) -> dict[str, float]:
     from pyspark.ml.recommendation import ALS
 
-    from spark_jobs.als.rating_blocks import pack
+    from spark_jobs.als.rating_blocks import build_blocks
     from spark_jobs.ratings import Ratings as Arrays
     from spark_jobs.recommend import recommend_all
     from spark_jobs.session import build_session
@@ -221,7 +221,9 @@ def everyone(train: Path, fitted: Path) -> dict[str, float]:
     arrays = Arrays(
         ratings.users, ratings.items, ratings.stars, np.zeros(len(ratings.stars), np.int64)
     )
-    stars = pack(spark.sparkContext.parallelize([arrays], 1), np.arange(len(model.item_rows)))
+    stars = build_blocks(
+        spark.sparkContext.parallelize([arrays], 1), np.arange(len(model.item_index))
+    )
     seconds = {}
     recommend_all(spark, stars, model, 1).write.format("noop").mode("overwrite").save()
     started = time.perf_counter()

@@ -32,7 +32,7 @@ from app.extensions import db
 from app.models import Rating, User
 from benchmarks.recommending import Fitted, Person, release_of
 from benchmarks.sender import Connection
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 from recommender.storage.release import ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
 from tests.databases import migrate, postgresql
@@ -192,7 +192,7 @@ def site(fitted: Fitted, people: Sequence[Person]) -> Iterator[Site]:
         yield Site(store, environ, ids, token, folder)
 
 
-def titles(number: int, random: Generator) -> Iterator[Item]:
+def titles(number: int, random: Generator) -> Iterator[CatalogueItem]:
     """Titles with as many and as long words as films have, of which some are in thousands."""
     syllables = SYLLABLES.split()
     lengths = random.integers(1, 5, WORDS)
@@ -206,7 +206,7 @@ def titles(number: int, random: Generator) -> Iterator[Item]:
     for item_id in range(number):
         name = " ".join(words[word] for word in drawn[item_id, : counts[item_id]]).title()
         of = sorted({GENRES[genre] for genre in genres[item_id, : of_genres[item_id]]})
-        yield Item(
+        yield CatalogueItem(
             *(item_id, name, int(years[item_id]), tuple(of), f"tt{item_id + 1_000_000:07}"),
             tmdb_id=item_id + 1,
         )

@@ -21,7 +21,7 @@ _NO_ITEM = (ValueError, TypeError, KeyError, RecursionError)
 
 
 @dataclass(frozen=True)
-class Item:
+class CatalogueItem:
     """One title. ``imdb_id`` as in IMDb's addresses ("tt0133093")."""
 
     item_id: int
@@ -54,14 +54,14 @@ class Catalogue:
     simulated: bool = False
 
 
-def write_items(path: Path, items: Iterable[Item]) -> None:
+def write_items(path: Path, items: Iterable[CatalogueItem]) -> None:
     """Write one JSON object a line, gzipped; the same items give the same bytes."""
     with path.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
         for item in items:
             packed.write(json.dumps(asdict(item), ensure_ascii=False).encode() + b"\n")
 
 
-def read_items(path: Path) -> Iterator[Item]:
+def read_items(path: Path) -> Iterator[CatalogueItem]:
     """The items of a release, in a stream. Raises ReleaseError naming the file and line."""
     done, last = 0, -1
     try:
@@ -70,7 +70,7 @@ def read_items(path: Path) -> Iterator[Item]:
                 if len(line) == LONGEST_LINE:
                     raise ValueError("far too long")
                 values = json.loads(line)
-                item = Item(**{**values, "genres": tuple(values["genres"])})
+                item = CatalogueItem(**{**values, "genres": tuple(values["genres"])})
                 _check(item, last)
                 yield item
                 done, last = done + 1, item.item_id
@@ -80,7 +80,7 @@ def read_items(path: Path) -> Iterator[Item]:
         ) from error
 
 
-def _check(item: Item, last: int) -> None:
+def _check(item: CatalogueItem, last: int) -> None:
     """Raises TypeError or ValueError for what no database could take. ``last``: the id before."""
     check_types(item)
     # Half a surrogate pair is no text.

@@ -13,7 +13,7 @@ Z80 = 0.841621
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Interval:
     """A figure with its 95 % interval; without one (``low`` is None) where one group is too few."""
 
     value: float
@@ -22,7 +22,7 @@ class Estimate:
     n: int
 
 
-def ratio(totals: ArrayLike, counts: ArrayLike) -> Estimate | None:
+def ratio(totals: ArrayLike, counts: ArrayLike) -> Interval | None:
     """``r = Σ totals / Σ counts`` over groups (people), with its 95 % interval.
 
     What one person does is not independent of what they did before, so the variance is taken
@@ -40,23 +40,23 @@ def ratio(totals: ArrayLike, counts: ArrayLike) -> Estimate | None:
         return None
     value = total.sum() / count.sum()
     if groups == 1:
-        return Estimate(float(value), None, None, int(count.sum()))
+        return Interval(float(value), None, None, int(count.sum()))
     squares = np.sum((total - value * count) ** 2)
     half = Z95 * np.sqrt(groups / (groups - 1) * squares) / count.sum()
-    return Estimate(float(value), float(value - half), float(value + half), int(count.sum()))
+    return Interval(float(value), float(value - half), float(value + half), int(count.sum()))
 
 
-def wilson(successes: int, n: int) -> Estimate | None:
+def wilson(successes: int, n: int) -> Interval | None:
     """A share of independent people, with its 95 % score interval (Wilson 1927)."""
     if not n:
         return None
     p, z2 = successes / n, Z95**2
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 * np.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Estimate(p, max(0.0, float(middle - half)), min(1.0, float(middle + half)), n)
+    return Interval(p, max(0.0, float(middle - half)), min(1.0, float(middle + half)), n)
 
 
-def difference(before: Estimate, after: Estimate) -> Estimate:
+def difference(before: Interval, after: Interval) -> Interval:
     """``after − before`` of two independent groups of people, with its 95 % interval:
 
         d ± z·√(se_before² + se_after²)
@@ -66,12 +66,12 @@ def difference(before: Estimate, after: Estimate) -> Estimate:
     value, n = after.value - before.value, before.n + after.n
     half_before, half_after = _half(before), _half(after)
     if half_before is None or half_after is None:
-        return Estimate(value, None, None, n)
+        return Interval(value, None, None, n)
     half = float(np.hypot(half_before, half_after))
-    return Estimate(value, value - half, value + half, n)
+    return Interval(value, value - half, value + half, n)
 
 
-def times_needed(found: Estimate, effect: float) -> float | None:
+def times_needed(found: Interval, effect: float) -> float | None:
     """How many times as many people it takes for a difference of size ``effect`` to show.
 
     A difference of ``effect`` leaves its 95 % interval's zero behind in 80 % of experiments where
@@ -85,7 +85,7 @@ def times_needed(found: Estimate, effect: float) -> float | None:
     return None if half is None else ((Z95 + Z80) * (half / Z95) / effect) ** 2
 
 
-def _half(estimate: Estimate) -> float | None:
+def _half(estimate: Interval) -> float | None:
     if estimate.low is None or estimate.high is None:
         return None
     return (estimate.high - estimate.low) / 2

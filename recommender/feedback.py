@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.catalogue import Catalogue
-from recommender.fold_in import playtime_strength, strength
+from recommender.fold_in import playtime_preference, preference
 from recommender.params import RankingParams
 from recommender.popularity import vote_weighted
 
@@ -36,17 +36,17 @@ class Stars:
     neutral: float
     best: float
 
-    def strength(self, stars: Any) -> Any:
-        return strength(stars, self.neutral, self.best)
+    def preference(self, stars: Any) -> Any:
+        return preference(stars, self.neutral, self.best)
 
-    def hoped(
+    def expected_preference(
         self, means: NDArray[np.floating], counts: NDArray[np.integer], overall: float
     ) -> NDArray[np.float64]:
         """How strong a newcomer's answer about each title is likely to be, (n,), above 0.
 
         ``means`` and ``counts`` (n,) of everyone's ratings; ``overall``: the mean of all.
         """
-        liked = self.strength(vote_weighted(means, counts, overall))
+        liked = self.preference(vote_weighted(means, counts, overall))
         return np.asarray(liked.clip(min=0.01), np.float64)
 
 
@@ -56,10 +56,10 @@ class Hours:
 
     playtime_weight: float
 
-    def strength(self, hours: Any) -> Any:
-        return playtime_strength(hours, self.playtime_weight)
+    def preference(self, hours: Any) -> Any:
+        return playtime_preference(hours, self.playtime_weight)
 
-    def hoped(
+    def expected_preference(
         self, means: NDArray[np.floating], counts: NDArray[np.integer], overall: float
     ) -> NDArray[np.float64]:
         """As for stars. To have a title says the same of each."""

@@ -20,15 +20,15 @@ from recommender.params import RankingParams, RatingParams
 Array = NDArray[np.floating]
 
 
-def strength(rating: Any, neutral: float, best: float) -> Any:
-    """Signed strength of a rating: 0 at ``neutral``, 1 at ``best``, negative below ``neutral``.
+def preference(rating: Any, neutral: float, best: float) -> Any:
+    """Signed preference of a rating: 0 at ``neutral``, 1 at ``best``, negative below ``neutral``.
 
     Plain arithmetic, so that one definition serves numpy arrays and Spark columns.
     """
     return (rating - neutral) * (1.0 / (best - neutral))
 
 
-def playtime_strength(hours: Any, weight: float) -> Any:
+def playtime_preference(hours: Any, weight: float) -> Any:
     """Strength of having a game and of having played it: ``1 + weight·log(1 + hours)``."""
     return 1.0 + weight * np.log1p(hours)
 
@@ -71,7 +71,7 @@ def ranking_equations(
         (YᵀY + Σ c_i·y_i·y_iᵀ + ridge(n₊)·I) x = Σ_{s_i>0} (1 + c_i)·y_i      c_i = alpha·|s_i|
 
     ``item_gram``: YᵀY over the whole catalogue, (rank, rank). ``factors``: the rated items' rows,
-    (n, rank). ``strengths``: signed, (n,). A strength of 0 adds nothing.
+    (n, rank). ``strengths``: signed, (n,). A preference of 0 adds nothing.
     """
     confidence = np.asarray(alpha * np.abs(strengths), factors.dtype)
     wanted = np.asarray(strengths) > 0

@@ -12,7 +12,7 @@ from recommender.errors import ReleaseError
 UNKNOWN = -1
 
 
-class ItemRows:
+class ItemIndex:
     """Converts item ids to rows of the factor arrays and back.
 
     ``item_ids``: int64, shape (items,), strictly ascending; its position is the row.

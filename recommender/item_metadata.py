@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.item_index import UNKNOWN, ItemRows
+from recommender.item_index import UNKNOWN, ItemIndex
 from recommender.storage.release import Release
 
 
@@ -25,12 +25,12 @@ class Filter:
     year_to: int | None = None
 
 
-class ItemFacts:
+class ItemMetadata:
     """``genres``: their names, sorted. ``years`` (items,), 0 where unknown. ``has`` (items,
     genres): whether the title is of the genre."""
 
     def __init__(self, release: Release):
-        item_rows = ItemRows(release.arrays.item_ids)
+        item_rows = ItemIndex(release.arrays.item_ids)
         # A stream: the whole catalogue as objects would stay in the process's memory for good.
         ids, years = array("l"), array("l")
         ids_of: dict[str, array[int]] = defaultdict(partial(array, "l"))

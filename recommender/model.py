@@ -19,15 +19,15 @@ from recommender.fold_in import (
     fold_in_ranking_many,
     gram,
 )
-from recommender.item_index import UNKNOWN, ItemRows
-from recommender.item_metadata import Filter, ItemFacts
+from recommender.item_index import UNKNOWN, ItemIndex
+from recommender.item_metadata import Filter, ItemMetadata
 from recommender.item_similarity import similarity
 from recommender.popularity import within_band
-from recommender.rating_model import RatingHead
+from recommender.rating_model import RatingModel
 from recommender.storage.release import Release
 from recommender.top_n import BestFirst, scores_of, top_n
 
-Ratings = Mapping[int, float]
+RatingsByItem = Mapping[int, float]
 # How many numbers one array of a pass over many people may hold: 8 MB in single precision.
 PASS = 2_000_000
 
@@ -59,18 +59,18 @@ class Recommendation:
 
 
 class Model:
-    """The heads of one release. Ratings are stars, or hours played, by item id; unknown items are
-    ignored. Where hours are, there is no rating head, and nothing is predicted in stars."""
+    """The models of one release. Ratings are stars, or hours played, by item id; unknown items are
+    ignored. Where hours are, there is no rating model, and nothing is predicted in stars."""
 
     def __init__(self, release: Release):
         arrays = release.arrays
         self.release = release
         self.version = release.version
         self.catalogue = release.catalogue
-        self.item_rows = ItemRows(arrays.item_ids)
+        self.item_index = ItemIndex(arrays.item_ids)
         self.feedback = feedback_of(release.catalogue, release.ranking)
         self._ranking_ridge = Ridge.of(release.ranking, len(arrays.item_ids))
-        self._rating_head = RatingHead.of(release)
+        self._rating_head = RatingModel.of(release)
         self._gram = gram(arrays.ranking_factors)
         popularity = release.ranking.popularity_weight * np.log1p(arrays.item_counts)
         too_few = arrays.item_counts < release.ranking.min_ratings
@@ -78,11 +78,11 @@ class Model:
         self._best_first = BestFirst(arrays.ranking_factors, self._popularity)
 
     @cached_property
-    def facts(self) -> ItemFacts:
+    def item_metadata(self) -> ItemMetadata:
         """Genres and years; read from the release at first use."""
-        return ItemFacts(self.release)
+        return ItemMetadata(self.release)
 
-    def fold_in(self, ratings: Ratings) -> Person:
+    def fold_in(self, ratings: RatingsByItem) -> Person:
         """A person as the model sees them, from their ratings of this moment."""
         arrays, ranking = self.release.arrays, self.release.ranking
         rows, given = self._known(ratings)
@@ -91,7 +91,7 @@ class Model:
         ranking_vector = fold_in_ranking(
             self._gram,
             arrays.ranking_factors[rows],
-            self.feedback.strength(given),
+            self.feedback.preference(given),
             ranking.alpha,
             self._ranking_ridge,
         )
@@ -113,11 +113,11 @@ class Model:
         """
         allowed = None
         if wanted is not None and wanted != Filter():
-            allowed = self.facts.qualified(wanted)
+            allowed = self.item_metadata.qualified(wanted)
         if known:
             band = within_band(self.release.arrays.item_counts, known)
             allowed = band if allowed is None else band & allowed
-        excluded = np.concatenate([person.rated_rows, self.item_rows.known_rows(hidden)])
+        excluded = np.concatenate([person.rated_rows, self.item_index.known_rows(hidden)])
         rows, scores = self.best(person.ranking_vector, n, excluded, allowed)
         return self._listed(person, rows, scores)
 
@@ -131,7 +131,7 @@ class Model:
             else [None] * len(rows)
         )
         match = [None] * len(rows) if head else self._match(person, rows).tolist()
-        ids = self.item_rows.item_ids[rows].tolist()
+        ids = self.item_index.item_ids[rows].tolist()
         return [
             Recommendation(*row) for row in zip(ids, scores.tolist(), stars, match, strict=True)
         ]
@@ -150,14 +150,14 @@ class Model:
         return self._best_first.top(vector, n, excluded_rows, allowed)
 
     def recommend_many(
-        self, people: Sequence[Ratings], n: int, hidden: Sequence[Iterable[int]] = ()
+        self, people: Sequence[RatingsByItem], n: int, hidden: Sequence[Iterable[int]] = ()
     ) -> list[list[Recommendation]]:
         """``recommend`` for each of ``people``, by their ratings, in stacked solves.
 
         ``hidden``: ids to leave out, for each of them where given.
         """
         known = [self._known(ratings) for ratings in people]
-        unwanted = [self.item_rows.known_rows(ids) for ids in hidden] or [NOTHING] * len(people)
+        unwanted = [self.item_index.known_rows(ids) for ids in hidden] or [NOTHING] * len(people)
         lists: list[list[Recommendation]] = [[]] * len(people)
         for some in self._passes([len(rows) for rows, _ in known]):
             told = self._recommend_stack([known[i] for i in some], [unwanted[i] for i in some], n)
@@ -188,7 +188,7 @@ class Model:
         x = fold_in_ranking_many(
             self._gram,
             arrays.ranking_factors[rows],
-            self.feedback.strength(given),
+            self.feedback.preference(given),
             rated,
             ranking.alpha,
             self._ranking_ridge,
@@ -211,20 +211,20 @@ class Model:
         """Predicted stars of those items that the model knows; of none where nobody gives stars."""
         if self._rating_head is None:
             return {}
-        rows = self.item_rows.known_rows(item_ids)
+        rows = self.item_index.known_rows(item_ids)
         stars = self._rating_head.predict(person.bias, person.rating_vector, rows)
-        return dict(zip(self.item_rows.item_ids[rows].tolist(), stars.tolist(), strict=True))
+        return dict(zip(self.item_index.item_ids[rows].tolist(), stars.tolist(), strict=True))
 
     def match(self, person: Person, item_ids: Iterable[int]) -> dict[int, float]:
         """How well those items that the model knows fit what the person has, from 0 to 1: at 1 as
         well as what they have does on average."""
-        rows = self.item_rows.known_rows(item_ids)
+        rows = self.item_index.known_rows(item_ids)
         match = self._match(person, rows).tolist()
-        return dict(zip(self.item_rows.item_ids[rows].tolist(), match, strict=True))
+        return dict(zip(self.item_index.item_ids[rows].tolist(), match, strict=True))
 
-    def because(self, ratings: Ratings, item_id: int) -> Explanation | None:
+    def explain(self, ratings: RatingsByItem, item_id: int) -> Explanation | None:
         """What each rating adds to the score of ``item_id``, exactly; None for an unknown item."""
-        (row,) = self.item_rows.rows([item_id])
+        (row,) = self.item_index.rows([item_id])
         if row == UNKNOWN:
             return None
         arrays, ranking = self.release.arrays, self.release.ranking
@@ -232,42 +232,42 @@ class Model:
         parts = contributions(
             self._gram,
             arrays.ranking_factors[rows],
-            self.feedback.strength(given),
+            self.feedback.preference(given),
             ranking.alpha,
             self._ranking_ridge,
             arrays.ranking_factors[row],
         )
         popularity = ranking.popularity_weight * float(np.log1p(arrays.item_counts[row]))
-        ids = self.item_rows.item_ids[rows].tolist()
+        ids = self.item_index.item_ids[rows].tolist()
         by_id = dict(zip(ids, parts.tolist(), strict=True))
         return Explanation(by_id, popularity, float(parts.sum()) + popularity)
 
     def rank(self, person: Person, item_id: int, hidden: Iterable[int] = ()) -> int | None:
         """Where ``item_id`` stands in the person's whole list, 1 at the top; None where nowhere."""
-        (row,) = self.item_rows.rows([item_id])
+        (row,) = self.item_index.rows([item_id])
         if row == UNKNOWN:
             return None
-        excluded = np.concatenate([person.rated_rows, self.item_rows.known_rows(hidden)])
+        excluded = np.concatenate([person.rated_rows, self.item_index.known_rows(hidden)])
         return self._best_first.rank(person.ranking_vector, int(row), excluded)
 
     def similar(self, item_id: int, n: int) -> list[int]:
         """Ids of the ``n`` titles most like ``item_id`` that can be recommended."""
-        (row,) = self.item_rows.rows([item_id])
+        (row,) = self.item_index.rows([item_id])
         if row == UNKNOWN:
             return []
         arrays = self.release.arrays
         near = similarity(arrays.ranking_factors, arrays.item_counts, row)
         near = np.where(np.isfinite(self._popularity), near, -np.inf)
-        return self.item_rows.item_ids[top_n(near, n)].tolist()
+        return self.item_index.item_ids[top_n(near, n)].tolist()
 
-    def question(self, ratings: Ratings, unseen: Iterable[int] = ()) -> int | None:
+    def next_question(self, ratings: RatingsByItem, unseen: Iterable[int] = ()) -> int | None:
         """The item to ask a newcomer about next: one they may well know, that the answers so far
         leave in doubt (``onboarding.chance_to_know``), and that people like, since a rating in
         favour teaches the ranking head most. None where nothing is left to ask.
         """
         arrays, ranking = self.release.arrays, self.release.ranking
         rows, _ = self._known(ratings)
-        unseen_rows = self.item_rows.known_rows(unseen)
+        unseen_rows = self.item_index.known_rows(unseen)
         open_rows = self._askable[~np.isin(self._askable, np.concatenate([rows, unseen_rows]))]
         if not len(open_rows):
             return None
@@ -280,10 +280,10 @@ class Model:
             ranking.alpha,
             self._ranking_ridge,
         )
-        hoped = self.feedback.hoped(
+        hoped = self.feedback.expected_preference(
             arrays.item_means[open_rows], arrays.item_counts[open_rows], self.release.mean_rating
         )
-        return int(self.item_rows.item_ids[open_rows[np.argmax(known * hoped**2)]])
+        return int(self.item_index.item_ids[open_rows[np.argmax(known * hoped**2)]])
 
     @cached_property
     def _askable(self) -> NDArray[np.int64]:
@@ -291,7 +291,7 @@ class Model:
         counts = np.where(np.isfinite(self._popularity), self.release.arrays.item_counts, -np.inf)
         return np.sort(top_n(counts, onboarding.ASKABLE))
 
-    def progress(self, ratings: Ratings) -> onboarding.Progress:
+    def onboarding_progress(self, ratings: RatingsByItem) -> onboarding.OnboardingProgress:
         """How far the list still moves. ``ratings`` in the order in which they were given."""
         given = list(ratings.items())
         lists = [
@@ -301,10 +301,10 @@ class Model:
         kept = [len(new & old) for new, old in pairwise(lists)]
         of = max(len(lists[0]), 1)
         settled = len(given) >= onboarding.FEWEST and min(kept) >= onboarding.SETTLED * of
-        return onboarding.Progress(kept[0] if given else 0, of, settled)
+        return onboarding.OnboardingProgress(kept[0] if given else 0, of, settled)
 
-    def together(
-        self, people: Sequence[Ratings], way: str, n: int
+    def recommend_group(
+        self, people: Sequence[RatingsByItem], way: str, n: int
     ) -> list[tuple[int, float, list[float]]]:
         """The ``n`` best items for an evening of ``people``: (id, the group's liking, each one's),
         in predicted stars, or from 0 to 1 (``match``) where nobody gives stars.
@@ -315,7 +315,7 @@ class Model:
         rated = np.concatenate([person.rated_rows for person in folded])
         scores = np.stack([self.scores(person) for person in folded])
         # A veto may strike many titles: it is heard before the list is cut short.
-        every, head = np.arange(len(self.item_rows)), self._rating_head
+        every, head = np.arange(len(self.item_index)), self._rating_head
         everyone = np.stack(
             [
                 head.predict(p.bias, p.rating_vector, every) if head else self._match(p, every)
@@ -330,15 +330,15 @@ class Model:
         scores = np.where(np.isfinite(agreed), scores, -np.inf)
         rows = group_aggregation.shortlist(scores, rated, max(group_aggregation.SHORTLIST, n))
         best = rows[np.argsort(-agreed[rows], kind="stable")][:n]
-        ids = self.item_rows.item_ids[best].tolist()
+        ids = self.item_index.item_ids[best].tolist()
         return [
             (item_id, float(agreed[row]), everyone[:, row].tolist())
             for item_id, row in zip(ids, best, strict=True)
         ]
 
-    def _known(self, ratings: Ratings) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _known(self, ratings: RatingsByItem) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Rows and values of those ratings whose item the model knows."""
-        rows = self.item_rows.rows(ratings)
+        rows = self.item_index.rows(ratings)
         known = rows != UNKNOWN
         return rows[known], np.fromiter(ratings.values(), dtype=np.float64)[known]
 

@@ -23,7 +23,7 @@ FEWEST, STEPS, LIST, SETTLED = 5, 3, 20, 0.8
 
 
 @dataclass(frozen=True)
-class Progress:
+class OnboardingProgress:
     """``kept``: how many of the ``of`` best titles the last rating left on the list."""
 
     kept: int

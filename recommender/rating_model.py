@@ -10,7 +10,7 @@ from recommender.params import RatingParams
 from recommender.storage.release import Release
 
 
-class RatingHead:
+class RatingModel:
     """Predicts stars."""
 
     def __init__(self, release: Release, params: RatingParams):
@@ -19,7 +19,7 @@ class RatingHead:
         self._shrinkage = params.bias_regularization
 
     @classmethod
-    def of(cls, release: Release) -> RatingHead | None:
+    def of(cls, release: Release) -> RatingModel | None:
         """None where nobody gives stars."""
         return None if release.rating is None else cls(release, release.rating)
 

@@ -21,25 +21,25 @@ Arrays = TypeVar("Arrays", bound=tuple[Any, ...])
 
 
 @dataclass(frozen=True)
-class AtHand(Generic[Arrays]):
+class CachedArrays(Generic[Arrays]):
     """``rows``: as given, in the same partitions. ``source``: the folder of their files, or the
     cached rows that they come from."""
 
     rows: RDD[Arrays]
     source: RDD[Any] | Path
 
-    def forget(self) -> None:
+    def unpersist(self) -> None:
         if isinstance(self.source, Path):
             shutil.rmtree(self.source)
         else:
             self.source.unpersist()
 
 
-def keep(rows: RDD[Arrays], make: Callable[..., Arrays]) -> AtHand[Arrays]:
+def cache(rows: RDD[Arrays], make: Callable[..., Arrays]) -> CachedArrays[Arrays]:
     """Keep named tuples of arrays and small values; ``make``: their class."""
     if not on_one_machine(rows.context):
         cached = rows.persist(StorageLevel.MEMORY_AND_DISK)
-        return AtHand(cached, cached)
+        return CachedArrays(cached, cached)
     folder = temporary_folder()
 
     def save(part: int, several: Iterable[Arrays]) -> list[list[tuple[Any, ...]]]:
@@ -49,7 +49,7 @@ def keep(rows: RDD[Arrays], make: Callable[..., Arrays]) -> AtHand[Arrays]:
         return (make(*map(_load, row)) for row in several)
 
     saved = rows.mapPartitionsWithIndex(save).collect()
-    return AtHand(rows.context.parallelize(saved, len(saved)).flatMap(load), folder)
+    return CachedArrays(rows.context.parallelize(saved, len(saved)).flatMap(load), folder)
 
 
 def _save(row: tuple[Any, ...], place: Path) -> tuple[Any, ...]:

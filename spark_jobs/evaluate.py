@@ -45,7 +45,7 @@ from recommender.storage.release import Release
 from spark_jobs import config
 from spark_jobs.als import mllib
 from spark_jobs.als.biases import fit_biases
-from spark_jobs.als.rating_blocks import Block, NothingToPack, Packed, pack
+from spark_jobs.als.rating_blocks import Block, BlockedRatings, NothingToPack, build_blocks
 from spark_jobs.config import Config, Gate
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.datasets.read import read_datasets
@@ -56,7 +56,7 @@ from spark_jobs.evaluation.baselines import (
     Predictor,
     Ranker,
     RawAls,
-    Served,
+    ServedModel,
     ease_fits,
 )
 from spark_jobs.evaluation.splits import (
@@ -71,9 +71,9 @@ from spark_jobs.evaluation.splits import (
 )
 from spark_jobs.explore import by_month, describe
 from spark_jobs.filesystem import check_out
-from spark_jobs.fit_models import Fitter, Heads, fit_heads
+from spark_jobs.fit_models import FittedModels, Fitter, fit_models
 from spark_jobs.pipeline.configuration import PROTOCOLS
-from spark_jobs.progress import Progress
+from spark_jobs.progress import ProgressBar
 from spark_jobs.session import build_session
 from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 
@@ -99,7 +99,7 @@ Values = dict[str, dict[str, list[float]]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """What to measure. ``validation``: on splits to choose parameters on. ``baselines``: the costly
     ones too. ``people``: how many G holds out at most."""
 
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def evaluate(
-    spark: SparkSession, folders: Sequence[str], settings: Config, plan: Plan
+    spark: SparkSession, folders: Sequence[str], settings: Config, plan: EvaluationPlan
 ) -> dict[str, Any]:
     """The measurements, as ``--out`` holds them. Raises MarqueeError before anything is fitted."""
     datasets = read_datasets(spark, settings.dataset, folders)
@@ -143,7 +143,7 @@ def evaluate(
     return {**evaluate_set(training, settings, plan), "exploration": exploration}
 
 
-def evaluate_set(training: TrainingSet, settings: Config, plan: Plan) -> dict[str, Any]:
+def evaluate_set(training: TrainingSet, settings: Config, plan: EvaluationPlan) -> dict[str, Any]:
     """The same for ratings that have been read."""
     check_ranks(training.catalogue, settings)
     implicit = training.catalogue.feedback == IMPLICIT
@@ -206,7 +206,7 @@ def _split_of_e(protocols: Sequence[str]) -> str:
     return "G" if "G" in protocols else "B"
 
 
-def _split(stars: Packed, kind: str, seed: int, plan: Plan) -> Split:
+def _split(stars: BlockedRatings, kind: str, seed: int, plan: EvaluationPlan) -> Split:
     divides: dict[str, Callable[[int], Divide]] = {
         "A": by_rating,
         "D": by_rating,
@@ -254,18 +254,18 @@ class Fitted:
 
 
 def _fit(
-    made: Split, training: TrainingSet, settings: Config, seed: int, plan: Plan, kind: str
+    made: Split, training: TrainingSet, settings: Config, seed: int, plan: EvaluationPlan, kind: str
 ) -> Fitted:
     name, explicit = training.catalogue.name, training.catalogue.feedback == EXPLICIT
     stars_too = explicit and kind in ("A", "G")
     try:
-        stars = pack(made.fitted)
+        stars = build_blocks(made.fitted)
     except NothingToPack as error:
         raise DataError(f"{name}: seed {seed} leaves nothing to fit on") from error
-    progress = Progress(3 if stars_too else 1)
+    progress = ProgressBar(3 if stars_too else 1)
     fitter = Fitter(progress, plan.solver, settings.seed, {})
-    heads = fit_heads(stars, training.items, training.catalogue, settings, fitter, stars_too)
-    served = Served(Model(as_release(heads, training, settings)))
+    heads = fit_models(stars, training.items, training.catalogue, settings, fitter, stars_too)
+    served = ServedModel(Model(as_release(heads, training, settings)))
     popularity = Popularity(stars.items.ids, stars.items.counts)
     rankers: dict[str, Ranker] = {SERVED: served, POPULARITY: popularity}
     predictors: dict[str, Predictor] = {SERVED: served}
@@ -292,7 +292,7 @@ def _fit(
     return Fitted(rankers, predictors, counts, people, notes, progress.seconds)
 
 
-def as_release(heads: Heads, training: TrainingSet, settings: Config) -> Release:
+def as_release(heads: FittedModels, training: TrainingSet, settings: Config) -> Release:
     """The heads as the site would serve them, never written."""
     explicit = training.catalogue.feedback == EXPLICIT
     return Release(
@@ -306,20 +306,22 @@ def as_release(heads: Heads, training: TrainingSet, settings: Config) -> Release
     )
 
 
-def _plain_als(stars: Packed, training: TrainingSet, settings: Config) -> dict[str, Ranker]:
+def _plain_als(stars: BlockedRatings, training: TrainingSet, settings: Config) -> dict[str, Ranker]:
     """Spark's own implicit ALS, which is how it is mostly used, and with some popularity added."""
     most = min(len(stars.users.ids), len(stars.items.ids))
     plain = replace(settings, ranking=replace(PLAIN_ALS, rank=min(PLAIN_ALS.rank, most)))
-    fitter = Fitter(Progress(1), "mllib", settings.seed, {})
-    heads = fit_heads(stars, training.items, training.catalogue, plain, fitter, with_rating=False)
+    fitter = Fitter(ProgressBar(1), "mllib", settings.seed, {})
+    heads = fit_models(stars, training.items, training.catalogue, plain, fitter, with_rating=False)
     weighted = {
         name: replace(plain, ranking=replace(plain.ranking, popularity_weight=weight))
         for name, weight in PLAIN.items()
     }
-    return {name: Served(Model(as_release(heads, training, s))) for name, s in weighted.items()}
+    return {
+        name: ServedModel(Model(as_release(heads, training, s))) for name, s in weighted.items()
+    }
 
 
-def _raw_als(stars: Packed, heads: Heads, seed: int) -> RawAls:
+def _raw_als(stars: BlockedRatings, heads: FittedModels, seed: int) -> RawAls:
     most = min(len(stars.users.ids), len(stars.items.ids))
     params = replace(RAW_ALS, rank=min(RAW_ALS.rank, most))
     factors = mllib.fit(mllib.frame(stars), params, seed).items.of(stars.items.ids)
@@ -327,12 +329,12 @@ def _raw_als(stars: Packed, heads: Heads, seed: int) -> RawAls:
     return RawAls(stars.items.ids, factors, heads.mean_rating, ridge)
 
 
-def _biases_alone(stars: Packed, mean: float, settings: Config) -> Biases:
+def _biases_alone(stars: BlockedRatings, mean: float, settings: Config) -> Biases:
     _, item_bias = fit_biases(stars, mean, settings.rating)
     return Biases(stars.items.ids, mean, item_bias, settings.rating.bias_regularization)
 
 
-def _ease(stars: Packed, liked: float) -> Ease:
+def _ease(stars: BlockedRatings, liked: float) -> Ease:
     items = len(stars.items.ids)
 
     def dense(block: Block) -> NDArray[np.float32]:
@@ -557,7 +559,7 @@ def _line(first: str, cells: Iterable[str]) -> str:
     return f"{first:<24}" + "".join(f"{cell:>18}" for cell in cells)
 
 
-def _plan(options: argparse.Namespace, dataset: str) -> Plan:
+def _plan(options: argparse.Namespace, dataset: str) -> EvaluationPlan:
     asked = options.protocol or DEFAULT_PROTOCOLS[dataset]
     protocols = tuple(name.strip().upper() for name in asked.split(","))
     if unknown := [name for name in protocols if name not in PROTOCOLS]:
@@ -570,7 +572,7 @@ def _plan(options: argparse.Namespace, dataset: str) -> Plan:
         raise ConfigError(f"--seeds: {options.seeds!r} must be like 0,1,2") from error
     if min(seeds) < 0:
         raise ConfigError(f"--seeds: must be 0 or more, not {min(seeds)}")
-    return Plan(protocols, seeds, options.validation)
+    return EvaluationPlan(protocols, seeds, options.validation)
 
 
 def _parser() -> argparse.ArgumentParser:

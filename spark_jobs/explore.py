@@ -33,7 +33,7 @@ from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
 from recommender.popularity import vote_weighted
 from spark_jobs import config
 from spark_jobs.als.biases import row_sums
-from spark_jobs.als.rating_blocks import Block, Packed
+from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.obtain import obtain
@@ -126,7 +126,7 @@ def describe(training: TrainingSet, months: Rows) -> dict[str, Any]:
     }
 
 
-def _histogram(stars: Packed) -> Rows:
+def _histogram(stars: BlockedRatings) -> Rows:
     step = SCALES[EXPLICIT].step
     steps = round(SCALES[EXPLICIT].high / step)
 
@@ -138,7 +138,7 @@ def _histogram(stars: Packed) -> Rows:
     return [{"stars": step * (n + 1), "ratings": int(c)} for n, c in enumerate(counts)]
 
 
-def _hours(stars: Packed) -> Rows:
+def _hours(stars: BlockedRatings) -> Rows:
     """How many pairs have been played for how long."""
 
     def tally(block: Block) -> list[NDArray[np.int64]]:

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.catalogue import Catalogue, Item
+from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.errors import DataError
 from recommender.feedback import feedback_of
 from recommender.params import RankingParams, RatingParams
 from recommender.storage.release import ItemArrays
 from spark_jobs.als import mllib, solver
 from spark_jobs.als.biases import Biases, fit_biases, residuals, row_sums
-from spark_jobs.als.rating_blocks import Packed
+from spark_jobs.als.rating_blocks import BlockedRatings
 from spark_jobs.als.solver import Factors, FittedFactors, Params, Vectors
 from spark_jobs.config import Config
 from spark_jobs.item_features import centred, item_features
-from spark_jobs.progress import Progress
+from spark_jobs.progress import ProgressBar
 
 
 @dataclass(frozen=True)
-class Heads:
+class FittedModels:
     """``arrays``: what serving needs. ``ranking``: the people's vectors. ``user_bias``: theirs, one
     for each of the people that were fitted."""
 
@@ -37,12 +37,12 @@ class Heads:
 class Fitter:
     """Fits a head with the chosen solver, as one stage."""
 
-    progress: Progress
+    progress: ProgressBar
     solver: str
     seed: int
     starts: Mapping[str, Factors]
 
-    def fit(self, head: str, packed: Packed, params: Params) -> FittedFactors:
+    def fit(self, head: str, packed: BlockedRatings, params: Params) -> FittedFactors:
         name, context = f"fitting the {head} head", packed.users.blocks.context
         if self.solver == "mllib":
             with self.progress.stage(name, context, mllib.expected_stages(params)):
@@ -51,14 +51,14 @@ class Fitter:
             return solver.fit(packed, params, self.seed, self.starts.get(head), tick)
 
 
-def fit_heads(
-    stars: Packed,
-    items: Sequence[Item],
+def fit_models(
+    stars: BlockedRatings,
+    items: Sequence[CatalogueItem],
     catalogue: Catalogue,
     settings: Config,
     fitter: Fitter,
     with_rating: bool = True,
-) -> Heads:
+) -> FittedModels:
     """Fit both heads, as three stages. ``items``: the catalogue's titles.
 
     Not ``with_rating``: the ranking head alone, as one stage; the other knows of no stars but the
@@ -74,7 +74,7 @@ def fit_heads(
         features = item_features(items, stars.items.ids, counts)
         rating = _fit_rating(stars, mean, taste, features, settings.rating, fitter)
     else:
-        rating = RatingHead.none(stars)
+        rating = FittedRatingModel.none(stars)
     arrays = ItemArrays(
         item_ids=stars.items.ids,
         ranking_factors=taste,
@@ -83,30 +83,30 @@ def fit_heads(
         item_counts=counts,
         item_means=np.asarray(sums / counts, np.float32),
     )
-    return Heads(arrays, mean, ranking.users, rating.user_bias)
+    return FittedModels(arrays, mean, ranking.users, rating.user_bias)
 
 
 @dataclass(frozen=True)
-class RatingHead:
+class FittedRatingModel:
     user_bias: Biases
     item_bias: Biases
     factors: Vectors
 
     @classmethod
-    def none(cls, stars: Packed) -> RatingHead:
+    def none(cls, stars: BlockedRatings) -> FittedRatingModel:
         people, titles = len(stars.users.ids), len(stars.items.ids)
         nothing = np.zeros((titles, 0), np.float32)
         return cls(np.zeros(people, np.float32), np.zeros(titles, np.float32), nothing)
 
 
 def _fit_rating(
-    stars: Packed,
+    stars: BlockedRatings,
     mean: float,
     taste: Vectors,
     features: NDArray[np.float64],
     params: RatingParams,
     fitter: Fitter,
-) -> RatingHead:
+) -> FittedRatingModel:
     context, counts = stars.users.blocks.context, stars.items.counts
     popularity = features[:, :1]
     curved = np.hstack([np.ones_like(popularity), popularity**2, features])
@@ -123,14 +123,16 @@ def _fit_rating(
         )
         if weight
     ]
-    return RatingHead(user_bias, item_bias, np.hstack([learned, *beside]).astype(np.float32))
+    return FittedRatingModel(user_bias, item_bias, np.hstack([learned, *beside]).astype(np.float32))
 
 
-def _strengths(stars: Packed, catalogue: Catalogue, params: RankingParams) -> Packed:
+def _strengths(
+    stars: BlockedRatings, catalogue: Catalogue, params: RankingParams
+) -> BlockedRatings:
     feedback = feedback_of(catalogue, params)
-    if not stars.users.map(lambda block: [(feedback.strength(block.values) > 0).any()]).any():
+    if not stars.users.map(lambda block: [(feedback.preference(block.values) > 0).any()]).any():
         raise DataError(
             f"{catalogue.name}: no rating is above the neutral {params.neutral:g};"
             " give a lower --ranking-neutral"
         )
-    return stars.map_values(lambda _u, _i, values: feedback.strength(values))
+    return stars.map_values(lambda _u, _i, values: feedback.preference(values))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 
 
 def item_features(
-    items: Sequence[Item], item_ids: NDArray[np.int64], counts: NDArray[np.int64]
+    items: Sequence[CatalogueItem], item_ids: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Of each of ``item_ids``, (ids, features): ``log(1 + count)``, and a 1 for each of its genres
     and for its decade."""
@@ -33,5 +33,5 @@ def centred(features: NDArray[np.floating], counts: NDArray[np.int64]) -> NDArra
     return np.asarray(moved / length if length else moved, np.float64)
 
 
-def _decade(item: Item) -> list[str]:
+def _decade(item: CatalogueItem) -> list[str]:
     return [] if item.year is None else [f"{item.year // 10}0s"]

@@ -16,7 +16,7 @@ LABEL = 38
 REFRESH_SECONDS = 0.2
 
 
-class Progress:
+class ProgressBar:
     """Reports stages and remembers the seconds each took.
 
     ``total``: how many stages there will be. ``stream``: a terminal or a log (standard error).

@@ -30,7 +30,7 @@ from recommender.errors import ConfigError, DataError, MarqueeError
 from recommender.model import Model
 from spark_jobs import config
 from spark_jobs.als import solver
-from spark_jobs.als.rating_blocks import Block, NothingToPack, Packed, pack
+from spark_jobs.als.rating_blocks import Block, BlockedRatings, NothingToPack, build_blocks
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.session import build_session
 from spark_jobs.training_set import tell, together
@@ -59,38 +59,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def read_stars(spark: SparkSession, folders: Sequence[str], model: Model) -> Packed:
+def read_stars(spark: SparkSession, folders: Sequence[str], model: Model) -> BlockedRatings:
     """The ratings of those titles that the model knows. Raises DataError where there are none."""
     datasets = read_datasets(spark, config.kind_of(folders), folders)
     try:
-        stars = pack(together([data.ratings.rows for data in datasets]), model.item_rows.item_ids)
+        stars = build_blocks(
+            together([data.ratings.rows for data in datasets]), model.item_index.item_ids
+        )
     except NothingToPack as error:
         raise DataError(
             f"{folders[0]}: no rating is of a title that release {model.version} knows;"
             " give the data it was trained on"
         ) from error
     for data in datasets:
-        data.ratings.forget()
+        data.ratings.unpersist()
     return stars
 
 
-def recommend_all(spark: SparkSession, stars: Packed, model: Model, n: int) -> DataFrame:
+def recommend_all(spark: SparkSession, stars: BlockedRatings, model: Model, n: int) -> DataFrame:
     """The ``n`` best items that each user has not rated, of ``SCHEMA``; fewer where there are no
     more. ``stars``: of items that the model knows."""
-    rows = model.item_rows.rows(stars.items.ids)
+    rows = model.item_index.rows(stars.items.ids)
     shared = spark.sparkContext.broadcast((model, stars.users.ids, rows))
 
     def recommend(block: Block) -> Iterator[Row]:
         model, user_ids, rows = shared.value
         block = block._replace(columns=rows[block.columns])
         ranking = model.release.ranking
-        strengths = block.with_values(model.feedback.strength(block.values))
+        strengths = block.with_values(model.feedback.preference(block.values))
         factors = np.array(model.release.arrays.ranking_factors)
         vectors = solver.solve_users(strengths, factors, ranking)
         for row, vector in enumerate(vectors):
             rated = block.columns[block.starts[row] : block.starts[row + 1]]
             found, scores = model.best(vector, n, rated)
-            item_ids = model.item_rows.item_ids[found]
+            item_ids = model.item_index.item_ids[found]
             listed = list(zip(item_ids.tolist(), scores.tolist(), strict=True))
             yield int(user_ids[block.first_row + row]), listed
 

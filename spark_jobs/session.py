@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recommender.errors import SetupError
-from recommender.storage.atomic_files import hold, remove_leftovers
+from recommender.storage.atomic_files import lock, remove_stale
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -135,9 +135,9 @@ def on_one_machine(context: SparkContext) -> bool:
 
 def temporary_folder() -> Path:
     """A folder that lives as long as the process; those of jobs that were killed go."""
-    remove_leftovers(Path(tempfile.gettempdir()), f"{TEMPORARY}*")
+    remove_stale(Path(tempfile.gettempdir()), f"{TEMPORARY}*")
     folder = Path(tempfile.mkdtemp(prefix=TEMPORARY))
-    hold(folder)
+    lock(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

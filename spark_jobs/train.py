@@ -36,7 +36,7 @@ from recommender.storage.release import ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs import config
 from spark_jobs.als import solver
-from spark_jobs.als.rating_blocks import Block, Packed
+from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.als.solver import Factors
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
@@ -44,8 +44,8 @@ from spark_jobs.datasets.obtain import obtain
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluation import promotion_gate
 from spark_jobs.explore import by_month, describe
-from spark_jobs.fit_models import Fitter, Heads, fit_heads
-from spark_jobs.progress import Progress
+from spark_jobs.fit_models import FittedModels, Fitter, fit_models
+from spark_jobs.progress import ProgressBar
 from spark_jobs.session import build_session
 from spark_jobs.training_set import check_ranks, merge, tell
 
@@ -111,7 +111,7 @@ def train(
     decides ("gate"), or nothing is measured ("always"), or it is only told ("never"). ``exported``:
     folders of ratings given on the site.
     """
-    progress = Progress(STAGES[settings.dataset])
+    progress = ProgressBar(STAGES[settings.dataset])
     context = spark.sparkContext
     with progress.stage("reading and checking", context, len(folders) + len(exported)):
         datasets = read_datasets(spark, settings.dataset, folders, exported)
@@ -127,7 +127,7 @@ def train(
     stars = training.stars
     fitter = Fitter(progress, solver, settings.seed, starts)
     with_rating = training.catalogue.feedback == EXPLICIT
-    heads = fit_heads(stars, training.items, training.catalogue, settings, fitter, with_rating)
+    heads = fit_models(stars, training.items, training.catalogue, settings, fitter, with_rating)
     now = datetime.now(UTC)
     release = Release(
         version=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -205,7 +205,9 @@ def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Fac
     return starts
 
 
-def _parity_sample(stars: Packed, heads: Heads, params: RatingParams | None) -> ParitySample:
+def _parity_sample(
+    stars: BlockedRatings, heads: FittedModels, params: RatingParams | None
+) -> ParitySample:
     """Users spread evenly over the ids, with their ratings and the vectors that training found.
 
     The rating head's factors are complete only when both heads are fitted, and its people's vectors

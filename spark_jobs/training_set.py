@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from pyspark import RDD
 
-from recommender.catalogue import Catalogue, Item
+from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import EXPLICIT, SCALES
-from spark_jobs.als.rating_blocks import NothingToPack, Packed, pack
+from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, build_blocks
 from spark_jobs.config import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.findings import Findings
@@ -24,8 +24,8 @@ class TrainingSet:
     """Everything read, as one. ``stars``: one rating a pair, of items in the catalogue; hours where
     the catalogue's feedback is implicit."""
 
-    stars: Packed
-    items: list[Item]
+    stars: BlockedRatings
+    items: list[CatalogueItem]
     catalogue: Catalogue
     findings: Findings
 
@@ -36,7 +36,7 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
     listed = np.array(sorted(items), np.int64)
     every = together([dataset.ratings.rows for dataset in datasets])
     try:
-        stars = pack(every, listed)
+        stars = build_blocks(every, listed)
     except NothingToPack as error:
         raise DataError(
             f"{datasets[0].path}: no rating is of a title in the catalogue; check that its files"
@@ -45,7 +45,7 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
     if without_title := sum(dataset.rows for dataset in datasets) - stars.count - stars.repeated:
         tell(f"{without_title:,} ratings of titles that no catalogue lists were left out.")
     for dataset in datasets:
-        dataset.ratings.forget()
+        dataset.ratings.unpersist()
     findings = Findings.merged(dataset.findings for dataset in datasets)
     for line in findings.lines():
         tell(line)

@@ -43,16 +43,16 @@ from recommender.errors import ConfigError, MarqueeError
 from recommender.model import Model
 from recommender.params import RankingParams
 from spark_jobs import config
-from spark_jobs.als.rating_blocks import Block, Packed, pack
+from spark_jobs.als.rating_blocks import Block, BlockedRatings, build_blocks
 from spark_jobs.als.solver import FittedFactors, Params
 from spark_jobs.config import HEADS, Config, default_file
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluate import as_release, check_cases, least_liked, ranking_metrics, star_metrics
-from spark_jobs.evaluation.baselines import Served
+from spark_jobs.evaluation.baselines import ServedModel
 from spark_jobs.evaluation.splits import Case, Split, mixed, person_fold, rating_fold, split
-from spark_jobs.fit_models import Fitter, fit_heads
-from spark_jobs.progress import Progress
+from spark_jobs.fit_models import Fitter, fit_models
+from spark_jobs.progress import ProgressBar
 from spark_jobs.session import build_session
 from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         source = Path(options.config) if options.config else default_file(settings.dataset)
         target = Path(options.out or str(source))
         _check_target(source, target, grid)
-        known = Results.read(results)
+        known = TuningResults.read(results)
         if options.folds < 2:
             raise ConfigError(f"--folds: must be 2 or more, not {options.folds}")
         folders = options.data or [str(obtain(Path("data"), tell))]
@@ -130,7 +130,7 @@ def tune(
     settings: Config,
     grid: Grid,
     folds: int,
-    results: Results,
+    results: TuningResults,
 ) -> Found:
     """What every candidate of every head reaches on each fold. The rating head is tuned beside the
     best ranking head, whose factors it uses. Raises MarqueeError before anything is fitted."""
@@ -155,7 +155,7 @@ class Search:
     candidates: list[Params]
     splits: list[Split]
     about: Mapping[str, Any]
-    results: Results
+    results: TuningResults
 
     def run(self, training: TrainingSet, settings: Config) -> dict[Params, list[float]]:
         """By candidate, its measure on each fold: known already, or measured now."""
@@ -186,8 +186,8 @@ class Search:
         """The measure of each cell; the ratings of a fold are packed once."""
         for fold, several in itertools.groupby(cells, lambda cell: cell[1]):
             made = self.splits[fold]
-            stars = pack(made.fitted)
-            fitter = OnceFitter(Progress(3, io.StringIO()), "als", settings.seed, {})
+            stars = build_blocks(made.fitted)
+            fitter = OnceFitter(ProgressBar(3, io.StringIO()), "als", settings.seed, {})
             for params, _ in several:
                 yield measure(
                     self.head, stars, made.cases, training, _with(settings, params), fitter
@@ -204,7 +204,7 @@ class OnceFitter(Fitter):
     """Of fits of a ranking head that differ in nothing fitted, one after the other, the first alone
     is made."""
 
-    def fit(self, head: str, packed: Packed, params: Params) -> FittedFactors:
+    def fit(self, head: str, packed: BlockedRatings, params: Params) -> FittedFactors:
         if not isinstance(params, RankingParams):
             return super().fit(head, packed, params)
         fitted = replace(params, popularity_weight=1.0, min_ratings=1)
@@ -279,7 +279,7 @@ def divide(training: TrainingSet, head: str, folds: int, seed: int) -> list[Spli
 
 def measure(
     head: str,
-    stars: Packed,
+    stars: BlockedRatings,
     cases: RDD[Case],
     training: TrainingSet,
     settings: Config,
@@ -287,8 +287,8 @@ def measure(
 ) -> float:
     """Fit on ``stars``, measure on ``cases``."""
     with_rating = head == "rating"
-    heads = fit_heads(stars, training.items, training.catalogue, settings, fitter, with_rating)
-    served = Served(Model(as_release(heads, training, settings)))
+    heads = fit_models(stars, training.items, training.catalogue, settings, fitter, with_rating)
+    served = ServedModel(Model(as_release(heads, training, settings)))
     if with_rating:
         return star_metrics(cases, served)[METRIC[head]]
     return ranking_metrics(cases, served, least_liked(training.catalogue))[METRIC[head]]
@@ -298,14 +298,14 @@ def measure(
 
 
 @dataclass(frozen=True)
-class Results:
+class TuningResults:
     """Measures by key, one JSON line each, written as soon as they are known."""
 
     path: Path
     values: dict[str, float]
 
     @classmethod
-    def read(cls, path: Path) -> Results:
+    def read(cls, path: Path) -> TuningResults:
         """Raises ConfigError for a file that is something else, or cannot be written."""
         try:
             with path.open("ab+") as file:

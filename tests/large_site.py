@@ -18,7 +18,7 @@ from app import create_app
 from app.db.clock import utcnow
 from app.extensions import db
 from app.feedback.ratings import A_YEAR
-from app.models import Companion, Item, Mark, Rating, User
+from app.models import Friendship, Item, ListEntry, Rating, User
 from recommender.storage.release_store import ReleaseStore
 from tests.conftest import settings
 from tests.releases import large_release, no_parity_sample
@@ -67,11 +67,11 @@ def rate_everything(app: Flask, user_id: int, titles: int | None = None) -> None
 
 
 def set_everything_aside(app: Flask, user_id: int, kind: str) -> None:
-    """Mark each title as ``kind``."""
+    """ListEntry each title as ``kind``."""
     with app.app_context():
         ids = db.session.scalars(select(Item.id)).all()
         row = {"user_id": user_id, "kind": kind, "marked_at": utcnow()}
-        db.session.execute(insert(Mark), [{**row, "item_id": item_id} for item_id in ids])
+        db.session.execute(insert(ListEntry), [{**row, "item_id": item_id} for item_id in ids])
         db.session.commit()
 
 
@@ -89,7 +89,7 @@ def add_users(app: Flask, count: int, companion_of: int | None = None) -> list[i
         if companion_of is not None:
             now = utcnow()
             db.session.add_all(
-                Companion(user_id=companion_of, asked_id=n, asked_at=now, agreed_at=now)
+                Friendship(user_id=companion_of, asked_id=n, asked_at=now, agreed_at=now)
                 for n in ids
             )
         db.session.commit()

@@ -8,7 +8,7 @@ import numpy as np
 from pyspark import RDD
 from pyspark.sql import SparkSession
 
-from spark_jobs.als.rating_blocks import Packed, pack
+from spark_jobs.als.rating_blocks import BlockedRatings, build_blocks
 from spark_jobs.ratings import Ratings
 
 # user, item, value, and where it matters the second since 1970.
@@ -32,5 +32,5 @@ def arrays(rows: Sequence[Row]) -> Ratings:
     )
 
 
-def packed(spark: SparkSession, rows: Sequence[Row]) -> Packed:
-    return pack(ratings(spark, rows))
+def packed(spark: SparkSession, rows: Sequence[Row]) -> BlockedRatings:
+    return build_blocks(ratings(spark, rows))

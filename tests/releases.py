@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from recommender.catalogue import Catalogue, Item
+from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.feedback import IMPLICIT, SCALES
 from recommender.params import RankingParams, RatingParams
 from recommender.storage.release import ItemArrays, ParitySample, Release
@@ -14,15 +14,15 @@ from recommender.storage.release_store import ReleaseStore
 
 # Two tastes: the first four films are liked by some people, the next four by others.
 ITEMS = [
-    Item(1, "Space Station", 1979, ("Sci-Fi",), "tt0000001"),
-    Item(2, "Space Pirates", 1984, ("Sci-Fi", "Adventure"), "tt0000002"),
-    Item(3, "The Space Race", 1999, ("Sci-Fi",)),
-    Item(5, "Return to Space", 2004, ("Sci-Fi",)),
-    Item(8, "Amélie in Love", 2001, ("Romance", "Comedy")),
-    Item(13, "Love Letters", 1995, ("Romance",)),
-    Item(21, "All About Love", None, ("Romance",)),
-    Item(34, "Love, Again", 2010, ()),
-    Item(55, "Never Rated", 2020, ("Drama",)),
+    CatalogueItem(1, "Space Station", 1979, ("Sci-Fi",), "tt0000001"),
+    CatalogueItem(2, "Space Pirates", 1984, ("Sci-Fi", "Adventure"), "tt0000002"),
+    CatalogueItem(3, "The Space Race", 1999, ("Sci-Fi",)),
+    CatalogueItem(5, "Return to Space", 2004, ("Sci-Fi",)),
+    CatalogueItem(8, "Amélie in Love", 2001, ("Romance", "Comedy")),
+    CatalogueItem(13, "Love Letters", 1995, ("Romance",)),
+    CatalogueItem(21, "All About Love", None, ("Romance",)),
+    CatalogueItem(34, "Love, Again", 2010, ()),
+    CatalogueItem(55, "Never Rated", 2020, ("Drama",)),
 ]
 FITTED = ITEMS[:-1]
 
@@ -52,15 +52,15 @@ def tiny_release(version: str = "20260101-000000-aaaa", **changes: object) -> Re
 
 # Two tastes again: the first four games are played by some people, the next four by others.
 GAMES = [
-    Item(10, "Counter-Space", 2000, ("Action",), description="FPS, Multiplayer"),
-    Item(20, "Space Fortress", 1999, ("Action",)),
-    Item(30, "Day of Space", 2003, ("Action", "Indie")),
-    Item(40, "Space Match", 2001, ("Action",)),
-    Item(50, "Farm of Peace", 2016, ("Simulation", "Indie")),
-    Item(60, "Harvest Home", 2012, ("Simulation",)),
-    Item(70, "All Quiet Farm", None, ("Simulation",)),
-    Item(80, "Barn Again", 2018, ()),
-    Item(90, "Never Owned", 2020, ("Indie",)),
+    CatalogueItem(10, "Counter-Space", 2000, ("Action",), description="FPS, Multiplayer"),
+    CatalogueItem(20, "Space Fortress", 1999, ("Action",)),
+    CatalogueItem(30, "Day of Space", 2003, ("Action", "Indie")),
+    CatalogueItem(40, "Space Match", 2001, ("Action",)),
+    CatalogueItem(50, "Farm of Peace", 2016, ("Simulation", "Indie")),
+    CatalogueItem(60, "Harvest Home", 2012, ("Simulation",)),
+    CatalogueItem(70, "All Quiet Farm", None, ("Simulation",)),
+    CatalogueItem(80, "Barn Again", 2018, ()),
+    CatalogueItem(90, "Never Owned", 2020, ("Indie",)),
 ]
 
 
@@ -114,11 +114,11 @@ def publish_tiny_games(store: ReleaseStore, version: str = "20260202-000000-bbbb
     return release
 
 
-def large_release(items: int = 9_742, rank: int = 128) -> tuple[Release, list[Item]]:
+def large_release(items: int = 9_742, rank: int = 128) -> tuple[Release, list[CatalogueItem]]:
     """A release and its catalogue in the size of MovieLens latest-small, with random factors."""
     random = np.random.default_rng(0)
     catalog = [
-        Item(n, f"Film {n} of the Long Row", 1900 + n % 120, ("Drama", "Comedy"))
+        CatalogueItem(n, f"Film {n} of the Long Row", 1900 + n % 120, ("Drama", "Comedy"))
         for n in range(1, items + 1)
     ]
     arrays = ItemArrays(

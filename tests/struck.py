@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from spark_jobs.progress import Progress
+from spark_jobs.progress import ProgressBar
 
 # So long after a stage began, so that its work is under way.
 DELAY = 0.2
@@ -36,14 +36,14 @@ def strike_at(where: str) -> None:
     if where in POINTS:
         setattr(*POINTS[where], die)
         return
-    stage: Callable[..., Any] = Progress.stage
+    stage: Callable[..., Any] = ProgressBar.stage
 
-    def struck(self: Progress, name: str, *arguments: Any, **options: Any) -> Any:
+    def struck(self: ProgressBar, name: str, *arguments: Any, **options: Any) -> Any:
         if name == where:
             threading.Timer(DELAY, die).start()
         return stage(self, name, *arguments, **options)
 
-    Progress.stage = struck  # type: ignore[method-assign]
+    ProgressBar.stage = struck  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

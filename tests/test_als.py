@@ -13,7 +13,7 @@ from recommender.errors import ConfigError, SetupError
 from recommender.fold_in import Ridge, fold_in_ranking, gram, ranking_equations, rating_equations
 from recommender.params import RankingParams, RatingParams
 from spark_jobs.als import mllib, solver
-from spark_jobs.als.solver import Coded, Factors, FittedFactors
+from spark_jobs.als.solver import Factors, FittedFactors, QuantizedFactors
 from tests.packing import packed
 
 RANKING = RankingParams(rank=3, iterations=4, regularization=0.2, alpha=5.0)
@@ -190,11 +190,11 @@ def test_a_warm_start_knows_nothing_of_new_titles_and_fits_them(spark: SparkSess
 
 def test_coded_vectors_are_within_half_a_step_of_their_row() -> None:
     vectors = np.array([[1.0, -0.25, 1e-9], [0, 0, 0], [3e4, 2e4, -3e4]], np.float32)
-    coded = Coded.rounded(vectors)
+    coded = QuantizedFactors.rounded(vectors)
     assert coded.codes.dtype == np.int16
     steps = np.abs(vectors).max(axis=1, keepdims=True) / 32767
     assert np.all(np.abs(coded.vectors() - vectors) <= 0.501 * steps)
-    assert Coded.exact(vectors).vectors().tolist() == vectors.tolist()
+    assert QuantizedFactors.exact(vectors).vectors().tolist() == vectors.tolist()
     assert coded.vectors(slice(1, 3)).tolist() == coded.vectors()[1:].tolist()
 
 

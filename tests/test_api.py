@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from app.db import clock
 from app.extensions import db, serving
 from app.feedback import ratings
-from app.models import Item, Mark, Rating, User
+from app.models import Item, ListEntry, Rating, User
 from tests.api import Rest, client_with_token, people, stored
 from tests.conftest import PASSWORD
 
@@ -239,7 +239,7 @@ def test_what_someone_hid_on_the_site_is_not_recommended(
     app: Flask, rest: Rest, someone: int
 ) -> None:
     with app.app_context():
-        hidden = Mark(user_id=someone, item_id=1, kind="hidden", marked_at=clock.utcnow())
+        hidden = ListEntry(user_id=someone, item_id=1, kind="hidden", marked_at=clock.utcnow())
         db.session.add(hidden)
         db.session.commit()
     assert ids(rest.answer("GET", f"/user/{someone}/recommendations")["recommendations"])[0] == 8

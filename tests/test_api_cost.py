@@ -171,8 +171,8 @@ ODD_RATINGS = [
 @pytest.mark.parametrize("item", ODD_RATINGS, ids=repr)
 def test_rating_list_accepts_and_refuses_what_the_schema_does(site: Flask, item: Any) -> None:
     with site.app_context():
-        quick = outcome(schemas.RatingList(), [item])
-        documented = outcome(fields.List(fields.Nested(schemas.MovieRating)), [item])
+        quick = outcome(schemas.RatingListSchema(), [item])
+        documented = outcome(fields.List(fields.Nested(schemas.MovieRatingSchema)), [item])
     if isinstance(documented, list):
         documented = [(one["movie_id"], one["rating"]) for one in documented]
     assert json.dumps(quick) == json.dumps(documented)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 from recommender.params import RatingParams
 from spark_jobs.als.biases import fit_biases, residuals, row_sums
 from spark_jobs.item_features import centred, item_features
@@ -103,9 +103,9 @@ def test_with_features_a_bias_is_shrunken_towards_what_they_predict(spark: Spark
 
 def test_the_features_of_a_title_are_its_genres_decade_and_popularity() -> None:
     items = [
-        Item(1, "One", 1994, ("Drama",)),
-        Item(2, "Two", None, ()),
-        Item(3, "Three", 2001, ("Comedy", "Drama")),
+        CatalogueItem(1, "One", 1994, ("Drama",)),
+        CatalogueItem(2, "Two", None, ()),
+        CatalogueItem(3, "Three", 2001, ("Comedy", "Drama")),
     ]
     features = item_features(items, np.array([1, 3]), np.array([0, 1]))
     # log(1 + count), then 1990s, 2000s, Comedy, Drama.

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from recommender.errors import DataError
 from spark_jobs.als import rating_blocks
 from spark_jobs.als.kernels import solve_rows
-from spark_jobs.als.rating_blocks import NothingToPack, Packed, RowOf, pack
+from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, RowOf, build_blocks
 from tests.packing import Row, ratings
 
 LARGE = 2_000_000_000  # an id that no table of rows reaches
@@ -25,7 +25,7 @@ ROWS: list[Row] = [
 ]
 
 
-def contents(packed: Packed) -> tuple[list[Row], list[Row]]:
+def contents(packed: BlockedRatings) -> tuple[list[Row], list[Row]]:
     """(user_id, item_id, value) as the blocks by user and those by item hold them, sorted."""
     sides = []
     for side, other in ((packed.users, packed.items), (packed.items, packed.users)):
@@ -44,7 +44,7 @@ def float32(rows: list[Row]) -> list[Row]:
 
 @pytest.mark.parametrize("parts", [1, 2, 5])
 def test_every_rating_is_in_one_block_of_each_side(spark: SparkSession, parts: int) -> None:
-    packed = pack(ratings(spark, ROWS, 3), parts=parts)
+    packed = build_blocks(ratings(spark, ROWS, 3), parts=parts)
     assert packed.users.ids.tolist() == [2, 7, 9]
     assert packed.items.ids.tolist() == [10, 20, 30, LARGE]
     assert packed.users.counts.tolist() == [2, 2, 2]
@@ -76,22 +76,22 @@ def test_every_rating_is_in_one_block_of_each_side(spark: SparkSession, parts: i
 def test_the_newest_rating_of_a_pair_is_kept_and_of_equals_the_later(
     spark: SparkSession, rows: list[Row], kept: list[Row], parts: int
 ) -> None:
-    packed = pack(ratings(spark, rows, parts))
+    packed = build_blocks(ratings(spark, rows, parts))
     assert contents(packed) == (kept, kept)
     assert packed.repeated == len(rows) - len(kept)
     assert packed.users.counts.sum() == packed.items.counts.sum() == len(kept)
 
 
 def test_only_listed_items_and_who_rated_them_are_packed(spark: SparkSession) -> None:
-    packed = pack(ratings(spark, ROWS), listed=np.array([5, 10, 30]))
+    packed = build_blocks(ratings(spark, ROWS), listed=np.array([5, 10, 30]))
     assert packed.users.ids.tolist() == [2, 7]
     assert packed.items.ids.tolist() == [10, 30]
     assert packed.count == 4
 
 
 def test_values_travel_in_16_bits_where_these_hold_them_exactly(spark: SparkSession) -> None:
-    half_stars = pack(ratings(spark, [(1, 1, 3.5), (1, 2, 0.5)]))
-    thirds = pack(ratings(spark, [(1, 1, 1 / 3), (1, 2, 0.5)]))
+    half_stars = build_blocks(ratings(spark, [(1, 1, 3.5), (1, 2, 0.5)]))
+    thirds = build_blocks(ratings(spark, [(1, 1, 1 / 3), (1, 2, 0.5)]))
     kinds = [
         {block.values.dtype for block in packed.users.blocks.collect() if len(block.values)}
         for packed in (half_stars, thirds)
@@ -100,7 +100,7 @@ def test_values_travel_in_16_bits_where_these_hold_them_exactly(spark: SparkSess
 
 
 def test_values_are_replaced_by_what_a_function_gives_for_their_rows(spark: SparkSession) -> None:
-    packed = pack(ratings(spark, ROWS)).map_values(lambda u, i, v: 100.0 * u + 10 * i + v)
+    packed = build_blocks(ratings(spark, ROWS)).map_values(lambda u, i, v: 100.0 * u + 10 * i + v)
     by_user, by_item = contents(packed)
     rows = {user: row for row, user in enumerate([2, 7, 9])}, {10: 0, 20: 1, 30: 2, LARGE: 3}
     expected = [(u, i, 100 * rows[0][u] + 10 * rows[1][i] + v) for u, i, v in float32(ROWS)]
@@ -108,7 +108,7 @@ def test_values_are_replaced_by_what_a_function_gives_for_their_rows(spark: Spar
 
 
 def test_on_one_machine_blocks_are_files_until_they_are_not_needed(spark: SparkSession) -> None:
-    packed = pack(ratings(spark, ROWS))
+    packed = build_blocks(ratings(spark, ROWS))
     folders = [side.source for side in packed.kept if isinstance(side.source, Path)]
     files = [path for folder in folders for path in folder.iterdir()]
     assert len(files) == 3 * 2 * spark.sparkContext.defaultParallelism
@@ -129,7 +129,7 @@ def test_what_cannot_be_fitted_is_refused_before_the_first_iteration(
     spark: SparkSession, rows: list[Row], error: type[DataError], problem: str
 ) -> None:
     with pytest.raises(error, match=problem):
-        pack(ratings(spark, rows, 1))
+        build_blocks(ratings(spark, rows, 1))
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from sqlalchemy.engine import Connection
 
 from app import create_app
 from app.extensions import db
-from app.feedback.profile import Taste, taste_of, tastes_of
+from app.feedback.profile import UserProfile, profile_of, profiles_of
 from app.models import Item, User
 from recommender.catalogue import Catalogue
-from recommender.catalogue import Item as Title
+from recommender.catalogue import CatalogueItem as Title
 from recommender.storage.release import ItemArrays, Release
 from recommender.storage.release_store import ReleaseStore
 from tests.api import client_with_token
@@ -192,14 +192,14 @@ def test_what_a_list_is_made_from_is_alike_for_one_and_for_many(furnished: Flask
     with furnished.app_context():
         who = db.session.scalar(select(User.id).where(User.username == "dora"))
         nobody = who + 1000
-        assert taste_of(who) == Taste({1: 4.0}, {50})
-        assert taste_of(nobody) == Taste()
-        assert tastes_of([who, 1, nobody]) == {
-            who: taste_of(who),
-            1: taste_of(1),
-            nobody: Taste(),
+        assert profile_of(who) == UserProfile({1: 4.0}, {50})
+        assert profile_of(nobody) == UserProfile()
+        assert profiles_of([who, 1, nobody]) == {
+            who: profile_of(who),
+            1: profile_of(1),
+            nobody: UserProfile(),
         }
-        assert len(taste_of(1).ratings) > 200
+        assert len(profile_of(1).ratings) > 200
 
 
 @contextmanager

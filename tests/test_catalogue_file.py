@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from recommender.catalogue import Item, read_items, write_items
+from recommender.catalogue import CatalogueItem, read_items, write_items
 from recommender.errors import ReleaseError
 
-FULL = Item(1, "Amélie", 2001, ("Comedy", "Romance"), "tt0211915", 194, "A shy waitress.")
-BARE = Item(2, "Babylon 5")
-ODD = Item(3, 'Line\nbreaks\r, "quotes"\u2028\x85, 七人の侍 and a \\')
+FULL = CatalogueItem(1, "Amélie", 2001, ("Comedy", "Romance"), "tt0211915", 194, "A shy waitress.")
+BARE = CatalogueItem(2, "Babylon 5")
+ODD = CatalogueItem(3, 'Line\nbreaks\r, "quotes"\u2028\x85, 七人の侍 and a \\')
 GOOD = {"item_id": 1, "title": "Heat", "genres": []}
 
 
@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("items", [[], [FULL], [FULL, BARE, ODD]], ids=len)
-def test_items_are_read_back_as_they_were_written(path: Path, items: list[Item]):
+def test_items_are_read_back_as_they_were_written(path: Path, items: list[CatalogueItem]):
     write_items(path, iter(items))
     assert list(read_items(path)) == items
 

@@ -18,13 +18,13 @@ from app.accounts import service as accounts
 from app.catalogue import item_statistics
 from app.catalogue import items as catalogue
 from app.db.clock import utcnow
-from app.db.retry import TRIES, done_anew
+from app.db.retry import TRIES, retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
 from app.feedback import ratings, user_lists
 from app.group import friends
 from app.models import Import, Item, Rating
-from recommender.catalogue import Item as Title
+from recommender.catalogue import CatalogueItem as Title
 from recommender.storage.release_store import ReleaseStore
 from tests.conftest import PASSWORD, settings
 from tests.databases import empty
@@ -125,7 +125,7 @@ def test_text_of_every_script_and_length_comes_back_as_it_was(
 
 def test_moments_are_kept_to_the_microsecond_and_stars_exactly(site: Flask) -> None:
     ann = accounts.add_person("F", 1990)
-    given = ratings.rate(ann.id, 1, 3.5, ratings.Forecast(3.123456789012345, 1 / 3, "v"))
+    given = ratings.rate(ann.id, 1, 3.5, ratings.Prediction(3.123456789012345, 1 / 3, "v"))
     db.session.expire_all()
     row = db.session.get_one(Rating, (ann.id, 1))
     assert row.rated_at == given
@@ -217,7 +217,7 @@ def test_writers_that_cross_each_other_all_arrive(site: Flask, store: ReleaseSto
     ids = [item.id for item in db.session.scalars(select(Item).order_by(Item.id))]
     release = store.read(store.current().version)
 
-    @done_anew
+    @retry_on_conflict
     def store_all(rows: list[dict[str, Any]]) -> None:
         upsert(Rating, rows, newest_by="rated_at")
         db.session.commit()
@@ -231,7 +231,7 @@ def test_writers_that_cross_each_other_all_arrive(site: Flask, store: ReleaseSto
             ]
             store_all(rows if person % 2 else rows[::-1])
 
-    @done_anew
+    @retry_on_conflict
     def refresh_once() -> None:
         item_statistics.refresh(release)
         db.session.commit()
@@ -252,7 +252,7 @@ def test_what_was_broken_off_is_done_anew_and_nothing_else(site: Flask) -> None:
     def fail(times: int, code: object) -> list[int]:
         calls: list[int] = []
 
-        @done_anew
+        @retry_on_conflict
         def write() -> None:
             calls.append(1)
             if len(calls) <= times:

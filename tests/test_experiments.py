@@ -19,13 +19,13 @@ from sqlalchemy import event, inspect, select
 from app import create_app
 from app.accounts import api_tokens
 from app.db.clock import utcnow
-from app.experiments.results import FEWEST, Results, results_of
+from app.experiments.results import FEWEST, ExperimentResults, results_of
 from app.experiments.store import running, running_plan
 from app.extensions import db, serving
-from app.models import Experiment, Exposure, Item, Rating, Shown, User
-from app.recommend.variants import CONTROL, TREATMENT, Arm, Plan
-from recommender.catalogue import Item as CatalogueItem
-from recommender.confidence_intervals import Estimate, difference, ratio, times_needed
+from app.models import Experiment, Exposure, Impression, Item, Rating, User
+from app.recommend.variants import CONTROL, TREATMENT, ExperimentConfig, Variant
+from recommender.catalogue import CatalogueItem
+from recommender.confidence_intervals import Interval, difference, ratio, times_needed
 from recommender.errors import ConfigError
 from recommender.storage.release_store import ReleaseStore
 from tests.api import Rest, client_with_token
@@ -47,8 +47,10 @@ FIRST, SECOND, THIRD = "20260101-000000-aaaa", "20260102-000000-bbbb", "20260103
 WELL_KNOWN = {1, 8, 13}
 
 
-def plan(name: str = "tune", share: float = 0.5) -> Plan:
-    return Plan(1, name, share, Arm.parse("current"), Arm.parse("min_ratings=12"))
+def plan(name: str = "tune", share: float = 0.5) -> ExperimentConfig:
+    return ExperimentConfig(
+        1, name, share, Variant.parse("current"), Variant.parse("min_ratings=12")
+    )
 
 
 def start(app: Flask, *options: str, treatment: str = "min_ratings=12") -> None:
@@ -99,10 +101,10 @@ def exposures(app: Flask) -> list[tuple[int, int, str, int, str]]:
 def test_an_arm_is_a_release_or_settings_or_both(
     text: str, release: str | None, settings: dict[str, float]
 ) -> None:
-    arm = Arm.parse(text)
+    arm = Variant.parse(text)
     assert arm.release == release
     assert settings.items() <= arm.settings.items()
-    assert Arm.parse(str(arm)) == arm
+    assert Variant.parse(str(arm)) == arm
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_an_arm_is_a_release_or_settings_or_both(
 )
 def test_an_arm_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):
-        Arm.parse(text)
+        Variant.parse(text)
 
 
 # Who gets which
@@ -410,7 +412,7 @@ def test_what_was_shown_before_the_experiment_counts_in_it_too(
     start(app)
     client.get("/")
     with app.app_context():
-        shown = set(db.session.scalars(select(Shown.item_id)))
+        shown = set(db.session.scalars(select(Impression.item_id)))
         exposed = set(db.session.scalars(select(Exposure.item_id)))
     assert exposed
     assert exposed <= shown
@@ -508,12 +510,12 @@ def test_without_a_release_there_is_nothing_to_compare(closed_app: Flask) -> Non
 def test_the_difference_of_two_figures_by_hand() -> None:
     """Standard errors 0.3 and 0.4 make 0.5 together: 3-4-5."""
     z = 1.959964
-    before = Estimate(3.0, 3.0 - 0.3 * z, 3.0 + 0.3 * z, 10)
-    after = Estimate(3.6, 3.6 - 0.4 * z, 3.6 + 0.4 * z, 12)
+    before = Interval(3.0, 3.0 - 0.3 * z, 3.0 + 0.3 * z, 10)
+    after = Interval(3.6, 3.6 - 0.4 * z, 3.6 + 0.4 * z, 12)
     apart = difference(before, after)
     assert (apart.value, apart.n) == (pytest.approx(0.6), 22)
     assert (apart.low, apart.high) == (pytest.approx(0.6 - 0.5 * z), pytest.approx(0.6 + 0.5 * z))
-    assert difference(before, Estimate(4.0, None, None, 1)) == Estimate(1.0, None, None, 11)
+    assert difference(before, Interval(4.0, None, None, 1)) == Interval(1.0, None, None, 11)
 
 
 def test_the_people_needed_by_hand() -> None:
@@ -525,10 +527,10 @@ def test_the_people_needed_by_hand() -> None:
     textbook = 2 * (1.959964 + 0.841621) ** 2 * (0.2 * 0.8 * 100 / 99) / 0.02**2
     assert 100 * times == pytest.approx(textbook)
     assert textbook == pytest.approx(6343, abs=1)
-    assert times_needed(Estimate(0.1, None, None, 1), 0.02) is None
+    assert times_needed(Interval(0.1, None, None, 1), 0.02) is None
 
 
-def simulated(rng: np.random.Generator, people: int, rate: float) -> Estimate:
+def simulated(rng: np.random.Generator, people: int, rate: float) -> Interval:
     """People who were shown 1 to 20 titles each, and who differ in what they accept."""
     shown = rng.integers(1, 21, people)
     estimate = ratio(rng.binomial(shown, rng.beta(4 * rate, 4 * (1 - rate), people)), shown)
@@ -575,7 +577,7 @@ def populate(app: Flask, people: dict[str, list[list[float | None]]]) -> None:
         db.session.commit()
 
 
-def results(app: Flask) -> Results:
+def results(app: Flask) -> ExperimentResults:
     with app.app_context():
         return results_of(db.session.scalars(select(Experiment)).one())
 

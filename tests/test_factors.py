@@ -6,47 +6,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.errors import ReleaseError
-from recommender.item_index import UNKNOWN, ItemRows
+from recommender.item_index import UNKNOWN, ItemIndex
 
 IDS = [1, 2, 5, 8, 13]
 
 
 @pytest.fixture
-def item_rows() -> ItemRows:
-    return ItemRows(np.array(IDS))
+def item_index() -> ItemIndex:
+    return ItemIndex(np.array(IDS))
 
 
-def test_the_row_of_an_id_is_its_position(item_rows: ItemRows):
+def test_the_row_of_an_id_is_its_position(item_rows: ItemIndex):
     assert item_rows.rows(IDS).tolist() == [0, 1, 2, 3, 4]
     assert len(item_rows) == 5
 
 
 @pytest.mark.parametrize("item_id", [-1, 0, 3, 12, 14, 2**62], ids=lambda i: f"id_{i}")
-def test_an_id_below_between_or_above_the_known_ones_is_unknown(item_rows: ItemRows, item_id: int):
+def test_an_id_below_between_or_above_the_known_ones_is_unknown(item_rows: ItemIndex, item_id: int):
     assert item_rows.rows([item_id]).tolist() == [UNKNOWN]
 
 
-def test_answers_keep_the_order_and_the_repetitions_of_the_question(item_rows: ItemRows):
+def test_answers_keep_the_order_and_the_repetitions_of_the_question(item_rows: ItemIndex):
     assert item_rows.rows([13, 4, 1, 13]).tolist() == [4, UNKNOWN, 0, 4]
 
 
-def test_known_rows_leave_out_what_is_unknown(item_rows: ItemRows):
+def test_known_rows_leave_out_what_is_unknown(item_rows: ItemIndex):
     assert item_rows.known_rows([13, 4, 1, 99]).tolist() == [4, 0]
 
 
-def test_the_keys_of_ratings_and_a_stream_are_ids_too(item_rows: ItemRows):
+def test_the_keys_of_ratings_and_a_stream_are_ids_too(item_rows: ItemIndex):
     assert item_rows.rows({5: 4.0, 8: 1.0}).tolist() == [2, 3]
     assert item_rows.rows(i for i in (5, 8)).tolist() == [2, 3]
 
 
 @pytest.mark.parametrize("asked", [[], [1, 2]], ids=["of_nothing", "of_something"])
 def test_an_empty_catalogue_knows_nothing(asked: list[int]):
-    rows = ItemRows(np.empty(0, np.int64)).rows(asked)
+    rows = ItemIndex(np.empty(0, np.int64)).rows(asked)
     assert rows.tolist() == [UNKNOWN] * len(asked)
     assert rows.dtype == np.int64
 
 
-def test_no_question_has_no_answer(item_rows: ItemRows):
+def test_no_question_has_no_answer(item_rows: ItemIndex):
     rows = item_rows.rows([])
     assert (rows.tolist(), rows.dtype) == ([], np.int64)
 
@@ -54,11 +54,11 @@ def test_no_question_has_no_answer(item_rows: ItemRows):
 @pytest.mark.parametrize("ids", [[2, 1], [1, 1], [1, 5, 3, 8]], ids=["falling", "twice", "one_out"])
 def test_ids_that_do_not_ascend_are_refused(ids: list[int]):
     with pytest.raises(ReleaseError, match=r"item_ids\.npy: .*ascending; train again"):
-        ItemRows(np.array(ids))
+        ItemIndex(np.array(ids))
 
 
 @given(known=st.sets(st.integers(-20, 20)), asked=st.lists(st.integers(-25, 25)))
 def test_rows_are_what_looking_through_the_list_finds(known: set[int], asked: list[int]):
     ids = sorted(known)
     expected = [ids.index(i) if i in known else UNKNOWN for i in asked]
-    assert ItemRows(np.array(ids, dtype=np.int64)).rows(asked).tolist() == expected
+    assert ItemIndex(np.array(ids, dtype=np.int64)).rows(asked).tolist() == expected

@@ -98,9 +98,9 @@ def test_who_guessed_too_often_does_not_wait_until_the_clock_has_caught_up(
         for seconds in (0, -HOUR):
             move(seconds)
             for _ in range(2):
-                login_throttle.begin((login_throttle.PASSWORDS, "ann"))
+                login_throttle.record_attempts((login_throttle.PASSWORDS, "ann"))
             with pytest.raises(TooManyRequests):
-                login_throttle.begin((login_throttle.PASSWORDS, "ann"))
+                login_throttle.record_attempts((login_throttle.PASSWORDS, "ann"))
 
 
 def test_a_limit_begins_anew_and_holds(move: Move) -> None:

@@ -23,7 +23,7 @@ from app import create_app
 from app.accounts import api_tokens
 from app.accounts import service as accounts
 from app.extensions import db
-from app.feedback.profile import tastes_of
+from app.feedback.profile import profiles_of
 from recommender.storage import s3
 from recommender.storage.release_store import ReleaseStore
 from recommender.storage.s3_release_store import open_store
@@ -68,7 +68,7 @@ class Site:
 
     def stored(self) -> dict[tuple[int, int], float]:
         with self.app.app_context():
-            found = tastes_of(self.ids)
+            found = profiles_of(self.ids)
         return {
             (user, item): stars
             for user, taste in found.items()

@@ -29,7 +29,7 @@ def games() -> Model:
 
 
 def test_having_a_game_counts_and_each_hour_counts_less_than_the_one_before() -> None:
-    never, hour, more = Hours(0.1).strength(np.array([0.0, math.e - 1, math.e**2 - 1]))
+    never, hour, more = Hours(0.1).preference(np.array([0.0, math.e - 1, math.e**2 - 1]))
     assert [never, hour, more] == pytest.approx([1.0, 1.1, 1.2])
 
 
@@ -75,19 +75,19 @@ def test_many_at_once_get_what_each_gets(games: Model) -> None:
 
 def test_more_hours_weigh_more() -> None:
     model = Model(tiny_games_release())
-    because = model.because({10: 500.0, 20: 0.1}, 30)
+    because = model.explain({10: 500.0, 20: 0.1}, 30)
     assert because is not None
     assert because.parts[10] > because.parts[20] > 0
 
 
 def test_a_group_agrees_by_match(games: Model) -> None:
-    best = games.together([{10: 5.0}, {20: 2.0}], "average", 2)
+    best = games.recommend_group([{10: 5.0}, {20: 2.0}], "average", 2)
     assert {item for item, *_ in best} == {30, 40}
     assert all(0 <= liking <= 1 for _, liking, each in best for liking in [*each])
 
 
 def test_a_newcomer_is_asked_about_what_many_have(games: Model) -> None:
-    assert games.question({}) == 10
+    assert games.next_question({}) == 10
 
 
 def test_a_release_of_hours_is_read_as_it_was_written(store: ReleaseStore) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from recommender.fold_in import Ridge, fold_in_ranking, fold_in_rating, gram, strength, user_bias
+from recommender.fold_in import Ridge, fold_in_ranking, fold_in_rating, gram, preference, user_bias
 from recommender.params import RankingParams
 
 ALPHA, LAMBDA, LAMBDA_B = 4.0, 0.1, 3.0
@@ -37,11 +37,11 @@ HEADS = pytest.mark.parametrize("head", [ranking, rating])
     ids=["neutral", "best", "half_way", "disliked", "hated"],
 )
 def test_strength_is_0_at_neutral_and_1_at_best(stars: float, expected: float):
-    assert strength(stars, neutral=2.0, best=5.0) == pytest.approx(expected, abs=1e-15)
+    assert preference(stars, neutral=2.0, best=5.0) == pytest.approx(expected, abs=1e-15)
 
 
 def test_strengths_of_many_ratings_are_found_at_once():
-    assert_allclose(strength(np.array([2.0, 5.0, 0.5]), 2.0, 5.0), [0.0, 1.0, -0.5])
+    assert_allclose(preference(np.array([2.0, 5.0, 0.5]), 2.0, 5.0), [0.0, 1.0, -0.5])
 
 
 def test_the_gram_matrix_is_summed_in_double_precision():

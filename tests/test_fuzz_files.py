@@ -24,7 +24,7 @@ from app.catalogue.search_index import TitleIndex
 from app.catalogue.tmdb import _is_picture, _read
 from app.extensions import db, serving
 from app.feedback import ratings
-from app.models import Import, Mark, Rating, User
+from app.models import Import, ListEntry, Rating, User
 from app.portability.bulk_transfer import export_ratings
 from app.portability.exports import as_csv_files, everything_of
 from app.portability.import_formats import Entry
@@ -166,7 +166,7 @@ def ann(site: Flask) -> User:
 
 
 def forget_everything(user_id: int) -> None:
-    for kind in (Rating, Mark, Import):
+    for kind in (Rating, ListEntry, Import):
         db.session.execute(db.delete(kind).where(kind.user_id == user_id))
     db.session.commit()
 

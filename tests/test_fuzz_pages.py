@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from app import create_app
 from app.extensions import db
 from app.http.security_headers import CONTENT_SECURITY_POLICY
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 from recommender.storage.release_store import ReleaseStore
 from tests.conftest import register, settings
 from tests.databases import DATABASES, Server, migrate, new_database
@@ -28,7 +28,7 @@ from tests.releases import GAMES, ITEMS, no_parity_sample, tiny_games_release, t
 from tests.test_cli import run
 
 
-def hostile(titles: list[Item]) -> list[Item]:
+def hostile(titles: list[CatalogueItem]) -> list[CatalogueItem]:
     """Titles of which some are a trap for whoever shows them."""
     first = replace(titles[0], title=MARKUP, description=MARKUP, genres=(MARKUP[:40],))
     second = replace(titles[1], title="\u202e🎬 “Δ” & {{ 7 * 7 }}\0")

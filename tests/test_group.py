@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.group import friends
-from app.models import Companion
+from app.models import Friendship
 from tests.conftest import register
 from tests.test_home import shown
 
@@ -33,7 +33,7 @@ def befriend(ann: FlaskClient, bob: FlaskClient) -> None:
 
 def pairs(app: Flask) -> list[tuple[int, int, bool]]:
     with app.app_context():
-        found = db.session.scalars(select(Companion))
+        found = db.session.scalars(select(Friendship))
         return [(p.user_id, p.asked_id, p.agreed_at is not None) for p in found]
 
 

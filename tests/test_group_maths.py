@@ -38,7 +38,7 @@ def test_nobody_to_tell_apart_is_no_division_by_zero() -> None:
 @pytest.mark.parametrize("way", ["average", "misery", "veto"])
 def test_an_evening_shows_what_nobody_has_rated_with_everyones_stars(way: str) -> None:
     model = Model(tiny_release())
-    evening = model.together([SPACE, LOVE], way, 10)
+    evening = model.recommend_group([SPACE, LOVE], way, 10)
     assert {item for item, _, _ in evening} <= {3, 5, 8, 34}
     for item, agreed, each in evening:
         alone = [model.estimate(model.fold_in(r), [item])[item] for r in (SPACE, LOVE)]

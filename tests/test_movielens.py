@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 from recommender.errors import DataError
 from spark_jobs.datasets import rating_lines
 from spark_jobs.datasets.dataset import Dataset
@@ -19,10 +19,10 @@ from tests.datasets import MOVIES_HEADER, RATINGS_HEADER, write_files
 
 RATINGS = [(1, 2, 5.0, 964982703), (1, 3, 1.0, 964982224), (7, 1, 4.0, 847434962)]
 ITEMS = [
-    Item(1, "Toy Story", 1995, ("Animation", "Children", "Comedy")),
-    Item(2, "Amélie", 2001, ("Comedy", "Romance")),
-    Item(3, "La Cité des enfants perdus", 1995, ("Adventure", "Sci-Fi")),
-    Item(4, "Nobody's Genre", None, ()),
+    CatalogueItem(1, "Toy Story", 1995, ("Animation", "Children", "Comedy")),
+    CatalogueItem(2, "Amélie", 2001, ("Comedy", "Romance")),
+    CatalogueItem(3, "La Cité des enfants perdus", 1995, ("Adventure", "Sci-Fi")),
+    CatalogueItem(4, "Nobody's Genre", None, ()),
 ]
 LINKED = [
     replace(ITEMS[0], imdb_id="tt0114709", tmdb_id=862),
@@ -108,7 +108,7 @@ def rows(dataset: Dataset) -> list[tuple[int, int, float, int]]:
     ids=["100k latin-1", "1M latin-1", "10M utf-8", "CSV", "CSV with links"],
 )
 def test_every_layout_is_read_into_the_same_normal_form(
-    read: Read, files: dict[str, str | bytes], layout: str, items: list[Item]
+    read: Read, files: dict[str, str | bytes], layout: str, items: list[CatalogueItem]
 ) -> None:
     dataset = read(files)
     assert rows(dataset) == RATINGS
@@ -195,7 +195,9 @@ def test_the_real_latest_small_has_the_size_its_readme_states(
     assert (dataset.rows, len(dataset.items)) == (100_836, 9_742)
     assert sum(len(some.users) for some in dataset.ratings.rows.collect()) == 100_836
     matrix = next(item for item in dataset.items if item.item_id == 2571)
-    expected = Item(2571, "The Matrix", 1999, ("Action", "Sci-Fi", "Thriller"), "tt0133093", 603)
+    expected = CatalogueItem(
+        2571, "The Matrix", 1999, ("Action", "Sci-Fi", "Thriller"), "tt0133093", 603
+    )
     assert matrix == expected
 
 

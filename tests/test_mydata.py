@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from app.accounts import api_tokens
 from app.extensions import db
-from app.models import Import, Mark, Rating, User
+from app.models import Import, ListEntry, Rating, User
 from app.portability import uploads
 from app.portability.exports import EMPTY
 from app.portability.import_formats import Entry, RejectedLine, read
@@ -97,7 +97,7 @@ def test_a_letterboxd_zip_brings_ratings_and_watchlist(
     bring(ann, whole.getvalue(), "letterboxd.zip")
     assert sorted(stored(app)) == [(3, 2.0), (8, 4.5)]
     with app.app_context():
-        assert [m.item_id for m in db.session.scalars(select(Mark))] == [13]
+        assert [m.item_id for m in db.session.scalars(select(ListEntry))] == [13]
     assert report_of(app)["wanted"] == 1
 
 

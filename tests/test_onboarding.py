@@ -50,7 +50,7 @@ def test_each_title_is_asked_about_once_until_none_is_left() -> None:
     ratings: dict[int, float] = {}
     unseen: list[int] = []
     for number in range(8):
-        item = model.question(ratings, unseen)
+        item = model.next_question(ratings, unseen)
         assert item is not None
         assert item not in ratings
         assert item not in unseen
@@ -58,19 +58,19 @@ def test_each_title_is_asked_about_once_until_none_is_left() -> None:
             ratings[item] = 4.0
         else:
             unseen.append(item)
-    assert model.question(ratings, unseen) is None
+    assert model.next_question(ratings, unseen) is None
 
 
 def test_the_first_question_is_a_title_that_many_know_and_like() -> None:
-    assert Model(tiny_release()).question({}) in (1, 8)
+    assert Model(tiny_release()).next_question({}) in (1, 8)
 
 
 def test_progress_tells_how_much_of_the_list_the_last_rating_left() -> None:
     model = Model(tiny_release())
-    assert (model.progress({}).kept, model.progress({}).settled) == (0, False)
+    assert (model.onboarding_progress({}).kept, model.onboarding_progress({}).settled) == (0, False)
     four = {1: 5.0, 2: 4.0, 3: 4.0, 5: 4.5}
-    assert not model.progress(four).settled
-    told = model.progress({**four, 8: 1.0})
+    assert not model.onboarding_progress(four).settled
+    told = model.onboarding_progress({**four, 8: 1.0})
     assert told.kept == told.of == 3
     assert told.settled
 
@@ -82,7 +82,7 @@ def test_ndcg_of_a_hand_worked_list() -> None:
 
 def test_a_simulated_newcomer_answers_from_their_own_ratings_alone() -> None:
     model = Model(tiny_release())
-    people = [dict.fromkeys(model.item_rows.item_ids.tolist(), 5.0)]
+    people = [dict.fromkeys(model.item_index.item_ids.tolist(), 5.0)]
     (newcomer,) = benchmark.newcomers(people, np.random.default_rng(0))
     assert len(newcomer.answers) == 6
     assert not newcomer.relevant & newcomer.answers.keys()

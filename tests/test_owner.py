@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from app.db.clock import utcnow
 from app.extensions import db
-from app.models import Item, Rating, Shown, User, Visit
+from app.models import Impression, Item, Rating, User, Visit
 from app.reports import site_kpis
 from app.reports.site_kpis import figures_of_today
 from recommender.storage.release_store import ReleaseStore
@@ -82,7 +82,9 @@ def populate(app: Flask) -> None:
             )
         for user_id, item in ((31, 1), (31, 2), (31, 13), (31, 21), (32, 1), (32, 8)):
             db.session.add(
-                Shown(user_id=user_id, item_id=item, shown_at=utcnow(), place=1, model_version="v")
+                Impression(
+                    user_id=user_id, item_id=item, shown_at=utcnow(), place=1, model_version="v"
+                )
             )
         db.session.commit()
 

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from spark_jobs import progress
-from spark_jobs.progress import Progress
+from spark_jobs.progress import ProgressBar
 
 LINE = re.compile(r"\[(\d)/(\d)\] ([a-z ]+?) +█{24} +(\d+\.\d) s")
 
@@ -23,7 +23,7 @@ class Terminal(io.StringIO):
 
 def test_a_log_gets_one_line_a_stage() -> None:
     log = io.StringIO()
-    report = Progress(2, log)
+    report = ProgressBar(2, log)
     with report.stage("reading"):
         assert log.getvalue() == ""
     with report.stage("fitting the head"):
@@ -36,7 +36,7 @@ def test_a_log_gets_one_line_a_stage() -> None:
 
 
 def test_seconds_are_those_each_stage_took() -> None:
-    report = Progress(2, io.StringIO())
+    report = ProgressBar(2, io.StringIO())
     with report.stage("long"):
         time.sleep(0.2)
     with report.stage("short"):
@@ -49,7 +49,7 @@ def test_seconds_are_those_each_stage_took() -> None:
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
 def test_a_failing_stage_is_neither_recorded_nor_shown_as_done(stream: type[io.StringIO]) -> None:
     shown = stream()
-    report = Progress(2, shown)
+    report = ProgressBar(2, shown)
     with pytest.raises(ValueError, match="bad line"), report.stage("reading"):
         raise ValueError("bad line")
     assert report.seconds == {}
@@ -60,7 +60,7 @@ def test_a_failing_stage_is_neither_recorded_nor_shown_as_done(stream: type[io.S
 def test_a_terminal_gets_a_live_bar_that_ends_as_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
     screen = Terminal()
-    report = Progress(1, screen)
+    report = ProgressBar(1, screen)
     with report.stage("reading"):
         deadline = time.monotonic() + 5
         while screen.getvalue().count("\r[1/1] reading") < 2 and time.monotonic() < deadline:
@@ -76,7 +76,7 @@ def test_the_bar_is_not_full_while_the_stage_still_runs(monkeypatch: pytest.Monk
     monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
     monkeypatch.setattr(progress, "_share_done", lambda *_: 0.99)
     screen = Terminal()
-    with Progress(1, screen).stage("fitting", context=FakeContext()):  # type: ignore[arg-type]
+    with ProgressBar(1, screen).stage("fitting", context=FakeContext()):  # type: ignore[arg-type]
         deadline = time.monotonic() + 5
         while "█" not in screen.getvalue() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -91,7 +91,7 @@ class FakeContext:
 
 def test_the_bar_follows_the_spark_stages_of_its_own_group(spark: SparkSession) -> None:
     context = spark.sparkContext
-    with Progress(1, io.StringIO()).stage("counting to ten", context, 4):
+    with ProgressBar(1, io.StringIO()).stage("counting to ten", context, 4):
         assert progress._share_done(context, "counting to ten", 4) == 0.0
         spark.range(10).repartition(2).count()
         done = progress._share_done(context, "counting to ten", 4)
@@ -100,6 +100,6 @@ def test_the_bar_follows_the_spark_stages_of_its_own_group(spark: SparkSession) 
 
 
 def test_the_stream_is_the_standard_error_of_the_moment() -> None:
-    with contextlib.redirect_stderr(io.StringIO()) as log, Progress(1).stage("reading"):
+    with contextlib.redirect_stderr(io.StringIO()) as log, ProgressBar(1).stage("reading"):
         pass
     assert LINE.fullmatch(log.getvalue().rstrip("\n"))

@@ -27,7 +27,7 @@ from app.catalogue import items as catalogue
 from app.extensions import db
 from app.feedback import ratings
 from app.group import friends
-from app.models import Companion, Import, Item, Mark, Rating, Shown, User, Visit
+from app.models import Friendship, Import, Impression, Item, ListEntry, Rating, User, Visit
 from app.portability.bulk_transfer import Brought, find_rows, import_ratings
 from app.portability.import_reports import MOST_REPORTS
 from app.portability.imports import bring_in
@@ -204,7 +204,7 @@ def test_an_account_deleted_while_it_rates_leaves_nothing_and_nobody_sees_an_err
         seen.update(answers)
         with site.app_context():
             accounts.delete_account(User(id=person))
-        for model in (Rating, Mark, Shown, Visit):
+        for model in (Rating, ListEntry, Impression, Visit):
             assert count_of(site, model, model.user_id == person) == 0
     assert count_of(site, User) == 0
     assert len(seen) > 1
@@ -270,7 +270,7 @@ def test_people_who_ask_each_other_at_once_have_agreed(site: Flask) -> None:
         with site.app_context():
             assert [user.id for user in friends.agreed_with(ann)] == [bob]
             assert friends.asked_by(ann) == friends.asked_by(bob) == []
-        assert count_of(site, Companion) == 1
+        assert count_of(site, Friendship) == 1
         race(site, *[lambda: friends.end(db.session.get_one(User, ann), bob)] * 2)
 
 
@@ -288,7 +288,7 @@ def test_an_invitation_that_is_accepted_and_taken_back_at_once_is_one_or_the_oth
             *(lambda send=send: send(f"/group/{ann}/agree") for send in senders),
         )
         assert set(answers[1:]) <= {303, 404}
-        assert count_of(site, Companion) == 0 or answers == [None, 303, 303]
+        assert count_of(site, Friendship) == 0 or answers == [None, 303, 303]
         with site.app_context():
             friends.end(db.session.get_one(User, ann), bob)
 

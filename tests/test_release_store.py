@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 from recommender.errors import ConfigError, NoRelease, ReleaseError
-from recommender.storage.atomic_files import hold
+from recommender.storage.atomic_files import lock
 from recommender.storage.release_store import Current, ReleaseStore
 from recommender.storage.s3_release_store import open_store
 from tests.releases import ITEMS, no_parity_sample, tiny_release
@@ -164,7 +164,7 @@ def test_a_version_is_published_once(two: ReleaseStore):
 def test_publishing_that_fails_leaves_nothing_behind(
     store: ReleaseStore, error: type[BaseException]
 ):
-    def items() -> Iterator[Item]:
+    def items() -> Iterator[CatalogueItem]:
         yield ITEMS[0]
         raise error
 
@@ -191,7 +191,7 @@ def test_what_killed_publishers_left_is_cleared_away(store: ReleaseStore):
 def test_what_another_process_is_writing_just_now_is_left_alone(store: ReleaseStore):
     theirs = store.folder / f".{NEW}.unfinished"
     (theirs / NEW).mkdir(parents=True)
-    handle = hold(theirs)
+    handle = lock(theirs)
     publish(store, OLD)
     assert theirs.is_dir()
     os.close(handle)

@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.extensions import db, serving
 from app.models import CatalogueState, Item, SiteState
-from recommender.catalogue import Item as CatalogueItem
+from recommender.catalogue import CatalogueItem
 from recommender.storage.release_store import ReleaseStore
 from tests.conftest import register
 from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release

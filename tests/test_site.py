@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from app.db.clock import utcnow
 from app.extensions import db
-from app.models import Mark, Rating, Shown, Visit
+from app.models import Impression, ListEntry, Rating, Visit
 from tests.conftest import register
 from tests.test_home import ROMANCE, SCI_FI, shown
 
@@ -167,7 +167,7 @@ def test_people_see_their_own_watchlist_alone(app: Flask, ann: FlaskClient) -> N
     assert shown(bob.get("/watchlist").text) == []
     assert shown(ann.get("/watchlist").text) == [1]
     with app.app_context():
-        assert [(m.user_id, m.kind) for m in db.session.scalars(select(Mark))] == [
+        assert [(m.user_id, m.kind) for m in db.session.scalars(select(ListEntry))] == [
             (21, "watchlist")
         ]
 
@@ -244,7 +244,7 @@ def test_what_was_shown_is_noted_once_at_its_first_place(app: Flask, ann: FlaskC
     ann.post("/title/8/rating", data={"rating": "5"})
     ann.get("/?show=25")
     with app.app_context():
-        places = {s.item_id: s.place for s in db.session.scalars(select(Shown))}
+        places = {s.item_id: s.place for s in db.session.scalars(select(Impression))}
     assert places[1] == 1
     assert len(places) == 8
 

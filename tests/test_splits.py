@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_jobs.als.rating_blocks import Packed, pack
+from spark_jobs.als.rating_blocks import BlockedRatings, build_blocks
 from spark_jobs.evaluation.splits import (
     TEST_SEEDS,
     Divide,
@@ -26,8 +26,8 @@ Pairs = set[tuple[int, int]]
 
 
 @pytest.fixture(scope="module")
-def stars(spark: SparkSession) -> Packed:
-    return pack(ratings(spark, ROWS))
+def stars(spark: SparkSession) -> BlockedRatings:
+    return build_blocks(ratings(spark, ROWS))
 
 
 def fitted(made: Split) -> Pairs:
@@ -51,7 +51,7 @@ def test_the_hash_is_uniform_and_depends_on_each_id_and_the_seed() -> None:
     assert uniform(7, users[:1], items[:1]) == drawn[:1]
 
 
-def test_by_rating_what_is_not_held_out_is_fitted_and_folded_in(stars: Packed) -> None:
+def test_by_rating_what_is_not_held_out_is_fitted_and_folded_in(stars: BlockedRatings) -> None:
     made = split(stars, by_rating(0), 0)
     held = of_cases(made, "held")
     assert len(held) == pytest.approx(len(ROWS) / 5, rel=0.2)
@@ -59,7 +59,7 @@ def test_by_rating_what_is_not_held_out_is_fitted_and_folded_in(stars: Packed) -
     assert of_cases(made, "known") == fitted(made)
 
 
-def test_by_person_nobody_tested_is_fitted(stars: Packed) -> None:
+def test_by_person_nobody_tested_is_fitted(stars: BlockedRatings) -> None:
     made = split(stars, by_person(0, stars.users.ids), 0)
     tested = {case.user_id for case in made.cases.collect()}
     assert len(tested) == len(PEOPLE) // 5
@@ -70,14 +70,14 @@ def test_by_person_nobody_tested_is_fitted(stars: Packed) -> None:
         assert len(case.known) == int(0.8 * len(every))
 
 
-def test_within_a_person_a_quarter_is_held_out(stars: Packed) -> None:
+def test_within_a_person_a_quarter_is_held_out(stars: BlockedRatings) -> None:
     made = split(stars, within_person(0), 0)
     assert of_cases(made, "known") == fitted(made)
     for case in made.cases.collect():
         assert len(case.known) == int(0.75 * (len(case.known) + len(case.held)))
 
 
-def test_stars_stay_with_their_pairs(stars: Packed) -> None:
+def test_stars_stay_with_their_pairs(stars: BlockedRatings) -> None:
     given = {(u, i): value for u, i, value in ROWS}  # type: ignore[misc]
     for case in split(stars, within_person(3), 3).cases.collect():
         for item, value in (case.known | case.held).items():
@@ -86,7 +86,7 @@ def test_stars_stay_with_their_pairs(stars: Packed) -> None:
 
 @pytest.mark.parametrize("kind", ["by rating", "by person", "within a person"])
 def test_a_validation_split_tests_on_nothing_that_a_test_split_tests_on(
-    stars: Packed, kind: str
+    stars: BlockedRatings, kind: str
 ) -> None:
     def divide(seed: int) -> Divide:
         if kind == "by rating":
@@ -106,7 +106,7 @@ def test_a_validation_split_tests_on_nothing_that_a_test_split_tests_on(
             assert known.isdisjoint(of_cases(test, "known"))
 
 
-def test_no_more_people_than_wanted_are_held_out(stars: Packed) -> None:
+def test_no_more_people_than_wanted_are_held_out(stars: BlockedRatings) -> None:
     def tested(most: int | None) -> set[int]:
         divide = by_person(0, stars.users.ids, most)
         return {case.user_id for case in split(stars, divide, 0).cases.collect()}
@@ -117,7 +117,7 @@ def test_no_more_people_than_wanted_are_held_out(stars: Packed) -> None:
 
 def test_a_division_depends_on_the_seed_and_not_on_the_partitions(spark: SparkSession) -> None:
     def cases(seed: int, parts: int) -> dict[int, list[int]]:
-        packed = pack(ratings(spark, ROWS, parts), parts=parts)
+        packed = build_blocks(ratings(spark, ROWS, parts), parts=parts)
         made = split(packed, by_person(seed, packed.users.ids), seed)
         return {case.user_id: list(case.known) for case in made.cases.collect()}
 

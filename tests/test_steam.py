@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 from recommender.errors import DataError
 from recommender.formats.steam import BadLine, Owned, game_of, is_steam, library_of
 from spark_jobs.datasets import steam
@@ -57,10 +57,10 @@ def test_a_library_is_read_with_hours_from_minutes() -> None:
 def test_a_game_is_read_with_year_genres_and_tags() -> None:
     line = "{u'id': u'7', u'title': u'A &amp; B', u'release_date': u'Fall 2016', u'price': 4.99,"
     line += " u'genres': [u'Design &amp; Illustration', u'Indie'], u'tags': [u'2D', u'Co-op']}"
-    assert game_of(line.encode()) == Item(
+    assert game_of(line.encode()) == CatalogueItem(
         7, "A & B", 2016, ("Design & Illustration", "Indie"), description="2D, Co-op"
     )
-    assert game_of(b"{'id': '7', 'app_name': 'Only This'}") == Item(7, "Only This")
+    assert game_of(b"{'id': '7', 'app_name': 'Only This'}") == CatalogueItem(7, "Only This")
 
 
 BAD_LINES = {
@@ -129,7 +129,7 @@ def test_a_game_that_no_catalogue_lists_is_named_as_in_the_libraries(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     dataset = read_steam(spark, folder_of(tmp_path / "s", [library("ann", _10=1), *MANY]))
-    assert dataset.items == [Item(10, "Game 10"), Item(400, "Portal", 2007)]
+    assert dataset.items == [CatalogueItem(10, "Game 10"), CatalogueItem(400, "Portal", 2007)]
     assert dataset.findings.examples[steam.UNLISTED] == ["10 'Game 10'"]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from app.home.list_filters import Steering
+from app.home.list_filters import ListFilters
 from recommender.item_metadata import Filter
 from recommender.model import Model
 from recommender.popularity import BANDS, vote_weighted, within_band
@@ -29,8 +29,8 @@ def ids(model: Model, wanted: Filter, n: int = 100, **more: int) -> list[int]:
 
 
 def test_the_facts_of_a_release(model: Model) -> None:
-    assert model.facts.genres == GENRES
-    assert model.facts.years.tolist() == [1979, 1984, 1999, 2004, 2001, 1995, 0, 2010]
+    assert model.item_metadata.genres == GENRES
+    assert model.item_metadata.years.tolist() == [1979, 1984, 1999, 2004, 2001, 1995, 0, 2010]
 
 
 @pytest.mark.parametrize(
@@ -62,15 +62,16 @@ def test_exactly_so_many_are_shown_as_are_asked_for_and_qualify(
 ) -> None:
     model = _tiny()
     wanted = Filter(frozenset(include), frozenset(exclude), year_from=year)
-    qualified = int(model.facts.qualified(wanted).sum())
+    qualified = int(model.item_metadata.qualified(wanted).sum())
     shown = model.recommend(model.fold_in({1: 5.0}), n, hidden=[2], wanted=wanted)
     out = sum(
-        model.facts.qualified(wanted)[row] for row in model.item_rows.known_rows([1, 2]).tolist()
+        model.item_metadata.qualified(wanted)[row]
+        for row in model.item_index.known_rows([1, 2]).tolist()
     )
     assert len(shown) == min(n, qualified - out)
     for recommended in shown:
-        (row,) = model.item_rows.known_rows([recommended.item_id])
-        has = {g for g, there in zip(GENRES, model.facts.has[row], strict=True) if there}
+        (row,) = model.item_index.known_rows([recommended.item_id])
+        has = {g for g, there in zip(GENRES, model.item_metadata.has[row], strict=True) if there}
         assert not has & exclude
 
 
@@ -136,10 +137,10 @@ def test_the_weighted_average_of_a_hand_worked_title() -> None:
     ],
 )
 def test_what_is_in_force_is_said_in_words(query: list[tuple[str, str]], words: str) -> None:
-    steering = Steering.of(MultiDict(query), GENRES)
+    steering = ListFilters.of(MultiDict(query), GENRES)
     assert steering.in_words == words
     again = [(k, str(v)) for k, vs in steering.as_args.items() for v in _each(vs)]
-    assert Steering.of(MultiDict(again), GENRES) == steering
+    assert ListFilters.of(MultiDict(again), GENRES) == steering
 
 
 def _each(values: object) -> list[object]:

@@ -9,7 +9,7 @@ from statistics import median
 import pytest
 
 from app.catalogue.search_index import TitleIndex
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 
 TITLES = {
     "The Matrix": 900,
@@ -32,7 +32,7 @@ TITLES = {
 }
 NAMES = list(TITLES)
 INDEX = TitleIndex(
-    [Item(number, name, 1990 + number) for number, name in enumerate(NAMES)],
+    [CatalogueItem(number, name, 1990 + number) for number, name in enumerate(NAMES)],
     dict(enumerate(TITLES.values())),
 )
 
@@ -100,7 +100,9 @@ def large() -> TitleIndex:
     letters = "aaabcdeeefghiiklmnooprrssttuvwy"
     words = ["".join(rng.choices(letters, k=rng.randint(3, 11))) for _ in range(40_000)]
     items = [
-        Item(number, " ".join(rng.choices(words, k=rng.randint(2, 5))), rng.randint(1920, 2020))
+        CatalogueItem(
+            number, " ".join(rng.choices(words, k=rng.randint(2, 5))), rng.randint(1920, 2020)
+        )
         for number in range(60_000)
     ]
     return TitleIndex(items, {number: rng.randint(0, 10_000) for number in range(60_000)})

@@ -13,7 +13,7 @@ from sqlalchemy import CursorResult, bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.db.clock import utcnow
-from app.db.retry import done_anew
+from app.db.retry import retry_on_conflict
 from app.extensions import db
 from app.models import Token
 from recommender.errors import ConfigError
@@ -27,7 +27,7 @@ USE_NOTED_EVERY = timedelta(minutes=5)
 _OF_SECRET = select(Token).where(Token.digest == bindparam("digest"))
 
 
-@done_anew
+@retry_on_conflict
 def create(name: str, user_id: int | None = None, expires_at: datetime | None = None) -> str:
     """A new token's secret, which is not kept. Without ``user_id`` it is good for everyone.
 

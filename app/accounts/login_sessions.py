@@ -13,7 +13,7 @@ from flask_login import logout_user
 from sqlalchemy import bindparam, delete, exists, select
 
 from app.db.clock import utcnow
-from app.db.retry import done_anew
+from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db, login_manager
 from app.models import EndedLogin, User
@@ -46,7 +46,7 @@ def end() -> None:
     logout_user()
 
 
-@done_anew
+@retry_on_conflict
 def _note_end(name: str) -> None:
     """And forget those that would have ended by themselves."""
     now = utcnow()

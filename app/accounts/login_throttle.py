@@ -20,7 +20,7 @@ from sqlalchemy import delete, select
 from werkzeug.exceptions import TooManyRequests
 
 from app.db.clock import utcnow
-from app.db.retry import done_anew
+from app.db.retry import retry_on_conflict
 from app.extensions import db
 from app.models import Attempt
 
@@ -31,8 +31,8 @@ IMPORTS = "RATELIMIT_IMPORTS"
 LIMITS = (PASSWORDS, PASSWORDS_ADDRESS, ACCOUNTS, LETTERS, LETTERS_ADDRESS, IMPORTS)
 
 
-def begin(*counted: tuple[str, str]) -> Sequence[int]:
-    """Write down a try under each (limit, whose), and give what ``take_back`` takes back.
+def record_attempts(*counted: tuple[str, str]) -> Sequence[int]:
+    """Write down a try under each (limit, whose), and give what ``cancel`` takes back.
 
     Raises TooManyRequests, saying when to come again, where one of the limits is reached.
     """
@@ -47,13 +47,13 @@ def begin(*counted: tuple[str, str]) -> Sequence[int]:
         for rate in _rates(limit)
     ]
     if (longest := max(waits)) > timedelta():
-        take_back(tries)
+        cancel(tries)
         raise TooManyRequests(retry_after=ceil(longest.total_seconds()))
     return tries
 
 
-@done_anew
-def take_back(tries: Sequence[int]) -> None:
+@retry_on_conflict
+def cancel(tries: Sequence[int]) -> None:
     """What was begun does not count."""
     db.session.execute(delete(Attempt).where(Attempt.id.in_(tries)))
     db.session.commit()
@@ -71,7 +71,7 @@ def caller() -> str:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-@done_anew
+@retry_on_conflict
 def _write_down(keys: Sequence[str], now: datetime) -> Sequence[int]:
     """And forget what no limit looks back to."""
     longest = max(_span(rate) for limit in LIMITS for rate in _rates(limit))

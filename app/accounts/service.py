@@ -17,7 +17,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from app.accounts import login_throttle, mail, trusted_devices
 from app.accounts.identifiers import LONGEST, fold, unique_key
 from app.db.clock import utcnow
-from app.db.retry import done_anew
+from app.db.retry import retry_on_conflict
 from app.extensions import db
 from app.models import SiteState, User
 
@@ -107,12 +107,12 @@ def is_present_password(user: User, password: str) -> bool:
 
 
 def _limited(counters: Sequence[str], check: Callable[[], T]) -> T:
-    tries = login_throttle.begin(
+    tries = login_throttle.record_attempts(
         *((login_throttle.PASSWORDS, counter) for counter in counters),
         (login_throttle.PASSWORDS_ADDRESS, login_throttle.caller()),
     )
     if passed := check():
-        login_throttle.take_back(tries)
+        login_throttle.cancel(tries)
     return passed
 
 
@@ -149,7 +149,7 @@ def mail_reset_links(email: str) -> None:
     To the address as it is stored: another one may fold to it. Raises TooManyRequests, whoever is
     registered.
     """
-    login_throttle.begin(
+    login_throttle.record_attempts(
         (login_throttle.LETTERS, fold(email)),
         (login_throttle.LETTERS_ADDRESS, login_throttle.caller()),
     )
@@ -191,7 +191,7 @@ def mail_confirmation(user: User) -> None:
     TooManyRequests.
     """
     email = user.email or ""
-    login_throttle.begin(
+    login_throttle.record_attempts(
         (login_throttle.LETTERS, f"confirmation {email}"),
         (login_throttle.LETTERS_ADDRESS, login_throttle.caller()),
     )
@@ -220,7 +220,7 @@ def confirm_address(user: User) -> None:
     db.session.commit()
 
 
-@done_anew
+@retry_on_conflict
 def delete_account(user: User) -> None:
     """Nothing of the person is left: what belongs to them goes with their row, by constraint."""
     db.session.execute(delete(User).where(User.id == user.id))

@@ -48,7 +48,11 @@ def _sentences(messages: Any, path: str = "") -> Iterator[str]:
         return
     for name, inner in messages.items():
         # webargs says first where the fields stand, marshmallow names what is of no field.
-        step = "" if name in ("json", "query", "_schema") else vocabulary.spoken(str(name)).strip()
+        step = (
+            ""
+            if name in ("json", "query", "_schema")
+            else vocabulary.to_response(str(name)).strip()
+        )
         yield from _sentences(inner, f"{path}.{step}".strip("."))
 
 
@@ -103,7 +107,7 @@ class Blueprint(flask_smorest.Blueprint):
         def decorate(view: View) -> View:
             documented = self.response(200, schema)(view)
             for code in (*ERRORS, *errors):
-                documented = self.alt_response(code, schema=schemas.Error)(documented)
+                documented = self.alt_response(code, schema=schemas.ErrorSchema)(documented)
             return documented
 
         return decorate
@@ -113,12 +117,12 @@ class Blueprint(flask_smorest.Blueprint):
 
         def decorate(view: View) -> View:
             for code in ERRORS_OF_BODIES:
-                view = self.alt_response(code, schema=schemas.Error)(view)
+                view = self.alt_response(code, schema=schemas.ErrorSchema)(view)
             return self.arguments(schema, as_kwargs=True)(view)
 
         return decorate
 
-    def asks(self, schema: type[ma.Schema] = schemas.Nothing) -> Callable[[View], View]:
+    def asks(self, schema: type[ma.Schema] = schemas.NothingSchema) -> Callable[[View], View]:
         """The query, passed on as keywords; every row says what its query may hold."""
         return self.arguments(schema, location="query", as_kwargs=True)
 
@@ -127,7 +131,7 @@ class Api(flask_smorest.Api):
     """The OpenAPI document alone: errors are told by ``app.http.errors``."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
-    ERROR_SCHEMA = schemas.Error
+    ERROR_SCHEMA = schemas.ErrorSchema
 
     def _register_error_handlers(self) -> None:
         pass

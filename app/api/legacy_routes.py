@@ -21,8 +21,8 @@ services.register_error_handler(IntegrityError, gone_meanwhile)
 
 
 @services.get("/recommendations")
-@services.answers(schemas.ServiceItems, 404, 503)
-@services.asks(schemas.OfUserMaybeInFull)
+@services.answers(schemas.ServiceItemsSchema, 404, 503)
+@services.asks(schemas.OfUserMaybeInFullSchema)
 def recommendations(user_id: int, in_full: bool) -> dict[str, Any]:
     """The best titles for someone, by id, or with their title and genres."""
     access.authorise([user_id])
@@ -38,8 +38,8 @@ def recommendations(user_id: int, in_full: bool) -> dict[str, Any]:
 
 
 @services.get("/features")
-@services.answers(schemas.Features, 404)
-@services.asks(schemas.OfUser)
+@services.answers(schemas.FeaturesSchema, 404)
+@services.asks(schemas.OfUserSchema)
 def features(user_id: int) -> dict[str, Any]:
     """Ids of what someone rated, ascending."""
     access.authorise([user_id])

@@ -7,10 +7,10 @@ from collections.abc import Collection
 from flask import abort
 from sqlalchemy import select
 
-from app.api.vocabulary import noun, spoken
+from app.api.vocabulary import noun, to_response
 from app.catalogue.items import existing_ids
 from app.extensions import db, serving
-from app.feedback.profile import Taste, taste_of
+from app.feedback.profile import UserProfile, profile_of
 from app.models import Item, User
 from recommender.catalogue import LARGEST_ID
 from recommender.model import Model
@@ -23,9 +23,9 @@ def person(user_id: int) -> User:
     return user
 
 
-def taste(user_id: int) -> Taste:
+def taste(user_id: int) -> UserProfile:
     """What someone rated and hid; that they rated anything proves that there is someone."""
-    known = taste_of(user_id) if _possible(user_id) else Taste()
+    known = profile_of(user_id) if _possible(user_id) else UserProfile()
     if not known.ratings:
         person(user_id)
     return known
@@ -56,8 +56,10 @@ def movies(movie_ids: Collection[int]) -> None:
 def model_knowing(movie_id: int, user_id: int) -> Model:
     """The model that serves the person, if it was fitted on ratings of that title."""
     model = serving.to(user_id).model
-    if not len(model.item_rows.known_rows([movie(movie_id).id])):
-        abort(404, f"the release in service knows no {spoken('ratings')} of {noun()} {movie_id}")
+    if not len(model.item_index.known_rows([movie(movie_id).id])):
+        abort(
+            404, f"the release in service knows no {to_response('ratings')} of {noun()} {movie_id}"
+        )
     return model
 
 

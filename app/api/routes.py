@@ -15,11 +15,11 @@ from app.catalogue import items as catalogue
 from app.experiments.store import note_exposures
 from app.extensions import db, serving
 from app.feedback import ratings
-from app.feedback.profile import Taste, count_up_to, tastes_of
+from app.feedback.profile import UserProfile, count_up_to, profiles_of
 from app.models import Item, User
 from app.recommend import feedback_kind
-from app.recommend.service import fold_in, rate_as_foretold, recommend, recommend_many
-from app.recommend.variants import Served
+from app.recommend.service import fold_in, rate_and_log_prediction, recommend, recommend_many
+from app.recommend.variants import ServedVariant
 
 api = Blueprint("api", __name__, description="People, ratings and recommendations.")
 access.guard(api)
@@ -38,7 +38,7 @@ def gone_meanwhile(_error: IntegrityError) -> Any:
 
 
 @api.get("/user/<any_id:user_id>")
-@api.answers(schemas.User, 404)
+@api.answers(schemas.UserSchema, 404)
 @api.asks()
 def get_user(user_id: int) -> User:
     """Someone by their id."""
@@ -46,9 +46,9 @@ def get_user(user_id: int) -> User:
 
 
 @api.put("/user")
-@api.answers(schemas.User)
+@api.answers(schemas.UserSchema)
 @api.asks()
-@api.reads(schemas.NewUser)
+@api.reads(schemas.NewUserSchema)
 def put_user(gender: str | None, year_of_birth: int | None) -> User:
     """A new user; the id is given here. For service tokens."""
     access.authorise_service()
@@ -56,7 +56,7 @@ def put_user(gender: str | None, year_of_birth: int | None) -> User:
 
 
 @api.delete("/user/<any_id:user_id>")
-@api.answers(schemas.DeletedUser, 404)
+@api.answers(schemas.DeletedUserSchema, 404)
 @api.asks()
 def delete_user(user_id: int) -> Answer:
     """Delete someone with everything that is theirs."""
@@ -65,8 +65,8 @@ def delete_user(user_id: int) -> Answer:
 
 
 @api.get(f"{RATINGS}/top")
-@api.answers(schemas.RatedMovies, 404)
-@api.asks(schemas.Limit)
+@api.answers(schemas.RatedMoviesSchema, 404)
+@api.asks(schemas.LimitSchema)
 def top_ratings(user_id: int, limit: int) -> Answer:
     """What someone rated, highest first, newer first among equals."""
     person(user_id)
@@ -75,8 +75,8 @@ def top_ratings(user_id: int, limit: int) -> Answer:
 
 
 @api.get(f"{RATINGS}/latest")
-@api.answers(schemas.RatedMovies, 404)
-@api.asks(schemas.Limit)
+@api.answers(schemas.RatedMoviesSchema, 404)
+@api.asks(schemas.LimitSchema)
 def latest_ratings(user_id: int, limit: int) -> Answer:
     """What someone rated, newest first, higher first among equals."""
     person(user_id)
@@ -85,23 +85,23 @@ def latest_ratings(user_id: int, limit: int) -> Answer:
 
 
 @api.put(RATING)
-@api.answers(schemas.Rating, 404)
+@api.answers(schemas.RatingSchema, 404)
 @api.asks()
-@api.reads(schemas.MovieRating)
+@api.reads(schemas.MovieRatingSchema)
 def put_rating(user_id: int, movie_id: int, rating: float) -> Answer:
     """Rate, in place of any earlier rating; rounded to the nearest half, halves of it upwards."""
     person(user_id)
     served = serving.to_or_none(user_id)
     model = served.model if served else None
-    at, _ = rate_as_foretold(user_id, movie(movie_id), rating, ratings.REST, model)
+    at, _ = rate_and_log_prediction(user_id, movie(movie_id), rating, ratings.REST, model)
     told = {"user_id": user_id, "movie_id": movie_id, "rating": rating}
     return {**told, "is_implicit": False, "ts": at}
 
 
 @api.delete(RATING)
-@api.answers(schemas.DeletedRating, 404)
+@api.answers(schemas.DeletedRatingSchema, 404)
 @api.asks()
-@api.reads(schemas.OfMovie)
+@api.reads(schemas.OfMovieSchema)
 def delete_rating(user_id: int, movie_id: int) -> Answer:
     """Remove a rating; done already, it stays done."""
     ratings.unrate(person(user_id).id, movie(movie_id).id)
@@ -109,9 +109,9 @@ def delete_rating(user_id: int, movie_id: int) -> Answer:
 
 
 @api.put("/user/<any_id:user_id>/watched")
-@api.answers(schemas.Watched, 404)
+@api.answers(schemas.WatchedSchema, 404)
 @api.asks()
-@api.reads(schemas.OfMovie)
+@api.reads(schemas.OfMovieSchema)
 def put_watched(user_id: int, movie_id: int) -> Answer:
     """Note that someone watched a title, as an implicit rating, unless they rated it."""
     person(user_id)
@@ -121,9 +121,9 @@ def put_watched(user_id: int, movie_id: int) -> Answer:
 
 
 @api.delete("/user/<any_id:user_id>/watched")
-@api.answers(schemas.Watched, 404)
+@api.answers(schemas.WatchedSchema, 404)
 @api.asks()
-@api.reads(schemas.OfMovie)
+@api.reads(schemas.OfMovieSchema)
 def delete_watched(user_id: int, movie_id: int) -> Answer:
     """Take that back; what they rated themselves stays."""
     ratings.unwatch(person(user_id).id, movie(movie_id).id)
@@ -131,8 +131,8 @@ def delete_watched(user_id: int, movie_id: int) -> Answer:
 
 
 @api.get("/user/<any_id:user_id>/recommendations")
-@api.answers(schemas.Recommendations, 404, 503)
-@api.asks(schemas.Limit)
+@api.answers(schemas.RecommendationsSchema, 404, 503)
+@api.asks(schemas.LimitSchema)
 def recommendations(user_id: int, limit: int) -> Answer:
     """The best titles for someone by their ratings of this moment; without any, popular ones."""
     own = taste(user_id)
@@ -143,9 +143,9 @@ def recommendations(user_id: int, limit: int) -> Answer:
 
 
 @api.post("/recommendations/batch")
-@api.answers(schemas.BatchResults, 404, 503)
+@api.answers(schemas.BatchResultsSchema, 404, 503)
 @api.asks()
-@api.reads(schemas.Batch)
+@api.reads(schemas.BatchSchema)
 def batch(limit: int, requests: list[Answer]) -> Answer:
     """The same for many people at once, known ones and lists of ratings that nobody keeps."""
     user_ids = list(dict.fromkeys(each["user_id"] for each in requests if "user_id" in each))
@@ -154,9 +154,9 @@ def batch(limit: int, requests: list[Answer]) -> Answer:
     people(user_ids)
     movies(set().union(*lists_of_ratings))
     _check_size(user_ids, lists_of_ratings)
-    known = tastes_of(user_ids)
-    tastes = [*known.values(), *map(Taste, lists_of_ratings)]
-    served = [*map(serving.to, user_ids), *[Served(serving.model)] * len(lists_of_ratings)]
+    known = profiles_of(user_ids)
+    tastes = [*known.values(), *map(UserProfile, lists_of_ratings)]
+    served = [*map(serving.to, user_ids), *[ServedVariant(serving.model)] * len(lists_of_ratings)]
     lists = recommend_many(
         [by.model for by in served], [t.ratings for t in tastes], limit, [t.hidden for t in tastes]
     )
@@ -190,7 +190,7 @@ def _check_size(user_ids: list[int], lists_of_ratings: list[dict[int, float]]) -
 
 
 @api.get(MOVIE)
-@api.answers(schemas.Movie, 404)
+@api.answers(schemas.MovieSchema, 404)
 @api.asks()
 def get_movie(movie_id: int) -> Item:
     """A title by its id."""
@@ -198,8 +198,8 @@ def get_movie(movie_id: int) -> Item:
 
 
 @api.get("/<word('movies'):movies>/top")
-@api.answers(schemas.TopMovies)
-@api.asks(schemas.LongLimit)
+@api.answers(schemas.TopMoviesSchema)
+@api.asks(schemas.LongLimitSchema)
 def top_movies(limit: int) -> Answer:
     """Titles, most rated first, better rated first among equals."""
     top = catalogue.most_rated(limit)
@@ -208,8 +208,8 @@ def top_movies(limit: int) -> Answer:
 
 
 @api.get(f"{MOVIE}/similar")
-@api.answers(schemas.SimilarMovies, 404, 503)
-@api.asks(schemas.Limit)
+@api.answers(schemas.SimilarMoviesSchema, 404, 503)
+@api.asks(schemas.LimitSchema)
 def similar(movie_id: int, limit: int) -> Answer:
     """Titles like a title, most like it first."""
     movie(movie_id)
@@ -219,7 +219,7 @@ def similar(movie_id: int, limit: int) -> Answer:
 
 
 @api.get("/user/<any_id:user_id>/estimate/<any_id:movie_id>")
-@api.answers(schemas.Estimate, 404, 503)
+@api.answers(schemas.EstimateSchema, 404, 503)
 @api.asks()
 def estimate(user_id: int, movie_id: int) -> Answer:
     """What someone would rate a title, as far as their ratings of this moment tell."""
@@ -231,13 +231,13 @@ def estimate(user_id: int, movie_id: int) -> Answer:
 
 
 @api.get("/user/<any_id:user_id>/because/<any_id:movie_id>")
-@api.answers(schemas.Because, 404, 503)
+@api.answers(schemas.BecauseSchema, 404, 503)
 @api.asks()
 def because(user_id: int, movie_id: int) -> Answer:
     """What each of someone's ratings adds to the score of a title, exactly."""
     person(user_id)
     own = ratings.ratings_of(user_id)
-    explained = model_knowing(movie_id, user_id).because(own, movie_id)
+    explained = model_knowing(movie_id, user_id).explain(own, movie_id)
     assert explained is not None
     items = catalogue.items_by_id(explained.parts)
     parts = sorted(explained.parts.items(), key=lambda part: -part[1])
@@ -251,8 +251,8 @@ def because(user_id: int, movie_id: int) -> Answer:
 
 
 @api.get("/search")
-@api.answers(schemas.Movies)
-@api.asks(schemas.Search)
+@api.answers(schemas.MoviesSchema)
+@api.asks(schemas.SearchSchema)
 def search(q: str, limit: int) -> Answer:
     """Titles by any part of their name, in any order, with a typo; the best match first."""
     return {"movies": catalogue.search(q, limit)}

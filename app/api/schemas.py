@@ -1,4 +1,4 @@
-"""What is read and what is answered. Nothing is guessed: a string is no number, NaN is none."""
+"""What is read and what is answered. Types are strict: NaN is rejected."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ class Schema(ma.Schema):
             return data
         if len(data) > MOST_FIELDS:
             raise ma.ValidationError(f"Has {len(data):,} fields; it may have {MOST_FIELDS}.")
-        return vocabulary.heard(data, self.load_fields)
+        return vocabulary.from_request(data, self.load_fields)
 
     @ma.post_dump
     def _speak(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         if vocabulary.noun() == vocabulary.MOVIE:
             return data
-        return {vocabulary.spoken(key): value for key, value in data.items()}
+        return {vocabulary.to_response(key): value for key, value in data.items()}
 
 
-class Whole(fields.Integer):
+class WholeNumber(fields.Integer):
     """A whole number, as JSON has it."""
 
     def _deserialize(self, value: Any, *rest: Any, **more: Any) -> int:
@@ -58,7 +58,7 @@ class Whole(fields.Integer):
         return int(value)
 
 
-class WrittenWhole(fields.Integer):
+class WholeNumberText(fields.Integer):
     """A whole number, as an address has it."""
 
     def _deserialize(self, value: Any, *rest: Any, **more: Any) -> int:
@@ -67,13 +67,13 @@ class WrittenWhole(fields.Integer):
         return int(value)
 
 
-class WrittenBoolean(fields.Boolean):
+class BooleanText(fields.Boolean):
     """``true`` or ``false``."""
 
     truthy, falsy = {"true"}, {"false"}
 
 
-class Given(fields.Float):
+class RatingValue(fields.Float):
     """A rating on the scale, rounded to the nearest step, halves of a step upwards; or hours."""
 
     def _deserialize(self, value: Any, *rest: Any, **more: Any) -> float:
@@ -101,7 +101,7 @@ def _scale() -> tuple[float, float]:
     return model.catalogue.rating_max, model.catalogue.rating_step
 
 
-class List(fields.List):
+class ListSchema(fields.List):
     """A list whose length is checked before its items, and whose items until a few are wrong."""
 
     def _deserialize(self, value: Any, *_: Any, **more: Any) -> list[Any]:
@@ -125,15 +125,15 @@ class List(fields.List):
         return lambda item: self.inner.deserialize(item, **more)
 
 
-def given() -> Given:
-    return Given(required=True, metadata={"minimum": 0, "maximum": vocabulary.HIGHEST})
+def given() -> RatingValue:
+    return RatingValue(required=True, metadata={"minimum": 0, "maximum": vocabulary.HIGHEST})
 
 
-def limit(default: int) -> WrittenWhole:
-    return WrittenWhole(load_default=default, validate=validate.Range(1, MOST))
+def limit(default: int) -> WholeNumberText:
+    return WholeNumberText(load_default=default, validate=validate.Range(1, MOST))
 
 
-class Error(ma.Schema):
+class ErrorSchema(ma.Schema):
     code = fields.Integer(required=True)
     message = fields.String(required=True)
 
@@ -141,31 +141,31 @@ class Error(ma.Schema):
 # Read
 
 
-class Nothing(Schema):
+class NothingSchema(Schema):
     """No query at all."""
 
 
-class Limit(Schema):
+class LimitSchema(Schema):
     limit = limit(FEW)
 
 
-class LongLimit(Schema):
+class LongLimitSchema(Schema):
     limit = limit(MANY)
 
 
-class Search(Limit):
+class SearchSchema(LimitSchema):
     q = fields.String(required=True, validate=validate.Length(1, LONGEST_QUERY))
 
 
-class OfUser(Schema):
-    user_id = WrittenWhole(required=True)
+class OfUserSchema(Schema):
+    user_id = WholeNumberText(required=True)
 
 
-class OfUserMaybeInFull(OfUser):
-    in_full = WrittenBoolean(load_default=False, data_key="returnMetadata")
+class OfUserMaybeInFullSchema(OfUserSchema):
+    in_full = BooleanText(load_default=False, data_key="returnMetadata")
 
 
-class NewUser(Schema):
+class NewUserSchema(Schema):
     gender = fields.String(
         required=True,
         allow_none=True,
@@ -175,27 +175,27 @@ class NewUser(Schema):
         ],
         metadata={"pattern": "^[A-Za-z -]+$"},
     )
-    year_of_birth = Whole(
+    year_of_birth = WholeNumber(
         required=True, allow_none=True, validate=validate.Range(1900, utcnow().year)
     )
 
 
-class OfMovie(Schema):
-    movie_id = Whole(required=True)
+class OfMovieSchema(Schema):
+    movie_id = WholeNumber(required=True)
 
 
-class MovieRating(OfMovie):
+class MovieRatingSchema(OfMovieSchema):
     rating = given()
 
 
-class RatingList(List):
-    """``MovieRating``s as (item id, rating), well-formed ones without marshmallow's 40 µs each."""
+class RatingListSchema(ListSchema):
+    """(item id, rating) of each ``MovieRatingSchema``; well-formed ones skip marshmallow."""
 
     def __init__(self) -> None:
-        super().__init__(fields.Nested(MovieRating))
+        super().__init__(fields.Nested(MovieRatingSchema))
 
     def _reader(self, **more: Any) -> Callable[[Any], tuple[int, float]]:
-        movie_id, rating = vocabulary.spoken("movie_id"), vocabulary.spoken("rating")
+        movie_id, rating = vocabulary.to_response("movie_id"), vocabulary.to_response("rating")
         (best, step), kept = _scale(), feedback_kind.current().kept
 
         def read(item: Any) -> tuple[int, float]:
@@ -209,24 +209,26 @@ class RatingList(List):
         return read
 
 
-class BatchRequest(Schema):
+class BatchRequestSchema(Schema):
     """Someone known, or a list of ratings of which nothing is kept."""
 
-    user_id = Whole()
-    ratings = RatingList()
+    user_id = WholeNumber()
+    ratings = RatingListSchema()
 
     @ma.validates_schema
     def _either(self, data: dict[str, Any], **_: Any) -> None:
         if len(data) != 1:
             raise ma.ValidationError(
-                f"Give user_id or {vocabulary.spoken('ratings')}, one of the two."
+                f"Give user_id or {vocabulary.to_response('ratings')}, one of the two."
             )
 
 
-class Batch(Schema):
-    limit = Whole(load_default=10, validate=validate.Range(1, MOST))
-    requests = List(
-        fields.Nested(BatchRequest), required=True, validate=validate.Length(max=MOST_REQUESTS)
+class BatchSchema(Schema):
+    limit = WholeNumber(load_default=10, validate=validate.Range(1, MOST))
+    requests = ListSchema(
+        fields.Nested(BatchRequestSchema),
+        required=True,
+        validate=validate.Length(max=MOST_REQUESTS),
     )
 
     @ma.validates_schema
@@ -240,13 +242,13 @@ class Batch(Schema):
 # Answered
 
 
-class User(Schema):
+class UserSchema(Schema):
     user_id = fields.Integer(required=True, attribute="id")
     gender = fields.String(required=True, allow_none=True)
     year_of_birth = fields.Integer(required=True, allow_none=True)
 
 
-class Movie(Schema):
+class MovieSchema(Schema):
     movie_id = fields.Integer(required=True, attribute="id")
     title = fields.String(required=True)
     year = fields.Integer(required=True, allow_none=True)
@@ -254,20 +256,20 @@ class Movie(Schema):
     description = fields.String(required=True, allow_none=True)
 
 
-class RatedMovie(Schema):
+class RatedMovieSchema(Schema):
     is_implicit = fields.Boolean(required=True)
-    movie = fields.Nested(Movie, required=True, attribute="item")
+    movie = fields.Nested(MovieSchema, required=True, attribute="item")
     rating = fields.Float(required=True)
     ts = fields.DateTime(required=True, attribute="rated_at")
 
 
-class RatedMovies(Schema):
+class RatedMoviesSchema(Schema):
     user_id = fields.Integer(required=True)
     limit = fields.Integer(required=True)
-    ratings = fields.List(fields.Nested(RatedMovie), required=True)
+    ratings = fields.List(fields.Nested(RatedMovieSchema), required=True)
 
 
-class Rating(Schema):
+class RatingSchema(Schema):
     user_id = fields.Integer(required=True)
     movie_id = fields.Integer(required=True)
     rating = fields.Float(required=True)
@@ -275,22 +277,22 @@ class Rating(Schema):
     ts = fields.DateTime(required=True)
 
 
-class DeletedUser(Schema):
+class DeletedUserSchema(Schema):
     user_id = fields.Integer(required=True)
     msg = fields.String(required=True)
 
 
-class DeletedRating(DeletedUser):
+class DeletedRatingSchema(DeletedUserSchema):
     movie_id = fields.Integer(required=True)
 
 
-class Watched(Schema):
+class WatchedSchema(Schema):
     user_id = fields.Integer(required=True)
     movie_id = fields.Integer(required=True)
     watched = fields.Boolean(required=True)
 
 
-class Recommendation(Schema):
+class RecommendationSchema(Schema):
     movie_id = fields.Integer(required=True, attribute="item.id")
     title = fields.String(required=True, attribute="item.title")
     year = fields.Integer(required=True, allow_none=True, attribute="item.year")
@@ -300,74 +302,74 @@ class Recommendation(Schema):
     predicted_rating = fields.Float(attribute="guess")
 
 
-class Recommendations(Schema):
+class RecommendationsSchema(Schema):
     user_id = fields.Integer(required=True)
-    recommendations = fields.List(fields.Nested(Recommendation), required=True)
+    recommendations = fields.List(fields.Nested(RecommendationSchema), required=True)
 
 
-class BatchResult(Schema):
+class BatchResultSchema(Schema):
     user_id = fields.Integer()
-    recommendations = fields.List(fields.Nested(Recommendation), required=True)
+    recommendations = fields.List(fields.Nested(RecommendationSchema), required=True)
 
 
-class BatchResults(Schema):
-    results = fields.List(fields.Nested(BatchResult), required=True)
+class BatchResultsSchema(Schema):
+    results = fields.List(fields.Nested(BatchResultSchema), required=True)
 
 
-class TopMovie(Schema):
+class TopMovieSchema(Schema):
     avg_rating = fields.Float(required=True)
     votes = fields.Integer(required=True)
-    movie = fields.Nested(Movie, required=True)
+    movie = fields.Nested(MovieSchema, required=True)
 
 
-class TopMovies(Schema):
-    top_movies = fields.List(fields.Nested(TopMovie), required=True)
+class TopMoviesSchema(Schema):
+    top_movies = fields.List(fields.Nested(TopMovieSchema), required=True)
 
 
-class Movies(Schema):
-    movies = fields.List(fields.Nested(Movie), required=True)
+class MoviesSchema(Schema):
+    movies = fields.List(fields.Nested(MovieSchema), required=True)
 
 
-class SimilarMovies(Schema):
+class SimilarMoviesSchema(Schema):
     movie_id = fields.Integer(required=True)
-    similar = fields.List(fields.Nested(Movie), required=True)
+    similar = fields.List(fields.Nested(MovieSchema), required=True)
 
 
-class Estimate(Schema):
+class EstimateSchema(Schema):
     user_id = fields.Integer(required=True)
     movie_id = fields.Integer(required=True)
     predicted_rating = fields.Float(required=True)
 
 
-class Part(Schema):
-    movie = fields.Nested(Movie, required=True, attribute="item")
+class PartSchema(Schema):
+    movie = fields.Nested(MovieSchema, required=True, attribute="item")
     rating = fields.Float(required=True)
     contribution = fields.Float(required=True, attribute="part")
 
 
-class Because(Schema):
+class BecauseSchema(Schema):
     """``score`` is ``popularity`` and all contributions together."""
 
     user_id = fields.Integer(required=True)
     movie_id = fields.Integer(required=True)
     score = fields.Float(required=True)
     popularity = fields.Float(required=True)
-    because = fields.List(fields.Nested(Part), required=True)
+    because = fields.List(fields.Nested(PartSchema), required=True)
 
 
-class ServiceItem(ma.Schema):
+class ServiceItemSchema(ma.Schema):
     id = fields.Integer(required=True)
     title = fields.String()
     genres = fields.List(fields.String())
 
 
-class ServiceItems(ma.Schema):
-    items = fields.List(fields.Nested(ServiceItem), required=True)
+class ServiceItemsSchema(ma.Schema):
+    items = fields.List(fields.Nested(ServiceItemSchema), required=True)
 
 
-class History(ma.Schema):
+class HistorySchema(ma.Schema):
     histories = fields.List(fields.Integer(), required=True)
 
 
-class Features(ma.Schema):
-    features = fields.List(fields.Nested(History), required=True)
+class FeaturesSchema(ma.Schema):
+    features = fields.List(fields.Nested(HistorySchema), required=True)

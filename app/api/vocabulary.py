@@ -37,7 +37,7 @@ def noun() -> str:
         return MOVIE
 
 
-def spoken(name: str) -> str:
+def to_response(name: str) -> str:
     """How a name of ours is said outside."""
     said = noun()
     if said == MOVIE or name not in NAMES:
@@ -45,9 +45,9 @@ def spoken(name: str) -> str:
     return RATED.get(name) or name.replace(MOVIE, said)
 
 
-def heard(said: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+def from_request(said: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
     """What a request says, by our ``names``; one of those that is not said here stays unknown."""
-    ours = {spoken(name): name for name in names}
+    ours = {to_response(name): name for name in names}
     return {ours.get(key, f"{key} " if key in names else key): value for key, value in said.items()}
 
 
@@ -60,7 +60,7 @@ class WordConverter(BaseConverter):
 
     def to_python(self, value: str) -> str:
         serving.watcher.look()
-        if value != spoken(self.word):
+        if value != to_response(self.word):
             raise ValidationError
         return value
 
@@ -72,9 +72,9 @@ def in_document(value: Any) -> Any:
     if value == HIGHEST:
         return SCALES[feedback_kind.current().feedback].high
     if isinstance(value, dict):
-        return {_in_path(spoken(key)): in_document(each) for key, each in value.items()}
+        return {_in_path(to_response(key)): in_document(each) for key, each in value.items()}
     if isinstance(value, str):
-        return feedback_kind.current().summaries.get(value) or spoken(value)
+        return feedback_kind.current().summaries.get(value) or to_response(value)
     return value
 
 
@@ -86,7 +86,7 @@ def _is_word(value: Any) -> bool:
 def _in_path(key: str) -> str:
     if not key.startswith("/"):
         return key
-    key = key.replace("{movie_id}", f"{{{spoken('movie_id')}}}")
+    key = key.replace("{movie_id}", f"{{{to_response('movie_id')}}}")
     for word in WORDS:
-        key = key.replace(f"{{{word}}}", spoken(word))
+        key = key.replace(f"{{{word}}}", to_response(word))
     return key

@@ -26,7 +26,7 @@ def register() -> ResponseReturnValue:
         return redirect(url_for("home.index"))
     form = RegisterForm()
     if form.validate_on_submit():
-        login_throttle.begin((login_throttle.ACCOUNTS, login_throttle.caller()))
+        login_throttle.record_attempts((login_throttle.ACCOUNTS, login_throttle.caller()))
         user = accounts.register(form.username.data, form.email.data, form.password.data)
         if user is not None:
             wanted = next_page() if request.values.get("next") else url_for("home.welcome")

@@ -20,7 +20,7 @@ from sqlalchemy import CursorResult, bindparam, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.clock import utcnow
-from app.db.retry import done_anew
+from app.db.retry import retry_on_conflict
 from app.extensions import db, serving
 from app.models import Item, Rating, SiteState
 from app.observability.memory import give_back
@@ -65,7 +65,7 @@ def init_app(app: Flask) -> None:
     app.before_request(start)
 
 
-@done_anew
+@retry_on_conflict
 def _refresh_now(release: Release) -> None:
     refresh(release)
     db.session.commit()

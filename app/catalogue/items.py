@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 
 from app.catalogue import item_statistics
-from app.db.retry import done_anew
+from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db, serving
 from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, Item, SiteState
@@ -31,7 +31,7 @@ _BY_ID = select(Item).where(Item.id.in_(bindparam("ids", expanding=True)))
 _IDS = select(Item.id).where(Item.id.in_(bindparam("ids", expanding=True)))
 
 
-@done_anew
+@retry_on_conflict
 def sync_catalogue(release: Release, again: bool = False) -> None:
     """Bring the release's titles into the database, unless that was done already.
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import OSA
 
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 from recommender.formats.titles import search_key
 from recommender.storage.release import Release
 
@@ -45,7 +45,7 @@ class TitleIndex:
         counts = dict(zip(arrays.item_ids.tolist(), arrays.item_counts.tolist(), strict=True))
         return cls(release.items(), counts)
 
-    def __init__(self, items: Iterable[Item], counts: Mapping[int, int]):
+    def __init__(self, items: Iterable[CatalogueItem], counts: Mapping[int, int]):
         ids = array("l")
         words: Places = defaultdict(partial(array, "l"))
         runs: Places = defaultdict(partial(array, "l"))

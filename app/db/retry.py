@@ -20,7 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def done_anew(transaction: Callable[P, T]) -> Callable[P, T]:
+def retry_on_conflict(transaction: Callable[P, T]) -> Callable[P, T]:
     """A function that begins and commits one transaction is called again when it was broken off."""
 
     @wraps(transaction)

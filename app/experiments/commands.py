@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 
 from app.cli import says_errors
 from app.experiments import store
-from app.recommend.variants import IN_SERVICE, Arm
+from app.recommend.variants import IN_SERVICE, Variant
 
 experiments = AppGroup("experiments", help="Start, end and list experiments of two arms.")
 
@@ -29,7 +29,7 @@ def start(name: str, control: str, treatment: str, share: float) -> None:
     An arm is a release's version, settings, or both: VERSION, popularity_weight=0.1 or
     VERSION,min_ratings=5. "current" is the release in service, whichever that is.
     """
-    begun = store.start(name, Arm.parse(control), Arm.parse(treatment), share)
+    begun = store.start(name, Variant.parse(control), Variant.parse(treatment), share)
     click.echo(
         f"{begun.name} is running: {begun.treatment} for {share * 100:g} % of the people,"
         f" {begun.control} for the others"

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.recommend.variants import Plan, Trial
+from app.recommend.variants import ExperimentConfig, RunningExperiment
 from recommender.errors import MarqueeError
 from recommender.model import Model
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
 
-Find = Callable[[], Plan | None]
+Find = Callable[[], ExperimentConfig | None]
 Prepare = Callable[[Release], None]
 
 
-class TrialWatcher:
+class ExperimentWatcher:
     """Follows what ``find`` says is running; the release watcher calls it at each of its looks.
 
     ``prepare`` runs for each arm's release before it serves, like ``find`` in an application
@@ -26,7 +26,7 @@ class TrialWatcher:
     """
 
     def __init__(self, app: Flask, store: ReleaseStore, find: Find, prepare: Prepare):
-        self.current: Trial | None = None
+        self.current: RunningExperiment | None = None
         self.problem: str | None = None
         self._app = app
         self._store = store
@@ -48,7 +48,7 @@ class TrialWatcher:
                 " is it there, and `flask db upgrade` done?"
             )
 
-    def _follow(self, plan: Plan | None, in_service: Model) -> None:
+    def _follow(self, plan: ExperimentConfig | None, in_service: Model) -> None:
         now = self.current
         if now is not None and now.plan == plan and now.in_service == in_service.version:
             return
@@ -57,7 +57,7 @@ class TrialWatcher:
             self._app.logger.info("experiment %s has ended", now.plan.name)
         if plan is None:
             return
-        trial = Trial.of(plan, self._store, in_service)
+        trial = RunningExperiment.of(plan, self._store, in_service)
         for model in trial.models.values():
             self._prepare(model.release)
         self.current = trial

@@ -11,7 +11,7 @@ from app.extensions import db
 from app.feedback.ratings import RECOMMENDATION, REST
 from app.models import Experiment, Exposure, Rating
 from app.recommend.variants import CONTROL, TREATMENT
-from recommender.confidence_intervals import Estimate, difference, ratio, times_needed
+from recommender.confidence_intervals import Interval, difference, ratio, times_needed
 
 # An experiment is to show a difference of so much of the control's rate, or that there is none.
 EFFECT = 0.10
@@ -20,23 +20,23 @@ FEWEST = 100
 
 
 @dataclass(frozen=True)
-class ArmResult:
+class VariantResult:
     """``shown``: titles, each once a person. ``accepted``: the share of them that was rated as
     recommended. ``rating``: the mean of those ratings."""
 
     people: int
     shown: int
-    accepted: Estimate | None
-    rating: Estimate | None
+    accepted: Interval | None
+    rating: Interval | None
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One figure of both arms; ``difference`` is the treatment's less the control's."""
 
-    control: Estimate
-    treatment: Estimate
-    difference: Estimate
+    control: Interval
+    treatment: Interval
+    difference: Interval
 
     @property
     def tells(self) -> int:
@@ -48,11 +48,11 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Results:
+class ExperimentResults:
     """``needed``: people by arm, to tell a difference of ``EFFECT``; None while too little is known
     to say how many."""
 
-    arms: dict[str, ArmResult]
+    arms: dict[str, VariantResult]
     accepted: Comparison | None
     rating: Comparison | None
     needed: dict[str, int] | None
@@ -70,16 +70,16 @@ class Results:
         return self.needed is not None and not any(self.missing.values())
 
 
-def results_of(experiment: Experiment) -> Results:
+def results_of(experiment: Experiment) -> ExperimentResults:
     """As of now; of an experiment that has ended, as of its end."""
     arms = {arm: _result(experiment, arm) for arm in (CONTROL, TREATMENT)}
     control, treatment = arms.values()
     accepted = _compare(control.accepted, treatment.accepted)
     rating = _compare(control.rating, treatment.rating)
-    return Results(arms, accepted, rating, _needed(arms, accepted))
+    return ExperimentResults(arms, accepted, rating, _needed(arms, accepted))
 
 
-def _result(experiment: Experiment, arm: str) -> ArmResult:
+def _result(experiment: Experiment, arm: str) -> VariantResult:
     """By person: titles shown, how many of those were rated as recommended, and with how much.
 
     A title that a REST client was given and rated was recommended too; it has no list to rate on.
@@ -106,16 +106,16 @@ def _result(experiment: Experiment, arm: str) -> ArmResult:
     ).all()
     shown, counts = [row[0] for row in rows], [row[1] for row in rows]
     stars = [row[2] or 0.0 for row in rows]
-    return ArmResult(len(rows), sum(shown), ratio(counts, shown), ratio(stars, counts))
+    return VariantResult(len(rows), sum(shown), ratio(counts, shown), ratio(stars, counts))
 
 
-def _compare(control: Estimate | None, treatment: Estimate | None) -> Comparison | None:
+def _compare(control: Interval | None, treatment: Interval | None) -> Comparison | None:
     if control is None or treatment is None:
         return None
     return Comparison(control, treatment, difference(control, treatment))
 
 
-def _needed(arms: dict[str, ArmResult], accepted: Comparison | None) -> dict[str, int] | None:
+def _needed(arms: dict[str, VariantResult], accepted: Comparison | None) -> dict[str, int] | None:
     if accepted is None or not accepted.control.value:
         return None
     times = times_needed(accepted.difference, EFFECT * accepted.control.value)

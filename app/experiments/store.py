@@ -14,16 +14,16 @@ from app.db.upsert import upsert
 from app.extensions import db, serving
 from app.http import request_budget
 from app.models import Experiment, Exposure
-from app.recommend.variants import Arm, Plan, Served, Trial
+from app.recommend.variants import ExperimentConfig, RunningExperiment, ServedVariant, Variant
 from recommender.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ROWS_AT_A_TIME = 10_000
 # (user id, what served them, ids of the titles in order)
-List = tuple[int, Served, Sequence[int]]
+List = tuple[int, ServedVariant, Sequence[int]]
 
 
-def start(name: str, control: Arm, treatment: Arm, share: float) -> Experiment:
+def start(name: str, control: Variant, treatment: Variant, share: float) -> Experiment:
     """Start an experiment; every process follows at its next look.
 
     Raises ConfigError where it cannot be, ReleaseError where an arm cannot be served.
@@ -35,7 +35,9 @@ def start(name: str, control: Arm, treatment: Arm, share: float) -> Experiment:
     if control == treatment:
         raise ConfigError(f"both arms are {control}; there is nothing to compare")
     serving.watcher.refresh()
-    Trial.of(Plan(0, name, share, control, treatment), serving.watcher.store, serving.model)
+    RunningExperiment.of(
+        ExperimentConfig(0, name, share, control, treatment), serving.watcher.store, serving.model
+    )
     started = Experiment(
         name=name,
         control=str(control),
@@ -67,16 +69,16 @@ def running() -> Experiment | None:
     return db.session.scalar(select(Experiment).where(Experiment.is_running == true()))
 
 
-def running_plan() -> Plan | None:
+def running_plan() -> ExperimentConfig | None:
     """What the watcher of each process follows. Raises ConfigError where it makes no sense."""
     found = running()
     return plan_of(found) if found else None
 
 
-def plan_of(experiment: Experiment) -> Plan:
+def plan_of(experiment: Experiment) -> ExperimentConfig:
     """Raises ConfigError."""
-    arms = Arm.parse(experiment.control), Arm.parse(experiment.treatment)
-    return Plan(experiment.id, experiment.name, experiment.share, *arms)
+    arms = Variant.parse(experiment.control), Variant.parse(experiment.treatment)
+    return ExperimentConfig(experiment.id, experiment.name, experiment.share, *arms)
 
 
 def every_experiment() -> list[Experiment]:

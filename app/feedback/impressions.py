@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from app.db.clock import utcnow
-from app.db.retry import done_anew
+from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
-from app.models import Shown
+from app.models import Impression
 
 
-@done_anew
+@retry_on_conflict
 def remember_shown(user_id: int, item_ids: Sequence[int], model_version: str) -> None:
     """Note the titles on a page of recommendations, in its order; each only the first time."""
     seen = set(
         db.session.scalars(
-            select(Shown.item_id).where(Shown.user_id == user_id, Shown.item_id.in_(item_ids))
+            select(Impression.item_id).where(
+                Impression.user_id == user_id, Impression.item_id.in_(item_ids)
+            )
         )
     )
     new = [
@@ -33,10 +35,10 @@ def remember_shown(user_id: int, item_ids: Sequence[int], model_version: str) ->
         if item_id not in seen
     ]
     if new:
-        upsert(Shown, new, keep=["shown_at", "place", "model_version"])
+        upsert(Impression, new, keep=["shown_at", "place", "model_version"])
         db.session.commit()
 
 
 def was_shown(user_id: int, item_id: int) -> bool:
     """Whether the title was ever recommended to the person."""
-    return db.session.get(Shown, (user_id, item_id)) is not None
+    return db.session.get(Impression, (user_id, item_id)) is not None

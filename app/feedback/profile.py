@@ -9,10 +9,10 @@ from sqlalchemy import bindparam, func, null, select
 
 from app.extensions import db
 from app.feedback.user_lists import HIDDEN
-from app.models import Mark, Rating
+from app.models import ListEntry, Rating
 
 # Of tables, not of classes: SQLAlchemy's part of a query then takes two thirds.
-_RATINGS, _MARKS = Rating.__table__.c, Mark.__table__.c
+_RATINGS, _MARKS = Rating.__table__.c, ListEntry.__table__.c
 
 # Built once: that takes longer than the database takes to answer.
 _TOLD = (
@@ -28,20 +28,20 @@ _COUNTED = select(func.count()).select_from(_TOLD.limit(bindparam("most")).subqu
 
 
 @dataclass(frozen=True, slots=True)
-class Taste:
+class UserProfile:
     """``ratings``: stars by item id. ``hidden``: item ids."""
 
     ratings: dict[int, float] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
 
 
-def taste_of(user_id: int) -> Taste:
-    return tastes_of([user_id])[user_id]
+def profile_of(user_id: int) -> UserProfile:
+    return profiles_of([user_id])[user_id]
 
 
-def tastes_of(user_ids: Collection[int]) -> dict[int, Taste]:
+def profiles_of(user_ids: Collection[int]) -> dict[int, UserProfile]:
     """The taste of each of those people, in one query."""
-    tastes = {user_id: Taste() for user_id in user_ids}
+    tastes = {user_id: UserProfile() for user_id in user_ids}
     told = db.session.execute(_TOLD, {"user_ids": list(user_ids)})
     for user_id, item_id, stars in told:
         if stars is None:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, func, select
 
 from app.db.clock import utcnow
-from app.db.retry import done_anew
+from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
 from app.models import Item, Rating
@@ -34,7 +34,7 @@ class RatedItem:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Prediction:
     """What the site would have said of a title just before the person rated it."""
 
     predicted: float | None = None
@@ -42,7 +42,7 @@ class Forecast:
     model_version: str | None = None
 
 
-NO_FORECAST = Forecast()
+NO_PREDICTION = Prediction()
 # Built once: that takes longer than the database takes to answer.
 _OF_ONE = select(Rating.item_id, Rating.rating).where(Rating.user_id == bindparam("user_id"))
 _OF_THE_FIRST_TIME = ("predicted", "community", "model_version", "via")
@@ -102,12 +102,12 @@ def _rated_items(
     return [RatedItem(*row) for row in rows]
 
 
-@done_anew
+@retry_on_conflict
 def rate(
     user_id: int,
     item_id: int,
     rating: float,
-    forecast: Forecast = NO_FORECAST,
+    forecast: Prediction = NO_PREDICTION,
     via: str = "other",
 ) -> datetime:
     """Store a rating in place of any earlier one of the pair, and say when it was given.
@@ -139,7 +139,7 @@ def usual_rating(item: Item, enough: int) -> float:
     return WATCHED
 
 
-@done_anew
+@retry_on_conflict
 def watch(user_id: int, item_id: int, rating: float) -> None:
     """Note that someone watched a title, as an implicit rating; one that is there stays."""
     row = {

@@ -7,32 +7,36 @@ from collections import defaultdict
 from sqlalchemy import ColumnElement, delete, func, select
 
 from app.db.clock import utcnow
-from app.db.retry import done_anew
+from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
-from app.models import Item, Mark, Rating
+from app.models import Item, ListEntry, Rating
 
 WATCHLIST, HIDDEN, UNSEEN = KINDS = ("watchlist", "hidden", "unseen")
 
 
-@done_anew
+@retry_on_conflict
 def mark(user_id: int, item_id: int, kind: str) -> None:
     """Set the title aside as ``kind``; done already, it stays as it is."""
     row = {"user_id": user_id, "kind": kind, "item_id": item_id, "marked_at": utcnow()}
-    upsert(Mark, [row], keep=["marked_at"])
+    upsert(ListEntry, [row], keep=["marked_at"])
     db.session.commit()
 
 
 def unmark(user_id: int, item_id: int, kind: str) -> None:
     db.session.execute(
-        delete(Mark).where(Mark.user_id == user_id, Mark.item_id == item_id, Mark.kind == kind)
+        delete(ListEntry).where(
+            ListEntry.user_id == user_id, ListEntry.item_id == item_id, ListEntry.kind == kind
+        )
     )
     db.session.commit()
 
 
 def marks_of(user_id: int) -> dict[str, set[int]]:
     """Ids of the titles set aside, by kind."""
-    rows = db.session.execute(select(Mark.kind, Mark.item_id).where(Mark.user_id == user_id))
+    rows = db.session.execute(
+        select(ListEntry.kind, ListEntry.item_id).where(ListEntry.user_id == user_id)
+    )
     found: dict[str, set[int]] = defaultdict(set)
     for kind, item_id in rows:
         found[kind].add(item_id)
@@ -41,7 +45,7 @@ def marks_of(user_id: int) -> dict[str, set[int]]:
 
 def count_marked(user_id: int, kind: str) -> int:
     """How many titles ``marked_items`` lists."""
-    counted = select(func.count()).select_from(Mark).where(*_is_listed(user_id, kind))
+    counted = select(func.count()).select_from(ListEntry).where(*_is_listed(user_id, kind))
     return db.session.scalar(counted) or 0
 
 
@@ -52,9 +56,9 @@ def marked_items(user_id: int, kind: str, limit: int, offset: int = 0) -> list[I
     """
     marked = (
         select(Item)
-        .join(Mark, Mark.item_id == Item.id)
+        .join(ListEntry, ListEntry.item_id == Item.id)
         .where(*_is_listed(user_id, kind))
-        .order_by(Mark.marked_at.desc(), Item.id)
+        .order_by(ListEntry.marked_at.desc(), Item.id)
         .limit(limit)
         .offset(offset)
     )
@@ -62,8 +66,8 @@ def marked_items(user_id: int, kind: str, limit: int, offset: int = 0) -> list[I
 
 
 def _is_listed(user_id: int, kind: str) -> list[ColumnElement[bool]]:
-    conditions = [Mark.user_id == user_id, Mark.kind == kind]
+    conditions = [ListEntry.user_id == user_id, ListEntry.kind == kind]
     if kind == WATCHLIST:
         rated = select(Rating.item_id).where(Rating.user_id == user_id)
-        conditions.append(Mark.item_id.not_in(rated))
+        conditions.append(ListEntry.item_id.not_in(rated))
     return conditions

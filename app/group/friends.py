@@ -8,10 +8,10 @@ from sqlalchemy import and_, delete, or_, select, update
 
 from app.accounts import service as accounts
 from app.db.clock import utcnow
-from app.db.retry import done_anew
+from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
-from app.models import Companion, Rating, User
+from app.models import Friendship, Rating, User
 
 # So many unanswered requests a person may have out: nobody is to write to everybody.
 MOST_OPEN = 20
@@ -19,7 +19,7 @@ MOST_OPEN = 20
 MOST_FRIENDS, MOST_ASKING = 100, 20
 
 
-@done_anew
+@retry_on_conflict
 def ask(user: User, name: str) -> bool:
     """Ask the account of this name, if there is one; False where too many requests are open, or
     where the person has enough friends.
@@ -40,7 +40,7 @@ def ask(user: User, name: str) -> bool:
     if len(asked_by(user.id)) >= MOST_OPEN:
         return False
     row = {"user_id": user.id, "asked_id": other.id, "asked_at": utcnow()}
-    upsert(Companion, [row], keep=["asked_at"])
+    upsert(Friendship, [row], keep=["asked_at"])
     db.session.commit()
     return True
 
@@ -55,18 +55,18 @@ def agree(user: User, other_id: int) -> bool:
 
 def _agree(user: User, other_id: int) -> bool:
     """The caller commits. What was agreed before stays so."""
-    asked = update(Companion).where(Companion.user_id == other_id, Companion.asked_id == user.id)
-    db.session.execute(asked.where(Companion.agreed_at.is_(None)).values(agreed_at=utcnow()))
-    return db.session.get(Companion, (other_id, user.id)) is not None
+    asked = update(Friendship).where(Friendship.user_id == other_id, Friendship.asked_id == user.id)
+    db.session.execute(asked.where(Friendship.agreed_at.is_(None)).values(agreed_at=utcnow()))
+    return db.session.get(Friendship, (other_id, user.id)) is not None
 
 
 def end(user: User, other_id: int) -> None:
     """Decline, take back, or end it; whichever of the two asked."""
     db.session.execute(
-        delete(Companion).where(
+        delete(Friendship).where(
             or_(
-                and_(Companion.user_id == user.id, Companion.asked_id == other_id),
-                and_(Companion.user_id == other_id, Companion.asked_id == user.id),
+                and_(Friendship.user_id == user.id, Friendship.asked_id == other_id),
+                and_(Friendship.user_id == other_id, Friendship.asked_id == user.id),
             )
         )
     )
@@ -75,9 +75,9 @@ def end(user: User, other_id: int) -> None:
 
 def agreed_with(user_id: int) -> list[User]:
     """The people who agreed, by name."""
-    agreed = Companion.agreed_at.is_not(None)
-    theirs = select(Companion.user_id.label("id")).where(Companion.asked_id == user_id, agreed)
-    ours = select(Companion.asked_id).where(Companion.user_id == user_id, agreed)
+    agreed = Friendship.agreed_at.is_not(None)
+    theirs = select(Friendship.user_id.label("id")).where(Friendship.asked_id == user_id, agreed)
+    ours = select(Friendship.asked_id).where(Friendship.user_id == user_id, agreed)
     others = theirs.union(ours).subquery()
     people = db.session.scalars(select(User).join(others, User.id == others.c.id))
     return sorted(people, key=lambda user: user.username_key or "")
@@ -92,9 +92,9 @@ def asking(user_id: int) -> list[User]:
     return list(
         db.session.scalars(
             select(User)
-            .join(Companion, Companion.user_id == User.id)
-            .where(Companion.asked_id == user_id, Companion.agreed_at.is_(None))
-            .order_by(Companion.asked_at)
+            .join(Friendship, Friendship.user_id == User.id)
+            .where(Friendship.asked_id == user_id, Friendship.agreed_at.is_(None))
+            .order_by(Friendship.asked_at)
             .limit(MOST_ASKING)
         )
     )
@@ -105,9 +105,9 @@ def asked_by(user_id: int) -> list[User]:
     return list(
         db.session.scalars(
             select(User)
-            .join(Companion, Companion.asked_id == User.id)
-            .where(Companion.user_id == user_id, Companion.agreed_at.is_(None))
-            .order_by(Companion.asked_at)
+            .join(Friendship, Friendship.asked_id == User.id)
+            .where(Friendship.user_id == user_id, Friendship.agreed_at.is_(None))
+            .order_by(Friendship.asked_at)
         )
     )
 

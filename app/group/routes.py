@@ -167,7 +167,7 @@ def _picks(people: list[dict[int, float]], way: str) -> list[Pick]:
     if model is None:
         return []
     with timing.part("group"):
-        ranked = model.together(people, way, SHOWN)
+        ranked = model.recommend_group(people, way, SHOWN)
     items = catalogue.items_by_id([item_id for item_id, _, _ in ranked])
     return [Pick(items[item_id], each) for item_id, _, each in ranked if item_id in items]
 

@@ -18,7 +18,7 @@ OWN_YEARS = (1, 2, 3, 5, 10)
 
 
 @dataclass(frozen=True)
-class Steering:
+class ListFilters:
     """``years``: only the person's own ratings of so many last years count; ``numbers``: what these
     are called."""
 
@@ -33,7 +33,7 @@ class Steering:
     @classmethod
     def of(
         cls, args: MultiDict[str, str], genres: Collection[str], numbers: str = "ratings"
-    ) -> Steering:
+    ) -> ListFilters:
         """From a page's address. What makes no sense there is left out; what is excluded is not
         included; years given the wrong way round are turned."""
         exclude = tuple(sorted(set(args.getlist("not")) & set(genres)))

@@ -18,7 +18,7 @@ from app.feedback.impressions import remember_shown, was_shown
 from app.feedback.user_lists import HIDDEN, UNSEEN, WATCHLIST
 from app.home import home
 from app.home.forms import RatingForm
-from app.home.list_filters import KNOWN, OWN_YEARS, Steering
+from app.home.list_filters import KNOWN, OWN_YEARS, ListFilters
 from app.http.errors import wants_json
 from app.http.pagination import PAGE_SIZE, Page
 from app.http.redirects import next_page
@@ -26,7 +26,7 @@ from app.models import Item
 from app.observability import timing
 from app.posters import draw_poster
 from app.recommend import feedback_kind
-from app.recommend.service import predicted, rate_as_foretold, recommend, why
+from app.recommend.service import predicted, rate_and_log_prediction, recommend, why
 from recommender.errors import NoRelease
 from recommender.model import Model
 
@@ -51,7 +51,9 @@ def index() -> ResponseReturnValue:
     except NoRelease:
         return render_template("home/closed.html", rated=len(rated))
     model = served.model
-    steering = Steering.of(request.args, model.facts.genres, feedback_kind.current().numbers)
+    steering = ListFilters.of(
+        request.args, model.item_metadata.genres, feedback_kind.current().numbers
+    )
     shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
     own = {item_id: stars for item_id, stars, _ in rated}
     counted = ratings.of_the_last_years(rated, steering.years) if steering.years else own
@@ -78,7 +80,7 @@ def index() -> ResponseReturnValue:
         steering=steering,
         known=KNOWN,
         own_years=OWN_YEARS,
-        genres=model.facts.genres,
+        genres=model.item_metadata.genres,
         watchlist=marked[WATCHLIST],
         newcomer=len(own) < NEWCOMER_UNTIL,
         via=ratings.RECOMMENDATION,
@@ -95,7 +97,7 @@ def welcome() -> ResponseReturnValue:
     if model is None:
         return render_template("home/closed.html", rated=len(own))
     with timing.part("question"):
-        asked, progress = model.question(own, unseen), model.progress(own)
+        asked, progress = model.next_question(own, unseen), model.onboarding_progress(own)
     return render_template(
         "home/welcome.html",
         item=db.session.get(Item, asked) if asked is not None else None,
@@ -127,7 +129,7 @@ def search() -> ResponseReturnValue:
 def popular() -> ResponseReturnValue:
     """Titles that most people like or have, overall or of one genre."""
     model = _own_model()
-    genres = model.facts.genres if model else []
+    genres = model.item_metadata.genres if model else []
     genre = request.args.get("genre")
     if genre and genre not in genres:
         abort(404)
@@ -194,7 +196,7 @@ def rate(item_id: int) -> ResponseReturnValue:
     if not form.validate():
         raise UnprocessableEntity
     via, model = _found_through(item_id), _own_model()
-    _, before = rate_as_foretold(current_user.id, item, form.given, via, model)
+    _, before = rate_and_log_prediction(current_user.id, item, form.given, via, model)
     said = f"{item.title}: {feedback_kind.current().written(form.given)}"
     return _done(said, _undo_rating(item_id, before))
 

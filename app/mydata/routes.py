@@ -38,7 +38,7 @@ def bring() -> ResponseReturnValue:
     form = ImportForm()
     if not form.validate():
         return _page(form, DeleteForm(formdata=None), 422)
-    login_throttle.begin((login_throttle.IMPORTS, f"user {current_user.id}"))
+    login_throttle.record_attempts((login_throttle.IMPORTS, f"user {current_user.id}"))
     file = form.file.data
     try:
         done = bring_in(

@@ -8,7 +8,7 @@ from flask import Response, abort, render_template, send_from_directory
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
-from app.experiments.results import EFFECT, Results, results_of
+from app.experiments.results import EFFECT, ExperimentResults, results_of
 from app.experiments.store import every_experiment, plan_of
 from app.extensions import serving
 from app.owner import owner
@@ -81,7 +81,7 @@ def report(name: str) -> Response:
     return response
 
 
-def _charts(told: Results) -> dict[str, Spans]:
+def _charts(told: ExperimentResults) -> dict[str, Spans]:
     """Of each figure both arms beside each other, and their difference around 0."""
     charts = {}
     for name, compared in (("accepted", told.accepted), ("rating", told.rating)):

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from app.catalogue import item_statistics
 from app.db.clock import utcnow
-from app.db.retry import done_anew
+from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
 from app.models import Item, Rating, SiteState, User
@@ -67,14 +67,14 @@ def import_ratings(
     _finish(release)
 
 
-@done_anew
+@retry_on_conflict
 def _bring_in(rows: list[Row], path: Path) -> None:
     _add_people({row.user_id for row in rows}, path)
     _add_ratings(rows)
     db.session.commit()
 
 
-@done_anew
+@retry_on_conflict
 def _finish(release: Release) -> None:
     db.session.execute(update(SiteState).values(has_data_set=True))
     item_statistics.refresh(release)

@@ -12,13 +12,13 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import (
-    Companion,
     Experiment,
     Exposure,
+    Friendship,
+    Impression,
     Item,
-    Mark,
+    ListEntry,
     Rating,
-    Shown,
     Token,
     User,
     Visit,
@@ -45,8 +45,8 @@ def everything_of(user: User) -> dict[str, Any]:
             "year_of_birth": user.year_of_birth,
         },
         "ratings": [_said(row) for row in _with_titles(Rating, user.id, _OF_RATING)],
-        "marks": _with_titles(Mark, user.id, ["kind", "marked_at"]),
-        "shown": _with_titles(Shown, user.id, ["shown_at", "place", "model_version"]),
+        "marks": _with_titles(ListEntry, user.id, ["kind", "marked_at"]),
+        "shown": _with_titles(Impression, user.id, ["shown_at", "place", "model_version"]),
         "exposures": _exposures(user),
         "visits": [
             {"day": day.isoformat()}
@@ -155,14 +155,14 @@ def _exposures(user: User) -> Rows:
 def _companions(user: User) -> Rows:
     rows = [
         *db.session.execute(
-            select(User.username, Companion)
-            .join(Companion, Companion.user_id == User.id)
-            .where(Companion.asked_id == user.id)
+            select(User.username, Friendship)
+            .join(Friendship, Friendship.user_id == User.id)
+            .where(Friendship.asked_id == user.id)
         ),
         *db.session.execute(
-            select(User.username, Companion)
-            .join(Companion, Companion.asked_id == User.id)
-            .where(Companion.user_id == user.id)
+            select(User.username, Friendship)
+            .join(Friendship, Friendship.asked_id == User.id)
+            .where(Friendship.user_id == user.id)
         ),
     ]
     return [

@@ -13,13 +13,13 @@ from typing import Any, BinaryIO
 
 from app.catalogue import items as catalogue
 from app.db.clock import utcnow
-from app.db.retry import done_anew
+from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
-from app.feedback.ratings import IMPORT, Forecast, ratings_by_age
+from app.feedback.ratings import IMPORT, Prediction, ratings_by_age
 from app.feedback.user_lists import WATCHLIST
 from app.http import request_budget
-from app.models import Import, Mark, Rating
+from app.models import Import, ListEntry, Rating
 from app.observability import metrics
 from app.portability.import_formats import Contents, Entry, RejectedLine, read
 from app.portability.import_reports import delete_old_reports
@@ -88,7 +88,7 @@ def _turn() -> Iterator[None]:
         _one_at_a_time.release()
 
 
-@done_anew
+@retry_on_conflict
 def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
     files = [read(text) for text in texts(name, upload)]
     for contents in files:
@@ -225,14 +225,14 @@ def _store(
         if entry.stars is None and entry.hours is None
     ]
     for start in range(0, len(wanted), BATCH):
-        upsert(Mark, wanted[start : start + BATCH], keep=["marked_at"])
+        upsert(ListEntry, wanted[start : start + BATCH], keep=["marked_at"])
 
 
 def _forecasts(
     rows: dict[int, tuple[float, datetime]],
     own: dict[int, tuple[float, datetime]],
     model: Model | None,
-) -> dict[int, Forecast]:
+) -> dict[int, Prediction]:
     stars: dict[int, float] = {}
     if model is not None:
         person = fold_in(model, {item: rating for item, (rating, _) in own.items()})
@@ -243,7 +243,9 @@ def _forecasts(
         for batch in _batches(list(rows))
         for item_id, item in catalogue.items_by_id(batch).items()
     }
-    return {item_id: Forecast(stars.get(item_id), means.get(item_id), version) for item_id in rows}
+    return {
+        item_id: Prediction(stars.get(item_id), means.get(item_id), version) for item_id in rows
+    }
 
 
 def _batches(ids: list[int]) -> list[list[int]]:

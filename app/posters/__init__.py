@@ -11,7 +11,7 @@ from math import inf
 from app.posters.colours import PALETTES, Colours, luminance
 from app.posters.dice import Dice
 from app.posters.drawing import ALL, HEIGHT, MARGIN, WIDTH, box, fill, line, trace
-from app.posters.eras import ERAS, Stage
+from app.posters.eras import ERAS, Backdrop
 from app.posters.genres import ALIASES, GENRES
 from app.posters.lettering import LEADING, YEAR_SIZE, clean, lettering, set_title
 
@@ -40,7 +40,7 @@ def draw_poster(title: str, year: int | None, genres: Sequence[str]) -> str:
     framed = kind in ("own", "night")
     x = era.inset if framed else MARGIN if kind == "paper" else 0
     y, end = (top + depth + 14, HEIGHT - x) if above else (x, top - 12)
-    s = Stage(x, y, WIDTH - 2 * x, end - y, above, ground, ink)
+    s = Backdrop(x, y, WIDTH - 2 * x, end - y, above, ground, ink)
     motif = d.pick(*GENRES[lead][0])(d, s.w, s.h, c)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}"'

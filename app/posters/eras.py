@@ -38,7 +38,7 @@ SHEEN = grain("linearGradient", 'x2="1" y2="1"', GLOSS)
 
 
 @dataclass(frozen=True)
-class Stage:
+class Backdrop:
     """The room for the picture, and what it stands in."""
 
     x: float
@@ -50,7 +50,7 @@ class Stage:
     ink: str
 
 
-def iris(d: Dice, s: Stage) -> str:
+def iris(d: Dice, s: Backdrop) -> str:
     """A closing iris, the double rule of a title card, the scratches of an old print."""
     edge = box(s.x - 1, s.y - 1, s.w + 2, s.h + 2)
     opening = ring(WIDTH / 2, s.y + s.h / 2, s.w / 2, s.h / 2)
@@ -60,11 +60,11 @@ def iris(d: Dice, s: Stage) -> str:
     return fill(edge + opening, s.ground, 'fill-rule="evenodd"') + rules + scratches
 
 
-def keyline(d: Dice, s: Stage) -> str:
+def keyline(d: Dice, s: Backdrop) -> str:
     return line(box(7, 7, 186, 286), s.ink, 1.2, 'opacity=".7"')
 
 
-def dusk(d: Dice, s: Stage) -> str:
+def dusk(d: Dice, s: Backdrop) -> str:
     """The picture sinks into the dark behind the title."""
     if luminance(s.ground) > 0.18:
         return ""
@@ -75,7 +75,7 @@ def dusk(d: Dice, s: Stage) -> str:
     return f'<linearGradient id="dusk" {span}>{stops}</linearGradient>{cover}'
 
 
-def plain(d: Dice, s: Stage) -> str:
+def plain(d: Dice, s: Backdrop) -> str:
     return ""
 
 
@@ -90,7 +90,7 @@ class Era:
     weight: int  # of the title
     centred: float  # how often the title is centred
     grounds: str  # what the title may stand on: the motif's ground, a block, paper, night
-    frame: Callable[[Dice, Stage], str]  # where the ground is the motif's own, or night
+    frame: Callable[[Dice, Backdrop], str]  # where the ground is the motif's own, or night
     inset: int  # of the picture in that frame
     grain: str
 

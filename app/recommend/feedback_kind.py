@@ -23,7 +23,7 @@ _BY_TEXT = {f"{stars:g}": stars for stars in STARS}
 
 
 @dataclass(frozen=True)
-class Kind:
+class FeedbackKind:
     """A number is what a person says of a title: stars, or hours.
 
     ``words``: the template with the words and macros of pages. ``feedback``: as a release has it.
@@ -122,7 +122,7 @@ _SUMMARIES_OF_GAMES = {
     ),
     "Ids of what someone rated, ascending.": "Ids of what someone has, ascending.",
 }
-FILMS = Kind(
+FILMS = FeedbackKind(
     words="kinds/stars.html",
     feedback=EXPLICIT,
     column="rating",
@@ -153,7 +153,7 @@ FILMS = Kind(
     broken="The projector broke down",
     summaries={},
 )
-GAMES = Kind(
+GAMES = FeedbackKind(
     words="kinds/hours.html",
     feedback=IMPLICIT,
     column="hours",
@@ -187,7 +187,7 @@ GAMES = Kind(
 KINDS = {kind.feedback: kind for kind in (FILMS, GAMES)}
 
 
-def current() -> Kind:
+def current() -> FeedbackKind:
     """That of the release in service; before the first one, films."""
     try:
         return KINDS[serving.watcher.model.catalogue.feedback]

@@ -11,10 +11,10 @@ from flask import Flask, current_app, g, has_request_context, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue.search_index import TitleIndex
-from app.experiments.experiment_watcher import Find, Prepare, TrialWatcher
+from app.experiments.experiment_watcher import ExperimentWatcher, Find, Prepare
 from app.observability import metrics
 from app.observability.memory import give_back
-from app.recommend.variants import Served
+from app.recommend.variants import ServedVariant
 from recommender.errors import MarqueeError, NoRelease
 from recommender.model import Model
 from recommender.storage.release_store import ReleaseStore
@@ -47,7 +47,7 @@ class ReleaseWatcher:
         store: ReleaseStore,
         period: float,
         prepare: Prepare,
-        trials: TrialWatcher,
+        trials: ExperimentWatcher,
     ):
         self.store = store
         self.trials = trials
@@ -108,7 +108,7 @@ class ReleaseWatcher:
         model = Model(self.store.read(version))
         with self._app.app_context():
             self._prepare(model.release)
-        _ = model.facts
+        _ = model.item_metadata
         before = self._current
         self._current = InService(model, before.titles if before else None)
         metrics.release_in_service(version, before.model.version if before else None)
@@ -168,7 +168,7 @@ class Serving:
             store,
             app.config["RELEASE_POLL_SECONDS"],
             prepare,
-            TrialWatcher(app, store, find_experiment, prepare_arm),
+            ExperimentWatcher(app, store, find_experiment, prepare_arm),
         )
         app.before_request(app.extensions["serving"].look)
 
@@ -192,15 +192,15 @@ class Serving:
         except NoRelease:
             return None
 
-    def to(self, user_id: int) -> Served:
+    def to(self, user_id: int) -> ServedVariant:
         """What a person is served with: their arm's model while an experiment runs, else the one
         in service; noted for ``X-Model-Version``. Raises NoRelease."""
         trial = self.watcher.trials.current
-        served = trial.served(user_id) if trial else Served(self.watcher.model)
+        served = trial.served(user_id) if trial else ServedVariant(self.watcher.model)
         _note(served.model)
         return served
 
-    def to_or_none(self, user_id: int) -> Served | None:
+    def to_or_none(self, user_id: int) -> ServedVariant | None:
         """For pages that do without a model while there is none."""
         try:
             return self.to(user_id)

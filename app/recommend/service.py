@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.catalogue.items import items_by_id
-from app.feedback.ratings import NO_FORECAST, Forecast, rate, ratings_of
+from app.feedback.ratings import NO_PREDICTION, Prediction, rate, ratings_of
 from app.models import Item
 from app.observability import metrics, timing
 from app.recommend import feedback_kind
 from recommender.explanations import Explanation
 from recommender.item_metadata import Filter
-from recommender.model import Model, Person, Ratings, Recommendation
+from recommender.model import Model, Person, RatingsByItem, Recommendation
 
 EVERYTHING = Filter()
 
@@ -35,7 +35,7 @@ class Recommended:
 
 
 @dataclass(frozen=True)
-class Part:
+class RatingContribution:
     """What one rated title adds to a score; ``rank_without``: the title's place without it."""
 
     item: Item
@@ -51,18 +51,18 @@ class Why:
     rank: int
     score: float
     popularity: float
-    parts: list[Part]
+    parts: list[RatingContribution]
     silent: int
 
 
-def fold_in(model: Model, ratings: Ratings) -> Person:
+def fold_in(model: Model, ratings: RatingsByItem) -> Person:
     with timing.part(metrics.FOLD_IN):
         return model.fold_in(ratings)
 
 
 def recommend(
     model: Model,
-    ratings: Ratings,
+    ratings: RatingsByItem,
     n: int,
     hidden: Collection[int] = (),
     wanted: Filter = EVERYTHING,
@@ -77,7 +77,9 @@ def recommend(
     with timing.part(metrics.TOP_N):
         ranked = model.recommend(person, n, hidden, wanted, known)
     with timing.part("reasons"):
-        causes = {r.item_id: _chief(model.because(ratings, r.item_id)) for r in ranked[:reasons]}
+        causes = {
+            r.item_id: main_reason(model.explain(ratings, r.item_id)) for r in ranked[:reasons]
+        }
     items = items_by_id([r.item_id for r in ranked] + [c for c in causes.values() if c])
     return [
         _with_title(r, items[r.item_id], items.get(causes.get(r.item_id) or 0))
@@ -87,7 +89,10 @@ def recommend(
 
 
 def recommend_many(
-    models: Sequence[Model], people: Sequence[Ratings], n: int, hidden: Sequence[Collection[int]]
+    models: Sequence[Model],
+    people: Sequence[RatingsByItem],
+    n: int,
+    hidden: Sequence[Collection[int]],
 ) -> list[list[Recommended]]:
     """``recommend`` for each of ``people`` by their model with what they hid, in one pass for each
     model."""
@@ -108,19 +113,23 @@ def _with_title(r: Recommendation, item: Item, because: Item | None = None) -> R
 
 
 def why(
-    model: Model, ratings: Ratings, item_id: int, hidden: Collection[int] = (), counted: int = 3
+    model: Model,
+    ratings: RatingsByItem,
+    item_id: int,
+    hidden: Collection[int] = (),
+    counted: int = 3,
 ) -> Why | None:
     """What makes up the score of a title that is on the person's list, and how it would stand
     without each of the ``counted`` ratings that add most."""
     with timing.part("reasons"):
-        explained = model.because(ratings, item_id)
+        explained = model.explain(ratings, item_id)
     rank = _rank(model, ratings, item_id, hidden)
     if explained is None or rank is None:
         return None
     adding = sorted((p for p in explained.parts.items() if p[1]), key=lambda p: -p[1])
     items = items_by_id([item for item, _ in adding])
     parts = [
-        Part(
+        RatingContribution(
             items[item],
             ratings[item],
             part,
@@ -134,35 +143,35 @@ def why(
 
 
 def rank_without(
-    model: Model, ratings: Ratings, item_id: int, removed: int, hidden: Iterable[int] = ()
+    model: Model, ratings: RatingsByItem, item_id: int, removed: int, hidden: Iterable[int] = ()
 ) -> int | None:
     """The place of ``item_id`` on the list of someone who never rated ``removed``."""
     rest = {item: stars for item, stars in ratings.items() if item != removed}
     return _rank(model, rest, item_id, hidden)
 
 
-def _rank(model: Model, ratings: Ratings, item_id: int, hidden: Iterable[int]) -> int | None:
+def _rank(model: Model, ratings: RatingsByItem, item_id: int, hidden: Iterable[int]) -> int | None:
     person = fold_in(model, ratings)
     with timing.part("reasons"):
         return model.rank(person, item_id, hidden)
 
 
-def predicted(model: Model, ratings: Ratings, items: Sequence[Item]) -> dict[int, float]:
+def predicted(model: Model, ratings: RatingsByItem, items: Sequence[Item]) -> dict[int, float]:
     """Predicted stars or the match by item id, for those of ``items`` that the model knows."""
     return feedback_kind.current().guess(
         model, fold_in(model, ratings), [item.id for item in items]
     )
 
 
-def forecast(current: Model | None, ratings: Ratings, item: Item) -> Forecast:
+def predict_before_rating(current: Model | None, ratings: RatingsByItem, item: Item) -> Prediction:
     """What we would say of ``item`` at this moment."""
     if current is None:
-        return Forecast(community=item.rating_mean)
+        return Prediction(community=item.rating_mean)
     stars = current.estimate(fold_in(current, ratings), [item.id]).get(item.id)
-    return Forecast(stars, item.rating_mean, current.version)
+    return Prediction(stars, item.rating_mean, current.version)
 
 
-def rate_as_foretold(
+def rate_and_log_prediction(
     user_id: int, item: Item, stars: float, via: str, current: Model | None
 ) -> tuple[datetime, float | None]:
     """Store a rating; a first one together with what we would have said of the title.
@@ -171,11 +180,11 @@ def rate_as_foretold(
     """
     own = ratings_of(user_id)
     before = own.get(item.id)
-    told = NO_FORECAST if before is not None else forecast(current, own, item)
+    told = NO_PREDICTION if before is not None else predict_before_rating(current, own, item)
     return rate(user_id, item.id, stars, told, via), before
 
 
-def _chief(explained: Explanation | None) -> int | None:
+def main_reason(explained: Explanation | None) -> int | None:
     """The id of the rating that adds most, if any adds something."""
     if explained is None or not explained.parts:
         return None

@@ -21,14 +21,14 @@ SETTINGS = ("popularity_weight", "min_ratings")
 
 
 @dataclass(frozen=True)
-class Arm:
+class Variant:
     """A release with settings of its own. ``release`` is None where it is the one in service."""
 
     release: str | None
     settings: Mapping[str, float]
 
     @classmethod
-    def parse(cls, text: str) -> Arm:
+    def parse(cls, text: str) -> Variant:
         """From "current", "VERSION", "VERSION,min_ratings=5", or "popularity_weight=0.1".
 
         Raises ConfigError.
@@ -65,19 +65,19 @@ class Arm:
         if release is in_service.release and ranking == release.ranking:
             return in_service
         model = Model(replace(release, ranking=ranking))
-        _ = model.facts
+        _ = model.item_metadata
         return model
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExperimentConfig:
     """An experiment: a ``share`` of the people, between 0 and 1, gets the treatment."""
 
     id: int
     name: str
     share: float
-    control: Arm
-    treatment: Arm
+    control: Variant
+    treatment: Variant
 
     def arm_of(self, user_id: int) -> str:
         """The same in every process, for as long as the experiment runs.
@@ -91,7 +91,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedVariant:
     """The model that a person is served with, and the arm that it is of, in an experiment."""
 
     model: Model
@@ -100,23 +100,25 @@ class Served:
 
 
 @dataclass(frozen=True)
-class Trial:
+class RunningExperiment:
     """A plan with both arms made ready beside the release ``in_service``."""
 
-    plan: Plan
+    plan: ExperimentConfig
     in_service: str
     models: Mapping[str, Model]
 
     @classmethod
-    def of(cls, plan: Plan, store: ReleaseStore, in_service: Model) -> Trial:
+    def of(
+        cls, plan: ExperimentConfig, store: ReleaseStore, in_service: Model
+    ) -> RunningExperiment:
         """Raises ReleaseError where an arm cannot be served."""
         arms: dict[str, Any] = {CONTROL: plan.control, TREATMENT: plan.treatment}
         models = {name: arm.model(store, in_service) for name, arm in arms.items()}
         return cls(plan, in_service.version, models)
 
-    def served(self, user_id: int) -> Served:
+    def served(self, user_id: int) -> ServedVariant:
         arm = self.plan.arm_of(user_id)
-        return Served(self.models[arm], self.plan.id, arm)
+        return ServedVariant(self.models[arm], self.plan.id, arm)
 
 
 def _setting(word: str, text: str) -> tuple[str, float]:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.feedback.ratings import IMPORT
 from app.models import Item, Rating
-from recommender.confidence_intervals import Estimate, ratio
+from recommender.confidence_intervals import Interval, ratio
 
 # The curves show the mean error of so many ratings up to each.
 WINDOW = 10
@@ -18,7 +18,7 @@ LATEST = 12
 
 
 @dataclass(frozen=True)
-class Told:
+class PredictedRating:
     """One rating with what stood before it; ``ours``, ``theirs`` are absolute errors in stars."""
 
     item: Item
@@ -40,10 +40,10 @@ class Accuracy:
     """``told``: oldest first. Mean absolute errors, ours and the community average's; ``gain`` is
     by how much ours is smaller, with its 95 % interval."""
 
-    told: list[Told]
+    told: list[PredictedRating]
     ours: float | None
     theirs: float | None
-    gain: Estimate | None
+    gain: Interval | None
 
     @cached_property
     def curves(self) -> list[tuple[float, float]]:
@@ -54,7 +54,7 @@ class Accuracy:
         ]
 
     @property
-    def latest(self) -> list[Told]:
+    def latest(self) -> list[PredictedRating]:
         return self.told[: -LATEST - 1 : -1]
 
 
@@ -71,7 +71,7 @@ def accuracy_of(user_id: int) -> Accuracy:
         )
         .order_by(Rating.rated_at, Item.id)
     )
-    told = [Told(item, rating, p or 0.0, c or 0.0) for item, rating, p, c in rows]
+    told = [PredictedRating(item, rating, p or 0.0, c or 0.0) for item, rating, p, c in rows]
     if not told:
         return Accuracy([], None, None, None)
     return Accuracy(

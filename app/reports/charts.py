@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.reports.accuracy import WINDOW, Accuracy
-from recommender.confidence_intervals import Estimate
+from recommender.confidence_intervals import Interval
 
 WIDTH, HEIGHT = 640, 220
 LEFT, BOTTOM, TOP, RIGHT = 36, 28, 12, 8
@@ -89,7 +89,7 @@ class Spans:
     zero: float
 
 
-def spans(estimates: Sequence[Estimate], low: float, high: float) -> Spans:
+def spans(estimates: Sequence[Interval], low: float, high: float) -> Spans:
     """Intervals end where the axis does."""
 
     def x(value: float) -> float:
@@ -102,7 +102,7 @@ def spans(estimates: Sequence[Estimate], low: float, high: float) -> Spans:
     return Spans(drawn, low, high, x(0))
 
 
-def reach(estimates: Sequence[Estimate]) -> float:
+def reach(estimates: Sequence[Interval]) -> float:
     """How far from 0 they and their intervals lie, rounded up to 1, 2 or 5 and zeros."""
     ends = (e.value if end is None else end for e in estimates for end in (e.low, e.high))
     farthest = max(abs(end) for end in ends)

@@ -13,8 +13,8 @@ from sqlalchemy import and_, case, distinct, func, select
 from app.db.clock import utcnow
 from app.extensions import db
 from app.feedback.ratings import IMPORT, RECOMMENDATION
-from app.models import Rating, Shown, User, Visit
-from recommender.confidence_intervals import Estimate, ratio, wilson
+from app.models import Impression, Rating, User, Visit
+from recommender.confidence_intervals import Interval, ratio, wilson
 
 # The charter's.
 MONTHLY_TARGET = 100_000
@@ -44,11 +44,11 @@ class Figures:
     registered: int
     weekly: int
     monthly: int
-    monthly_share: Estimate | None
+    monthly_share: Interval | None
     shown: int
-    rated_share: Estimate | None
-    recommended: Estimate | None
-    otherwise: Estimate | None
+    rated_share: Interval | None
+    recommended: Interval | None
+    otherwise: Interval | None
     weeks: list[Week]
 
 
@@ -116,20 +116,20 @@ def _first_day(last: date, days: int) -> date:
 def _shown_and_rated() -> tuple[list[int], list[int]]:
     """By person: titles recommended to them, and how many of those they rated as such."""
     rated = and_(
-        Rating.user_id == Shown.user_id,
-        Rating.item_id == Shown.item_id,
+        Rating.user_id == Impression.user_id,
+        Rating.item_id == Impression.item_id,
         Rating.via == RECOMMENDATION,
     )
     rows = db.session.execute(
         select(func.count(), func.count(Rating.item_id))
-        .select_from(Shown)
+        .select_from(Impression)
         .outerjoin(Rating, rated)
-        .group_by(Shown.user_id)
+        .group_by(Impression.user_id)
     ).all()
     return [row[0] for row in rows], [row[1] for row in rows]
 
 
-def _mean_ratings() -> tuple[Estimate | None, Estimate | None]:
+def _mean_ratings() -> tuple[Interval | None, Interval | None]:
     """Of what we had recommended, and of what people found here otherwise."""
     recommended = case((Rating.via == RECOMMENDATION, Rating.rating))
     otherwise = case((Rating.via != RECOMMENDATION, Rating.rating))
@@ -140,6 +140,6 @@ def _mean_ratings() -> tuple[Estimate | None, Estimate | None]:
     return _mean(ours), _mean(theirs)
 
 
-def _mean(people: Sequence[Sequence[float]]) -> Estimate | None:
+def _mean(people: Sequence[Sequence[float]]) -> Interval | None:
     """Of sums and counts, by person."""
     return ratio([total for total, _ in people], [count for _, count in people])

@@ -34,7 +34,7 @@ from benchmarks.load.report import Run, write
 from benchmarks.load.settings import Settings
 from benchmarks.load.watch import Watch
 from benchmarks.load.world import NEW, fill, publish, titles
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 from recommender.storage.release_store import ReleaseStore
 from tests.databases import Server, postgresql
 from tests.servers import ROOT, as_deployed
@@ -74,7 +74,7 @@ def run(
     place: Path,
     accounts: int,
     ratings: int,
-    items: Sequence[Item],
+    items: Sequence[CatalogueItem],
     settings: Settings,
 ) -> Run:
     """A new database, so filled, and people for ``minutes``. ``place``: the folder that keeps the

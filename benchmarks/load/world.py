@@ -17,7 +17,7 @@ from psycopg import sql
 from werkzeug.security import generate_password_hash
 
 from benchmarks.generate import Ratings, Size, generate
-from recommender.catalogue import Catalogue, Item
+from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.params import RankingParams, RatingParams
 from recommender.storage.release import ItemArrays, ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
@@ -56,7 +56,7 @@ class World:
     words: list[str]
 
 
-def titles(count: int, random: Generator) -> list[Item]:
+def titles(count: int, random: Generator) -> list[CatalogueItem]:
     """Invented titles: common and rare words, genres, years; ids from 1."""
     words = [_word(random) for _ in range(WORDS)]
     rare = random.zipf(1.3, (count, 4)) % WORDS
@@ -64,7 +64,7 @@ def titles(count: int, random: Generator) -> list[Item]:
     years = random.integers(1950, 2026, count)
     genres = random.integers(0, len(GENRES), (count, 2))
     return [
-        Item(
+        CatalogueItem(
             item_id=row + 1,
             title=" ".join(words[word] for word in rare[row, : lengths[row]]).title(),
             year=int(years[row]),
@@ -80,7 +80,7 @@ def _word(random: Generator) -> str:
     return "".join(str(random.choice(part)) for parts in syllables for part in parts)
 
 
-def publish(store: ReleaseStore, items: Sequence[Item], random: Generator) -> None:
+def publish(store: ReleaseStore, items: Sequence[CatalogueItem], random: Generator) -> None:
     """Two releases of that catalogue, OLD promoted: vectors of the sizes that training gives, and
     counts with a long tail."""
     ranking, rating = RankingParams(), RatingParams()
@@ -114,7 +114,9 @@ def publish(store: ReleaseStore, items: Sequence[Item], random: Generator) -> No
     store.promote(OLD)
 
 
-def fill(url: str, accounts: int, ratings: int, items: Sequence[Item], random: Generator) -> World:
+def fill(
+    url: str, accounts: int, ratings: int, items: Sequence[CatalogueItem], random: Generator
+) -> World:
     """Bring accounts in that have rated, were recommended titles and came before, as if over two
     years; then leave the tables as a database at rest has them."""
     made = generate(Size(int(ratings * (1 + SHOWN_UNRATED)), accounts, len(items)))

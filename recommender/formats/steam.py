@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from recommender.catalogue import LARGEST_ID, Item
+from recommender.catalogue import LARGEST_ID, CatalogueItem
 from recommender.feedback import IMPLICIT, SCALES
 
 LIBRARIES, GAMES = "users_items", "steam_games"
@@ -89,7 +89,7 @@ def owned(game: Any) -> Owned:
     return Owned(app_id, name or f"Game {app_id}", minutes / MINUTES)
 
 
-def game_of(line: bytes) -> Item:
+def game_of(line: bytes) -> CatalogueItem:
     """Read a line of the catalogue's file. Raises BadLine."""
     values = _literal(line)
     app_id = _app_id(values.get("id"))
@@ -97,7 +97,7 @@ def game_of(line: bytes) -> Item:
     if not title:
         raise BadLine(f"game {app_id} has no title")
     year = _YEAR.search(_text(values.get("release_date") or ""))
-    return Item(
+    return CatalogueItem(
         item_id=app_id,
         title=title,
         year=int(year.group()) if year else None,

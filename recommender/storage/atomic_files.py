@@ -9,14 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def hold(path: Path) -> int:
+def lock(path: Path) -> int:
     """Lock a file or folder until the handle that this gives is closed, or the process ends."""
     handle = os.open(path, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
     return handle
 
 
-def remove_leftovers(folder: Path, pattern: str) -> None:
+def remove_stale(folder: Path, pattern: str) -> None:
     """Remove what is called like that and nobody holds, and leave what we may not remove.
 
     What is empty stays: it may have been made this moment, and be about to be held.

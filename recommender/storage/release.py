@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.catalogue import LARGEST_ID, Catalogue, Item, read_items, write_items
+from recommender.catalogue import LARGEST_ID, Catalogue, CatalogueItem, read_items, write_items
 from recommender.errors import ConfigError, ReleaseError
 from recommender.feedback import IMPLICIT, KINDS
 from recommender.params import RankingParams, RatingParams
@@ -116,7 +116,7 @@ class Release:
     seconds: dict[str, float] = field(default_factory=dict)
     folder: Path | None = None
 
-    def items(self) -> Iterator[Item]:
+    def items(self) -> Iterator[CatalogueItem]:
         """The whole catalogue, rated or not, in ascending order of id."""
         return read_items(self._path(ITEMS))
 
@@ -142,7 +142,7 @@ class Release:
 def write_release(
     folder: Path,
     release: Release,
-    items: Iterable[Item],
+    items: Iterable[CatalogueItem],
     parity: ParitySample,
     report: Mapping[str, bytes] = MappingProxyType({}),
 ) -> None:

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 from recommender.errors import ConfigError, NoRelease, ReleaseError
-from recommender.storage.atomic_files import hold, remove_leftovers
+from recommender.storage.atomic_files import lock, remove_stale
 from recommender.storage.release import MANIFEST, ParitySample, Release, read_release, write_release
 from recommender.typed import check_types
 
@@ -100,7 +100,7 @@ class ReleaseStore:
     def publish(
         self,
         release: Release,
-        items: Iterable[Item],
+        items: Iterable[CatalogueItem],
         parity: ParitySample,
         report: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Release:
@@ -111,11 +111,11 @@ class ReleaseStore:
         check_version(release.version)
         if (self.folder / release.version).exists():
             raise ReleaseError(f"{self.folder / release.version}: exists; releases are immutable")
-        remove_leftovers(self.folder, ".*.unfinished")
+        remove_stale(self.folder, ".*.unfinished")
         unfinished = self.folder / f".{release.version}.unfinished"
         try:
             unfinished.mkdir(parents=True)
-            handle = hold(unfinished)
+            handle = lock(unfinished)
             try:
                 write_release(unfinished / release.version, release, items, parity, report)
                 (unfinished / release.version).rename(self.folder / release.version)
@@ -155,7 +155,7 @@ class ReleaseStore:
         return NoRelease(f"{self.place}: no release has been promoted yet; run `make train`")
 
     def _write_current(self, current: Current) -> None:
-        remove_leftovers(self.folder, f".{CURRENT}.*")
+        remove_stale(self.folder, f".{CURRENT}.*")
         # By chance: of containers that share the folder, each process may have the same number.
         unfinished = self.folder / f".{CURRENT}.{secrets.token_hex(8)}"
         try:

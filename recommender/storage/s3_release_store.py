@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 from recommender.errors import ConfigError, NotStored, ReleaseError, StorageError
 from recommender.storage import s3
 from recommender.storage.release import MANIFEST, ParitySample, Release
@@ -101,7 +101,7 @@ class S3Store(ReleaseStore):
     def publish(
         self,
         release: Release,
-        items: Iterable[Item],
+        items: Iterable[CatalogueItem],
         parity: ParitySample,
         report: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Release:

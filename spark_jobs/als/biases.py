@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.params import RatingParams
-from spark_jobs.als.rating_blocks import Block, Packed, Rows, Side, Values
+from spark_jobs.als.rating_blocks import Block, BlockedRatings, BlockedSide, Rows, Values
 
 # Any value from 1 to 20 did as well on validation splits of MovieLens latest-small.
 PRIOR_REGULARIZATION = 5.0
@@ -14,13 +14,13 @@ PRIOR_REGULARIZATION = 5.0
 Biases = NDArray[np.float32]
 
 
-def row_sums(side: Side) -> NDArray[np.float64]:
+def row_sums(side: BlockedSide) -> NDArray[np.float64]:
     """The sum of each row's values."""
     return side.map(lambda block: np.add.reduceat(block.values, block.starts[:-1], dtype=float))
 
 
 def fit_biases(
-    stars: Packed,
+    stars: BlockedRatings,
     mean: float,
     params: RatingParams,
     features: NDArray[np.float64] | None = None,
@@ -41,7 +41,7 @@ def fit_biases(
     return users, items
 
 
-def residuals(stars: Packed, users: Biases, items: Biases, mean: float) -> Packed:
+def residuals(stars: BlockedRatings, users: Biases, items: Biases, mean: float) -> BlockedRatings:
     """``r − μ − b_u − b_i``"""
     shared = stars.users.blocks.context.broadcast((users, items))
 
@@ -52,7 +52,7 @@ def residuals(stars: Packed, users: Biases, items: Biases, mean: float) -> Packe
     return stars.map_values(left_over)
 
 
-def _deviations(side: Side, others: Biases, mean: float) -> NDArray[np.float64]:
+def _deviations(side: BlockedSide, others: Biases, mean: float) -> NDArray[np.float64]:
     """``Σ(r − μ − other's bias)`` of each row."""
     shared = side.blocks.context.broadcast(others)
 
@@ -67,7 +67,7 @@ def _deviations(side: Side, others: Biases, mean: float) -> NDArray[np.float64]:
 
 def _shrunken(
     sums: NDArray[np.float64],
-    side: Side,
+    side: BlockedSide,
     regularization: float,
     prior: NDArray[np.float64] | float = 0.0,
 ) -> Biases:

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from recommender.errors import ConfigError
 from recommender.params import RankingParams
-from spark_jobs.als.rating_blocks import Block, Packed
+from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.als.solver import Factors, FittedFactors, Params
 from spark_jobs.session import arrow_batches, temporary_folder
 
@@ -21,7 +21,7 @@ from spark_jobs.session import arrow_batches, temporary_folder
 BLOCKS = 4
 
 
-def frame(packed: Packed) -> DataFrame:
+def frame(packed: BlockedRatings) -> DataFrame:
     """Packed values as MLlib takes them: user_id, item_id, value."""
     user_ids, item_ids = packed.users.ids, packed.items.ids
     ids = packed.users.blocks.context.broadcast((user_ids, item_ids))

@@ -21,7 +21,7 @@ from pyspark import RDD
 from recommender.errors import DataError
 from recommender.item_index import UNKNOWN
 from spark_jobs.als import kernels
-from spark_jobs.array_cache import AtHand, keep
+from spark_jobs.array_cache import CachedArrays, cache
 from spark_jobs.ratings import Ratings
 from spark_jobs.session import on_one_machine
 
@@ -68,7 +68,7 @@ class Block(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Side:
+class BlockedSide:
     """Users or items: ``ids`` int64 ascending (the position is the row), ``counts`` of ratings,
     and one block a partition, in order of rows, at hand for many passes."""
 
@@ -82,20 +82,20 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Packed:
+class BlockedRatings:
     """One rating for each pair. ``repeated``: how many were left out because there is a newer.
     ``kept``: blocks of both sides that are to be forgotten with this."""
 
-    users: Side
-    items: Side
+    users: BlockedSide
+    items: BlockedSide
     repeated: int
-    kept: tuple[AtHand[Block], ...] = ()
+    kept: tuple[CachedArrays[Block], ...] = ()
 
     @cached_property
     def count(self) -> int:
         return int(self.users.counts.sum())
 
-    def map_values(self, function: Callable[[Rows, Rows, Values], NDArray[Any]]) -> Packed:
+    def map_values(self, function: Callable[[Rows, Rows, Values], NDArray[Any]]) -> BlockedRatings:
         """The same pairs with ``function(user_rows, item_rows, values)``: computed once where that
         is kept in files, at each pass on a cluster."""
 
@@ -106,9 +106,9 @@ class Packed:
             return block.with_values(function(block.columns, block.rows, block.values))
 
         users, items = self.users.blocks.map(by_user), self.items.blocks.map(by_item)
-        kept: tuple[AtHand[Block], ...] = ()
+        kept: tuple[CachedArrays[Block], ...] = ()
         if on_one_machine(users.context):
-            kept = (keep(users, Block), keep(items, Block))
+            kept = (cache(users, Block), cache(items, Block))
             users, items = (side.rows for side in kept)
         return replace(
             self,
@@ -119,12 +119,12 @@ class Packed:
 
     def unpersist(self) -> None:
         for side in self.kept:
-            side.forget()
+            side.unpersist()
 
 
-def pack(
+def build_blocks(
     ratings: RDD[Ratings], listed: NDArray[np.int64] | None = None, parts: int | None = None
-) -> Packed:
+) -> BlockedRatings:
     """Pack into ``parts`` blocks a side (one for each core), the newest rating of each pair.
 
     Of two as new the one read later counts. ``listed``: ids ascending of the items that are taken
@@ -157,17 +157,21 @@ def pack(
             yield from _fragments((part, 0), block.columns, (block.rows, block.values), item_cuts)
 
     by_users = _blocks(ratings.mapPartitionsWithIndex(by_user), user_cuts, len(item_ids))
-    users = keep(by_users, Block)
+    users = cache(by_users, Block)
     by_items = _blocks(users.rows.mapPartitionsWithIndex(by_item), item_cuts, len(user_ids))
-    items = keep(by_items, Block)
+    items = cache(by_items, Block)
     lookups.unpersist()
     catalogue.unpersist()
-    packed = Packed(_side(user_ids, users.rows), _side(item_ids, items.rows), 0, (users, items))
+    packed = BlockedRatings(
+        _side(user_ids, users.rows), _side(item_ids, items.rows), 0, (users, items)
+    )
     return replace(packed, repeated=int(user_counts.sum()) - packed.count)
 
 
-def _side(ids: NDArray[np.int64], blocks: RDD[Block]) -> Side:
-    return Side(ids, np.concatenate(blocks.map(lambda block: block.counts).collect()), blocks)
+def _side(ids: NDArray[np.int64], blocks: RDD[Block]) -> BlockedSide:
+    return BlockedSide(
+        ids, np.concatenate(blocks.map(lambda block: block.counts).collect()), blocks
+    )
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from recommender.errors import ConfigError, SetupError
 from recommender.fold_in import Ridge, gram
 from recommender.params import RankingParams, RatingParams
 from spark_jobs.als import kernels
-from spark_jobs.als.rating_blocks import Block, Packed, Side
+from spark_jobs.als.rating_blocks import Block, BlockedRatings, BlockedSide
 
 STEPS = 3
 LAST_STEPS = 200
@@ -56,7 +56,7 @@ class FittedFactors:
 
 
 def fit(
-    packed: Packed,
+    packed: BlockedRatings,
     params: Params,
     seed: int,
     start: Factors | None = None,
@@ -97,7 +97,7 @@ def solve_users(block: Block, items: Vectors, params: Params) -> Vectors:
     parameters, residuals for rating parameters. ``items``: all the items' vectors."""
     implicit = isinstance(params, RankingParams)
     alpha = params.alpha if isinstance(params, RankingParams) else 1.0
-    coded, ridge = Coded.exact(items), Ridge.of(params, len(items))
+    coded, ridge = QuantizedFactors.exact(items), Ridge.of(params, len(items))
     dense = gram(items) if implicit else np.zeros(2 * items.shape[1:])
     vectors = np.zeros((len(block.counts), items.shape[1]), np.float32)
     kernels.solve_rows(
@@ -114,7 +114,7 @@ def _random(rows: int, rank: int, seed: int) -> Vectors:
 
 
 @dataclass(frozen=True)
-class Coded:
+class QuantizedFactors:
     """Vectors as they travel and as the kernel gathers them: row ``r`` is ``codes[r]·scales[r]``.
 
     Rounding to 16 bits moves a number by at most 1/65534 of its row's largest, far less than two
@@ -125,17 +125,17 @@ class Coded:
     scales: NDArray[np.float32]
 
     @classmethod
-    def rounded(cls, vectors: Vectors) -> Coded:
+    def rounded(cls, vectors: Vectors) -> QuantizedFactors:
         scales = np.abs(vectors).max(axis=1) / np.float32(LARGEST_CODE)
         divisors = np.where(scales > 0, scales, np.float32(1))
         return cls(np.rint(vectors / divisors[:, None]).astype(np.int16), scales)
 
     @classmethod
-    def exact(cls, vectors: Vectors) -> Coded:
+    def exact(cls, vectors: Vectors) -> QuantizedFactors:
         return cls(vectors, np.ones(len(vectors), np.float32))
 
     @classmethod
-    def joined(cls, parts: list[Coded]) -> Coded:
+    def joined(cls, parts: list[QuantizedFactors]) -> QuantizedFactors:
         codes = np.concatenate([part.codes for part in parts])
         return cls(codes, np.concatenate([part.scales for part in parts]))
 
@@ -151,18 +151,18 @@ class _Shared:
     """One side's vectors on the driver, and as sent to the workers, where the next half-iteration
     of the same side finds them again. ``gram``: of these vectors."""
 
-    coded: Coded
+    coded: QuantizedFactors
     gram: NDArray[np.float64]
-    sent: Broadcast[Coded]
+    sent: Broadcast[QuantizedFactors]
 
 
 def _share(context: SparkContext, vectors: Vectors) -> _Shared:
-    coded = Coded.rounded(vectors)
+    coded = QuantizedFactors.rounded(vectors)
     return _Shared(coded, gram(coded.vectors()), context.broadcast(coded))
 
 
 def _half(
-    params: Params, side: Side, fixed: _Shared, previous: _Shared, to_the_end: bool = False
+    params: Params, side: BlockedSide, fixed: _Shared, previous: _Shared, to_the_end: bool = False
 ) -> _Shared:
     """New vectors of one side, the other side fixed; the previous ones are forgotten. Solved
     ``to_the_end``, they are exact too."""
@@ -173,7 +173,7 @@ def _half(
     steps, tolerance = (LAST_STEPS, LAST_TOLERANCE) if to_the_end else (STEPS, 0.0)
     sent_fixed, sent_previous = fixed.sent, previous.sent
 
-    def solve(block: Block) -> tuple[Coded, NDArray[np.float64]]:
+    def solve(block: Block) -> tuple[QuantizedFactors, NDArray[np.float64]]:
         fixed = sent_fixed.value
         rows = slice(block.first_row, block.first_row + len(block.counts))
         vectors = sent_previous.value.vectors(rows)
@@ -182,17 +182,17 @@ def _half(
             *(fixed.codes, fixed.scales, dense, vectors, implicit, alpha),
             *(ridge.regularization, ridge.exponent, ridge.unrated, steps, tolerance),
         )
-        coded = Coded.exact(vectors) if to_the_end else Coded.rounded(vectors)
+        coded = QuantizedFactors.exact(vectors) if to_the_end else QuantizedFactors.rounded(vectors)
         return coded, gram(coded.vectors())
 
     solved = side.blocks.map(solve).collect()
     previous.sent.destroy()
-    coded = Coded.joined([part for part, _ in solved])
+    coded = QuantizedFactors.joined([part for part, _ in solved])
     total = np.sum([part for _, part in solved], axis=0)
     return _Shared(coded, total, side.blocks.context.broadcast(coded))
 
 
-def _check_regular(params: Params, users: Side, items: Side) -> None:
+def _check_regular(params: Params, users: BlockedSide, items: BlockedSide) -> None:
     """Raises ConfigError where the ridge of some row would vanish beside its ratings."""
     weight = 1 + params.alpha if isinstance(params, RankingParams) else 1.0
     for side, others in ((users, items), (items, users)):

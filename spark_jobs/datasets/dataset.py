@@ -9,10 +9,10 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 from recommender.errors import DataError
 from recommender.feedback import EXPLICIT
-from spark_jobs.array_cache import AtHand
+from spark_jobs.array_cache import CachedArrays
 from spark_jobs.datasets.findings import Findings
 from spark_jobs.filesystem import join, read_text
 from spark_jobs.ratings import Ratings
@@ -30,9 +30,9 @@ class Dataset:
     path: str
     name: str
     layout: str
-    ratings: AtHand[Ratings]
+    ratings: CachedArrays[Ratings]
     rows: int
-    items: list[Item]
+    items: list[CatalogueItem]
     simulated: bool = False
     feedback: str = EXPLICIT
     findings: Findings = field(default_factory=Findings)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from pyspark.sql import SparkSession
 
-from recommender.catalogue import LARGEST_ID, Item
+from recommender.catalogue import LARGEST_ID, CatalogueItem
 from recommender.errors import DataError
 from recommender.feedback import EXPLICIT
 from recommender.formats.movielens import ML_1M, ML_100K, ML_CSV, REMEDY, RatingsLayout
@@ -37,14 +37,14 @@ Fields = list[str]
 class Layout:
     """How one generation of MovieLens lays out its files.
 
-    ``parse_item`` turns a catalogue line, split at ``items_separator``, into an Item.
+    ``parse_item`` turns a catalogue line, split at ``items_separator``, into an CatalogueItem.
     """
 
     ratings: RatingsLayout
     items_file: str
     items_separator: str
     encodings: tuple[str, ...]
-    parse_item: Callable[[Fields], Item]
+    parse_item: Callable[[Fields], CatalogueItem]
 
 
 def read_movielens(spark: SparkSession, folder: str) -> Dataset:
@@ -119,12 +119,12 @@ def _rows(text: str, path: str, separator: str) -> Iterator[tuple[int, Fields]]:
                 yield number, line.rstrip("\r\n").split(separator)
 
 
-def _read_items(spark: SparkSession, folder: str, layout: Layout) -> list[Item]:
+def _read_items(spark: SparkSession, folder: str, layout: Layout) -> list[CatalogueItem]:
     path = join(folder, layout.items_file)
     rows = _rows(read_text(spark, path, *layout.encodings), path, layout.items_separator)
     if layout.ratings.header:
         _check_header(next(rows, (1, []))[1], ("movieId", "title", "genres"), path)
-    items: dict[int, Item] = {}
+    items: dict[int, CatalogueItem] = {}
     for number, fields in rows:
         try:
             item = layout.parse_item(fields)
@@ -145,7 +145,7 @@ def _check_header(found: Fields, wanted: tuple[str, ...], path: str) -> None:
         )
 
 
-def _with_links(items: list[Item], text: str, folder: str) -> list[Item]:
+def _with_links(items: list[CatalogueItem], text: str, folder: str) -> list[CatalogueItem]:
     """Items with the ids that IMDb and TMDB know them by."""
     path = join(folder, "links.csv")
     rows = _rows(text, path, ",")
@@ -164,23 +164,23 @@ def _with_links(items: list[Item], text: str, folder: str) -> list[Item]:
     return [replace(item, imdb_id=imdb, tmdb_id=tmdb) for item, (imdb, tmdb) in known]
 
 
-def _item(item_id: str, raw_title: str, genres: list[str]) -> Item:
+def _item(item_id: str, raw_title: str, genres: list[str]) -> CatalogueItem:
     title, year = split_title(raw_title)
     if not title:
         raise ValueError("it has no name")
     if not 0 <= int(item_id) <= LARGEST_ID:
         raise ValueError(f"its id is not between 0 and {LARGEST_ID}")
     names = (_ONE_NAME.get(name, name) for name in genres if name not in _NO_GENRE)
-    return Item(int(item_id), title, year, tuple(names))
+    return CatalogueItem(int(item_id), title, year, tuple(names))
 
 
-def _parse_listed(fields: Fields) -> Item:
+def _parse_listed(fields: Fields) -> CatalogueItem:
     """``id, title, Genre|Genre``"""
     item_id, title, genres = fields
     return _item(item_id, title, genres.split("|"))
 
 
-def _parse_flagged(fields: Fields) -> Item:
+def _parse_flagged(fields: Fields) -> CatalogueItem:
     """``id|title|date|date|address`` and a 0 or 1 for each of nineteen genres."""
     flags = fields[5:]
     if len(flags) != len(_GENRES_100K):

@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 
 from recommender.catalogue import read_items, write_items
 from recommender.errors import DataError
-from spark_jobs.array_cache import keep
+from spark_jobs.array_cache import cache
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.findings import Findings
 from spark_jobs.ratings import Ratings
@@ -95,7 +95,7 @@ def read_processed(spark: SparkSession, folder: str) -> Dataset:
         path=folder,
         name=about["name"],
         layout=f"processed {about['layout']}",
-        ratings=keep(ratings, Ratings),
+        ratings=cache(ratings, Ratings),
         rows=rows,
         items=list(read_items(Path(folder, ITEMS))),
         simulated=about["simulated"],

@@ -26,7 +26,7 @@ from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
 from recommender.feedback import EXPLICIT, SCALES, Scale
 from recommender.formats.movielens import COLUMNS, LAST_SECOND, REMEDY, RatingsLayout, columns_of
-from spark_jobs.array_cache import AtHand, keep
+from spark_jobs.array_cache import CachedArrays, cache
 from spark_jobs.filesystem import exactly, local_file
 from spark_jobs.ratings import Ratings
 from spark_jobs.session import arrow_batches
@@ -64,7 +64,7 @@ def read_ratings(
     layout: RatingsLayout,
     may_be_none: bool = False,
     feedback: str = EXPLICIT,
-) -> tuple[AtHand[Ratings], int]:
+) -> tuple[CachedArrays[Ratings], int]:
     """The ratings of a file in its order, and how many.
 
     Raises DataError naming line and remedy: for a file without ratings (unless it
@@ -73,14 +73,14 @@ def read_ratings(
     form = _format(_first_line(spark, path), path, layout, SCALES[feedback])
     complaint = None
     for texts in _sources(spark, path, form):
-        kept = keep(texts.map(lambda text: _parse(text, form)), Parsed)
+        kept = cache(texts.map(lambda text: _parse(text, form)), Parsed)
         found = kept.rows.map(lambda some: (len(some.users), some.complaint)).collect()
         rows = sum(count for count, _ in found)
         complaint = next((said for _, said in found if said), None)
         if (rows or may_be_none) and not complaint:
             ratings = kept.rows.map(lambda some: Ratings(*some[:4]))
-            return AtHand(ratings, kept.source), rows
-        kept.forget()
+            return CachedArrays(ratings, kept.source), rows
+        kept.unpersist()
     if complaint:
         place = _first_problem(_lines(spark, path), path, form)
         raise place or DataError(f"{path}: {complaint}; {REMEDY}")

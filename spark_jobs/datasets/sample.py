@@ -38,7 +38,7 @@ class Film(NamedTuple):
     genres: str
 
 
-class Ratings(NamedTuple):
+class SimulatedRatings(NamedTuple):
     """One row per rating, by user and then by film; `timestamp` in seconds since 1970."""
 
     user_id: Integers
@@ -63,7 +63,7 @@ def movielens_title(film: Film) -> str:
     return f"{title} ({film.year})"
 
 
-def simulate(films: list[Film]) -> Ratings:
+def simulate(films: list[Film]) -> SimulatedRatings:
     """What simulated people rated, and when: the same on every machine for the same films."""
     random = Generator(PCG64(SEED))
     years = np.array([film.year for film in films])
@@ -87,7 +87,7 @@ def simulate(films: list[Film]) -> Ratings:
     times = [
         visits(random, theirs, last) for theirs, last in zip(each_persons, last_visit, strict=True)
     ]
-    return Ratings(user_rows + 1, item_rows + 1, stars, np.concatenate(times))
+    return SimulatedRatings(user_rows + 1, item_rows + 1, stars, np.concatenate(times))
 
 
 def bell(random: Generator, *shape: int) -> Floats:

@@ -23,7 +23,7 @@ from pyspark import RDD, Broadcast
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from recommender.catalogue import Item
+from recommender.catalogue import CatalogueItem
 from recommender.errors import DataError
 from recommender.feedback import IMPLICIT
 from recommender.formats.steam import (
@@ -35,7 +35,7 @@ from recommender.formats.steam import (
     game_of,
     library_of,
 )
-from spark_jobs.array_cache import AtHand, keep
+from spark_jobs.array_cache import CachedArrays, cache
 from spark_jobs.datasets.dataset import Dataset, read_about
 from spark_jobs.datasets.findings import Findings
 from spark_jobs.filesystem import exactly, join, list_folder, local_file
@@ -61,7 +61,7 @@ BAD = (UNREADABLE, CUT_SHORT, ODD_GAMES)
 Line = tuple[int, bytes | None]
 
 
-class Batch(NamedTuple):
+class LibraryBatch(NamedTuple):
     """Pairs in the file's order; ``users`` are numbers of lines. ``people``: the number of each
     line that names someone, and ``keys`` a hash of who that is. ``names``: of games that the
     catalogue does not list, by id."""
@@ -99,8 +99,9 @@ def _read(spark: SparkSession, folder: str, names: set[str]) -> Dataset:
     )
     items, odd_titles = _read_games(spark, catalogue)
     listed = spark.sparkContext.broadcast(frozenset(items))
-    kept = keep(
-        _lines(spark, libraries).mapPartitions(lambda lines: _batches(lines, listed.value)), Batch
+    kept = cache(
+        _lines(spark, libraries).mapPartitions(lambda lines: _batches(lines, listed.value)),
+        LibraryBatch,
     )
     told = kept.rows.map(
         lambda b: (b.people, b.keys, len(b.hours), b.lines, b.names, b.findings)
@@ -117,7 +118,7 @@ def _read(spark: SparkSession, folder: str, names: set[str]) -> Dataset:
         for item_id, name in unlisted.items():
             if item_id not in items:
                 findings.add(UNLISTED, f"{item_id} {name!r}")
-                items[item_id] = Item(item_id, name)
+                items[item_id] = CatalogueItem(item_id, name)
     ratings = _ratings(kept, spark.sparkContext.broadcast(first_line))
     rows = sum(pairs for _, _, pairs, *_ in told)
     if not rows:
@@ -187,7 +188,7 @@ def _every_nth(path: Path, part: int, parts: int) -> Iterator[Line]:
             yield number + 1, None
 
 
-def _batches(lines: Iterable[Line], listed: frozenset[int]) -> Iterator[Batch]:
+def _batches(lines: Iterable[Line], listed: frozenset[int]) -> Iterator[LibraryBatch]:
     batch = _Growing(listed)
     for number, line in lines:
         batch.add(number, line)
@@ -236,8 +237,8 @@ class _Growing:
             if game.app_id not in self._listed:
                 self._names[game.app_id] = game.name
 
-    def done(self) -> Batch:
-        return Batch(
+    def done(self) -> LibraryBatch:
+        return LibraryBatch(
             np.array(self._users, np.int32),
             np.array(self._items, np.int32),
             np.array(self.hours, np.float32),
@@ -273,12 +274,13 @@ def _first_lines(
 
 
 def _ratings(
-    kept: AtHand[Batch], first_line: Broadcast[tuple[NDArray[np.int64], NDArray[np.int64]]]
-) -> AtHand[Ratings]:
+    kept: CachedArrays[LibraryBatch],
+    first_line: Broadcast[tuple[NDArray[np.int64], NDArray[np.int64]]],
+) -> CachedArrays[Ratings]:
     """Hours as ratings. Nothing tells when games were played: the number of the line stands for
     the time, so that of a person listed twice the later line counts."""
 
-    def ratings(batch: Batch) -> Ratings:
+    def ratings(batch: LibraryBatch) -> Ratings:
         later, first = first_line.value
         users = batch.users.astype(np.int64)
         if len(later):
@@ -287,11 +289,11 @@ def _ratings(
         seconds = batch.users.astype(np.int64)
         return Ratings(users.astype(np.int32), batch.items, batch.hours, seconds)
 
-    return AtHand(kept.rows.map(ratings), kept.source)
+    return CachedArrays(kept.rows.map(ratings), kept.source)
 
 
-def _read_games(spark: SparkSession, path: str) -> tuple[dict[int, Item], Findings]:
-    def parse(lines: Iterable[Line]) -> Iterator[tuple[int, Item | str]]:
+def _read_games(spark: SparkSession, path: str) -> tuple[dict[int, CatalogueItem], Findings]:
+    def parse(lines: Iterable[Line]) -> Iterator[tuple[int, CatalogueItem | str]]:
         for number, line in lines:
             if line is None:
                 yield number, CUT_SHORT
@@ -301,7 +303,7 @@ def _read_games(spark: SparkSession, path: str) -> tuple[dict[int, Item], Findin
                 except BadLine as error:
                     yield number, str(error)
 
-    items: dict[int, Item] = {}
+    items: dict[int, CatalogueItem] = {}
     findings = Findings()
     found = _lines(spark, path).mapPartitions(parse).collect()
     for number, item in sorted(found, key=lambda pair: pair[0]):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recommender.feedback import EXPLICIT, SCALES
 from recommender.fold_in import Ridge, rating_equations, user_bias
-from recommender.item_index import UNKNOWN, ItemRows
+from recommender.item_index import UNKNOWN, ItemIndex
 from recommender.model import Model
 from recommender.top_n import top_n
 
@@ -44,14 +44,14 @@ class Predictor(Protocol):
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModel:
     """The model as the site serves it."""
 
     model: Model
 
     @property
     def item_ids(self) -> Ids:
-        return self.model.item_rows.item_ids
+        return self.model.item_index.item_ids
 
     def scores(self, known: Known) -> Stars:
         return self.model.scores(self.model.fold_in(known))
@@ -94,7 +94,7 @@ class Biases:
     regularization: float
 
     def stars(self, known: Known, wanted: Iterable[int]) -> Stars:
-        rows = ItemRows(self.item_ids)
+        rows = ItemIndex(self.item_ids)
         values = np.fromiter(known.values(), float)
         deviations = values - self.mean - _or_zero(self.item_bias, rows.rows(known))
         bias = user_bias(deviations, self.regularization)
@@ -118,13 +118,13 @@ class RawAls:
 
     def stars(self, known: Known, wanted: Iterable[int]) -> Stars:
         """A title that it was not fitted on gets ``μ``."""
-        rows = ItemRows(self.item_ids).rows(wanted)
+        rows = ItemIndex(self.item_ids).rows(wanted)
         return _on_scale(
             np.where(rows == UNKNOWN, self.mean, self.factors[rows] @ self._vector(known))
         )
 
     def _vector(self, known: Known) -> Stars:
-        rows = ItemRows(self.item_ids).rows(known)
+        rows = ItemIndex(self.item_ids).rows(known)
         there = rows != UNKNOWN
         values = np.fromiter(known.values(), float)[there]
         if not len(values):
@@ -168,7 +168,7 @@ class Ease:
     def scores(self, known: Known) -> Stars:
         liked = [item for item, stars in known.items() if stars >= self.liked]
         x = np.zeros(len(self.item_ids))
-        x[ItemRows(self.item_ids).known_rows(liked)] = 1
+        x[ItemIndex(self.item_ids).known_rows(liked)] = 1
         xp = (x - (self.x @ x) @ self.kx) / self.regularization
         return np.asarray(x - xp / self.diagonal, float)
 
@@ -178,7 +178,7 @@ def ease_fits(people: int, titles: int) -> bool:
 
 
 def _top(ids: Ids, scores: Stars, n: int, known: Known, hidden: Iterable[int]) -> Ids:
-    return ids[top_n(scores, n, ItemRows(ids).known_rows([*known, *hidden]))]
+    return ids[top_n(scores, n, ItemIndex(ids).known_rows([*known, *hidden]))]
 
 
 def _or_zero(values: NDArray[np.floating], rows: Ids) -> Stars:

@@ -20,7 +20,7 @@ from recommender.params import RankingParams, RatingParams
 from recommender.storage.release import ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs.config import METRICS, Config, Gate
-from spark_jobs.evaluate import SERVED, K, Plan, evaluate_set
+from spark_jobs.evaluate import SERVED, EvaluationPlan, K, evaluate_set
 from spark_jobs.training_set import TrainingSet
 
 Figures = dict[str, Any]
@@ -40,7 +40,9 @@ def measure(training: TrainingSet, settings: Config, solver: str, warm: bool = F
             rating=replace(rating, iterations=max(rating.iterations, RatingParams.iterations)),
         )
     gate = settings.gate
-    plan = Plan(("G", "E"), (gate.seed,), baselines=False, people=gate.people, solver=solver)
+    plan = EvaluationPlan(
+        ("G", "E"), (gate.seed,), baselines=False, people=gate.people, solver=solver
+    )
     return evaluate_set(training, settings, plan)
 
 

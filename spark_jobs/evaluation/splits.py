@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark import RDD
 
-from spark_jobs.als.rating_blocks import Block, Packed
+from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.ratings import Ratings
 
 HELD_OUT = 0.2
@@ -132,7 +132,7 @@ def validation(divide_for: Callable[[int], Divide], seed: int) -> Divide:
     return divide
 
 
-def split(stars: Packed, divide: Divide, seed: int) -> Split:
+def split(stars: BlockedRatings, divide: Divide, seed: int) -> Split:
     """Divide packed ratings. People of whom nothing is known, or nothing held out, are no cases."""
     ids = stars.users.blocks.context.broadcast((stars.users.ids, stars.items.ids))
 

@@ -31,7 +31,7 @@ from spark_jobs.datasets import fetch
 from spark_jobs.datasets.processed import ABOUT, write_processed
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.datasets.sample import write_sample
-from spark_jobs.evaluate import Plan, evaluate, tables
+from spark_jobs.evaluate import EvaluationPlan, evaluate, tables
 from spark_jobs.evaluation import promotion_gate
 from spark_jobs.explore import by_month, describe
 from spark_jobs.explore import summary as told
@@ -292,7 +292,7 @@ def measure(work: Work) -> Made:
 
     settings, pipeline = work.settings, work.settings.pipeline
     processed = work.facts["process"]["folder"]
-    plan = Plan(pipeline.protocols, pipeline.seeds)
+    plan = EvaluationPlan(pipeline.protocols, pipeline.seeds)
     report = evaluate(work.spark, [processed], settings, plan)
     given = ["--data", processed, "--protocol", ",".join(plan.protocols)]
     given += ["--seeds", ",".join(map(str, plan.seeds)), *config.as_options(settings)]
