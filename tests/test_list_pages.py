@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.feedback.user_lists import HIDDEN, WATCHLIST
-from app.group import friends
+from app.group import friends as friendships
 from app.models import User
 from tests.conftest import register
 from tests.large_site import (
@@ -196,7 +196,7 @@ def test_group_night_asks_to_untick_somebody_when_more_than_twenty_are_ticked(
 def test_agreeing_is_refused_when_there_are_enough_friends(
     ann: FlaskClient, friends: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(friends, "MOST_FRIENDS", len(friends))
+    monkeypatch.setattr(friendships, "MOST_FRIENDS", len(friends))
     answer = ann.post(f"/group/{friends[0]}/agree", follow_redirects=True)
     assert "as many friends here as can be" in answer.text
     assert ann.post("/group/ask", data={"name": "friend1000"}).status_code == 422
@@ -205,7 +205,7 @@ def test_agreeing_is_refused_when_there_are_enough_friends(
 def test_requests_from_others_are_listed_up_to_a_bound(
     site: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(friends, "MOST_ASKING", 2)
+    monkeypatch.setattr(friendships, "MOST_ASKING", 2)
     for name in ("dora", "eve", "fay"):
         client = site.test_client()
         register(client, name)
