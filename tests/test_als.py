@@ -12,7 +12,8 @@ from benchmarks import data
 from recommender.errors import ConfigError, SetupError
 from recommender.fold_in import Ridge, fold_in_ranking, gram, ranking_equations, rating_equations
 from recommender.params import RankingParams, RatingParams
-from spark_jobs.als import mllib, solver
+from spark_jobs.als import mllib
+from spark_jobs.als import solver as als
 from spark_jobs.als.solver import Factors, FittedFactors, QuantizedFactors
 from tests.packing import packed
 
@@ -57,7 +58,7 @@ def fit(
     try:
         if solver == "mllib":
             return mllib.fit(mllib.frame(values), params, seed)
-        return solver.fit(values, params, seed, start)
+        return als.fit(values, params, seed, start)
     finally:
         values.unpersist()
 
