@@ -202,7 +202,7 @@ def test_coded_vectors_are_within_half_a_step_of_their_row() -> None:
 def test_more_factors_than_memory_holds_are_refused_with_the_remedy(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(solver, "_available_memory", lambda: 1000)
+    monkeypatch.setattr(als, "_available_memory", lambda: 1000)
     with pytest.raises(SetupError, match=r"21 people and titles of rank 3 .* --solver mllib"):
         fit(spark, signed_table(), RANKING)
 
@@ -252,6 +252,6 @@ def test_both_solvers_rank_equally_well(spark: SparkSession) -> None:
     def ndcg(fitted: FittedFactors) -> float:
         return data.ndcg(parts, fitted.users.of(users), fitted.items.of(items))
 
-    ours = np.mean([ndcg(solver.fit(values, params, seed)) for seed in range(3)])
+    ours = np.mean([ndcg(als.fit(values, params, seed)) for seed in range(3)])
     theirs = np.mean([ndcg(mllib.fit(frame, params, seed)) for seed in range(3)])
     assert ours == pytest.approx(theirs, rel=0.02)
