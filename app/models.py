@@ -25,6 +25,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.clock import utcnow
 from app.extensions import db
+from app.passwords import hashing
 
 # Sign-ups before any catalogue is known start here, above the user ids of every data set.
 FIRST_ID_WITHOUT_CATALOGUE = 1_000_000_000
@@ -81,14 +82,16 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
         return self.role == OWNER
 
     def set_password(self, password: str) -> None:
-        self.password_hash = generate_password_hash(password, method="scrypt")
+        with hashing:
+            self.password_hash = generate_password_hash(password, method="scrypt")
         self.end_logins()
 
     def end_logins(self) -> None:
         self.session_key = secrets.token_urlsafe(32)
 
     def has_password(self, password: str) -> bool:
-        return check_password_hash(self.password_hash or "", password)
+        with hashing:
+            return check_password_hash(self.password_hash or "", password)
 
     def get_id(self) -> str:
         """What Flask-Login keeps of a login in the session: see ``app.logins``."""

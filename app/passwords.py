@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable
 from functools import cache
 from importlib import util
@@ -11,6 +12,9 @@ from pathlib import Path
 SHORTEST = 8
 # 15 or more are advised; so many at most are hashed, whatever is sent.
 LONGEST = 128
+# At once in a process: each hash takes 32 MB of memory and all of a core.
+MOST_HASHES = 2
+hashing = threading.BoundedSemaphore(MOST_HASHES)
 # What people of this site would think of.
 OUR_WORDS = ("marquee", "movie", "movies", "film", "films", "cinema", "password")
 
