@@ -7,9 +7,11 @@ same input cost before it was bounded.
 
 from __future__ import annotations
 
+import threading
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -26,7 +28,7 @@ from app.group.forms import AskForm, GuestForm
 from app.home.forms import RatingForm
 from app.models import User
 from app.mydata.forms import DeleteForm
-from app.passwords import is_easy_to_guess
+from app.passwords import MOST_HASHES, is_easy_to_guess
 from app.redirects import is_own
 from tests.conftest import PASSWORD
 from tests.hashing import quick_hashes  # noqa: F401
@@ -200,3 +202,41 @@ def test_request_hashes_a_password_at_most_three_times(
     client = ann if path in ("/account", "/data/delete") else app.test_client()
     client.post(path, data={**form, "confirm": "another good one"})
     assert len(hashed) == most
+
+
+@pytest.mark.parametrize("unit", ["a/b,", "a/b;q=0.1,", ";a=b"])
+def test_error_page_costs_little_when_the_accept_header_is_oversized(
+    client: FlaskClient, unit: str
+) -> None:
+    headers = {"Accept": f"a/b{unit * 500_000}"}
+
+    def send() -> None:
+        assert client.get("/nothing", headers=headers).status_code == 404
+
+    assert thread_seconds(send) < SECONDS / 2
+
+
+def test_passwords_are_hashed_few_at_a_time(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def compare(_stored: str, _password: str) -> bool:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.05)
+        with lock:
+            running -= 1
+        return False
+
+    monkeypatch.setattr("app.models.check_password_hash", compare)
+    monkeypatch.setattr("app.accounts.check_password_hash", compare)
+
+    def log_in() -> None:
+        form = {"username": "nobody", "password": PASSWORD}
+        assert app.test_client().post("/login", data=form).status_code == 422
+
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(log_in) for _ in range(6)]:
+            done.result()
+    assert most == MOST_HASHES
