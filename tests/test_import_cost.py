@@ -14,7 +14,7 @@ import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from unittest import mock
 
@@ -347,6 +347,19 @@ def test_import_is_refused_with_503_when_another_one_is_read(
     assert int(answer.headers["Retry-After"]) > 0
     assert "send it again in a moment" in answer.text
     assert stored_imports(app) == 0
+    assert bring(ann, MOVIELENS).status_code == 303
+
+
+def test_import_is_refused_at_once_when_others_wait(
+    ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "WAIT_SECONDS", 60)
+    started = time.monotonic()
+    with store._turn(), ExitStack() as others:
+        for _ in range(store.MOST_WAITING):
+            others.enter_context(store._waiting)
+        assert bring(ann, MOVIELENS).status_code == 503
+    assert time.monotonic() - started < 30
     assert bring(ann, MOVIELENS).status_code == 303
 
 
