@@ -26,6 +26,7 @@ from tests.large_site import (
 
 TITLES, RATED = 9_742, 9_700
 MOST_SECONDS, MOST_BYTES = 4.0, 80_000_000
+MOST_BYTES_OF_EXPORT = 10_000_000
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +165,16 @@ def test_pages_stay_within_time_and_memory_when_everything_is_rated(
     assert ann.get(path).status_code == 200
     assert processor_seconds(lambda: ann.get(path)) < MOST_SECONDS
     assert peak_bytes(lambda: ann.get(path)) < MOST_BYTES
+
+
+@pytest.mark.parametrize("kind", ["json", "zip"])
+def test_export_is_not_held_in_memory(ann: FlaskClient, kind: str) -> None:
+    def take() -> None:
+        answer = ann.get(f"/data/export.{kind}")
+        assert sum(map(len, answer.response)) == answer.content_length
+
+    take()
+    assert peak_bytes(take) < MOST_BYTES_OF_EXPORT
 
 
 @pytest.mark.parametrize("path", ["/ratings", "/hidden", "/watchlist"])
