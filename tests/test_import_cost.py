@@ -121,6 +121,11 @@ def test_unpack_refuses_zip_before_parsing_a_large_directory(upload: bytes) -> N
         assert "too many files" in refusal(upload)
 
 
+def test_unpack_refuses_zip_that_spans_several_files() -> None:
+    locator = struct.pack("<4sLQL", b"PK\6\7", 1, 0, 2)
+    assert "damaged" in refusal(bytes(100) + locator + zip_of_directory_entries(0))
+
+
 def test_unpack_refuses_zip_with_two_ratings_files() -> None:
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as archive:
