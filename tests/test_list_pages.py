@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,6 +202,16 @@ def test_group_night_asks_to_untick_somebody_when_more_than_twenty_are_ticked(
 ) -> None:
     address = "/group?" + "&".join(f"who={user_id}" for user_id in friends)
     assert "20 people are as many as one list can be for" in ann.get(address).text
+
+
+def test_group_night_asks_to_untick_somebody_when_they_have_too_many_ratings(
+    ann: FlaskClient, friends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = importlib.import_module("app.group.routes")
+    monkeypatch.setattr(views, "MOST_RATINGS", 5 * TITLES)
+    address = "/group?" + "&".join(f"who={user_id}" for user_id in friends[:5])
+    assert "more ratings than one list can take in" in ann.get(address).text
+    assert "more ratings than" not in ann.get(f"/group?who={friends[0]}").text
 
 
 def test_agreeing_is_refused_when_there_are_enough_friends(
