@@ -39,10 +39,20 @@ class SignedLoginManager(LoginManager):
         return super()._load_user_from_remember_cookie(cookie) if cookie.isascii() else None
 
 
+class FormTokens(CSRFProtect):
+    """Flask-WTF takes the page that a form was sent from for an address, which it need not be."""
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        try:
+            super().protect(apply_exemptions)
+        except ValueError:
+            self._error_response("The referrer is not an address.")
+
+
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate(render_as_batch=True)
 login_manager = SignedLoginManager()
-csrf = CSRFProtect()
+csrf = FormTokens()
 bootstrap = Bootstrap5()
 serving = Serving()
 limiter = Limiter(get_remote_address, headers_enabled=True)

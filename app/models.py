@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -29,6 +30,9 @@ from app.extensions import db
 # Sign-ups before any catalogue is known start here, above the user ids of every data set.
 FIRST_ID_WITHOUT_CATALOGUE = 1_000_000_000
 PERSON, OWNER = ROLES = ("person", "owner")
+# At once in a process: each hash takes 32 MB of memory and all of a core.
+MOST_HASHES = 2
+hashing = threading.BoundedSemaphore(MOST_HASHES)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -82,14 +86,16 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
         return self.role == OWNER
 
     def set_password(self, password: str) -> None:
-        self.password_hash = generate_password_hash(password, method="scrypt")
+        with hashing:
+            self.password_hash = generate_password_hash(password, method="scrypt")
         self.end_logins()
 
     def end_logins(self) -> None:
         self.session_key = secrets.token_urlsafe(32)
 
     def has_password(self, password: str) -> bool:
-        return check_password_hash(self.password_hash or "", password)
+        with hashing:
+            return check_password_hash(self.password_hash or "", password)
 
     def get_id(self) -> str:
         """What Flask-Login keeps of a login in the session: see ``app.accounts.login_sessions``."""

@@ -7,9 +7,11 @@ same input cost before it was bounded.
 
 from __future__ import annotations
 
+import threading
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -20,7 +22,7 @@ from itsdangerous import url_safe
 from werkzeug.datastructures import MultiDict
 
 from app.accounts import service as accounts
-from app.accounts.password_policy import is_easy_to_guess
+from app.accounts.password_policy import MOST_HASHES, is_easy_to_guess
 from app.base.forms import ForgottenForm, LoginForm, PasswordForm, RegisterForm, ResetForm
 from app.extensions import db
 from app.group.forms import AskForm, GuestForm
@@ -200,3 +202,41 @@ def test_request_hashes_a_password_at_most_three_times(
     client = ann if path in ("/account", "/data/delete") else app.test_client()
     client.post(path, data={**form, "confirm": "another good one"})
     assert len(hashed) == most
+
+
+@pytest.mark.parametrize("unit", ["a/b,", "a/b;q=0.1,", ";a=b"])
+def test_error_page_costs_little_when_the_accept_header_is_oversized(
+    client: FlaskClient, unit: str
+) -> None:
+    headers = {"Accept": f"a/b{unit * 500_000}"}
+
+    def send() -> None:
+        assert client.get("/nothing", headers=headers).status_code == 404
+
+    assert thread_seconds(send) < SECONDS / 2
+
+
+def test_passwords_are_hashed_few_at_a_time(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def compare(_stored: str, _password: str) -> bool:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.05)
+        with lock:
+            running -= 1
+        return False
+
+    monkeypatch.setattr("app.models.check_password_hash", compare)
+    monkeypatch.setattr("app.accounts.service.check_password_hash", compare)
+
+    def log_in() -> None:
+        form = {"username": "nobody", "password": PASSWORD}
+        assert app.test_client().post("/login", data=form).status_code == 422
+
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(log_in) for _ in range(6)]:
+            done.result()
+    assert most == MOST_HASHES

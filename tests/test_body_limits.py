@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from io import BytesIO
+import re
+from io import BytesIO, RawIOBase
 from typing import Any
 
 import pytest
 from flask import Flask, request
 from flask.testing import FlaskClient
+from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, NoMoreData
 
 from app.http import body_limits
 from tests.api import Rest
@@ -39,6 +41,7 @@ def test_file_may_be_large_when_a_person_sends_it_from_our_page(ann: FlaskClient
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
     ],
     ids=str,
 )
@@ -85,3 +88,48 @@ def test_json_has_the_limit_of_its_row(rest: Rest, method: str, path: str, limit
     for size, refused in ((limit, False), (limit + 1, True)):
         answer = rest(method, path, data=b"{}".ljust(size), content_type="application/json")
         assert (answer.status_code == 413) == refused
+
+
+class BrokenBody(RawIOBase):
+    """A body whose reading fails."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def readinto(self, _buffer: object) -> int:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidChunkSize(b"x"), ChunkMissingTerminator(b"x"), NoMoreData()], ids=repr
+)
+@pytest.mark.parametrize("path", ["/login", "/data/import"])
+def test_malformed_chunks_are_a_400(
+    app: Flask, ann: FlaskClient, path: str, error: Exception
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    answer = ann.post(
+        path,
+        environ_overrides={**CHUNKED, "wsgi.input": BrokenBody(error)},
+        content_type="application/x-www-form-urlencoded",
+    )
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("referrer", ["https://[", "https://localhost:99999/", "é"])
+def test_form_is_refused_when_its_referrer_is_no_address(app: Flask, referrer: str) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    client = app.test_client()
+    page = client.get("/login", base_url="https://localhost").text
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert token is not None
+    form = {"csrf_token": token[1], "username": "nobody", "password": "a long one"}
+
+    def send(referrer: str) -> int:
+        headers = {"Referer": referrer}
+        sent = client.post("/login", base_url="https://localhost", data=form, headers=headers)
+        return sent.status_code
+
+    assert send(referrer) == 400
+    assert send("https://localhost/login") == 422

@@ -214,7 +214,9 @@ def test_what_was_exported_is_brought_in_again_equal(ann: User, given: dict[int,
     for item_id, (stars, _) in given.items():
         ratings.rate(user_id, item_id, stars)
     before = ratings.ratings_by_age(user_id)
-    packed = as_csv_files(everything_of(ann))
+    with as_csv_files(everything_of(ann)) as file:
+        file.seek(0)
+        packed = file.read()
     forget_everything(user_id)
     if before:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:

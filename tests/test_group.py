@@ -98,6 +98,15 @@ def test_asking_does_not_tell_who_is_registered(ann: FlaskClient, bob: FlaskClie
     assert ann.post("/group/ask", data={"name": "ann"}).status_code == 303
 
 
+def test_ask_is_refused_alike_at_the_limit_whether_there_is_such_an_account(
+    app: Flask, ann: FlaskClient, bob: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.companions.MOST_OPEN", 0)
+    for name in ("bob", "nobody"):
+        answer = ann.post("/group/ask", data={"name": name})
+        assert (answer.status_code, "asked enough people" in answer.text) == (422, True)
+
+
 def test_nobody_can_ask_everybody(
     app: Flask, ann: FlaskClient, bob: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from unittest import mock
 
@@ -120,6 +120,11 @@ def zip_of_directory_entries(count: int, extra: bytes = b"") -> bytes:
 def test_unpack_refuses_zip_before_parsing_a_large_directory(upload: bytes) -> None:
     with memory_below(10), processor_time_below(SECONDS / 5):
         assert "too many files" in refusal(upload)
+
+
+def test_unpack_refuses_zip_that_spans_several_files() -> None:
+    locator = struct.pack("<4sLQL", b"PK\6\7", 1, 0, 2)
+    assert "damaged" in refusal(bytes(100) + locator + zip_of_directory_entries(0))
 
 
 def test_unpack_refuses_zip_with_two_ratings_files() -> None:
@@ -348,6 +353,19 @@ def test_import_is_refused_with_503_when_another_one_is_read(
     assert int(answer.headers["Retry-After"]) > 0
     assert "send it again in a moment" in answer.text
     assert stored_imports(app) == 0
+    assert bring(ann, MOVIELENS).status_code == 303
+
+
+def test_import_is_refused_at_once_when_others_wait(
+    ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "WAIT_SECONDS", 60)
+    started = time.monotonic()
+    with imports._turn(), ExitStack() as others:
+        for _ in range(imports.MOST_WAITING):
+            others.enter_context(imports._waiting)
+        assert bring(ann, MOVIELENS).status_code == 503
+    assert time.monotonic() - started < 30
     assert bring(ann, MOVIELENS).status_code == 303
 
 

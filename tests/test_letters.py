@@ -6,6 +6,7 @@ import logging
 import re
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes
@@ -264,3 +265,38 @@ def test_people_of_one_address_are_told_apart_by_their_passwords(app: Flask) -> 
         assert accounts.recognise("ann@example.com", PASSWORD).username == "ann"
         assert accounts.recognise("ann@example.com", NEW).username == "cat"
         assert accounts.recognise("ann@example.com", "neither") is None
+
+
+# What a header would read as victim@example.com, and what Python fails at.
+ENCODED_WORDS = ["=?utf-8?q?vic=74im?=@example.com", "=?utf-8?q??=@example.com"]
+
+
+@pytest.mark.parametrize("email", ENCODED_WORDS)
+def test_forms_refuse_an_address_that_holds_an_encoded_word(app: Flask, email: str) -> None:
+    client = app.test_client()
+    form = {"username": "eve", "email": email, "password": NEW, "confirm": NEW}
+    for path in ("/register", "/forgotten"):
+        answer = client.post(path, data=form)
+        assert (answer.status_code, "not look like an email" in answer.text) == (422, True)
+
+
+@pytest.mark.parametrize("email", ENCODED_WORDS)
+def test_send_writes_to_nobody_when_the_address_holds_an_encoded_word(
+    app: Flask, email: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of an account from before forms refused it."""
+    with app.app_context():
+        mail.send(email, "Confirm your address", "text")
+    assert "mail could not be sent" in caplog.text
+    assert "mail to" not in caplog.text
+
+
+def test_forgotten_takes_as_long_when_nobody_has_the_address(
+    app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "RESET_SECONDS", 0.5)
+    guest = app.test_client()
+    for email in ("ann@example.com", "eve@example.com"):
+        began = time.perf_counter()
+        assert guest.post("/forgotten", data={"email": email}).status_code == 200
+        assert time.perf_counter() - began >= 0.5

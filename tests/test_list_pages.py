@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.large_site import (
 
 TITLES, RATED = 9_742, 9_700
 MOST_SECONDS, MOST_BYTES = 4.0, 80_000_000
+MOST_BYTES_OF_EXPORT = 10_000_000
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +169,16 @@ def test_pages_stay_within_time_and_memory_when_everything_is_rated(
     assert peak_bytes(lambda: ann.get(path)) < MOST_BYTES
 
 
+@pytest.mark.parametrize("kind", ["json", "zip"])
+def test_export_is_not_held_in_memory(ann: FlaskClient, kind: str) -> None:
+    def take() -> None:
+        answer = ann.get(f"/data/export.{kind}")
+        assert sum(map(len, answer.response)) == answer.content_length
+
+    take()
+    assert peak_bytes(take) < MOST_BYTES_OF_EXPORT
+
+
 @pytest.mark.parametrize("path", ["/ratings", "/hidden", "/watchlist"])
 def test_lists_have_a_bounded_size_when_everything_is_rated(ann: FlaskClient, path: str) -> None:
     assert len(ann.get(path).data) < 1_000_000
@@ -191,6 +203,16 @@ def test_group_night_asks_to_untick_somebody_when_more_than_twenty_are_ticked(
 ) -> None:
     address = "/group?" + "&".join(f"who={user_id}" for user_id in friends)
     assert "20 people are as many as one list can be for" in ann.get(address).text
+
+
+def test_group_night_asks_to_untick_somebody_when_they_have_too_many_ratings(
+    ann: FlaskClient, friends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = importlib.import_module("app.group.routes")
+    monkeypatch.setattr(views, "MOST_RATINGS", 5 * TITLES)
+    address = "/group?" + "&".join(f"who={user_id}" for user_id in friends[:5])
+    assert "more ratings than one list can take in" in ann.get(address).text
+    assert "more ratings than" not in ann.get(f"/group?who={friends[0]}").text
 
 
 def test_agreeing_is_refused_when_there_are_enough_friends(

@@ -10,7 +10,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField, StringField, SubmitField
 from wtforms.validators import DataRequired, EqualTo, Length, StopValidation, ValidationError
 
-from app.accounts import identifiers
+from app.accounts import identifiers, mail
 from app.accounts.identifiers import fold
 from app.accounts.password_policy import LONGEST, SHORTEST, is_easy_to_guess
 from app.http.validators import MaxLength
@@ -18,6 +18,7 @@ from app.models import User
 
 PASSWORD_LENGTH = f"Between {SHORTEST} and {LONGEST} characters, please."
 NAME_LENGTH = "Between 2 and 64 characters, please."
+NO_ADDRESS = "This does not look like an email address."
 
 
 def new_password() -> PasswordField:
@@ -71,10 +72,13 @@ class Fits:
 
 def _is_address(_form: FlaskForm, field: StringField) -> None:
     """Check the folded text, which is what is stored, compared and written to."""
+    address = fold(field.data or "")
     try:
-        validate_email(fold(field.data or ""), check_deliverability=False)
+        validate_email(address, check_deliverability=False)
     except EmailNotValidError as error:
-        raise ValidationError("This does not look like an email address.") from error
+        raise ValidationError(NO_ADDRESS) from error
+    if mail.ENCODED_WORD in address:
+        raise ValidationError(NO_ADDRESS)
 
 
 def email_address(missing: str) -> EmailField:

@@ -22,13 +22,13 @@ MOST_FRIENDS, MOST_ASKING = 100, 20
 @retry_on_conflict
 def ask(user: User, name: str) -> bool:
     """Ask the account of this name, if there is one; False where too many requests are open, or
-    where the person has enough friends.
+    where the person has enough friends, also where there is no such account.
 
     Had that account asked first, this is the agreement.
     """
     other = accounts.named(name)
     if other is None or other.id == user.id:
-        return True
+        return not has_enough_friends(user) and len(asked_by(user.id)) < MOST_OPEN
     if has_enough_friends(user):
         return False
     # Two who ask each other at once take turns, so that the later one finds what the earlier asked.

@@ -10,6 +10,7 @@ from flask_login import current_user, login_required
 
 from app.catalogue import items as catalogue
 from app.extensions import db, serving
+from app.feedback import profile
 from app.group import friends, group
 from app.group.forms import AskForm, GuestForm
 from app.group.guests import (
@@ -29,8 +30,9 @@ from recommender.group_aggregation import WAYS
 SHOWN = 12
 OFFERED = 12
 PAGES = 5
-# The host, friends and guests whose ratings are read for one list.
+# The host, friends and guests of one list, and how many ratings and hidden titles they may have.
 MOST_PRESENT = 20
+MOST_RATINGS = 240_000
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,9 @@ def _night(form: AskForm) -> str:
     way = way if way in WAYS else WAYS[0]
     names = ["You", *(f.username or "" for f in chosen), *(visitors[n]["name"] for n in present)]
     crowded = len(names) > MOST_PRESENT
-    people = [] if crowded else _ratings(chosen, [visitors[n] for n in present])
+    too_much = not crowded and _have_too_many_ratings(chosen)
+    unread = crowded or too_much
+    people = [] if unread else _ratings(chosen, [visitors[n] for n in present])
     return render_template(
         "group/night.html",
         form=form,
@@ -151,9 +155,16 @@ def _night(form: AskForm) -> str:
         veto_below=feedback_kind.current().veto_below,
         names=names,
         most_present=MOST_PRESENT if crowded else None,
+        too_much=too_much,
         picks=_picks(people, way) if len(people) > 1 else [],
         closed=serving.model_or_none is None,
     )
+
+
+def _have_too_many_ratings(friends: list[User]) -> bool:
+    """Whether a list of the host and the friends would take long to make."""
+    ids = [current_user.id, *(friend.id for friend in friends)]
+    return profile.count_up_to(MOST_RATINGS + 1, ids) > MOST_RATINGS
 
 
 def _ratings(chosen: list[User], visitors: list[Guest]) -> list[dict[int, float]]:

@@ -7,17 +7,21 @@ from math import ceil
 from flask import Flask, Response, current_app, g, jsonify, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
+from gunicorn.http.errors import NoMoreData, ParseException
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoResultFound, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import (
     BadHost,
+    BadRequest,
     HTTPException,
     InternalServerError,
     SecurityError,
     ServiceUnavailable,
     TooManyRequests,
 )
+from werkzeug.http import parse_accept_header
 
 from app.accounts import login_sessions
 from app.api import blueprint
@@ -43,6 +47,8 @@ TOO_LONG = (
     "We gave up, and nothing of it is saved. Try again in a minute, with less at once.",
 )
 RETRY_SECONDS = 5
+# Characters of an Accept header that are read; browsers send two hundred.
+LONGEST_ACCEPT = 1_000
 AWAY = (
     "Back in a moment",
     "Our records are out of reach just now. What you saved is safe; try again.",
@@ -53,6 +59,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(BadHost, _no_host)
     app.register_error_handler(SecurityError, _no_host)
     app.register_error_handler(CSRFError, _stale_form)
+    for malformed in (ParseException, NoMoreData):
+        app.register_error_handler(malformed, _malformed_body)
     app.register_error_handler(NoRelease, _no_release)
     app.register_error_handler(BudgetSpent, _budget_spent)
     for error in (IntegrityError, NoResultFound, ObjectDeletedError, StaleDataError):
@@ -65,9 +73,10 @@ def init_app(app: Flask) -> None:
 
 def wants_json() -> bool:
     """Whether the caller is a script rather than a person with a page before them."""
-    return blueprint.is_called() or request.accept_mimetypes.best_match(
-        ["text/html", "application/json"]
-    ) == ("application/json")
+    if blueprint.is_called():
+        return True
+    accepted = parse_accept_header(request.headers.get("Accept", "")[:LONGEST_ACCEPT], MIMEAccept)
+    return accepted.best_match(["text/html", "application/json"]) == "application/json"
 
 
 def _error_page(error: HTTPException) -> ResponseReturnValue:
@@ -115,6 +124,11 @@ def _no_database(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
 def _no_host(_error: HTTPException) -> ResponseReturnValue:
     """Pages are full of addresses, and where the host is none, none can be made."""
     return Response("The request names no host of this site.\n", 400, mimetype="text/plain")
+
+
+def _malformed_body(_error: Exception) -> ResponseReturnValue:
+    """Chunks that are none, as gunicorn finds out while a view reads the body."""
+    return _answer(400, *SAYINGS[400], BadRequest("the body is not sent as HTTP has it"))
 
 
 def _stale_form(error: CSRFError) -> ResponseReturnValue:

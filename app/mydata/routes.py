@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from typing import IO
 
 from flask import Response, abort, flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -15,13 +16,15 @@ from app.extensions import db, serving
 from app.models import Import, User
 from app.mydata import mydata
 from app.mydata.forms import DeleteForm, ImportForm
-from app.portability.exports import as_csv_files, everything_of
+from app.portability.exports import as_csv_files, as_json, everything_of
 from app.portability.import_reports import newest_reports
 from app.portability.imports import IMPORT_SECONDS, ImportBusy, bring_in
 from app.portability.uploads import ImportProblem
 from app.recommend import feedback_kind
 from app.reports.accuracy import accuracy_of
 from app.reports.charts import errors_over_time
+
+PIECE_BYTES = 65_536
 
 
 @mydata.get("/data")
@@ -70,7 +73,7 @@ def report(import_id: int) -> ResponseReturnValue:
 def export_json() -> Response:
     """Everything we hold about the person."""
     whole = everything_of(db.session.get_one(User, current_user.id))
-    return _file(json.dumps(whole, indent=2, ensure_ascii=False).encode(), "json")
+    return _file(as_json(whole), "json")
 
 
 @mydata.get("/data/export.zip")
@@ -117,10 +120,20 @@ def _page(
     return page, status
 
 
-def _file(content: bytes, kind: str) -> Response:
+def _file(content: IO[bytes], kind: str) -> Response:
     types = {"json": "application/json", "zip": "application/zip"}
     name = f"marquee-{utcnow():%Y-%m-%d}.{kind}"
-    response = Response(content, mimetype=types[kind])
+    size = content.tell()
+    content.seek(0)
+    response = Response(_pieces(content), mimetype=types[kind])
+    response.call_on_close(content.close)
+    response.content_length = size
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _pieces(content: IO[bytes]) -> Iterator[bytes]:
+    with content:
+        while piece := content.read(PIECE_BYTES):
+            yield piece

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 from flask import (
@@ -59,6 +59,14 @@ def part(name: str) -> Iterator[None]:
             metrics.PART_SECONDS[name].observe(seconds)
         if (watch := _watch()) is not None:
             watch.add(name, seconds)
+
+
+@contextmanager
+def at_least(seconds: float) -> Iterator[None]:
+    """Let what is done within take so long, so that its time does not tell what was done."""
+    began = perf_counter()
+    yield
+    sleep(max(seconds - (perf_counter() - began), 0))
 
 
 def _watch() -> Stopwatch | None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
+import tempfile
 import zipfile
-from typing import Any
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import IO, Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
+from app.db.clock import utcnow
 from app.extensions import db
+from app.http import request_budget
 from app.models import (
     Experiment,
     Exposure,
@@ -26,12 +32,19 @@ from app.models import (
 from app.portability.import_reports import newest_reports
 from app.recommend import feedback_kind
 
-Rows = list[dict[str, Any]]
+Row = dict[str, Any]
+# Rows that are held at a time, and bytes of a file that stay in memory.
+ROWS_AT_A_TIME = 1_000
+LARGEST_IN_MEMORY = 1_000_000
 FORMULA = re.compile(r"'*[=+\-@\t\r\n\0]")
 
 
 def everything_of(user: User) -> dict[str, Any]:
-    """By kind; moments in ISO 8601, UTC. The password's hash and session keys are not told."""
+    """By kind; moments in ISO 8601, UTC. The password's hash and session keys are not told.
+
+    Kinds that may have many rows are read while they are asked for, once.
+    """
+    column = feedback_kind.current().column
     return {
         "account": {
             "user_id": user.id,
@@ -44,7 +57,7 @@ def everything_of(user: User) -> dict[str, Any]:
             "gender": user.gender,
             "year_of_birth": user.year_of_birth,
         },
-        "ratings": [_said(row) for row in _with_titles(Rating, user.id, _OF_RATING)],
+        "ratings": (_said(row, column) for row in _with_titles(Rating, user.id, _OF_RATING)),
         "marks": _with_titles(ListEntry, user.id, ["kind", "marked_at"]),
         "shown": _with_titles(Impression, user.id, ["shown_at", "place", "model_version"]),
         "exposures": _exposures(user),
@@ -68,27 +81,59 @@ def everything_of(user: User) -> dict[str, Any]:
     }
 
 
-def as_csv_files(whole: dict[str, Any]) -> bytes:
-    """A zip with one CSV file a kind."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+def as_json(whole: dict[str, Any]) -> IO[bytes]:
+    """Return a temporary file with one JSON object, a row a line."""
+    file = _temporary_file()
+    file.write(b"{")
+    for number, (kind, rows) in enumerate(whole.items()):
+        file.write(f"{',' if number else ''}\n{json.dumps(kind)}: ".encode())
+        if isinstance(rows, dict):
+            file.write(_json(rows))
+            continue
+        file.write(b"[")
+        for place, row in enumerate(rows):
+            file.write((b",\n  " if place else b"\n  ") + _json(row))
+        file.write(b"]")
+    file.write(b"\n}\n")
+    return file
+
+
+def as_csv_files(whole: dict[str, Any]) -> IO[bytes]:
+    """Return a temporary file: a zip with one CSV file a kind."""
+    file = _temporary_file()
+    with zipfile.ZipFile(file, "w") as archive:
         for kind, rows in whole.items():
-            rows = [rows] if isinstance(rows, dict) else rows
-            archive.writestr(f"{kind}.csv", _csv(kind, rows))
-    return packed.getvalue()
+            member = zipfile.ZipInfo(f"{kind}.csv", utcnow().timetuple()[:6])
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with (
+                archive.open(member, "w") as packed,
+                io.TextIOWrapper(packed, "utf-8", newline="") as text,
+            ):
+                _write_csv(text, kind, iter([rows] if isinstance(rows, dict) else rows))
+    return file
 
 
-def _csv(kind: str, rows: Rows) -> str:
-    plain = [
-        {name: guarded(value) for name, value in row.items() if not isinstance(value, (list, dict))}
-        for row in rows
-    ]
-    text = io.StringIO()
-    header = list(plain[0] if plain else _said(dict.fromkeys(EMPTY.get(kind, ["nothing"]))))
-    writer = csv.DictWriter(text, header, lineterminator="\r\n")
+def _temporary_file() -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(LARGEST_IN_MEMORY)
+
+
+def _json(row: Row) -> bytes:
+    return json.dumps(row, ensure_ascii=False).encode()
+
+
+def _write_csv(text: IO[str], kind: str, rows: Iterator[Row]) -> None:
+    first = [_plain_columns(row) for row in islice(rows, 1)]
+    empty = dict.fromkeys(EMPTY.get(kind, ["nothing"]))
+    header = first[0] if first else _said(empty, feedback_kind.current().column)
+    writer = csv.DictWriter(text, list(header), lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(plain)
-    return text.getvalue()
+    writer.writerows(chain(first, map(_plain_columns, rows)))
+
+
+def _plain_columns(row: Row) -> Row:
+    return {
+        name: guarded(value) for name, value in row.items() if not isinstance(value, (list, dict))
+    }
 
 
 def guarded(value: Any) -> Any:
@@ -119,15 +164,22 @@ EMPTY = {
 }
 
 
-def _said(row: dict[str, Any]) -> dict[str, Any]:
+def _said(row: Row, column: str) -> Row:
     """With the number that people give by its name."""
-    return {
-        feedback_kind.current().column if k == "rating" else k: value for k, value in row.items()
-    }
+    return {column if name == "rating" else name: value for name, value in row.items()}
 
 
-def _with_titles(model: Any, user_id: int, columns: list[str]) -> Rows:
-    rows = db.session.execute(
+def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
+    """Read the rows a few at a time: all of a person's may be hundreds of thousands."""
+    found = db.session.execute(query.execution_options(yield_per=ROWS_AT_A_TIME))
+    for some in found.mappings().partitions():
+        request_budget.check()
+        for row in some:
+            yield {name: _plain(value) for name, value in row.items()}
+
+
+def _with_titles(model: Any, user_id: int, columns: list[str]) -> Iterator[Row]:
+    return _rows(
         select(
             Item.id.label("item_id"),
             *(getattr(Item, name) for name in _TITLE[1:]),
@@ -137,22 +189,20 @@ def _with_titles(model: Any, user_id: int, columns: list[str]) -> Rows:
         .where(model.user_id == user_id)
         .order_by(Item.id)
     )
-    return [{name: _plain(value) for name, value in row._mapping.items()} for row in rows]
 
 
-def _exposures(user: User) -> Rows:
+def _exposures(user: User) -> Iterator[Row]:
     columns = (Exposure.arm, Exposure.shown_at, Exposure.place, Exposure.model_version)
-    rows = db.session.execute(
+    return _rows(
         select(Experiment.name.label("experiment"), Item.id.label("item_id"), Item.title, *columns)
         .join(Exposure, Exposure.experiment_id == Experiment.id)
         .join(Item, Item.id == Exposure.item_id)
         .where(Exposure.user_id == user.id)
         .order_by(Experiment.id, Item.id)
     )
-    return [{name: _plain(value) for name, value in row._mapping.items()} for row in rows]
 
 
-def _companions(user: User) -> Rows:
+def _companions(user: User) -> list[Row]:
     rows = [
         *db.session.execute(
             select(User.username, Friendship)

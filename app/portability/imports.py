@@ -37,6 +37,8 @@ LARGEST_LIST = 32_000
 # Seconds that an import may take, and that one waits for another in the same process.
 IMPORT_SECONDS = 20
 WAIT_SECONDS = 3
+# Imports that may wait at once in a process: each keeps a thread from everyone else.
+MOST_WAITING = 2
 NO_EARLIER_THAN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -62,13 +64,15 @@ class ImportBusy(Exception):
 
 
 _one_at_a_time = threading.Lock()
+_waiting = threading.BoundedSemaphore(MOST_WAITING)
 
 
 def bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
     """Store what a file holds. Raises ImportProblem, and then nothing has been stored.
 
     Of a title rated here and there, the newer rating stays. One file is read at a time in a
-    process, so that many at once cannot use up its memory; raises ImportBusy after a short wait.
+    process, so that many at once cannot use up its memory; raises ImportBusy after a short wait,
+    and at once where others wait already.
     """
     with _turn():
         request_budget.limit(IMPORT_SECONDS)
@@ -77,7 +81,7 @@ def bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> 
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    if not _one_at_a_time.acquire(timeout=WAIT_SECONDS):
+    if not (_one_at_a_time.acquire(blocking=False) or _wait_for_turn()):
         raise ImportBusy(
             "We are reading someone else's file just now. Yours was not read: send it again in a"
             " moment."
@@ -86,6 +90,16 @@ def _turn() -> Iterator[None]:
         yield
     finally:
         _one_at_a_time.release()
+
+
+def _wait_for_turn() -> bool:
+    """Wait while another file is read, unless others wait already; return whether it is over."""
+    if not _waiting.acquire(blocking=False):
+        return False
+    try:
+        return _one_at_a_time.acquire(timeout=WAIT_SECONDS)
+    finally:
+        _waiting.release()
 
 
 @retry_on_conflict

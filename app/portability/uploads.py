@@ -52,13 +52,20 @@ def unpack(name: str, upload: BinaryIO) -> list[UploadedFile]:
     """
     upload.seek(0)
     start = upload.read(2)
-    if zipfile.is_zipfile(upload):
+    if _is_zip(upload):
         files = _zipped_files(upload)
     else:
         read = _read_gzip if start == b"\x1f\x8b" else _read_plain
         files = [UploadedFile(PurePosixPath(name or "file").name, partial(read, upload))]
     _check_size(files)
     return files
+
+
+def _is_zip(upload: BinaryIO) -> bool:
+    try:
+        return zipfile.is_zipfile(upload)
+    except _NO_ZIP as error:  # of one that says to go on in another file
+        raise _damaged_zip() from error
 
 
 def _check_size(files: list[UploadedFile]) -> None:
