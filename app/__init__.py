@@ -19,7 +19,7 @@ from app.catalogue.items import add_missing_titles, sync_catalogue
 from app.db import connections
 from app.experiments import commands as experiment_commands
 from app.experiments.store import running_plan
-from app.extensions import bootstrap, csrf, db, limiter, login_manager, migrate, serving
+from app.extensions import bootstrap, csrf, db, limiter, login_manager, migrate
 from app.group import group
 from app.home import home
 from app.http import (
@@ -27,6 +27,7 @@ from app.http import (
     body_limits,
     converters,
     errors,
+    rate_limit_storage,
     request_budget,
     security_headers,
     session_interface,
@@ -36,6 +37,7 @@ from app.http import (
 from app.mydata import mydata
 from app.observability import health, logs, timing
 from app.owner import owner
+from app.recommend.model_watcher import serving
 
 
 def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Flask:
@@ -63,6 +65,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     session_interface.init_app(app)
     login_manager.init_app(app)
     body_limits.init_app(app)
+    rate_limit_storage.init_app(app)
     limiter.init_app(app)
     csrf.init_app(app)
     bootstrap.init_app(app)

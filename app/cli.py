@@ -17,9 +17,10 @@ from app.accounts import service as accounts
 from app.catalogue.items import sync_catalogue
 from app.catalogue.tmdb import fetch_posters, titles_without_poster
 from app.db.clock import utcnow
-from app.extensions import db, serving
+from app.extensions import db
 from app.models import OWNER, ROLES, User
 from app.portability.bulk_transfer import Brought, export_ratings, find_rows, import_ratings
+from app.recommend.model_watcher import serving
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import MarqueeError, ReleaseError
 from recommender.model import check_parity

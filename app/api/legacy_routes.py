@@ -11,8 +11,8 @@ from app.api.blueprint import Blueprint
 from app.api.lookup import person, taste
 from app.api.routes import gone_meanwhile
 from app.experiments.store import note_exposures
-from app.extensions import serving
 from app.feedback import ratings
+from app.recommend.model_watcher import serving
 from app.recommend.service import recommend
 
 services = Blueprint("services", __name__, description="As an earlier service answered.")

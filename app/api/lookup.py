@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from app.api.vocabulary import noun, to_response
 from app.catalogue.items import existing_ids
-from app.extensions import db, serving
+from app.extensions import db
 from app.feedback.profile import UserProfile, profile_of
 from app.models import Item, User
+from app.recommend.model_watcher import serving
 from recommender.catalogue import LARGEST_ID
 from recommender.model import Model
 

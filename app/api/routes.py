@@ -13,11 +13,12 @@ from app.api.blueprint import Blueprint
 from app.api.lookup import model_knowing, movie, movies, people, person, taste
 from app.catalogue import items as catalogue
 from app.experiments.store import note_exposures
-from app.extensions import db, serving
+from app.extensions import db
 from app.feedback import ratings
 from app.feedback.profile import UserProfile, count_up_to, profiles_of
 from app.models import Item, User
 from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from app.recommend.service import fold_in, rate_and_log_prediction, recommend, recommend_many
 from app.recommend.variants import ServedVariant
 

@@ -12,8 +12,8 @@ from marshmallow import fields, utils, validate
 
 from app.api import vocabulary
 from app.db.clock import utcnow
-from app.extensions import serving
 from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 
 MOST, FEW, MANY = 1000, 20, 100
 MOST_REQUESTS = 1000

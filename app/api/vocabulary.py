@@ -9,8 +9,8 @@ from typing import Any
 
 from werkzeug.routing import BaseConverter, ValidationError
 
-from app.extensions import serving
 from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 from recommender.feedback import SCALES
 

@@ -21,9 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.clock import utcnow
 from app.db.retry import retry_on_conflict
-from app.extensions import db, serving
+from app.extensions import db
 from app.models import Item, Rating, SiteState
 from app.observability.memory import give_back
+from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 from recommender.storage.release import Release
 

@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 from app.catalogue import item_statistics
 from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
-from app.extensions import db, serving
+from app.extensions import db
 from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, Item, SiteState
+from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 from recommender.formats.titles import search_key
 from recommender.popularity import vote_weighted

@@ -11,9 +11,10 @@ from sqlalchemy.exc import IntegrityError
 
 from app.db.clock import utcnow
 from app.db.upsert import upsert
-from app.extensions import db, serving
+from app.extensions import db
 from app.http import request_budget
 from app.models import Experiment, Exposure
+from app.recommend.model_watcher import serving
 from app.recommend.variants import ExperimentConfig, RunningExperiment, ServedVariant, Variant
 from recommender.errors import ConfigError
 

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from app.catalogue import items as catalogue
-from app.extensions import db, serving
+from app.extensions import db
 from app.group import friends, group
 from app.group.forms import AskForm, GuestForm
 from app.group.guests import (
@@ -24,6 +24,7 @@ from app.group.guests import (
 from app.models import Item, User
 from app.observability import timing
 from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from recommender.group_aggregation import WAYS
 
 SHOWN = 12

@@ -12,7 +12,7 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from app.catalogue import items as catalogue
 from app.experiments.store import note_exposures
-from app.extensions import db, serving
+from app.extensions import db
 from app.feedback import ratings, user_lists
 from app.feedback.impressions import remember_shown, was_shown
 from app.feedback.user_lists import HIDDEN, UNSEEN, WATCHLIST
@@ -26,6 +26,7 @@ from app.models import Item
 from app.observability import timing
 from app.posters import draw_poster
 from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from app.recommend.service import predicted, rate_and_log_prediction, recommend, why
 from recommender.errors import NoRelease
 from recommender.model import Model

@@ -9,10 +9,10 @@ from urllib.parse import quote_plus
 from flask import Flask, current_app, request, url_for
 
 from app.db.clock import utcnow
-from app.extensions import serving
 from app.http.redirects import this_page
 from app.models import Item
 from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 
 _STAR_WORDS = ("", "one", "two", "three", "four", "five")

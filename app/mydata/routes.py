@@ -11,7 +11,7 @@ from flask_login import current_user, login_required
 from app.accounts import login_sessions, login_throttle
 from app.accounts import service as accounts
 from app.db.clock import utcnow
-from app.extensions import db, serving
+from app.extensions import db
 from app.models import Import, User
 from app.mydata import mydata
 from app.mydata.forms import DeleteForm, ImportForm
@@ -20,6 +20,7 @@ from app.portability.import_reports import newest_reports
 from app.portability.imports import IMPORT_SECONDS, ImportBusy, bring_in
 from app.portability.uploads import ImportProblem
 from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from app.reports.accuracy import accuracy_of
 from app.reports.charts import errors_over_time
 

@@ -13,8 +13,9 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from app.accounts import api_tokens
-from app.extensions import db, serving
+from app.extensions import db
 from app.observability import metrics
+from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 
 status = Blueprint("status", __name__)

@@ -10,9 +10,9 @@ from flask_login import current_user, login_required
 
 from app.experiments.results import EFFECT, ExperimentResults, results_of
 from app.experiments.store import every_experiment, plan_of
-from app.extensions import serving
 from app.owner import owner
 from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from app.reports.charts import Spans, reach, spans, weekly_bars
 from app.reports.site_kpis import MONTHLY_TARGET, latest_figures
 from recommender.feedback import EXPLICIT

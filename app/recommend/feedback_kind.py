@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.catalogue.items import most_rated, popular
-from app.extensions import serving
 from app.feedback.ratings import usual_rating
 from app.feedback.user_lists import HIDDEN, UNSEEN, WATCHLIST
 from app.models import Item
+from app.recommend.model_watcher import serving
 from app.reports.site_kpis import RATING_TARGET
 from recommender.errors import NoRelease
 from recommender.feedback import EXPLICIT, IMPLICIT, SCALES

@@ -216,6 +216,9 @@ class Serving:
         return titles
 
 
+serving = Serving()
+
+
 def _note(model: Model) -> None:
     """For ``X-Model-Version``: people of one answer may be served by two arms."""
     if has_request_context():
