@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
-from app import api, cli
+from app import api, cli, error_pages, health, template_helpers
 from app.backup import commands as backup_commands
 from app.base import base
 from app.catalogue import item_statistics
@@ -26,16 +26,14 @@ from app.http import (
     allowed_hosts,
     body_limits,
     converters,
-    errors,
     rate_limit_storage,
     request_budget,
     security_headers,
     session_interface,
     static_files,
-    template_helpers,
 )
 from app.mydata import mydata
-from app.observability import health, logs, timing
+from app.observability import logs, timing
 from app.owner import owner
 from app.recommend.model_watcher import serving
 
@@ -87,7 +85,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     cli.init_app(app)
     experiment_commands.init_app(app)
     backup_commands.init_app(app)
-    errors.init_app(app)
+    error_pages.init_app(app)
     security_headers.init_app(app)
     template_helpers.init_app(app)
     return app

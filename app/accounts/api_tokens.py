@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from flask import request
 from sqlalchemy import CursorResult, bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -58,15 +57,6 @@ def recognise(secret: str) -> Token | None:
         return None
     token = db.session.scalar(_OF_SECRET, {"digest": _digest(secret)})
     return token if token is not None and is_good(token) else None
-
-
-def bearer_token() -> str | None:
-    """Return the bearer token that the request shows, if any.
-
-    Read by hand: Werkzeug parses other schemes too, and fails at Basic credentials beyond ASCII.
-    """
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    return secret.strip() or None if scheme.lower() == "bearer" else None
 
 
 def is_good(token: Token) -> bool:

@@ -9,23 +9,16 @@ from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
 import marshmallow as ma
-from flask import Request, abort, request
+from flask import Request, abort
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnprocessableEntity
-from werkzeug.routing import IntegerConverter
 
 from app.api import schemas, vocabulary
 
-SERVICE_PATHS = ("/recommendations", "/features")
 ERRORS = (401, 403, 422, 429)
 ERRORS_OF_BODIES = (413, 415)
 LONGEST_SENTENCE = 200
 View = TypeVar("View", bound=Callable[..., Any])
-
-
-def is_called() -> bool:
-    """Whether the request is for the API, also where no row of it matches."""
-    return request.path.startswith("/api/") or request.path in SERVICE_PATHS
 
 
 def explain(error: HTTPException) -> str:
@@ -54,15 +47,6 @@ def _sentences(messages: Any, path: str = "") -> Iterator[str]:
             else vocabulary.to_response(str(name)).strip()
         )
         yield from _sentences(inner, f"{path}.{step}".strip("."))
-
-
-class AnyIdConverter(IntegerConverter):
-    """``<any_id:…>``: a whole number of whatever size; whether there is such an id, a view says."""
-
-    regex = "-?[0-9]{1,40}"
-
-    def __init__(self, url_map: Any):
-        super().__init__(url_map, signed=True)
 
 
 class Parser(FlaskParser):
@@ -128,7 +112,7 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 class Api(flask_smorest.Api):
-    """The OpenAPI document alone: errors are told by ``app.http.errors``."""
+    """The OpenAPI document alone: errors are told by ``app.error_pages``."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
     ERROR_SCHEMA = schemas.ErrorSchema

@@ -19,7 +19,7 @@ from app.feedback.user_lists import HIDDEN, UNSEEN, WATCHLIST
 from app.home import home
 from app.home.forms import RatingForm
 from app.home.list_filters import KNOWN, OWN_YEARS, ListFilters
-from app.http.errors import wants_json
+from app.http.negotiation import wants_json
 from app.http.pagination import PAGE_SIZE, Page
 from app.http.redirects import next_page
 from app.models import Item

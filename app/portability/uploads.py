@@ -16,7 +16,6 @@ from typing import BinaryIO
 
 from app.http import request_budget
 
-LARGEST_FILE = 30_000_000
 LARGEST_UNPACKED = 60_000_000
 MOST_MEMBERS = 2_000
 # Of a zip's list of its files, which zipfile reads whole: 250 bytes for each of them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, request, session
+from flask import Flask, Response, current_app, g, jsonify, render_template, session
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoResultFound, SQLAlchemyError
@@ -22,6 +22,7 @@ from werkzeug.exceptions import (
 from app.accounts import login_sessions
 from app.api import blueprint
 from app.extensions import db, login_manager
+from app.http.negotiation import is_api_path, wants_json
 from app.http.request_budget import BudgetSpent
 from app.observability import logs
 from app.recommend import feedback_kind
@@ -61,13 +62,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(PoolTimeout, _no_database)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(InternalServerError, _failure)
-
-
-def wants_json() -> bool:
-    """Whether the caller is a script rather than a person with a page before them."""
-    return blueprint.is_called() or request.accept_mimetypes.best_match(
-        ["text/html", "application/json"]
-    ) == ("application/json")
 
 
 def _error_page(error: HTTPException) -> ResponseReturnValue:
@@ -145,7 +139,7 @@ def _answer(
 ) -> ResponseReturnValue:
     headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
     if wants_json():
-        message = blueprint.explain(error) if blueprint.is_called() else f"{heading}. {advice}"
+        message = blueprint.explain(error) if is_api_path() else f"{heading}. {advice}"
         return jsonify(code=code, message=message), code, headers
     page = render_template(
         "error.html",

@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from app.accounts import api_tokens
 from app.extensions import db
+from app.http.negotiation import bearer_token
 from app.observability import metrics
 from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
@@ -57,7 +57,7 @@ def numbers() -> Response:
     wanted = current_app.config["METRICS_TOKEN"]
     if wanted is None:
         abort(404)
-    if not hmac.compare_digest((api_tokens.bearer_token() or "").encode(), wanted.encode()):
+    if not hmac.compare_digest((bearer_token() or "").encode(), wanted.encode()):
         raise Unauthorized("a bearer token is needed", www_authenticate=WWWAuthenticate("bearer"))
     model = serving.model_or_none
     told = metrics.exposition(model.release.created_at if model else None)
