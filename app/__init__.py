@@ -17,7 +17,6 @@ from app.base import base
 from app.catalogue import item_statistics
 from app.catalogue.items import add_missing_titles, sync_catalogue
 from app.db import connections
-from app.experiments import commands as experiment_commands
 from app.experiments.store import running_plan
 from app.extensions import bootstrap, csrf, db, limiter, login_manager, migrate
 from app.group import group
@@ -83,7 +82,6 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     static_files.init_app(app)
 
     cli.init_app(app)
-    experiment_commands.init_app(app)
     backup_commands.init_app(app)
     error_pages.init_app(app)
     security_headers.init_app(app)
