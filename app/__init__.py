@@ -69,7 +69,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     serving.init_app(
         app, prepare=sync_catalogue, find_experiment=running_plan, prepare_arm=add_missing_titles
     )
-    item_statistics.init_app(app)
+    item_statistics.init_app(app, lambda: serving.watcher.model.release)
 
     converters.init_app(app)
     app.register_blueprint(base)

@@ -256,4 +256,4 @@ def because(user_id: int, movie_id: int) -> Answer:
 @api.asks(schemas.SearchSchema)
 def search(q: str, limit: int) -> Answer:
     """Titles by any part of their name, in any order, with a typo; the best match first."""
-    return {"movies": catalogue.search(q, limit)}
+    return {"movies": catalogue.search(q, limit, serving.titles)}

@@ -8,7 +8,7 @@ to them: ratings by people above its ``max_user_id``, and those given after it w
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -24,7 +24,6 @@ from app.db.retry import retry_on_conflict
 from app.extensions import db
 from app.models import Item, Rating, SiteState
 from app.observability.memory import give_back
-from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 from recommender.storage.release import Release
 
@@ -32,11 +31,12 @@ BATCH = 1000
 _FIGURES = np.dtype([("id", np.int64), ("votes", np.int64), ("total", np.float64)])
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Flask, release_in_service: Callable[[], Release]) -> None:
     """Refresh every ``STATISTICS_MINUTES`` while the site serves; with 0 never.
 
     Every process has a thread for it, started by its first request and ended by the event under
     ``app.extensions["statistics"]``; the one whose turn is written into the database does the work.
+    ``release_in_service`` is called in an application context and may raise NoRelease.
     """
     period = timedelta(minutes=app.config["STATISTICS_MINUTES"])
     app.extensions["statistics"] = ended = threading.Event()
@@ -47,7 +47,7 @@ def init_app(app: Flask) -> None:
         with app.app_context():
             try:
                 if take_turn(period):
-                    _refresh_now(serving.watcher.model.release)
+                    _refresh_now(release_in_service())
                     give_back()
             except (SQLAlchemyError, NoRelease) as error:
                 app.logger.warning("statistics not refreshed: %s", error)

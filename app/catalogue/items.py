@@ -9,12 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 
 from app.catalogue import item_statistics
+from app.catalogue.search_index import TitleIndex
 from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
 from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, Item, SiteState
-from app.recommend.model_watcher import serving
-from recommender.errors import NoRelease
 from recommender.formats.titles import search_key
 from recommender.popularity import vote_weighted
 from recommender.storage.release import Release
@@ -78,16 +77,15 @@ def existing_ids(item_ids: Collection[int]) -> set[int]:
     return existing
 
 
-def search(query: str, limit: int) -> list[Item]:
-    """Titles that match ``query`` (see ``app.catalogue.search_index``), the best match first.
+def search(query: str, limit: int, index: TitleIndex | None) -> list[Item]:
+    """Return the items that ``index`` finds for ``query``, the best match first.
 
-    Until the first release is indexed: those that have every word of it, most rated first.
+    Without an index: those that have every word of it, most rated first.
     """
     query = query[:LONGEST_QUERY]
-    try:
-        ids = serving.titles.find(query, limit)
-    except NoRelease:
+    if index is None:
         return _search_in_database(query, limit)
+    ids = index.find(query, limit)
     items = items_by_id(ids)
     return [items[item_id] for item_id in ids if item_id in items]
 

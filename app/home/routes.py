@@ -115,7 +115,8 @@ def search() -> ResponseReturnValue:
     """Find a title and rate it where it stands. ``?suggest`` answers with the list alone."""
     query = request.args.get("q", "").strip()
     suggesting = "suggest" in request.args
-    items = catalogue.search(query, SUGGESTIONS if suggesting else SEARCH_RESULTS)
+    limit = SUGGESTIONS if suggesting else SEARCH_RESULTS
+    items = catalogue.search(query, limit, serving.titles)
     return render_template(
         "home/_results.html" if suggesting else "home/search.html",
         query=query[: catalogue.LONGEST_QUERY],

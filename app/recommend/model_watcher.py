@@ -11,9 +11,9 @@ from flask import Flask, current_app, g, has_request_context, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue.search_index import TitleIndex
-from app.experiments.experiment_watcher import ExperimentWatcher, Find, Prepare
 from app.observability import metrics
 from app.observability.memory import give_back
+from app.recommend.experiment_watcher import ExperimentWatcher, Find, Prepare
 from app.recommend.variants import ServedVariant
 from recommender.errors import MarqueeError, NoRelease
 from recommender.model import Model
@@ -208,12 +208,12 @@ class Serving:
             return None
 
     @property
-    def titles(self) -> TitleIndex:
-        """Raises NoRelease, also while the first one's titles are still being indexed."""
-        titles = self.watcher.current.titles
-        if titles is None:
-            raise NoRelease("the titles of the first release are still being indexed")
-        return titles
+    def titles(self) -> TitleIndex | None:
+        """The index of the titles in service; None until those of the first release are indexed."""
+        try:
+            return self.watcher.current.titles
+        except NoRelease:
+            return None
 
 
 serving = Serving()
