@@ -25,7 +25,7 @@ from app.extensions import db, login_manager
 from app.http.negotiation import is_api_path, wants_json
 from app.http.request_budget import BudgetSpent
 from app.observability import logs
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 
 # What the page says: a heading, and what to do next.
@@ -80,7 +80,7 @@ def _wait(error: HTTPException) -> str:
 
 def _failure(error: InternalServerError) -> ResponseReturnValue:
     advice = "It is our fault, and noted. Try again in a moment."
-    return _answer_without_database(500, feedback_kind.current().broken, advice, error)
+    return _answer_without_database(500, serving.feedback_kind.failure, advice, error)
 
 
 def _database_error(error: DBAPIError) -> ResponseReturnValue:

@@ -73,13 +73,13 @@ def _context() -> dict[str, Any]:
 
 
 def _of_the_release() -> dict[str, Any]:
-    kind = feedback_kind.current()
+    kind = serving.feedback_kind
     try:
         catalogue, problem = serving.watcher.model.catalogue, None
     except NoRelease as error:
         catalogue, problem = None, str(error)
     noun = catalogue.noun if catalogue else "movie"
-    template = current_app.jinja_env.get_template(kind.words)
+    template = current_app.jinja_env.get_template(kind.template)
     return {
         "noun": noun,
         "simulated": bool(catalogue and catalogue.simulated),

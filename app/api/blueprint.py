@@ -18,6 +18,8 @@ from app.api import schemas, vocabulary
 ERRORS = (401, 403, 422, 429)
 ERRORS_OF_BODIES = (413, 415)
 LONGEST_SENTENCE = 200
+# What webargs and marshmallow put where errors have the name of a field.
+NOT_A_FIELD = ("json", "query", "_schema", vocabulary.AS_SENT)
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -34,19 +36,17 @@ def _shorten(text: str) -> str:
     return text if len(text) <= LONGEST_SENTENCE else f"{text[: LONGEST_SENTENCE - 1]}…"
 
 
-def _sentences(messages: Any, path: str = "") -> Iterator[str]:
+def _sentences(messages: Any, path: str = "", as_sent: bool = False) -> Iterator[str]:
+    """Yield "path: message" of each error, its path in the words of the release in service."""
     if not isinstance(messages, Mapping):
-        told = " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
-        yield f"{path}: {told}" if path else told
+        sentence = " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
+        yield f"{path}: {sentence}" if path else sentence
         return
     for name, inner in messages.items():
-        # webargs says first where the fields stand, marshmallow names what is of no field.
-        step = (
-            ""
-            if name in ("json", "query", "_schema")
-            else vocabulary.to_response(str(name)).strip()
-        )
-        yield from _sentences(inner, f"{path}.{step}".strip("."))
+        step = str(name) if as_sent else vocabulary.to_response(str(name))
+        if name in NOT_A_FIELD:
+            step = ""
+        yield from _sentences(inner, f"{path}.{step}".strip("."), name == vocabulary.AS_SENT)
 
 
 class Parser(FlaskParser):

@@ -17,7 +17,6 @@ from app.extensions import db
 from app.feedback import ratings
 from app.feedback.profile import UserProfile, count_up_to, profiles_of
 from app.models import Item, User
-from app.recommend import feedback_kind
 from app.recommend.model_watcher import serving
 from app.recommend.service import fold_in, rate_and_log_prediction, recommend, recommend_many
 from app.recommend.variants import ServedVariant
@@ -117,7 +116,7 @@ def put_watched(user_id: int, movie_id: int) -> Answer:
     """Note that someone watched a title, as an implicit rating, unless they rated it."""
     person(user_id)
     item, enough = movie(movie_id), current_app.config["MEAN_NEEDS_RATINGS"]
-    ratings.watch(user_id, item.id, feedback_kind.current().watched(item, enough))
+    ratings.watch(user_id, item.id, serving.feedback_kind.value_if_watched(item, enough))
     return {"user_id": user_id, "movie_id": movie_id, "watched": True}
 
 
@@ -227,7 +226,7 @@ def estimate(user_id: int, movie_id: int) -> Answer:
     person(user_id)
     model = model_knowing(movie_id, user_id)
     folded = fold_in(model, ratings.ratings_of(user_id))
-    guess = feedback_kind.current().guess(model, folded, [movie_id])[movie_id]
+    guess = serving.feedback_kind.predict(model, folded, [movie_id])[movie_id]
     return {"user_id": user_id, "movie_id": movie_id, "predicted_rating": guess}
 
 

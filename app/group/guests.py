@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import session
 
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from recommender.catalogue import LARGEST_ID
 
 MOST_GUESTS = 6
@@ -36,7 +36,7 @@ def remove_guest(number: int) -> None:
 
 def ratings_in(form: Mapping[str, str]) -> dict[int, float]:
     """Stars or hours by item id, of fields named rating-<item id>; what is neither is left out."""
-    read, found = feedback_kind.current().read, {}
+    read, found = serving.feedback_kind.parse, {}
     for field, value in form.items():
         named, number = _FIELD.fullmatch(field), read(value)
         if named and int(named[1]) <= LARGEST_ID and number is not None:

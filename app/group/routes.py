@@ -23,7 +23,6 @@ from app.group.guests import (
 )
 from app.models import Item, User
 from app.observability import timing
-from app.recommend import feedback_kind
 from app.recommend.model_watcher import serving
 from recommender.group_aggregation import WAYS
 
@@ -101,7 +100,7 @@ def guest() -> ResponseReturnValue:
         known = catalogue.items_by_id(given)
         given = {item_id: said for item_id, said in given.items() if item_id in known}
         if len(given) < FEWEST:
-            problem = feedback_kind.current().guest_knows_too_few.format(FEWEST)
+            problem = serving.feedback_kind.too_few_for_guest.format(FEWEST)
         if form.validate() and not problem:
             add_guest(form.name.data.strip(), given)
             return redirect(_with_everyone(), 303)
@@ -149,7 +148,7 @@ def _night(form: AskForm) -> str:
         chosen={f.id for f in chosen},
         present=set(present),
         way=way,
-        veto_below=feedback_kind.current().veto_below,
+        veto_below=serving.feedback_kind.veto_below,
         names=names,
         most_present=MOST_PRESENT if crowded else None,
         picks=_picks(people, way) if len(people) > 1 else [],

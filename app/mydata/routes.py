@@ -19,7 +19,6 @@ from app.portability.exports import as_csv_files, everything_of
 from app.portability.import_reports import newest_reports
 from app.portability.imports import IMPORT_SECONDS, ImportBusy, bring_in
 from app.portability.uploads import ImportProblem
-from app.recommend import feedback_kind
 from app.recommend.model_watcher import serving
 from app.reports.accuracy import accuracy_of
 from app.reports.charts import errors_over_time
@@ -102,7 +101,7 @@ def delete() -> ResponseReturnValue:
 @login_required
 def accuracy() -> ResponseReturnValue:
     """How well we know the person: our error over time against the community average's."""
-    if not feedback_kind.current().foretold:
+    if not serving.feedback_kind.has_accuracy:
         abort(404)
     told = accuracy_of(current_user.id)
     return render_template("mydata/accuracy.html", told=told, chart=errors_over_time(told))

@@ -11,7 +11,6 @@ from flask_login import current_user, login_required
 from app.experiments.results import EFFECT, ExperimentResults, results_of
 from app.experiments.store import every_experiment, plan_of
 from app.owner import owner
-from app.recommend import feedback_kind
 from app.recommend.model_watcher import serving
 from app.reports.charts import Spans, reach, spans, weekly_bars
 from app.reports.site_kpis import MONTHLY_TARGET, latest_figures
@@ -42,7 +41,7 @@ def figures() -> ResponseReturnValue:
         registered=weekly_bars([week.registered for week in told.weeks]),
         returning=weekly_bars([week.returning for week in told.weeks]),
         monthly_target=MONTHLY_TARGET,
-        rating_target=feedback_kind.current().target,
+        rating_target=serving.feedback_kind.target,
         release=model.release if model else None,
         reports=_reports(),
         problem=serving.watcher.problem,
@@ -64,7 +63,7 @@ def experiments(name: str | None = None) -> ResponseReturnValue:
         plan=plan_of(found) if found else None,
         told=(told := results_of(found) if found else None),
         charts=_charts(told) if told else {},
-        in_stars=feedback_kind.current().feedback == EXPLICIT,
+        in_stars=serving.feedback_kind.feedback == EXPLICIT,
         effect=EFFECT,
         problem=serving.watcher.trials.problem,
     )

@@ -24,7 +24,7 @@ from app.models import (
     Visit,
 )
 from app.portability.import_reports import newest_reports
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 
 Rows = list[dict[str, Any]]
 FORMULA = re.compile(r"'*[=+\-@\t\r\n\0]")
@@ -121,9 +121,7 @@ EMPTY = {
 
 def _said(row: dict[str, Any]) -> dict[str, Any]:
     """With the number that people give by its name."""
-    return {
-        feedback_kind.current().column if k == "rating" else k: value for k, value in row.items()
-    }
+    return {serving.feedback_kind.column if k == "rating" else k: value for k, value in row.items()}
 
 
 def _with_titles(model: Any, user_id: int, columns: list[str]) -> Rows:

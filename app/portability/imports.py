@@ -27,6 +27,7 @@ from app.portability.matching import Matcher
 from app.portability.text import texts
 from app.portability.uploads import ImportProblem
 from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from app.recommend.service import fold_in
 from recommender.model import Model
 
@@ -108,7 +109,7 @@ def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) ->
 
 
 def _check_kind(contents: Contents, model: Model | None) -> None:
-    kind = feedback_kind.current()
+    kind = serving.feedback_kind
     if contents.feedback != kind.feedback:
         noun = model.catalogue.noun if model else "movie"
         raise ImportProblem(
@@ -136,9 +137,7 @@ def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
             # Matched, it needs no names, which would fill the memory.
             found[item_id] = replace(row, title="", imdb_id=None)
     if not (found or report.bad or report.unmatched):
-        raise ImportProblem(
-            f"This {report.source} file holds no {feedback_kind.current().numbers}."
-        )
+        raise ImportProblem(f"This {report.source} file holds no {serving.feedback_kind.numbers}.")
     report.unmatched_lines = _within(LARGEST_LIST, report.unmatched_lines)
     report.bad_lines = _within(LARGEST_LIST, report.bad_lines)
     return found

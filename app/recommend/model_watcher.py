@@ -14,6 +14,7 @@ from app.catalogue.search_index import TitleIndex
 from app.observability import metrics
 from app.observability.memory import give_back
 from app.recommend.experiment_watcher import ExperimentWatcher, Find, Prepare
+from app.recommend.feedback_kind import KINDS, STARS, FeedbackKind
 from app.recommend.variants import ServedVariant
 from recommender.errors import MarqueeError, NoRelease
 from recommender.model import Model
@@ -191,6 +192,19 @@ class Serving:
             return self.model
         except NoRelease:
             return None
+
+    @property
+    def feedback_kind(self) -> FeedbackKind:
+        """The kind of the release in service, one for a whole request; stars before the first."""
+        if "feedback_kind" in g:
+            return g.feedback_kind
+        try:
+            kind = KINDS[self.watcher.model.catalogue.feedback]
+        except NoRelease:
+            return STARS
+        if has_request_context():
+            g.feedback_kind = kind
+        return kind
 
     def to(self, user_id: int) -> ServedVariant:
         """What a person is served with: their arm's model while an experiment runs, else the one

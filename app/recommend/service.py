@@ -10,7 +10,7 @@ from app.catalogue.items import items_by_id
 from app.feedback.ratings import NO_PREDICTION, Prediction, rate, ratings_of
 from app.models import Item
 from app.observability import metrics, timing
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from recommender.explanations import Explanation
 from recommender.item_metadata import Filter
 from recommender.model import Model, Person, RatingsByItem, Recommendation
@@ -158,7 +158,7 @@ def _rank(model: Model, ratings: RatingsByItem, item_id: int, hidden: Iterable[i
 
 def predicted(model: Model, ratings: RatingsByItem, items: Sequence[Item]) -> dict[int, float]:
     """Predicted stars or the match by item id, for those of ``items`` that the model knows."""
-    return feedback_kind.current().guess(
+    return serving.feedback_kind.predict(
         model, fold_in(model, ratings), [item.id for item in items]
     )
 
