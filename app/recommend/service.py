@@ -77,12 +77,15 @@ def recommend(
     with timing.part(metrics.TOP_N):
         ranked = model.recommend(person, n, hidden, wanted, known)
     with timing.part("reasons"):
-        causes = {
-            r.item_id: main_reason(model.explain(ratings, r.item_id)) for r in ranked[:reasons]
+        reason_of = {
+            r.item_id: reason
+            for r in ranked[:reasons]
+            if (reason := main_reason(model.explain(ratings, r.item_id))) is not None
         }
-    items = items_by_id([r.item_id for r in ranked] + [c for c in causes.values() if c])
+    items = items_by_id([*(r.item_id for r in ranked), *reason_of.values()])
+    because = {item_id: items.get(reason) for item_id, reason in reason_of.items()}
     return [
-        _with_title(r, items[r.item_id], items.get(causes.get(r.item_id) or 0))
+        _with_title(r, items[r.item_id], because.get(r.item_id))
         for r in ranked
         if r.item_id in items
     ]
