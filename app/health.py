@@ -41,13 +41,13 @@ def ready() -> Answer:
         return {"status": "not ready", "reason": str(error)}, 503
     watcher = serving.watcher
     trial = watcher.trials.current
-    told = {
+    details = {
         "problem": watcher.problem,
         "experiment": trial.plan.name if trial else None,
         "experiment_problem": watcher.trials.problem,
     }
-    known = {name: value for name, value in told.items() if value}
-    return {"status": "ready", "release": version, **known}, 200
+    present = {name: value for name, value in details.items() if value}
+    return {"status": "ready", "release": version, **present}, 200
 
 
 @status.get("/metrics")
@@ -60,5 +60,5 @@ def numbers() -> Response:
     if not hmac.compare_digest((bearer_token() or "").encode(), wanted.encode()):
         raise Unauthorized("a bearer token is needed", www_authenticate=WWWAuthenticate("bearer"))
     model = serving.model_or_none
-    told = metrics.exposition(model.release.created_at if model else None)
-    return Response(told, content_type=CONTENT_TYPE_LATEST)
+    text = metrics.exposition(model.release.created_at if model else None)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)

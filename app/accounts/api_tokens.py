@@ -78,9 +78,9 @@ def note_use(token: Token) -> None:
 def revoke(name: str) -> bool:
     """Whether there was a token of that name to revoke."""
     ended = update(Token).where(Token.name == name, Token.revoked_at.is_(None))
-    found = cast("CursorResult[Any]", db.session.execute(ended.values(revoked_at=utcnow())))
+    result = cast("CursorResult[Any]", db.session.execute(ended.values(revoked_at=utcnow())))
     db.session.commit()
-    return bool(found.rowcount)
+    return bool(result.rowcount)
 
 
 def every_token() -> Sequence[Token]:

@@ -133,7 +133,7 @@ class ListSchema(fields.List):
         return lambda item: self.inner.deserialize(item, **more)
 
 
-def given() -> RatingValue:
+def rating_field() -> RatingValue:
     return RatingValue(required=True, metadata={"minimum": 0, "maximum": vocabulary.HIGHEST})
 
 
@@ -193,7 +193,7 @@ class OfMovieSchema(Schema):
 
 
 class MovieRatingSchema(OfMovieSchema):
-    rating = given()
+    rating = rating_field()
 
 
 class RatingListSchema(ListSchema):

@@ -116,8 +116,8 @@ class _Figures:
     def of(self, item_ids: Sequence[int]) -> Iterator[tuple[int, float | None]]:
         """(count, mean) of each."""
         places = np.searchsorted(self.ids, item_ids)
-        known = self.ids[places] == item_ids
-        votes, totals = np.where(known, self.votes[places], 0), self.totals[places]
+        is_in_index = self.ids[places] == item_ids
+        votes, totals = np.where(is_in_index, self.votes[places], 0), self.totals[places]
         for count, total in zip(votes.tolist(), totals.tolist(), strict=True):
             yield count, total / count if count else None
 
@@ -132,8 +132,8 @@ def _figures(release: Release) -> _Figures:
     if not db.session.scalars(select(SiteState.has_data_set)).one():
         arrays = release.arrays
         totals = arrays.item_counts * arrays.item_means.astype(float)
-        known = np.rec.fromarrays([arrays.item_ids, arrays.item_counts, totals], _FIGURES)
-        before = np.concatenate([known, before])
+        from_release = np.rec.fromarrays([arrays.item_ids, arrays.item_counts, totals], _FIGURES)
+        before = np.concatenate([from_release, before])
         rated = rated.where(
             or_(
                 ratings.user_id > release.catalogue.max_user_id,

@@ -10,7 +10,7 @@ from flask.cli import with_appcontext
 from app.catalogue.items import sync_catalogue
 from app.cli.errors import report_errors
 from app.cli.releases import read_release, release_option
-from app.portability.bulk_transfer import Brought, export_ratings, find_rows, import_ratings
+from app.portability.bulk_transfer import ImportCounts, export_ratings, find_rows, import_ratings
 
 
 @click.command("import-ratings")
@@ -27,12 +27,12 @@ def import_ratings_command(path: Path, version: str | None) -> None:
     release = read_release(version)
     file, batches = find_rows(path, release.catalogue)
     sync_catalogue(release)
-    brought = Brought()
+    counts = ImportCounts()
     with click.progressbar(length=file.stat().st_size, label="Ratings") as bar:
-        for size in import_ratings(file, batches, release, brought):
+        for size in import_ratings(file, batches, release, counts):
             bar.update(size)
     click.echo(
-        f"{brought.ratings:,} ratings; {brought.untitled:,} of titles that the release"
+        f"{counts.ratings:,} ratings; {counts.untitled:,} of titles that the release"
         " does not list were left out"
     )
 

@@ -91,18 +91,18 @@ def end(user_id: int) -> ResponseReturnValue:
 def guest() -> ResponseReturnValue:
     """A guest: a name and three quick ratings."""
     form = GuestForm()
-    given = ratings_in(request.form)
+    ratings = ratings_in(request.form)
     problem = None
     if len(guests()) >= MOST_GUESTS:
         flash(f"{MOST_GUESTS} guests are as many as fit on the sofa. Remove one first.", "info")
         return redirect(url_for("group.night"), 303)
     if form.is_submitted():
-        known = catalogue.items_by_id(given)
-        given = {item_id: said for item_id, said in given.items() if item_id in known}
-        if len(given) < FEWEST:
+        existing = catalogue.items_by_id(ratings)
+        ratings = {item_id: value for item_id, value in ratings.items() if item_id in existing}
+        if len(ratings) < FEWEST:
             problem = serving.feedback_kind.too_few_for_guest.format(FEWEST)
         if form.validate() and not problem:
-            add_guest(form.name.data.strip(), given)
+            add_guest(form.name.data.strip(), ratings)
             return redirect(_with_everyone(), 303)
     page = min(max(request.values.get("page", 0, type=int), 0), PAGES - 1)
     items = catalogue.most_rated(OFFERED, offset=page * OFFERED)
@@ -111,8 +111,8 @@ def guest() -> ResponseReturnValue:
         "group/guest.html",
         form=form,
         items=items,
-        given=given,
-        elsewhere={item_id: said for item_id, said in given.items() if item_id not in shown},
+        ratings=ratings,
+        elsewhere={item_id: value for item_id, value in ratings.items() if item_id not in shown},
         problem=problem,
         page=page,
         pages=PAGES,
@@ -169,7 +169,7 @@ def _picks(people: list[dict[int, float]], way: str) -> list[Pick]:
     with timing.part("group"):
         ranked = model.recommend_group(people, way, SHOWN)
     items = catalogue.items_by_id([item_id for item_id, _, _ in ranked])
-    return [Pick(items[item_id], each) for item_id, _, each in ranked if item_id in items]
+    return [Pick(items[item_id], scores) for item_id, _, scores in ranked if item_id in items]
 
 
 def _with_everyone() -> str:

@@ -170,12 +170,12 @@ def title(item_id: int) -> ResponseReturnValue:
     about: dict[str, Any] = {"guess": None, "why": None, "similar": []}
     if (model := _own_model()) is not None:
         hidden = marked[HIDDEN]
-        near = model.similar(item_id, SIMILAR)
-        items = catalogue.items_by_id(near)
+        similar_ids = model.similar(item_id, SIMILAR)
+        items = catalogue.items_by_id(similar_ids)
         about = {
             "guess": predicted(model, own, [item]).get(item_id),
             "why": why(model, own, item_id, hidden - {item_id}) if item_id not in own else None,
-            "similar": [items[other] for other in near if other in items],
+            "similar": [items[other] for other in similar_ids if other in items],
         }
     return render_template(
         "home/title.html",
@@ -197,9 +197,9 @@ def rate(item_id: int) -> ResponseReturnValue:
     if not form.validate():
         raise UnprocessableEntity
     via, model = _found_through(item_id), _own_model()
-    _, before = rate_and_log_prediction(current_user.id, item, form.given, via, model)
-    said = f"{item.title}: {serving.feedback_kind.format(form.given)}"
-    return _done(said, _undo_rating(item_id, before))
+    _, before = rate_and_log_prediction(current_user.id, item, form.value, via, model)
+    message = f"{item.title}: {serving.feedback_kind.format(form.given)}"
+    return _done(message, _undo_rating(item_id, before))
 
 
 @home.post("/title/<id:item_id>/rating/delete")

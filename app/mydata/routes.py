@@ -103,8 +103,9 @@ def accuracy() -> ResponseReturnValue:
     """How well we know the person: our error over time against the community average's."""
     if not serving.feedback_kind.has_accuracy:
         abort(404)
-    told = accuracy_of(current_user.id)
-    return render_template("mydata/accuracy.html", told=told, chart=errors_over_time(told))
+    accuracy = accuracy_of(current_user.id)
+    chart = errors_over_time(accuracy)
+    return render_template("mydata/accuracy.html", accuracy=accuracy, chart=chart)
 
 
 def _page(

@@ -146,10 +146,10 @@ def _wanted(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
 
 def _only_csv(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     """Another service's zip: taken where it holds one CSV file."""
-    found = [m for m in members if m.filename.lower().endswith(".csv")]
-    if len(found) != 1:
+    csv_files = [m for m in members if m.filename.lower().endswith(".csv")]
+    if len(csv_files) != 1:
         raise ImportProblem("This zip holds no ratings.csv. Send the export as it was downloaded.")
-    return found
+    return csv_files
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -102,9 +102,10 @@ def recommend_many(
     ranked: list[list[Recommendation]] = [[]] * len(people)
     for model in {id(model): model for model in models}.values():
         places = [place for place, its in enumerate(models) if its is model]
-        theirs, unwanted = [people[p] for p in places], [hidden[p] for p in places]
+        ratings = [people[place] for place in places]
+        hidden_ids = [hidden[place] for place in places]
         with timing.part("batch"):
-            lists = model.recommend_many(theirs, n, unwanted)
+            lists = model.recommend_many(ratings, n, hidden_ids)
         for place, one in zip(places, lists, strict=True):
             ranked[place] = one
     items = items_by_id({r.item_id for one in ranked for r in one})
@@ -181,10 +182,12 @@ def rate_and_log_prediction(
 
     Gives when it was stored, and the rating before, if there was one.
     """
-    own = ratings_of(user_id)
-    before = own.get(item.id)
-    told = NO_PREDICTION if before is not None else predict_before_rating(current, own, item)
-    return rate(user_id, item.id, stars, told, via), before
+    ratings = ratings_of(user_id)
+    before = ratings.get(item.id)
+    prediction = NO_PREDICTION
+    if before is None:
+        prediction = predict_before_rating(current, ratings, item)
+    return rate(user_id, item.id, stars, prediction, via), before
 
 
 def main_reason(explained: Explanation | None) -> int | None:
