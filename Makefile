@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PYTHON_CODE := app benchmarks docs recommender spark_jobs application.py config.py
+PYTHON_CODE := app benchmarks docs recommender spark_jobs application.py config.py gunicorn.conf.py
 FUZZED := tests/test_fuzz_pages.py tests/test_fuzz_files.py tests/test_fuzz_release.py tests/test_api_document.py tests/test_request_cost.py
 WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
@@ -22,7 +22,7 @@ run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), trainin
 	  token=$$($(BIN)/flask create-token --name development --expires 30 2>/dev/null | tail -n 1); \
 	  echo "REST API: curl -H \"Authorization: Bearer $$token\" \"$$site/api/v1/search?q=star&limit=3\""; \
 	  echo "Marquee is at $$site (Ctrl-C ends it)"; \
-	  exec $(BIN)/gunicorn --config app/gunicorn.py --bind 127.0.0.1:$${PORT:-5000} --workers 2 --threads 4 \
+	  exec $(BIN)/gunicorn --config gunicorn.conf.py --bind 127.0.0.1:$${PORT:-5000} --workers 2 --threads 4 \
 	  --log-level warning application:application'
 
 train: .venv/run .env java blas ## fit and promote a release: make train DATA=folder

@@ -296,7 +296,7 @@ def engine_options(url: URL) -> dict[str, Any]:
         return {}
     arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
     if backend == "mysql":
-        arguments["read_timeout"] = CONNECT_SECONDS  # while connecting; see app.extensions
+        arguments["read_timeout"] = CONNECT_SECONDS  # while connecting; app.db.connections lifts it
     if backend == "postgresql":
         arguments |= {
             "tcp_user_timeout": SILENCE_SECONDS * 1000,

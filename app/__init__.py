@@ -11,31 +11,30 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
-from app import api, cli
+from app import api, cli, error_pages, health, template_helpers
 from app.backup import commands as backup_commands
 from app.base import base
 from app.catalogue import item_statistics
 from app.catalogue.items import add_missing_titles, sync_catalogue
 from app.db import connections
-from app.experiments import commands as experiment_commands
 from app.experiments.store import running_plan
-from app.extensions import bootstrap, csrf, db, limiter, login_manager, migrate, serving
+from app.extensions import bootstrap, csrf, db, limiter, login_manager, migrate
 from app.group import group
 from app.home import home
 from app.http import (
     allowed_hosts,
     body_limits,
     converters,
-    errors,
+    rate_limit_storage,
     request_budget,
     security_headers,
     session_interface,
     static_files,
-    template_helpers,
 )
 from app.mydata import mydata
-from app.observability import health, logs, timing
+from app.observability import logs, timing
 from app.owner import owner
+from app.recommend.model_watcher import serving
 
 
 def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Flask:
@@ -63,13 +62,14 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     session_interface.init_app(app)
     login_manager.init_app(app)
     body_limits.init_app(app)
+    rate_limit_storage.init_app(app)
     limiter.init_app(app)
     csrf.init_app(app)
     bootstrap.init_app(app)
     serving.init_app(
         app, prepare=sync_catalogue, find_experiment=running_plan, prepare_arm=add_missing_titles
     )
-    item_statistics.init_app(app)
+    item_statistics.init_app(app, lambda: serving.watcher.model.release)
 
     converters.init_app(app)
     app.register_blueprint(base)
@@ -82,9 +82,8 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     static_files.init_app(app)
 
     cli.init_app(app)
-    experiment_commands.init_app(app)
     backup_commands.init_app(app)
-    errors.init_app(app)
+    error_pages.init_app(app)
     security_headers.init_app(app)
     template_helpers.init_app(app)
     return app

@@ -1,4 +1,4 @@
-"""Extensions, made unbound here and bound in the factory."""
+"""Flask extensions, created unbound here and bound to the application by ``create_app``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
-
-from app.http import rate_limit_storage  # noqa: F401 - brings the storages that Flask-Limiter finds by address
-from app.recommend.model_watcher import Serving
 
 
 class Base(DeclarativeBase):
@@ -33,7 +30,10 @@ class Base(DeclarativeBase):
 
 
 class SignedLoginManager(LoginManager):
-    """Flask-Login compares signatures as text, which Python does for ASCII alone."""
+    """Ignore remember-me cookies that are not ASCII.
+
+    Flask-Login compares their signatures as text, which Python does for ASCII alone.
+    """
 
     def _load_user_from_remember_cookie(self, cookie: str) -> Any:
         return super()._load_user_from_remember_cookie(cookie) if cookie.isascii() else None
@@ -54,5 +54,4 @@ migrate = Migrate(render_as_batch=True)
 login_manager = SignedLoginManager()
 csrf = FormTokens()
 bootstrap = Bootstrap5()
-serving = Serving()
 limiter = Limiter(get_remote_address, headers_enabled=True)

@@ -243,8 +243,8 @@ class Visit(db.Model):  # type: ignore[name-defined]
 
 
 class Import(db.Model):  # type: ignore[name-defined]
-    """A file of ratings that a person brought, and what became of it. ``report``: see
-    ``app.portability.imports``."""
+    """An uploaded file of ratings and its result; ``report``: the fields of
+    ``app.portability.imports.Report``."""
 
     __tablename__ = "imports"
 

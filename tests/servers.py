@@ -28,7 +28,7 @@ def free_port() -> int:
 def gunicorn(environ: Mapping[str, str], log: Path) -> Iterator[str]:
     """The site as it is deployed, in two processes; gives its address once it answers."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "--config", "app/gunicorn.py"]
+    command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
     command += ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
     with running([*command, "application:application"], environ, port, "/health", log) as address:
         yield address

@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from app.db import clock
-from app.extensions import db, serving
+from app.extensions import db
 from app.feedback import ratings
 from app.models import Item, ListEntry, Rating, User
+from app.recommend.model_watcher import serving
 from tests.api import Rest, client_with_token, people, stored
 from tests.conftest import PASSWORD
 

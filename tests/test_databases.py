@@ -24,6 +24,7 @@ from app.extensions import db
 from app.feedback import ratings, user_lists
 from app.group import friends
 from app.models import Import, Item, Rating
+from app.recommend.model_watcher import serving
 from recommender.catalogue import CatalogueItem as Title
 from recommender.storage.release_store import ReleaseStore
 from tests.conftest import PASSWORD, settings
@@ -85,7 +86,7 @@ def test_what_holds_a_nul_is_nobodys_name_and_no_title(site: Flask, store: Relea
     assert accounts.register("ann", "ann@example.com", PASSWORD)
     assert accounts.recognise("ann\0", PASSWORD) is None
     assert accounts.named("ann\0") is None
-    assert catalogue.search("\0", 5) == []
+    assert catalogue.search("\0", 5, serving.titles) == []
     answer = site.test_client().post("/login", data={"username": "ann\0", "password": PASSWORD})
     assert answer.status_code == 422
     titles = [Title(1, "Space\0 Station", genres=("Sci\0-Fi",), description="\0"), *ITEMS[1:]]

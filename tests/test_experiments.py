@@ -21,8 +21,9 @@ from app.accounts import api_tokens
 from app.db.clock import utcnow
 from app.experiments.results import FEWEST, ExperimentResults, results_of
 from app.experiments.store import running, running_plan
-from app.extensions import db, serving
+from app.extensions import db
 from app.models import Experiment, Exposure, Impression, Item, Rating, User
+from app.recommend.model_watcher import serving
 from app.recommend.variants import CONTROL, TREATMENT, ExperimentConfig, Variant
 from recommender.catalogue import CatalogueItem
 from recommender.confidence_intervals import Interval, difference, ratio, times_needed

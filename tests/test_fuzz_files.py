@@ -22,7 +22,7 @@ from app import create_app
 from app.accounts import service as accounts
 from app.catalogue.search_index import TitleIndex
 from app.catalogue.tmdb import _is_picture, _read
-from app.extensions import db, serving
+from app.extensions import db
 from app.feedback import ratings
 from app.models import Import, ListEntry, Rating, User
 from app.portability.bulk_transfer import export_ratings
@@ -31,6 +31,7 @@ from app.portability.import_formats import Entry
 from app.portability.imports import bring_in
 from app.portability.text import MOST_LINES
 from app.portability.uploads import ImportProblem
+from app.recommend.model_watcher import serving
 from recommender.errors import ConfigError, DataError
 from recommender.formats.movielens import LAYOUTS, RatingsLayout, find_ratings, read_ratings
 from recommender.formats.steam_libraries import read_libraries

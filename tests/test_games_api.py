@@ -7,7 +7,7 @@ import re
 import pytest
 from flask import Flask
 
-from app.recommend import feedback_kind
+from app.api import summaries
 from tests.api import BASE, Rest, client_with_token, stored
 from tests.games import games_app
 
@@ -128,6 +128,12 @@ def test_the_document_speaks_of_games_and_hours_alone(games: Rest) -> None:
     assert not re.findall(r".{0,20}(?i:movie|\brate|rating|stars|watched).{0,20}", said)
 
 
-def test_each_row_that_is_said_differently_is_one_of_the_document(rest: Rest) -> None:
-    document = rest("GET", "/openapi.json").text
-    assert [said for said in feedback_kind.GAMES.summaries if f'"{said}"' not in document] == []
+def test_document_has_every_summary_and_description_for_hours(games: Rest) -> None:
+    document = games("GET", "/openapi.json").text
+    texts = {**summaries.SUMMARIES_FOR_HOURS, **summaries.DESCRIPTIONS_FOR_HOURS}.values()
+    assert [text for text in texts if f'"{text}"' not in document] == []
+
+
+def test_name_of_ours_with_a_blank_is_unknown_by_that_name(games: Rest, player: int) -> None:
+    answer = games("PUT", f"/user/{player}/hours", json={"movie_id ": 10, "hours": 2})
+    assert "movie_id : Unknown field." in answer.json["message"]

@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Import, Rating, User
-from app.recommend.feedback_kind import FILMS, GAMES, hours_in_words
+from app.recommend.feedback_kind import HOURS, STARS, hours_in_words
 from recommender.storage.release_store import ReleaseStore
 from tests.conftest import register
 from tests.games import ACTION, FARMING, games_app, gil
@@ -102,8 +102,8 @@ def words_of(page: str) -> str:
 def test_both_kinds_have_words_for_the_same(games_app: Flask) -> None:
     with games_app.test_request_context():
         modules = [
-            games_app.jinja_env.get_template(kind.words).make_module({"noun": "title"})
-            for kind in (FILMS, GAMES)
+            games_app.jinja_env.get_template(kind.template).make_module({"noun": "title"})
+            for kind in (STARS, HOURS)
         ]
     films, games = ({name for name in vars(m) if name[0] != "_"} for m in modules)
     assert films == games

@@ -255,7 +255,7 @@ def test_what_takes_long_is_in_the_part_that_took_it(
 
 def test_on_a_screen_lines_are_readable() -> None:
     record = logging.makeLogRecord(
-        {"levelname": "INFO", "msg": "request", "told": {"status": 200, "milliseconds": 1.5}}
+        {"levelname": "INFO", "msg": "request", "fields": {"status": 200, "milliseconds": 1.5}}
     )
     assert Readable("%(levelname)s: %(message)s").format(record) == (
         "INFO: request status=200 milliseconds=1.5"
@@ -265,4 +265,4 @@ def test_on_a_screen_lines_are_readable() -> None:
 def test_what_serves_is_started_with_our_logs_everywhere() -> None:
     root = Path(__file__).resolve().parents[1]
     for file in ("Procfile", "Makefile"):
-        assert "gunicorn --config app/gunicorn.py" in (root / file).read_text()
+        assert "gunicorn --config gunicorn.conf.py" in (root / file).read_text()

@@ -21,8 +21,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from app.http.body_limits import LARGEST_UPLOAD
-from app.portability.uploads import LARGEST_FILE
+from app.http.body_limits import LARGEST_FILE, LARGEST_UPLOAD
 from recommender.storage.release_store import ReleaseStore
 from tests.conftest import PASSWORD, ROOT, settings
 from tests.nginx import nginx, nginx_of_compose

@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import template_helpers
 from app.db.clock import utcnow
 from app.extensions import db
-from app.http import template_helpers
 
 JSON = {"Accept": "application/json"}
 

@@ -48,9 +48,8 @@ def modules() -> Iterator[ModuleType]:
     yield config
     for package in (app, recommender):
         yield package
-        for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if each.name != "app.gunicorn":  # imports what a process of gunicorn has
-                yield importlib.import_module(each.name)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            yield importlib.import_module(module.name)
 
 
 def patterns_within(value: Any) -> Iterator[re.Pattern[str]]:

@@ -28,7 +28,7 @@ from app.extensions import db
 from app.feedback import ratings
 from app.group import friends
 from app.models import Friendship, Import, Impression, Item, ListEntry, Rating, User, Visit
-from app.portability.bulk_transfer import Brought, find_rows, import_ratings
+from app.portability.bulk_transfer import ImportCounts, find_rows, import_ratings
 from app.portability.import_reports import MOST_REPORTS
 from app.portability.imports import bring_in
 from recommender.errors import ConfigError, DataError, StorageError
@@ -326,10 +326,10 @@ def test_a_data_set_imported_twice_at_once_is_there_once(
     folder, release = write_csv(tmp_path / "ml", rows, {}), store.read(store.current().version)
 
     def bring() -> int:
-        brought = Brought()
+        counts = ImportCounts()
         file, batches = find_rows(folder, release.catalogue)
-        list(import_ratings(file, batches, release, brought))
-        return brought.ratings
+        list(import_ratings(file, batches, release, counts))
+        return counts.ratings
 
     for _ in range(3):
         assert race(site, bring, bring) == [len(rows)] * 2

@@ -20,6 +20,27 @@ MAY_IMPORT = {
     "app": {"app", "config", "recommender"},
 }
 
+# The packages and modules directly in app/, lowest first: each imports from lines above its own and
+# from itself alone. What stands on one line knows nothing of the others on it.
+APP_LAYERS = (
+    {"extensions", "posters"},
+    {"db"},
+    {"models"},
+    {"observability"},
+    {"http"},
+    {"accounts"},
+    {"catalogue"},
+    {"feedback"},
+    {"recommend"},
+    {"experiments"},
+    {"group", "portability", "reports", "base", "home", "api"},
+    {"mydata", "owner"},
+    {"error_pages", "template_helpers", "health"},
+    {"cli"},
+    {"backup"},
+    {"__init__"},
+)
+
 
 def imports(room: str) -> Iterator[tuple[Path, str]]:
     """(file, top-level package) of every import in a room, also those inside functions."""
@@ -35,6 +56,44 @@ def imports(room: str) -> Iterator[tuple[Path, str]]:
 def test_rooms_import_only_the_rooms_they_may(room: str) -> None:
     wrong = [(p.name, name) for p, name in imports(room) if name in OURS - MAY_IMPORT[room]]
     assert wrong == []
+
+
+def imports_within(room: str) -> Iterator[tuple[str, str]]:
+    """Yield (importer, imported) for imports from one unit of a room by another.
+
+    A unit is a package or a module directly in the room's folder.
+    """
+    folder = ROOT / room
+    for path in folder.rglob("*.py"):
+        importer = path.relative_to(folder).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module == room:
+                modules = [f"{room}.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            else:
+                continue
+            for module in modules:
+                top, _, rest = module.partition(".")
+                if top == room and rest and (imported := rest.split(".")[0]) != importer:
+                    yield importer, imported
+
+
+def test_packages_of_app_import_from_lower_layers_alone() -> None:
+    layer_of = {unit: layer for layer, units in enumerate(APP_LAYERS) for unit in units}
+    edges = set(imports_within("app"))
+    assert {unit for edge in edges for unit in edge} <= layer_of.keys()
+    upwards = {(a, b) for a, b in edges if layer_of[a] <= layer_of[b]}
+    assert upwards == set()
+
+
+def test_app_has_few_modules_outside_of_packages() -> None:
+    modules = {path.stem for path in (ROOT / "app").glob("*.py")}
+    assert modules == {
+        *("__init__", "extensions", "models", "error_pages", "template_helpers", "health")
+    }
 
 
 @pytest.mark.parametrize(

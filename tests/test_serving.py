@@ -17,8 +17,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.extensions import db, serving
+from app.extensions import db
 from app.models import CatalogueState, Item, SiteState
+from app.recommend.model_watcher import serving
 from recommender.catalogue import CatalogueItem
 from recommender.storage.release_store import ReleaseStore
 from tests.conftest import register

@@ -7,7 +7,7 @@ from flask import Flask
 
 from app.catalogue.items import search
 from app.catalogue.search_index import TitleIndex
-from app.recommend.model_watcher import ReleaseWatcher
+from app.recommend.model_watcher import ReleaseWatcher, serving
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
 from tests.releases import publish_tiny
@@ -22,7 +22,7 @@ def found_meanwhile(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[s
 
     def watched(release: Release) -> TitleIndex:
         with app.app_context():
-            found = [item.id for item in search("pirates", 5)]
+            found = [item.id for item in search("pirates", 5, serving.titles)]
         seen.append((app.extensions["serving"].model.version, found))
         return index(release)
 

@@ -12,8 +12,9 @@ from sqlalchemy import update
 from app import create_app
 from app.catalogue import item_statistics
 from app.db import clock
-from app.extensions import db, serving
+from app.extensions import db
 from app.models import Item, Rating, SiteState, User
+from app.recommend.model_watcher import serving
 from tests.api import Rest
 from tests.servers import wait_until
 

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MULTIPLY = """
 import os, runpy
-runpy.run_path("app/gunicorn.py")
+runpy.run_path("gunicorn.conf.py")
 import numpy as np
 np.ones((2000, 2000)) @ np.ones((2000, 2000))
 print(len(os.listdir("/proc/self/task")), os.environ["OPENBLAS_NUM_THREADS"])

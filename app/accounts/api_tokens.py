@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from flask import request
 from sqlalchemy import CursorResult, bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -60,15 +59,6 @@ def recognise(secret: str) -> Token | None:
     return token if token is not None and is_good(token) else None
 
 
-def bearer_token() -> str | None:
-    """Return the bearer token that the request shows, if any.
-
-    Read by hand: Werkzeug parses other schemes too, and fails at Basic credentials beyond ASCII.
-    """
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    return secret.strip() or None if scheme.lower() == "bearer" else None
-
-
 def is_good(token: Token) -> bool:
     """Neither revoked nor expired."""
     return token.revoked_at is None and (token.expires_at is None or token.expires_at > utcnow())
@@ -88,9 +78,9 @@ def note_use(token: Token) -> None:
 def revoke(name: str) -> bool:
     """Whether there was a token of that name to revoke."""
     ended = update(Token).where(Token.name == name, Token.revoked_at.is_(None))
-    found = cast("CursorResult[Any]", db.session.execute(ended.values(revoked_at=utcnow())))
+    result = cast("CursorResult[Any]", db.session.execute(ended.values(revoked_at=utcnow())))
     db.session.commit()
-    return bool(found.rowcount)
+    return bool(result.rowcount)
 
 
 def every_token() -> Sequence[Token]:

@@ -64,15 +64,15 @@ def problem_of_name(name: str) -> str | None:
     Raises ValueError as ``fold`` does.
     """
     folded = fold(name)
-    characters = [character for character in folded if character not in _PUNCTUATION]
-    if any(unicodedata.category(each) not in _LETTERS_MARKS_DIGITS for each in characters):
+    characters = [char for char in folded if char not in _PUNCTUATION]
+    if any(unicodedata.category(char) not in _LETTERS_MARKS_DIGITS for char in characters):
         return WRONG_CHARACTER
-    words = [unicodedata.name(each, "").replace("-", " ").split() for each in characters]
-    if any(not _WITHOUT_FORM.isdisjoint(each) for each in words):
+    words = [unicodedata.name(char, "").replace("-", " ").split() for char in characters]
+    if any(not _WITHOUT_FORM.isdisjoint(name) for name in words):
         return INVISIBLE
     if _has_stray_marks(folded):
         return TOO_MANY_MARKS
-    scripts = {_script(each) for each in characters} - _OF_EVERY_SCRIPT
+    scripts = {_script(char) for char in characters} - _OF_EVERY_SCRIPT
     if len(scripts) > 1 and not any(scripts <= mix for mix in _MIXES):
         return MIXED_SCRIPTS
     return None

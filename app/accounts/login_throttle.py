@@ -39,7 +39,7 @@ def record_attempts(*counted: tuple[str, str]) -> Sequence[int]:
     if not current_app.config["RATELIMIT_ENABLED"]:
         return ()
     now = utcnow()
-    keys = [_key(limit, whose) for limit, whose in counted]
+    keys = [_key(limit, subject) for limit, subject in counted]
     tries = _write_down(keys, now)
     waits = [
         _wait(key, rate, tries, now)
@@ -79,7 +79,7 @@ def _write_down(keys: Sequence[str], now: datetime) -> Sequence[int]:
     tries = [Attempt(key=key, at=now) for key in keys]
     db.session.add_all(tries)
     db.session.flush()
-    written = [each.id for each in tries]
+    written = [attempt.id for attempt in tries]
     db.session.commit()
     return written
 
@@ -87,10 +87,10 @@ def _write_down(keys: Sequence[str], now: datetime) -> Sequence[int]:
 def _wait(key: str, rate: RateLimitItem, tries: Sequence[int], now: datetime) -> timedelta:
     """How long until another one is within ``rate``; nothing or less where it is already."""
     # Further in the future than that, the clock was set back since.
-    near = Attempt.at > now - _span(rate), Attempt.at < now + _span(rate)
+    within_span = Attempt.at > now - _span(rate), Attempt.at < now + _span(rate)
     newest_first = (
         select(Attempt.at)
-        .where(Attempt.key == key, *near, Attempt.id.not_in(tries))
+        .where(Attempt.key == key, *within_span, Attempt.id.not_in(tries))
         .order_by(Attempt.at.desc())
     )
     last_too_many = db.session.scalar(newest_first.offset(rate.amount - 1).limit(1))
@@ -105,6 +105,6 @@ def _span(rate: RateLimitItem) -> timedelta:
     return timedelta(seconds=rate.get_expiry())
 
 
-def _key(limit: str, whose: str) -> str:
+def _key(limit: str, subject: str) -> str:
     secret = current_app.config["SECRET_KEY"].encode()
-    return hmac.new(secret, f"{limit} {whose}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret, f"{limit} {subject}".encode(), hashlib.sha256).hexdigest()

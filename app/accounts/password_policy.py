@@ -32,10 +32,10 @@ def _between_letters(text: str) -> str:
 
 def _words(about: Iterable[str | None]) -> set[str]:
     """A name, an address, and their parts of four letters or more."""
-    said = [each.casefold() for each in about if each]
-    parts = {part for each in said for part in re.split(r"[^\w]+", each) if len(part) > 3}
-    joined = {re.sub(r"\W+", "", each) for each in said}
-    return {*said, *parts, *joined}
+    texts = [text.casefold() for text in about if text]
+    parts = {part for text in texts for part in re.split(r"[^\w]+", text) if len(part) > 3}
+    joined = {re.sub(r"\W+", "", text) for text in texts}
+    return {*texts, *parts, *joined}
 
 
 @cache

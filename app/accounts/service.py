@@ -73,12 +73,12 @@ def recognise(name: str, password: str) -> User | None:
     several accounts that confirmed it.
     """
     users = called(name)
-    found = next((user for user in users if user.has_password(password)), None)
-    if found is None:
+    account = next((user for user in users if user.has_password(password)), None)
+    if account is None:
         for _ in range(len(users), _MOST_OF_AN_ADDRESS if "@" in name else 1):
             with hashing:
                 check_password_hash(_NOBODY, password)
-    return found
+    return account
 
 
 def called(name: str) -> Sequence[User]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from app.api import access, blueprint, docs, legacy_routes, routes
+from app.api import access, blueprint, docs, legacy_routes, routes, vocabulary
 from app.extensions import csrf
 
 BASE_PATH = "/api/v1"
@@ -21,6 +21,7 @@ def init_app(app: Flask) -> None:
     """Register the API, its document, and the page to try it."""
     for name, value in CONFIGURATION.items():
         app.config.setdefault(name, value)
+    app.url_map.converters["word"] = vocabulary.WordConverter
     api = blueprint.Api(app)
     for rows, prefix in ((routes.api, BASE_PATH), (legacy_routes.services, None)):
         # Requests are known by their token, never by a cookie: there is nothing to forge.

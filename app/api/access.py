@@ -12,6 +12,7 @@ from werkzeug.exceptions import Unauthorized
 from app.accounts import api_tokens, login_throttle
 from app.api.vocabulary import WORDS
 from app.extensions import limiter
+from app.http.negotiation import bearer_token
 from app.models import Token
 
 
@@ -53,9 +54,7 @@ def describe(spec: APISpec) -> None:
 def _let_in() -> None:
     token = _token()
     if token is None:
-        problem = (
-            "it is unknown, expired or revoked" if api_tokens.bearer_token() else "there is none"
-        )
+        problem = "it is unknown, expired or revoked" if bearer_token() else "there is none"
         raise Unauthorized(
             f"a bearer token is needed, and {problem}", www_authenticate=WWWAuthenticate("bearer")
         )
@@ -72,7 +71,7 @@ def _drop_words(_endpoint: str | None, values: dict[str, object] | None) -> None
 def _token() -> Token | None:
     """The good token that the request shows, looked up once."""
     if "token" not in g:
-        secret = api_tokens.bearer_token()
+        secret = bearer_token()
         g.token = api_tokens.recognise(secret) if secret else None
         g.user_id = g.token.user_id if g.token else None  # for the log
     return g.token

@@ -9,23 +9,18 @@ from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
 import marshmallow as ma
-from flask import Request, abort, request
+from flask import Request, abort
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnprocessableEntity
-from werkzeug.routing import IntegerConverter
 
 from app.api import schemas, vocabulary
 
-SERVICE_PATHS = ("/recommendations", "/features")
 ERRORS = (401, 403, 422, 429)
 ERRORS_OF_BODIES = (413, 415)
 LONGEST_SENTENCE = 200
+# What webargs and marshmallow put where errors have the name of a field.
+NOT_A_FIELD = ("json", "query", "_schema", vocabulary.AS_SENT)
 View = TypeVar("View", bound=Callable[..., Any])
-
-
-def is_called() -> bool:
-    """Whether the request is for the API, also where no row of it matches."""
-    return request.path.startswith("/api/") or request.path in SERVICE_PATHS
 
 
 def explain(error: HTTPException) -> str:
@@ -41,28 +36,17 @@ def _shorten(text: str) -> str:
     return text if len(text) <= LONGEST_SENTENCE else f"{text[: LONGEST_SENTENCE - 1]}…"
 
 
-def _sentences(messages: Any, path: str = "") -> Iterator[str]:
+def _sentences(messages: Any, path: str = "", as_sent: bool = False) -> Iterator[str]:
+    """Yield "path: message" of each error, its path in the words of the release in service."""
     if not isinstance(messages, Mapping):
-        told = " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
-        yield f"{path}: {told}" if path else told
+        sentence = " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
+        yield f"{path}: {sentence}" if path else sentence
         return
     for name, inner in messages.items():
-        # webargs says first where the fields stand, marshmallow names what is of no field.
-        step = (
-            ""
-            if name in ("json", "query", "_schema")
-            else vocabulary.to_response(str(name)).strip()
-        )
-        yield from _sentences(inner, f"{path}.{step}".strip("."))
-
-
-class AnyIdConverter(IntegerConverter):
-    """``<any_id:…>``: a whole number of whatever size; whether there is such an id, a view says."""
-
-    regex = "-?[0-9]{1,40}"
-
-    def __init__(self, url_map: Any):
-        super().__init__(url_map, signed=True)
+        step = str(name) if as_sent else vocabulary.to_response(str(name))
+        if name in NOT_A_FIELD:
+            step = ""
+        yield from _sentences(inner, f"{path}.{step}".strip("."), name == vocabulary.AS_SENT)
 
 
 class Parser(FlaskParser):
@@ -128,7 +112,7 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 class Api(flask_smorest.Api):
-    """The OpenAPI document alone: errors are told by ``app.http.errors``."""
+    """The OpenAPI document alone: errors are told by ``app.error_pages``."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
     ERROR_SCHEMA = schemas.ErrorSchema

@@ -11,8 +11,8 @@ from app.api.blueprint import Blueprint
 from app.api.lookup import person, taste
 from app.api.routes import gone_meanwhile
 from app.experiments.store import note_exposures
-from app.extensions import serving
 from app.feedback import ratings
+from app.recommend.model_watcher import serving
 from app.recommend.service import recommend
 
 services = Blueprint("services", __name__, description="As an earlier service answered.")
@@ -26,14 +26,14 @@ services.register_error_handler(IntegrityError, gone_meanwhile)
 def recommendations(user_id: int, in_full: bool) -> dict[str, Any]:
     """The best titles for someone, by id, or with their title and genres."""
     access.authorise([user_id])
-    own = taste(user_id)
+    profile = taste(user_id)
     served = serving.to(user_id)
-    found = [each.item for each in recommend(served.model, own.ratings, schemas.FEW, own.hidden)]
-    note_exposures([(user_id, served, [item.id for item in found])])
+    items = [r.item for r in recommend(served.model, profile.ratings, schemas.FEW, profile.hidden)]
+    note_exposures([(user_id, served, [item.id for item in items])])
     if not in_full:
-        return {"items": [{"id": item.id} for item in found]}
+        return {"items": [{"id": item.id} for item in items]}
     return {
-        "items": [{"id": item.id, "title": item.title, "genres": item.genre_list} for item in found]
+        "items": [{"id": item.id, "title": item.title, "genres": item.genre_list} for item in items]
     }
 
 

@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from app.api.vocabulary import noun, to_response
 from app.catalogue.items import existing_ids
-from app.extensions import db, serving
+from app.extensions import db
 from app.feedback.profile import UserProfile, profile_of
 from app.models import Item, User
+from app.recommend.model_watcher import serving
 from recommender.catalogue import LARGEST_ID
 from recommender.model import Model
 
@@ -25,17 +26,17 @@ def person(user_id: int) -> User:
 
 def taste(user_id: int) -> UserProfile:
     """What someone rated and hid; that they rated anything proves that there is someone."""
-    known = profile_of(user_id) if _possible(user_id) else UserProfile()
-    if not known.ratings:
+    profile = profile_of(user_id) if _possible(user_id) else UserProfile()
+    if not profile.ratings:
         person(user_id)
-    return known
+    return profile
 
 
 def people(user_ids: Collection[int]) -> None:
     """That there are all of them."""
     possible = [user_id for user_id in user_ids if _possible(user_id)]
-    found = set(db.session.scalars(select(User.id).where(User.id.in_(possible))))
-    if missing := [user_id for user_id in user_ids if user_id not in found]:
+    existing = set(db.session.scalars(select(User.id).where(User.id.in_(possible))))
+    if missing := [user_id for user_id in user_ids if user_id not in existing]:
         abort(404, f"there is no user {missing[0]}")
 
 
@@ -63,6 +64,6 @@ def model_knowing(movie_id: int, user_id: int) -> Model:
     return model
 
 
-def _possible(given: int) -> bool:
+def _possible(number: int) -> bool:
     """Whether the number fits an id column; what a database says of others differs."""
-    return 0 <= given <= LARGEST_ID
+    return 0 <= number <= LARGEST_ID

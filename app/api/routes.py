@@ -13,11 +13,11 @@ from app.api.blueprint import Blueprint
 from app.api.lookup import model_knowing, movie, movies, people, person, taste
 from app.catalogue import items as catalogue
 from app.experiments.store import note_exposures
-from app.extensions import db, serving
+from app.extensions import db
 from app.feedback import ratings
 from app.feedback.profile import UserProfile, count_up_to, profiles_of
 from app.models import Item, User
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from app.recommend.service import fold_in, rate_and_log_prediction, recommend, recommend_many
 from app.recommend.variants import ServedVariant
 
@@ -94,8 +94,8 @@ def put_rating(user_id: int, movie_id: int, rating: float) -> Answer:
     served = serving.to_or_none(user_id)
     model = served.model if served else None
     at, _ = rate_and_log_prediction(user_id, movie(movie_id), rating, ratings.REST, model)
-    told = {"user_id": user_id, "movie_id": movie_id, "rating": rating}
-    return {**told, "is_implicit": False, "ts": at}
+    stored = {"user_id": user_id, "movie_id": movie_id, "rating": rating}
+    return {**stored, "is_implicit": False, "ts": at}
 
 
 @api.delete(RATING)
@@ -116,7 +116,7 @@ def put_watched(user_id: int, movie_id: int) -> Answer:
     """Note that someone watched a title, as an implicit rating, unless they rated it."""
     person(user_id)
     item, enough = movie(movie_id), current_app.config["MEAN_NEEDS_RATINGS"]
-    ratings.watch(user_id, item.id, feedback_kind.current().watched(item, enough))
+    ratings.watch(user_id, item.id, serving.feedback_kind.value_if_watched(item, enough))
     return {"user_id": user_id, "movie_id": movie_id, "watched": True}
 
 
@@ -135,11 +135,11 @@ def delete_watched(user_id: int, movie_id: int) -> Answer:
 @api.asks(schemas.LimitSchema)
 def recommendations(user_id: int, limit: int) -> Answer:
     """The best titles for someone by their ratings of this moment; without any, popular ones."""
-    own = taste(user_id)
+    profile = taste(user_id)
     served = serving.to(user_id)
-    found = recommend(served.model, own.ratings, limit, own.hidden)
-    note_exposures([(user_id, served, [each.item.id for each in found])])
-    return {"user_id": user_id, "recommendations": found}
+    recommended = recommend(served.model, profile.ratings, limit, profile.hidden)
+    note_exposures([(user_id, served, [r.item.id for r in recommended])])
+    return {"user_id": user_id, "recommendations": recommended}
 
 
 @api.post("/recommendations/batch")
@@ -148,32 +148,35 @@ def recommendations(user_id: int, limit: int) -> Answer:
 @api.reads(schemas.BatchSchema)
 def batch(limit: int, requests: list[Answer]) -> Answer:
     """The same for many people at once, known ones and lists of ratings that nobody keeps."""
-    user_ids = list(dict.fromkeys(each["user_id"] for each in requests if "user_id" in each))
-    lists_of_ratings = [dict(each["ratings"]) for each in requests if "ratings" in each]
+    user_ids = list(dict.fromkeys(r["user_id"] for r in requests if "user_id" in r))
+    lists_of_ratings = [dict(r["ratings"]) for r in requests if "ratings" in r]
     access.authorise(user_ids)
     people(user_ids)
     movies(set().union(*lists_of_ratings))
     _check_size(user_ids, lists_of_ratings)
-    known = profiles_of(user_ids)
-    tastes = [*known.values(), *map(UserProfile, lists_of_ratings)]
+    stored_profiles = profiles_of(user_ids)
+    profiles = [*stored_profiles.values(), *map(UserProfile, lists_of_ratings)]
     served = [*map(serving.to, user_ids), *[ServedVariant(serving.model)] * len(lists_of_ratings)]
     lists = recommend_many(
-        [by.model for by in served], [t.ratings for t in tastes], limit, [t.hidden for t in tastes]
+        [by.model for by in served],
+        [t.ratings for t in profiles],
+        limit,
+        [t.hidden for t in profiles],
     )
     # Each user is ranked once, however often the batch names them.
     of_users = dict(zip(user_ids, lists, strict=False))
     of_lists = iter(lists[len(user_ids) :])
     note_exposures(
         [
-            (user_id, by, [each.item.id for each in of_users[user_id]])
+            (user_id, by, [request.item.id for request in of_users[user_id]])
             for user_id, by in zip(user_ids, served, strict=False)
         ]
     )
     results = [
-        {"user_id": each["user_id"], "recommendations": of_users[each["user_id"]]}
-        if "user_id" in each
+        {"user_id": request["user_id"], "recommendations": of_users[request["user_id"]]}
+        if "user_id" in request
         else {"recommendations": next(of_lists)}
-        for each in requests
+        for request in requests
     ]
     return {"results": results}
 
@@ -203,8 +206,8 @@ def get_movie(movie_id: int) -> Item:
 def top_movies(limit: int) -> Answer:
     """Titles, most rated first, better rated first among equals."""
     top = catalogue.most_rated(limit)
-    told = [{"avg_rating": i.rating_mean, "votes": i.rating_count, "movie": i} for i in top]
-    return {"top_movies": told}
+    movies = [{"avg_rating": i.rating_mean, "votes": i.rating_count, "movie": i} for i in top]
+    return {"top_movies": movies}
 
 
 @api.get(f"{MOVIE}/similar")
@@ -213,9 +216,9 @@ def top_movies(limit: int) -> Answer:
 def similar(movie_id: int, limit: int) -> Answer:
     """Titles like a title, most like it first."""
     movie(movie_id)
-    near = serving.model.similar(movie_id, limit)
-    items = catalogue.items_by_id(near)
-    return {"movie_id": movie_id, "similar": [items[i] for i in near if i in items]}
+    similar_ids = serving.model.similar(movie_id, limit)
+    items = catalogue.items_by_id(similar_ids)
+    return {"movie_id": movie_id, "similar": [items[i] for i in similar_ids if i in items]}
 
 
 @api.get("/user/<any_id:user_id>/estimate/<any_id:movie_id>")
@@ -226,7 +229,7 @@ def estimate(user_id: int, movie_id: int) -> Answer:
     person(user_id)
     model = model_knowing(movie_id, user_id)
     folded = fold_in(model, ratings.ratings_of(user_id))
-    guess = feedback_kind.current().guess(model, folded, [movie_id])[movie_id]
+    guess = serving.feedback_kind.predict(model, folded, [movie_id])[movie_id]
     return {"user_id": user_id, "movie_id": movie_id, "predicted_rating": guess}
 
 
@@ -236,8 +239,8 @@ def estimate(user_id: int, movie_id: int) -> Answer:
 def because(user_id: int, movie_id: int) -> Answer:
     """What each of someone's ratings adds to the score of a title, exactly."""
     person(user_id)
-    own = ratings.ratings_of(user_id)
-    explained = model_knowing(movie_id, user_id).explain(own, movie_id)
+    rated = ratings.ratings_of(user_id)
+    explained = model_knowing(movie_id, user_id).explain(rated, movie_id)
     assert explained is not None
     items = catalogue.items_by_id(explained.parts)
     parts = sorted(explained.parts.items(), key=lambda part: -part[1])
@@ -246,7 +249,7 @@ def because(user_id: int, movie_id: int) -> Answer:
         "movie_id": movie_id,
         "score": explained.score,
         "popularity": explained.popularity,
-        "because": [{"item": items[i], "rating": own[i], "part": part} for i, part in parts],
+        "because": [{"item": items[i], "rating": rated[i], "part": part} for i, part in parts],
     }
 
 
@@ -255,4 +258,4 @@ def because(user_id: int, movie_id: int) -> Answer:
 @api.asks(schemas.SearchSchema)
 def search(q: str, limit: int) -> Answer:
     """Titles by any part of their name, in any order, with a typo; the best match first."""
-    return {"movies": catalogue.search(q, limit)}
+    return {"movies": catalogue.search(q, limit, serving.titles)}

@@ -12,8 +12,7 @@ from marshmallow import fields, utils, validate
 
 from app.api import vocabulary
 from app.db.clock import utcnow
-from app.extensions import serving
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 
 MOST, FEW, MANY = 1000, 20, 100
 MOST_REQUESTS = 1000
@@ -29,21 +28,30 @@ LETTERS = "Only letters, blanks and hyphens."
 
 
 class Schema(ma.Schema):
-    """Reads and writes the words of the release; a field that it does not know is an error."""
+    """Reads and writes the words of the release in service; an unknown field is an error."""
 
     class Meta:
         unknown = ma.RAISE
 
     @ma.pre_load
-    def _hear(self, data: Any, **_: Any) -> Any:
+    def _translate_request(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
         if len(data) > MOST_FIELDS:
             raise ma.ValidationError(f"Has {len(data):,} fields; it may have {MOST_FIELDS}.")
         return vocabulary.from_request(data, self.load_fields)
 
+    @ma.validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _reject_our_names(self, _data: Any, original: Any, **_: Any) -> None:
+        """Report our names that this catalogue has other words for as unknown."""
+        if not isinstance(original, Mapping):
+            return
+        if unknown := sorted(vocabulary.unknown_names(original, self.load_fields)):
+            problems = {name: [self.error_messages["unknown"]] for name in unknown}
+            raise ma.ValidationError({vocabulary.AS_SENT: problems})
+
     @ma.post_dump
-    def _speak(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _translate_answer(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         if vocabulary.noun() == vocabulary.MOVIE:
             return data
         return {vocabulary.to_response(key): value for key, value in data.items()}
@@ -82,7 +90,7 @@ class RatingValue(fields.Float):
         best, step = _scale()
         if not 0 <= value <= best:
             raise ma.ValidationError(f"Must be from 0 to {best:g}.")
-        return feedback_kind.current().kept(float(value), step)
+        return serving.feedback_kind.to_step(float(value), step)
 
 
 def _is_number(value: Any) -> bool:
@@ -125,7 +133,7 @@ class ListSchema(fields.List):
         return lambda item: self.inner.deserialize(item, **more)
 
 
-def given() -> RatingValue:
+def rating_field() -> RatingValue:
     return RatingValue(required=True, metadata={"minimum": 0, "maximum": vocabulary.HIGHEST})
 
 
@@ -185,7 +193,7 @@ class OfMovieSchema(Schema):
 
 
 class MovieRatingSchema(OfMovieSchema):
-    rating = given()
+    rating = rating_field()
 
 
 class RatingListSchema(ListSchema):
@@ -196,7 +204,7 @@ class RatingListSchema(ListSchema):
 
     def _reader(self, **more: Any) -> Callable[[Any], tuple[int, float]]:
         movie_id, rating = vocabulary.to_response("movie_id"), vocabulary.to_response("rating")
-        (best, step), kept = _scale(), feedback_kind.current().kept
+        (best, step), kept = _scale(), serving.feedback_kind.to_step
 
         def read(item: Any) -> tuple[int, float]:
             if isinstance(item, dict) and item.keys() == {movie_id, rating}:

@@ -1,6 +1,8 @@
-"""The words of the API follow the release: in a catalogue of games a movie is a game, a rating
-hours, a vote an owner, and what is guessed a match. Inside it is always a movie and a rating; here
-names are translated on their way."""
+"""The API's words follow the release: names are translated where requests enter and answers leave.
+
+Internally a title is a movie and its value a rating; in a catalogue of games they are a game and
+hours, votes are owners, and a predicted rating is a match.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,9 @@ from typing import Any
 
 from werkzeug.routing import BaseConverter, ValidationError
 
-from app.extensions import serving
-from app.recommend import feedback_kind
+from app.api.summaries import DESCRIPTIONS_FOR_HOURS, SUMMARIES_FOR_HOURS
+from app.recommend.feedback_kind import HOURS
+from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 from recommender.feedback import SCALES
 
@@ -23,14 +26,16 @@ RATED = {
     "predicted_rating": "match",
 }
 NAMES = (MOVIE, "movies", "movie_id", "top_movies", *RATED)
-# Stands in the document for the highest number that people may give.
+# Stands in the document for the highest value that people may give.
 HIGHEST = "highest"
-# Those that stand in paths.
+# Errors under this key are of names as the client sent them, all others of names of ours.
+AS_SENT = "_as_sent"
+# Names that stand in paths.
 WORDS = (MOVIE, "movies", "rating", "ratings")
 
 
 def noun() -> str:
-    """What the release in service calls a title; before the first one a movie."""
+    """Return what the release in service calls a title; a movie before the first release."""
     try:
         return serving.watcher.model.catalogue.noun
     except NoRelease:
@@ -38,21 +43,30 @@ def noun() -> str:
 
 
 def to_response(name: str) -> str:
-    """How a name of ours is said outside."""
-    said = noun()
-    if said == MOVIE or name not in NAMES:
+    """Return the name that stands for our ``name`` in requests and answers."""
+    word = noun()
+    if word == MOVIE or name not in NAMES:
         return name
-    return RATED.get(name) or name.replace(MOVIE, said)
+    return RATED.get(name) or name.replace(MOVIE, word)
 
 
-def from_request(said: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """What a request says, by our ``names``; one of those that is not said here stays unknown."""
+def from_request(data: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return ``data`` by our ``names``, without what ``unknown_names`` lists."""
     ours = {to_response(name): name for name in names}
-    return {ours.get(key, f"{key} " if key in names else key): value for key, value in said.items()}
+    unknown = unknown_names(data, names)
+    return {ours.get(key, key): value for key, value in data.items() if key not in unknown}
+
+
+def unknown_names(data: Mapping[str, Any], names: Collection[str]) -> set[str]:
+    """Return those of our ``names`` in ``data`` that this catalogue has another word for."""
+    return data.keys() & set(names) - set(map(to_response, names))
 
 
 class WordConverter(BaseConverter):
-    """``<word("movies"):movies>``: a step of a path, said as the release has it."""
+    """``<word("movies"):movies>``: a part of a path, in the word of the release in service.
+
+    Loads the release if this request is the first: the word decides whether the path exists.
+    """
 
     def __init__(self, url_map: Any, word: str):
         super().__init__(url_map)
@@ -65,21 +79,41 @@ class WordConverter(BaseConverter):
         return value
 
 
-def in_document(value: Any) -> Any:
-    """The OpenAPI document, or a part of it, in the words of the release in service."""
+def in_document(document: Mapping[str, Any]) -> Any:
+    """Return the OpenAPI document in the words of the release in service."""
+    if serving.feedback_kind is HOURS:
+        document = _describe_hours(document)
+    return _translate(document)
+
+
+def _describe_hours(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    def describe_tag(tag: Mapping[str, Any]) -> Mapping[str, Any]:
+        description = DESCRIPTIONS_FOR_HOURS.get(tag["name"], tag["description"])
+        return {**tag, "description": description}
+
+    def describe(path: str, method: str, operation: Any) -> Any:
+        summary = SUMMARIES_FOR_HOURS.get(f"{method.upper()} {path}")
+        return {**operation, "summary": summary} if summary else operation
+
+    paths = {
+        path: {method: describe(path, method, operation) for method, operation in methods.items()}
+        for path, methods in document["paths"].items()
+    }
+    return {**document, "paths": paths, "tags": list(map(describe_tag, document["tags"]))}
+
+
+def _translate(value: Any) -> Any:
     if isinstance(value, list):
-        return [in_document(each) for each in value if not _is_word(each)]
+        return [_translate(item) for item in value if not _is_word(item)]
     if value == HIGHEST:
-        return SCALES[feedback_kind.current().feedback].high
+        return SCALES[serving.feedback_kind.feedback].high
     if isinstance(value, dict):
-        return {_in_path(to_response(key)): in_document(each) for key, each in value.items()}
-    if isinstance(value, str):
-        return feedback_kind.current().summaries.get(value) or to_response(value)
-    return value
+        return {_in_path(to_response(key)): _translate(item) for key, item in value.items()}
+    return to_response(value) if isinstance(value, str) else value
 
 
 def _is_word(value: Any) -> bool:
-    """Whether this is the parameter that a ``WordConverter`` stands for."""
+    """Return whether this is the parameter that a ``WordConverter`` stands for."""
     return isinstance(value, dict) and value.get("in") == "path" and value.get("name") in WORDS
 
 

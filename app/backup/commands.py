@@ -16,7 +16,7 @@ from flask.cli import with_appcontext
 
 from app.backup.file import Backup, written_whole
 from app.backup.tables import back_up, restore
-from app.cli import says_errors
+from app.cli.errors import report_errors
 from recommender.errors import DataError
 
 STANDARD = Path("-")
@@ -30,7 +30,7 @@ def init_app(app: Flask) -> None:
 @click.command("backup")
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @with_appcontext
-@says_errors
+@report_errors
 def backup_command(path: Path) -> None:
     """Write the whole database to FILE, or to standard output where that is "-".
 
@@ -49,7 +49,7 @@ def backup_command(path: Path) -> None:
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Delete what the database holds.")
 @with_appcontext
-@says_errors
+@report_errors
 def restore_command(path: Path, replace: bool) -> None:
     """Bring a backup FILE, or standard input where that is "-", into an empty database.
 

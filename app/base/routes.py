@@ -14,7 +14,7 @@ from app.accounts import service as accounts
 from app.base import base
 from app.base.forms import ForgottenForm, LoginForm, PasswordForm, RegisterForm, ResetForm
 from app.extensions import db, login_manager
-from app.http.errors import wants_json
+from app.http.negotiation import wants_json
 from app.http.redirects import is_own, next_page, this_page
 from app.models import User
 

@@ -8,7 +8,7 @@ to them: ratings by people above its ``max_user_id``, and those given after it w
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.clock import utcnow
 from app.db.retry import retry_on_conflict
-from app.extensions import db, serving
+from app.extensions import db
 from app.models import Item, Rating, SiteState
 from app.observability.memory import give_back
 from recommender.errors import NoRelease
@@ -31,11 +31,12 @@ BATCH = 1000
 _FIGURES = np.dtype([("id", np.int64), ("votes", np.int64), ("total", np.float64)])
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Flask, release_in_service: Callable[[], Release]) -> None:
     """Refresh every ``STATISTICS_MINUTES`` while the site serves; with 0 never.
 
     Every process has a thread for it, started by its first request and ended by the event under
     ``app.extensions["statistics"]``; the one whose turn is written into the database does the work.
+    ``release_in_service`` is called in an application context and may raise NoRelease.
     """
     period = timedelta(minutes=app.config["STATISTICS_MINUTES"])
     app.extensions["statistics"] = ended = threading.Event()
@@ -46,7 +47,7 @@ def init_app(app: Flask) -> None:
         with app.app_context():
             try:
                 if take_turn(period):
-                    _refresh_now(serving.watcher.model.release)
+                    _refresh_now(release_in_service())
                     give_back()
             except (SQLAlchemyError, NoRelease) as error:
                 app.logger.warning("statistics not refreshed: %s", error)
@@ -115,8 +116,8 @@ class _Figures:
     def of(self, item_ids: Sequence[int]) -> Iterator[tuple[int, float | None]]:
         """(count, mean) of each."""
         places = np.searchsorted(self.ids, item_ids)
-        known = self.ids[places] == item_ids
-        votes, totals = np.where(known, self.votes[places], 0), self.totals[places]
+        is_in_index = self.ids[places] == item_ids
+        votes, totals = np.where(is_in_index, self.votes[places], 0), self.totals[places]
         for count, total in zip(votes.tolist(), totals.tolist(), strict=True):
             yield count, total / count if count else None
 
@@ -131,8 +132,8 @@ def _figures(release: Release) -> _Figures:
     if not db.session.scalars(select(SiteState.has_data_set)).one():
         arrays = release.arrays
         totals = arrays.item_counts * arrays.item_means.astype(float)
-        known = np.rec.fromarrays([arrays.item_ids, arrays.item_counts, totals], _FIGURES)
-        before = np.concatenate([known, before])
+        from_release = np.rec.fromarrays([arrays.item_ids, arrays.item_counts, totals], _FIGURES)
+        before = np.concatenate([from_release, before])
         rated = rated.where(
             or_(
                 ratings.user_id > release.catalogue.max_user_id,

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 
 from app.catalogue import item_statistics
+from app.catalogue.search_index import TitleIndex
 from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
-from app.extensions import db, serving
+from app.extensions import db
 from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, Item, SiteState
-from recommender.errors import NoRelease
 from recommender.formats.titles import search_key
 from recommender.popularity import vote_weighted
 from recommender.storage.release import Release
@@ -52,8 +52,8 @@ def sync_catalogue(release: Release, again: bool = False) -> None:
 
 def add_missing_titles(release: Release) -> None:
     """Bring those titles of a release that are not in the database, and change none that are."""
-    known = set(db.session.scalars(select(Item.id)))
-    rows = (row for row in _item_rows(release) if row["id"] not in known)
+    stored = set(db.session.scalars(select(Item.id)))
+    rows = (row for row in _item_rows(release) if row["id"] not in stored)
     while batch := list(islice(rows, BATCH)):
         upsert(Item, batch, keep=batch[0])
     db.session.commit()
@@ -62,31 +62,30 @@ def add_missing_titles(release: Release) -> None:
 def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
     """The titles with those ids that there are."""
     ids = iter(item_ids)
-    found: dict[int, Item] = {}
-    while some := list(islice(ids, MOST_PARAMETERS)):
-        found |= {item.id: item for item in db.session.scalars(_BY_ID, {"ids": some})}
-    return found
+    items: dict[int, Item] = {}
+    while batch := list(islice(ids, MOST_PARAMETERS)):
+        items |= {item.id: item for item in db.session.scalars(_BY_ID, {"ids": batch})}
+    return items
 
 
 def existing_ids(item_ids: Collection[int]) -> set[int]:
     """Those of the ids that a title has."""
     ids = iter(item_ids)
     existing: set[int] = set()
-    while some := list(islice(ids, MOST_PARAMETERS)):
-        existing.update(db.session.scalars(_IDS, {"ids": some}))
+    while batch := list(islice(ids, MOST_PARAMETERS)):
+        existing.update(db.session.scalars(_IDS, {"ids": batch}))
     return existing
 
 
-def search(query: str, limit: int) -> list[Item]:
-    """Titles that match ``query`` (see ``app.catalogue.search_index``), the best match first.
+def search(query: str, limit: int, index: TitleIndex | None) -> list[Item]:
+    """Return the items that ``index`` finds for ``query``, the best match first.
 
-    Until the first release is indexed: those that have every word of it, most rated first.
+    Without an index: those that have every word of it, most rated first.
     """
     query = query[:LONGEST_QUERY]
-    try:
-        ids = serving.titles.find(query, limit)
-    except NoRelease:
+    if index is None:
         return _search_in_database(query, limit)
+    ids = index.find(query, limit)
     items = items_by_id(ids)
     return [items[item_id] for item_id in ids if item_id in items]
 
@@ -138,8 +137,8 @@ def _bring(rows: list[dict[str, Any]]) -> None:
     columns = [name for name in rows[0] if name not in _STATISTICS]
     stored = select(*(getattr(Item, name) for name in columns))
     stored = stored.where(Item.id.in_([row["id"] for row in rows]))
-    known = {tuple(title) for title in db.session.execute(stored)}
-    new = [row for row in rows if tuple(row[name] for name in columns) not in known]
+    unchanged = {tuple(title) for title in db.session.execute(stored)}
+    new = [row for row in rows if tuple(row[name] for name in columns) not in unchanged]
     upsert(Item, new, keep=_STATISTICS)
 
 
@@ -160,9 +159,9 @@ def _reserve_user_ids(taken: int) -> None:
 def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
     arrays = release.arrays
     figures = zip(arrays.item_counts.tolist(), arrays.item_means.tolist(), strict=True)
-    known = dict(zip(arrays.item_ids.tolist(), figures, strict=True))
+    figures_by_id = dict(zip(arrays.item_ids.tolist(), figures, strict=True))
     for item in release.items():
-        count, mean = known.get(item.item_id, (0, None))
+        count, mean = figures_by_id.get(item.item_id, (0, None))
         yield {
             "id": item.item_id,
             "title": _kept(item.title)[:255],

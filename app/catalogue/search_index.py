@@ -53,17 +53,17 @@ class TitleIndex:
         for place, item in enumerate(items):
             ids.append(item.item_id)
             title = search_key(item.title).split()
-            told = _without_articles(title)
-            for run in {"".join(title), "".join(told)}:
+            telling = _without_articles(title)
+            for run in {"".join(title), "".join(telling)}:
                 runs[run].append(place)
             for word in {*title, *([str(item.year)] if item.year else [])}:
                 words[word].append(place)
-        found = np.array(ids, np.int64)
+        item_ids = np.array(ids, np.int64)
         rated = np.array([counts.get(item_id, 0) for item_id in ids], np.int64)
-        order = np.lexsort((found, -rated))
+        order = np.lexsort((item_ids, -rated))
         row_of = np.empty(len(order), np.int32)
         row_of[order] = np.arange(len(order), dtype=np.int32)
-        self._ids = found[order]
+        self._ids = item_ids[order]
         self._words, self._runs = _Postings(words, row_of), _Postings(runs, row_of)
         self._stems = {n: _Stems(self._words.keys, n) for n in range(3, LONGEST_STEM + 2)}
         self._alike = lru_cache(maxsize=4096)(self._alike_of)
@@ -73,17 +73,17 @@ class TitleIndex:
         title before whole words, before beginnings of words. Where there are none, typos are
         forgiven."""
         words = search_key(query).split()[:MOST_WORDS]
-        told = _without_articles(words)
-        if not told or limit <= 0:
+        telling = _without_articles(words)
+        if not telling or limit <= 0:
             return []
-        each = [self._kinds_of(word) for word in told]
-        kinds = np.maximum.reduce(each)
-        for run in {"".join(words), "".join(told)}:  # "spiderman" finds "Spider-Man"
+        kinds_by_word = [self._kinds_of(word) for word in telling]
+        kinds = np.maximum.reduce(kinds_by_word)
+        for run in {"".join(words), "".join(telling)}:  # "spiderman" finds "Spider-Man"
             rows = self._runs.beginning(run)
             kinds[rows] = np.minimum(kinds[rows], BEGINNINGS)
-        kinds[self._runs.exactly("".join(told))] = WHOLE
+        kinds[self._runs.exactly("".join(telling))] = WHOLE
         if (kinds == NOT).all():
-            kinds = self._with_typos(told, each)
+            kinds = self._with_typos(telling, kinds_by_word)
         best = np.concatenate([np.flatnonzero(kinds == kind)[:limit] for kind in range(NOT)])
         return self._ids[best[:limit]].tolist()
 
@@ -95,13 +95,13 @@ class TitleIndex:
             kinds[self._words.exactly(word)] = WORDS
         return kinds
 
-    def _with_typos(self, words: Sequence[str], each: Sequence[Kinds]) -> Kinds:
+    def _with_typos(self, words: Sequence[str], kinds_by_word: Sequence[Kinds]) -> Kinds:
         """The same with typos forgiven: in words that nothing begins with, else in any."""
-        strange = [bool((kinds == NOT).all()) for kinds in each]
+        strange = [bool((kinds == NOT).all()) for kinds in kinds_by_word]
         if sum(strange) > MOST_FORGIVEN or (not any(strange) and len(words) > MOST_FORGIVEN):
             return np.full(len(self._ids), NOT, np.int8)
         forgiven = []
-        for word, kinds, alone in zip(words, each, strange, strict=True):
+        for word, kinds, alone in zip(words, kinds_by_word, strange, strict=True):
             if alone or not any(strange):
                 kinds = kinds.copy()
                 for numbers in self._alike(word):
@@ -116,10 +116,10 @@ class TitleIndex:
         wrong = next((wrong for least, wrong in FORGIVEN if len(word) >= least), 0)
         if not wrong or len(word) > LONGEST_STEM:
             return ()
-        found: list[slice] = []
+        matches: list[slice] = []
         for length in range(len(word) - 1, len(word) + 2):
-            found += self._stems[length].alike(word, wrong)
-        return tuple(found)
+            matches += self._stems[length].alike(word, wrong)
+        return tuple(matches)
 
 
 class _Stems:
@@ -152,9 +152,9 @@ class _Postings:
 
     def __init__(self, places: Mapping[str, array[int]], row_of: Rows):
         self.keys = sorted(places)
-        each = [places[key] for key in self.keys]
-        self._starts = np.cumsum([0, *map(len, each)], dtype=np.int64)
-        self._flat = row_of[np.fromiter(chain.from_iterable(each), np.int64)]
+        postings = [places[key] for key in self.keys]
+        self._starts = np.cumsum([0, *map(len, postings)], dtype=np.int64)
+        self._flat = row_of[np.fromiter(chain.from_iterable(postings), np.int64)]
 
     def rows(self, numbers: slice) -> Rows:
         """Rows of the keys with those numbers."""

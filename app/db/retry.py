@@ -40,5 +40,5 @@ def retry_on_conflict(transaction: Callable[P, T]) -> Callable[P, T]:
 
 def _was_broken_off(error: OperationalError) -> bool:
     cause: object = error.orig
-    said = {getattr(cause, "sqlstate", None), *getattr(cause, "args", ())[:1]}
-    return not said.isdisjoint(BROKEN_OFF)
+    codes = {getattr(cause, "sqlstate", None), *getattr(cause, "args", ())[:1]}
+    return not codes.isdisjoint(BROKEN_OFF)

@@ -69,7 +69,7 @@ def _last(names: list[str], last: str | None) -> list[str]:
 
 
 def _unless_newer(insert: Any, name: str, newest_by: str | None) -> Any:
-    given, stored = insert.inserted, insert.table.c
+    inserted, stored = insert.inserted, insert.table.c
     if newest_by is None:
-        return given[name]
-    return case((given[newest_by] >= stored[newest_by], given[name]), else_=stored[name])
+        return inserted[name]
+    return case((inserted[newest_by] >= stored[newest_by], inserted[name]), else_=stored[name])

@@ -11,9 +11,10 @@ from sqlalchemy.exc import IntegrityError
 
 from app.db.clock import utcnow
 from app.db.upsert import upsert
-from app.extensions import db, serving
+from app.extensions import db
 from app.http import request_budget
 from app.models import Experiment, Exposure
+from app.recommend.model_watcher import serving
 from app.recommend.variants import ExperimentConfig, RunningExperiment, ServedVariant, Variant
 from recommender.errors import ConfigError
 
@@ -57,12 +58,12 @@ def start(name: str, control: Variant, treatment: Variant, share: float) -> Expe
 
 def end() -> Experiment:
     """End the running experiment: everyone gets the release in service. Raises ConfigError."""
-    found = running()
-    if found is None:
+    experiment = running()
+    if experiment is None:
         raise ConfigError("no experiment is running; `flask experiments list` shows them all")
-    found.is_running, found.ended_at = None, utcnow()
+    experiment.is_running, experiment.ended_at = None, utcnow()
     db.session.commit()
-    return found
+    return experiment
 
 
 def running() -> Experiment | None:
@@ -71,8 +72,8 @@ def running() -> Experiment | None:
 
 def running_plan() -> ExperimentConfig | None:
     """What the watcher of each process follows. Raises ConfigError where it makes no sense."""
-    found = running()
-    return plan_of(found) if found else None
+    experiment = running()
+    return plan_of(experiment) if experiment else None
 
 
 def plan_of(experiment: Experiment) -> ExperimentConfig:
@@ -112,9 +113,9 @@ def note_exposures(lists: Collection[List]) -> None:
         # What these people ever saw may be much more than these lists: it is never held as a whole.
         .execution_options(yield_per=ROWS_AT_A_TIME)
     )
-    for some in rows.partitions():
+    for batch in rows.partitions():
         request_budget.check()
-        for row in some:
+        for row in batch:
             new.pop(tuple(row), None)
     if new:
         first_times = list(new.values())

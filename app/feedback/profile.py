@@ -15,7 +15,7 @@ from app.models import ListEntry, Rating
 _RATINGS, _MARKS = Rating.__table__.c, ListEntry.__table__.c
 
 # Built once: that takes longer than the database takes to answer.
-_TOLD = (
+_RATED_OR_HIDDEN = (
     select(_RATINGS.user_id, _RATINGS.item_id, _RATINGS.rating)
     .where(_RATINGS.user_id.in_(bindparam("user_ids", expanding=True)))
     .union_all(
@@ -24,7 +24,7 @@ _TOLD = (
         )
     )
 )
-_COUNTED = select(func.count()).select_from(_TOLD.limit(bindparam("most")).subquery())
+_COUNTED = select(func.count()).select_from(_RATED_OR_HIDDEN.limit(bindparam("most")).subquery())
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ def profile_of(user_id: int) -> UserProfile:
 
 def profiles_of(user_ids: Collection[int]) -> dict[int, UserProfile]:
     """The taste of each of those people, in one query."""
-    tastes = {user_id: UserProfile() for user_id in user_ids}
-    told = db.session.execute(_TOLD, {"user_ids": list(user_ids)})
-    for user_id, item_id, stars in told:
+    profiles = {user_id: UserProfile() for user_id in user_ids}
+    rows = db.session.execute(_RATED_OR_HIDDEN, {"user_ids": list(user_ids)})
+    for user_id, item_id, stars in rows:
         if stars is None:
-            tastes[user_id].hidden.add(item_id)
+            profiles[user_id].hidden.add(item_id)
         else:
-            tastes[user_id].ratings[item_id] = stars
-    return tastes
+            profiles[user_id].ratings[item_id] = stars
+    return profiles
 
 
 def count_up_to(most: int, user_ids: Collection[int]) -> int:

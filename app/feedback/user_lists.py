@@ -37,10 +37,10 @@ def marks_of(user_id: int) -> dict[str, set[int]]:
     rows = db.session.execute(
         select(ListEntry.kind, ListEntry.item_id).where(ListEntry.user_id == user_id)
     )
-    found: dict[str, set[int]] = defaultdict(set)
+    items_by_kind: dict[str, set[int]] = defaultdict(set)
     for kind, item_id in rows:
-        found[kind].add(item_id)
-    return found
+        items_by_kind[kind].add(item_id)
+    return items_by_kind
 
 
 def count_marked(user_id: int, kind: str) -> int:

@@ -76,9 +76,9 @@ def end(user: User, other_id: int) -> None:
 def agreed_with(user_id: int) -> list[User]:
     """The people who agreed, by name."""
     agreed = Friendship.agreed_at.is_not(None)
-    theirs = select(Friendship.user_id.label("id")).where(Friendship.asked_id == user_id, agreed)
-    ours = select(Friendship.asked_id).where(Friendship.user_id == user_id, agreed)
-    others = theirs.union(ours).subquery()
+    who_asked = select(Friendship.user_id.label("id")).where(Friendship.asked_id == user_id, agreed)
+    whom_asked = select(Friendship.asked_id).where(Friendship.user_id == user_id, agreed)
+    others = who_asked.union(whom_asked).subquery()
     people = db.session.scalars(select(User).join(others, User.id == others.c.id))
     return sorted(people, key=lambda user: user.username_key or "")
 

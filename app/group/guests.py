@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import session
 
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from recommender.catalogue import LARGEST_ID
 
 MOST_GUESTS = 6
@@ -26,8 +26,8 @@ def guests() -> list[Guest]:
 
 
 def add_guest(name: str, ratings: Mapping[int, float]) -> None:
-    kept = {str(item_id): stars for item_id, stars in list(ratings.items())[:MOST]}
-    session["guests"] = [*session.get("guests", []), {"name": name, "ratings": kept}]
+    stored = {str(item_id): stars for item_id, stars in list(ratings.items())[:MOST]}
+    session["guests"] = [*session.get("guests", []), {"name": name, "ratings": stored}]
 
 
 def remove_guest(number: int) -> None:
@@ -36,9 +36,10 @@ def remove_guest(number: int) -> None:
 
 def ratings_in(form: Mapping[str, str]) -> dict[int, float]:
     """Stars or hours by item id, of fields named rating-<item id>; what is neither is left out."""
-    read, found = feedback_kind.current().read, {}
+    parse = serving.feedback_kind.parse
+    ratings: dict[int, float] = {}
     for field, value in form.items():
-        named, number = _FIELD.fullmatch(field), read(value)
+        named, number = _FIELD.fullmatch(field), parse(value)
         if named and int(named[1]) <= LARGEST_ID and number is not None:
-            found[int(named[1])] = number
-    return found
+            ratings[int(named[1])] = number
+    return ratings

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from app.catalogue import items as catalogue
-from app.extensions import db, serving
+from app.extensions import db
 from app.feedback import profile
 from app.group import friends, group
 from app.group.forms import AskForm, GuestForm
@@ -24,7 +24,7 @@ from app.group.guests import (
 )
 from app.models import Item, User
 from app.observability import timing
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from recommender.group_aggregation import WAYS
 
 SHOWN = 12
@@ -93,18 +93,18 @@ def end(user_id: int) -> ResponseReturnValue:
 def guest() -> ResponseReturnValue:
     """A guest: a name and three quick ratings."""
     form = GuestForm()
-    given = ratings_in(request.form)
+    ratings = ratings_in(request.form)
     problem = None
     if len(guests()) >= MOST_GUESTS:
         flash(f"{MOST_GUESTS} guests are as many as fit on the sofa. Remove one first.", "info")
         return redirect(url_for("group.night"), 303)
     if form.is_submitted():
-        known = catalogue.items_by_id(given)
-        given = {item_id: said for item_id, said in given.items() if item_id in known}
-        if len(given) < FEWEST:
-            problem = feedback_kind.current().guest_knows_too_few.format(FEWEST)
+        existing = catalogue.items_by_id(ratings)
+        ratings = {item_id: value for item_id, value in ratings.items() if item_id in existing}
+        if len(ratings) < FEWEST:
+            problem = serving.feedback_kind.too_few_for_guest.format(FEWEST)
         if form.validate() and not problem:
-            add_guest(form.name.data.strip(), given)
+            add_guest(form.name.data.strip(), ratings)
             return redirect(_with_everyone(), 303)
     page = min(max(request.values.get("page", 0, type=int), 0), PAGES - 1)
     items = catalogue.most_rated(OFFERED, offset=page * OFFERED)
@@ -113,8 +113,8 @@ def guest() -> ResponseReturnValue:
         "group/guest.html",
         form=form,
         items=items,
-        given=given,
-        elsewhere={item_id: said for item_id, said in given.items() if item_id not in shown},
+        ratings=ratings,
+        elsewhere={item_id: value for item_id, value in ratings.items() if item_id not in shown},
         problem=problem,
         page=page,
         pages=PAGES,
@@ -152,7 +152,7 @@ def _night(form: AskForm) -> str:
         chosen={f.id for f in chosen},
         present=set(present),
         way=way,
-        veto_below=feedback_kind.current().veto_below,
+        veto_below=serving.feedback_kind.veto_below,
         names=names,
         most_present=MOST_PRESENT if crowded else None,
         too_much=too_much,
@@ -180,7 +180,7 @@ def _picks(people: list[dict[int, float]], way: str) -> list[Pick]:
     with timing.part("group"):
         ranked = model.recommend_group(people, way, SHOWN)
     items = catalogue.items_by_id([item_id for item_id, _, _ in ranked])
-    return [Pick(items[item_id], each) for item_id, _, each in ranked if item_id in items]
+    return [Pick(items[item_id], scores) for item_id, _, scores in ranked if item_id in items]
 
 
 def _with_everyone() -> str:

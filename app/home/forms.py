@@ -6,7 +6,7 @@ from flask_wtf import FlaskForm
 from wtforms import StringField, ValidationError
 
 from app.http.validators import MaxLength
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 
 LONGEST_RATING = 32
 
@@ -15,11 +15,11 @@ class RatingForm(FlaskForm):
     """Half stars, as the ten radio buttons send them, or hours."""
 
     rating = StringField(validators=[MaxLength(LONGEST_RATING)])
-    given = 0.0
+    value = 0.0
 
     def validate_rating(self, field: StringField) -> None:
-        kind = feedback_kind.current()
-        number = kind.read(field.data) if field.data else kind.unsaid
+        kind = serving.feedback_kind
+        number = kind.parse(field.data) if field.data else kind.default
         if number is None or not field.raw_data:
             raise ValidationError
-        self.given = number
+        self.value = number

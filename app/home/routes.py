@@ -12,20 +12,20 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from app.catalogue import items as catalogue
 from app.experiments.store import note_exposures
-from app.extensions import db, serving
+from app.extensions import db
 from app.feedback import ratings, user_lists
 from app.feedback.impressions import remember_shown, was_shown
 from app.feedback.user_lists import HIDDEN, UNSEEN, WATCHLIST
 from app.home import home
 from app.home.forms import RatingForm
 from app.home.list_filters import KNOWN, OWN_YEARS, ListFilters
-from app.http.errors import wants_json
+from app.http.negotiation import wants_json
 from app.http.pagination import PAGE_SIZE, Page
 from app.http.redirects import next_page
 from app.models import Item
 from app.observability import timing
 from app.posters import draw_poster
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from app.recommend.service import predicted, rate_and_log_prediction, recommend, why
 from recommender.errors import NoRelease
 from recommender.model import Model
@@ -52,7 +52,7 @@ def index() -> ResponseReturnValue:
         return render_template("home/closed.html", rated=len(rated))
     model = served.model
     steering = ListFilters.of(
-        request.args, model.item_metadata.genres, feedback_kind.current().numbers
+        request.args, model.item_metadata.genres, serving.feedback_kind.numbers
     )
     shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
     own = {item_id: stars for item_id, stars, _ in rated}
@@ -114,7 +114,8 @@ def search() -> ResponseReturnValue:
     """Find a title and rate it where it stands. ``?suggest`` answers with the list alone."""
     query = request.args.get("q", "").strip()
     suggesting = "suggest" in request.args
-    items = catalogue.search(query, SUGGESTIONS if suggesting else SEARCH_RESULTS)
+    limit = SUGGESTIONS if suggesting else SEARCH_RESULTS
+    items = catalogue.search(query, limit, serving.titles)
     return render_template(
         "home/_results.html" if suggesting else "home/search.html",
         query=query[: catalogue.LONGEST_QUERY],
@@ -133,7 +134,7 @@ def popular() -> ResponseReturnValue:
     genre = request.args.get("genre")
     if genre and genre not in genres:
         abort(404)
-    items = feedback_kind.current().popular(POPULAR, genre or None)
+    items = serving.feedback_kind.popular(POPULAR, genre or None)
     return render_template(
         "home/popular.html", items=items, genre=genre, genres=genres, via="popular", **_about(items)
     )
@@ -169,12 +170,12 @@ def title(item_id: int) -> ResponseReturnValue:
     about: dict[str, Any] = {"guess": None, "why": None, "similar": []}
     if (model := _own_model()) is not None:
         hidden = marked[HIDDEN]
-        near = model.similar(item_id, SIMILAR)
-        items = catalogue.items_by_id(near)
+        similar_ids = model.similar(item_id, SIMILAR)
+        items = catalogue.items_by_id(similar_ids)
         about = {
             "guess": predicted(model, own, [item]).get(item_id),
             "why": why(model, own, item_id, hidden - {item_id}) if item_id not in own else None,
-            "similar": [items[other] for other in near if other in items],
+            "similar": [items[other] for other in similar_ids if other in items],
         }
     return render_template(
         "home/title.html",
@@ -196,9 +197,9 @@ def rate(item_id: int) -> ResponseReturnValue:
     if not form.validate():
         raise UnprocessableEntity
     via, model = _found_through(item_id), _own_model()
-    _, before = rate_and_log_prediction(current_user.id, item, form.given, via, model)
-    said = f"{item.title}: {feedback_kind.current().written(form.given)}"
-    return _done(said, _undo_rating(item_id, before))
+    _, before = rate_and_log_prediction(current_user.id, item, form.value, via, model)
+    message = f"{item.title}: {serving.feedback_kind.format(form.given)}"
+    return _done(message, _undo_rating(item_id, before))
 
 
 @home.post("/title/<id:item_id>/rating/delete")
@@ -209,7 +210,7 @@ def unrate(item_id: int) -> ResponseReturnValue:
     before = ratings.ratings_of(current_user.id).get(item_id)
     ratings.unrate(current_user.id, item_id)
     undo = _undo_rating(item_id, before) if before is not None else None
-    return _done(feedback_kind.current().removed.format(item.title), undo)
+    return _done(serving.feedback_kind.removed.format(item.title), undo)
 
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(user_lists.KINDS)}):kind>")
@@ -219,7 +220,7 @@ def mark(item_id: int, kind: str) -> ResponseReturnValue:
     item = db.get_or_404(Item, item_id)
     user_lists.mark(current_user.id, item_id, kind)
     back = url_for("home.unmark", item_id=item_id, kind=kind)
-    return _done(feedback_kind.current().marked[kind].format(item.title), {"address": back})
+    return _done(serving.feedback_kind.marked[kind].format(item.title), {"address": back})
 
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(user_lists.KINDS)}):kind>/delete")
@@ -229,14 +230,14 @@ def unmark(item_id: int, kind: str) -> ResponseReturnValue:
     item = db.get_or_404(Item, item_id)
     user_lists.unmark(current_user.id, item_id, kind)
     back = url_for("home.mark", item_id=item_id, kind=kind)
-    return _done(feedback_kind.current().unmarked[kind].format(item.title), {"address": back})
+    return _done(serving.feedback_kind.unmarked[kind].format(item.title), {"address": back})
 
 
 @home.get("/poster/<id:item_id>.svg")
 def poster(item_id: int) -> Response:
     """The picture we draw where no poster is known."""
     item = db.get_or_404(Item, item_id)
-    genres = item.genre_list or feedback_kind.current().genres_of_unknown
+    genres = item.genre_list or serving.feedback_kind.default_genres
     drawn = draw_poster(item.title, item.year, genres)
     response = Response(drawn, mimetype="image/svg+xml")
     response.cache_control.public = True
@@ -269,7 +270,7 @@ def _found_through(item_id: int) -> str:
 def _undo_rating(item_id: int, before: float | None) -> dict[str, Any]:
     """How to return to the rating of before, or to none; a form could not give every one again."""
     text = f"{before:.10g}" if before is not None else ""
-    if feedback_kind.current().read(text) is None:
+    if serving.feedback_kind.parse(text) is None:
         return {"address": url_for("home.unrate", item_id=item_id)}
     return {"address": url_for("home.rate", item_id=item_id), "rating": text}
 

@@ -1,1 +1,1 @@
-"""What every request and response shares, whatever page it is about."""
+"""What every request and response shares; knows no subject and no page of the site."""

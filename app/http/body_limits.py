@@ -10,11 +10,10 @@ from flask import Flask, Response, request
 from flask_login import current_user
 from werkzeug.wsgi import LimitedStream
 
-from app.portability.uploads import LARGEST_FILE
-
 # Any other form or JSON body.
 BODY_BYTES = 32_000
-# The form around the file has a size of its own.
+# A file of ratings; the form around it has a size of its own.
+LARGEST_FILE = 30_000_000
 LARGEST_UPLOAD = LARGEST_FILE + 100_000
 UPLOADS = ("mydata.bring",)
 BODY_BYTES_BY_ENDPOINT = {"api.batch": 1_000_000}

@@ -1,23 +1,33 @@
-"""Parts of addresses."""
+"""URL converters for ids."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from flask import Flask
 from werkzeug.routing import IntegerConverter
 
-from app.api.blueprint import AnyIdConverter
-from app.api.vocabulary import WordConverter
 from recommender.catalogue import LARGEST_ID
 
 
 class IdConverter(IntegerConverter):
-    """``<id:…>``: a number that fits an id column; any other is an address we do not have."""
+    """``<id:…>``: a number that fits an id column; any other address does not exist."""
 
     regex = "[0-9]{1,10}"
 
-    def __init__(self, url_map: object, **options: object):
-        super().__init__(url_map, max=LARGEST_ID, **options)  # type: ignore[arg-type]
+    def __init__(self, url_map: Any, **options: Any):
+        super().__init__(url_map, max=LARGEST_ID, **options)
+
+
+class AnyIdConverter(IntegerConverter):
+    """``<any_id:…>``: a whole number of any size; the view checks that there is such an id."""
+
+    regex = "-?[0-9]{1,40}"
+
+    def __init__(self, url_map: Any):
+        super().__init__(url_map, signed=True)
 
 
 def init_app(app: Flask) -> None:
-    app.url_map.converters |= {"id": IdConverter, "any_id": AnyIdConverter, "word": WordConverter}
+    """Register the converters; before the routes that use them."""
+    app.url_map.converters |= {"id": IdConverter, "any_id": AnyIdConverter}

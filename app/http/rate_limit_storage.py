@@ -1,4 +1,4 @@
-"""Where rate limits are counted: Redis where there is one, else each process for itself."""
+"""Storages for the counts of rate limits: Redis if configured, else each process's own memory."""
 
 from __future__ import annotations
 
@@ -7,24 +7,35 @@ import threading
 import time
 from typing import Any
 
+from flask import Flask
+
+# Private: ``limits`` has no function that registers a storage, only a metaclass that does so when
+# the storage's module is imported. Works with limits 5.8.
+from limits._storage_scheme import SCHEMES
 from limits.storage import RedisStorage, Storage
 
-# So long a request waits for Redis; then its process counts by itself for a while.
+# Seconds to wait for Redis; seconds to count in the process before Redis is tried again.
 PATIENCE_SECONDS = 0.5
 RETRY_SECONDS = 5.0
+# Seconds between two removals of ended windows.
 SWEEP_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
 
+def init_app(_app: Flask) -> None:
+    """Register the storages by the schemes of their addresses (``RATELIMIT_STORAGE_URI``)."""
+    SCHEMES["process"] = ProcessMemory
+    for scheme in RedisStorage.STORAGE_SCHEME or ():
+        SCHEMES[scheme] = RedisOrProcessMemory
+
+
 class ProcessMemory(Storage):
-    """Counts of fixed windows of time, by key, in each process by itself.
+    """Counts fixed windows by key in the memory of the process.
 
-    The library's own starts a thread at nearly every request, to forget windows that have ended;
-    here whoever counts does that, once a minute.
+    ``limits.storage.MemoryStorage`` starts a thread at nearly every request to remove ended
+    windows; here ``incr`` removes them, once every SWEEP_SECONDS.
     """
-
-    STORAGE_SCHEME = ["process"]  # noqa: RUF012
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: str):
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
@@ -70,44 +81,42 @@ class ProcessMemory(Storage):
             self._windows.pop(key, None)
 
 
-class InRedis(RedisStorage):
-    """Takes the place of the library's for ``redis://``. While Redis is out of reach, or does not
-    answer in time, each process counts for itself: nobody is refused for it, and limits hold.
+class RedisOrProcessMemory(RedisStorage):
+    """Counts in Redis, and in the memory of the process while Redis is unreachable or too slow.
 
-    Flask-Limiter's own fallback answers 500 to whom Redis fails while it is being noticed.
+    So limits hold and no request fails during an outage; Flask-Limiter's own fallback answers 500
+    until it has noticed the outage.
     """
 
-    STORAGE_SCHEME = ["redis", "rediss", "redis+unix"]  # noqa: RUF012
-
     def __init__(self, uri: str, **options: Any):
-        patience = {
+        timeouts = {
             "socket_timeout": PATIENCE_SECONDS,
             "socket_connect_timeout": PATIENCE_SECONDS,
         }
-        super().__init__(uri, **{**patience, **options})
-        self._own = ProcessMemory()
-        self._away_until = 0.0
+        super().__init__(uri, **{**timeouts, **options})
+        self._fallback = ProcessMemory()
+        self._retry_at = 0.0
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        counted: int = self._ask("incr", key, expiry, amount)
+        counted: int = self._call("incr", key, expiry, amount)
         return counted
 
     def get(self, key: str) -> int:
-        counted: int = self._ask("get", key)
+        counted: int = self._call("get", key)
         return counted
 
     def get_expiry(self, key: str) -> float:
-        at: float = self._ask("get_expiry", key)
+        at: float = self._call("get_expiry", key)
         return at
 
     def clear(self, key: str) -> None:
-        self._ask("clear", key)
+        self._call("clear", key)
 
-    def _ask(self, what: str, *args: Any) -> Any:
-        if time.monotonic() >= self._away_until:
+    def _call(self, method: str, *args: Any) -> Any:
+        if time.monotonic() >= self._retry_at:
             try:
-                return getattr(super(), what)(*args)
+                return getattr(super(), method)(*args)
             except self.base_exceptions as error:
-                self._away_until = time.monotonic() + RETRY_SECONDS
+                self._retry_at = time.monotonic() + RETRY_SECONDS
                 log.warning("no Redis (%s): rate limits are counted in each process", error)
-        return getattr(self._own, what)(*args)
+        return getattr(self._fallback, method)(*args)

@@ -8,8 +8,8 @@ from wtforms import PasswordField, SubmitField
 from wtforms.validators import DataRequired
 
 from app.accounts.password_policy import LONGEST
+from app.http.body_limits import LARGEST_FILE
 from app.http.validators import MaxLength
-from app.portability.uploads import LARGEST_FILE
 
 
 class ImportForm(FlaskForm):

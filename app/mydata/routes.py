@@ -12,7 +12,7 @@ from flask_login import current_user, login_required
 from app.accounts import login_sessions, login_throttle
 from app.accounts import service as accounts
 from app.db.clock import utcnow
-from app.extensions import db, serving
+from app.extensions import db
 from app.models import Import, User
 from app.mydata import mydata
 from app.mydata.forms import DeleteForm, ImportForm
@@ -20,7 +20,7 @@ from app.portability.exports import as_csv_files, as_json, everything_of
 from app.portability.import_reports import newest_reports
 from app.portability.imports import IMPORT_SECONDS, ImportBusy, bring_in
 from app.portability.uploads import ImportProblem
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from app.reports.accuracy import accuracy_of
 from app.reports.charts import errors_over_time
 
@@ -104,10 +104,11 @@ def delete() -> ResponseReturnValue:
 @login_required
 def accuracy() -> ResponseReturnValue:
     """How well we know the person: our error over time against the community average's."""
-    if not feedback_kind.current().foretold:
+    if not serving.feedback_kind.has_accuracy:
         abort(404)
-    told = accuracy_of(current_user.id)
-    return render_template("mydata/accuracy.html", told=told, chart=errors_over_time(told))
+    accuracy = accuracy_of(current_user.id)
+    chart = errors_over_time(accuracy)
+    return render_template("mydata/accuracy.html", accuracy=accuracy, chart=chart)
 
 
 def _page(

@@ -1,1 +1,1 @@
-"""Logs, timings, metrics, health and memory."""
+"""Logs, timings, metrics and memory."""

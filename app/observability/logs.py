@@ -21,8 +21,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # What an error's own words may hold, and what stands there instead.
 UNSAID = tuple(
-    (re.compile(pattern), said)
-    for pattern, said in (
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
         (r"://[^\s/@]+@", "://[secret]@"),  # of a database or a mail server
         (r"/(reset|confirm)/[^\s\"'\]]+", r"/\1/[secret]"),
         (r"marquee_[\w-]{43}", "[secret]"),  # app.accounts.api_tokens
@@ -73,10 +73,10 @@ class Readable(logging.Formatter):
 def request_id() -> str:
     """What the proxy calls this request, where that is harmless; else a name of our own."""
     if "request_id" not in g:
-        given = request.headers.get(HEADER, "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-    known: str = g.request_id
-    return known
+        proxied = request.headers.get(HEADER, "")
+        g.request_id = proxied if _REQUEST_ID.fullmatch(proxied) else secrets.token_hex(8)
+    request_id_: str = g.request_id
+    return request_id_
 
 
 def route() -> str:
@@ -90,9 +90,9 @@ def method() -> str:
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     """What is known of the request, and what the caller told beside the message as ``told``."""
-    told: dict[str, Any] = getattr(record, "told", {})
+    fields: dict[str, Any] = getattr(record, "fields", {})
     if not has_request_context():
-        return told
+        return fields
     about = {
         "request_id": request_id(),
         "method": method(),
@@ -100,13 +100,13 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
         "user_id": _user_id(),
         "release": ", ".join(g.get("model_versions", ())) or None,
     }
-    return {name: value for name, value in about.items() if value is not None} | told
+    return {name: value for name, value in about.items() if value is not None} | fields
 
 
 def _user_id() -> int | None:
     """Who asks, by login or personal token; of a service, whom it asks about."""
-    asking: int | None = g.get("user_id")
-    return asking if asking is not None else (request.view_args or {}).get("user_id")
+    user_id: int | None = g.get("user_id")
+    return user_id if user_id is not None else (request.view_args or {}).get("user_id")
 
 
 def _log_exception(exc_info: Any) -> None:
@@ -115,6 +115,6 @@ def _log_exception(exc_info: Any) -> None:
 
 
 def _without_secrets(text: str) -> str:
-    for pattern, said in UNSAID:
-        text = pattern.sub(said, text)
+    for pattern, replacement in UNSAID:
+        text = pattern.sub(replacement, text)
     return text

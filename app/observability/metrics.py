@@ -1,6 +1,6 @@
 """What Prometheus is told. Labels are few and known beforehand: no path, no person.
 
-With several workers each keeps its numbers in a file of the folder that app/gunicorn.py makes, and
+With several workers each keeps its numbers in a file of the folder that gunicorn.conf.py makes, and
 whichever is asked adds all of them up.
 """
 

@@ -82,13 +82,13 @@ def _end(response: Response) -> Response:
     seconds = perf_counter() - watch.began
     status = f"{response.status_code // 100}xx"
     metrics.REQUEST_SECONDS.labels(logs.route(), logs.method(), status).observe(seconds)
-    told: dict[str, Any] = {"status": response.status_code, "milliseconds": _milli(seconds)}
+    fields: dict[str, Any] = {"status": response.status_code, "milliseconds": _milli(seconds)}
     if seconds < SLOW_SECONDS:
-        current_app.logger.info("request", extra={"told": told})
+        current_app.logger.info("request", extra={"fields": fields})
     else:
-        told["queries"] = watch.queries
-        told["parts"] = {name: _milli(spent) for name, spent in watch.parts.items()}
-        current_app.logger.warning("slow request", extra={"told": told})
+        fields["queries"] = watch.queries
+        fields["parts"] = {name: _milli(spent) for name, spent in watch.parts.items()}
+        current_app.logger.warning("slow request", extra={"fields": fields})
     return response
 
 

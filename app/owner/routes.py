@@ -10,9 +10,8 @@ from flask_login import current_user, login_required
 
 from app.experiments.results import EFFECT, ExperimentResults, results_of
 from app.experiments.store import every_experiment, plan_of
-from app.extensions import serving
 from app.owner import owner
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from app.reports.charts import Spans, reach, spans, weekly_bars
 from app.reports.site_kpis import MONTHLY_TARGET, latest_figures
 from recommender.feedback import EXPLICIT
@@ -34,15 +33,15 @@ def let_the_owner_alone_in() -> None:
 @owner.get("")
 def figures() -> ResponseReturnValue:
     """How the site does against its charter."""
-    told = latest_figures()
+    latest = latest_figures()
     model = serving.model_or_none
     return render_template(
         "owner/figures.html",
-        told=told,
-        registered=weekly_bars([week.registered for week in told.weeks]),
-        returning=weekly_bars([week.returning for week in told.weeks]),
+        latest=latest,
+        registered=weekly_bars([week.registered for week in latest.weeks]),
+        returning=weekly_bars([week.returning for week in latest.weeks]),
         monthly_target=MONTHLY_TARGET,
-        rating_target=feedback_kind.current().target,
+        rating_target=serving.feedback_kind.target,
         release=model.release if model else None,
         reports=_reports(),
         problem=serving.watcher.problem,
@@ -54,17 +53,18 @@ def figures() -> ResponseReturnValue:
 def experiments(name: str | None = None) -> ResponseReturnValue:
     """What two arms reached beside each other: the newest experiment, or the one named."""
     every = every_experiment()
-    found = next((each for each in every if name in (None, each.name)), None)
-    if name and not found:
+    experiment = next((e for e in every if name in (None, e.name)), None)
+    if name and not experiment:
         abort(404)
+    results = results_of(experiment) if experiment else None
     return render_template(
         "owner/experiments.html",
         every=every,
-        experiment=found,
-        plan=plan_of(found) if found else None,
-        told=(told := results_of(found) if found else None),
-        charts=_charts(told) if told else {},
-        in_stars=feedback_kind.current().feedback == EXPLICIT,
+        experiment=experiment,
+        plan=plan_of(experiment) if experiment else None,
+        results=results,
+        charts=_charts(results) if results else {},
+        in_stars=serving.feedback_kind.feedback == EXPLICIT,
         effect=EFFECT,
         problem=serving.watcher.trials.problem,
     )
@@ -81,10 +81,10 @@ def report(name: str) -> Response:
     return response
 
 
-def _charts(told: ExperimentResults) -> dict[str, Spans]:
+def _charts(results: ExperimentResults) -> dict[str, Spans]:
     """Of each figure both arms beside each other, and their difference around 0."""
     charts = {}
-    for name, compared in (("accepted", told.accepted), ("rating", told.rating)):
+    for name, compared in (("accepted", results.accepted), ("rating", results.rating)):
         if compared is not None:
             both, apart = [compared.control, compared.treatment], [compared.difference]
             charts[name] = spans(both, 0, reach(both))

@@ -31,7 +31,7 @@ Batches = Iterator[tuple[list[Row], int]]
 
 
 @dataclass
-class Brought:
+class ImportCounts:
     """``untitled``: ratings of titles that the catalogue lacks, which were left out."""
 
     ratings: int = 0
@@ -48,7 +48,7 @@ def find_rows(path: Path, catalogue: Catalogue) -> tuple[Path, Batches]:
 
 
 def import_ratings(
-    path: Path, batches: Batches, release: Release, brought: Brought
+    path: Path, batches: Batches, release: Release, counts: ImportCounts
 ) -> Iterator[int]:
     """Bring a data set's people and ratings in, batch by batch; gives the bytes each took.
 
@@ -61,8 +61,8 @@ def import_ratings(
         listed = [row for row in rows if row.item_id in titles]
         if listed:
             _bring_in(listed, path)
-        brought.ratings += len(listed)
-        brought.untitled += len(rows) - len(listed)
+        counts.ratings += len(listed)
+        counts.untitled += len(rows) - len(listed)
         yield size
     _finish(release)
 
@@ -86,8 +86,8 @@ def _add_people(user_ids: set[int], path: Path) -> None:
     highest = max(user_ids)
     taken = update(SiteState).where(SiteState.last_user_id < highest)
     db.session.execute(taken.values(last_user_id=highest))
-    own = select(User.id).where(User.id.in_(user_ids), User.from_data_set.is_(False)).limit(1)
-    if (someone := db.session.scalar(own)) is not None:
+    signed_up = select(User.id).where(User.id.in_(user_ids), User.from_data_set.is_(False)).limit(1)
+    if (someone := db.session.scalar(signed_up)) is not None:
         db.session.rollback()
         raise DataError(
             f"{path}: user {someone} is someone who signed up here; import a data set before"
@@ -101,7 +101,7 @@ def _add_people(user_ids: set[int], path: Path) -> None:
 def _add_ratings(rows: list[Row]) -> None:
     now = utcnow()
     newest = {(row.user_id, row.item_id): row for row in sorted(rows, key=lambda row: row.seconds)}
-    given = [
+    ratings = [
         {
             "user_id": row.user_id,
             "item_id": row.item_id,
@@ -112,7 +112,7 @@ def _add_ratings(rows: list[Row]) -> None:
         }
         for row in newest.values()
     ]
-    upsert(Rating, given, newest_by="rated_at")
+    upsert(Rating, ratings, newest_by="rated_at")
 
 
 def export_ratings(destination: str, release: Release) -> int:

@@ -30,7 +30,7 @@ from app.models import (
     Visit,
 )
 from app.portability.import_reports import newest_reports
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 
 Row = dict[str, Any]
 # Rows that are held at a time, and bytes of a file that stay in memory.
@@ -44,7 +44,7 @@ def everything_of(user: User) -> dict[str, Any]:
 
     Kinds that may have many rows are read while they are asked for, once.
     """
-    column = feedback_kind.current().column
+    column = serving.feedback_kind.column
     return {
         "account": {
             "user_id": user.id,
@@ -124,7 +124,7 @@ def _json(row: Row) -> bytes:
 def _write_csv(text: IO[str], kind: str, rows: Iterator[Row]) -> None:
     first = [_plain_columns(row) for row in islice(rows, 1)]
     empty = dict.fromkeys(EMPTY.get(kind, ["nothing"]))
-    header = first[0] if first else _said(empty, feedback_kind.current().column)
+    header = first[0] if first else _said(empty, serving.feedback_kind.column)
     writer = csv.DictWriter(text, list(header), lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(chain(first, map(_plain_columns, rows)))

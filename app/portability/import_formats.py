@@ -283,10 +283,11 @@ def _too_many_games() -> ImportProblem:
 
 def _game(number: int, game: Any) -> Entry | RejectedLine:
     try:
-        found = owned(game)
+        library_entry = owned(game)
     except BadLine as error:
         return RejectedLine(number, str(error))
-    return Entry(number, found.name[:LONGEST_FIELD], item_id=found.app_id, hours=found.hours)
+    title = library_entry.name[:LONGEST_FIELD]
+    return Entry(number, title, item_id=library_entry.app_id, hours=library_entry.hours)
 
 
 def _hours(text: str) -> float:
@@ -302,10 +303,10 @@ def _hours(text: str) -> float:
 def _stars(text: str, of: int = 5) -> float:
     """Half stars out of five, whatever the file's own scale."""
     try:
-        given = float(text.replace(",", "."))
+        value = float(text.replace(",", "."))
     except ValueError as error:
         raise _BadLine(f"“{text[:20]}” is no rating") from error
-    stars = given * 5 / of
+    stars = value * 5 / of
     if not 0 < stars <= 5:
         raise _BadLine(f"a rating of {text[:20]} is off the scale, which ends at {of}")
     return max(0.5, math.floor(stars * 2 + 0.5) / 2)

@@ -27,12 +27,13 @@ from app.portability.matching import Matcher
 from app.portability.text import texts
 from app.portability.uploads import ImportProblem
 from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from app.recommend.service import fold_in
 from recommender.model import Model
 
 BATCH = 500
 # Lines of a kind that a report lists, and bytes of them as JSON; its counts are of all lines.
-MOST_TOLD = 500
+MOST_LISTED = 500
 LARGEST_LIST = 32_000
 # Seconds that an import may take, and that one waits for another in the same process.
 IMPORT_SECONDS = 20
@@ -109,9 +110,9 @@ def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) ->
         _check_kind(contents, model)
     report = Report(files[0].source, name[:200])
     matched = _matched(files, report)
-    own = {item: (stars, at) for item, stars, at in ratings_by_age(user_id)}
-    rows = _decide(matched, own, report)
-    _store(user_id, rows, own, matched, model)
+    ratings_before = {item: (stars, at) for item, stars, at in ratings_by_age(user_id)}
+    rows = _decide(matched, ratings_before, report)
+    _store(user_id, rows, ratings_before, matched, model)
     done = Import(user_id=user_id, imported_at=utcnow(), report=asdict(report))
     db.session.add(done)
     db.session.flush()
@@ -122,7 +123,7 @@ def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) ->
 
 
 def _check_kind(contents: Contents, model: Model | None) -> None:
-    kind = feedback_kind.current()
+    kind = serving.feedback_kind
     if contents.feedback != kind.feedback:
         noun = model.catalogue.noun if model else "movie"
         raise ImportProblem(
@@ -134,28 +135,26 @@ def _check_kind(contents: Contents, model: Model | None) -> None:
 def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
     """The newest entry of each of our titles; rated before merely wanted."""
     matcher = Matcher()
-    found: dict[int, Entry] = {}
+    entries: dict[int, Entry] = {}
     for row in (row for contents in files for row in contents.rows):
         request_budget.check()
         if isinstance(row, RejectedLine):
             report.bad += 1
-            if len(report.bad_lines) < MOST_TOLD:
+            if len(report.bad_lines) < MOST_LISTED:
                 report.bad_lines.append({"line": row.line, "why": row.why[:200]})
         elif (item_id := matcher.match(row)) is None:
             report.unmatched += 1
-            if len(report.unmatched_lines) < MOST_TOLD:
-                told = {"line": row.line, "title": row.title[:200], "year": row.year}
-                report.unmatched_lines.append(told)
-        elif item_id not in found or _order(row) >= _order(found[item_id]):
+            if len(report.unmatched_lines) < MOST_LISTED:
+                line = {"line": row.line, "title": row.title[:200], "year": row.year}
+                report.unmatched_lines.append(line)
+        elif item_id not in entries or _order(row) >= _order(entries[item_id]):
             # Matched, it needs no names, which would fill the memory.
-            found[item_id] = replace(row, title="", imdb_id=None)
-    if not (found or report.bad or report.unmatched):
-        raise ImportProblem(
-            f"This {report.source} file holds no {feedback_kind.current().numbers}."
-        )
+            entries[item_id] = replace(row, title="", imdb_id=None)
+    if not (entries or report.bad or report.unmatched):
+        raise ImportProblem(f"This {report.source} file holds no {serving.feedback_kind.numbers}.")
     report.unmatched_lines = _within(LARGEST_LIST, report.unmatched_lines)
     report.bad_lines = _within(LARGEST_LIST, report.bad_lines)
-    return found
+    return entries
 
 
 def _within(size: int, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -171,7 +170,7 @@ def _order(entry: Entry) -> tuple[bool, datetime]:
 
 def _decide(
     matched: dict[int, Entry],
-    own: dict[int, tuple[float, datetime]],
+    ratings_before: dict[int, tuple[float, datetime]],
     report: Report,
 ) -> dict[int, tuple[float, datetime]]:
     """(stars or hours, when) by id of what is to be stored."""
@@ -183,7 +182,7 @@ def _decide(
             report.wanted += 1
             continue
         at = entry.at if entry.at and NO_EARLIER_THAN < entry.at <= now else now
-        before = own.get(item_id)
+        before = ratings_before.get(item_id)
         if before is None:
             report.new += 1
         elif before[0] == stars:
@@ -212,12 +211,12 @@ def _rating(entry: Entry) -> float | None:
 def _store(
     user_id: int,
     rows: dict[int, tuple[float, datetime]],
-    own: dict[int, tuple[float, datetime]],
+    ratings_before: dict[int, tuple[float, datetime]],
     matched: dict[int, Entry],
     model: Model | None,
 ) -> None:
     """Ratings with what we would have said of them, and the watchlist. The caller commits."""
-    told = _forecasts(rows, own, model)
+    predictions = _forecasts(rows, ratings_before, model)
     stored = [
         {
             "user_id": user_id,
@@ -225,7 +224,7 @@ def _store(
             "rating": stars,
             "rated_at": at,
             "is_implicit": False,
-            **asdict(told[item_id]),
+            **asdict(predictions[item_id]),
             "via": IMPORT,
         }
         for item_id, (stars, at) in rows.items()
@@ -244,12 +243,12 @@ def _store(
 
 def _forecasts(
     rows: dict[int, tuple[float, datetime]],
-    own: dict[int, tuple[float, datetime]],
+    ratings_before: dict[int, tuple[float, datetime]],
     model: Model | None,
 ) -> dict[int, Prediction]:
     stars: dict[int, float] = {}
     if model is not None:
-        person = fold_in(model, {item: rating for item, (rating, _) in own.items()})
+        person = fold_in(model, {item: rating for item, (rating, _) in ratings_before.items()})
         stars = model.estimate(person, rows)
     version = model.version if model else None
     means = {

@@ -57,8 +57,8 @@ class Matcher:
         if year is None:
             return None
         names = list(_names(title))
-        near = ((name, year + step) for step in NEARBY for name in names)
-        return next((self._named[pair] for pair in near if pair in self._named), None)
+        nearby = ((name, year + step) for step in NEARBY for name in names)
+        return next((self._named[pair] for pair in nearby if pair in self._named), None)
 
 
 def _names(title: str) -> Iterator[str]:

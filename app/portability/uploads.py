@@ -16,7 +16,6 @@ from typing import BinaryIO
 
 from app.http import request_budget
 
-LARGEST_FILE = 30_000_000
 LARGEST_UNPACKED = 60_000_000
 MOST_MEMBERS = 2_000
 # Of a zip's list of its files, which zipfile reads whole: 250 bytes for each of them.
@@ -154,10 +153,10 @@ def _wanted(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
 
 def _only_csv(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     """Another service's zip: taken where it holds one CSV file."""
-    found = [m for m in members if m.filename.lower().endswith(".csv")]
-    if len(found) != 1:
+    csv_files = [m for m in members if m.filename.lower().endswith(".csv")]
+    if len(csv_files) != 1:
         raise ImportProblem("This zip holds no ratings.csv. Send the export as it was downloaded.")
-    return found
+    return csv_files
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -1,5 +1,7 @@
-"""What differs between a catalogue whose titles get stars and one of games with hours played: here,
-and in the template of words that each kind names. The release in service says which it is."""
+"""The two kinds of feedback that a catalogue can have: stars for movies, hours played for games.
+
+A release names its kind; ``serving.feedback_kind`` is that of the release in service.
+"""
 
 from __future__ import annotations
 
@@ -8,61 +10,65 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.catalogue.items import most_rated, popular
-from app.extensions import serving
 from app.feedback.ratings import usual_rating
 from app.feedback.user_lists import HIDDEN, UNSEEN, WATCHLIST
 from app.models import Item
-from app.reports.site_kpis import RATING_TARGET
-from recommender.errors import NoRelease
 from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
 from recommender.group_aggregation import VETO_BELOW, VETO_BELOW_MATCH
 from recommender.model import Model, Person
 
-STARS = [half / 2 for half in range(1, 11)]
-_BY_TEXT = {f"{stars:g}": stars for stars in STARS}
+# The charter's target for the mean rating of recommended titles.
+RATING_TARGET = 4.0
+_STARS_BY_TEXT = {f"{half / 2:g}": half / 2 for half in range(1, 11)}
 
 
 @dataclass(frozen=True)
 class FeedbackKind:
-    """A number is what a person says of a title: stars, or hours.
+    """How one kind of feedback is read, stored, predicted and named; a value is stars or hours.
 
-    ``words``: the template with the words and macros of pages. ``feedback``: as a release has it.
-    ``column``: what files call the number. ``read``: the number in a form's text, None where it is
-    none; ``unsaid``: what an empty field means. ``kept``: what is stored of a REST client's
-    number, by the scale's step. ``written``: for people. ``watched``: the number of who has seen or
-    has a title and said no more, by it and how many must have rated it for its mean to count.
-    ``guess``: of titles, by id. ``foretold``: whether guesses can be compared with the numbers that
-    follow. ``target``: the charter's for the mean of what was recommended. ``veto_below``: a guess
-    that spoils a group's evening. ``genres_of_unknown``: what is drawn for a title without genres.
-    ``numbers``: what they are called. ``summaries``: of the API's rows that are said differently,
-    by how they are said of films. The others are messages.
+    Values:
+    ``feedback``: EXPLICIT or IMPLICIT, as in a release's manifest. ``column``: the value's name in
+    exported files. ``parse``: the value in a form's text, None if there is none. ``default``: the
+    value of an empty field, None if a value is needed. ``to_step``: the stored value of a REST
+    client's value, by the step of the release's scale. ``format``: a value for people.
+    ``value_if_watched``: the value of a title that a person has seen and not rated, by the title
+    and the ratings that its mean needs to count.
+
+    Predictions:
+    ``predict``: values by item id. ``has_accuracy``: whether predictions can be compared with the
+    values that follow. ``target``: for the mean of recommended titles. ``popular``: the best titles
+    for everybody, by limit and genre. ``veto_below``: a prediction that vetoes a title for a group.
+
+    Text:
+    ``template``: the template with the words and macros of pages. ``numbers``: the values' name in
+    the plural. ``default_genres``: drawn on the poster of a title without genres. The others are
+    messages, with ``{}`` for the title or the number.
     """
 
-    words: str
     feedback: str
     column: str
-    read: Callable[[str], float | None]
-    unsaid: float | None
-    kept: Callable[[float, float], float]
-    written: Callable[[float], str]
-    watched: Callable[[Item, int], float]
-    guess: Callable[[Model, Person, Iterable[int]], dict[int, float]]
-    foretold: bool
+    parse: Callable[[str], float | None]
+    default: float | None
+    to_step: Callable[[float, float], float]
+    format: Callable[[float], str]
+    value_if_watched: Callable[[Item, int], float]
+    predict: Callable[[Model, Person, Iterable[int]], dict[int, float]]
+    has_accuracy: bool
     target: float | None
     popular: Callable[[int, str | None], list[Item]]
     veto_below: float
-    genres_of_unknown: Sequence[str]
+    template: str
     numbers: str
+    default_genres: Sequence[str]
     removed: str
     marked: Mapping[str, str]
     unmarked: Mapping[str, str]
-    guest_knows_too_few: str
-    broken: str
-    summaries: Mapping[str, str]
+    too_few_for_guest: str
+    failure: str
 
 
 def hours_in_words(hours: float) -> str:
-    """ "40 min", "2.5 h", "1,234 h"."""
+    """Return hours as "40 min", "2.5 h" or "1,234 h"."""
     if hours < 0.01:
         return "not played yet"
     if hours < 1:
@@ -70,7 +76,8 @@ def hours_in_words(hours: float) -> str:
     return f"{hours:.1f}".removesuffix(".0") + " h" if hours < 99.95 else f"{hours:,.0f} h"
 
 
-def _hours(text: str) -> float | None:
+def _parse_hours(text: str) -> float | None:
+    """Return the hours in ``text``, None if it is no number or outside of the scale."""
     scale = SCALES[IMPLICIT]
     try:
         hours = float(text.replace(",", "."))
@@ -79,64 +86,26 @@ def _hours(text: str) -> float | None:
     return hours if scale.low <= hours <= scale.high else None
 
 
-def _nearest(stars: float, step: float) -> float:
-    """The nearest step, halves of one upwards."""
+def _round_to_step(stars: float, step: float) -> float:
+    """Round to the nearest step, halves of one upwards."""
     return math.floor(stars / step + 0.5) * step
 
 
-# How rows of the API are described, by how they are in a catalogue of films.
-_SUMMARIES_OF_GAMES = {
-    "People, ratings and recommendations.": "People, what they have, and recommendations.",
-    "What someone rated, highest first, newer first among equals.": (
-        "What someone has, most hours first, newer first among equals."
-    ),
-    "What someone rated, newest first, higher first among equals.": (
-        "What someone has, newest first, more hours first among equals."
-    ),
-    "Rate, in place of any earlier rating; rounded to the nearest half, halves of it upwards.": (
-        "Say that someone has a title and for how many hours they played it."
-    ),
-    "Remove a rating; done already, it stays done.": (
-        "Take a title out of what someone has; done already, it stays done."
-    ),
-    "Note that someone watched a title, as an implicit rating, unless they rated it.": (
-        "Note that someone has a title, with 0 hours, unless theirs are known."
-    ),
-    "Take that back; what they rated themselves stays.": (
-        "Take that back; hours that were given stay."
-    ),
-    "The best titles for someone by their ratings of this moment; without any, popular ones.": (
-        "The best titles by what someone has at this moment; without any, popular ones."
-    ),
-    "The same for many people at once, known ones and lists of ratings that nobody keeps.": (
-        "The same for many people at once, known ones and lists of hours that nobody keeps."
-    ),
-    "Titles, most rated first, better rated first among equals.": (
-        "Titles that most people have, longer played first among equals."
-    ),
-    "What someone would rate a title, as far as their ratings of this moment tell.": (
-        "How well a title fits what someone has at this moment, from 0 to 1."
-    ),
-    "What each of someone's ratings adds to the score of a title, exactly.": (
-        "What each title that someone has adds to the score of a title, exactly."
-    ),
-    "Ids of what someone rated, ascending.": "Ids of what someone has, ascending.",
-}
-FILMS = FeedbackKind(
-    words="kinds/stars.html",
+STARS = FeedbackKind(
+    template="kinds/stars.html",
     feedback=EXPLICIT,
     column="rating",
-    read=_BY_TEXT.get,
-    unsaid=None,
-    kept=_nearest,
-    written="{:g} ★".format,
-    watched=usual_rating,
-    guess=Model.estimate,
-    foretold=True,
+    parse=_STARS_BY_TEXT.get,
+    default=None,
+    to_step=_round_to_step,
+    format="{:g} ★".format,
+    value_if_watched=usual_rating,
+    predict=Model.estimate,
+    has_accuracy=True,
     target=RATING_TARGET,
     popular=popular,
     veto_below=VETO_BELOW,
-    genres_of_unknown=(),
+    default_genres=(),
     numbers="ratings",
     removed="{}: rating removed",
     marked={
@@ -149,25 +118,24 @@ FILMS = FeedbackKind(
         HIDDEN: "{} may be suggested again",
         UNSEEN: "{}: we may ask again",
     },
-    guest_knows_too_few="Rate at least {}, so that we have something to go by.",
-    broken="The projector broke down",
-    summaries={},
+    too_few_for_guest="Rate at least {}, so that we have something to go by.",
+    failure="The projector broke down",
 )
-GAMES = FeedbackKind(
-    words="kinds/hours.html",
+HOURS = FeedbackKind(
+    template="kinds/hours.html",
     feedback=IMPLICIT,
     column="hours",
-    read=_hours,
-    unsaid=0.0,
-    kept=lambda hours, _step: hours,
-    written=hours_in_words,
-    watched=lambda _item, _enough: 0.0,
-    guess=Model.match,
-    foretold=False,
+    parse=_parse_hours,
+    default=0.0,
+    to_step=lambda hours, _step: hours,
+    format=hours_in_words,
+    value_if_watched=lambda _item, _enough: 0.0,
+    predict=Model.match,
+    has_accuracy=False,
     target=None,
     popular=most_rated,
     veto_below=VETO_BELOW_MATCH,
-    genres_of_unknown=("Game",),
+    default_genres=("Game",),
     numbers="games",
     removed="{}: no longer among your games",
     marked={
@@ -180,16 +148,7 @@ GAMES = FeedbackKind(
         HIDDEN: "{} may be suggested again",
         UNSEEN: "{}: we may ask again",
     },
-    guest_knows_too_few="Give the hours of at least {} games, so that we have something to go by.",
-    broken="The machine stopped",
-    summaries=_SUMMARIES_OF_GAMES,
+    too_few_for_guest="Give the hours of at least {} games, so that we have something to go by.",
+    failure="The machine stopped",
 )
-KINDS = {kind.feedback: kind for kind in (FILMS, GAMES)}
-
-
-def current() -> FeedbackKind:
-    """That of the release in service; before the first one, films."""
-    try:
-        return KINDS[serving.watcher.model.catalogue.feedback]
-    except NoRelease:
-        return FILMS
+KINDS = {kind.feedback: kind for kind in (STARS, HOURS)}

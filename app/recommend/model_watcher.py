@@ -11,9 +11,10 @@ from flask import Flask, current_app, g, has_request_context, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue.search_index import TitleIndex
-from app.experiments.experiment_watcher import ExperimentWatcher, Find, Prepare
 from app.observability import metrics
 from app.observability.memory import give_back
+from app.recommend.experiment_watcher import ExperimentWatcher, Find, Prepare
+from app.recommend.feedback_kind import KINDS, STARS, FeedbackKind
 from app.recommend.variants import ServedVariant
 from recommender.errors import MarqueeError, NoRelease
 from recommender.model import Model
@@ -192,6 +193,19 @@ class Serving:
         except NoRelease:
             return None
 
+    @property
+    def feedback_kind(self) -> FeedbackKind:
+        """The kind of the release in service, one for a whole request; stars before the first."""
+        if "feedback_kind" in g:
+            return g.feedback_kind
+        try:
+            kind = KINDS[self.watcher.model.catalogue.feedback]
+        except NoRelease:
+            return STARS
+        if has_request_context():
+            g.feedback_kind = kind
+        return kind
+
     def to(self, user_id: int) -> ServedVariant:
         """What a person is served with: their arm's model while an experiment runs, else the one
         in service; noted for ``X-Model-Version``. Raises NoRelease."""
@@ -208,12 +222,15 @@ class Serving:
             return None
 
     @property
-    def titles(self) -> TitleIndex:
-        """Raises NoRelease, also while the first one's titles are still being indexed."""
-        titles = self.watcher.current.titles
-        if titles is None:
-            raise NoRelease("the titles of the first release are still being indexed")
-        return titles
+    def titles(self) -> TitleIndex | None:
+        """The index of the titles in service; None until those of the first release are indexed."""
+        try:
+            return self.watcher.current.titles
+        except NoRelease:
+            return None
+
+
+serving = Serving()
 
 
 def _note(model: Model) -> None:

@@ -10,7 +10,7 @@ from app.catalogue.items import items_by_id
 from app.feedback.ratings import NO_PREDICTION, Prediction, rate, ratings_of
 from app.models import Item
 from app.observability import metrics, timing
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from recommender.explanations import Explanation
 from recommender.item_metadata import Filter
 from recommender.model import Model, Person, RatingsByItem, Recommendation
@@ -77,12 +77,15 @@ def recommend(
     with timing.part(metrics.TOP_N):
         ranked = model.recommend(person, n, hidden, wanted, known)
     with timing.part("reasons"):
-        causes = {
-            r.item_id: main_reason(model.explain(ratings, r.item_id)) for r in ranked[:reasons]
+        reason_of = {
+            r.item_id: reason
+            for r in ranked[:reasons]
+            if (reason := main_reason(model.explain(ratings, r.item_id))) is not None
         }
-    items = items_by_id([r.item_id for r in ranked] + [c for c in causes.values() if c])
+    items = items_by_id([*(r.item_id for r in ranked), *reason_of.values()])
+    because = {item_id: items.get(reason) for item_id, reason in reason_of.items()}
     return [
-        _with_title(r, items[r.item_id], items.get(causes.get(r.item_id) or 0))
+        _with_title(r, items[r.item_id], because.get(r.item_id))
         for r in ranked
         if r.item_id in items
     ]
@@ -99,9 +102,10 @@ def recommend_many(
     ranked: list[list[Recommendation]] = [[]] * len(people)
     for model in {id(model): model for model in models}.values():
         places = [place for place, its in enumerate(models) if its is model]
-        theirs, unwanted = [people[p] for p in places], [hidden[p] for p in places]
+        ratings = [people[place] for place in places]
+        hidden_ids = [hidden[place] for place in places]
         with timing.part("batch"):
-            lists = model.recommend_many(theirs, n, unwanted)
+            lists = model.recommend_many(ratings, n, hidden_ids)
         for place, one in zip(places, lists, strict=True):
             ranked[place] = one
     items = items_by_id({r.item_id for one in ranked for r in one})
@@ -158,7 +162,7 @@ def _rank(model: Model, ratings: RatingsByItem, item_id: int, hidden: Iterable[i
 
 def predicted(model: Model, ratings: RatingsByItem, items: Sequence[Item]) -> dict[int, float]:
     """Predicted stars or the match by item id, for those of ``items`` that the model knows."""
-    return feedback_kind.current().guess(
+    return serving.feedback_kind.predict(
         model, fold_in(model, ratings), [item.id for item in items]
     )
 
@@ -178,10 +182,12 @@ def rate_and_log_prediction(
 
     Gives when it was stored, and the rating before, if there was one.
     """
-    own = ratings_of(user_id)
-    before = own.get(item.id)
-    told = NO_PREDICTION if before is not None else predict_before_rating(current, own, item)
-    return rate(user_id, item.id, stars, told, via), before
+    ratings = ratings_of(user_id)
+    before = ratings.get(item.id)
+    prediction = NO_PREDICTION
+    if before is None:
+        prediction = predict_before_rating(current, ratings, item)
+    return rate(user_id, item.id, stars, prediction, via), before
 
 
 def main_reason(explained: Explanation | None) -> int | None:

@@ -58,7 +58,7 @@ class Variant:
         release = in_service.release
         if self.release not in (None, in_service.version):
             release = store.read(self.release or "")
-            _check_alike(release, in_service.release)
+            _check_comparable(release, in_service.release)
         ranking = RankingParams.from_mapping(
             {**asdict(release.ranking), **self.settings}, str(self)
         )
@@ -133,14 +133,14 @@ def _setting(word: str, text: str) -> tuple[str, float]:
         raise ConfigError(f"{text!r}: {name} must be a number, not {value!r}") from error
 
 
-def _check_alike(release: Release, in_service: Release) -> None:
-    """People rate once, whichever arm they are in: both have to mean the same by it."""
+def _check_comparable(release: Release, in_service: Release) -> None:
+    """Raise ReleaseError unless ratings mean the same in both: people rate once for both arms."""
 
-    def kind(of: Release) -> tuple[Any, ...]:
-        told = of.catalogue
-        return told.noun, told.feedback, told.rating_min, told.rating_max, told.rating_step
+    def scale(of: Release) -> tuple[Any, ...]:
+        c = of.catalogue
+        return c.noun, c.feedback, c.rating_min, c.rating_max, c.rating_step
 
-    if kind(release) != kind(in_service):
+    if scale(release) != scale(in_service):
         raise ReleaseError(
             f"release {release.version} is of {release.catalogue.noun}s with other ratings than"
             f" {in_service.version}, which is in service; compare releases of one kind"

@@ -40,7 +40,7 @@ class Accuracy:
     """``told``: oldest first. Mean absolute errors, ours and the community average's; ``gain`` is
     by how much ours is smaller, with its 95 % interval."""
 
-    told: list[PredictedRating]
+    predictions: list[PredictedRating]
     ours: float | None
     theirs: float | None
     gain: Interval | None
@@ -50,12 +50,13 @@ class Accuracy:
         """(ours, theirs): mean errors over the WINDOW ratings up to each, from the WINDOW-th on."""
         return [
             (_mean([t.ours for t in part]), _mean([t.theirs for t in part]))
-            for part in (self.told[end - WINDOW : end] for end in range(WINDOW, len(self.told) + 1))
+            for end in range(WINDOW, len(self.predictions) + 1)
+            for part in [self.predictions[end - WINDOW : end]]
         ]
 
     @property
     def latest(self) -> list[PredictedRating]:
-        return self.told[: -LATEST - 1 : -1]
+        return self.predictions[: -LATEST - 1 : -1]
 
 
 def accuracy_of(user_id: int) -> Accuracy:
@@ -71,14 +72,14 @@ def accuracy_of(user_id: int) -> Accuracy:
         )
         .order_by(Rating.rated_at, Item.id)
     )
-    told = [PredictedRating(item, rating, p or 0.0, c or 0.0) for item, rating, p, c in rows]
-    if not told:
+    predictions = [PredictedRating(item, rating, p or 0.0, c or 0.0) for item, rating, p, c in rows]
+    if not predictions:
         return Accuracy([], None, None, None)
     return Accuracy(
-        told,
-        _mean([t.ours for t in told]),
-        _mean([t.theirs for t in told]),
-        ratio([t.theirs - t.ours for t in told], [1] * len(told)),
+        predictions,
+        _mean([t.ours for t in predictions]),
+        _mean([t.theirs for t in predictions]),
+        ratio([t.theirs - t.ours for t in predictions], [1] * len(predictions)),
     )
 
 

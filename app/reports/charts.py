@@ -35,9 +35,9 @@ class Chart:
     right: int = WIDTH - RIGHT
 
 
-def errors_over_time(told: Accuracy) -> Chart | None:
+def errors_over_time(accuracy: Accuracy) -> Chart | None:
     """Two curves of mean error in stars; None for too few ratings."""
-    curves = told.curves
+    curves = accuracy.curves
     if len(curves) < 2:
         return None
     highest = max(max(pair) for pair in curves)
@@ -47,7 +47,7 @@ def errors_over_time(told: Accuracy) -> Chart | None:
         for which, name in enumerate(("our guesses", "everyone’s average"))
     ]
     ticks = [(_y(step / 2, top), f"{step / 2:g}") for step in range(int(top * 2) + 1)]
-    return Chart(lines, ticks, (f"rating {WINDOW}", f"rating {len(told.told)}"))
+    return Chart(lines, ticks, (f"rating {WINDOW}", f"rating {len(accuracy.predictions)}"))
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from app.feedback.ratings import IMPORT, RECOMMENDATION
 from app.models import Impression, Rating, User, Visit
 from recommender.confidence_intervals import Interval, ratio, wilson
 
-# The charter's.
+# The charter's target for people who return within a month.
 MONTHLY_TARGET = 100_000
-RATING_TARGET = 4.0
 WEEK, MONTH = 7, 30
 WEEKS = 12
 # Figures that took so long are kept for so many times as long.
@@ -55,15 +54,15 @@ class Figures:
 def latest_figures() -> Figures:
     """Of this moment, unless they took long to count a short while ago: ten million ratings are
     not read again for a page that is opened again."""
-    kept, good_until = current_app.extensions.get("figures", (None, 0.0))
+    cached, good_until = current_app.extensions.get("figures", (None, 0.0))
     began = perf_counter()
-    if kept is not None and began < good_until:
-        return kept
-    told = figures_of_today()
+    if cached is not None and began < good_until:
+        return cached
+    figures = figures_of_today()
     seconds = perf_counter() - began
     if seconds >= LONG_SECONDS:
-        current_app.extensions["figures"] = told, perf_counter() + KEPT * seconds
-    return told
+        current_app.extensions["figures"] = figures, perf_counter() + KEPT * seconds
+    return figures
 
 
 def figures_of_today() -> Figures:

@@ -8,7 +8,7 @@ WORKDIR /srv/marquee
 COPY requirements.txt requirements-mysql.txt requirements-pgsql.txt ./
 RUN pip install -r requirements-mysql.txt -r requirements-pgsql.txt
 
-COPY application.py config.py ./
+COPY application.py config.py gunicorn.conf.py ./
 COPY app app
 COPY migrations migrations
 COPY recommender recommender
@@ -17,7 +17,7 @@ COPY recommender recommender
 RUN useradd --system --uid 10001 marquee && install -d -o marquee /var/lib/marquee/releases
 USER 10001
 
-# gunicorn listens on all addresses at PORT where it is given no other.
+# gunicorn reads gunicorn.conf.py of its working directory, and listens on all addresses at PORT.
 ENV PORT=8000 RELEASES=/var/lib/marquee/releases
 EXPOSE 8000
 # Whether the process lives; /ready also asks for a database and a release, which no restart brings.

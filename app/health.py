@@ -12,9 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from app.accounts import api_tokens
-from app.extensions import db, serving
+from app.extensions import db
+from app.http.negotiation import bearer_token
 from app.observability import metrics
+from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 
 status = Blueprint("status", __name__)
@@ -40,13 +41,13 @@ def ready() -> Answer:
         return {"status": "not ready", "reason": str(error)}, 503
     watcher = serving.watcher
     trial = watcher.trials.current
-    told = {
+    details = {
         "problem": watcher.problem,
         "experiment": trial.plan.name if trial else None,
         "experiment_problem": watcher.trials.problem,
     }
-    known = {name: value for name, value in told.items() if value}
-    return {"status": "ready", "release": version, **known}, 200
+    present = {name: value for name, value in details.items() if value}
+    return {"status": "ready", "release": version, **present}, 200
 
 
 @status.get("/metrics")
@@ -56,8 +57,8 @@ def numbers() -> Response:
     wanted = current_app.config["METRICS_TOKEN"]
     if wanted is None:
         abort(404)
-    if not hmac.compare_digest((api_tokens.bearer_token() or "").encode(), wanted.encode()):
+    if not hmac.compare_digest((bearer_token() or "").encode(), wanted.encode()):
         raise Unauthorized("a bearer token is needed", www_authenticate=WWWAuthenticate("bearer"))
     model = serving.model_or_none
-    told = metrics.exposition(model.release.created_at if model else None)
-    return Response(told, content_type=CONTENT_TYPE_LATEST)
+    text = metrics.exposition(model.release.created_at if model else None)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import click
-from flask import Flask
 from flask.cli import AppGroup
 
-from app.cli import says_errors
+from app.cli.errors import report_errors
 from app.experiments import store
 from app.recommend.variants import IN_SERVICE, Variant
 
 experiments = AppGroup("experiments", help="Start, end and list experiments of two arms.")
-
-
-def init_app(app: Flask) -> None:
-    app.cli.add_command(experiments)
 
 
 @experiments.command()
@@ -22,7 +17,7 @@ def init_app(app: Flask) -> None:
 @click.option("--control", default=IN_SERVICE, show_default=True, help="The arm to compare with.")
 @click.option("--treatment", required=True, help="The arm to try.")
 @click.option("--share", default=0.5, show_default=True, help="Of the people, the treatment's.")
-@says_errors
+@report_errors
 def start(name: str, control: str, treatment: str, share: float) -> None:
     """Start the experiment NAME, if none is running and both arms can be served.
 
@@ -37,7 +32,7 @@ def start(name: str, control: str, treatment: str, share: float) -> None:
 
 
 @experiments.command()
-@says_errors
+@report_errors
 def end() -> None:
     """End the running experiment: everyone gets the release in service."""
     click.echo(f"{store.end().name} has ended; everyone gets the release in service")
@@ -46,9 +41,12 @@ def end() -> None:
 @experiments.command("list")
 def list_experiments() -> None:
     """Every experiment with its arms, the running one marked with a star."""
-    for each in store.every_experiment():
-        until = f"{each.ended_at:%Y-%m-%d %H:%M}" if each.ended_at else "now"
+    for e in store.every_experiment():
+        until = f"{e.ended_at:%Y-%m-%d %H:%M}" if e.ended_at else "now"
         click.echo(
-            f"{'*' if each.is_running else ' '} {each.name}\t{each.started_at:%Y-%m-%d %H:%M}"
-            f" to {until}\tcontrol {each.control}\ttreatment {each.treatment} ({each.share:.0%})"
+            f"{'*' if e.is_running else ' '} {e.name}\t{e.started_at:%Y-%m-%d %H:%M} to {until}"
+            f"\tcontrol {e.control}\ttreatment {e.treatment} ({e.share:.0%})"
         )
+
+
+COMMANDS = (experiments,)

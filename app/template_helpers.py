@@ -9,10 +9,10 @@ from urllib.parse import quote_plus
 from flask import Flask, current_app, request, url_for
 
 from app.db.clock import utcnow
-from app.extensions import serving
 from app.http.redirects import this_page
 from app.models import Item
 from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 
 _STAR_WORDS = ("", "one", "two", "three", "four", "five")
@@ -73,13 +73,13 @@ def _context() -> dict[str, Any]:
 
 
 def _of_the_release() -> dict[str, Any]:
-    kind = feedback_kind.current()
+    kind = serving.feedback_kind
     try:
         catalogue, problem = serving.watcher.model.catalogue, None
     except NoRelease as error:
         catalogue, problem = None, str(error)
     noun = catalogue.noun if catalogue else "movie"
-    template = current_app.jinja_env.get_template(kind.words)
+    template = current_app.jinja_env.get_template(kind.template)
     return {
         "noun": noun,
         "simulated": bool(catalogue and catalogue.simulated),

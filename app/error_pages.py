@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from math import ceil
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, request, session
+from flask import Flask, Response, current_app, g, jsonify, render_template, session
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from gunicorn.http.errors import NoMoreData, ParseException
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoResultFound, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
-from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import (
     BadHost,
     BadRequest,
@@ -21,14 +20,14 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
     TooManyRequests,
 )
-from werkzeug.http import parse_accept_header
 
 from app.accounts import login_sessions
 from app.api import blueprint
 from app.extensions import db, login_manager
+from app.http.negotiation import is_api_path, wants_json
 from app.http.request_budget import BudgetSpent
 from app.observability import logs
-from app.recommend import feedback_kind
+from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 
 # What the page says: a heading, and what to do next.
@@ -47,8 +46,6 @@ TOO_LONG = (
     "We gave up, and nothing of it is saved. Try again in a minute, with less at once.",
 )
 RETRY_SECONDS = 5
-# Characters of an Accept header that are read; browsers send two hundred.
-LONGEST_ACCEPT = 1_000
 AWAY = (
     "Back in a moment",
     "Our records are out of reach just now. What you saved is safe; try again.",
@@ -71,14 +68,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(InternalServerError, _failure)
 
 
-def wants_json() -> bool:
-    """Whether the caller is a script rather than a person with a page before them."""
-    if blueprint.is_called():
-        return True
-    accepted = parse_accept_header(request.headers.get("Accept", "")[:LONGEST_ACCEPT], MIMEAccept)
-    return accepted.best_match(["text/html", "application/json"]) == "application/json"
-
-
 def _error_page(error: HTTPException) -> ResponseReturnValue:
     code = error.code or 500
     heading, advice = SAYINGS.get(code, (error.name, "Go back and try once more."))
@@ -95,7 +84,7 @@ def _wait(error: HTTPException) -> str:
 
 def _failure(error: InternalServerError) -> ResponseReturnValue:
     advice = "It is our fault, and noted. Try again in a moment."
-    return _answer_without_database(500, feedback_kind.current().broken, advice, error)
+    return _answer_without_database(500, serving.feedback_kind.failure, advice, error)
 
 
 def _database_error(error: DBAPIError) -> ResponseReturnValue:
@@ -159,7 +148,7 @@ def _answer(
 ) -> ResponseReturnValue:
     headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
     if wants_json():
-        message = blueprint.explain(error) if blueprint.is_called() else f"{heading}. {advice}"
+        message = blueprint.explain(error) if is_api_path() else f"{heading}. {advice}"
         return jsonify(code=code, message=message), code, headers
     page = render_template(
         "error.html",

@@ -1,0 +1,34 @@
+"""What a request says of its sender: an API client or a browser, and the token that it shows."""
+
+from __future__ import annotations
+
+from flask import request
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
+
+# Characters of an Accept header that are read; browsers send two hundred.
+LONGEST_ACCEPT = 1_000
+# Paths of the API that do not begin with /api/.
+SERVICE_PATHS = ("/recommendations", "/features")
+
+
+def is_api_path() -> bool:
+    """Return whether the request is for the API, also if its path matches no route."""
+    return request.path.startswith("/api/") or request.path in SERVICE_PATHS
+
+
+def wants_json() -> bool:
+    """Return whether the sender is a script rather than a person with a page before them."""
+    if is_api_path():
+        return True
+    accepted = parse_accept_header(request.headers.get("Accept", "")[:LONGEST_ACCEPT], MIMEAccept)
+    return accepted.best_match(["text/html", "application/json"]) == "application/json"
+
+
+def bearer_token() -> str | None:
+    """Return the bearer token of the ``Authorization`` header, if there is one.
+
+    Read by hand: Werkzeug parses other schemes too, and fails at Basic credentials beyond ASCII.
+    """
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    return secret.strip() or None if scheme.lower() == "bearer" else None
