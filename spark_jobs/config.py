@@ -20,6 +20,7 @@ from recommender.storage.release_store import ReleaseStore
 from recommender.storage.s3_release_store import open_store
 from spark_jobs.datasets.processed import feedback_of, is_processed
 from spark_jobs.pipeline.configuration import Pipeline, read_pipeline
+from spark_jobs.protocols import GATE_METRICS
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -29,13 +30,6 @@ DEFAULTS = {"movielens": "pipelines/movies.yaml", "steam": "pipelines/games.yaml
 HEADS: dict[str, type[RankingParams] | type[RatingParams]] = {
     "ranking": RankingParams,
     "rating": RatingParams,
-}
-
-
-# What the gate may judge by: each metric of people held out, and 1 where more is better, else -1.
-METRICS = {
-    **{"RMSE": -1, "MAE": -1, "PR-AUC": 1, "AUC": 1, "catalogue AUC": 1},
-    **{"NDCG@10": 1, "recall@20": 1, "precision@10": 1, "recall@10": 1, "MAP@10": 1},
 }
 
 
@@ -184,10 +178,10 @@ def _gate(section: Any, where: str) -> Gate:
             raise ConfigError(f"{where}: gate, {name} must be {shape}, not {value!r}")
     for name in ("floors", "margins"):
         for metric, value in section.get(name, {}).items():
-            if metric not in METRICS:
+            if metric not in GATE_METRICS:
                 raise ConfigError(
                     f"{where}: gate, {name}: unknown metric {metric!r}; known are"
-                    f" {', '.join(METRICS)}"
+                    f" {', '.join(GATE_METRICS)}"
                 )
             if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
                 raise ConfigError(

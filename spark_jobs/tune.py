@@ -48,8 +48,10 @@ from spark_jobs.als.solver import FittedFactors, Params
 from spark_jobs.config import HEADS, Config, default_file
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.datasets.read import read_datasets
-from spark_jobs.evaluate import as_release, check_cases, least_liked, ranking_metrics, star_metrics
 from spark_jobs.evaluation.baselines import ServedModel
+from spark_jobs.evaluation.case_metrics import ranking_metrics, star_metrics
+from spark_jobs.evaluation.fit_rankers import as_release
+from spark_jobs.evaluation.measuring import check_cases, least_liked
 from spark_jobs.evaluation.splits import Case, Split, mixed, person_fold, rating_fold, split
 from spark_jobs.fit_models import Fitter, fit_models
 from spark_jobs.progress import ProgressBar

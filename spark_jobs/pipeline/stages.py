@@ -31,11 +31,13 @@ from spark_jobs.datasets import fetch
 from spark_jobs.datasets.processed import ABOUT, write_processed
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.datasets.sample import write_sample
-from spark_jobs.evaluate import EvaluationPlan, evaluate, tables
 from spark_jobs.evaluation import promotion_gate
+from spark_jobs.evaluation.measuring import EvaluationPlan, evaluate
+from spark_jobs.evaluation.tables import tables
 from spark_jobs.explore import by_month, describe
 from spark_jobs.explore import summary as told
 from spark_jobs.pipeline.configuration import SAMPLE, Source
+from spark_jobs.protocols import PROTOCOLS, SERVED
 from spark_jobs.session import ROOT, build_session
 from spark_jobs.train import train
 from spark_jobs.training_set import merge, tell
@@ -288,7 +290,7 @@ def _measured_with(work: Work) -> Any:
 
 def measure(work: Work) -> Made:
     """The parameters beside baselines, by the configured protocols."""
-    from spark_jobs.reporting.html import PROTOCOLS, evaluation_page, write
+    from spark_jobs.reporting.html import evaluation_page, write
 
     settings, pipeline = work.settings, work.settings.pipeline
     processed = work.facts["process"]["folder"]
@@ -300,7 +302,7 @@ def measure(work: Work) -> Made:
     page = write(work.folder / "evaluation.json", report, evaluation_page)
     tell(tables(report))
     headlines = [
-        f"{name} {metric} {report['protocols'][name]['Marquee'][metric]['mean']:.3f}"
+        f"{name} {metric} {report['protocols'][name][SERVED][metric]['mean']:.3f}"
         for name in plan.protocols
         for metric in PROTOCOLS[name].headlines
     ]
