@@ -13,8 +13,10 @@ from pyspark.sql import SparkSession
 
 from recommender.errors import SetupError
 from recommender.params import RankingParams
-from spark_jobs import session
-from spark_jobs.session import PACKAGES, ROOT, _fits_sockets, build_session, check_java, pack_code
+from spark_jobs import job_archive
+from spark_jobs.java import check_java
+from spark_jobs.job_archive import PACKAGES, ROOT, pack_code
+from spark_jobs.session import _fits_sockets, build_session
 
 REMEDY = "install it (Debian, Ubuntu: apt-get install openjdk-17-jre-headless)"
 
@@ -134,7 +136,7 @@ def test_a_submitted_session_is_given_the_code_once(
 def jobs_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``make jobs`` makes."""
     target = tmp_path_factory.mktemp("jobs") / "dist" / "jobs.zip"
-    command = [sys.executable, "-m", "spark_jobs.session", str(target)]
+    command = [sys.executable, "-m", "spark_jobs.job_archive", str(target)]
     subprocess.run(command, cwd=ROOT, check=True)
     return target
 
@@ -160,7 +162,7 @@ def test_the_zip_has_no_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (tmp_path / room / "part" / "__pycache__").mkdir(parents=True)
         (tmp_path / room / "part" / "one.py").touch()
         (tmp_path / room / "part" / "__pycache__" / "one.cpython-311.pyc").touch()
-    monkeypatch.setattr(session, "ROOT", tmp_path)
+    monkeypatch.setattr(job_archive, "ROOT", tmp_path)
     pack_code(tmp_path / "jobs.zip")
     packed = zipfile.ZipFile(tmp_path / "jobs.zip").namelist()
     assert packed == ["recommender/part/one.py", "spark_jobs/part/one.py"]

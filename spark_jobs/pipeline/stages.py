@@ -36,9 +36,10 @@ from spark_jobs.evaluation.measuring import EvaluationPlan, evaluate
 from spark_jobs.evaluation.tables import tables
 from spark_jobs.explore import by_month, describe
 from spark_jobs.explore import summary as told
+from spark_jobs.job_archive import ROOT
 from spark_jobs.pipeline.configuration import SAMPLE, Source
 from spark_jobs.protocols import PROTOCOLS, SERVED
-from spark_jobs.session import ROOT, build_session
+from spark_jobs.session import build_session
 from spark_jobs.train import train
 from spark_jobs.training_set import merge, tell
 
