@@ -28,7 +28,8 @@ import shlex
 from collections.abc import Sequence
 
 from recommender.errors import ConfigError, MarqueeError
-from spark_jobs import config
+from spark_jobs.config.configuration import load_config
+from spark_jobs.config.options import add_options
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.evaluation.measuring import EvaluationPlan, evaluate
 from spark_jobs.evaluation.tables import tables
@@ -41,7 +42,7 @@ from spark_jobs.training_set import tell
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        settings, out = config.load(options), check_out(options.out)
+        settings, out = load_config(options), check_out(options.out)
         plan = _plan(options, settings.dataset)
         folders = options.data or [str(obtain(Path("data"), tell))]
         report = evaluate(build_session("marquee evaluate"), folders, settings, plan)
@@ -98,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE.json",
         help="the report is written beside it as a page (default: %(default)s)",
     )
-    config.add_options(parser)
+    add_options(parser)
     return parser
 
 

@@ -31,10 +31,10 @@ from pyspark.sql import SparkSession
 from recommender.errors import MarqueeError
 from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
 from recommender.popularity import vote_weighted
-from spark_jobs import config
 from spark_jobs.als.biases import row_sums
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
-from spark_jobs.config import Config
+from spark_jobs.config.configuration import Config, load_config
+from spark_jobs.config.options import add_file_options
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.datasets.read import read_datasets
@@ -53,7 +53,7 @@ Rows = list[dict[str, Any]]
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        settings = config.load(options)
+        settings = load_config(options)
         out = check_out(options.out)
         folders = options.data or [str(obtain(Path("data"), tell))]
         explored = explore(build_session("marquee explore"), folders, settings)
@@ -261,7 +261,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE.json",
         help="the page is written beside it (default: %(default)s)",
     )
-    config.add_file_options(parser)
+    add_file_options(parser)
     return parser
 
 

@@ -34,11 +34,11 @@ from recommender.feedback import EXPLICIT
 from recommender.params import RatingParams
 from recommender.storage.release import ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
-from spark_jobs import config
 from spark_jobs.als import solver
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.als.solver import Factors
-from spark_jobs.config import Config
+from spark_jobs.config.configuration import Config, load_config
+from spark_jobs.config.options import add_options, add_releases_option, as_options, open_releases
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.datasets.read import read_datasets
@@ -68,8 +68,8 @@ class Trained:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        settings = config.load(options)
-        store = config.releases(options.releases)
+        settings = load_config(options)
+        store = open_releases(options.releases)
         store.check_writable()
         starts = _starts(store, settings, options.solver) if options.warm_start else {}
         folders = options.data or [str(obtain(Path("data"), tell))]
@@ -177,7 +177,7 @@ def _command(folders: Sequence[str], settings: Config) -> str:
     given = [*("--protocol", "G,E"), *("--seeds", str(settings.gate.seed))]
     for folder in folders:
         given += ["--data", folder]
-    return shlex.join(["python", "-m", "spark_jobs.evaluate", *given, *config.as_options(settings)])
+    return shlex.join(["python", "-m", "spark_jobs.evaluate", *given, *as_options(settings)])
 
 
 def _starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Factors]:
@@ -262,7 +262,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what `flask export-ratings` wrote, beside the data: for a pair rated twice the newest"
         " rating wins",
     )
-    config.add_releases_option(parser)
+    add_releases_option(parser)
     parser.add_argument(
         "--solver",
         choices=SOLVERS,
@@ -283,7 +283,7 @@ def _parser() -> argparse.ArgumentParser:
         help="start from the factors of the release in service, where ranks agree, so that fewer"
         " iterations do",
     )
-    config.add_options(parser)
+    add_options(parser)
     return parser
 
 

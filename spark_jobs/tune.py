@@ -42,10 +42,11 @@ from pyspark.sql import SparkSession
 from recommender.errors import ConfigError, MarqueeError
 from recommender.model import Model
 from recommender.params import RankingParams
-from spark_jobs import config
 from spark_jobs.als.rating_blocks import Block, BlockedRatings, build_blocks
 from spark_jobs.als.solver import FittedFactors, Params
-from spark_jobs.config import HEADS, Config, default_file
+from spark_jobs.config.configuration import PARAMS, Config, default_file, load_config
+from spark_jobs.config.options import add_file_options
+from spark_jobs.config.yaml_files import edit_yaml, read_yaml
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluation.baselines import ServedModel
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     results = Path(options.results)
     try:
-        settings = config.load(options)
+        settings = load_config(options)
         grid = read_grid(Path(options.grid) if options.grid else GRID, settings)
         source = Path(options.config) if options.config else default_file(settings.dataset)
         target = Path(options.out or str(source))
@@ -225,12 +226,12 @@ class OnceFitter(Fitter):
 
 def read_grid(path: Traversable, settings: Config) -> Grid:
     """The candidates of a grid: lists of values by head and parameter. Raises ConfigError."""
-    values = config.read_yaml(path)
-    if not values or (unknown := sorted(set(values) - set(HEADS), key=str)):
+    values = read_yaml(path)
+    if not values or (unknown := sorted(set(values) - set(PARAMS), key=str)):
         which = f"unknown head {unknown[0]!r}" if values else "nothing to try"
-        raise ConfigError(f"{path}: {which}; give lists of values under {' or '.join(HEADS)}")
+        raise ConfigError(f"{path}: {which}; give lists of values under {' or '.join(PARAMS)}")
     return {
-        head: _candidates(values[head], head, path, settings) for head in HEADS if head in values
+        head: _candidates(values[head], head, path, settings) for head in PARAMS if head in values
     }
 
 
@@ -245,7 +246,7 @@ def _candidates(lists: Any, head: str, path: Traversable, settings: Config) -> l
             )
     configured: Params = getattr(settings, head)
     combinations = (
-        HEADS[head].from_mapping(
+        PARAMS[head].from_mapping(
             {**asdict(configured), **dict(zip(lists, combination, strict=True))}, where
         )
         for combination in itertools.product(*lists.values())
@@ -402,7 +403,7 @@ def _keep(source: Traversable, target: Path, found: Found) -> None:
     changes = []
     for head, measured in found.items():
         changed = _changed(next(iter(measured)), best(head, measured))
-        text = config.edited(text, head, {name: new for name, (_, new) in changed.items()})
+        text = edit_yaml(text, head, {name: new for name, (_, new) in changed.items()})
         changes += [f"{head}.{name} {old:g} → {new:g}" for name, (old, new) in changed.items()]
     if not changes and Path(str(source)) == target:
         print(f"The configuration is the best of them; {target} stays as it is.")
@@ -425,7 +426,7 @@ def _check_target(source: Traversable, target: Path, grid: Grid) -> None:
     text = source.read_text(encoding="utf-8")
     try:
         for head, candidates in grid.items():
-            text = config.edited(text, head, asdict(candidates[-1]))
+            text = edit_yaml(text, head, asdict(candidates[-1]))
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
 
@@ -456,7 +457,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="what has been measured, to go on from (default: %(default)s)",
     )
-    config.add_file_options(parser)
+    add_file_options(parser)
     return parser
 
 

@@ -171,11 +171,12 @@ def test_the_zip_has_no_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_code_works_from_the_zip(jobs_zip: Path, tmp_path: Path) -> None:
     script = """
 import argparse
-from spark_jobs import config
+from spark_jobs.config import configuration, options
 from spark_jobs.datasets.sample import read_films
 parser = argparse.ArgumentParser()
-config.add_options(parser)
-print(config.__file__, config.load(parser.parse_args([])).ranking.rank, len(read_films()) > 400)
+options.add_options(parser)
+settings = configuration.load_config(parser.parse_args([]))
+print(configuration.__file__, settings.ranking.rank, len(read_films()) > 400)
 """
     ran = subprocess.run(
         [sys.executable, "-c", script],
@@ -186,7 +187,7 @@ print(config.__file__, config.load(parser.parse_args([])).ranking.rank, len(read
         text=True,
     )
     rank = str(RankingParams().rank)
-    assert ran.stdout.split() == [f"{jobs_zip}/spark_jobs/config.py", rank, "True"]
+    assert ran.stdout.split() == [f"{jobs_zip}/spark_jobs/config/configuration.py", rank, "True"]
 
 
 @pytest.mark.parametrize(("letters", "fits"), [(60, True), (61, False)])

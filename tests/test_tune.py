@@ -16,8 +16,9 @@ import yaml
 from pyspark.sql import SparkSession
 
 from recommender.params import RankingParams, RatingParams
-from spark_jobs import config, tune
-from spark_jobs.config import Config
+from spark_jobs import tune
+from spark_jobs.config.configuration import Config
+from spark_jobs.config.yaml_files import edit_yaml
 from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.training_set import TrainingSet, merge
 from tests.conftest import ROOT
@@ -318,7 +319,7 @@ def test_the_grid_that_comes_along_is_one_that_can_be_searched() -> None:
     ],
 )
 def test_a_number_is_put_into_yaml_and_the_rest_stays(text: str, expected: str) -> None:
-    assert config.edited(text, "ranking", {"rank": 8}) == expected
+    assert edit_yaml(text, "ranking", {"rank": 8}) == expected
 
 
 def test_what_breaks_because_of_ctrl_c_is_not_told(spark: SparkSession) -> None:

@@ -15,7 +15,7 @@ from recommender.storage.release import Release
 from spark_jobs.als import mllib
 from spark_jobs.als.biases import fit_biases
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
-from spark_jobs.config import Config
+from spark_jobs.config.configuration import Config
 from spark_jobs.evaluation.baselines import (
     Biases,
     Ease,

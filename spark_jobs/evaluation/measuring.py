@@ -15,7 +15,7 @@ from recommender.catalogue import Catalogue
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import IMPLICIT
 from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, build_blocks
-from spark_jobs.config import Config, Gate
+from spark_jobs.config.configuration import Config, Gate
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluation.case_metrics import (
     beyond_accuracy,

@@ -19,7 +19,7 @@ from recommender.model import Model
 from recommender.params import RankingParams, RatingParams
 from recommender.storage.release import ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
-from spark_jobs.config import Config, Gate
+from spark_jobs.config.configuration import Config, Gate
 from spark_jobs.evaluation.measuring import EvaluationPlan, evaluate_set
 from spark_jobs.protocols import GATE_METRICS, LIST_LENGTH, SERVED
 from spark_jobs.training_set import TrainingSet

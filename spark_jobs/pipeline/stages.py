@@ -25,8 +25,9 @@ from recommender.errors import DataError, MarqueeError
 from recommender.storage import s3
 from recommender.storage.release import MANIFEST
 from recommender.storage.release_store import ReleaseStore
-from spark_jobs import config
-from spark_jobs.config import Config
+from spark_jobs.config.configuration import Config
+from spark_jobs.config.options import as_options, open_releases
+from spark_jobs.config.pipeline import SAMPLE, Source
 from spark_jobs.datasets import fetch
 from spark_jobs.datasets.processed import ABOUT, write_processed
 from spark_jobs.datasets.read import read_datasets
@@ -37,7 +38,6 @@ from spark_jobs.evaluation.tables import tables
 from spark_jobs.explore import by_month, describe
 from spark_jobs.explore import summary as told
 from spark_jobs.job_archive import ROOT
-from spark_jobs.pipeline.configuration import SAMPLE, Source
 from spark_jobs.protocols import PROTOCOLS, SERVED
 from spark_jobs.session import build_session
 from spark_jobs.train import train
@@ -298,7 +298,7 @@ def measure(work: Work) -> Made:
     plan = EvaluationPlan(pipeline.protocols, pipeline.seeds)
     report = evaluate(work.spark, [processed], settings, plan)
     given = ["--data", processed, "--protocol", ",".join(plan.protocols)]
-    given += ["--seeds", ",".join(map(str, plan.seeds)), *config.as_options(settings)]
+    given += ["--seeds", ",".join(map(str, plan.seeds)), *as_options(settings)]
     report["command"] = shlex.join(["python", "-m", "spark_jobs.evaluate", *given])
     page = write(work.folder / "evaluation.json", report, evaluation_page)
     tell(tables(report))
@@ -363,7 +363,7 @@ def publish(work: Work) -> Made:
     """The release in service, if the gate accepts it beside the one that is there now."""
     version, elsewhere = work.facts["train"]["release"], work.settings.pipeline.publish_to
     release = work.store.read(version)
-    target = config.releases(elsewhere) if elsewhere else work.store
+    target = open_releases(elsewhere) if elsewhere else work.store
     before, sample = promotion_gate.in_service(target), release.parity_sample()
     judged = promotion_gate.judged({}, release, before, sample, work.settings.gate)
     if reasons := judged["gate"]["reasons"]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from recommender.feedback import IMPLICIT
-from spark_jobs.config import HEADS
+from spark_jobs.config.configuration import PARAMS
 from spark_jobs.protocols import METRICS, PROTOCOLS, SERVED, Metric
 from spark_jobs.reporting import charts
 
@@ -296,7 +296,7 @@ def _model(evaluation: Figures) -> str:
     """``sizes``, where there: titles and factors of each head, as the release holds them."""
     sizes, parts = evaluation.get("sizes") or {}, []
     for head, values in evaluation["settings"].items():
-        sentences = {spec.name: spec.metadata["help"] for spec in fields(HEADS[head])}
+        sentences = {spec.name: spec.metadata["help"] for spec in fields(PARAMS[head])}
         body = "".join(
             f'<tr><th scope="row">{escape(name)}</th><td>{_value(value)}</td>'
             f'<td class="words">{escape(sentences.get(name, ""))}</td></tr>'
