@@ -27,7 +27,8 @@ from spark_jobs.config.configuration import dataset_of, load_config
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.pipeline import __main__ as command
 from spark_jobs.pipeline.runner import State
-from spark_jobs.pipeline.stages import STAGES, Work
+from spark_jobs.pipeline.stages import STAGES
+from spark_jobs.pipeline.work import Work
 from tests.datasets import QUICK, write_two_tastes
 from tests.publishers import Publisher
 from tests.test_steam import GAME, MANY, library

@@ -44,7 +44,7 @@ from spark_jobs.evaluation.tables import (
     join_curves,
     summarize,
 )
-from spark_jobs.explore import by_month, describe
+from spark_jobs.exploration import by_month, describe
 from spark_jobs.protocols import (
     ANY_RATING,
     BY_PERSON,
