@@ -79,7 +79,7 @@ load: .venv/dev databases ## people against PostgreSQL, half an hour: make load 
 	$(BIN)/python -m benchmarks.load
 
 jobs: ## dist/jobs.zip for spark-submit --py-files
-	$(PYTHON) -m spark_jobs.session dist/jobs.zip
+	$(PYTHON) -m spark_jobs.job_archive dist/jobs.zip
 
 bundle: ## dist/marquee-COMMIT.zip, what `eb deploy` ships: committed files, but for export-ignore
 	@mkdir -p dist

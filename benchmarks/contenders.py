@@ -44,8 +44,9 @@ def ours(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors]:
 
     from spark_jobs.als import solver
     from spark_jobs.als.rating_blocks import build_blocks
+    from spark_jobs.arrow import arrow_batches
     from spark_jobs.ratings import Ratings as Arrays
-    from spark_jobs.session import arrow_batches, build_session
+    from spark_jobs.session import build_session
 
     frame = build_session("benchmark").read.parquet(str(path))
     frame = frame.selectExpr("user_id", "item_id", "stars", "bigint(0) AS seconds")

@@ -15,7 +15,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from pyspark import RDD, StorageLevel
 
-from spark_jobs.session import on_one_machine, temporary_folder
+from spark_jobs.filesystem import on_one_machine
+from spark_jobs.temporary_folders import temporary_folder
 
 Arrays = TypeVar("Arrays", bound=tuple[Any, ...])
 

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
+from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from recommender.errors import ConfigError, DataError
-from spark_jobs.session import on_one_machine
+
+
+def on_one_machine(context: SparkContext) -> bool:
+    """Whether driver and workers share this machine's files."""
+    return str(context.master).startswith("local")
 
 
 def join(folder: str, name: str) -> str:

@@ -17,7 +17,7 @@ from spark_jobs.als import mllib, solver
 from spark_jobs.als.biases import Biases, fit_biases, residuals, row_sums
 from spark_jobs.als.rating_blocks import BlockedRatings
 from spark_jobs.als.solver import Factors, FittedFactors, Params, Vectors
-from spark_jobs.config import Config
+from spark_jobs.config.configuration import Config
 from spark_jobs.item_features import centred, item_features
 from spark_jobs.progress import ProgressBar
 

@@ -28,9 +28,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from recommender.errors import ConfigError, DataError, MarqueeError
 from recommender.model import Model
-from spark_jobs import config
 from spark_jobs.als import solver
 from spark_jobs.als.rating_blocks import Block, BlockedRatings, NothingToPack, build_blocks
+from spark_jobs.config.configuration import dataset_of
+from spark_jobs.config.options import add_releases_option, open_releases
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.session import build_session
 from spark_jobs.training_set import tell, together
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.n < 1:
             raise ConfigError(f"--n {options.n}: give at least 1")
-        store = config.releases(options.releases)
+        store = open_releases(options.releases)
         model = Model(store.read(options.version or store.current().version))
         spark = build_session("marquee recommend")
         stars = read_stars(spark, options.data, model)
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def read_stars(spark: SparkSession, folders: Sequence[str], model: Model) -> BlockedRatings:
     """The ratings of those titles that the model knows. Raises DataError where there are none."""
-    datasets = read_datasets(spark, config.kind_of(folders), folders)
+    datasets = read_datasets(spark, dataset_of(folders), folders)
     try:
         stars = build_blocks(
             together([data.ratings.rows for data in datasets]), model.item_index.item_ids
@@ -119,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="a data set's folder; give it again to add inputs, of which later ones win",
     )
-    config.add_releases_option(parser)
+    add_releases_option(parser)
     parser.add_argument("--version", help="of the release (default: the one in service)")
     parser.add_argument("--n", type=int, default=20, help="titles a person (default: %(default)s)")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="a new folder")

@@ -13,7 +13,7 @@ from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import EXPLICIT, SCALES
 from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, build_blocks
-from spark_jobs.config import Config
+from spark_jobs.config.configuration import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.findings import Findings
 from spark_jobs.ratings import Ratings

@@ -10,24 +10,25 @@ from pathlib import Path
 import pytest
 import yaml
 
+import spark_jobs
 from recommender.errors import ConfigError
 from recommender.formats.steam import is_steam
 from recommender.params import RankingParams, RatingParams
-from spark_jobs import config
-from spark_jobs.config import HEADS, Config, Gate
-from spark_jobs.pipeline.configuration import SETTINGS, Pipeline, Source, read_pipeline
+from spark_jobs.config.configuration import PARAMS, Config, Gate, dataset_of, load_config
+from spark_jobs.config.options import add_options, as_options
+from spark_jobs.config.pipeline import SETTINGS, Pipeline, Source, read_pipeline
 
-DEFAULT = Path(config.__file__).parent / "pipelines" / "movies.yaml"
+DEFAULT = Path(spark_jobs.__file__).parent / "pipelines" / "movies.yaml"
 
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser()
-    config.add_options(parser)
+    add_options(parser)
     return parser
 
 
 def load(*arguments: str) -> Config:
-    return config.load(parser().parse_args(arguments))
+    return load_config(parser().parse_args(arguments))
 
 
 def write(tmp_path: Path, content: str | bytes) -> str:
@@ -40,10 +41,10 @@ def test_without_a_file_the_defaults_of_the_parameters_are_taken() -> None:
     assert load() == Config("movie", 1, RankingParams(), RatingParams())
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", PARAMS)
 def test_the_default_file_shows_every_parameter_there_is(head: str) -> None:
     shown = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))[head]
-    assert list(shown) == [field.name for field in fields(HEADS[head])]
+    assert list(shown) == [field.name for field in fields(PARAMS[head])]
 
 
 def test_the_default_file_shows_the_default_gate() -> None:
@@ -159,21 +160,21 @@ def test_a_gate_may_be_open(tmp_path: Path) -> None:
 def test_settings_as_options_are_the_same_settings_again() -> None:
     given = ("--seed", "3", "--ranking-rank", "8", "--rating-taste-weight", "0.0")
     settings = load(*given)
-    assert config.as_options(settings) == list(given)
-    assert load(*config.as_options(settings)) == settings
+    assert as_options(settings) == list(given)
+    assert load(*as_options(settings)) == settings
 
 
 def test_settings_for_games_start_from_the_file_for_games() -> None:
     assert load("--dataset", "steam").noun == "game"
     given = ("--dataset", "steam", "--seed", "1", "--ranking-alpha", "5.0")
     settings = load(*given)
-    assert config.as_options(settings) == list(given)
-    assert load(*config.as_options(settings)) == settings
+    assert as_options(settings) == list(given)
+    assert load(*as_options(settings)) == settings
 
 
 def test_a_folder_of_steam_files_needs_no_word(tmp_path: Path) -> None:
     (tmp_path / "x_users_items.json.gz").touch()
-    assert (config.kind_of([str(tmp_path)]), config.kind_of(["s3://x"])) == ("steam", "movielens")
+    assert (dataset_of([str(tmp_path)]), dataset_of(["s3://x"])) == ("steam", "movielens")
 
 
 def test_a_data_set_that_there_is_no_reader_for_is_refused(tmp_path: Path) -> None:
@@ -182,11 +183,11 @@ def test_a_data_set_that_there_is_no_reader_for_is_refused(tmp_path: Path) -> No
         load("--config", path)
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", PARAMS)
 def test_every_parameter_has_an_option_with_its_sentence(head: str) -> None:
     options = {option for action in parser()._actions for option in action.option_strings}
     shown = " ".join(parser().format_help().split())
-    for field in fields(HEADS[head]):
+    for field in fields(PARAMS[head]):
         assert f"--{head}-{field.name.replace('_', '-')}" in options
         assert field.metadata["help"] in shown
 

@@ -13,7 +13,7 @@ import pytest
 
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs.environment import pack_environment, requirements
-from spark_jobs.session import pack_code
+from spark_jobs.job_archive import pack_code
 from tests.clusters import PYSPARK, SMALL, environment, standalone_cluster
 from tests.conftest import ROOT
 from tests.datasets import QUICK, write_two_tastes

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from recommender.storage.release import ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
-from spark_jobs.config import Gate
+from spark_jobs.config.configuration import Gate
 from spark_jobs.evaluation import promotion_gate
 from tests.datasets import QUICK, write_two_tastes
 from tests.releases import tiny_release

@@ -23,11 +23,12 @@ from pyspark.sql import SparkSession
 from recommender.storage import s3
 from recommender.storage.release_store import ReleaseStore
 from recommender.storage.s3_release_store import open_store
-from spark_jobs import config
+from spark_jobs.config.configuration import dataset_of, load_config
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.pipeline import __main__ as command
 from spark_jobs.pipeline.runner import State
-from spark_jobs.pipeline.stages import STAGES, Work
+from spark_jobs.pipeline.stages import STAGES
+from spark_jobs.pipeline.work import Work
 from tests.datasets import QUICK, write_two_tastes
 from tests.publishers import Publisher
 from tests.test_steam import GAME, MANY, library
@@ -199,7 +200,7 @@ def outdated(whole: Whole, *arguments: str, gate: Section | None = None, **chang
     """Which stages a run would run, with these changes to the configuration."""
     options = whole.place.options({**whole.section, **changes}, *arguments, gate=gate)
     parsed = command._parser().parse_args(options)
-    work = Work(config.load(parsed), open_store(parsed.releases), {})
+    work = Work(load_config(parsed), open_store(parsed.releases), {})
     state = State(whole.place.made)
     return " ".join(stage for stage in STAGES if not state.is_current(stage, work))
 
@@ -542,7 +543,7 @@ def test_games_are_acquired_and_processed_with_what_is_odd_in_the_summary(
         assert f"301 ratings by 301 people of 1 titles in {place.made / 'processed'}" in said
         assert "\n            1 lines that cannot be read: line 1: not a Python literal" in said
     processed = str(place.made / "processed")
-    assert config.kind_of([processed]) == "steam"
+    assert dataset_of([processed]) == "steam"
     [dataset] = read_datasets(spark, "steam", [processed])
     assert (dataset.feedback, dataset.rows) == ("implicit", 301)
     assert dataset.findings.counts == {"lines that cannot be read": 1}

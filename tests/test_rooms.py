@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,59 @@ def test_the_web_requirements_have_no_spark() -> None:
     assert "pyspark" not in names
     assert "pyarrow" not in names
     assert "matplotlib" not in names
+
+
+# Modules and packages of the jobs, lowest layer first: imports go down only.
+JOB_LAYERS = (
+    "arrow environment item_features java progress protocols ratings temporary_folders",
+    "filesystem job_archive",
+    "array_cache session",
+    "als datasets",
+    "config",
+    "fit_models reporting training_set",
+    "exploration parity_sample",
+    "evaluation",
+    "training tuning",
+    "evaluate explore pipeline recommend train tune",
+)
+
+
+def job_imports() -> Iterator[tuple[str, str]]:
+    """(module, imported module) of every import inside ``spark_jobs``, as paths below it."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in (ROOT / "spark_jobs").rglob("*.py")
+    }
+    for module in sorted(modules):
+        path = ROOT / module.replace(".", "/")
+        source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                members = [f"{node.module}.{alias.name}" for alias in node.names]
+                names = [name if name in modules else node.module for name in members]
+            for name in names:
+                if name in modules and name != "spark_jobs":
+                    yield module.removeprefix("spark_jobs."), name.removeprefix("spark_jobs.")
+
+
+def test_job_packages_import_lower_layers_only() -> None:
+    layer = {name: n for n, names in enumerate(JOB_LAYERS) for name in names.split()}
+    packages = {
+        (importer.split(".")[0], imported.split(".")[0]) for importer, imported in job_imports()
+    }
+    upward = [
+        (importer, imported)
+        for importer, imported in sorted(packages)
+        if importer != imported and layer[importer] <= layer[imported]
+    ]
+    assert upward == []
+
+
+def test_job_modules_form_no_cycle() -> None:
+    graph: dict[str, set[str]] = {}
+    for importer, imported in job_imports():
+        graph.setdefault(importer, set()).add(imported)
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle

@@ -13,8 +13,10 @@ from pyspark.sql import SparkSession
 
 from recommender.errors import SetupError
 from recommender.params import RankingParams
-from spark_jobs import session
-from spark_jobs.session import PACKAGES, ROOT, _fits_sockets, build_session, check_java, pack_code
+from spark_jobs import job_archive
+from spark_jobs.java import check_java
+from spark_jobs.job_archive import PACKAGES, ROOT, pack_code
+from spark_jobs.session import _fits_sockets, build_session
 
 REMEDY = "install it (Debian, Ubuntu: apt-get install openjdk-17-jre-headless)"
 
@@ -134,7 +136,7 @@ def test_a_submitted_session_is_given_the_code_once(
 def jobs_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``make jobs`` makes."""
     target = tmp_path_factory.mktemp("jobs") / "dist" / "jobs.zip"
-    command = [sys.executable, "-m", "spark_jobs.session", str(target)]
+    command = [sys.executable, "-m", "spark_jobs.job_archive", str(target)]
     subprocess.run(command, cwd=ROOT, check=True)
     return target
 
@@ -160,7 +162,7 @@ def test_the_zip_has_no_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (tmp_path / room / "part" / "__pycache__").mkdir(parents=True)
         (tmp_path / room / "part" / "one.py").touch()
         (tmp_path / room / "part" / "__pycache__" / "one.cpython-311.pyc").touch()
-    monkeypatch.setattr(session, "ROOT", tmp_path)
+    monkeypatch.setattr(job_archive, "ROOT", tmp_path)
     pack_code(tmp_path / "jobs.zip")
     packed = zipfile.ZipFile(tmp_path / "jobs.zip").namelist()
     assert packed == ["recommender/part/one.py", "spark_jobs/part/one.py"]
@@ -169,11 +171,12 @@ def test_the_zip_has_no_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_code_works_from_the_zip(jobs_zip: Path, tmp_path: Path) -> None:
     script = """
 import argparse
-from spark_jobs import config
+from spark_jobs.config import configuration, options
 from spark_jobs.datasets.sample import read_films
 parser = argparse.ArgumentParser()
-config.add_options(parser)
-print(config.__file__, config.load(parser.parse_args([])).ranking.rank, len(read_films()) > 400)
+options.add_options(parser)
+settings = configuration.load_config(parser.parse_args([]))
+print(configuration.__file__, settings.ranking.rank, len(read_films()) > 400)
 """
     ran = subprocess.run(
         [sys.executable, "-c", script],
@@ -184,7 +187,7 @@ print(config.__file__, config.load(parser.parse_args([])).ranking.rank, len(read
         text=True,
     )
     rank = str(RankingParams().rank)
-    assert ran.stdout.split() == [f"{jobs_zip}/spark_jobs/config.py", rank, "True"]
+    assert ran.stdout.split() == [f"{jobs_zip}/spark_jobs/config/configuration.py", rank, "True"]
 
 
 @pytest.mark.parametrize(("letters", "fits"), [(60, True), (61, False)])

@@ -48,7 +48,7 @@ def trained(folder: Path, master: str, *before: str) -> Release:
 def jobs_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``make jobs`` makes."""
     target = tmp_path_factory.mktemp("jobs") / "jobs.zip"
-    command = [sys.executable, "-m", "spark_jobs.session", str(target)]
+    command = [sys.executable, "-m", "spark_jobs.job_archive", str(target)]
     subprocess.run(command, cwd=ROOT, check=True)
     return target
 

@@ -16,10 +16,14 @@ import yaml
 from pyspark.sql import SparkSession
 
 from recommender.params import RankingParams, RatingParams
-from spark_jobs import config, tune
-from spark_jobs.config import Config
+from spark_jobs import tune
+from spark_jobs.config.configuration import Config
+from spark_jobs.config.yaml_files import edit_yaml
 from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.training_set import TrainingSet, merge
+from spark_jobs.tuning import grid as grids
+from spark_jobs.tuning import search
+from spark_jobs.tuning.results import fingerprint
 from tests.conftest import ROOT
 from tests.datasets import write_csv, write_files, write_two_tastes
 
@@ -59,13 +63,13 @@ def arguments(tmp_path: Path, folder: Path) -> list[str]:
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Grows by the head of each fit."""
     done: list[str] = []
-    measure = tune.measure
+    measure = search.measure
 
     def counted(head: str, *rest: Any) -> float:
         done.append(head)
         return measure(head, *rest)
 
-    monkeypatch.setattr(tune, "measure", counted)
+    monkeypatch.setattr(search, "measure", counted)
     return done
 
 
@@ -110,18 +114,18 @@ def test_an_interrupted_search_goes_on_where_it_stopped(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = ("--out", str(tmp_path / "found.yaml"))
-    measure = tune.measure
+    measure = search.measure
 
     def interrupted(*cell: Any) -> float:
         if len(fits) == 2:
             raise KeyboardInterrupt
         return measure(*cell)
 
-    monkeypatch.setattr(tune, "measure", interrupted)
+    monkeypatch.setattr(search, "measure", interrupted)
     assert tune.main([*arguments, *out]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
     assert not (tmp_path / "found.yaml").exists()
-    monkeypatch.setattr(tune, "measure", measure)
+    monkeypatch.setattr(search, "measure", measure)
     assert tune.main([*arguments, *out]) == 0
     assert "2 of 4 fits are known" in capsys.readouterr().err
     assert len(fits) == 4
@@ -180,10 +184,10 @@ def test_every_rating_and_every_person_is_held_out_once(
     spark: SparkSession, folder: Path, training: TrainingSet
 ) -> None:
     pairs = {(u, i) for u in range(1, 31) for i in range(1, 21) if (u - i) % 3}
-    rating = [made.cases.collect() for made in tune.divide(training, "rating", 3, seed=1)]
+    rating = [made.cases.collect() for made in search.divide(training, "rating", 3, seed=1)]
     held = [(case.user_id, i) for cases in rating for case in cases for i in case.held]
     assert sorted(held) == sorted(pairs)
-    ranking = tune.divide(training, "ranking", 3, seed=1)
+    ranking = search.divide(training, "ranking", 3, seed=1)
     tested = [case.user_id for made in ranking for case in made.cases.collect()]
     assert sorted(tested) == list(range(1, 31))
     for made in ranking:
@@ -210,9 +214,9 @@ def test_the_fingerprint_is_of_what_was_read_and_not_of_its_order(
     def of(ratings: list[str], titles: str = movies) -> str:
         files = {"ratings.csv": "".join([header, *ratings]), "movies.csv": titles}
         read = read_movielens(spark, str(write_files(tmp_path / "other", files)))
-        return tune.fingerprint(merge([read], SETTINGS))
+        return fingerprint(merge([read], SETTINGS))
 
-    same = tune.fingerprint(training)
+    same = fingerprint(training)
     assert of(lines[::-1]) == same
     assert of([*lines[:-1], lines[-1].replace(",5.0,", ",4.5,").replace(",1.0,", ",1.5,")]) != same
     assert of(lines, movies.replace("Drama", "Comedy", 1)) != same
@@ -297,7 +301,7 @@ def test_folds_without_positives_are_refused_before_anything_is_fitted(
 
 def test_the_grid_that_comes_along_is_one_that_can_be_searched() -> None:
     settings = replace(SETTINGS, rating=RatingParams(rank=7))
-    grid = tune.read_grid(tune.GRID, settings)
+    grid = grids.read_grid(grids.GRID, settings)
     assert {head: len(candidates) > 3 for head, candidates in grid.items()} == {
         "ranking": True,
         "rating": True,
@@ -318,7 +322,7 @@ def test_the_grid_that_comes_along_is_one_that_can_be_searched() -> None:
     ],
 )
 def test_a_number_is_put_into_yaml_and_the_rest_stays(text: str, expected: str) -> None:
-    assert config.edited(text, "ranking", {"rank": 8}) == expected
+    assert edit_yaml(text, "ranking", {"rank": 8}) == expected
 
 
 def test_what_breaks_because_of_ctrl_c_is_not_told(spark: SparkSession) -> None:

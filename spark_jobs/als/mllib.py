@@ -15,7 +15,8 @@ from recommender.errors import ConfigError
 from recommender.params import RankingParams
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.als.solver import Factors, FittedFactors, Params
-from spark_jobs.session import arrow_batches, temporary_folder
+from spark_jobs.arrow import arrow_batches
+from spark_jobs.temporary_folders import temporary_folder
 
 # Fixed, because the seed gives other factors with another number of blocks.
 BLOCKS = 4

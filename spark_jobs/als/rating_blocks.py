@@ -22,8 +22,8 @@ from recommender.errors import DataError
 from recommender.item_index import UNKNOWN
 from spark_jobs.als import kernels
 from spark_jobs.array_cache import CachedArrays, cache
+from spark_jobs.filesystem import on_one_machine
 from spark_jobs.ratings import Ratings
-from spark_jobs.session import on_one_machine
 
 # What a row costs beside its ratings, in ratings: products with the dense Gram matrix.
 ROW_COST = 64

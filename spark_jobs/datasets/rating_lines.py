@@ -27,9 +27,9 @@ from recommender.errors import DataError
 from recommender.feedback import EXPLICIT, SCALES, Scale
 from recommender.formats.movielens import COLUMNS, LAST_SECOND, REMEDY, RatingsLayout, columns_of
 from spark_jobs.array_cache import CachedArrays, cache
+from spark_jobs.arrow import arrow_batches
 from spark_jobs.filesystem import exactly, local_file
 from spark_jobs.ratings import Ratings
-from spark_jobs.session import arrow_batches
 
 ARROW_TYPES = (pa.int32(), pa.int32(), pa.float32(), pa.int64())
 NOTHING = Ratings(*(np.empty(0, kind.to_pandas_dtype()) for kind in ARROW_TYPES))

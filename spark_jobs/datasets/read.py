@@ -13,7 +13,8 @@ from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.movielens import read_exported, read_movielens
 from spark_jobs.datasets.processed import is_processed, read_processed
 from spark_jobs.datasets.steam import read_steam
-from spark_jobs.session import on_one_machine, temporary_folder
+from spark_jobs.filesystem import on_one_machine
+from spark_jobs.temporary_folders import temporary_folder
 
 READERS: dict[str, Callable[[SparkSession, str], Dataset]] = {
     "movielens": read_movielens,

@@ -36,11 +36,11 @@ from recommender.formats.steam import (
     library_of,
 )
 from spark_jobs.array_cache import CachedArrays, cache
+from spark_jobs.arrow import arrow_batches
 from spark_jobs.datasets.dataset import Dataset, read_about
 from spark_jobs.datasets.findings import Findings
 from spark_jobs.filesystem import exactly, join, list_folder, local_file
 from spark_jobs.ratings import Ratings
-from spark_jobs.session import arrow_batches
 
 # More bad lines than this are no accident.
 MOST_BAD = 0.01

@@ -19,8 +19,9 @@ from recommender.model import Model
 from recommender.params import RankingParams, RatingParams
 from recommender.storage.release import ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
-from spark_jobs.config import METRICS, Config, Gate
-from spark_jobs.evaluate import SERVED, EvaluationPlan, K, evaluate_set
+from spark_jobs.config.configuration import Config, Gate
+from spark_jobs.evaluation.measuring import EvaluationPlan, evaluate_set
+from spark_jobs.protocols import GATE_METRICS, LIST_LENGTH, SERVED
 from spark_jobs.training_set import TrainingSet
 
 Figures = dict[str, Any]
@@ -78,7 +79,7 @@ def judged(
             "floor": gate.floors.get(name),
             "margin": gate.margins.get(name),
         }
-        for name in METRICS
+        for name in GATE_METRICS
         if name in gate.floors or name in gate.margins
     }
     verdict = {"passed": not reasons, "reasons": reasons, "limits": limits}
@@ -101,7 +102,7 @@ def compare(new: Release, before: Release, sample: ParitySample) -> Figures:
                 "before": before.metrics[name],
                 "difference": new.metrics[name] - before.metrics[name],
             }
-            for name in METRICS
+            for name in GATE_METRICS
             if name in new.metrics and name in before.metrics
         },
     }
@@ -113,12 +114,12 @@ def judge(metrics: Mapping[str, Any], comparison: Figures, gate: Gate) -> list[s
     for name, floor in gate.floors.items():
         if name not in metrics:
             reasons.append(f"{name}, which has a floor, could not be measured")
-        elif METRICS[name] * (metrics[name] - floor) < 0:
-            side = "below" if METRICS[name] > 0 else "above"
+        elif GATE_METRICS[name] * (metrics[name] - floor) < 0:
+            side = "below" if GATE_METRICS[name] > 0 else "above"
             reasons.append(f"{name} {metrics[name]:.4f} is {side} its floor of {floor:g}")
     compared = comparison.get("metrics", {})
     for name, margin in gate.margins.items():
-        if name in compared and METRICS[name] * compared[name]["difference"] < -margin:
+        if name in compared and GATE_METRICS[name] * compared[name]["difference"] < -margin:
             reasons.append(
                 f"{name} {metrics[name]:.4f} is worse by more than {margin:g} than the"
                 f" {compared[name]['before']:.4f} of {comparison['version']}, in service"
@@ -141,11 +142,14 @@ def _lists(new: Release, before: Release, sample: ParitySample) -> Figures:
     """How many of the ten titles that each person sees they saw before."""
     models = Model(new), Model(before)
     pairs = [
-        [{row.item_id for row in model.recommend(model.fold_in(ratings), K)} for model in models]
+        [
+            {row.item_id for row in model.recommend(model.fold_in(ratings), LIST_LENGTH)}
+            for model in models
+        ]
         for _, ratings in sample.users()
     ]
     return {
         "people": len(pairs),
-        f"kept_of_{K}": float(np.mean([len(now & then) for now, then in pairs])),
+        f"kept_of_{LIST_LENGTH}": float(np.mean([len(now & then) for now, then in pairs])),
         "share_unchanged": float(np.mean([now == then for now, then in pairs])),
     }

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recommender.errors import ConfigError, MarqueeError
-from spark_jobs import config
+from spark_jobs.config.configuration import load_config
+from spark_jobs.config.options import add_options, add_releases_option, open_releases
 from spark_jobs.pipeline.runner import Outcome, State, alone, run
 from spark_jobs.pipeline.stages import STAGES
 from spark_jobs.training_set import tell
@@ -27,8 +28,8 @@ from spark_jobs.training_set import tell
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        settings = config.load(options)
-        store = config.releases(options.releases)
+        settings = load_config(options)
+        store = open_releases(options.releases)
         store.check_writable()
         stages = _chosen(options.stage)
         with alone(Path(settings.pipeline.folder)) as folder:
@@ -72,8 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--again", action="store_true", help="run the stages also where they are up to date"
     )
-    config.add_releases_option(parser)
-    config.add_options(parser)
+    add_releases_option(parser)
+    add_options(parser)
     return parser
 
 

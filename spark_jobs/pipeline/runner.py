@@ -16,9 +16,10 @@ from typing import Any
 
 from recommender.errors import ConfigError, MarqueeError
 from recommender.storage.release_store import ReleaseStore
-from spark_jobs import config
+from spark_jobs.config.configuration import Config
 from spark_jobs.datasets.fetch import checksum
-from spark_jobs.pipeline.stages import STAGES, Made, NotGoodEnough, Work
+from spark_jobs.pipeline.stages import STAGES
+from spark_jobs.pipeline.work import Made, NotGoodEnough, Work
 from spark_jobs.training_set import tell
 
 STATE = "state.json"
@@ -94,7 +95,7 @@ class State:
 
 
 def run(
-    settings: config.Config,
+    settings: Config,
     store: ReleaseStore,
     state: State,
     stages: Sequence[str],

@@ -10,100 +10,23 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from recommender.feedback import IMPLICIT
-from spark_jobs.config import HEADS
+from spark_jobs.config.configuration import PARAMS
+from spark_jobs.protocols import METRICS, PROTOCOLS, SERVED, Metric
 from spark_jobs.reporting import charts
 
 Figures = Mapping[str, Any]
-SERVED = "Marquee"
 FACTOR_BYTES = 4  # of a float32
 
 
-@dataclass(frozen=True)
-class Metric:
-    """``better``: 1 where more is better, -1 where less is, 0 where neither is by itself."""
-
-    better: int
-    sentence: str
-
-
-METRICS = {
-    "RMSE": Metric(-1, "root mean squared error of predicted stars"),
-    "MAE": Metric(-1, "mean absolute error of predicted stars"),
-    "PR-AUC": Metric(1, "area under the precision–recall curve of “rated 4 or more”"),
-    "AUC": Metric(1, "share of pairs, one rated 4 or more and one less, in the right order"),
-    "catalogue AUC": Metric(
-        1, "share of pairs, a held-out title and one that the person has not, in the right order"
-    ),
-    "NDCG@10": Metric(1, "hits among ten, the higher in the list the more; 1 is perfect"),
-    "recall@20": Metric(1, "share of the relevant titles found among twenty"),
-    "recall@10": Metric(1, "share of the relevant titles found among ten"),
-    "precision@10": Metric(1, "share of ten that are relevant"),
-    "MAP@10": Metric(1, "mean of the precision at each hit among ten"),
-    "coverage@10": Metric(0, "share of all titles that stand in someone’s ten"),
-    "diversity@10": Metric(0, "1 − mean likeness of genres within a list; 1 is all different"),
-    "novelty@10": Metric(0, "surprise of a listed title, in bits: 1 where half of all know it"),
-}
 HINTS = {1: "higher is better", -1: "lower is better", 0: "neither end is best"}
 ARROWS = {1: "↑", -1: "↓", 0: ""}
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """``headlines``: of the metrics that are drawn and stand at the top, in words."""
-
-    title: str
-    headlines: Mapping[str, str]
-    sentence: str
-
-
-PROTOCOLS = {
-    "A": Protocol(
-        "Predicted stars",
-        {"RMSE": "stars off (RMSE)"},
-        "One rating in five is held out and predicted from the rest.",
-    ),
-    "B": Protocol(
-        "Lists for people never seen",
-        {"NDCG@10": "NDCG@10, people never seen"},
-        "One person in five is held out entirely; 80 % of their ratings are folded in, and a"
-        " held-out rating of 4 or more is what the list should find; where hours are counted in"
-        " place of stars, any.",
-    ),
-    "C": Protocol(
-        "Lists within each person",
-        {"NDCG@10": "NDCG@10, known people"},
-        "A quarter of each person’s ratings is held out, and each of those titles is what the list"
-        " should find, liked or not: the protocol of Microsoft’s recommenders.",
-    ),
-    "D": Protocol(
-        "Lists, known people",
-        {"catalogue AUC": "AUC over the catalogue", "recall@10": "recall@10, known people"},
-        "One rating in five is held out, and each of those titles is what the list should find.",
-    ),
-    "E": Protocol(
-        "Beyond accuracy",
-        {"coverage@10": "of all titles recommended to someone"},
-        "Lists of ten for people held out. More is not by itself better here: random lists would"
-        " come first.",
-    ),
-    "G": Protocol(
-        "Stars and lists for people held out",
-        {
-            "RMSE": "stars off (RMSE)",
-            "catalogue AUC": "AUC over the catalogue",
-            "NDCG@10": "NDCG@10, people held out",
-        },
-        "What the gate looks at: from one training to the next the same people are held out; 80 %"
-        " of their ratings are folded in, the rest is predicted and ranked.",
-    ),
-}
 
 
 def write(out: Path, figures: Figures, page: Callable[[Figures, str], str]) -> Path:
@@ -208,7 +131,7 @@ def _headline(metric: str, value: Any) -> str:
 
 
 def _best_baseline(rows: Figures, metric: str) -> str:
-    better = METRICS[metric].better
+    better = METRICS[metric].direction
     others = [
         (better * row[metric]["mean"], name)
         for name, row in rows.items()
@@ -245,7 +168,7 @@ def _chart(protocol: str, metric: str, rows: Figures) -> str:
     ]
     if len(drawn) < 2:
         return ""
-    hint = HINTS[METRICS[metric].better]
+    hint = HINTS[METRICS[metric].direction]
     return _figure(charts.contenders(f"{protocol}-{metric[:4]}", metric, drawn, SERVED, hint))
 
 
@@ -275,15 +198,15 @@ def _contenders(rows: Figures) -> str:
 
 
 def _best(values: Sequence[Any], name: str) -> float | None:
-    better = METRICS[name].better if name in METRICS else 0
+    better = METRICS[name].direction if name in METRICS else 0
     known = [value for value in values if _is_number(value)]
     return better * max(better * v for v in known) if better and len(known) > 1 else None
 
 
 def _direction(metric: Metric | None) -> str:
-    if metric is None or not metric.better:
+    if metric is None or not metric.direction:
         return ""
-    return f' <span title="{HINTS[metric.better]}">{ARROWS[metric.better]}</span>'
+    return f' <span title="{HINTS[metric.direction]}">{ARROWS[metric.direction]}</span>'
 
 
 def _first_ratings(curves: Figures | None) -> str:
@@ -373,7 +296,7 @@ def _model(evaluation: Figures) -> str:
     """``sizes``, where there: titles and factors of each head, as the release holds them."""
     sizes, parts = evaluation.get("sizes") or {}, []
     for head, values in evaluation["settings"].items():
-        sentences = {spec.name: spec.metadata["help"] for spec in fields(HEADS[head])}
+        sentences = {spec.name: spec.metadata["help"] for spec in fields(PARAMS[head])}
         body = "".join(
             f'<tr><th scope="row">{escape(name)}</th><td>{_value(value)}</td>'
             f'<td class="words">{escape(sentences.get(name, ""))}</td></tr>'

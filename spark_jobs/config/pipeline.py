@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from recommender.errors import ConfigError
 from recommender.storage.s3 import is_address, split
 from spark_jobs.datasets.obtain import ADDRESS, ARCHIVE_SHA256
+from spark_jobs.protocols import PROTOCOLS
 
-PROTOCOLS = ("A", "B", "C", "D", "E", "G")
 SAMPLE = "sample"
 
 

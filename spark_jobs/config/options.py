@@ -1,0 +1,73 @@
+"""Options of the jobs' command lines that set, or stand for, a configuration."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import fields
+
+from recommender.storage.release_store import ReleaseStore
+from recommender.storage.s3_release_store import open_store
+from spark_jobs.config.configuration import DEFAULT_FILES, PARAMS, Config, default_file
+from spark_jobs.config.yaml_files import read_yaml
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """``--dataset KIND``, ``--config FILE`` and ``--seed N``."""
+    parser.add_argument(
+        "--dataset",
+        choices=DEFAULT_FILES,
+        help="which files --data holds (default: what the configuration says, else what is there)",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="YAML configuration"
+        f" (default: {' or '.join(DEFAULT_FILES.values())}, by the data set)",
+    )
+    parser.add_argument("--seed", type=int, help="seed of everything drawn at random")
+
+
+def add_releases_option(parser: argparse.ArgumentParser) -> None:
+    """``--releases PLACE``, which ``open_releases`` opens."""
+    parser.add_argument(
+        "--releases",
+        default=os.environ.get("RELEASES", "releases"),
+        metavar="PLACE",
+        help="where releases live: a folder or s3://bucket/folder (default: RELEASES, else"
+        " ./releases)",
+    )
+
+
+def open_releases(place: str) -> ReleaseStore:
+    """The store of releases at a place. Raises ConfigError."""
+    return open_store(place, os.environ.get("RELEASE_CACHE"))
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``add_file_options``, and one for each parameter of each head."""
+    add_file_options(parser)
+    for head, params in PARAMS.items():
+        group = parser.add_argument_group(f"{head} head")
+        for spec in fields(params):
+            group.add_argument(
+                f"--{head}-{spec.name.replace('_', '-')}",
+                dest=f"{head}.{spec.name}",
+                type=type(spec.default),
+                metavar="N" if isinstance(spec.default, int) else "X",
+                help=f"{spec.metadata['help']} (default: {spec.default:g})",
+            )
+
+
+def as_options(settings: Config) -> list[str]:
+    """Options that amount to ``settings``, but for the gate and the noun."""
+    options = [] if settings.dataset == Config.dataset else ["--dataset", settings.dataset]
+    options += ["--seed", str(settings.seed)]
+    where = DEFAULT_FILES[settings.dataset]
+    written = read_yaml(default_file(settings.dataset))
+    for head, params in (("ranking", settings.ranking), ("rating", settings.rating)):
+        default = PARAMS[head].from_mapping(written.get(head) or {}, where)
+        for spec in fields(params):
+            if (value := getattr(params, spec.name)) != getattr(default, spec.name):
+                options += [f"--{head}-{spec.name.replace('_', '-')}", str(value)]
+    return options

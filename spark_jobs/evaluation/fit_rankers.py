@@ -1,0 +1,159 @@
+"""Fits the model and its baselines on one split, ready to rank and to predict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.feedback import EXPLICIT
+from recommender.fold_in import Ridge
+from recommender.model import Model
+from recommender.params import RankingParams, RatingParams
+from recommender.storage.release import Release
+from spark_jobs.als import mllib
+from spark_jobs.als.biases import fit_biases
+from spark_jobs.als.rating_blocks import Block, BlockedRatings
+from spark_jobs.config.configuration import Config
+from spark_jobs.evaluation.baselines import (
+    Biases,
+    Ease,
+    Popularity,
+    Predictor,
+    Ranker,
+    RawAls,
+    ServedModel,
+    ease_fits,
+)
+from spark_jobs.fit_models import FittedModels, Fitter, fit_models
+from spark_jobs.progress import ProgressBar
+from spark_jobs.protocols import ANY_RATING, LIKED, PROTOCOLS, SERVED, STARS
+from spark_jobs.training_set import TrainingSet
+
+# Chosen on validation splits of MovieLens latest-small; see docs/model.md.
+EASE_REGULARIZATION = 100.0
+RAW_ALS = RatingParams(rank=20, regularization=0.15, regularization_exponent=1.0)
+# Likewise of the Steam sample.
+PLAIN_ALS = RankingParams(rank=32, regularization=1.0, alpha=5.0, playtime_weight=0.0)
+
+POPULARITY, BIASES = "popularity", "biases alone"
+RAW, EASE, EASE_LIKES = "MLlib ALS on raw stars", "EASE, all ratings", "EASE, 4 and up"
+# Baselines where hours are the feedback, by the weight of log(1 + count) in their score.
+PLAIN = {"MLlib implicit ALS": 1e-9, "the same + 0.02·log n": 0.02}
+
+
+@dataclass(frozen=True)
+class FittedRankers:
+    """The model and its baselines by name, fitted on one split.
+
+    ``counts``: of ratings by item id, in the part that was fitted on. ``seconds``: by stage.
+    """
+
+    rankers: dict[str, Ranker]
+    predictors: dict[str, Predictor]
+    counts: dict[int, int]
+    people: int
+    notes: list[str]
+    seconds: dict[str, float]
+
+
+def fit_rankers(
+    ratings: BlockedRatings,
+    training: TrainingSet,
+    settings: Config,
+    *,
+    protocol: str,
+    seed: int,
+    solver: str,
+    baselines: bool,
+) -> FittedRankers:
+    """Fit everything that ``protocol`` compares; without ``baselines`` the costly ones are left
+    out. ``ratings``: those to fit on, which are unpersisted."""
+    explicit = training.catalogue.feedback == EXPLICIT
+    with_rating = explicit and STARS in PROTOCOLS[protocol].metrics
+    progress = ProgressBar(3 if with_rating else 1)
+    fitter = Fitter(progress, solver, settings.seed, {})
+    models = fit_models(ratings, training.items, training.catalogue, settings, fitter, with_rating)
+    served = ServedModel(Model(as_release(models, training, settings)))
+    popularity = Popularity(ratings.items.ids, ratings.items.counts)
+    rankers: dict[str, Ranker] = {SERVED: served, POPULARITY: popularity}
+    predictors: dict[str, Predictor] = {SERVED: served}
+    notes: list[str] = []
+    if baselines and not explicit:
+        rankers |= _plain_als(ratings, training, settings)
+    elif baselines:
+        raw = _raw_als(ratings, models, seed)
+        rankers[RAW] = raw
+        if protocol == "A":
+            predictors |= {BIASES: _biases_alone(ratings, models.mean_rating, settings), RAW: raw}
+        elif ease_fits(len(ratings.users.ids), len(ratings.items.ids)):
+            if protocol == "B":
+                rankers[EASE_LIKES] = _ease(ratings, LIKED)
+            rankers[EASE] = _ease(ratings, ANY_RATING)
+        else:
+            notes.append(
+                f"EASE was left out: {len(ratings.users.ids):,} people and"
+                f" {len(ratings.items.ids):,} titles are too many for its closed form"
+            )
+    counts = dict(zip(ratings.items.ids.tolist(), ratings.items.counts.tolist(), strict=True))
+    people = len(ratings.users.ids)
+    ratings.unpersist()
+    return FittedRankers(rankers, predictors, counts, people, notes, progress.seconds)
+
+
+def as_release(models: FittedModels, training: TrainingSet, settings: Config) -> Release:
+    """The fitted models as the site would serve them, never written."""
+    explicit = training.catalogue.feedback == EXPLICIT
+    return Release(
+        version="evaluation",
+        created_at="",
+        catalogue=training.catalogue,
+        ranking=settings.ranking,
+        rating=settings.rating if explicit else None,
+        mean_rating=models.mean_rating,
+        arrays=models.arrays,
+    )
+
+
+def _plain_als(
+    ratings: BlockedRatings, training: TrainingSet, settings: Config
+) -> dict[str, Ranker]:
+    """Spark's own implicit ALS, which is how it is mostly used, and with popularity added."""
+    most = min(len(ratings.users.ids), len(ratings.items.ids))
+    plain = replace(settings, ranking=replace(PLAIN_ALS, rank=min(PLAIN_ALS.rank, most)))
+    fitter = Fitter(ProgressBar(1), "mllib", settings.seed, {})
+    models = fit_models(
+        ratings, training.items, training.catalogue, plain, fitter, with_rating=False
+    )
+    weighted = {
+        name: replace(plain, ranking=replace(plain.ranking, popularity_weight=weight))
+        for name, weight in PLAIN.items()
+    }
+    return {
+        name: ServedModel(Model(as_release(models, training, s))) for name, s in weighted.items()
+    }
+
+
+def _raw_als(ratings: BlockedRatings, models: FittedModels, seed: int) -> RawAls:
+    most = min(len(ratings.users.ids), len(ratings.items.ids))
+    params = replace(RAW_ALS, rank=min(RAW_ALS.rank, most))
+    factors = mllib.fit(mllib.frame(ratings), params, seed).items.of(ratings.items.ids)
+    ridge = Ridge.of(params, len(ratings.items.ids))
+    return RawAls(ratings.items.ids, factors, models.mean_rating, ridge)
+
+
+def _biases_alone(ratings: BlockedRatings, mean: float, settings: Config) -> Biases:
+    _, item_bias = fit_biases(ratings, mean, settings.rating)
+    return Biases(ratings.items.ids, mean, item_bias, settings.rating.bias_regularization)
+
+
+def _ease(ratings: BlockedRatings, liked: float) -> Ease:
+    items = len(ratings.items.ids)
+
+    def dense(block: Block) -> NDArray[np.float32]:
+        x = np.zeros((len(block.counts), items), np.float32)
+        x[block.rows - block.first_row, block.columns] = block.values >= liked
+        return x
+
+    return Ease.fit(ratings.items.ids, ratings.users.map(dense), EASE_REGULARIZATION, liked)

@@ -1,0 +1,32 @@
+"""Checks the Java that Spark starts on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from recommender.errors import SetupError
+
+JAVA_NEEDED = 17
+
+
+def check_java() -> None:
+    """Raises SetupError, saying what to install, where Spark would find no Java it can use."""
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
+    remedy = f"install it (Debian, Ubuntu: apt-get install openjdk-{JAVA_NEEDED}-jre-headless)"
+    if java is None or not Path(java).exists():
+        raise SetupError(f"Spark needs Java {JAVA_NEEDED} or newer and found none; {remedy}")
+    try:
+        answer = subprocess.run(  # the Java that Spark takes  # noqa: S603  # nosec B603
+            [java, "-version"], capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise SetupError(f"{java} cannot be run ({error.strerror}); {remedy}") from error
+    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
+    if not found or int(found.group(1)) < JAVA_NEEDED:
+        which = found.group(1) if found else "of an unknown version"
+        raise SetupError(f"{java} is Java {which}; Spark needs {JAVA_NEEDED} or newer; {remedy}")

@@ -1,0 +1,53 @@
+"""Samples trained users, on whom serving checks that folding in finds their trained vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from recommender.params import RatingParams
+from recommender.storage.release import ParitySample
+from spark_jobs.als import solver
+from spark_jobs.als.rating_blocks import Block, BlockedRatings
+from spark_jobs.fit_models import FittedModels
+
+PARITY_USERS = 200
+
+
+def sample_parity(
+    stars: BlockedRatings, heads: FittedModels, params: RatingParams | None
+) -> ParitySample:
+    """Users spread evenly over the ids, with their ratings and the vectors that training found.
+
+    The rating head's factors are complete only when both heads are fitted, and its people's vectors
+    serve this check alone: so they are solved here, with the kernel of the fit, for these people.
+    """
+    every = max(1, len(stars.users.ids) // PARITY_USERS)
+    wanted = np.arange(0, len(stars.users.ids), every)[:PARITY_USERS]
+
+    def theirs(block: Block) -> list[tuple[Any, Any]]:
+        ends = block.first_row + len(block.counts)
+        rows = wanted[(wanted >= block.first_row) & (wanted < ends)] - block.first_row
+        pieces = [slice(block.starts[row], block.starts[row + 1]) for row in rows]
+        return [(block.columns[piece], block.values[piece]) for piece in pieces]
+
+    found = stars.users.blocks.flatMap(theirs).collect()
+    user_ids, arrays = stars.users.ids[wanted], heads.arrays
+    starts = np.cumsum([0, *(len(columns) for columns, _ in found)])
+    columns = np.concatenate([columns for columns, _ in found])
+    ratings = np.concatenate([values for _, values in found]).astype(np.float32)
+    rating_vectors = np.zeros((len(wanted), 0), np.float32)
+    if params is not None:
+        user_bias = np.repeat(heads.user_bias[wanted], np.diff(starts))
+        residuals = ratings - np.float32(heads.mean_rating) - user_bias - arrays.item_bias[columns]
+        block = Block(0, starts, columns, residuals)
+        rating_vectors = solver.solve_users(block, arrays.rating_factors, params)
+    return ParitySample(
+        user_ids=user_ids,
+        starts=starts,
+        item_ids=stars.items.ids[columns],
+        ratings=ratings,
+        ranking_vectors=heads.ranking.of(user_ids),
+        rating_vectors=rating_vectors,
+    )

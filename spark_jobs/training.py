@@ -1,0 +1,157 @@
+"""Fits both models on every rating there is and publishes the result as a release.
+
+Before that the same parameters are fitted without some of the people, and measured on them.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from pyspark.sql import SparkSession
+
+from recommender.errors import ConfigError, NoRelease
+from recommender.feedback import EXPLICIT
+from recommender.storage.release import Release
+from recommender.storage.release_store import ReleaseStore
+from spark_jobs.als.solver import Factors
+from spark_jobs.config.configuration import Config
+from spark_jobs.config.options import as_options
+from spark_jobs.datasets.dataset import Dataset
+from spark_jobs.datasets.read import read_datasets
+from spark_jobs.evaluation import promotion_gate
+from spark_jobs.exploration import by_month, describe
+from spark_jobs.fit_models import Fitter, fit_models
+from spark_jobs.parity_sample import sample_parity
+from spark_jobs.progress import ProgressBar
+from spark_jobs.training_set import check_ranks, merge, tell
+
+SOLVERS = ("als", "mllib")
+PROMOTE = ("gate", "always", "never")
+# Without stars there are no biases and no rating model to fit.
+STAGES = {"movielens": 7, "steam": 5}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A written release. ``reasons``: why the gate refuses it."""
+
+    release: Release
+    promoted: bool
+    reasons: list[str]
+
+
+def train(
+    spark: SparkSession,
+    folders: Sequence[str],
+    settings: Config,
+    store: ReleaseStore,
+    solver: str = SOLVERS[0],
+    starts: Mapping[str, Factors] = MappingProxyType({}),
+    promote: str = PROMOTE[0],
+    exported: Sequence[str] = (),
+) -> Trained:
+    """Read ``folders``, measure, fit, publish, promote. Raises MarqueeError with nothing promoted.
+
+    ``starts``: item factors that a head starts from, by its name. ``promote``: whatever is measured
+    decides ("gate"), or nothing is measured ("always"), or it is only told ("never"). ``exported``:
+    folders of ratings given on the site.
+    """
+    progress = ProgressBar(STAGES[settings.dataset])
+    context = spark.sparkContext
+    with progress.stage("reading and checking", context, len(folders) + len(exported)):
+        datasets = read_datasets(spark, settings.dataset, folders, exported)
+        months = by_month(datasets) if promote != "always" else []
+    with progress.stage("one rating for each pair", context, 6):
+        training = merge(datasets, settings)
+    check_ranks(training.catalogue, settings)
+    measured = None
+    if promote != "always":
+        measured = promotion_gate.measure(training, settings, solver, warm=bool(starts))
+        measured["command"] = _command(folders, settings)
+        measured["exploration"] = describe(training, months)
+    stars = training.stars
+    fitter = Fitter(progress, solver, settings.seed, starts)
+    with_rating = training.catalogue.feedback == EXPLICIT
+    heads = fit_models(stars, training.items, training.catalogue, settings, fitter, with_rating)
+    now = datetime.now(UTC)
+    release = Release(
+        version=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        created_at=now.isoformat(timespec="seconds"),
+        catalogue=training.catalogue,
+        ranking=settings.ranking,
+        rating=settings.rating if with_rating else None,
+        mean_rating=heads.mean_rating,
+        arrays=heads.arrays,
+        inputs=[_about(dataset) for dataset in datasets],
+        metrics=promotion_gate.metrics_of(measured, settings.gate) if measured else {},
+        seconds=progress.seconds,
+    )
+    parity = sample_parity(stars, heads, release.rating)
+    report: dict[str, bytes] = {}
+    reasons: list[str] = []
+    if measured:
+        # Only where a page is written, so that Spark's workers need no Matplotlib.
+        from spark_jobs.reporting.html import report_files
+
+        judged = promotion_gate.judged(
+            measured, release, promotion_gate.in_service(store), parity, settings.gate
+        )
+        reasons = judged["gate"]["reasons"]
+        sizes = {"ranking": heads.arrays.ranking_factors.shape}
+        if with_rating:
+            sizes["rating"] = heads.arrays.rating_factors.shape
+        report = report_files({**judged, "sizes": sizes, "seconds": progress.seconds})
+    with progress.stage("writing the release", context):
+        release = store.publish(release, training.items, parity, report)
+    promoted = promote == "always" or (promote == "gate" and not reasons)
+    with progress.stage("verifying and promoting", context):
+        if promoted:
+            store.promote(release.version)
+    stars.unpersist()
+    return Trained(release, promoted, reasons)
+
+
+def _about(dataset: Dataset) -> dict[str, Any]:
+    about = {"path": dataset.path, "layout": dataset.layout, "rows": dataset.rows}
+    found = dataset.findings.as_json()
+    return {**about, "findings": found} if found else about
+
+
+def _command(folders: Sequence[str], settings: Config) -> str:
+    """What measures the same again."""
+    given = [*("--protocol", "G,E"), *("--seeds", str(settings.gate.seed))]
+    for folder in folders:
+        given += ["--data", folder]
+    return shlex.join(["python", "-m", "spark_jobs.evaluate", *given, *as_options(settings)])
+
+
+def warm_starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Factors]:
+    """Item factors of the release in service, of those heads whose rank stays as it is."""
+    if solver != "als":
+        raise ConfigError("--warm-start needs --solver als")
+    try:
+        release = store.read(store.current().version)
+    except NoRelease:
+        tell("There is no release to start from; both heads start afresh.")
+        return {}
+    arrays, starts = release.arrays, {}
+    heads = {"ranking": (arrays.ranking_factors, settings.ranking.rank)}
+    if release.rating is not None:
+        learned = arrays.rating_factors[:, : release.rating.rank]
+        heads["rating"] = (learned, settings.rating.rank)
+    for head, (vectors, rank) in heads.items():
+        if vectors.shape[1] == rank:
+            starts[head] = Factors(arrays.item_ids, np.array(vectors))
+        else:
+            tell(
+                f"the {head} head of rank {rank} starts afresh: the release in service has rank"
+                f" {vectors.shape[1]}"
+            )
+    return starts

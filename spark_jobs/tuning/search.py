@@ -1,0 +1,164 @@
+"""Measures every candidate of a grid on every fold."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from pyspark import RDD
+from pyspark.sql import SparkSession
+
+from recommender.model import Model
+from recommender.params import RankingParams
+from spark_jobs.als.rating_blocks import BlockedRatings, build_blocks
+from spark_jobs.als.solver import FittedFactors, Params
+from spark_jobs.config.configuration import Config
+from spark_jobs.datasets.read import read_datasets
+from spark_jobs.evaluation.baselines import ServedModel
+from spark_jobs.evaluation.case_metrics import ranking_metrics, star_metrics
+from spark_jobs.evaluation.fit_rankers import as_release
+from spark_jobs.evaluation.measuring import check_cases, least_liked
+from spark_jobs.evaluation.splits import Case, Split, person_fold, rating_fold, split
+from spark_jobs.fit_models import Fitter, fit_models
+from spark_jobs.progress import ProgressBar
+from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
+from spark_jobs.tuning.grid import Grid, with_params
+from spark_jobs.tuning.outcome import METRIC, Measures, best, differing_values
+from spark_jobs.tuning.results import TuningResults, fingerprint, key
+
+
+def tune(
+    spark: SparkSession,
+    folders: Sequence[str],
+    settings: Config,
+    grid: Grid,
+    folds: int,
+    results: TuningResults,
+) -> Measures:
+    """What every candidate of every head reaches on each fold. The rating head is tuned beside the
+    best ranking head, whose factors it uses. Raises MarqueeError before anything is fitted."""
+    training = merge(read_datasets(spark, settings.dataset, folders), settings)
+    for params in itertools.chain(*grid.values()):
+        check_ranks(training.catalogue, with_params(settings, params))
+    splits = {head: divide(training, head, folds, settings.seed) for head in grid}
+    about = {"data": fingerprint(training), "folds": folds, "seed": settings.seed}
+    measures: Measures = {}
+    for head, candidates in grid.items():
+        search = Search(head, candidates, splits[head], about, results)
+        measures[head] = search.run(training, settings)
+        settings = with_params(settings, best(head, measures[head]))
+    return measures
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search for one head. ``about``: what its results have in common."""
+
+    head: str
+    candidates: list[Params]
+    splits: list[Split]
+    about: Mapping[str, Any]
+    results: TuningResults
+
+    def run(self, training: TrainingSet, settings: Config) -> dict[Params, list[float]]:
+        """By candidate, its measure on each fold: known already, or measured now."""
+        folds = range(len(self.splits))
+        keys = {
+            (p, fold): self._key(with_params(settings, p), fold)
+            for fold in folds
+            for p in self.candidates
+        }
+        missing = [cell for cell in keys if keys[cell] not in self.results.values]
+        known = f"{len(keys) - len(missing)} of {len(keys)} fits are known"
+        tell(f"{self.head} head: {known} from {self.results.path}")
+        started = time.monotonic()
+        for number, value in enumerate(self._measured(missing, training, settings), start=1):
+            params, fold = missing[number - 1]
+            self.results.add(keys[params, fold], value)
+            left = (time.monotonic() - started) / number * (len(missing) - number)
+            tell(
+                f"[{number}/{len(missing)}] {self.head} head, fold {fold + 1} of {len(folds)},"
+                f" {differing_values(params, self.candidates)}: {METRIC[self.head]} {value:.4f};"
+                f" about {_duration(left)} to go"
+            )
+        return {p: [self.results.values[keys[p, fold]] for fold in folds] for p in self.candidates}
+
+    def _measured(
+        self, cells: Sequence[tuple[Params, int]], training: TrainingSet, settings: Config
+    ) -> Iterator[float]:
+        """The measure of each cell; the ratings of a fold are packed once."""
+        for fold, several in itertools.groupby(cells, lambda cell: cell[1]):
+            made = self.splits[fold]
+            stars = build_blocks(made.fitted)
+            fitter = OnceFitter(ProgressBar(3, io.StringIO()), "als", settings.seed, {})
+            for params, _ in several:
+                yield measure(
+                    self.head, stars, made.cases, training, with_params(settings, params), fitter
+                )
+            stars.unpersist()
+
+    def _key(self, settings: Config, fold: int) -> str:
+        heads = ("ranking",) if self.head == "ranking" else ("ranking", "rating")
+        params = {head: asdict(getattr(settings, head)) for head in heads}
+        return key(**self.about, head=self.head, fold=fold, params=params)
+
+
+class OnceFitter(Fitter):
+    """Of fits of a ranking head that differ in nothing fitted, one after the other, the first alone
+    is made."""
+
+    def fit(self, head: str, packed: BlockedRatings, params: Params) -> FittedFactors:
+        if not isinstance(params, RankingParams):
+            return super().fit(head, packed, params)
+        fitted = replace(params, popularity_weight=1.0, min_ratings=1)
+        if fitted not in self._made:
+            self._made.clear()
+            self._made[fitted] = super().fit(head, packed, params)
+        return self._made[fitted]
+
+    @cached_property
+    def _made(self) -> dict[Params, FittedFactors]:
+        return {}
+
+
+def divide(training: TrainingSet, head: str, folds: int, seed: int) -> list[Split]:
+    """Each rating, or for the ranking head each person, is held out in one of the splits.
+
+    Raises DataError where a fold has nothing to measure on.
+    """
+    stars, splits = training.stars, []
+    for fold in range(folds):
+        if head == "ranking":
+            made = split(stars, person_fold(seed, stars.users.ids, fold, folds), seed)
+        else:
+            made = split(stars, rating_fold(seed, fold, folds), seed)
+        where = f"{training.catalogue.name}: {head} head, fold {fold + 1} of {folds}"
+        check_cases(where, made, 2, "ask for fewer folds", least_liked(training.catalogue))
+        splits.append(made)
+    return splits
+
+
+def measure(
+    head: str,
+    stars: BlockedRatings,
+    cases: RDD[Case],
+    training: TrainingSet,
+    settings: Config,
+    fitter: Fitter,
+) -> float:
+    """Fit on ``stars``, measure on ``cases``."""
+    with_rating = head == "rating"
+    heads = fit_models(stars, training.items, training.catalogue, settings, fitter, with_rating)
+    served = ServedModel(Model(as_release(heads, training, settings)))
+    if with_rating:
+        return star_metrics(cases, served)[METRIC[head]]
+    return ranking_metrics(cases, served, least_liked(training.catalogue))[METRIC[head]]
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
