@@ -93,14 +93,14 @@ def with_navigation(index: str, pages: Iterable[str]) -> str:
 
     A page that it does not link to joins those that say how to do something.
     """
-    linked = set(re.findall(r"\]\((\w+)\.md\)", index))
+    linked = set(re.findall(r"\]\(([\w/]+)\.md\)", index))
     new = "".join(f"- [{page}]({page}.md)\n" for page in sorted({*pages} - linked - {"index"}))
     whole, *sections = re.split(r"^## ", index, flags=re.MULTILINE)
     for section in sections:
         caption, _, text = section.partition("\n")
         text = text.rstrip() + "\n" + (new if caption == HOW_TO else "")
-        links = re.findall(r"\[([^]]+)\]\((\w+)\.md\)", text)
-        entries = "\n".join(f"{said} <{page}>" for said, page in links)
+        links = re.findall(r"\[([^]]+)\]\(([\w/]+)\.md\)", text)
+        entries = "\n".join(f"{title} <{page}>" for title, page in links)
         whole += f"## {caption}\n{text}\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n"
         whole += f"{entries}\n```\n\n"
     return whole
