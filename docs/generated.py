@@ -1,6 +1,6 @@
 """What the manual takes from the code itself, so that nothing is written down twice.
 
-In the pages ``{settings}``, ``{make-targets}``, ``{flask-commands}``, ``{job-options}``, ``{rest}``
+In the pages ``{make-targets}``, ``{flask-commands}``, ``{job-options}``, ``{rest}``
 and ``{modules} PACKAGE`` stand for what is made here, and the navigation is made from the links of
 ``index.md``.
 """
@@ -25,7 +25,6 @@ from flask import Flask
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-import config
 import spark_jobs
 from app import create_app
 from app.api import vocabulary
@@ -48,14 +47,6 @@ def site() -> Flask:
     # No secret: of a site that is asked for its commands alone.
     environ = {"SECRET_KEY": "nothing is signed with this", "DATABASE_URL": "sqlite://"}  # nosec B105
     return create_app(environ, RELEASES=str(ROOT / "dist" / "no-releases"))
-
-
-def settings() -> str:
-    rows = (
-        (f"`{s.name}`", "–" if s.default is None else f"`{s.default}`", s.sentence)
-        for s in config.SETTINGS
-    )
-    return _table(("name", "default", "what it says"), rows)
 
 
 def make_targets() -> dict[str, str]:
@@ -93,14 +84,14 @@ def with_navigation(index: str, pages: Iterable[str]) -> str:
 
     A page that it does not link to joins those that say how to do something.
     """
-    linked = set(re.findall(r"\]\((\w+)\.md\)", index))
+    linked = set(re.findall(r"\]\(([\w/]+)\.md\)", index))
     new = "".join(f"- [{page}]({page}.md)\n" for page in sorted({*pages} - linked - {"index"}))
     whole, *sections = re.split(r"^## ", index, flags=re.MULTILINE)
     for section in sections:
         caption, _, text = section.partition("\n")
         text = text.rstrip() + "\n" + (new if caption == HOW_TO else "")
-        links = re.findall(r"\[([^]]+)\]\((\w+)\.md\)", text)
-        entries = "\n".join(f"{said} <{page}>" for said, page in links)
+        links = re.findall(r"\[([^]]+)\]\(([\w/]+)\.md\)", text)
+        entries = "\n".join(f"{title} <{page}>" for title, page in links)
         whole += f"## {caption}\n{text}\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n"
         whole += f"{entries}\n```\n\n"
     return whole
@@ -241,7 +232,6 @@ def navigate(app: Sphinx, docname: str, source: list[str]) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     made = {
-        "settings": settings,
         "make-targets": _make_targets,
         "flask-commands": _flask_commands,
         "job-options": _job_options,

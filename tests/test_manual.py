@@ -31,11 +31,13 @@ from docs.generated import (
 )
 from recommender.errors import DataError
 
-PAGES = sorted(DOCS.glob("*.md"))
+PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [ROOT / "README.md", *PAGES]
 # A command as it is typed: settings may stand before it.
 COMMAND = re.compile(r"(?:^|[;(]|\s)(make|flask|python -m)\s+([a-z][\w.-]*)([^;|\n]*)")
 TYPED = re.compile(r"^(\w+=\S* )*(\.venv/bin/)?(make|flask|python -m) ")
+# A test as pages name it: "tests/test_x.py::test_y", or "test_x.py::test_y".
+TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")
 
 
 def names(path: Path) -> str:
@@ -81,13 +83,13 @@ def commands(path: Path) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def navigation(index: str, pages: list[str]) -> list[str]:
-    return re.findall(r"^.+ <(\w+)>$", with_navigation(index, pages), re.MULTILINE)
+    return re.findall(r"^.+ <([\w/]+)>$", with_navigation(index, pages), re.MULTILINE)
 
 
 def test_every_page_stands_once_in_the_navigation() -> None:
     index = (DOCS / "index.md").read_text(encoding="utf-8")
-    pages = [path.stem for path in PAGES]
-    assert sorted([*navigation(index, pages), "index"]) == pages
+    pages = [path.relative_to(DOCS).with_suffix("").as_posix() for path in PAGES]
+    assert sorted([*navigation(index, pages), "index"]) == sorted(pages)
 
 
 def test_a_page_that_the_index_does_not_know_says_how_to_do_something() -> None:
@@ -104,6 +106,19 @@ def test_every_local_link_leads_somewhere(path: Path) -> None:
         if not place.exists() or (anchor and anchor not in anchors(place)):
             dead.append(target)
     assert dead == []
+
+
+@cache
+def defined_tests(file: str) -> frozenset[str]:
+    """The names of the test functions in a file below ``tests``; none where there is no file."""
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob(file)]
+    return frozenset(re.findall(r"^def (test_\w+)", "\n".join(sources), re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=names)
+def test_every_test_that_a_page_names_exists(path: Path) -> None:
+    named = TEST.findall(path.read_text(encoding="utf-8"))
+    assert [f"{file}::{test}" for file, test in named if test not in defined_tests(file)] == []
 
 
 @cache

@@ -107,6 +107,8 @@ def test_cookies_are_for_https_alone_in_production() -> None:
 def test_the_example_file_and_the_manual_list_every_setting() -> None:
     settings = [setting.name for setting in config.SETTINGS]
     example = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
-    manual = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    manual = re.findall(
+        r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE
+    )
     assert example == settings
     assert manual == settings
