@@ -12,7 +12,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from app import api, cli
-from app.backup import commands as backup_commands
 from app.base import base
 from app.catalogue import item_statistics
 from app.catalogue.items import add_missing_titles, sync_catalogue
@@ -83,7 +82,6 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
 
     cli.init_app(app)
     experiment_commands.init_app(app)
-    backup_commands.init_app(app)
     errors.init_app(app)
     security_headers.init_app(app)
     template_helpers.init_app(app)
