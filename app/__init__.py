@@ -12,7 +12,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from app import api, cli, error_pages, health, template_helpers
-from app.backup import commands as backup_commands
 from app.base import base
 from app.catalogue import item_statistics
 from app.catalogue.items import add_missing_titles, sync_catalogue
@@ -82,7 +81,6 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     static_files.init_app(app)
 
     cli.init_app(app)
-    backup_commands.init_app(app)
     error_pages.init_app(app)
     security_headers.init_app(app)
     template_helpers.init_app(app)

@@ -8,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from app.backup.tables import STATES
 from app.extensions import db
-from app.models import UtcDateTime
+from app.models import CatalogueState, SiteState, UtcDateTime
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ROWS = 3
+# Tables of one row, which the migrations insert.
+STATES = (CatalogueState.__table__.name, SiteState.__table__.name)
 TEXT = "Ærø “𝕏” 🎬\n\t\\'\"%"
 
 

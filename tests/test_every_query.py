@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = {
     "api": "",
     "api_access": "personal_token or revoked_token",
-    "backup": "pipe",
     "confirmed_addresses": "confirm_confirms or squatters",
     "experiments": "known_by_heart or owner_sees or started_listed or batch_is_noted",
     "guessing": "lock_the_owner or ends_copies or what_is_kept",
@@ -32,7 +31,6 @@ TESTS = {
 }
 # What it looks for is in the session already, from finding out who is logged in.
 WITHOUT_A_QUERY = {"group/routes.py _me"}
-OF_POSTGRESQL_ALONE = {"backup/tables.py _advance_sequences"}
 
 
 @pytest.mark.parametrize("name", SERVERS)
@@ -55,4 +53,4 @@ def test_each_function_that_holds_sql_is_run_on(name: str, tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stdout + done.stderr
     missed = functions_with_sql() - set(ran.read_text().splitlines())
-    assert missed == WITHOUT_A_QUERY | (OF_POSTGRESQL_ALONE if name != "postgresql" else set())
+    assert missed == WITHOUT_A_QUERY

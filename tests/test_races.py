@@ -21,8 +21,6 @@ from werkzeug.security import generate_password_hash
 from app import create_app
 from app.accounts import api_tokens
 from app.accounts import service as accounts
-from app.backup.file import Backup
-from app.backup.tables import back_up, restore
 from app.catalogue import items as catalogue
 from app.extensions import db
 from app.feedback import ratings
@@ -31,7 +29,7 @@ from app.models import Friendship, Import, Impression, Item, ListEntry, Rating, 
 from app.portability.bulk_transfer import ImportCounts, find_rows, import_ratings
 from app.portability.import_reports import MOST_REPORTS
 from app.portability.imports import bring_in
-from recommender.errors import ConfigError, DataError, StorageError
+from recommender.errors import ConfigError, StorageError
 from recommender.storage.release_store import ReleaseStore
 from recommender.storage.s3_release_store import open_store
 from tests.api import Rest, client_with_token
@@ -346,31 +344,6 @@ def test_workers_that_bring_the_catalogue_at_once_bring_one(
     assert count_of(site, Item) == len(ITEMS)
     with site.app_context():
         assert accounts.add_person(None, None).id == release.catalogue.max_user_id + 1
-
-
-def test_of_restores_at_once_into_an_empty_database_one_succeeds(site: Flask) -> None:
-    whole = BytesIO()
-    with site.app_context():
-        ann = accounts.register("ann", "ann@example.com", PASSWORD).id
-        for item in FITTED:
-            ratings.rate(ann, item.item_id, 4.0)
-        back_up(whole)
-    content = whole.getvalue()
-
-    def bring(replace: bool) -> None:
-        restore(Backup(BytesIO(content), "backup"), replace)
-
-    for _ in range(ROUNDS // 4):
-        with site.app_context():
-            empty(db.engine.url.render_as_string(hide_password=False))
-        done = race(site, *[outcome(lambda: bring(False), DataError)] * 3)
-        assert sum(one is None for one in done) == 1
-        assert count_of(site, Rating) == len(FITTED)
-        done = race(site, *[outcome(lambda: bring(True), DataError)] * 3)
-        assert None in done
-        assert count_of(site, Rating) == len(FITTED)
-        with site.app_context():
-            assert accounts.named("ann").id == ann
 
 
 VERSIONS = "20260102-000000-bbbb", "20260103-000000-cccc"

@@ -1,1 +1,0 @@
-"""The whole database as one file, and back, into any kind of database."""
