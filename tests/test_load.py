@@ -10,15 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.load import report
-from benchmarks.load.people import (
-    ACKNOWLEDGED,
-    MIX,
-    SENT,
-    Answer,
-    Ledger,
-    Person,
-    acknowledged,
-)
+from benchmarks.load.answers import Answer, acknowledged_ratings, read_answers
 from benchmarks.load.report import Run, verdicts
 from benchmarks.load.run import run
 from benchmarks.load.settings import Settings
@@ -63,25 +55,23 @@ def test_workers_and_database_are_watched(seen: Run) -> None:
         assert sample.pace > 0
 
 
-def test_the_mix_names_what_people_can_do() -> None:
-    assert {name for name in MIX if not callable(getattr(Person, name, None))} == set()
-
-
 def test_the_full_database_has_as_many_ratings_a_person_as_the_other() -> None:
     settings = Settings.of({"PEOPLE": "50", "ACCOUNTS": "1000", "RATINGS": "90000"})
     assert (settings.few_accounts, settings.few_ratings) == (100, 9_000)
 
 
-def test_the_ledger_keeps_the_last_acknowledged_and_what_was_sent_after(tmp_path: Path) -> None:
-    with Ledger(tmp_path / "ledger") as ledger:
-        for what, name, stars in (
-            (SENT, "ann", "2"),
-            (ACKNOWLEDGED, "ann", "2"),
-            (SENT, "ann", "4.5"),
-            (SENT, "bob", "3"),
-        ):
-            ledger.note(what, name, 7, stars)
-    assert acknowledged(tmp_path / "ledger") == {("ann", 7): (2.0, {4.5})}
+def test_the_last_acknowledged_rating_is_kept_with_those_sent_after_it(tmp_path: Path) -> None:
+    file = tmp_path / "answers.csv"
+    route = "POST /title/…/rating"
+    file.write_text(
+        f"11,GET /,200,0.5,{OLD},,,\n12,{route},200,0.5,,ann,7,2\n"
+        f"13,{route},0,60,,ann,7,4.5\n14,{route},503,0.5,,bob,7,3\n15,GET /,2"
+    )
+    answers = read_answers(file, began=10)
+    assert [answer.at for answer in answers] == [1, 2, 3, 4]
+    assert [answer.status for answer in answers] == [200, 200, 0, 503]
+    assert answers[0] == Answer(1, "GET /", 200, 0.5, OLD)
+    assert acknowledged_ratings(answers) == {("ann", 7): (2.0, {4.5})}
 
 
 # One minute of a hundred requests in 10 ms each, two workers of 100 MB.
@@ -178,7 +168,7 @@ def test_the_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "| full: acknowledged ratings missing | 1 of 3 | 0 | **missed** |" in text
     assert "| `GET /` | 90 | 10 | 10 | 10 | 90 | 10 | 10 | 10 | 1.00 | 0 |" in text
     assert "| 1 | 100 | 0 | 10 | 10 | 10 | 100 | 150 | 4 | 3.0 | 50 |" in text
-    assert '"5xx": 0' in (tmp_path / "load.json").read_text(encoding="utf-8")
+    assert '"connections": 4' in (tmp_path / "samples.json").read_text(encoding="utf-8")
 
 
 def test_invented_titles_have_words_years_and_genres() -> None:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from benchmarks.load.people import GOOD, Answer
+from benchmarks.load.answers import GOOD, Answer
 from benchmarks.load.settings import Settings
 from benchmarks.load.watch import Sample
 from benchmarks.load.world import OLD
@@ -142,8 +142,8 @@ def write(settings: Settings, runs: Mapping[str, Run], output: Path) -> int:
     parts += [_by_minute(name, run) for name, run in runs.items()]
     text = "\n\n".join(parts) + "\n"
     (output / "load.md").write_text(text, encoding="utf-8")
-    raw = {name: _by_minute_and_route(run) for name, run in runs.items()}
-    (output / "load.json").write_text(json.dumps(raw, indent=1), encoding="utf-8")
+    samples = {name: [asdict(sample) for sample in run.samples] for name, run in runs.items()}
+    (output / "samples.json").write_text(json.dumps(samples, indent=1), encoding="utf-8")
     print(text)
     return 0 if all(verdict.holds for verdict in told) else 1
 
@@ -251,26 +251,6 @@ def _by_minute(name: str, run: Run) -> str:
         return f"{name}: not a whole minute."
     intro = f"By minute, {name}; promoted after {run.promoted_at / 60:.1f}; the largest worker:"
     return f"{intro}\n\n{_table(list(minutes[0]), [list(m.values()) for m in minutes])}"
-
-
-def _by_minute_and_route(run: Run) -> dict[str, object]:
-    parts: dict[tuple[int, str], list[Answer]] = defaultdict(list)
-    for answer in run.answers:
-        parts[int(answer.at // 60), answer.route].append(answer)
-    return {
-        "routes": [
-            {
-                "minute": minute + 1,
-                "route": route,
-                "requests": len(answers),
-                "5xx": sum(a.status >= 500 for a in answers),
-                "failed": sum(a.status not in GOOD for a in answers),
-                **{name: _ms([a.seconds for a in answers], rank) for name, rank in RANKS.items()},
-            }
-            for (minute, route), answers in sorted(parts.items())
-        ],
-        "samples": [asdict(sample) for sample in run.samples],
-    }
 
 
 def _ms(seconds: Sequence[float], rank: float) -> str:

@@ -33,14 +33,21 @@ class Sample:
 
 
 class Watch:
-    """Samples the site whose gunicorn is ``master``, on the database at ``url``."""
+    """Samples the site whose gunicorn is ``master``, on the database at ``url``, and the process
+    ``people`` that sends the load. ``began``: of the run, by time.perf_counter."""
 
-    def __init__(self, master: int, url: str):
+    def __init__(self, master: int, people: int, url: str, began: float):
+        self.began = began
         self._master = master
+        self._people = people
         self._connection: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
         backend = self._connection.info.backend_pid
         self._postgres = int(_field(Path(f"/proc/{backend}/status").read_text("ascii"), "PPid"))
-        self._began = time.perf_counter()
+
+    @property
+    def now(self) -> float:
+        """Seconds since the run began."""
+        return time.perf_counter() - self.began
 
     def sample(self) -> Sample:
         workers = [pid for pid in family(self._master) if pid != self._master]
@@ -49,13 +56,13 @@ class Watch:
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         ).fetchall()
         return Sample(
-            at=time.perf_counter() - self._began,
+            at=self.now,
             pss={pid: pss for pid, (pss, _) in held.items() if pss},
             rss={pid: rss for pid, (_, rss) in held.items() if rss},
             processor={
                 SITE: sum(map(_processor, family(self._master))),
                 DATABASE: sum(map(_processor, family(self._postgres))),
-                PEOPLE: time.process_time(),
+                PEOPLE: _processor(self._people),
             },
             connections=connections - 1,  # but for our own
             pace=_pace(),
