@@ -1,4 +1,4 @@
-"""The site under load: a few people for a few seconds, and what the report makes of what it saw."""
+"""The load test: a few users for a few seconds, and the report's verdicts."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ SMALL = Settings(people=12, minutes=0.1, titles=300, think_seconds=0.5)
 
 
 @pytest.fixture(scope="module")
-def seen(servers: Callable[[str], Server], tmp_path_factory: pytest.TempPathFactory) -> Run:
+def small_run(servers: Callable[[str], Server], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of a few seconds on PostgreSQL."""
     items = titles(SMALL.titles, np.random.default_rng(1))
     place = tmp_path_factory.mktemp("load")
     return run(servers("postgresql"), place, 40, 2_000, items, SMALL)
 
 
-def test_people_come_rate_and_are_answered(seen: Run) -> None:
-    assert seen.failed == []
-    routes = {answer.route for answer in seen.answers}
+def test_people_come_rate_and_are_answered(small_run: Run) -> None:
+    assert small_run.failed == []
+    routes = {answer.route for answer in small_run.answers}
     assert routes >= {"GET /", "GET /poster/…", "POST /title/…/rating"}
     assert routes & {"POST /login", "POST /register"}
     assert any(route.startswith("GET /api/v1/") for route in routes)
-    assert seen.acknowledged
-    assert not seen.missing
+    assert small_run.acknowledged
+    assert not small_run.missing
 
 
-def test_both_releases_have_served(seen: Run) -> None:
-    assert {answer.release for answer in seen.answers} >= {OLD, NEW}
-    seconds, failed = seen.swap
+def test_both_releases_have_served(small_run: Run) -> None:
+    assert {answer.release for answer in small_run.answers} >= {OLD, NEW}
+    seconds, failed = small_run.swap
     assert 0 < seconds < 60
     assert not failed
 
 
-def test_workers_and_database_are_watched(seen: Run) -> None:
-    for sample in seen.samples:
+def test_workers_and_database_are_watched(small_run: Run) -> None:
+    for sample in small_run.samples:
         assert len(sample.pss) == 2
         assert all(10 < sample.pss[pid] <= sample.rss[pid] for pid in sample.pss)
         assert sample.connections
@@ -122,16 +122,16 @@ def a_small_run_says_something(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_verdicts_miss_what_is_not_as_it_should_be(full: Run, missed: list[str]) -> None:
-    told = verdicts({"almost empty": QUIET, "full": full})
-    assert [verdict.what for verdict in told if not verdict.holds] == missed
+    results = verdicts({"almost empty": QUIET, "full": full})
+    assert [verdict.what for verdict in results if not verdict.holds] == missed
 
 
 def test_a_route_asked_for_more_often_makes_nothing_slower() -> None:
     """Late in the run people ask for slow pages alone, which are as slow as before."""
     slow = [replace(a, route="GET /ratings", seconds=0.1) for a in ANSWERS]
     mixed = [*ANSWERS[:45], *slow]
-    told = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=mixed)})
-    assert [verdict.what for verdict in told if not verdict.holds] == []
+    results = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=mixed)})
+    assert [verdict.what for verdict in results if not verdict.holds] == []
 
 
 def test_what_a_worker_holds_for_a_moment_is_no_growth() -> None:
@@ -149,14 +149,14 @@ def test_the_last_look_alone_is_no_growth() -> None:
 def test_a_machine_that_becomes_slower_is_told_and_excuses_nothing() -> None:
     late = [replace(s, pace=6.0) if s.at >= 45 else s for s in SAMPLES]
     slow = replace(QUIET, answers=slower(ANSWERS, since=45), samples=late)
-    told = {verdict.what: verdict for verdict in verdicts({"almost empty": QUIET, "full": slow})}
-    median = told["full: median, late to early"]
+    results = {verdict.what: verdict for verdict in verdicts({"almost empty": QUIET, "full": slow})}
+    median = results["full: median, late to early"]
     assert (median.seen, median.holds) == ("2.00 (the machine 2.00)", False)
 
 
 def test_too_little_is_no_success() -> None:
-    told = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=ANSWERS[:3])})
-    missed = {verdict.what for verdict in told if not verdict.holds}
+    results = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=ANSWERS[:3])})
+    missed = {verdict.what for verdict in results if not verdict.holds}
     assert "median, full to almost empty" in missed
 
 

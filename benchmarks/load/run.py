@@ -44,9 +44,9 @@ from tests.servers import ROOT, as_deployed
 # Of the users so many are programs that read by the REST API.
 REST_CLIENTS = 0.1
 SAMPLE_SECONDS = 5.0
-# A short run lasts so long at most after the promotion, until the new release is seen.
+# A short run is extended by at most so long, until the new release serves.
 SWAP_SECONDS = 60.0
-# As a small server has it; the tests' one would not survive a power failure, this one would.
+# Settings of a small server in service; unlike that of the tests it survives a power failure.
 LIKE_IN_SERVICE = ("fsync=on", "full_page_writes=on", "shared_buffers=1GB")
 READY_SECONDS, READY_CHECKS = 300, 10
 # Longer than a user waits for a response.
@@ -102,11 +102,11 @@ def run(
             _crowd(address, _crowd_of(world, token, settings), place) as (crowd, began),
             Watch(master, crowd, url, began) as watch,
         ):
-            seen = _observe(watch, place / "answers.csv", environ, settings)
-    seen.answers = read_answers(place / "answers.csv", began)
-    ratings_sent = acknowledged_ratings(seen.answers)
-    seen.acknowledged, seen.missing = len(ratings_sent), _missing(url, ratings_sent)
-    return seen
+            result = _observe(watch, place / "answers.csv", environ, settings)
+    result.answers = read_answers(place / "answers.csv", began)
+    ratings_sent = acknowledged_ratings(result.answers)
+    result.acknowledged, result.missing = len(ratings_sent), _missing(url, ratings_sent)
+    return result
 
 
 def _environ(url: str, releases: str, settings: Settings) -> dict[str, str]:
@@ -140,14 +140,14 @@ def _crowd_of(world: World, token: str, settings: Settings) -> dict[str, Any]:
 def _crowd(address: str, crowd: Mapping[str, Any], place: Path) -> Iterator[tuple[int, float]]:
     """Run locust; yield its process id and when it began, by time.perf_counter, which all processes
     share."""
-    about, answers = place / "crowd.json", place / "answers.csv"
-    about.write_text(json.dumps(crowd), encoding="utf-8")
+    crowd_file, answers = place / "crowd.json", place / "answers.csv"
+    crowd_file.write_text(json.dumps(crowd), encoding="utf-8")
     answers.unlink(missing_ok=True)
     users = str(crowd["visitors"] + crowd["rest_clients"])
     command = [sys.executable, "-m", "locust", "--headless", "--only-summary", "--host", address]
     command += ["--locustfile", str(Path(__file__).with_name("locustfile.py"))]
     command += ["--users", users, "--spawn-rate", users, "--stop-timeout", str(STOP_SECONDS)]
-    environ = {**os.environ, "LOAD_CROWD": str(about), "LOAD_ANSWERS": str(answers)}
+    environ = {**os.environ, "LOAD_CROWD": str(crowd_file), "LOAD_ANSWERS": str(answers)}
     with (place / "locust.log").open("w") as log:
         locust = subprocess.Popen(  # our own command  # noqa: S603  # nosec B603
             command, env=environ, stdout=log, stderr=log
@@ -165,27 +165,27 @@ def _crowd(address: str, crowd: Mapping[str, Any], place: Path) -> Iterator[tupl
 
 def _observe(watch: Watch, file: Path, environ: Mapping[str, str], settings: Settings) -> Run:
     """Watch for ``minutes`` and promote a release in the middle; continue until it has served."""
-    seen, reported = Run(settings.minutes, [], []), 0
+    result, reported = Run(settings.minutes, [], []), 0
     promotion: subprocess.Popen[bytes] | None = None
-    while watch.now < seen.length or (
-        not seen.has_served(NEW) and watch.now < seen.promoted_at + SWAP_SECONDS
+    while watch.now < result.length or (
+        not result.has_served(NEW) and watch.now < result.promoted_at + SWAP_SECONDS
     ):
-        seen.samples.append(watch.sample())
-        if promotion is None and watch.now >= seen.length / 2:
-            seen.promoted_at, promotion = watch.now, _promote(environ)
-        if watch.now // 60 > reported or watch.now >= seen.length:
-            seen.answers = read_answers(file, watch.began)
+        result.samples.append(watch.sample())
+        if promotion is None and watch.now >= result.length / 2:
+            result.promoted_at, promotion = watch.now, _promote(environ)
+        if watch.now // 60 > reported or watch.now >= result.length:
+            result.answers = read_answers(file, watch.began)
         if watch.now // 60 > reported:
-            say(seen.told_of_minute(reported))
+            say(result.line_of_minute(reported))
             reported += 1
         time.sleep(SAMPLE_SECONDS - watch.now % SAMPLE_SECONDS)
     if promotion is None or promotion.wait():
         raise SystemExit(f"{NEW} was not promoted")
-    return seen
+    return result
 
 
 def _promote(environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """By the command, as an operator does it."""
+    """Start the command with which an operator promotes a release."""
     return subprocess.Popen(  # our own command  # noqa: S603  # nosec B603
         [sys.executable, "-m", "flask", "releases", "promote", NEW],
         cwd=ROOT,
@@ -220,7 +220,7 @@ def _wait_until_ready(address: str) -> None:
 
 @contextmanager
 def _flask(environ: Mapping[str, str]) -> Iterator[Callable[..., str]]:
-    """Call it with the words of a command of ours; gives what that prints."""
+    """Yield a function that runs a command of the site and returns its output."""
     app = create_app(environ)
 
     def command(*words: str) -> str:

@@ -1,4 +1,4 @@
-"""What the site's processes take meanwhile: memory, processor time, database connections."""
+"""Sample the site's processes: memory, processor time, database connections."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ SITE, DATABASE, PEOPLE = "site", "database", "people"
 class Sample:
     """``at``: seconds since the run began. ``pss``, ``rss``: MB by process id of each worker.
     ``processor``: seconds used until now, by who used them. ``connections`` to the database.
-    ``pace``: milliseconds of processor time that the same piece of arithmetic took, which other
-    people's work on the machine makes longer."""
+    ``pace``: milliseconds of processor time that the same piece of arithmetic took, which
+    other work on the machine makes longer."""
 
     at: float
     pss: dict[int, float]
@@ -51,14 +51,14 @@ class Watch:
 
     def sample(self) -> Sample:
         workers = [pid for pid in family(self._master) if pid != self._master]
-        held = {pid: _memory(pid) for pid in workers}
+        memory = {pid: _memory(pid) for pid in workers}
         [(connections,)] = self._connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         ).fetchall()
         return Sample(
             at=self.now,
-            pss={pid: pss for pid, (pss, _) in held.items() if pss},
-            rss={pid: rss for pid, (_, rss) in held.items() if rss},
+            pss={pid: pss for pid, (pss, _) in memory.items() if pss},
+            rss={pid: rss for pid, (_, rss) in memory.items() if rss},
             processor={
                 SITE: sum(map(_processor, family(self._master))),
                 DATABASE: sum(map(_processor, family(self._postgres))),
@@ -100,6 +100,6 @@ def _processor(pid: int) -> float:
 
 
 def _field(text: str, name: str) -> str:
-    found = re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)
-    assert found, name
-    return found[1]
+    match = re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)
+    assert match, name
+    return match[1]
