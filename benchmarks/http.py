@@ -1,4 +1,4 @@
-"""The site under load, as visitors and REST clients see it, in a process of its own: prints JSON.
+"""Measure the site over HTTP, as visitors and REST clients use it: prints JSON.
 
     python -m benchmarks.http TRAIN.parquet FITTED.npz [SECONDS]
 
@@ -29,11 +29,12 @@ from benchmarks.site import PATIENCE, Server, Site, request, site
 
 ACCOUNTS, RATED = 2_000, 100
 SECONDS = 20.0
-# A connection stays with the worker that took it, so it takes some to keep both busy; many are
-# there to take what is due in time.
-SOME, MANY = 16, 64
-SHORTEST_SWAP = 1.0  # seconds; what is due in less says little
-LOAD = 0.5  # of what the closed loop got through
+# A connection stays with the worker that accepted it: so many keep both workers busy.
+CLOSED_CONNECTIONS = 16
+# So many that a connection is free when a request is due.
+OPEN_CONNECTIONS = 64
+SHORTEST_SWAP = 1.0  # seconds; fewer requests than are due in it say little
+LOAD = 0.5  # of the closed loop's throughput
 STARTS = 3
 RECOMMENDATIONS, PAGE = "/api/v1/user/<any_id:user_id>/recommendations", "/"
 PLATFORM_GZIP = 4  # Elastic Beanstalk's gzip_comp_level
@@ -44,28 +45,31 @@ def measure(train: Path, fitted: Path, seconds: float = SECONDS) -> dict[str, Fi
     people = [
         (rows[:RATED], stars[:RATED]) for rows, stars in most_active(data.read(train), ACCOUNTS)
     ]
-    with site(Fitted.read(fitted), people) as made:
-        starts = [_start(made) for _ in range(STARTS)]
-        with made.running() as server:
-            api, page = made.api_requests(server.port), made.page_requests(server.port)
-            # Every page for the first time, which notes what it shows, and every thread's
+    with site(Fitted.read(fitted), people) as test_site:
+        starts = [_start(test_site) for _ in range(STARTS)]
+        with test_site.running() as server:
+            api, page = test_site.api_requests(server.port), test_site.page_requests(server.port)
+            # The first request for each page also stores impressions, and opens the thread's
             # connection to the database.
             for warm_up in (api, page):
-                _load(server, warm_up, MANY, seconds / 4)
-            closed = _load(server, api, SOME, seconds)
+                _load(server, warm_up, OPEN_CONNECTIONS, seconds / 4)
+            closed = _load(server, api, CLOSED_CONNECTIONS, seconds)
             rate = LOAD * closed.a_second
             return {
                 "start": {"seconds": statistics.median(starts)},
-                "closed": _told(closed),
-                "open": {"rate": rate, **_told(_load(server, api, MANY, seconds, rate))},
+                "closed": _figures(closed),
+                "open": {
+                    "rate": rate,
+                    **_figures(_load(server, api, OPEN_CONNECTIONS, seconds, rate)),
+                },
                 "page": _page(server, page, seconds),
                 "memory": _memory(server),
-                "swap": _swap(made, server, api, rate, seconds),
+                "swap": _swap(test_site, server, api, rate, seconds),
             }
 
 
-def _start(made: Site) -> float:
-    with made.running() as server:
+def _start(test_site: Site) -> float:
+    with test_site.running() as server:
         return server.ready_after
 
 
@@ -91,16 +95,16 @@ def _sender(job: Job) -> subprocess.Popen[str]:
 
 
 def _outcome(sender: subprocess.Popen[str]) -> Outcome:
-    said, _ = sender.communicate()
+    output, _ = sender.communicate()
     if sender.returncode:
         sys.exit("the sender of requests failed")
-    outcome = Outcome(**json.loads(said))
+    outcome = Outcome(**json.loads(output))
     if set(outcome.statuses) != {"200"}:
         sys.exit(f"not every request was answered with 200: {outcome.statuses}")
     return outcome
 
 
-def _told(outcome: Outcome) -> Figures:
+def _figures(outcome: Outcome) -> Figures:
     """``sender``: the share of one core that sending took."""
     spent = max(due - outcome.began for due in outcome.due)
     return {
@@ -114,13 +118,13 @@ def _told(outcome: Outcome) -> Figures:
 
 
 def _page(server: Server, requests: Sequence[str], seconds: float) -> Figures:
-    """One visitor after the other; ``server``: the median of what the site's log says it took."""
+    """Measure one visitor after the other; ``server``: median duration in the site's log."""
     logged = len(list(_logged(server, PAGE)))
     visits = _load(server, requests, 1, seconds / 2)
     spent = list(_logged(server, PAGE))[logged:]
     plain, packed = _first_visit(server, requests[0])
     return {
-        **_told(visits),
+        **_figures(visits),
         "server": statistics.median(spent),
         "kilobytes": plain / 1000,
         "compressed": packed / 1000,
@@ -142,17 +146,17 @@ def _first_visit(server: Server, visit: str) -> tuple[int, int]:
 
 def _bytes_of_visit(connection: Connection, server: Server, visit: str) -> tuple[int, int]:
     _, page = connection.ask(visit.encode())
-    found = re.findall(r'(?:src|href)="(/[^"]+\.(?:css|js))"', page.decode())
+    paths = re.findall(r'(?:src|href)="(/[^"]+\.(?:css|js))"', page.decode())
     bodies = [page]
-    imported = set(found)
-    for path in found:
+    imported = set(paths)
+    for path in paths:
         _, body = connection.ask(request(path, server.port).encode())
         bodies.append(body)
         for name in re.findall(r'from "\./([\w.]+)"', body.decode()):
             address = f"{path.rpartition('/')[0]}/{name}"
             if address not in imported:
                 imported.add(address)
-                found.append(address)
+                paths.append(address)
     return sum(map(len, bodies)), sum(len(gzip.compress(b, PLATFORM_GZIP)) for b in bodies)
 
 
@@ -166,19 +170,19 @@ def _memory(server: Server) -> Figures:
 
 
 def _swap(
-    made: Site, server: Server, requests: Sequence[str], rate: float, seconds: float
+    test_site: Site, server: Server, requests: Sequence[str], rate: float, seconds: float
 ) -> Figures:
-    """A new release is promoted while requests come; what is due until every worker serves it
-    counts as during the swap."""
+    """Promote a release under load; requests that are due until every worker serves it count as
+    during the swap."""
     wanted = len(server.workers)
-    sender = _sender(Job(server.port, requests, MANY, 2 * PATIENCE, rate))
+    sender = _sender(Job(server.port, requests, OPEN_CONNECTIONS, 2 * PATIENCE, rate))
     answered = server.times_logged(RECOMMENDATIONS)
     while sender.poll() is None and server.times_logged(RECOMMENDATIONS) == answered:
         time.sleep(0.1)
     time.sleep(seconds / 2)
-    began, version = time.monotonic(), made.swapped()
-    said = f"release {version} is in service"
-    while server.times_logged(said) < wanted:
+    began, version = time.monotonic(), test_site.swapped()
+    message = f"release {version} is in service"
+    while server.times_logged(message) < wanted:
         if time.monotonic() > began + PATIENCE:
             sys.exit(f"not every worker serves {version} after {PATIENCE:.0f} s")
         time.sleep(0.1)

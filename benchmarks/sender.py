@@ -5,6 +5,9 @@
 Closed loop (no ``rate``): each connection sends the next request when it has its answer. Open loop:
 requests are due at a fixed rate, whatever became of those before, and a latency counts from when
 the request was due, so that a server that stands still is not spared those it held up.
+
+wrk and hey do not replace it: neither sends many addresses at a fixed total rate and reports each
+request, which the latencies during a swap need.
 """
 
 from __future__ import annotations

@@ -22,13 +22,13 @@ from itsdangerous import url_safe
 from werkzeug.datastructures import MultiDict
 
 from app.accounts import service as accounts
-from app.accounts.password_policy import MOST_HASHES, is_easy_to_guess
+from app.accounts.password_policy import is_easy_to_guess
 from app.base.forms import ForgottenForm, LoginForm, PasswordForm, RegisterForm, ResetForm
 from app.extensions import db
 from app.group.forms import AskForm, GuestForm
 from app.home.forms import RatingForm
 from app.http.redirects import is_own
-from app.models import User
+from app.models import MOST_HASHES, User
 from app.mydata.forms import DeleteForm
 from tests.conftest import PASSWORD
 from tests.hashing import quick_hashes  # noqa: F401

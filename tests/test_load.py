@@ -1,4 +1,4 @@
-"""The site under load: a few people for a few seconds, and what the report makes of what it saw."""
+"""The load test: a few users for a few seconds, and the report's verdicts."""
 
 from __future__ import annotations
 
@@ -10,15 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.load import report
-from benchmarks.load.people import (
-    ACKNOWLEDGED,
-    MIX,
-    SENT,
-    Answer,
-    Ledger,
-    Person,
-    acknowledged,
-)
+from benchmarks.load.answers import Answer, acknowledged_ratings, read_answers
 from benchmarks.load.report import Run, verdicts
 from benchmarks.load.run import run
 from benchmarks.load.settings import Settings
@@ -30,32 +22,32 @@ SMALL = Settings(people=12, minutes=0.1, titles=300, think_seconds=0.5)
 
 
 @pytest.fixture(scope="module")
-def seen(servers: Callable[[str], Server], tmp_path_factory: pytest.TempPathFactory) -> Run:
+def small_run(servers: Callable[[str], Server], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of a few seconds on PostgreSQL."""
     items = titles(SMALL.titles, np.random.default_rng(1))
     place = tmp_path_factory.mktemp("load")
     return run(servers("postgresql"), place, 40, 2_000, items, SMALL)
 
 
-def test_people_come_rate_and_are_answered(seen: Run) -> None:
-    assert seen.failed == []
-    routes = {answer.route for answer in seen.answers}
+def test_people_come_rate_and_are_answered(small_run: Run) -> None:
+    assert small_run.failed == []
+    routes = {answer.route for answer in small_run.answers}
     assert routes >= {"GET /", "GET /poster/…", "POST /title/…/rating"}
     assert routes & {"POST /login", "POST /register"}
     assert any(route.startswith("GET /api/v1/") for route in routes)
-    assert seen.acknowledged
-    assert not seen.missing
+    assert small_run.acknowledged
+    assert not small_run.missing
 
 
-def test_both_releases_have_served(seen: Run) -> None:
-    assert {answer.release for answer in seen.answers} >= {OLD, NEW}
-    seconds, failed = seen.swap
+def test_both_releases_have_served(small_run: Run) -> None:
+    assert {answer.release for answer in small_run.answers} >= {OLD, NEW}
+    seconds, failed = small_run.swap
     assert 0 < seconds < 60
     assert not failed
 
 
-def test_workers_and_database_are_watched(seen: Run) -> None:
-    for sample in seen.samples:
+def test_workers_and_database_are_watched(small_run: Run) -> None:
+    for sample in small_run.samples:
         assert len(sample.pss) == 2
         assert all(10 < sample.pss[pid] <= sample.rss[pid] for pid in sample.pss)
         assert sample.connections
@@ -63,25 +55,23 @@ def test_workers_and_database_are_watched(seen: Run) -> None:
         assert sample.pace > 0
 
 
-def test_the_mix_names_what_people_can_do() -> None:
-    assert {name for name in MIX if not callable(getattr(Person, name, None))} == set()
-
-
 def test_the_full_database_has_as_many_ratings_a_person_as_the_other() -> None:
     settings = Settings.of({"PEOPLE": "50", "ACCOUNTS": "1000", "RATINGS": "90000"})
     assert (settings.few_accounts, settings.few_ratings) == (100, 9_000)
 
 
-def test_the_ledger_keeps_the_last_acknowledged_and_what_was_sent_after(tmp_path: Path) -> None:
-    with Ledger(tmp_path / "ledger") as ledger:
-        for what, name, stars in (
-            (SENT, "ann", "2"),
-            (ACKNOWLEDGED, "ann", "2"),
-            (SENT, "ann", "4.5"),
-            (SENT, "bob", "3"),
-        ):
-            ledger.note(what, name, 7, stars)
-    assert acknowledged(tmp_path / "ledger") == {("ann", 7): (2.0, {4.5})}
+def test_the_last_acknowledged_rating_is_kept_with_those_sent_after_it(tmp_path: Path) -> None:
+    file = tmp_path / "answers.csv"
+    route = "POST /title/…/rating"
+    file.write_text(
+        f"11,GET /,200,0.5,{OLD},,,\n12,{route},200,0.5,,ann,7,2\n"
+        f"13,{route},0,60,,ann,7,4.5\n14,{route},503,0.5,,bob,7,3\n15,GET /,2"
+    )
+    answers = read_answers(file, began=10)
+    assert [answer.at for answer in answers] == [1, 2, 3, 4]
+    assert [answer.status for answer in answers] == [200, 200, 0, 503]
+    assert answers[0] == Answer(1, "GET /", 200, 0.5, OLD)
+    assert acknowledged_ratings(answers) == {("ann", 7): (2.0, {4.5})}
 
 
 # One minute of a hundred requests in 10 ms each, two workers of 100 MB.
@@ -132,16 +122,16 @@ def a_small_run_says_something(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_verdicts_miss_what_is_not_as_it_should_be(full: Run, missed: list[str]) -> None:
-    told = verdicts({"almost empty": QUIET, "full": full})
-    assert [verdict.what for verdict in told if not verdict.holds] == missed
+    results = verdicts({"almost empty": QUIET, "full": full})
+    assert [verdict.what for verdict in results if not verdict.holds] == missed
 
 
 def test_a_route_asked_for_more_often_makes_nothing_slower() -> None:
     """Late in the run people ask for slow pages alone, which are as slow as before."""
     slow = [replace(a, route="GET /ratings", seconds=0.1) for a in ANSWERS]
     mixed = [*ANSWERS[:45], *slow]
-    told = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=mixed)})
-    assert [verdict.what for verdict in told if not verdict.holds] == []
+    results = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=mixed)})
+    assert [verdict.what for verdict in results if not verdict.holds] == []
 
 
 def test_what_a_worker_holds_for_a_moment_is_no_growth() -> None:
@@ -159,14 +149,14 @@ def test_the_last_look_alone_is_no_growth() -> None:
 def test_a_machine_that_becomes_slower_is_told_and_excuses_nothing() -> None:
     late = [replace(s, pace=6.0) if s.at >= 45 else s for s in SAMPLES]
     slow = replace(QUIET, answers=slower(ANSWERS, since=45), samples=late)
-    told = {verdict.what: verdict for verdict in verdicts({"almost empty": QUIET, "full": slow})}
-    median = told["full: median, late to early"]
+    results = {verdict.what: verdict for verdict in verdicts({"almost empty": QUIET, "full": slow})}
+    median = results["full: median, late to early"]
     assert (median.seen, median.holds) == ("2.00 (the machine 2.00)", False)
 
 
 def test_too_little_is_no_success() -> None:
-    told = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=ANSWERS[:3])})
-    missed = {verdict.what for verdict in told if not verdict.holds}
+    results = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=ANSWERS[:3])})
+    missed = {verdict.what for verdict in results if not verdict.holds}
     assert "median, full to almost empty" in missed
 
 
@@ -178,7 +168,7 @@ def test_the_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "| full: acknowledged ratings missing | 1 of 3 | 0 | **missed** |" in text
     assert "| `GET /` | 90 | 10 | 10 | 10 | 90 | 10 | 10 | 10 | 1.00 | 0 |" in text
     assert "| 1 | 100 | 0 | 10 | 10 | 10 | 100 | 150 | 4 | 3.0 | 50 |" in text
-    assert '"5xx": 0' in (tmp_path / "load.json").read_text(encoding="utf-8")
+    assert '"connections": 4' in (tmp_path / "samples.json").read_text(encoding="utf-8")
 
 
 def test_invented_titles_have_words_years_and_genres() -> None:

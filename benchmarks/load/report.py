@@ -1,4 +1,4 @@
-"""What was seen under load, as tables, and whether it is as it should be."""
+"""Report on a load test: tables of what was measured, and verdicts on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from benchmarks.load.people import GOOD, Answer
+from benchmarks.load.answers import GOOD, Answer
 from benchmarks.load.settings import Settings
 from benchmarks.load.watch import Sample
 from benchmarks.load.world import OLD
@@ -23,8 +23,8 @@ from benchmarks.load.world import OLD
 WARM, EARLY, LATE = 0.1, (0.1, 0.35), (0.75, 1.0)
 # Routes with fewer answers say nothing by themselves.
 FEWEST = 20
-# A password that is being checked takes 32 MB for a moment: what a worker holds is the least that
-# it was seen with in so many seconds.
+# Checking a password takes 32 MB for a moment: the memory of a worker is the minimum of the samples
+# within so many seconds.
 FLOOR_SECONDS = 30.0
 # Once a release is in service its memory settles within this share of the run.
 SETTLED = 0.1
@@ -32,7 +32,7 @@ SETTLED = 0.1
 # request shows: 2 KB of each of a worker's 1,500 requests a minute is 3 MB.
 MOST_SLOWER, MOST_SLOWER_P95, MOST_MB_A_MINUTE = 1.25, 1.5, 2.0
 MEDIAN, P95, P99 = 50, 95, 99
-Seen = TypeVar("Seen", Answer, Sample)
+Timed = TypeVar("Timed", Answer, Sample)
 
 
 @dataclass
@@ -83,19 +83,19 @@ class Run:
         the proportional set grows whenever another gives up what they shared."""
         since = self.promoted_at + self.swap[0] + SETTLED * self.length
         whole = range(ceil(since / FLOOR_SECONDS), int(self.length // FLOOR_SECONDS))
-        held: dict[int, list[float]] = defaultdict(list)
+        memory: dict[int, list[float]] = defaultdict(list)
         for sample in self.samples:
-            held[int(sample.at // FLOOR_SECONDS)].append(sum(sample.pss.values()))
-        parts = [part for part in whole if part in held]
+            memory[int(sample.at // FLOOR_SECONDS)].append(sum(sample.pss.values()))
+        parts = [part for part in whole if part in memory]
         if len(parts) < 2:
             return float("nan")
         minutes = [part * FLOOR_SECONDS / 60 for part in parts]
-        return float(np.polyfit(minutes, [min(held[part]) for part in parts], 1)[0])
+        return float(np.polyfit(minutes, [min(memory[part]) for part in parts], 1)[0])
 
-    def told_of_minute(self, minute: float) -> str:
-        """The minute that begins then, in a line."""
-        seen = self.of_minute(minute)
-        return ", ".join(f"{name} {text}" for name, text in seen.items())
+    def line_of_minute(self, minute: float) -> str:
+        """Return the figures of the minute that begins then, as one line."""
+        figures = self.of_minute(minute)
+        return ", ".join(f"{name} {text}" for name, text in figures.items())
 
     def of_minute(self, minute: float) -> dict[str, str]:
         answers = _within(self.answers, 60 * minute, 60 * (minute + 1))
@@ -103,8 +103,8 @@ class Run:
         times = [a.seconds for a in answers]
         last, before = samples[-1], samples[0]
         used = {
-            who: (seconds - before.processor[who]) / (last.at - before.at or 1)
-            for who, seconds in last.processor.items()
+            user: (seconds - before.processor[user]) / (last.at - before.at or 1)
+            for user, seconds in last.processor.items()
         }
         return {
             "minute": f"{minute + 1:.0f}",
@@ -115,13 +115,13 @@ class Run:
             "RSS, MB": f"{max(max(s.rss.values()) for s in samples):.0f}",
             "connections": str(max(s.connections for s in samples)),
             "arithmetic, ms": f"{np.median([s.pace for s in samples]):.1f}",
-            **{f"{who}, % of a core": f"{100 * share:.0f}" for who, share in used.items()},
+            **{f"{user}, % of a core": f"{100 * share:.0f}" for user, share in used.items()},
         }
 
 
-def _within(seen: Iterable[Seen], first: float, last: float) -> list[Seen]:
-    """Those from ``first`` until before ``last``, in seconds since the run began."""
-    return [each for each in seen if first <= each.at < last]
+def _within(records: Iterable[Timed], first: float, last: float) -> list[Timed]:
+    """Return those from ``first`` until before ``last``, in seconds since the run began."""
+    return [record for record in records if first <= record.at < last]
 
 
 RANKS = {"median": MEDIAN, "p95": P95, "p99": P99}
@@ -137,21 +137,21 @@ class Verdict:
 
 def write(settings: Settings, runs: Mapping[str, Run], output: Path) -> int:
     """Print the report and keep it; 1 where a verdict fails, else 0."""
-    told = verdicts(runs)
-    parts = [_heading(settings), _verdicts(told), _by_route(runs)]
+    results = verdicts(runs)
+    parts = [_heading(settings), _verdicts(results), _by_route(runs)]
     parts += [_by_minute(name, run) for name, run in runs.items()]
     text = "\n\n".join(parts) + "\n"
     (output / "load.md").write_text(text, encoding="utf-8")
-    raw = {name: _by_minute_and_route(run) for name, run in runs.items()}
-    (output / "load.json").write_text(json.dumps(raw, indent=1), encoding="utf-8")
+    samples = {name: [asdict(sample) for sample in run.samples] for name, run in runs.items()}
+    (output / "samples.json").write_text(json.dumps(samples, indent=1), encoding="utf-8")
     print(text)
-    return 0 if all(verdict.holds for verdict in told) else 1
+    return 0 if all(verdict.holds for verdict in results) else 1
 
 
 def verdicts(runs: Mapping[str, Run]) -> list[Verdict]:
-    told = [verdict for name, run in runs.items() for verdict in _of_run(name, run)]
+    results = [verdict for name, run in runs.items() for verdict in _of_run(name, run)]
     empty, full = runs.values()
-    told.append(
+    results.append(
         _at_most(
             "median, full to almost empty",
             _basket_ratio(full.between(WARM, 1), empty.between(WARM, 1), MEDIAN),
@@ -159,7 +159,7 @@ def verdicts(runs: Mapping[str, Run]) -> list[Verdict]:
             MOST_SLOWER,
         )
     )
-    return told
+    return results
 
 
 def _of_run(name: str, run: Run) -> Iterable[Verdict]:
@@ -167,11 +167,11 @@ def _of_run(name: str, run: Run) -> Iterable[Verdict]:
     broken = sum(a.status >= 500 for a in failed)
     yield Verdict(f"{name}: answers of 5xx", str(broken), "0", not broken)
     yield Verdict(f"{name}: other failures", str(len(failed) - broken), "0", len(failed) == broken)
-    kept = f"{run.missing} of {run.acknowledged:,}"
-    yield Verdict(f"{name}: acknowledged ratings missing", kept, "0", not run.missing)
+    missing = f"{run.missing} of {run.acknowledged:,}"
+    yield Verdict(f"{name}: acknowledged ratings missing", missing, "0", not run.missing)
     seconds, lost = run.swap
-    seen = f"{lost} (all by the new one after {seconds:.0f} s)"
-    yield Verdict(f"{name}: requests failed in the swap", seen, "0", not lost)
+    swap = f"{lost} (all by the new one after {seconds:.0f} s)"
+    yield Verdict(f"{name}: requests failed in the swap", swap, "0", not lost)
     growth = run.growth
     yield Verdict(
         f"{name}: memory of all workers",
@@ -187,31 +187,31 @@ def _of_run(name: str, run: Run) -> Iterable[Verdict]:
 
 
 def _at_most(what: str, ratio: float, machine: float, bound: float) -> Verdict:
-    """``machine``: the same ratio of a piece of arithmetic, which is told and changes nothing."""
-    seen = f"{ratio:.2f} (the machine {machine:.2f})"
-    return Verdict(what, seen, f"≤ {bound:g}", ratio <= bound)
+    """``machine``: the same ratio of a piece of arithmetic, for information only."""
+    value = f"{ratio:.2f} (the machine {machine:.2f})"
+    return Verdict(what, value, f"≤ {bound:g}", ratio <= bound)
 
 
-def _basket_ratio(these: Sequence[Answer], those: Sequence[Answer], rank: float) -> float:
-    """How many times longer ``these`` take, route by route, each route counted as often as it is
-    asked for: what is asked for may shift without any route being slower."""
-    ours, theirs = _seconds(these), _seconds(those)
-    routes = [r for r in ours if min(len(ours[r]), len(theirs.get(r, []))) >= FEWEST]
-    weights = [len(ours[route]) + len(theirs[route]) for route in routes]
+def _basket_ratio(answers: Sequence[Answer], baseline: Sequence[Answer], rank: float) -> float:
+    """Return how many times longer ``answers`` took than ``baseline``: by route, weighted by
+    requests, so that a shift between routes does not look like a slower one."""
+    times, base_times = _seconds(answers), _seconds(baseline)
+    routes = [r for r in times if min(len(times[r]), len(base_times.get(r, []))) >= FEWEST]
+    weights = [len(times[route]) + len(base_times[route]) for route in routes]
     if not routes:
         return float("nan")
     first, second = (
         np.dot(weights, [np.percentile(seconds[route], rank) for route in routes])
-        for seconds in (ours, theirs)
+        for seconds in (times, base_times)
     )
     return float(first / second)
 
 
 def _seconds(answers: Iterable[Answer]) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = defaultdict(list)
+    times: dict[str, list[float]] = defaultdict(list)
     for answer in answers:
-        found[answer.route].append(answer.seconds)
-    return dict(sorted(found.items()))
+        times[answer.route].append(answer.seconds)
+    return dict(sorted(times.items()))
 
 
 def _heading(settings: Settings) -> str:
@@ -224,20 +224,20 @@ def _heading(settings: Settings) -> str:
     )
 
 
-def _verdicts(told: Sequence[Verdict]) -> str:
-    rows = [[v.what, v.seen, v.wanted, "met" if v.holds else "**missed**"] for v in told]
+def _verdicts(results: Sequence[Verdict]) -> str:
+    rows = [[v.what, v.seen, v.wanted, "met" if v.holds else "**missed**"] for v in results]
     return _table(["", "seen", "wanted", ""], rows)
 
 
 def _by_route(runs: Mapping[str, Run]) -> str:
-    each = {name: _seconds(run.between(WARM, 1)) for name, run in runs.items()}
+    times_of = {name: _seconds(run.between(WARM, 1)) for name, run in runs.items()}
     failed = [a.route for run in runs.values() for a in run.failed]
     names = ["requests", *(f"{name}, ms" for name in RANKS)]
     header = ["route", *(f"{run}: {name}" for run in runs for name in names), "ratio", "failed"]
     rows = []
-    for route in sorted(set().union(*each.values())):
+    for route in sorted(set().union(*times_of.values())):
         row, medians = [f"`{route}`"], []
-        for seconds in each.values():
+        for seconds in times_of.values():
             times = seconds.get(route, [])
             row += [f"{len(times):,}", *(_ms(times, rank) for rank in RANKS.values())]
             medians.append(np.median(times) if times else float("nan"))
@@ -251,26 +251,6 @@ def _by_minute(name: str, run: Run) -> str:
         return f"{name}: not a whole minute."
     intro = f"By minute, {name}; promoted after {run.promoted_at / 60:.1f}; the largest worker:"
     return f"{intro}\n\n{_table(list(minutes[0]), [list(m.values()) for m in minutes])}"
-
-
-def _by_minute_and_route(run: Run) -> dict[str, object]:
-    parts: dict[tuple[int, str], list[Answer]] = defaultdict(list)
-    for answer in run.answers:
-        parts[int(answer.at // 60), answer.route].append(answer)
-    return {
-        "routes": [
-            {
-                "minute": minute + 1,
-                "route": route,
-                "requests": len(answers),
-                "5xx": sum(a.status >= 500 for a in answers),
-                "failed": sum(a.status not in GOOD for a in answers),
-                **{name: _ms([a.seconds for a in answers], rank) for name, rank in RANKS.items()},
-            }
-            for (minute, route), answers in sorted(parts.items())
-        ],
-        "samples": [asdict(sample) for sample in run.samples],
-    }
 
 
 def _ms(seconds: Sequence[float], rank: float) -> str:

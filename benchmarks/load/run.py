@@ -3,15 +3,15 @@
     python -m benchmarks.load
     PEOPLE=200 MINUTES=10 ACCOUNTS=100000 RATINGS=10000000 TITLES=60000 python -m benchmarks.load
 
-A PostgreSQL of its own is started and filled, gunicorn by the Procfile's line, and people come; in
-the middle of each run another release is promoted. What was seen is printed and written to OUTPUT
-(dist/load) as Markdown, beside every minute and route as JSON, the ledgers of ratings and the logs
-of the site. The exit status is 1 where a verdict fails.
+Starts and fills a PostgreSQL of its own, starts gunicorn by the Procfile's line, and then locust;
+in the middle of each run another release is promoted. The report is printed and written to OUTPUT
+(dist/load) as Markdown, beside the samples as JSON, all responses as CSV and the logs of the site
+and of locust. The exit status is 1 where a verdict fails.
 """
 
 from __future__ import annotations
 
-import asyncio
+import json
 import os
 import secrets
 import signal
@@ -21,30 +21,36 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psycopg
 
 from app import create_app
 from app.extensions import db
-from benchmarks.load.people import Ledger, Street, acknowledged, gather
+from benchmarks.load.answers import acknowledged_ratings, read_answers
 from benchmarks.load.report import Run, write
 from benchmarks.load.settings import Settings
 from benchmarks.load.watch import Watch
-from benchmarks.load.world import NEW, fill, publish, titles
+from benchmarks.load.world import NEW, PASSWORD, World, fill, publish, titles
 from recommender.catalogue import CatalogueItem
 from recommender.storage.release_store import ReleaseStore
 from tests.databases import Server, postgresql
 from tests.servers import ROOT, as_deployed
 
+# Of the users so many are programs that read by the REST API.
+REST_CLIENTS = 0.1
 SAMPLE_SECONDS = 5.0
-# A short run lasts so long at most after the promotion, until the new release is seen.
+# A short run is extended by at most so long, until the new release serves.
 SWAP_SECONDS = 60.0
-# As a small server has it; the tests' one would not survive a power failure, this one would.
+# Settings of a small server in service; unlike that of the tests it survives a power failure.
 LIKE_IN_SERVICE = ("fsync=on", "full_page_writes=on", "shared_buffers=1GB")
 READY_SECONDS, READY_CHECKS = 300, 10
+# Longer than a user waits for a response.
+STOP_SECONDS = 70
 
 
 def main() -> int:
@@ -77,8 +83,8 @@ def run(
     items: Sequence[CatalogueItem],
     settings: Settings,
 ) -> Run:
-    """A new database, so filled, and people for ``minutes``. ``place``: the folder that keeps the
-    site's log and the ledger."""
+    """Fill a new database and let people use the site for ``minutes``. ``place``: the folder for
+    logs and responses."""
     place.mkdir(parents=True, exist_ok=True)
     url, random = server.new_database(), np.random.default_rng(2)
     with tempfile.TemporaryDirectory(prefix="marquee-load-") as releases:
@@ -92,15 +98,15 @@ def run(
             say(f"filled in {time.perf_counter() - began:.0f} s")
             token = flask("create-token", "--name", "load").splitlines()[-1]
         with (
-            Ledger(place / "ledger.csv") as ledger,
             _site(environ, place / "log") as (address, master),
-            Watch(master, url) as watch,
+            _crowd(address, _crowd_of(world, token, settings), place) as (crowd, began),
+            Watch(master, crowd, url, began) as watch,
         ):
-            street = Street(address, world, token, ledger, settings.think_seconds)
-            seen = asyncio.run(_day(street, watch, environ, settings))
-    told = acknowledged(place / "ledger.csv")
-    seen.acknowledged, seen.missing = len(told), _missing(url, told)
-    return seen
+            result = _observe(watch, place / "answers.csv", environ, settings)
+    result.answers = read_answers(place / "answers.csv", began)
+    ratings_sent = acknowledged_ratings(result.answers)
+    result.acknowledged, result.missing = len(ratings_sent), _missing(url, ratings_sent)
+    return result
 
 
 def _environ(url: str, releases: str, settings: Settings) -> dict[str, str]:
@@ -117,46 +123,75 @@ def _environ(url: str, releases: str, settings: Settings) -> dict[str, str]:
     }
 
 
-async def _day(street: Street, watch: Watch, environ: Mapping[str, str], settings: Settings) -> Run:
-    """``minutes`` of people, a new release in the middle; longer where that has to come first."""
-    seen = Run(settings.minutes, street.answers, [])
-    people = [asyncio.create_task(one.live()) for one in gather(street, settings.people)]
-    watching = asyncio.create_task(_watch(street, watch, seen))
-    await asyncio.sleep(30 * settings.minutes)
-    seen.promoted_at = street.now
-    await _promote(environ)
-    await asyncio.sleep(60 * settings.minutes - street.now)
-    while street.now < seen.promoted_at + SWAP_SECONDS and not seen.has_served(NEW):
-        await asyncio.sleep(0.1)
-    street.stop.set()
-    await asyncio.gather(*people)
-    watching.cancel()
-    with suppress(asyncio.CancelledError):
-        await watching
-    return seen
+def _crowd_of(world: World, token: str, settings: Settings) -> dict[str, Any]:
+    """Return what the locustfile has to know."""
+    rest_clients = round(REST_CLIENTS * settings.people)
+    return {
+        "rest_clients": rest_clients,
+        "visitors": settings.people - rest_clients,
+        "think_seconds": settings.think_seconds,
+        "password": PASSWORD,
+        "token": token,
+        **asdict(world),
+    }
 
 
-async def _promote(environ: Mapping[str, str]) -> None:
-    """By the command, as whoever trains does it."""
-    promoted = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "flask", "releases", "promote", NEW),
+@contextmanager
+def _crowd(address: str, crowd: Mapping[str, Any], place: Path) -> Iterator[tuple[int, float]]:
+    """Run locust; yield its process id and when it began, by time.perf_counter, which all processes
+    share."""
+    crowd_file, answers = place / "crowd.json", place / "answers.csv"
+    crowd_file.write_text(json.dumps(crowd), encoding="utf-8")
+    answers.unlink(missing_ok=True)
+    users = str(crowd["visitors"] + crowd["rest_clients"])
+    command = [sys.executable, "-m", "locust", "--headless", "--only-summary", "--host", address]
+    command += ["--locustfile", str(Path(__file__).with_name("locustfile.py"))]
+    command += ["--users", users, "--spawn-rate", users, "--stop-timeout", str(STOP_SECONDS)]
+    environ = {**os.environ, "LOAD_CROWD": str(crowd_file), "LOAD_ANSWERS": str(answers)}
+    with (place / "locust.log").open("w") as log:
+        locust = subprocess.Popen(  # our own command  # noqa: S603  # nosec B603
+            command, env=environ, stdout=log, stderr=log
+        )
+    try:
+        while not answers.exists():
+            if locust.poll() is not None:
+                raise SystemExit(f"locust did not start: see {log.name}")
+            time.sleep(0.05)
+        yield locust.pid, time.perf_counter()
+    finally:
+        locust.terminate()  # it lets each user receive the response that is due
+        locust.wait(2 * STOP_SECONDS)
+
+
+def _observe(watch: Watch, file: Path, environ: Mapping[str, str], settings: Settings) -> Run:
+    """Watch for ``minutes`` and promote a release in the middle; continue until it has served."""
+    result, reported = Run(settings.minutes, [], []), 0
+    promotion: subprocess.Popen[bytes] | None = None
+    while watch.now < result.length or (
+        not result.has_served(NEW) and watch.now < result.promoted_at + SWAP_SECONDS
+    ):
+        result.samples.append(watch.sample())
+        if promotion is None and watch.now >= result.length / 2:
+            result.promoted_at, promotion = watch.now, _promote(environ)
+        if watch.now // 60 > reported or watch.now >= result.length:
+            result.answers = read_answers(file, watch.began)
+        if watch.now // 60 > reported:
+            say(result.line_of_minute(reported))
+            reported += 1
+        time.sleep(SAMPLE_SECONDS - watch.now % SAMPLE_SECONDS)
+    if promotion is None or promotion.wait():
+        raise SystemExit(f"{NEW} was not promoted")
+    return result
+
+
+def _promote(environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the command with which an operator promotes a release."""
+    return subprocess.Popen(  # our own command  # noqa: S603  # nosec B603
+        [sys.executable, "-m", "flask", "releases", "promote", NEW],
         cwd=ROOT,
         env={**os.environ, **environ},
         stdout=subprocess.DEVNULL,
     )
-    if await promoted.wait():
-        raise SystemExit(f"{NEW} was not promoted")
-
-
-async def _watch(street: Street, watch: Watch, seen: Run) -> None:
-    """Tell of each minute when it is over."""
-    told = 0
-    while True:
-        seen.samples.append(await asyncio.to_thread(watch.sample))
-        await asyncio.sleep(SAMPLE_SECONDS - street.now % SAMPLE_SECONDS)
-        if int(street.now // 60) > told:
-            say(seen.told_of_minute(told))
-            told += 1
 
 
 @contextmanager
@@ -185,7 +220,7 @@ def _wait_until_ready(address: str) -> None:
 
 @contextmanager
 def _flask(environ: Mapping[str, str]) -> Iterator[Callable[..., str]]:
-    """Call it with the words of a command of ours; gives what that prints."""
+    """Yield a function that runs a command of the site and returns its output."""
     app = create_app(environ)
 
     def command(*words: str) -> str:
@@ -199,13 +234,13 @@ def _flask(environ: Mapping[str, str]) -> Iterator[Callable[..., str]]:
         db.engine.dispose()
 
 
-def _missing(url: str, told: Mapping[tuple[str, int], tuple[float, set[float]]]) -> int:
+def _missing(url: str, sent: Mapping[tuple[str, int], tuple[float, set[float]]]) -> int:
     """How many acknowledged ratings the database does not hold, or holds otherwise."""
     with psycopg.connect(url) as connection:
         rows = connection.execute(
             "SELECT u.username, r.item_id, r.rating FROM ratings r JOIN users u ON u.id = r.user_id"
             " WHERE u.username = ANY(%s)",
-            [sorted({name for name, _ in told})],
+            [sorted({name for name, _ in sent})],
         ).fetchall()
     stored = {(name, item_id): stars for name, item_id, stars in rows}
-    return sum(stored.get(pair) not in {stars, *after} for pair, (stars, after) in told.items())
+    return sum(stored.get(pair) not in {stars, *after} for pair, (stars, after) in sent.items())

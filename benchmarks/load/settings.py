@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# So many accounts for each person are in the database that is almost empty.
+# Accounts for each user in the database that is almost empty.
 ACCOUNTS_A_PERSON = 2
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Each is read from the environment, in capitals.
+    """Settings of a load test, read from the environment in capitals.
 
     ``think_seconds``: between what a person does, on average; exponential, as in TPC-W.
     """
@@ -26,8 +26,8 @@ class Settings:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Settings:
-        given = {f: environ[f.upper()] for f in cls.__dataclass_fields__ if f.upper() in environ}
-        return cls(**{f: type(getattr(cls, f))(text) for f, text in given.items()})
+        texts = {f: environ[f.upper()] for f in cls.__dataclass_fields__ if f.upper() in environ}
+        return cls(**{f: type(getattr(cls, f))(text) for f, text in texts.items()})
 
     @property
     def few_accounts(self) -> int:
@@ -35,5 +35,5 @@ class Settings:
 
     @property
     def few_ratings(self) -> int:
-        """People have as many each, whatever others there are."""
+        """Ratings for ``few_accounts``: as many an account as in the full database."""
         return self.ratings * self.few_accounts // self.accounts

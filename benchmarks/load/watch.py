@@ -1,4 +1,4 @@
-"""What the site's processes take meanwhile: memory, processor time, database connections."""
+"""Sample the site's processes: memory, processor time, database connections."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ SITE, DATABASE, PEOPLE = "site", "database", "people"
 class Sample:
     """``at``: seconds since the run began. ``pss``, ``rss``: MB by process id of each worker.
     ``processor``: seconds used until now, by who used them. ``connections`` to the database.
-    ``pace``: milliseconds of processor time that the same piece of arithmetic took, which other
-    people's work on the machine makes longer."""
+    ``pace``: milliseconds of processor time that the same piece of arithmetic took, which
+    other work on the machine makes longer."""
 
     at: float
     pss: dict[int, float]
@@ -33,29 +33,36 @@ class Sample:
 
 
 class Watch:
-    """Samples the site whose gunicorn is ``master``, on the database at ``url``."""
+    """Samples the site whose gunicorn is ``master``, on the database at ``url``, and the process
+    ``people`` that sends the load. ``began``: of the run, by time.perf_counter."""
 
-    def __init__(self, master: int, url: str):
+    def __init__(self, master: int, people: int, url: str, began: float):
+        self.began = began
         self._master = master
+        self._people = people
         self._connection: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
         backend = self._connection.info.backend_pid
         self._postgres = int(_field(Path(f"/proc/{backend}/status").read_text("ascii"), "PPid"))
-        self._began = time.perf_counter()
+
+    @property
+    def now(self) -> float:
+        """Seconds since the run began."""
+        return time.perf_counter() - self.began
 
     def sample(self) -> Sample:
         workers = [pid for pid in family(self._master) if pid != self._master]
-        held = {pid: _memory(pid) for pid in workers}
+        memory = {pid: _memory(pid) for pid in workers}
         [(connections,)] = self._connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         ).fetchall()
         return Sample(
-            at=time.perf_counter() - self._began,
-            pss={pid: pss for pid, (pss, _) in held.items() if pss},
-            rss={pid: rss for pid, (_, rss) in held.items() if rss},
+            at=self.now,
+            pss={pid: pss for pid, (pss, _) in memory.items() if pss},
+            rss={pid: rss for pid, (_, rss) in memory.items() if rss},
             processor={
                 SITE: sum(map(_processor, family(self._master))),
                 DATABASE: sum(map(_processor, family(self._postgres))),
-                PEOPLE: time.process_time(),
+                PEOPLE: _processor(self._people),
             },
             connections=connections - 1,  # but for our own
             pace=_pace(),
@@ -93,6 +100,6 @@ def _processor(pid: int) -> float:
 
 
 def _field(text: str, name: str) -> str:
-    found = re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)
-    assert found, name
-    return found[1]
+    match = re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)
+    assert match, name
+    return match[1]

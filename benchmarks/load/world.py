@@ -1,4 +1,4 @@
-"""What the site holds before anybody comes: titles, two releases, and accounts with ratings."""
+"""Generate the data of a load test: titles, two releases, and accounts with ratings."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ OLD, NEW = "20260101-000000-load", "20260102-000000-load"
 GENRES = "Action Adventure Animation Comedy Crime Documentary Drama Fantasy Horror Mystery".split()
 MAX_USER_ID = 1_000
 PASSWORD = secrets.token_urlsafe(12)
-# Of a person's ratings so many were of what had been recommended; of each three titles that were
-# recommended one is rated.
+# Share of a user's ratings that are of recommended titles; one of three recommended titles is
+# rated.
 RECOMMENDED = 0.3
 SHOWN_UNRATED = 2 * RECOMMENDED
 DAYS_OF_VISITS = 10
@@ -108,8 +108,8 @@ def publish(store: ReleaseStore, items: Sequence[CatalogueItem], random: Generat
             item_counts=counts,
             item_means=np.clip(3.3 + 0.5 * random.standard_normal(n, np.float32), 0.5, 5),
         )
-        made = datetime.now(UTC).isoformat()
-        release = Release(version, made, catalogue, ranking, rating, 3.3, arrays)
+        created_at = datetime.now(UTC).isoformat()
+        release = Release(version, created_at, catalogue, ranking, rating, 3.3, arrays)
         store.publish(release, items, nobody)
     store.promote(OLD)
 
@@ -117,9 +117,8 @@ def publish(store: ReleaseStore, items: Sequence[CatalogueItem], random: Generat
 def fill(
     url: str, accounts: int, ratings: int, items: Sequence[CatalogueItem], random: Generator
 ) -> World:
-    """Bring accounts in that have rated, were recommended titles and came before, as if over two
-    years; then leave the tables as a database at rest has them."""
-    made = generate(Size(int(ratings * (1 + SHOWN_UNRATED)), accounts, len(items)))
+    """Store accounts with ratings, impressions and visits of two years; then vacuum and analyze."""
+    generated = generate(Size(int(ratings * (1 + SHOWN_UNRATED)), accounts, len(items)))
     first_id = MAX_USER_ID + 1
     names = [f"reader {number:06}" for number in range(accounts)]
     with psycopg.connect(url, autocommit=True) as connection:
@@ -128,7 +127,7 @@ def fill(
         connection.execute("SET maintenance_work_mem = '512MB'")
         with connection.transaction():
             _add_accounts(connection, names, first_id)
-            _add_ratings(connection, made, ratings, first_id, random)
+            _add_ratings(connection, generated, ratings, first_id, random)
             _add_visits(connection, accounts, first_id, random)
             connection.execute("UPDATE site_state SET last_user_id = %s", [first_id + accounts])
         connection.execute("VACUUM ANALYZE")
@@ -149,29 +148,36 @@ def _add_accounts(connection: Connection, names: Sequence[str], first_id: int) -
 
 
 def _add_ratings(
-    connection: Connection, made: Ratings, count: int, first_id: int, random: Generator
+    connection: Connection, generated: Ratings, count: int, first_id: int, random: Generator
 ) -> None:
-    """The first ``count`` are rated; of the recommended ones and of the rest it is known that they
-    were shown."""
-    people, items = made.users + np.int32(first_id), made.items + np.int32(1)
-    stars = made.stars.astype(np.float64)
+    """Store the first ``count`` as ratings; the recommended ones and all others were also shown."""
+    people, items = generated.users + np.int32(first_id), generated.items + np.int32(1)
+    stars = generated.stars.astype(np.float64)
     moments = _moments(len(people), random)
     taken = int(RECOMMENDED * count)
     rated, shown = slice(taken, count), np.r_[0:taken, count : len(people)]
     pair = {"user_id": people, "item_id": items}
-    given = {**pair, "rating": stars, "rated_at": moments, "is_implicit": np.zeros_like(stars, "?")}
-    told = {
+    columns = {
+        **pair,
+        "rating": stars,
+        "rated_at": moments,
+        "is_implicit": np.zeros_like(stars, "?"),
         "predicted": stars + random.normal(0, 0.8, len(stars)),
         "community": stars + random.normal(0, 0.9, len(stars)),
         "model_version": np.full(len(stars), OLD, "S"),
     }
     with _without_indexes(connection, "ratings"):
-        _copy(connection, "ratings", given | told, slice(0, taken), via="recommendation")
-        _copy(connection, "ratings", given | told, rated, via="search")
+        _copy(connection, "ratings", columns, slice(0, taken), via="recommendation")
+        _copy(connection, "ratings", columns, rated, via="search")
     places = random.integers(1, 21, len(people)).astype(np.int32)
-    seen = {**pair, "shown_at": moments, "place": places, "model_version": told["model_version"]}
+    impressions = {
+        **pair,
+        "shown_at": moments,
+        "place": places,
+        "model_version": columns["model_version"],
+    }
     with _without_indexes(connection, "shown"):
-        _copy(connection, "shown", seen, shown)
+        _copy(connection, "shown", impressions, shown)
 
 
 def _add_visits(connection: Connection, accounts: int, first_id: int, random: Generator) -> None:
@@ -218,7 +224,7 @@ def _copy(
 
 @contextmanager
 def _without_indexes(connection: Connection, table: str) -> Iterator[None]:
-    """Rows come in without them: to build them of what stands there is faster."""
+    """Drop the indexes of a table while rows are copied: building them afterwards is faster."""
     [(key, key_definition)] = connection.execute(
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
         " WHERE conrelid = %s::regclass AND contype = 'p'",
