@@ -198,7 +198,7 @@ def rate(item_id: int) -> ResponseReturnValue:
         raise UnprocessableEntity
     via, model = _found_through(item_id), _own_model()
     _, before = rate_and_log_prediction(current_user.id, item, form.value, via, model)
-    message = f"{item.title}: {serving.feedback_kind.format(form.given)}"
+    message = f"{item.title}: {serving.feedback_kind.format(form.value)}"
     return _done(message, _undo_rating(item_id, before))
 
 
