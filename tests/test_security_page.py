@@ -209,9 +209,9 @@ def test_a_token_of_one_kind_is_none_of_another(app: Flask, ann: FlaskClient) ->
         assert guest.get(f"/reset/{other}").status_code == 404
     for other in (reset, session.value):
         with app.test_request_context(headers={"Cookie": f"device={other}"}):
-            assert trusted_devices.known_as() is None
+            assert trusted_devices.trusted_device() is None
     with app.test_request_context(headers={"Cookie": f"device={device.value}"}):
-        assert (trusted_devices.known_as() or ("",))[0] == 21
+        assert (trusted_devices.trusted_device() or ("",))[0] == 21
     guest.set_cookie("session", reset)
     guest.set_cookie("remember_token", reset)
     assert guest.get("/").status_code == 302

@@ -1,1 +1,1 @@
-"""Who someone is: accounts, login sessions, throttling, tokens and mail."""
+"""Accounts: login sessions, throttling, tokens and mail."""

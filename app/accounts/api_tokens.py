@@ -1,4 +1,4 @@
-"""Tokens of REST clients: made, recognised, revoked. Only a hash of the secret is stored."""
+"""Create, recognise and revoke the tokens of REST clients; of a secret only its hash is stored."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from recommender.errors import ConfigError
 # So that a secret that leaked is recognised for what it is.
 PREFIX = "marquee_"
 LONGEST_SECRET = 200
-# How exact ``last_used_at`` is; so often at most a token's use is written down.
+# How exact ``last_used_at`` is: a token's use is stored at most this often.
 USE_NOTED_EVERY = timedelta(minutes=5)
-# Every request asks it; building a statement takes longer than the database does.
+# Built once, since every request runs it: building it takes longer than the database does.
 _OF_SECRET = select(Token).where(Token.digest == bindparam("digest"))
 
 
 @retry_on_conflict
 def create(name: str, user_id: int | None = None, expires_at: datetime | None = None) -> str:
-    """A new token's secret, which is not kept. Without ``user_id`` it is good for everyone.
+    """Create a token and return its secret, which is not stored; without ``user_id`` for all users.
 
-    Raises ConfigError where a token of that name is in use; one that has ended gives its name up.
+    Raises ConfigError if a good token has that name; one that has ended is replaced.
     """
     before = db.session.scalar(select(Token).where(Token.name == name))
     if before is not None and is_good(before):
@@ -52,7 +52,7 @@ def create(name: str, user_id: int | None = None, expires_at: datetime | None = 
 
 
 def recognise(secret: str) -> Token | None:
-    """The token of this secret, if it is good."""
+    """Return the token of this secret, if it is good."""
     if len(secret) > LONGEST_SECRET:
         return None
     token = db.session.scalar(_OF_SECRET, {"digest": _digest(secret)})
@@ -60,12 +60,12 @@ def recognise(secret: str) -> Token | None:
 
 
 def is_good(token: Token) -> bool:
-    """Neither revoked nor expired."""
+    """Return whether the token is neither revoked nor expired."""
     return token.revoked_at is None and (token.expires_at is None or token.expires_at > utcnow())
 
 
 def note_use(token: Token) -> None:
-    """Write down that the token is used, unless that was done a moment ago."""
+    """Store that the token is used now, unless that was stored within USE_NOTED_EVERY."""
     now = utcnow()
     stale = or_(Token.last_used_at.is_(None), Token.last_used_at < now - USE_NOTED_EVERY)
     if token.last_used_at is None or token.last_used_at < now - USE_NOTED_EVERY:
@@ -76,7 +76,7 @@ def note_use(token: Token) -> None:
 
 
 def revoke(name: str) -> bool:
-    """Whether there was a token of that name to revoke."""
+    """Revoke the token of that name; return whether there was one."""
     ended = update(Token).where(Token.name == name, Token.revoked_at.is_(None))
     result = cast("CursorResult[Any]", db.session.execute(ended.values(revoked_at=utcnow())))
     db.session.commit()
@@ -84,7 +84,7 @@ def revoke(name: str) -> bool:
 
 
 def every_token() -> Sequence[Token]:
-    """Oldest first, those that have ended included."""
+    """Return all tokens, oldest first, including those that have ended."""
     return db.session.scalars(select(Token).order_by(Token.id)).all()
 
 

@@ -1,4 +1,4 @@
-"""Names and addresses: when two of them are the same, and which names are refused."""
+"""Compare names and email addresses, and reject names that could be mistaken for others."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def unique_key(name: str) -> str:
 
 
 def problem_of_name(name: str) -> str | None:
-    """Say why a new name is refused: it cannot be seen, or not told apart from others.
+    """Return why a new name is rejected (invisible, or easily mistaken for another), or None.
 
     Raises ValueError as ``fold`` does.
     """
@@ -79,7 +79,7 @@ def problem_of_name(name: str) -> str | None:
 
 
 def _has_stray_marks(text: str) -> bool:
-    """Say whether a combining mark has no letter, or a letter more than MOST_MARKS."""
+    """Return whether a combining mark has no letter, or a letter more than MOST_MARKS."""
     room = 0
     for character in text:
         if unicodedata.category(character).startswith("M"):

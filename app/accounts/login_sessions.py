@@ -1,6 +1,6 @@
-"""Logins: each has a name of its own and an end, and no copy of its cookies outlives it.
+"""Login sessions: each has a random name and an end after which no copy of its cookies works.
 
-What Flask-Login keeps, in the session and in the cookie that remembers, is signed and says
+The id that Flask-Login stores, in the session and in the remember-me cookie, is signed and reads
 ``session key of the account . name of the login . when it began``.
 """
 
@@ -20,15 +20,15 @@ from app.models import EndedLogin, User
 from config import LOGIN_DAYS
 
 GOOD_FOR = timedelta(days=LOGIN_DAYS)
-# Built once: that takes longer than the database takes to answer.
+# Built once: building takes longer than the database does.
 _ENDED = exists().where(EndedLogin.name == bindparam("name"))
 _OF_LOGIN = select(User).where(User.session_key == bindparam("key"), ~_ENDED)
 
 
 @login_manager.user_loader
-def user_of(kept: str) -> User | None:
-    """Whose login it is, while it is good."""
-    key, _, rest = kept.partition(".")
+def user_of(login_id: str) -> User | None:
+    """Load the user of a login by Flask-Login's id, None if the login is forged or has ended."""
+    key, _, rest = login_id.partition(".")
     name, _, began = rest.partition(".")
     user = None
     if began.isdecimal() and datetime.fromtimestamp(int(began), UTC) > utcnow() - GOOD_FOR:
@@ -38,7 +38,7 @@ def user_of(kept: str) -> User | None:
 
 
 def end() -> None:
-    """End the login of this request, if there is one, and forget all that its session held."""
+    """End the login of this request, if there is one, and clear its session."""
     _, _, rest = session.get("_user_id", "").partition(".")
     if name := rest.partition(".")[0]:
         _note_end(name)
@@ -48,7 +48,7 @@ def end() -> None:
 
 @retry_on_conflict
 def _note_end(name: str) -> None:
-    """And forget those that would have ended by themselves."""
+    """Store that a login has ended; delete the records of logins that have expired anyway."""
     now = utcnow()
     db.session.execute(delete(EndedLogin).where(EndedLogin.ended_at < now - GOOD_FOR))
     upsert(EndedLogin, [{"name": name, "ended_at": now}], keep=["ended_at"])

@@ -1,8 +1,8 @@
-"""How often someone may try: wrong passwords, registrations, letters.
+"""Limit attempts: wrong passwords, registrations, mails, imports.
 
-Counted in the database, which all processes of a site share and which no restart empties. A try is
-written down before its outcome is known, so that many at once cannot slip through together. One
-that was right is taken back; one that was refused does not count, so that a wait has an end.
+Attempts are counted in the database, which all processes share and which survives restarts. An
+attempt is recorded before its outcome is known, so that many parallel ones cannot pass together. A
+successful one is cancelled; one that is rejected does not count, so that every wait ends.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ LIMITS = (PASSWORDS, PASSWORDS_ADDRESS, ACCOUNTS, LETTERS, LETTERS_ADDRESS, IMPO
 
 
 def record_attempts(*counted: tuple[str, str]) -> Sequence[int]:
-    """Write down a try under each (limit, whose), and give what ``cancel`` takes back.
+    """Record an attempt under each (limit, subject); return the ids that ``cancel`` deletes.
 
-    Raises TooManyRequests, saying when to come again, where one of the limits is reached.
+    Raises TooManyRequests with ``retry_after`` if one of the limits is reached.
     """
     if not current_app.config["RATELIMIT_ENABLED"]:
         return ()
@@ -54,13 +54,13 @@ def record_attempts(*counted: tuple[str, str]) -> Sequence[int]:
 
 @retry_on_conflict
 def cancel(tries: Sequence[int]) -> None:
-    """What was begun does not count."""
+    """Delete attempts, so that they do not count."""
     db.session.execute(delete(Attempt).where(Attempt.id.in_(tries)))
     db.session.commit()
 
 
 def caller() -> str:
-    """Where the request is from: an address; of IPv6 the network, all of which one caller has."""
+    """Return the address of the caller; of IPv6 the /64 network, all of which one caller has."""
     shown = request.remote_addr or ""
     try:
         address = ip_address(shown)
@@ -73,7 +73,7 @@ def caller() -> str:
 
 @retry_on_conflict
 def _write_down(keys: Sequence[str], now: datetime) -> Sequence[int]:
-    """And forget what no limit looks back to."""
+    """Store attempts and return their ids; delete those that are too old for every limit."""
     longest = max(_span(rate) for limit in LIMITS for rate in _rates(limit))
     db.session.execute(delete(Attempt).where(Attempt.at < now - longest))
     tries = [Attempt(key=key, at=now) for key in keys]
@@ -85,8 +85,8 @@ def _write_down(keys: Sequence[str], now: datetime) -> Sequence[int]:
 
 
 def _wait(key: str, rate: RateLimitItem, tries: Sequence[int], now: datetime) -> timedelta:
-    """How long until another one is within ``rate``; nothing or less where it is already."""
-    # Further in the future than that, the clock was set back since.
+    """Return the time until another attempt is within ``rate``; zero or less if it is already."""
+    # An attempt further in the future is from before the clock was set back.
     within_span = Attempt.at > now - _span(rate), Attempt.at < now + _span(rate)
     newest_first = (
         select(Attempt.at)

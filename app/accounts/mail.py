@@ -1,4 +1,4 @@
-"""Mail: by SMTP, by Amazon SES, or printed to the log in development."""
+"""Send mail by SMTP or Amazon SES; in development write it to the log."""
 
 from __future__ import annotations
 
@@ -40,32 +40,32 @@ def send(to: str, subject: str, text: str) -> None:
 
 
 def _deliver(app: Flask, message: EmailMessage) -> None:
-    way = urlsplit(app.config["MAIL"])
+    url = urlsplit(app.config["MAIL"])
     try:
-        if way.scheme == "ses":
-            _by_ses(way.hostname or "", message)
+        if url.scheme == "ses":
+            _by_ses(url.hostname or "", message)
         else:
             _by_smtp(app.config["MAIL"], message)
-    except OSError:  # which smtplib's own are too
-        # A background thread has nobody to tell but the log; what failed is told without the text.
+    except OSError:  # also the base class of smtplib's errors
+        # A background thread can report to the log alone; the text of the mail is left out.
         app.logger.exception("mail could not be sent")
 
 
 def _by_smtp(address: str, message: EmailMessage) -> None:
-    way = urlsplit(address)
-    host = way.hostname or "localhost"
+    url = urlsplit(address)
+    host = url.hostname or "localhost"
     trusted = ssl.create_default_context()
-    if way.scheme == "smtps":
+    if url.scheme == "smtps":
         server: smtplib.SMTP = smtplib.SMTP_SSL(
-            host, way.port or 465, timeout=PATIENCE, context=trusted
+            host, url.port or 465, timeout=PATIENCE, context=trusted
         )
     else:
-        server = smtplib.SMTP(host, way.port or 587, timeout=PATIENCE)
+        server = smtplib.SMTP(host, url.port or 587, timeout=PATIENCE)
     with server:
-        if way.scheme == "smtp" and way.username:
+        if url.scheme == "smtp" and url.username:
             server.starttls(context=trusted)
-        if way.username:
-            server.login(unquote(way.username), unquote(way.password or ""))
+        if url.username:
+            server.login(unquote(url.username), unquote(url.password or ""))
         server.send_message(message)
 
 

@@ -31,7 +31,7 @@ def _between_letters(text: str) -> str:
 
 
 def _words(about: Iterable[str | None]) -> set[str]:
-    """A name, an address, and their parts of four letters or more."""
+    """Return the given texts, their parts of four letters or more, and each without marks."""
     texts = [text.casefold() for text in about if text]
     parts = {part for text in texts for part in re.split(r"[^\w]+", text) if len(part) > 3}
     joined = {re.sub(r"\W+", "", text) for text in texts}
@@ -40,10 +40,10 @@ def _words(about: Iterable[str | None]) -> set[str]:
 
 @cache
 def _common() -> frozenset[str]:
-    """The 30,000 passwords that zxcvbn has from leaks.
+    """Return the 30,000 leaked passwords of zxcvbn.
 
-    Its file of lists is read by itself and its other lists are let go: the package as a whole takes
-    three times the memory, in every process.
+    Only its file of lists is loaded, and only this list retained: the whole package takes three
+    times the memory, in every process.
     """
     package = util.find_spec("zxcvbn")
     assert package is not None

@@ -1,4 +1,4 @@
-"""Accounts: signing up, recognising who comes back, new passwords, and leaving."""
+"""Accounts: sign up, log in, change and reset passwords, confirm addresses, delete."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from app.observability import timing
 
 # Checked when no account matches, so that the answer takes as long as for a wrong password.
 _NOBODY = generate_password_hash("nobody has this password", method="scrypt")
-# Of the accounts that confirmed one address, so many are tried at a login; the oldest first.
+# Accounts that are tried at a login by address, of those that confirmed it, oldest first.
 _MOST_OF_AN_ADDRESS = 3
 _MOST_IN_A_LETTER = 10
 CONFIRM_WITHIN = timedelta(days=7)
 RESET_WITHIN = timedelta(hours=1)
 RESET_PAUSE = timedelta(minutes=2)
-# Many times what it takes to mail a link: the clock is not to tell who is registered.
+# Minimum time of an answer, so that it does not tell who is registered.
 RESET_SECONDS = 0.1
-# Salts: a token of one kind is none of the other.
+# Salts, so that a token of one kind is not valid as the other.
 _CONFIRMATION, _RESET = "confirmed address", "new password"
 T = TypeVar("T")
 
 
 def register(username: str, email: str, password: str) -> User | None:
-    """A new account, or None where the name is taken.
+    """Create an account; return None if the name is taken.
 
-    An address may be given by several accounts: were it refused, the answer would tell who is
-    registered here. It counts for an account once that account has confirmed it.
+    Several accounts may have one address: rejecting it would reveal who is registered. An account
+    can be used by its address once it has confirmed it.
     """
     # The key alone is not enough: accounts from before ``unique_key`` have another one.
     if named(username) is not None:
@@ -59,7 +59,7 @@ def register(username: str, email: str, password: str) -> User | None:
 
 
 def add_person(gender: str | None, year_of_birth: int | None) -> User:
-    """Someone known by id alone, without a login."""
+    """Create a user without a login, for the REST API."""
     user = User(id=_next_user_id(), gender=gender, year_of_birth=year_of_birth)
     db.session.add(user)
     db.session.commit()
@@ -67,10 +67,10 @@ def add_person(gender: str | None, year_of_birth: int | None) -> User:
 
 
 def recognise(name: str, password: str) -> User | None:
-    """The account with this name or address, if the password is its own.
+    """Return the account with this name or address if the password is right.
 
-    A wrong one takes as long whether there is such an account or not, and by address as long as
-    several accounts that confirmed it.
+    Checking a wrong password takes the same time whether there is such an account or not, and by
+    address the time of as many accounts as may have confirmed it.
     """
     users = called(name)
     account = next((user for user in users if user.has_password(password)), None)
@@ -82,21 +82,21 @@ def recognise(name: str, password: str) -> User | None:
 
 
 def called(name: str) -> Sequence[User]:
-    """Whom the name or address may mean, the oldest first."""
-    if "@" in name:  # which no name holds
+    """Return the accounts that the name or address may stand for, oldest first."""
+    if "@" in name:  # no name has one
         return _with_confirmed(name, _MOST_OF_AN_ADDRESS)
     user = named(name)
     return [user] if user is not None else []
 
 
 def try_to_log_in(name: str, password: str) -> User | None:
-    """``recognise``, but no more often than guesses are allowed. Raises TooManyRequests.
+    """Return the account as ``recognise`` does, within the limits of login attempts.
 
-    Counted are the accounts that this would open, whichever of their names was typed, and a name
-    that nobody has as if somebody had it. Of an account that is known on the caller's device, that
-    device is counted in its place.
+    Attempts count for the accounts that may be meant, whether by name or address, and for a name
+    that nobody has; on a trusted device of an account for that device instead. Raises
+    TooManyRequests.
     """
-    device = trusted_devices.known_as()
+    device = trusted_devices.trusted_device()
     counters = [
         f"device {device[1]}" if device and device[0] == user.id else f"account {user.id}"
         for user in called(name)
@@ -106,7 +106,7 @@ def try_to_log_in(name: str, password: str) -> User | None:
 
 
 def is_present_password(user: User, password: str) -> bool:
-    """Of someone logged in. Raises TooManyRequests as ``try_to_log_in`` does."""
+    """Check the password of a logged-in user. Raises TooManyRequests as ``try_to_log_in`` does."""
     return _limited([f"user {user.id}"], lambda: user.has_password(password))
 
 
@@ -130,14 +130,13 @@ def named(name: str) -> User | None:
 
 
 def change_password(user: User, password: str) -> None:
-    """Every session of the account and every reset link ends."""
+    """Set a new password; ends every session of the account and every reset link."""
     user.set_password(password)
     db.session.commit()
 
 
 def use_reset_link(user: User, password: str) -> bool:
-    """A new password by the link that ``user_of_token`` found them by; False where someone was
-    quicker to use it."""
+    """Set a new password by a reset link; return False if the link was used meanwhile."""
     new = User()
     new.set_password(password)
     unused = update(User).where(User.id == user.id, User.session_key == user.session_key)
@@ -148,10 +147,10 @@ def use_reset_link(user: User, password: str) -> bool:
 
 
 def mail_reset_links(email: str) -> None:
-    """Mail a link to a new password for each account that confirmed this address, if any did.
+    """Mail a reset link for each account that has confirmed this address.
 
-    To the address as it is stored: another one may fold to it. Takes as long, and raises
-    TooManyRequests, whoever is registered.
+    The mail goes to the address as it is stored, since others may fold to it. Takes as long, and
+    raises TooManyRequests, whether or not anybody has the address.
     """
     login_throttle.record_attempts(
         (login_throttle.LETTERS, fold(email)),
@@ -164,7 +163,7 @@ def mail_reset_links(email: str) -> None:
 def _mail_reset_links(email: str) -> None:
     now = utcnow()
     users = _with_confirmed(email, _MOST_IN_A_LETTER)
-    # Asked in the future: the clock was set back since.
+    # A later ``reset_asked_at`` is from before the clock was set back.
     pause = [u for u in users if u.reset_asked_at and now - RESET_PAUSE <= u.reset_asked_at <= now]
     due = [user for user in users if user not in pause]
     if not due:
@@ -179,12 +178,12 @@ def _mail_reset_links(email: str) -> None:
 
 
 def reset_token(user: User) -> str:
-    """Good for one hour and one use: it is bound to the password that it replaces."""
+    """Return a token for one hour and one use: it is bound to the password that it replaces."""
     return _signer(_RESET).dumps([user.id, _seal(user)])
 
 
 def user_of_token(token: str) -> User | None:
-    """Whose new password this token allows; None where it is forged, used, or too old."""
+    """Return the user whose password the token resets; None if it is forged, used, or too old."""
     try:
         user_id, seal = _signer(_RESET).loads(token, max_age=int(RESET_WITHIN.total_seconds()))
     except (BadSignature, ValueError, TypeError):
@@ -196,7 +195,7 @@ def user_of_token(token: str) -> User | None:
 def mail_confirmation(user: User) -> None:
     """Mail a link that confirms the account's address.
 
-    The letter holds nothing that whoever registered chose: the address may be a stranger's. Raises
+    The mail has no text that the sender chose, since the address may be somebody else's. Raises
     TooManyRequests.
     """
     email = user.email or ""
@@ -215,7 +214,7 @@ def confirmation_token(user: User) -> str:
 
 
 def is_confirmation_of(user: User, token: str) -> bool:
-    """Say whether the token confirms the address of ``user``; a forged or old one does not."""
+    """Return whether the token confirms the address of ``user``; a forged or old one does not."""
     try:
         confirmed = _signer(_CONFIRMATION).loads(token, max_age=int(CONFIRM_WITHIN.total_seconds()))
     except BadSignature:
@@ -231,13 +230,13 @@ def confirm_address(user: User) -> None:
 
 @retry_on_conflict
 def delete_account(user: User) -> None:
-    """Nothing of the person is left: what belongs to them goes with their row, by constraint."""
+    """Delete a user; foreign keys delete everything that belongs to them."""
     db.session.execute(delete(User).where(User.id == user.id))
     db.session.commit()
 
 
 def _next_user_id() -> int:
-    """An id above those of the data set and never given before; locks the row till the commit."""
+    """Return a new id above those of the data set; locks the counter's row until the commit."""
     db.session.execute(update(SiteState).values(last_user_id=SiteState.last_user_id + 1))
     return db.session.execute(select(SiteState.last_user_id)).scalar_one()
 
@@ -253,7 +252,7 @@ def _signer(purpose: str) -> URLSafeTimedSerializer:
 
 
 def _seal(user: User) -> str:
-    """Changes with the password; tells nothing of it."""
+    """Return text that changes with the password and does not reveal it."""
     return _digest(f"{user.session_key}{user.password_hash}")
 
 

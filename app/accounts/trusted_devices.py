@@ -1,8 +1,8 @@
-"""Devices that logged in before, by a cookie of their own.
+"""Trusted devices: a cookie marks a device that has logged in before.
 
-Wrong passwords of strangers are counted by the name they try, those of a known device by that
-device: whoever guesses at a name can make its owner wait nowhere but on a new device, and there a
-mailed link opens the door.
+Wrong passwords are counted by the account that they are for, those of a trusted device by that
+device. So an attacker can lock the owner out on new devices alone, where a mailed link lets them
+in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GOOD_FOR = 400 * 86_400  # seconds; browsers keep nothing longer
 
 
 def remember(response: Response, user: User) -> None:
-    """Make the device one that this person is known on."""
+    """Mark the device as trusted for this user."""
     config = current_app.config
     response.set_cookie(
         config["DEVICE_COOKIE_NAME"],
@@ -31,8 +31,8 @@ def remember(response: Response, user: User) -> None:
     )
 
 
-def known_as() -> tuple[int, str] | None:
-    """(user id, the device's own name), where the caller's device is known."""
+def trusted_device() -> tuple[int, str] | None:
+    """Return (user id, name of the device) if the cookie marks a trusted device."""
     shown = request.cookies.get(current_app.config["DEVICE_COOKIE_NAME"], "")
     try:
         user_id, name = _signer().loads(shown, max_age=GOOD_FOR)

@@ -1,4 +1,4 @@
-"""How many rated a title, and how: the release's figures, kept current with the database.
+"""The number and mean of each item's ratings: the release's, kept current with the database.
 
 Implicit ratings are no votes. Where a data set was imported the database holds every rating there
 is, and what it says replaces the release's figures. Elsewhere what the release cannot know is added
@@ -73,9 +73,9 @@ def _refresh_now(release: Release) -> None:
 
 
 def take_turn(period: timedelta) -> bool:
-    """Whether the next refresh is due and this process is to do it: one is, of all that ask.
+    """Return whether a refresh is due and this process is the one to do it.
 
-    A last one in the future was before the clock was set back.
+    A last refresh in the future is from before the clock was set back.
     """
     now, last = utcnow(), SiteState.statistics_at
     due = or_(last.is_(None), last <= now - period, last > now + period)
@@ -86,7 +86,7 @@ def take_turn(period: timedelta) -> bool:
 
 
 def refresh(release: Release) -> int:
-    """Bring every title's count and mean up to date; how many changed. The caller commits."""
+    """Update every item's count and mean; return how many changed. The caller commits."""
     figures = _figures(release)
     stored = select(Item.id, Item.rating_count, Item.rating_mean)
     changed = []
@@ -114,7 +114,7 @@ class _Figures:
     totals: NDArray[np.float64]
 
     def of(self, item_ids: Sequence[int]) -> Iterator[tuple[int, float | None]]:
-        """(count, mean) of each."""
+        """Yield (count, mean) of each item."""
         places = np.searchsorted(self.ids, item_ids)
         is_in_index = self.ids[places] == item_ids
         votes, totals = np.where(is_in_index, self.votes[places], 0), self.totals[places]

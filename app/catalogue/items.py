@@ -1,4 +1,4 @@
-"""The catalogue in the database: brought from the release, searched, looked up."""
+"""The items of the catalogue in the database: synced with a release, searched, looked up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_PARAMETERS = 30_000
 LONGEST_QUERY = 100
 # MySQL's TEXT takes 65,535 bytes, and a character up to four.
 LONGEST_DESCRIPTION = 16_000
-# What ``app.catalogue.item_statistics`` says of titles that are there.
+# Columns of existing items that ``app.catalogue.item_statistics`` updates.
 _STATISTICS = ("rating_count", "rating_mean")
 # Built once: that takes longer than the database takes to answer.
 _BY_ID = select(Item).where(Item.id.in_(bindparam("ids", expanding=True)))
@@ -33,9 +33,9 @@ _IDS = select(Item.id).where(Item.id.in_(bindparam("ids", expanding=True)))
 
 @retry_on_conflict
 def sync_catalogue(release: Release, again: bool = False) -> None:
-    """Bring the release's titles into the database, unless that was done already.
+    """Write the release's items to the database, unless that was done already.
 
-    Titles that the release lacks stay, since people may have rated them. ``again``: do it anyway.
+    Items that the release lacks stay, since people may have rated them. ``again``: do it anyway.
     """
     state = _locked_state()
     if state.version == release.version and not again:
@@ -43,7 +43,7 @@ def sync_catalogue(release: Release, again: bool = False) -> None:
         return
     rows = _item_rows(release)
     while batch := list(islice(rows, BATCH)):
-        _bring(batch)
+        _write_changed(batch)
     item_statistics.refresh(release)
     state.version = release.version
     _reserve_user_ids(release.catalogue.max_user_id)  # the last: sign-ups wait for it
@@ -51,7 +51,7 @@ def sync_catalogue(release: Release, again: bool = False) -> None:
 
 
 def add_missing_titles(release: Release) -> None:
-    """Bring those titles of a release that are not in the database, and change none that are."""
+    """Add the items of a release that are not in the database; change none that are."""
     stored = set(db.session.scalars(select(Item.id)))
     rows = (row for row in _item_rows(release) if row["id"] not in stored)
     while batch := list(islice(rows, BATCH)):
@@ -60,7 +60,7 @@ def add_missing_titles(release: Release) -> None:
 
 
 def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
-    """The titles with those ids that there are."""
+    """Return the items that exist, by id."""
     ids = iter(item_ids)
     items: dict[int, Item] = {}
     while batch := list(islice(ids, MOST_PARAMETERS)):
@@ -69,7 +69,7 @@ def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
 
 
 def existing_ids(item_ids: Collection[int]) -> set[int]:
-    """Those of the ids that a title has."""
+    """Return those of the ids that exist."""
     ids = iter(item_ids)
     existing: set[int] = set()
     while batch := list(islice(ids, MOST_PARAMETERS)):
@@ -91,7 +91,7 @@ def search(query: str, limit: int, index: TitleIndex | None) -> list[Item]:
 
 
 def popular(limit: int, genre: str | None = None) -> list[Item]:
-    """Titles (of ``genre``) by their vote-weighted average, best first."""
+    """Return items (of ``genre``) by their vote-weighted average, best first."""
     votes = Item.rating_count
     catalogue_mean = select(func.sum(Item.rating_mean * votes) / func.sum(votes)).scalar_subquery()
     weighted = vote_weighted(Item.rating_mean, votes, catalogue_mean)
@@ -102,7 +102,7 @@ def popular(limit: int, genre: str | None = None) -> list[Item]:
 
 
 def most_rated(limit: int, genre: str | None = None, offset: int = 0) -> list[Item]:
-    """The titles (of ``genre``) that most people rated, the better rated first among equals."""
+    """Return items (of ``genre``) by number of ratings, the better rated first among equals."""
     ranked = select(Item).where(Item.rating_count > 0)
     if genre is not None:
         ranked = ranked.where(_is_of(genre))
@@ -131,9 +131,11 @@ def _search_in_database(query: str, limit: int) -> list[Item]:
     )
 
 
-def _bring(rows: list[dict[str, Any]]) -> None:
-    """Write those titles that are new or said otherwise than they are stored: on MySQL, who rates a
-    title that is written waits until all of the catalogue is there."""
+def _write_changed(rows: list[dict[str, Any]]) -> None:
+    """Write the items that are new or differ from the stored ones.
+
+    On MySQL a rating of an item that is written waits until the whole catalogue is synced.
+    """
     columns = [name for name in rows[0] if name not in _STATISTICS]
     stored = select(*(getattr(Item, name) for name in columns))
     stored = stored.where(Item.id.in_([row["id"] for row in rows]))
@@ -143,14 +145,14 @@ def _bring(rows: list[dict[str, Any]]) -> None:
 
 
 def _locked_state() -> CatalogueState:
-    """The catalogue's row, locked till the transaction ends: one process syncs at a time."""
-    # By writing: SQLite knows no other lock, and has one process wait for another only so.
+    """Return the catalogue's row, locked until the commit: one process syncs at a time."""
+    # An UPDATE, since SQLite has no other lock that a second process waits for.
     db.session.execute(update(CatalogueState).values(version=CatalogueState.version))
     return db.session.execute(select(CatalogueState)).scalar_one()
 
 
 def _reserve_user_ids(taken: int) -> None:
-    """Sign-ups get ids above those of the data set."""
+    """Let sign-ups get ids above those of the data set."""
     last = SiteState.last_user_id
     lower = or_(last < taken, last == FIRST_ID_WITHOUT_CATALOGUE)
     db.session.execute(update(SiteState).where(lower).values(last_user_id=taken))
@@ -164,18 +166,19 @@ def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
         count, mean = figures_by_id.get(item.item_id, (0, None))
         yield {
             "id": item.item_id,
-            "title": _kept(item.title)[:255],
+            "title": _without_nul(item.title)[:255],
             "year": item.year,
-            "genres": _kept("|".join(item.genres))[:255],
-            "imdb_id": item.imdb_id and _kept(item.imdb_id),
+            "genres": _without_nul("|".join(item.genres))[:255],
+            "imdb_id": item.imdb_id and _without_nul(item.imdb_id),
             "tmdb_id": item.tmdb_id,
             "search_key": search_key(f"{item.title} {item.year or ''}")[:255],
             "rating_count": count,
             "rating_mean": mean,
-            "description": item.description and _kept(item.description)[:LONGEST_DESCRIPTION],
+            "description": item.description
+            and _without_nul(item.description)[:LONGEST_DESCRIPTION],
         }
 
 
-def _kept(text: str) -> str:
-    """PostgreSQL takes no NUL."""
+def _without_nul(text: str) -> str:
+    """Remove NUL, which PostgreSQL does not store."""
     return text.replace("\0", "")

@@ -1,4 +1,4 @@
-"""Titles by what people type: any case, accents or order, with or without articles, with a typo.
+"""Find titles by words in any case, accents or order, with or without articles, with typos.
 
 An index in memory, one per release and process; 60,000 titles take about a second to index.
 """
@@ -34,7 +34,7 @@ Places = dict[str, "array[int]"]
 
 
 class TitleIndex:
-    """Finds ids of ``items``; ``counts`` by id say how many ratings each has.
+    """Finds the ids of ``items``; ``counts`` are their numbers of ratings, by id.
 
     Rows are titles, most rated first, so that the first rows of a kind are the best of it.
     """
@@ -69,9 +69,11 @@ class TitleIndex:
         self._alike = lru_cache(maxsize=4096)(self._alike_of)
 
     def find(self, query: str, limit: int) -> list[int]:
-        """Ids of the ``limit`` best matches: titles that have every word of ``query``, the whole
-        title before whole words, before beginnings of words. Where there are none, typos are
-        forgiven."""
+        """Return ids of the ``limit`` best matches: titles that have every word of ``query``.
+
+        The whole title comes before whole words, these before beginnings of words. If there are
+        none, typos are forgiven.
+        """
         words = search_key(query).split()[:MOST_WORDS]
         telling = _without_articles(words)
         if not telling or limit <= 0:
@@ -88,7 +90,7 @@ class TitleIndex:
         return self._ids[best[:limit]].tolist()
 
     def _kinds_of(self, word: str) -> Kinds:
-        """How each title matches one word, shape (titles,)."""
+        """Return how each title matches one word, shape (titles,)."""
         kinds = np.full(len(self._ids), NOT, np.int8)
         kinds[self._words.beginning(word)] = BEGINNINGS
         if len(word) > 1:  # one letter is a beginning, also where it is a word
@@ -96,7 +98,7 @@ class TitleIndex:
         return kinds
 
     def _with_typos(self, words: Sequence[str], kinds_by_word: Sequence[Kinds]) -> Kinds:
-        """The same with typos forgiven: in words that nothing begins with, else in any."""
+        """Forgive typos in the words that no title begins with; without such words in any."""
         strange = [bool((kinds == NOT).all()) for kinds in kinds_by_word]
         if sum(strange) > MOST_FORGIVEN or (not any(strange) and len(words) > MOST_FORGIVEN):
             return np.full(len(self._ids), NOT, np.int8)
@@ -111,8 +113,10 @@ class TitleIndex:
         return np.asarray(np.maximum.reduce(forgiven))
 
     def _alike_of(self, word: str) -> tuple[slice, ...]:
-        """The words that begin like ``word`` but for typos: a letter too many, too few, wrong, or
-        two that changed places (optimal string alignment)."""
+        """Return the words that begin like ``word`` but for typos (optimal string alignment).
+
+        A typo is a letter too many, too few or wrong, or two letters swapped.
+        """
         wrong = next((wrong for least, wrong in FORGIVEN if len(word) >= least), 0)
         if not wrong or len(word) > LONGEST_STEM:
             return ()
@@ -137,7 +141,7 @@ class _Stems:
         self._letters = np.array(letters, np.uint64)
 
     def alike(self, word: str, wrong: int) -> Iterator[slice]:
-        """Numbers of the words whose stem is at most ``wrong`` typos from ``word``."""
+        """Yield numbers of the words whose stem is at most ``wrong`` typos from ``word``."""
         # A typo changes the set of letters by at most two, which rules out nearly all of them.
         differing = np.bitwise_count(self._letters ^ np.uint64(_letters(word)))
         for number in np.flatnonzero(differing <= 2 * wrong).tolist():
@@ -157,7 +161,7 @@ class _Postings:
         self._flat = row_of[np.fromiter(chain.from_iterable(postings), np.int64)]
 
     def rows(self, numbers: slice) -> Rows:
-        """Rows of the keys with those numbers."""
+        """Return the rows of the keys with those numbers."""
         return self._flat[self._starts[numbers.start] : self._starts[numbers.stop]]
 
     def beginning(self, text: str) -> Rows:
@@ -175,7 +179,7 @@ def _without_articles(words: list[str]) -> list[str]:
 
 
 def _letters(word: str) -> int:
-    """The set of letters in ``word`` as bits."""
+    """Return the set of letters in ``word`` as bits."""
     bits = 0
     for letter in word:
         bits |= 1 << ord(letter) % 64

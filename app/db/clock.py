@@ -1,4 +1,4 @@
-"""The only source of now."""
+"""The only source of the current time."""
 
 from datetime import UTC, datetime
 

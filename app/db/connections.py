@@ -1,4 +1,4 @@
-"""Connections to the database: how each is set up, and that it still stands when it is used."""
+"""Set up connections to the database, and check them before they are used again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from app.extensions import db
 from config import SILENCE_SECONDS, WRITE_SECONDS
 
-# A database takes longer to come back than a connection lies idle that is used without a question.
+# Connections idle for longer are checked before use; no database restarts within this time.
 IDLE_SECONDS = 0.5
 
 
@@ -26,13 +26,15 @@ def init_app(app: Flask) -> None:
         return
     if engine.dialect.name == "mysql":
         event.listen(engine, "connect", _set_up_mysql)
-    event.listen(engine, "checkin", _note_the_time)
-    event.listen(engine, "checkout", partial(_see_whether_it_stands, engine.dialect))
+    event.listen(engine, "checkin", _note_checkin)
+    event.listen(engine, "checkout", partial(_ping_if_idle, engine.dialect))
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    """Readers do not wait for the writer, writers wait for each other, foreign keys hold, and the
-    pages of an index that is written all over stay in memory."""
+    """Let readers run beside the writer and writers wait for each other; enforce foreign keys.
+
+    The cache holds the pages of an index that is written in random order.
+    """
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute(f"PRAGMA busy_timeout={WRITE_SECONDS * 1000}")
@@ -42,8 +44,10 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _set_up_mysql(connection: Any, _record: Any) -> None:
-    """What PyMySQL has no settings for: a query may take long once the connection stands, and the
-    kernel gives up on a host that is gone, as PostgreSQL's driver asks it to."""
+    """Lift the read timeout, which is for connecting alone, and have the kernel drop dead peers.
+
+    PyMySQL has no settings for either, so its private ``_read_timeout`` and ``_sock`` are used.
+    """
     connection._read_timeout = None
     for option, value in (
         ("TCP_USER_TIMEOUT", SILENCE_SECONDS * 1000),
@@ -55,15 +59,17 @@ def _set_up_mysql(connection: Any, _record: Any) -> None:
             connection._sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
-def _note_the_time(_connection: Any, record: Any) -> None:
+def _note_checkin(_connection: Any, record: Any) -> None:
     record.info["idle_since"] = monotonic()
 
 
-def _see_whether_it_stands(dialect: Dialect, connection: Any, record: Any, _proxy: Any) -> None:
-    """As SQLAlchemy's ``pool_pre_ping``, but only where the connection lay idle: else the question
-    costs a request more than its fold-in. Raises InvalidatePoolError, upon which a new one is made.
+def _ping_if_idle(dialect: Dialect, connection: Any, record: Any, _proxy: Any) -> None:
+    """Ping as SQLAlchemy's ``pool_pre_ping`` does, but only a connection that was idle.
+
+    A ping at each request would cost more than its fold-in. Raises InvalidatePoolError, upon which
+    the pool makes a new connection.
     """
-    since = record.info.get("idle_since")  # not of one that is new
+    since = record.info.get("idle_since")  # None if the connection is new
     if since is None or monotonic() - since < IDLE_SECONDS:
         return
     try:

@@ -1,4 +1,4 @@
-"""INSERT that updates the row when its key is there already, on each database in its own words."""
+"""INSERT or UPDATE by primary key, in the dialect of each database."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def upsert(
     keep: Collection[str] = (),
     newest_by: str | None = None,
 ) -> None:
-    """Insert ``rows``, no two of one primary key, or update the given columns, but those to
-    ``keep``, of those whose primary key exists. With nothing left to update, rows that exist stay
-    as they are; so do those whose column ``newest_by`` is above the given one.
+    """Insert ``rows``; where the primary key exists, update their columns except those in ``keep``.
 
-    One statement per call in the current transaction; the caller commits.
+    No two rows may have the same key. An existing row stays unchanged if no column is left to
+    update, or if its column ``newest_by`` is above that of the new row. Executes one statement in
+    the current transaction; the caller commits.
     """
     if not rows:
         return
     table: Any = model.__table__
     key = [column.name for column in table.primary_key]
-    # In one order, so that of two who write the same rows neither waits for the other in a circle.
+    # Sorted, so that two transactions that write the same rows do not deadlock.
     rows = sorted(rows, key=itemgetter(*key))
     changed = [name for name in rows[0] if name not in key and name not in keep]
     dialect = db.engine.dialect.name
@@ -55,7 +55,7 @@ def upsert(
 
 
 def _from_arrays(insert: Any, rows: Sequence[dict[str, Any]]) -> Any:
-    """An array a column in one statement, in place of a statement a row."""
+    """Insert from one array a column: one statement instead of one a row."""
     columns = {
         name: literal([row[name] for row in rows], ARRAY(insert.table.c[name].type))
         for name in rows[0]
@@ -64,7 +64,7 @@ def _from_arrays(insert: Any, rows: Sequence[dict[str, Any]]) -> Any:
 
 
 def _last(names: list[str], last: str | None) -> list[str]:
-    """MySQL assigns from left to right: what is compared with has to change last."""
+    """Move ``last`` to the end: MySQL assigns left to right, and the others compare with it."""
     return sorted(names, key=lambda name: name == last)
 
 

@@ -1,4 +1,4 @@
-"""What became of an experiment: each arm's figures, how they differ, and whether that says much."""
+"""Results of an experiment: the figures of both arms, and whether they differ significantly."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from app.models import Experiment, Exposure, Rating
 from app.recommend.variants import CONTROL, TREATMENT
 from recommender.confidence_intervals import Interval, difference, ratio, times_needed
 
-# An experiment is to show a difference of so much of the control's rate, or that there is none.
+# The relative difference from the control's rate that an experiment is to detect.
 EFFECT = 0.10
-# Intervals hold for many people; with fewer in an arm they are not believed.
+# Intervals hold for many people; with fewer in an arm no conclusion is drawn.
 FEWEST = 100
 
 
@@ -32,7 +32,7 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure of both arms; ``difference`` is the treatment's less the control's."""
+    """One figure of both arms; ``difference`` is treatment minus control."""
 
     control: Interval
     treatment: Interval
@@ -40,7 +40,7 @@ class Comparison:
 
     @property
     def tells(self) -> int:
-        """1 where the treatment is higher beyond doubt, -1 where it is lower, else 0."""
+        """1 if the treatment is significantly higher, -1 if it is lower, else 0."""
         low, high = self.difference.low, self.difference.high
         if low is None or high is None or low <= 0 <= high:
             return 0
@@ -59,7 +59,7 @@ class ExperimentResults:
 
     @property
     def missing(self) -> dict[str, int]:
-        """How many more people each arm needs; empty where ``needed`` is None."""
+        """How many more people each arm needs; empty if ``needed`` is None."""
         return {
             arm: max(0, needed - self.arms[arm].people)
             for arm, needed in (self.needed or {}).items()
@@ -71,7 +71,7 @@ class ExperimentResults:
 
 
 def results_of(experiment: Experiment) -> ExperimentResults:
-    """As of now; of an experiment that has ended, as of its end."""
+    """Return the results as of now, or as of the end of an experiment that has ended."""
     arms = {arm: _result(experiment, arm) for arm in (CONTROL, TREATMENT)}
     control, treatment = arms.values()
     accepted = _compare(control.accepted, treatment.accepted)

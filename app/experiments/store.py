@@ -1,4 +1,4 @@
-"""Experiments in the database: which one runs, and what its arms recommended to whom."""
+"""Experiments in the database: start, end, list, and what their arms recommended to whom."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ List = tuple[int, ServedVariant, Sequence[int]]
 
 
 def start(name: str, control: Variant, treatment: Variant, share: float) -> Experiment:
-    """Start an experiment; every process follows at its next look.
+    """Start an experiment; every process follows at its next refresh.
 
     Raises ConfigError where it cannot be, ReleaseError where an arm cannot be served.
     """
@@ -71,7 +71,7 @@ def running() -> Experiment | None:
 
 
 def running_plan() -> ExperimentConfig | None:
-    """What the watcher of each process follows. Raises ConfigError where it makes no sense."""
+    """Return the running experiment's configuration. Raises ConfigError if it is invalid."""
     experiment = running()
     return plan_of(experiment) if experiment else None
 
@@ -83,12 +83,12 @@ def plan_of(experiment: Experiment) -> ExperimentConfig:
 
 
 def every_experiment() -> list[Experiment]:
-    """The newest first."""
+    """Return all experiments, newest first."""
     return list(db.session.scalars(select(Experiment).order_by(Experiment.id.desc())))
 
 
 def note_exposures(lists: Collection[List]) -> None:
-    """Note the titles of lists that an arm gave to people; each title only the first time."""
+    """Store the items of lists that an arm gave to users; each item only the first time."""
     of_arms = [(user_id, served, ids) for user_id, served, ids in lists if served.arm]
     if not of_arms:
         return
@@ -110,7 +110,7 @@ def note_exposures(lists: Collection[List]) -> None:
             Exposure.experiment_id.in_({served.experiment_id for _, served, _ in of_arms}),
             Exposure.user_id.in_({user_id for user_id, _, _ in of_arms}),
         )
-        # What these people ever saw may be much more than these lists: it is never held as a whole.
+        # These users' exposures may be many more than these lists, so they are read in batches.
         .execution_options(yield_per=ROWS_AT_A_TIME)
     )
     for batch in rows.partitions():

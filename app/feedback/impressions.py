@@ -1,4 +1,4 @@
-"""What was recommended to whom: the ground for judging recommendations by later ratings."""
+"""Impressions: which items were recommended to whom, to judge them by later ratings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.models import Impression
 
 @retry_on_conflict
 def remember_shown(user_id: int, item_ids: Sequence[int], model_version: str) -> None:
-    """Note the titles on a page of recommendations, in its order; each only the first time."""
+    """Store the items of a page of recommendations in its order, each only the first time."""
     seen = set(
         db.session.scalars(
             select(Impression.item_id).where(
@@ -40,5 +40,5 @@ def remember_shown(user_id: int, item_ids: Sequence[int], model_version: str) ->
 
 
 def was_shown(user_id: int, item_id: int) -> bool:
-    """Whether the title was ever recommended to the person."""
+    """Return whether the item was ever recommended to the user."""
     return db.session.get(Impression, (user_id, item_id)) is not None

@@ -40,7 +40,7 @@ def profile_of(user_id: int) -> UserProfile:
 
 
 def profiles_of(user_ids: Collection[int]) -> dict[int, UserProfile]:
-    """The taste of each of those people, in one query."""
+    """Return the profile of each user, with one query."""
     profiles = {user_id: UserProfile() for user_id in user_ids}
     rows = db.session.execute(_RATED_OR_HIDDEN, {"user_ids": list(user_ids)})
     for user_id, item_id, stars in rows:
@@ -52,5 +52,5 @@ def profiles_of(user_ids: Collection[int]) -> dict[int, UserProfile]:
 
 
 def count_up_to(most: int, user_ids: Collection[int]) -> int:
-    """How many ratings and hidden titles those people have together; ``most`` where more."""
+    """Return the number of ratings and hidden items of all these users, at most ``most``."""
     return db.session.scalar(_COUNTED, {"user_ids": list(user_ids), "most": most}) or 0

@@ -16,11 +16,11 @@ from app.extensions import db
 from app.models import Item, Rating
 from app.observability import metrics
 
-# Where a person found the title they rate; what a form says otherwise is "other".
+# Where a user came across the item that they rate; anything else in a form is "other".
 RECOMMENDATION, IMPORT = "recommendation", "import"
 WAYS = (RECOMMENDATION, "onboarding", "search", "popular", "title", "ratings", "watchlist", "other")
 REST = "rest"
-# What a title is taken to be worth to someone who watched it while too few have rated it.
+# The rating of an item that a user watched, if too few have rated it for a mean.
 WATCHED = 3.5
 A_YEAR = timedelta(days=365.2425)
 
@@ -35,7 +35,7 @@ class RatedItem:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the site would have said of a title just before the person rated it."""
+    """What the site predicted for an item just before the user rated it."""
 
     predicted: float | None = None
     community: float | None = None
@@ -49,13 +49,13 @@ _OF_THE_FIRST_TIME = ("predicted", "community", "model_version", "via")
 
 
 def ratings_of(user_id: int) -> dict[int, float]:
-    """Stars by item id: what the model folds in."""
+    """Return ratings by item id, as the model folds them in."""
     rows = db.session.execute(_OF_ONE, {"user_id": user_id})
     return {row.item_id: row.rating for row in rows}
 
 
 def ratings_by_age(user_id: int) -> list[tuple[int, float, datetime]]:
-    """(item id, stars, when), oldest first."""
+    """Return (item id, rating, time), oldest first."""
     rows = db.session.execute(
         select(Rating.item_id, Rating.rating, Rating.rated_at)
         .where(Rating.user_id == user_id)
@@ -67,24 +67,24 @@ def ratings_by_age(user_id: int) -> list[tuple[int, float, datetime]]:
 def of_the_last_years(
     ratings: Iterable[tuple[int, float, datetime]], years: int
 ) -> dict[int, float]:
-    """Stars by item id, of those given within that many years."""
+    """Return ratings by item id, of those of the last ``years`` years."""
     since = utcnow() - years * A_YEAR
     return {item_id: stars for item_id, stars, at in ratings if at >= since}
 
 
 def count_ratings(user_id: int) -> int:
-    """How many titles a person rated."""
+    """Return how many items a user has rated."""
     counted = select(func.count()).select_from(Rating).where(Rating.user_id == user_id)
     return db.session.scalar(counted) or 0
 
 
 def rated_items(user_id: int, limit: int, offset: int = 0) -> list[RatedItem]:
-    """Rated titles, newest rating first, higher first among equals, from the ``offset``-th on."""
+    """Return rated items, newest first, higher first among equals, from the ``offset``-th on."""
     return _rated_items(user_id, limit, Rating.rated_at.desc(), Rating.rating.desc(), offset=offset)
 
 
 def top_rated_items(user_id: int, limit: int) -> list[RatedItem]:
-    """Rated titles, highest first, newer first among equals."""
+    """Return rated items, highest first, newer first among equals."""
     return _rated_items(user_id, limit, Rating.rating.desc(), Rating.rated_at.desc())
 
 
@@ -107,23 +107,23 @@ def rate(
     user_id: int,
     item_id: int,
     rating: float,
-    forecast: Prediction = NO_PREDICTION,
+    prediction: Prediction = NO_PREDICTION,
     via: str = "other",
 ) -> datetime:
-    """Store a rating in place of any earlier one of the pair, and say when it was given.
+    """Store a rating in place of an earlier one of the pair; return its time.
 
-    Of two given at once the later stays, in whatever order they arrive. ``forecast`` and ``via``
+    Of two parallel ones the later stays, in whatever order they arrive. ``prediction`` and ``via``
     stay those of the first time.
     """
     pair = Rating.user_id == user_id, Rating.item_id == item_id
     before = db.session.scalar(select(Rating.rated_at).where(*pair))
     now = utcnow()
-    if before is not None:  # what is there already is older, even if the clock says otherwise
+    if before is not None:  # a newer rating gets a later time, even if the clock was set back
         now = max(now, before + timedelta.resolution)
     row = {"user_id": user_id, "item_id": item_id, "rating": rating, "rated_at": now}
     upsert(
         Rating,
-        [{**row, "is_implicit": False, **asdict(forecast), "via": via}],
+        [{**row, "is_implicit": False, **asdict(prediction), "via": via}],
         keep=_OF_THE_FIRST_TIME,
         newest_by="rated_at",
     )
@@ -133,7 +133,7 @@ def rate(
 
 
 def usual_rating(item: Item, enough: int) -> float:
-    """The title's average where at least ``enough`` people rated it."""
+    """Return the item's mean if at least ``enough`` people rated it, else WATCHED."""
     if item.rating_mean is not None and item.rating_count >= enough:
         return item.rating_mean
     return WATCHED
@@ -141,7 +141,7 @@ def usual_rating(item: Item, enough: int) -> float:
 
 @retry_on_conflict
 def watch(user_id: int, item_id: int, rating: float) -> None:
-    """Note that someone watched a title, as an implicit rating; one that is there stays."""
+    """Store an implicit rating of an item that a user watched; an existing rating stays."""
     row = {
         "user_id": user_id,
         "item_id": item_id,
@@ -155,7 +155,7 @@ def watch(user_id: int, item_id: int, rating: float) -> None:
 
 
 def unwatch(user_id: int, item_id: int) -> None:
-    """Forget that someone watched a title; what they said of it stays."""
+    """Delete the implicit rating of an item; an explicit one stays."""
     db.session.execute(
         delete(Rating).where(
             Rating.user_id == user_id, Rating.item_id == item_id, Rating.is_implicit

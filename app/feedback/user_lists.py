@@ -1,4 +1,4 @@
-"""Titles a person set aside: to watch, not to see again, or not seen when asked."""
+"""Lists of a user: watchlist, hidden items, and items not seen when asked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WATCHLIST, HIDDEN, UNSEEN = KINDS = ("watchlist", "hidden", "unseen")
 
 @retry_on_conflict
 def mark(user_id: int, item_id: int, kind: str) -> None:
-    """Set the title aside as ``kind``; done already, it stays as it is."""
+    """Add an item to the list ``kind``; no change if it is on it already."""
     row = {"user_id": user_id, "kind": kind, "item_id": item_id, "marked_at": utcnow()}
     upsert(ListEntry, [row], keep=["marked_at"])
     db.session.commit()
@@ -33,7 +33,7 @@ def unmark(user_id: int, item_id: int, kind: str) -> None:
 
 
 def marks_of(user_id: int) -> dict[str, set[int]]:
-    """Ids of the titles set aside, by kind."""
+    """Return the ids on each list, by kind."""
     rows = db.session.execute(
         select(ListEntry.kind, ListEntry.item_id).where(ListEntry.user_id == user_id)
     )
@@ -44,15 +44,15 @@ def marks_of(user_id: int) -> dict[str, set[int]]:
 
 
 def count_marked(user_id: int, kind: str) -> int:
-    """How many titles ``marked_items`` lists."""
+    """Return how many items ``marked_items`` has."""
     counted = select(func.count()).select_from(ListEntry).where(*_is_listed(user_id, kind))
     return db.session.scalar(counted) or 0
 
 
 def marked_items(user_id: int, kind: str, limit: int, offset: int = 0) -> list[Item]:
-    """The titles set aside as ``kind``, newest first, from the ``offset``-th on.
+    """Return the items on the list ``kind``, newest first, from the ``offset``-th on.
 
-    What was rated has left the watchlist.
+    Rated items are no longer on the watchlist.
     """
     marked = (
         select(Item)

@@ -1,4 +1,4 @@
-"""Who came on which day, noted once a day and session."""
+"""Visits: who came on which day."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.models import Visit
 
 
 def note_visit() -> None:
-    """Before a page: write down that the person came today, unless this session did already."""
+    """Store that the user came today, once a session; before each page."""
     if request.endpoint == "home.poster":
         return  # pictures are alike for everyone, and no session makes them less so
     today = utcnow().date()

@@ -1,4 +1,4 @@
-"""Who may count whom in for a group night: one asks, the other agrees, either can end it."""
+"""Friends, who may count each other in for a group night: one asks, the other agrees."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.db.upsert import upsert
 from app.extensions import db
 from app.models import Friendship, Rating, User
 
-# So many unanswered requests a person may have out: nobody is to write to everybody.
+# Unanswered requests that a user may have, so that nobody asks everybody.
 MOST_OPEN = 20
 # The page of group nights lists all friends, and the first of those who ask.
 MOST_FRIENDS, MOST_ASKING = 100, 20
@@ -21,8 +21,8 @@ MOST_FRIENDS, MOST_ASKING = 100, 20
 
 @retry_on_conflict
 def ask(user: User, name: str) -> bool:
-    """Ask the account of this name, if there is one; False where too many requests are open, or
-    where the person has enough friends, also where there is no such account.
+    """Ask the account of this name, if there is one; False if too many requests are open, or
+    where the person has enough friends, also if there is no such account.
 
     Had that account asked first, this is the agreement.
     """
@@ -31,7 +31,7 @@ def ask(user: User, name: str) -> bool:
         return not has_enough_friends(user) and len(asked_by(user.id)) < MOST_OPEN
     if has_enough_friends(user):
         return False
-    # Two who ask each other at once take turns, so that the later one finds what the earlier asked.
+    # Two users who ask each other at once are serialized, so that the second request agrees.
     first = select(User.id).where(User.id == min(user.id, other.id))
     db.session.execute(first.with_for_update())
     if _agree(user, other.id):
@@ -46,7 +46,7 @@ def ask(user: User, name: str) -> bool:
 
 
 def agree(user: User, other_id: int) -> bool:
-    """Agree to what ``other_id`` asked; False where they did not ask."""
+    """Agree to a request of ``other_id``; return False if there is none."""
     if not _agree(user, other_id):
         return False
     db.session.commit()
@@ -74,7 +74,7 @@ def end(user: User, other_id: int) -> None:
 
 
 def agreed_with(user_id: int) -> list[User]:
-    """The people who agreed, by name."""
+    """Return the users who agreed, by name."""
     agreed = Friendship.agreed_at.is_not(None)
     who_asked = select(Friendship.user_id.label("id")).where(Friendship.asked_id == user_id, agreed)
     whom_asked = select(Friendship.asked_id).where(Friendship.user_id == user_id, agreed)
@@ -88,7 +88,7 @@ def has_enough_friends(user: User) -> bool:
 
 
 def asking(user_id: int) -> list[User]:
-    """Who asked and waits for an answer; those who have waited longest, where there are many."""
+    """Return who asked and has no answer yet; the oldest requests if there are many."""
     return list(
         db.session.scalars(
             select(User)
@@ -101,7 +101,7 @@ def asking(user_id: int) -> list[User]:
 
 
 def asked_by(user_id: int) -> list[User]:
-    """Whom the person asked, without an answer yet."""
+    """Return whom the user asked and who has not answered yet."""
     return list(
         db.session.scalars(
             select(User)
@@ -113,9 +113,9 @@ def asked_by(user_id: int) -> list[User]:
 
 
 def ratings_of_all(user_ids: Collection[int]) -> dict[int, dict[int, float]]:
-    """Stars by item id, by person."""
+    """Return ratings by item id, by user."""
     ratings: dict[int, dict[int, float]] = {user_id: {} for user_id in user_ids}
-    # Of the table, not of the class: SQLAlchemy's part of the query then takes half.
+    # Columns of the table instead of the class halve the time that SQLAlchemy takes.
     columns = Rating.__table__.c
     rows = db.session.execute(
         select(columns.user_id, columns.item_id, columns.rating).where(

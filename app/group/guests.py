@@ -1,4 +1,4 @@
-"""Guests of the evening: a name and a few ratings, kept in the host's session and nowhere else."""
+"""Guests of a group night: a name and a few ratings, stored in the host's session alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIELD = re.compile(r"rating-([0-9]{1,10})")
 
 
 def guests() -> list[Guest]:
-    """{"name", "ratings": stars or hours by item id} of each."""
+    """Return the guests, each with "name" and "ratings", which are values by item id."""
     return [
         {"name": guest["name"], "ratings": {int(i): s for i, s in guest["ratings"].items()}}
         for guest in session.get("guests", [])
@@ -35,7 +35,7 @@ def remove_guest(number: int) -> None:
 
 
 def ratings_in(form: Mapping[str, str]) -> dict[int, float]:
-    """Stars or hours by item id, of fields named rating-<item id>; what is neither is left out."""
+    """Return values by item id, of fields named rating-<item id>; invalid ones are left out."""
     parse = serving.feedback_kind.parse
     ratings: dict[int, float] = {}
     for field, value in form.items():

@@ -1,4 +1,4 @@
-"""What a person asks of their list: genres, years, how well known, which of their own ratings."""
+"""Filters of the list of recommendations, as its address has them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ OWN_YEARS = (1, 2, 3, 5, 10)
 
 @dataclass(frozen=True)
 class ListFilters:
-    """``years``: only the person's own ratings of so many last years count; ``numbers``: what these
-    are called."""
+    """Genres, years and popularity of the items; ``years``: the last years whose ratings count.
+
+    ``numbers``: what the ratings are called.
+    """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -34,8 +36,10 @@ class ListFilters:
     def of(
         cls, args: MultiDict[str, str], genres: Collection[str], numbers: str = "ratings"
     ) -> ListFilters:
-        """From a page's address. What makes no sense there is left out; what is excluded is not
-        included; years given the wrong way round are turned."""
+        """Read the filters from an address; ignore invalid values, swap years in the wrong order.
+
+        A genre that is both included and excluded is excluded.
+        """
         exclude = tuple(sorted(set(args.getlist("not")) & set(genres)))
         include = tuple(sorted(set(args.getlist("genre")) & set(genres) - set(exclude)))
         bounds = [_within(args.get(end), FIRST_YEAR, LAST_YEAR) for end in ("from", "to")]
@@ -65,7 +69,7 @@ class ListFilters:
 
     @property
     def as_args(self) -> dict[str, Any]:
-        """The same as parts of an address."""
+        """The filters as parameters of an address."""
         args = {
             "genre": list(self.include),
             "not": list(self.exclude),

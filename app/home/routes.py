@@ -1,5 +1,7 @@
-"""The private pages. What changes something is a form that works without JavaScript; scripts get
-JSON with what would undo it."""
+"""Pages for logged-in users: recommendations, search, ratings, lists.
+
+Changes are forms that work without JavaScript; scripts get JSON with the request that undoes them.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ SEARCH_RESULTS = 20
 SUGGESTIONS = 6
 POPULAR = 50
 SIMILAR = 5
-# Someone who rated so many titles knows what the site is about.
+# With this many ratings a user is no longer shown the introduction.
 NEWCOMER_UNTIL = 5
 
 
@@ -51,20 +53,20 @@ def index() -> ResponseReturnValue:
     except NoRelease:
         return render_template("home/closed.html", rated=len(rated))
     model = served.model
-    steering = ListFilters.of(
+    filters = ListFilters.of(
         request.args, model.item_metadata.genres, serving.feedback_kind.numbers
     )
     shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
     own = {item_id: stars for item_id, stars, _ in rated}
-    counted = ratings.of_the_last_years(rated, steering.years) if steering.years else own
+    counted = ratings.of_the_last_years(rated, filters.years) if filters.years else own
     marked = user_lists.marks_of(current_user.id)
     found = recommend(
         model,
         counted,
         shown + 1,
         hidden=own.keys() | marked[HIDDEN],
-        wanted=steering.filter,
-        known=steering.known,
+        wanted=filters.filter,
+        known=filters.known,
         reasons=FIRST,
     )
     item_ids = [r.item.id for r in found[:shown]]
@@ -77,7 +79,7 @@ def index() -> ResponseReturnValue:
         counted=len(counted),
         first=FIRST,
         more=min(shown + MORE, MOST) if len(found) > shown and shown < MOST else None,
-        steering=steering,
+        filters=filters,
         known=KNOWN,
         own_years=OWN_YEARS,
         genres=model.item_metadata.genres,
@@ -198,7 +200,7 @@ def rate(item_id: int) -> ResponseReturnValue:
         raise UnprocessableEntity
     via, model = _found_through(item_id), _own_model()
     _, before = rate_and_log_prediction(current_user.id, item, form.value, via, model)
-    message = f"{item.title}: {serving.feedback_kind.format(form.given)}"
+    message = f"{item.title}: {serving.feedback_kind.format(form.value)}"
     return _done(message, _undo_rating(item_id, before))
 
 
@@ -246,21 +248,23 @@ def poster(item_id: int) -> Response:
 
 
 def _own_model() -> Model | None:
-    """The one that the person's list comes from."""
+    """Return the model that serves the user, if there is a release."""
     served = serving.to_or_none(current_user.id)
     return served.model if served else None
 
 
 def _about(items: list[Item]) -> dict[str, dict[int, float]]:
-    """What the person said and what we guess of ``items``, for a page that lists them."""
+    """Return the user's ratings, and predictions for ``items``, for a page that lists them."""
     own = ratings.ratings_of(current_user.id)
     model = _own_model()
     return {"own": own, "predicted": predicted(model, own, items) if model else {}}
 
 
 def _found_through(item_id: int) -> str:
-    """Where the person found the title: what the form says, but for a title we had recommended:
-    its own page and the watchlist are only steps on the way."""
+    """Return where the user came across the item, as the form has it.
+
+    An item that was recommended counts as such also if it is rated on its page or the watchlist.
+    """
     via = request.form.get("via", "other")
     if via in ("title", "watchlist") and was_shown(current_user.id, item_id):
         return ratings.RECOMMENDATION
@@ -268,7 +272,7 @@ def _found_through(item_id: int) -> str:
 
 
 def _undo_rating(item_id: int, before: float | None) -> dict[str, Any]:
-    """How to return to the rating of before, or to none; a form could not give every one again."""
+    """Return the request that restores the rating before, or none if a form cannot send it."""
     text = f"{before:.10g}" if before is not None else ""
     if serving.feedback_kind.parse(text) is None:
         return {"address": url_for("home.unrate", item_id=item_id)}
@@ -276,7 +280,7 @@ def _undo_rating(item_id: int, before: float | None) -> dict[str, Any]:
 
 
 def _done(message: str, undo: dict[str, Any] | None) -> ResponseReturnValue:
-    """``undo``: where to send what, if the person thinks better of it."""
+    """Answer a change; ``undo``: the request that takes it back."""
     if wants_json():
         return jsonify(message=message, undo=undo)
     flash(message, "success")

@@ -1,5 +1,7 @@
-"""Which host names the site answers to. Nothing it says is made from the name a request claims;
-this keeps whatever stands before the site from being misled either."""
+"""Reject requests for host names that are not the site's.
+
+The site builds nothing from the ``Host`` header; this protects the proxies and caches before it.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +9,15 @@ from flask import Flask, current_app, request
 from werkzeug.exceptions import BadRequest
 from werkzeug.sansio.utils import host_is_trusted
 
-# Load balancers and monitors ask by the instance's address.
-ASKED_BY_ADDRESS = "status"
+# The blueprint of /health, /ready and /metrics, which are requested by an instance's address.
+EXEMPT_BLUEPRINT = "status"
 
 
 def init_app(app: Flask) -> None:
-    app.before_request(_refuse_others)
+    app.before_request(_reject_other_hosts)
 
 
-def _refuse_others() -> None:
+def _reject_other_hosts() -> None:
     ours = current_app.config["HOSTS"]
-    if ours and request.blueprint != ASKED_BY_ADDRESS and not host_is_trusted(request.host, ours):
+    if ours and request.blueprint != EXEMPT_BLUEPRINT and not host_is_trusted(request.host, ours):
         raise BadRequest("this site has another name")

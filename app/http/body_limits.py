@@ -1,4 +1,4 @@
-"""How much a request may send, decided before anything reads it.
+"""Limit how much a request may send, before anything reads it.
 
 What a form or a row of the API holds is small. The few routes that take more are listed here, and
 the one that takes a file does so only for a person who is logged in and sends it from our own page.
@@ -26,7 +26,7 @@ PIECE_BYTES = 65_536
 
 
 def init_app(app: Flask) -> None:
-    """Before the check of the form token, which reads the request."""
+    """Register the limits; before the check of the form token, which reads the request."""
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
     app.config["MAX_FORM_PARTS"] = FORM_PARTS
     app.config["MAX_FORM_MEMORY_SIZE"] = FIELD_BYTES
@@ -44,7 +44,7 @@ def _set_limit() -> None:
 
 
 def _may_upload() -> bool:
-    """Whether it is a file from our own page, sent by someone who is logged in.
+    """Return whether it is a file from our own page, sent by a user who is logged in.
 
     A file is stored on disk while it arrives; every other kind of body would stand in memory.
     """
@@ -53,7 +53,7 @@ def _may_upload() -> bool:
 
 
 def _is_cross_site() -> bool:
-    """Whether a browser says that another site's page sent this."""
+    """Return whether the browser says that a page of another site sent this."""
     origin = request.headers.get("Origin")
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     return site not in ("same-origin", "none") or (

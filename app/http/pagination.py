@@ -1,4 +1,4 @@
-"""Long lists, cut into pages."""
+"""Pages of long lists."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ class Page:
 
     @classmethod
     def requested(cls, total: int) -> Page:
-        """The page that the address asks for; the last one where it asks for one beyond."""
+        """Return the page that the address asks for, at most the last one."""
         number = request.args.get("page", 1, type=int)
         return cls(min(max(number, 1), _pages(total)), total)
 
     @property
     def offset(self) -> int:
-        """How many entries stand before the page."""
+        """The number of entries before the page."""
         return (self.number - 1) * PAGE_SIZE
 
     @property
     def end(self) -> int:
-        """How many entries stand on the page or before it."""
+        """The number of entries on the page or before it."""
         return min(self.number * PAGE_SIZE, self.total)
 
     @property
@@ -42,5 +42,5 @@ class Page:
 
 
 def _pages(total: int) -> int:
-    """How many pages there are; an empty list has one."""
+    """Return the number of pages; an empty list has one."""
     return max(-(-total // PAGE_SIZE), 1)

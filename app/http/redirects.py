@@ -1,4 +1,4 @@
-"""Where to go next, never off this site."""
+"""Redirect targets, never on another site."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OWN_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x1f\x7f]*")
 
 
 def is_own(target: str | None) -> bool:
-    """Whether ``target`` is a path on this site, which no browser reads as another host."""
+    """Return whether ``target`` is a path on this site, which no browser reads as another host."""
     if not target or len(target) > LONGEST or not _OWN_PATH.fullmatch(target):
         return False
     parts = urlsplit(target)
@@ -27,6 +27,6 @@ def this_page() -> str:
 
 
 def next_page() -> str:
-    """The page that ``?next=`` or a form's ``next`` asks for if it is our own, else home."""
+    """Return the ``next`` of the address or form if it is a page of this site, else home."""
     target = request.values.get("next")
     return target if target and is_own(target) else url_for("home.index")

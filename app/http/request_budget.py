@@ -1,4 +1,4 @@
-"""The seconds that a request may take, and what happens when it takes more.
+"""Limit the seconds that a request may take.
 
 A thread cannot be ended from outside. So every kind of input has a bound (docs/security.md), and
 work whose length depends on data asks here again and again: before each statement of the database,
@@ -19,7 +19,7 @@ RETRY_SECONDS = 60
 
 
 class BudgetSpent(ServiceUnavailable):
-    """The request took longer than it may; what it had not committed is not stored."""
+    """The request exceeded its budget; what it had not committed is not stored."""
 
 
 def init_app(app: Flask) -> None:
@@ -33,7 +33,7 @@ def limit(seconds: float) -> None:
 
 
 def check() -> None:
-    """Raise BudgetSpent, once, where the request has taken longer than it may.
+    """Raise BudgetSpent, once, if the request has exceeded its budget.
 
     Once, so that the error page and what ends the request can still be made. Does nothing outside
     of a request.

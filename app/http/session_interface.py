@@ -1,4 +1,4 @@
-"""Sessions in signed cookies, for pages that are a person's own."""
+"""Sessions in signed cookies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itsdangerous import SignatureExpired, TimestampSigner, URLSafeTimedSerializ
 
 from app.db.clock import utcnow
 
-# Whoever fetches no page piles up messages, which a cookie of 8 kB holds compressed by the million.
+# A client that fetches no page piles up messages: compressed, a cookie of 8 kB holds a million.
 MOST_FLASHES = 10
 
 
@@ -19,8 +19,10 @@ def init_app(app: Flask) -> None:
 
 
 class Sessions(SecureCookieSessionInterface):
-    """What every cache may keep is alike for everyone: it sets no cookie and varies by none. A
-    session outlives a clock that is set back."""
+    """Saves no session with a public response, which caches share between users.
+
+    A session stays valid when the clock is set back.
+    """
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if not response.cache_control.public:
@@ -36,7 +38,7 @@ class Sessions(SecureCookieSessionInterface):
 
 
 class ForgivingSigner(TimestampSigner):
-    """What seems to be signed in the future is ours, from before the clock was set back."""
+    """Accepts signatures from the future: they are from before the clock was set back."""
 
     def unsign(
         self, signed_value: str | bytes, max_age: int | None = None, return_timestamp: bool = False

@@ -26,7 +26,7 @@ class HashConverter(BaseConverter):
 
 
 def init_app(app: Flask) -> None:
-    """For every folder of static files, so after all blueprints."""
+    """Add the hash to the addresses of every static folder; after all blueprints are registered."""
     app.url_map.converters["content_hash"] = HashConverter
     _name_by_content(app, "static", app.static_folder)
     for name, blueprint in app.blueprints.items():
@@ -36,7 +36,7 @@ def init_app(app: Flask) -> None:
 
 @cache
 def content_hash(folder: Path) -> str:
-    """Twelve hexadecimal digits for the names and contents of all files of a folder, once."""
+    """Return a hash of the names and contents of a folder's files; computed once."""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())

@@ -1,7 +1,7 @@
 """Log lines: one JSON object each on standard output, or readable text in development.
 
-A line written while a request is answered says which. It names people by their id, and requests by
-the rule of their route: paths and queries may hold what is secret.
+A line written during a request has the request's id. Lines name people by id and requests by the
+rule of their route: paths and queries may contain secrets.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from flask import Flask, current_app, g, has_request_context, request
 HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-# What an error's own words may hold, and what stands there instead.
-UNSAID = tuple(
+# Secrets that the text of an error may contain, and their replacements.
+SECRETS = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"://[^\s/@]+@", "://[secret]@"),  # of a database or a mail server
@@ -38,17 +38,17 @@ def init_app(app: Flask) -> None:
 
 
 def to_stdout(level: int, readable: bool) -> None:
-    """Send what every logger of this process and its children says to standard output."""
+    """Send the records of all loggers to standard output."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(Readable("%(levelname)s: %(message)s") if readable else Json())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
-    # A connection that breaks on its way back is replaced; the request itself says what it lacked.
+    # A connection that breaks at check-in is replaced; the request logs its own failure.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 class Json(logging.Formatter):
-    """Whatever was sent to us cannot begin a line of its own: JSON has no line breaks in it."""
+    """Formats a record as one line: JSON escapes line breaks, so input cannot forge a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -63,7 +63,7 @@ class Json(logging.Formatter):
 
 
 class Readable(logging.Formatter):
-    """For one's own screen: nothing is left out, mail and its links included."""
+    """Formats a record for a developer's screen, with secrets such as links in mails."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         fields = (f"{name}={value}" for name, value in _fields(record).items())
@@ -71,7 +71,7 @@ class Readable(logging.Formatter):
 
 
 def request_id() -> str:
-    """What the proxy calls this request, where that is harmless; else a name of our own."""
+    """Return the proxy's id of this request if it is well-formed, else a new one."""
     if "request_id" not in g:
         proxied = request.headers.get(HEADER, "")
         g.request_id = proxied if _REQUEST_ID.fullmatch(proxied) else secrets.token_hex(8)
@@ -80,7 +80,7 @@ def request_id() -> str:
 
 
 def route() -> str:
-    """The rule that the request matched, one name for all that match none."""
+    """Return the rule that the request matched, "unknown" if it matched none."""
     return request.url_rule.rule if request.url_rule else "unknown"
 
 
@@ -89,7 +89,7 @@ def method() -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """What is known of the request, and what the caller told beside the message as ``told``."""
+    """Return the fields of the request, and those that the caller passed as ``extra["fields"]``."""
     fields: dict[str, Any] = getattr(record, "fields", {})
     if not has_request_context():
         return fields
@@ -104,17 +104,17 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _user_id() -> int | None:
-    """Who asks, by login or personal token; of a service, whom it asks about."""
+    """Return who is logged in or has a personal token; for a service token whom it asks about."""
     user_id: int | None = g.get("user_id")
     return user_id if user_id is not None else (request.view_args or {}).get("user_id")
 
 
 def _log_exception(exc_info: Any) -> None:
-    """In place of Flask's, which names the path."""
+    """Log an exception without the path, which Flask's own method logs."""
     current_app.logger.error("this request failed", exc_info=exc_info)
 
 
 def _without_secrets(text: str) -> str:
-    for pattern, replacement in UNSAID:
+    for pattern, replacement in SECRETS:
         text = pattern.sub(replacement, text)
     return text

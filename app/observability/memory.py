@@ -1,6 +1,6 @@
-"""What was freed goes back to the operating system, where the C library is glibc.
+"""Return freed memory to the operating system, if the C library is glibc.
 
-It gives every thread a heap of its own, and each keeps the most that its thread ever needed.
+glibc gives each thread a heap, and each heap retains the most that its thread ever needed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ _M_ARENA_MAX = -8  # of <malloc.h>
 
 
 def share_heaps() -> None:
-    """To be called before there are threads."""
+    """Limit the number of heaps. To be called before there are threads."""
     _call("mallopt", _M_ARENA_MAX, HEAPS)
 
 
 def give_back() -> None:
-    """After what needed much for a moment. Takes about 0.1 ms for a megabyte that was free."""
+    """Return freed heap memory, after a peak. Takes about 0.1 ms for each free megabyte."""
     _call("malloc_trim", 0)
 
 

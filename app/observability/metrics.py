@@ -1,7 +1,7 @@
-"""What Prometheus is told. Labels are few and known beforehand: no path, no person.
+"""Metrics for Prometheus. Labels have few values, fixed beforehand: no path, no person.
 
-With several workers each keeps its numbers in a file of the folder that gunicorn.conf.py makes, and
-whichever is asked adds all of them up.
+Each worker stores its metrics in a file of the folder that gunicorn.conf.py makes; the worker that
+answers ``/metrics`` adds all of them up.
 """
 
 from __future__ import annotations
@@ -11,8 +11,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client import generate_latest as written_out
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import event
@@ -59,7 +65,7 @@ DATABASE_CONNECTIONS = Gauge(
 
 
 class _Age:
-    """The seconds since a release was made, counted when asked."""
+    """Collects the seconds since a release was made."""
 
     def __init__(self, created_at: str):
         self._created_at = datetime.fromisoformat(created_at)
@@ -73,7 +79,7 @@ class _Age:
 
 
 def exposition(created_at: str | None) -> bytes:
-    """All numbers of all workers, in Prometheus's text format.
+    """Return the metrics of all workers in Prometheus's text format.
 
     ``created_at``: when the release in service was made, if there is one.
     """
@@ -84,7 +90,7 @@ def exposition(created_at: str | None) -> bytes:
         registry.register(REGISTRY)
     if created_at is not None:
         registry.register(_Age(created_at))
-    return written_out(registry)
+    return generate_latest(registry)
 
 
 def release_in_service(version: str, before: str | None) -> None:
@@ -95,7 +101,7 @@ def release_in_service(version: str, before: str | None) -> None:
 
 @event.listens_for(Pool, "checkout")
 def _count_in(_connection: Any, record: Any, _proxy: Any) -> None:
-    # Told again of one that took the place of a broken one.
+    # The event comes again for a connection that replaces a broken one.
     if not record.record_info.get("in_use"):
         record.record_info["in_use"] = True
         DATABASE_CONNECTIONS.inc()
@@ -103,6 +109,6 @@ def _count_in(_connection: Any, record: Any, _proxy: Any) -> None:
 
 @event.listens_for(Pool, "checkin")
 def _count_out(_connection: Any, record: Any) -> None:
-    # A connection that could not be made is handed back without ever having been handed out.
+    # A connection that could not be made is checked in without having been checked out.
     if record.record_info.pop("in_use", False):
         DATABASE_CONNECTIONS.dec()

@@ -1,4 +1,4 @@
-"""How long each request took, and which part of it how long."""
+"""Measure how long each request takes, and its parts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sqlalchemy import Engine, event
 
 from app.observability import logs, metrics
 
-# From here on a request is logged as slow, with its parts.
+# Seconds from which on a request is logged as slow, with its parts.
 SLOW_SECONDS = 0.5
 DATABASE, TEMPLATES = "database", "templates"
 
@@ -40,7 +40,7 @@ class Stopwatch:
 
 
 def init_app(app: Flask) -> None:
-    """Before all others, so that theirs is counted: first at the beginning, last at the end."""
+    """Register the first and last hooks of a request; before all others, so that these count."""
     app.before_request(_begin)
     app.after_request(_end)
     before_render_template.connect(_begin_rendering, app)
@@ -49,7 +49,7 @@ def init_app(app: Flask) -> None:
 
 @contextmanager
 def part(name: str) -> Iterator[None]:
-    """Count what is done within as a part of the request of that name."""
+    """Add the time spent in the block to the part ``name`` of the request."""
     began = perf_counter()
     try:
         yield

@@ -1,4 +1,4 @@
-"""The running experiment in this process: found in the database, its arms loaded, or reported."""
+"""Follow the running experiment: read it from the database, load its arms, report problems."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Prepare = Callable[[Release], None]
 
 
 class ExperimentWatcher:
-    """Follows what ``find`` says is running; the release watcher calls it at each of its looks.
+    """Holds the experiment that ``find`` returns; the release watcher refreshes it.
 
-    ``prepare`` runs for each arm's release before it serves, like ``find`` in an application
-    context. While an arm cannot be served ``current`` is None, so that everyone gets the release in
-    service, and ``problem`` says why.
+    ``prepare`` runs for each arm's release before it serves, in an application context as ``find``
+    does. While an arm cannot be served ``current`` is None, so that everyone gets the release in
+    service, and ``problem`` is the reason.
     """
 
     def __init__(self, app: Flask, store: ReleaseStore, find: Find, prepare: Prepare):
@@ -34,7 +34,7 @@ class ExperimentWatcher:
         self._prepare = prepare
 
     def refresh(self, in_service: Model) -> None:
-        """Bring ``current`` up to date with the database and the release in service."""
+        """Update ``current`` by the database and the release in service."""
         try:
             with self._app.app_context():
                 self._follow(self._find(), in_service)
@@ -64,6 +64,6 @@ class ExperimentWatcher:
         self._app.logger.info("experiment %s is running", plan.name)
 
     def _report(self, problem: str) -> None:
-        if problem != self.problem:  # a problem is logged once, not at every look
+        if problem != self.problem:  # a problem is logged once, not at each refresh
             self._app.logger.warning("experiment not served: %s", problem)
         self.problem = problem

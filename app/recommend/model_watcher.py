@@ -1,4 +1,4 @@
-"""The release in service: loaded once a process, watched, swapped by replacing one reference."""
+"""The release in service: loaded in each process, watched, swapped by replacing one reference."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ FIRST_LOAD_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class InService:
-    """``model``: made ready before it goes into service. ``titles``: the index that finds its
-    titles; until it stands, that of the release before, if there was one."""
+    """The model in service and the index of its titles.
+
+    Until the titles are indexed ``titles`` is the index of the previous release, if there is one.
+    """
 
     model: Model
     titles: TitleIndex | None
@@ -66,7 +68,7 @@ class ReleaseWatcher:
 
     @property
     def current(self) -> InService:
-        """What is in service. Raises NoRelease, saying why, while there is nothing."""
+        """What is in service. Raises NoRelease with the reason while there is nothing."""
         if self._current is None:
             raise NoRelease(self.problem or "no release has been loaded yet")
         return self._current
@@ -76,7 +78,7 @@ class ReleaseWatcher:
         return self.current.model
 
     def look(self) -> None:
-        """Before each request: load the release if that has not been tried yet, start watching."""
+        """Load the release and start watching, if that has not been done; before each request."""
         if not self._period:
             self.refresh()
         elif not self._tried.is_set():
@@ -85,8 +87,7 @@ class ReleaseWatcher:
                 self._tried.wait(self._patient_until - time.monotonic())
 
     def refresh(self) -> None:
-        """Put the promoted release into service if it is not there already, and the arms of the
-        running experiment beside it."""
+        """Put the promoted release into service if it is new, and the arms of the experiment."""
         with self._refreshing:
             try:
                 version = self.store.current().version
@@ -102,7 +103,7 @@ class ReleaseWatcher:
                 )
             if self._current is not None:
                 self.trials.refresh(self._current.model)
-                self._tried.set()  # who waits need not wait for the index
+                self._tried.set()  # waiting requests do not need the index
                 self._index_titles(self._current)
 
     def _put_into_service(self, version: str) -> None:
@@ -126,7 +127,7 @@ class ReleaseWatcher:
 
     def _report(self, problem: str) -> None:
         metrics.RELEASE_LOAD_FAILURES.inc()
-        if problem != self.problem:  # a problem is logged once, not at every look
+        if problem != self.problem:  # a problem is logged once, not at each refresh
             self._app.logger.warning("release not loaded: %s", problem)
         self.problem = problem
 
@@ -147,18 +148,17 @@ class ReleaseWatcher:
             self._tried.set()
             pause.wait(self._period)
             if self._indexed != indexed:
-                _settle()
+                _free_memory()
 
 
-def _settle() -> None:
-    """Let go of the release before, which requests that it answered last may hold in cycles for
-    minutes, and of what it took to load the new one."""
+def _free_memory() -> None:
+    """Free the previous release, which reference cycles may hold, and what the load needed."""
     gc.collect()
     give_back()
 
 
 class Serving:
-    """The extension: one watcher for each application."""
+    """The extension: gives the watcher and the models of the current application."""
 
     def init_app(
         self, app: Flask, prepare: Prepare, find_experiment: Find, prepare_arm: Prepare
@@ -180,14 +180,14 @@ class Serving:
 
     @property
     def model(self) -> Model:
-        """The model in service, noted for the response's ``X-Model-Version``. Raises NoRelease."""
+        """The model in service, named in ``X-Model-Version``. Raises NoRelease."""
         model = self.watcher.model
         _note(model)
         return model
 
     @property
     def model_or_none(self) -> Model | None:
-        """For pages that do without a model while there is none."""
+        """The model in service, None while there is none."""
         try:
             return self.model
         except NoRelease:
@@ -207,15 +207,15 @@ class Serving:
         return kind
 
     def to(self, user_id: int) -> ServedVariant:
-        """What a person is served with: their arm's model while an experiment runs, else the one
-        in service; noted for ``X-Model-Version``. Raises NoRelease."""
+        """Return what serves a user: the model of their arm while an experiment runs, else the one
+        in service; named in ``X-Model-Version``. Raises NoRelease."""
         trial = self.watcher.trials.current
         served = trial.served(user_id) if trial else ServedVariant(self.watcher.model)
         _note(served.model)
         return served
 
     def to_or_none(self, user_id: int) -> ServedVariant | None:
-        """For pages that do without a model while there is none."""
+        """Return what serves a user, None while there is no release."""
         try:
             return self.to(user_id)
         except NoRelease:
@@ -234,6 +234,6 @@ serving = Serving()
 
 
 def _note(model: Model) -> None:
-    """For ``X-Model-Version``: people of one answer may be served by two arms."""
+    """Note a model for ``X-Model-Version``: users in one answer may be served by two arms."""
     if has_request_context():
         g.setdefault("model_versions", {})[model.version] = model

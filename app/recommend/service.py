@@ -1,4 +1,4 @@
-"""Recommendations with their titles: the model's numbers joined to the catalogue."""
+"""Recommendations: the model's results joined to the items of the catalogue."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ EVERYTHING = Filter()
 
 @dataclass(frozen=True)
 class Recommended:
-    """``predicted_rating`` and ``match``: as the model's. ``because``: the rated title that adds
-    most, if any does."""
+    """An item with its score; ``predicted_rating`` and ``match`` are those of the model.
+
+    ``because``: the rated item that adds most to the score, if any does.
+    """
 
     item: Item
     score: float
@@ -36,7 +38,7 @@ class Recommended:
 
 @dataclass(frozen=True)
 class RatingContribution:
-    """What one rated title adds to a score; ``rank_without``: the title's place without it."""
+    """What one rated item adds to a score; ``rank_without``: the rank of the other without it."""
 
     item: Item
     rating: float
@@ -46,7 +48,7 @@ class RatingContribution:
 
 @dataclass(frozen=True)
 class Why:
-    """``parts``: what adds something, most first. ``silent``: how many ratings add nothing."""
+    """An explained score; ``parts``: greatest first; ``silent``: how many ratings add nothing."""
 
     rank: int
     score: float
@@ -69,9 +71,9 @@ def recommend(
     known: int = 0,
     reasons: int = 0,
 ) -> list[Recommended]:
-    """The ``n`` best titles for someone with these ratings, folded in now; popular ones without.
+    """Return the ``n`` best items for these ratings, folded in now; popular ones without any.
 
-    The first ``reasons`` of them say because of what.
+    The first ``reasons`` of them have a reason.
     """
     person = fold_in(model, ratings)
     with timing.part(metrics.TOP_N):
@@ -97,8 +99,7 @@ def recommend_many(
     n: int,
     hidden: Sequence[Collection[int]],
 ) -> list[list[Recommended]]:
-    """``recommend`` for each of ``people`` by their model with what they hid, in one pass for each
-    model."""
+    """Recommend to each of ``people`` by their model without what they hid; one pass a model."""
     ranked: list[list[Recommendation]] = [[]] * len(people)
     for model in {id(model): model for model in models}.values():
         places = [place for place, its in enumerate(models) if its is model]
@@ -123,8 +124,10 @@ def why(
     hidden: Collection[int] = (),
     counted: int = 3,
 ) -> Why | None:
-    """What makes up the score of a title that is on the person's list, and how it would stand
-    without each of the ``counted`` ratings that add most."""
+    """Explain the score of an item on the user's list; None if it is not on it.
+
+    The ``counted`` ratings that add most have the item's rank without them.
+    """
     with timing.part("reasons"):
         explained = model.explain(ratings, item_id)
     rank = _rank(model, ratings, item_id, hidden)
@@ -149,7 +152,7 @@ def why(
 def rank_without(
     model: Model, ratings: RatingsByItem, item_id: int, removed: int, hidden: Iterable[int] = ()
 ) -> int | None:
-    """The place of ``item_id`` on the list of someone who never rated ``removed``."""
+    """Return the rank of ``item_id`` on the list of a user who had not rated ``removed``."""
     rest = {item: stars for item, stars in ratings.items() if item != removed}
     return _rank(model, rest, item_id, hidden)
 
@@ -161,14 +164,14 @@ def _rank(model: Model, ratings: RatingsByItem, item_id: int, hidden: Iterable[i
 
 
 def predicted(model: Model, ratings: RatingsByItem, items: Sequence[Item]) -> dict[int, float]:
-    """Predicted stars or the match by item id, for those of ``items`` that the model knows."""
+    """Return predicted values by item id, for those of ``items`` that the model has."""
     return serving.feedback_kind.predict(
         model, fold_in(model, ratings), [item.id for item in items]
     )
 
 
 def predict_before_rating(current: Model | None, ratings: RatingsByItem, item: Item) -> Prediction:
-    """What we would say of ``item`` at this moment."""
+    """Predict the rating of ``item`` from the present ratings."""
     if current is None:
         return Prediction(community=item.rating_mean)
     stars = current.estimate(fold_in(current, ratings), [item.id]).get(item.id)
@@ -178,9 +181,9 @@ def predict_before_rating(current: Model | None, ratings: RatingsByItem, item: I
 def rate_and_log_prediction(
     user_id: int, item: Item, stars: float, via: str, current: Model | None
 ) -> tuple[datetime, float | None]:
-    """Store a rating; a first one together with what we would have said of the title.
+    """Store a rating; a first one together with its prediction.
 
-    Gives when it was stored, and the rating before, if there was one.
+    Returns when it was stored, and the rating before, if there was one.
     """
     ratings = ratings_of(user_id)
     before = ratings.get(item.id)
@@ -191,7 +194,7 @@ def rate_and_log_prediction(
 
 
 def main_reason(explained: Explanation | None) -> int | None:
-    """The id of the rating that adds most, if any adds something."""
+    """Return the id of the item whose rating adds most, None if none adds anything."""
     if explained is None or not explained.parts:
         return None
     item, part = max(explained.parts.items(), key=lambda p: p[1])

@@ -1,4 +1,4 @@
-"""The arms of an experiment, and who gets which."""
+"""Variants: the arms of an experiment, and which user gets which."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
 
 CONTROL, TREATMENT = ARMS = ("control", "treatment")
-# What follows the release in service, whichever that is.
+# Stands for the release in service, whichever that is.
 IN_SERVICE = "current"
-# What a list depends on besides the fit. The others of a head belong to the fitted factors.
+# Parameters that a variant may change; the others belong to the fitted factors.
 SETTINGS = ("popularity_weight", "min_ratings")
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A release with settings of its own. ``release`` is None where it is the one in service."""
+    """A release with changed settings. ``release`` is None for the release in service."""
 
     release: str | None
     settings: Mapping[str, float]
 
     @classmethod
     def parse(cls, text: str) -> Variant:
-        """From "current", "VERSION", "VERSION,min_ratings=5", or "popularity_weight=0.1".
+        """Parse "current", "VERSION", "VERSION,min_ratings=5", or "popularity_weight=0.1".
 
         Raises ConfigError.
         """
@@ -51,7 +51,7 @@ class Variant:
         return ", ".join([self.release or "the release in service", *settings])
 
     def model(self, store: ReleaseStore, in_service: Model) -> Model:
-        """The arm made ready to serve beside ``in_service``.
+        """Load the variant's model to serve beside ``in_service``.
 
         Raises ReleaseError where its release is missing, damaged, or of other items or ratings.
         """
@@ -80,7 +80,7 @@ class ExperimentConfig:
     treatment: Variant
 
     def arm_of(self, user_id: int) -> str:
-        """The same in every process, for as long as the experiment runs.
+        """Return the arm of a user: the same in every process while the experiment runs.
 
         ``u = sha256("NAME:USER_ID")``, its first eight bytes as a big-endian whole number, divided
         by 2⁶⁴: uniform in [0, 1), and for another name independent of it. The treatment is for
@@ -92,7 +92,7 @@ class ExperimentConfig:
 
 @dataclass(frozen=True)
 class ServedVariant:
-    """The model that a person is served with, and the arm that it is of, in an experiment."""
+    """The model that serves a user, and its arm if the user is in an experiment."""
 
     model: Model
     experiment_id: int | None = None
@@ -101,7 +101,7 @@ class ServedVariant:
 
 @dataclass(frozen=True)
 class RunningExperiment:
-    """A plan with both arms made ready beside the release ``in_service``."""
+    """An experiment with the models of both arms, beside the release ``in_service``."""
 
     plan: ExperimentConfig
     in_service: str
@@ -111,7 +111,7 @@ class RunningExperiment:
     def of(
         cls, plan: ExperimentConfig, store: ReleaseStore, in_service: Model
     ) -> RunningExperiment:
-        """Raises ReleaseError where an arm cannot be served."""
+        """Load the models of both arms. Raises ReleaseError if one cannot be served."""
         arms: dict[str, Any] = {CONTROL: plan.control, TREATMENT: plan.treatment}
         models = {name: arm.model(store, in_service) for name, arm in arms.items()}
         return cls(plan, in_service.version, models)

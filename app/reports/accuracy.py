@@ -1,4 +1,4 @@
-"""How well we know a person: what we said before each rating, against what they then said."""
+"""Accuracy of a user's predictions, against the ratings that followed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from app.feedback.ratings import IMPORT
 from app.models import Item, Rating
 from recommender.confidence_intervals import Interval, ratio
 
-# The curves show the mean error of so many ratings up to each.
+# Each point of the curves is the mean error of this many ratings up to it.
 WINDOW = 10
 LATEST = 12
 
 
 @dataclass(frozen=True)
 class PredictedRating:
-    """One rating with what stood before it; ``ours``, ``theirs`` are absolute errors in stars."""
+    """A rating with its prediction and the community mean before it."""
 
     item: Item
     rating: float
@@ -27,29 +27,31 @@ class PredictedRating:
     community: float
 
     @property
-    def ours(self) -> float:
+    def error(self) -> float:
         return abs(self.predicted - self.rating)
 
     @property
-    def theirs(self) -> float:
+    def community_error(self) -> float:
         return abs(self.community - self.rating)
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """``told``: oldest first. Mean absolute errors, ours and the community average's; ``gain`` is
-    by how much ours is smaller, with its 95 % interval."""
+    """Mean absolute errors of predictions and of the community mean; oldest prediction first.
+
+    ``gain``: by how much our error is smaller, with its 95 % interval.
+    """
 
     predictions: list[PredictedRating]
-    ours: float | None
-    theirs: float | None
+    error: float | None
+    community_error: float | None
     gain: Interval | None
 
     @cached_property
     def curves(self) -> list[tuple[float, float]]:
-        """(ours, theirs): mean errors over the WINDOW ratings up to each, from the WINDOW-th on."""
+        """Mean (error, community error) of the WINDOW ratings up to each, from the WINDOW-th on."""
         return [
-            (_mean([t.ours for t in part]), _mean([t.theirs for t in part]))
+            (_mean([t.error for t in part]), _mean([t.community_error for t in part]))
             for end in range(WINDOW, len(self.predictions) + 1)
             for part in [self.predictions[end - WINDOW : end]]
         ]
@@ -60,7 +62,7 @@ class Accuracy:
 
 
 def accuracy_of(user_id: int) -> Accuracy:
-    """Of the ratings given here; what came in a file was not foretold one by one."""
+    """Return the accuracy of a user's predictions, without those of imported ratings."""
     rows = db.session.execute(
         select(Item, Rating.rating, Rating.predicted, Rating.community)
         .join(Rating, Rating.item_id == Item.id)
@@ -77,9 +79,9 @@ def accuracy_of(user_id: int) -> Accuracy:
         return Accuracy([], None, None, None)
     return Accuracy(
         predictions,
-        _mean([t.ours for t in predictions]),
-        _mean([t.theirs for t in predictions]),
-        ratio([t.theirs - t.ours for t in predictions], [1] * len(predictions)),
+        _mean([t.error for t in predictions]),
+        _mean([t.community_error for t in predictions]),
+        ratio([t.community_error - t.error for t in predictions], [1] * len(predictions)),
     )
 
 

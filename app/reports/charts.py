@@ -90,7 +90,7 @@ class Spans:
 
 
 def spans(estimates: Sequence[Interval], low: float, high: float) -> Spans:
-    """Intervals end where the axis does."""
+    """Place estimates on an axis; intervals are cut off at its ends."""
 
     def x(value: float) -> float:
         return round(4 + 232 * (min(max(value, low), high) - low) / (high - low), 1)
@@ -103,7 +103,7 @@ def spans(estimates: Sequence[Interval], low: float, high: float) -> Spans:
 
 
 def reach(estimates: Sequence[Interval]) -> float:
-    """How far from 0 they and their intervals lie, rounded up to 1, 2 or 5 and zeros."""
+    """Return the greatest distance from 0 of the intervals, rounded up to 1, 2 or 5 and zeros."""
     ends = (e.value if end is None else end for e in estimates for end in (e.low, e.high))
     farthest = max(abs(end) for end in ends)
     if not farthest:

@@ -1,4 +1,4 @@
-"""The owner's figures: who comes, who comes back, and whether what we recommend is liked."""
+"""Key figures for the owner: registered and returning users, and how recommendations are rated."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from recommender.confidence_intervals import Interval, ratio, wilson
 MONTHLY_TARGET = 100_000
 WEEK, MONTH = 7, 30
 WEEKS = 12
-# Figures that took so long are kept for so many times as long.
+# Figures that took longer than LONG_SECONDS are cached for KEPT times as long.
 LONG_SECONDS, KEPT = 2.0, 60
-# Titles that we asked about, or that came in a file, the person did not find here.
+# Ratings of onboarding and imports are of items that the user did not come across here.
 NOT_FOUND_HERE = (IMPORT, "onboarding")
 
 
@@ -52,8 +52,7 @@ class Figures:
 
 
 def latest_figures() -> Figures:
-    """Of this moment, unless they took long to count a short while ago: ten million ratings are
-    not read again for a page that is opened again."""
+    """Return the figures of now, or cached ones if they took long to count."""
     cached, good_until = current_app.extensions.get("figures", (None, 0.0))
     began = perf_counter()
     if cached is not None and began < good_until:
@@ -87,14 +86,14 @@ def figures_of_today() -> Figures:
 
 
 def _registered(ends: Sequence[date]) -> list[int]:
-    """How many there were at the end of each of those days."""
+    """Return how many users were registered at the end of each of those days."""
     nights = [datetime.combine(end + timedelta(days=1), time(), UTC) for end in ends]
     until = [func.count(case((User.created_at < night, 1))) for night in nights]
     return list(db.session.execute(select(*until).where(User.username.is_not(None))).one())
 
 
 def _returning(spans: Sequence[tuple[date, int]]) -> list[int]:
-    """How many came within each of those spans of days, told by the last, and on an earlier day."""
+    """Return how many users came within each span, given as (last day, days), and before it."""
     days = select(Visit.user_id, func.min(Visit.day).label("day")).group_by(Visit.user_id)
     first = days.subquery()
     within = [
@@ -113,7 +112,7 @@ def _first_day(last: date, days: int) -> date:
 
 
 def _shown_and_rated() -> tuple[list[int], list[int]]:
-    """By person: titles recommended to them, and how many of those they rated as such."""
+    """Return by user the items recommended to them, and how many of those they rated as such."""
     rated = and_(
         Rating.user_id == Impression.user_id,
         Rating.item_id == Impression.item_id,
@@ -129,7 +128,7 @@ def _shown_and_rated() -> tuple[list[int], list[int]]:
 
 
 def _mean_ratings() -> tuple[Interval | None, Interval | None]:
-    """Of what we had recommended, and of what people found here otherwise."""
+    """Return the mean ratings of recommended items, and of those come across otherwise."""
     recommended = case((Rating.via == RECOMMENDATION, Rating.rating))
     otherwise = case((Rating.via != RECOMMENDATION, Rating.rating))
     sums = [f(stars) for stars in (recommended, otherwise) for f in (func.sum, func.count)]
@@ -140,5 +139,5 @@ def _mean_ratings() -> tuple[Interval | None, Interval | None]:
 
 
 def _mean(people: Sequence[Sequence[float]]) -> Interval | None:
-    """Of sums and counts, by person."""
+    """Return the mean of (sum, count) by user, with its interval."""
     return ratio([total for total, _ in people], [count for _, count in people])
