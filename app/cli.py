@@ -22,7 +22,7 @@ from app.models import OWNER, ROLES, User
 from app.portability.bulk_transfer import Brought, export_ratings, find_rows, import_ratings
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import MarqueeError, ReleaseError
-from recommender.model import check_parity
+from recommender.parity import check_parity
 from recommender.storage.release import Release
 from recommender.storage.release_store import Current, ReleaseStore
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.fold_in import Array, Ridge, ranking_equations
+from recommender.item_index import UNKNOWN
+from recommender.model import Model, RatingsByItem
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,24 @@ def contributions(
     left, _ = ranking_equations(item_gram, factors, strengths, alpha, ridge)
     reach = np.asarray(factors, dtype=np.float64) @ np.linalg.solve(left, target)
     return (1.0 + alpha * np.abs(strengths)) * wanted * reach
+
+
+def explain(model: Model, ratings: RatingsByItem, item_id: int) -> Explanation | None:
+    """What each rating adds to the score of ``item_id``, exactly; None for an unknown item."""
+    (row,) = model.item_index.rows([item_id])
+    if row == UNKNOWN:
+        return None
+    arrays, ranking = model.release.arrays, model.release.ranking
+    rows, values = model.known_ratings(ratings)
+    parts = contributions(
+        model.gram,
+        arrays.ranking_factors[rows],
+        model.feedback.preference(values),
+        ranking.alpha,
+        model.ranking_ridge,
+        arrays.ranking_factors[row],
+    )
+    popularity = ranking.popularity_weight * float(np.log1p(arrays.item_counts[row]))
+    ids = model.item_index.item_ids[rows].tolist()
+    by_id = dict(zip(ids, parts.tolist(), strict=True))
+    return Explanation(by_id, popularity, float(parts.sum()) + popularity)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.item_index import UNKNOWN
+from recommender.model import Model
+from recommender.top_n import top_n
+
 # Factors fitted on few ratings point anywhere: a cosine counts for n / (n + this many ratings).
 DOUBT = 10
 # Rows that are looked at together: so many stay in the processor's cache in double precision.
@@ -29,3 +33,14 @@ def similarity(
     near *= counts / (counts + DOUBT) / (lengths * lengths[row])
     near[row] = -np.inf
     return near
+
+
+def similar_items(model: Model, item_id: int, n: int) -> list[int]:
+    """Ids of the ``n`` titles most like ``item_id`` that can be recommended."""
+    (row,) = model.item_index.rows([item_id])
+    if row == UNKNOWN:
+        return []
+    arrays = model.release.arrays
+    similarities = similarity(arrays.ranking_factors, arrays.item_counts, row)
+    similarities = np.where(np.isfinite(model.popularity), similarities, -np.inf)
+    return model.item_index.item_ids[top_n(similarities, n)].tolist()

@@ -20,6 +20,8 @@ from app.models import Item, User
 from app.recommend import feedback_kind
 from app.recommend.service import fold_in, rate_and_log_prediction, recommend, recommend_many
 from app.recommend.variants import ServedVariant
+from recommender.explanations import explain
+from recommender.item_similarity import similar_items
 
 api = Blueprint("api", __name__, description="People, ratings and recommendations.")
 access.guard(api)
@@ -213,7 +215,7 @@ def top_movies(limit: int) -> Answer:
 def similar(movie_id: int, limit: int) -> Answer:
     """Titles like a title, most like it first."""
     movie(movie_id)
-    near = serving.model.similar(movie_id, limit)
+    near = similar_items(serving.model, movie_id, limit)
     items = catalogue.items_by_id(near)
     return {"movie_id": movie_id, "similar": [items[i] for i in near if i in items]}
 
@@ -237,7 +239,7 @@ def because(user_id: int, movie_id: int) -> Answer:
     """What each of someone's ratings adds to the score of a title, exactly."""
     person(user_id)
     own = ratings.ratings_of(user_id)
-    explained = model_knowing(movie_id, user_id).explain(own, movie_id)
+    explained = explain(model_knowing(movie_id, user_id), own, movie_id)
     assert explained is not None
     items = catalogue.items_by_id(explained.parts)
     parts = sorted(explained.parts.items(), key=lambda part: -part[1])

@@ -24,7 +24,7 @@ from app.group.guests import (
 from app.models import Item, User
 from app.observability import timing
 from app.recommend import feedback_kind
-from recommender.group_aggregation import WAYS
+from recommender.group_aggregation import WAYS, recommend_group
 
 SHOWN = 12
 OFFERED = 12
@@ -167,7 +167,7 @@ def _picks(people: list[dict[int, float]], way: str) -> list[Pick]:
     if model is None:
         return []
     with timing.part("group"):
-        ranked = model.recommend_group(people, way, SHOWN)
+        ranked = recommend_group(model, people, way, SHOWN)
     items = catalogue.items_by_id([item_id for item_id, _, _ in ranked])
     return [Pick(items[item_id], each) for item_id, _, each in ranked if item_id in items]
 

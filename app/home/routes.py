@@ -28,7 +28,9 @@ from app.posters import draw_poster
 from app.recommend import feedback_kind
 from app.recommend.service import predicted, rate_and_log_prediction, recommend, why
 from recommender.errors import NoRelease
+from recommender.item_similarity import similar_items
 from recommender.model import Model
+from recommender.onboarding import next_question, onboarding_progress
 
 FIRST = 5
 MORE = 20
@@ -97,7 +99,7 @@ def welcome() -> ResponseReturnValue:
     if model is None:
         return render_template("home/closed.html", rated=len(own))
     with timing.part("question"):
-        asked, progress = model.next_question(own, unseen), model.onboarding_progress(own)
+        asked, progress = next_question(model, own, unseen), onboarding_progress(model, own)
     return render_template(
         "home/welcome.html",
         item=db.session.get(Item, asked) if asked is not None else None,
@@ -169,7 +171,7 @@ def title(item_id: int) -> ResponseReturnValue:
     about: dict[str, Any] = {"guess": None, "why": None, "similar": []}
     if (model := _own_model()) is not None:
         hidden = marked[HIDDEN]
-        near = model.similar(item_id, SIMILAR)
+        near = similar_items(model, item_id, SIMILAR)
         items = catalogue.items_by_id(near)
         about = {
             "guess": predicted(model, own, [item]).get(item_id),

@@ -11,7 +11,8 @@ from app.feedback.ratings import NO_PREDICTION, Prediction, rate, ratings_of
 from app.models import Item
 from app.observability import metrics, timing
 from app.recommend import feedback_kind
-from recommender.explanations import Explanation
+from recommender import batch
+from recommender.explanations import Explanation, explain
 from recommender.item_metadata import Filter
 from recommender.model import Model, Person, RatingsByItem, Recommendation
 
@@ -78,7 +79,7 @@ def recommend(
         ranked = model.recommend(person, n, hidden, wanted, known)
     with timing.part("reasons"):
         causes = {
-            r.item_id: main_reason(model.explain(ratings, r.item_id)) for r in ranked[:reasons]
+            r.item_id: main_reason(explain(model, ratings, r.item_id)) for r in ranked[:reasons]
         }
     items = items_by_id([r.item_id for r in ranked] + [c for c in causes.values() if c])
     return [
@@ -101,7 +102,7 @@ def recommend_many(
         places = [place for place, its in enumerate(models) if its is model]
         theirs, unwanted = [people[p] for p in places], [hidden[p] for p in places]
         with timing.part("batch"):
-            lists = model.recommend_many(theirs, n, unwanted)
+            lists = batch.recommend_many(model, theirs, n, unwanted)
         for place, one in zip(places, lists, strict=True):
             ranked[place] = one
     items = items_by_id({r.item_id for one in ranked for r in one})
@@ -122,7 +123,7 @@ def why(
     """What makes up the score of a title that is on the person's list, and how it would stand
     without each of the ``counted`` ratings that add most."""
     with timing.part("reasons"):
-        explained = model.explain(ratings, item_id)
+        explained = explain(model, ratings, item_id)
     rank = _rank(model, ratings, item_id, hidden)
     if explained is None or rank is None:
         return None
