@@ -53,7 +53,7 @@ class Ridge:
     unrated: float = 0.0
 
     @classmethod
-    def of(cls, params: RankingParams | RatingParams, catalogue: int) -> Ridge:
+    def from_params(cls, params: RankingParams | RatingParams, catalogue: int) -> Ridge:
         """``catalogue``: how many rows the other side has."""
         unrated = params.catalogue_share * catalogue
         return cls(params.regularization, params.regularization_exponent, unrated)

@@ -61,8 +61,8 @@ class Model:
         self.catalogue = release.catalogue
         self.item_index = ItemIndex(arrays.item_ids)
         self.feedback = feedback_of(release.catalogue, release.ranking)
-        self.ranking_ridge = Ridge.of(release.ranking, len(arrays.item_ids))
-        self.rating_model = RatingModel.of(release)
+        self.ranking_ridge = Ridge.from_params(release.ranking, len(arrays.item_ids))
+        self.rating_model = RatingModel.from_release(release)
         self.gram = gram(arrays.ranking_factors)
         popularity = release.ranking.popularity_weight * np.log1p(arrays.item_counts)
         too_few = arrays.item_counts < release.ranking.min_ratings

@@ -69,7 +69,7 @@ def fit_models(
     strengths = _strengths(stars, catalogue, settings.ranking)
     ranking = fitter.fit("ranking", strengths, settings.ranking)
     strengths.unpersist()
-    taste = ranking.items.of(stars.items.ids)
+    taste = ranking.items.vectors_of(stars.items.ids)
     if with_rating:
         features = item_features(items, stars.items.ids, counts)
         rating = _fit_rating(stars, mean, taste, features, settings.rating, fitter)
@@ -113,7 +113,7 @@ def _fit_rating(
     with fitter.progress.stage("fitting biases", context, 2 * params.bias_sweeps):
         user_bias, item_bias = fit_biases(stars, mean, params, curved)
     left_over = residuals(stars, user_bias, item_bias, mean)
-    learned = fitter.fit("rating", left_over, params).items.of(stars.items.ids)
+    learned = fitter.fit("rating", left_over, params).items.vectors_of(stars.items.ids)
     left_over.unpersist()
     beside = [
         weight * centred(columns, counts)

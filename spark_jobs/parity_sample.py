@@ -48,6 +48,6 @@ def sample_parity(
         starts=starts,
         item_ids=stars.items.ids[columns],
         ratings=ratings,
-        ranking_vectors=heads.ranking.of(user_ids),
+        ranking_vectors=heads.ranking.vectors_of(user_ids),
         rating_vectors=rating_vectors,
     )
