@@ -24,7 +24,7 @@ class Explanation:
 def contributions(
     item_gram: Array,
     factors: Array,
-    strengths: Array,
+    preferences: Array,
     alpha: float,
     ridge: Ridge,
     target: Array,
@@ -36,14 +36,14 @@ def contributions(
         x·y_j = Σ_i b_i · y_iᵀ A⁻¹ y_j          b_i = 1 + c_i where s_i > 0, else 0
 
     A dislike stands in ``A`` alone: it adds 0 and takes from what the others add.
-    ``factors`` (n, rank), ``strengths`` (n,), ``target`` (rank,).
+    ``factors`` (n, rank), ``preferences`` (n,), ``target`` (rank,).
     """
-    wanted = np.asarray(strengths) > 0
+    wanted = np.asarray(preferences) > 0
     if not wanted.any():
         return np.zeros(len(wanted))
-    left, _ = ranking_equations(item_gram, factors, strengths, alpha, ridge)
+    left, _ = ranking_equations(item_gram, factors, preferences, alpha, ridge)
     reach = np.asarray(factors, dtype=np.float64) @ np.linalg.solve(left, target)
-    return (1.0 + alpha * np.abs(strengths)) * wanted * reach
+    return (1.0 + alpha * np.abs(preferences)) * wanted * reach
 
 
 def explain(model: Model, ratings: RatingsByItem, item_id: int) -> Explanation | None:

@@ -16,7 +16,7 @@ from recommender.model import Model, RatingsByItem
 # four were chosen by the experiment in docs/model.md.
 NEARNESS, DOUBT = 6.0, 1.0
 # For the chance of knowing a title every answer counts alike, whatever the stars: known ones as a
-# strength of KNOWN, those not seen as one of -UNSEEN.
+# preference of KNOWN, those not seen as one of -UNSEEN.
 KNOWN, UNSEEN = 1.0, 2.0
 # Enough is known after FEWEST ratings, once each of the last STEPS kept this share of the LIST best
 # titles.
@@ -54,8 +54,8 @@ def chance_to_know(
     judge. ``known`` and ``unseen`` (…, rank): factors of the titles that were answered about.
     """
     answered = np.concatenate([known, unseen])
-    strengths = np.repeat([KNOWN, -UNSEEN], [len(known), len(unseen)])
-    left, right = ranking_equations(item_gram, answered, strengths, alpha, ridge)
+    preferences = np.repeat([KNOWN, -UNSEEN], [len(known), len(unseen)])
+    left, right = ranking_equations(item_gram, answered, preferences, alpha, ridge)
     # Someone who knew nothing has no direction, and yet each "not seen" tells where not to ask.
     left[np.diag_indices_from(left)] += 1e-9
     y = np.asarray(factors, dtype=np.float64)

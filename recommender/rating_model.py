@@ -1,4 +1,4 @@
-"""The rating head of a release: it predicts stars."""
+"""The rating model of a release: it predicts stars."""
 
 from __future__ import annotations
 

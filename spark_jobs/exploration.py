@@ -67,7 +67,7 @@ def _monthly(some: Ratings) -> list[tuple[int, tuple[int, float]]]:
 
 
 def describe(training: TrainingSet, months: Rows) -> dict[str, Any]:
-    """Everything but the months, from packed ratings: one for each pair."""
+    """Everything but the months, from blocked ratings: one for each pair."""
     stars, facts = training.stars, training.catalogue
     sums = row_sums(stars.items)
     return {

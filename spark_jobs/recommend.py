@@ -87,9 +87,9 @@ def recommend_all(spark: SparkSession, stars: BlockedRatings, model: Model, n: i
         model, user_ids, rows = shared.value
         block = block._replace(columns=rows[block.columns])
         ranking = model.release.ranking
-        strengths = block.with_values(model.feedback.preference(block.values))
+        preferences = block.with_values(model.feedback.preference(block.values))
         factors = np.array(model.release.arrays.ranking_factors)
-        vectors = solver.solve_users(strengths, factors, ranking)
+        vectors = solver.solve_users(preferences, factors, ranking)
         for row, vector in enumerate(vectors):
             rated = block.columns[block.starts[row] : block.starts[row + 1]]
             found, scores = model.best(vector, n, rated)

@@ -100,7 +100,7 @@ class ParitySample:
 class Release:
     """A release as read: parameters and catalogue facts in memory, arrays memory-mapped.
 
-    ``rating``: None where nobody gives stars, and then the rating head's arrays hold nothing.
+    ``rating``: None where nobody gives stars, and then the rating model's arrays hold nothing.
     ``mean_rating``: of all ratings, in stars or hours.
     """
 

@@ -1,4 +1,4 @@
-"""Ratings packed once into cached blocks, by user and by item, for the solver to pass over.
+"""Ratings arranged once into cached blocks, by user and by item, for the solver to pass over.
 
 A counting sort groups every partition by user and cuts it into one fragment for each block; a
 shuffle of whole arrays brings a block's fragments together, and there the newest rating of each
@@ -161,10 +161,10 @@ def build_blocks(
     items = cache(by_items, Block)
     lookups.unpersist()
     catalogue.unpersist()
-    packed = BlockedRatings(
+    blocked = BlockedRatings(
         _side(user_ids, users.rows), _side(item_ids, items.rows), 0, (users, items)
     )
-    return replace(packed, repeated=int(user_counts.sum()) - packed.count)
+    return replace(blocked, repeated=int(user_counts.sum()) - blocked.count)
 
 
 def _side(ids: NDArray[np.int64], blocks: RDD[Block]) -> BlockedSide:

@@ -1,4 +1,4 @@
-"""Alternating least squares on packed blocks: Marquee's own solver.
+"""Alternating least squares on blocks: Marquee's own solver.
 
 Each half-iteration broadcasts the fixed side's factors, improves the rows of each block in a Spark
 task with compiled kernels, and gathers the new factors on the driver. Rows start from their
@@ -56,20 +56,20 @@ class FittedFactors:
 
 
 def fit(
-    packed: BlockedRatings,
+    ratings: BlockedRatings,
     params: Params,
     seed: int,
     start: Factors | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> FittedFactors:
-    """Fit both sides. Ranking parameters mean signed strengths, rating parameters residuals.
+    """Fit both sides. Ranking parameters mean signed preferences, rating parameters residuals.
 
     ``start``: item factors to start from, of another fit with the same rank (default: random user
     factors). ``tick`` is called after each of the ``2 * iterations`` half-iterations. Raises
     ConfigError for a system that is singular in single precision, SetupError where the driver's
     memory does not hold the factors.
     """
-    users, items = packed.users, packed.items
+    users, items = ratings.users, ratings.items
     _check_regular(params, users, items)
     _check_memory(params.rank, len(users.ids) + len(items.ids))
     context = users.blocks.context
@@ -93,7 +93,7 @@ def fit(
 
 
 def solve_users(block: Block, items: Vectors, params: Params) -> Vectors:
-    """The vectors of a block's users, solved to the end. ``block``: signed strengths for ranking
+    """The vectors of a block's users, solved to the end. ``block``: signed preferences for ranking
     parameters, residuals for rating parameters. ``items``: all the items' vectors."""
     vectors = np.zeros((len(block.counts), items.shape[1]), np.float32)
     fixed = QuantizedFactors.exact(items)

@@ -1,6 +1,6 @@
 """What evaluation compares: the served model and the baselines, each able to rank or to predict.
 
-Contenders travel to the workers whole, so they hold arrays and nothing of Spark.
+Baselines travel to the workers whole, so they hold arrays and nothing of Spark.
 """
 
 from __future__ import annotations
