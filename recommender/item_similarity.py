@@ -24,15 +24,15 @@ def similarity(
     neighbourhood models (Koren 2008, section 2.2). A title without direction is like none.
     """
     y = np.asarray(factors[row], dtype=np.float64)
-    near, lengths = np.empty(len(factors)), np.empty(len(factors))
+    cosines, lengths = np.empty(len(factors)), np.empty(len(factors))
     for start in range(0, len(factors), AT_A_TIME):
         part = slice(start, start + AT_A_TIME)
         others = np.asarray(factors[part], dtype=np.float64)
-        near[part], lengths[part] = others @ y, np.sqrt(np.einsum("ij,ij->i", others, others))
+        cosines[part], lengths[part] = others @ y, np.sqrt(np.einsum("ij,ij->i", others, others))
     lengths[lengths == 0] = np.inf
-    near *= counts / (counts + DOUBT) / (lengths * lengths[row])
-    near[row] = -np.inf
-    return near
+    cosines *= counts / (counts + DOUBT) / (lengths * lengths[row])
+    cosines[row] = -np.inf
+    return cosines
 
 
 def similar_items(model: Model, item_id: int, n: int) -> list[int]:

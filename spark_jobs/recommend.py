@@ -92,8 +92,8 @@ def recommend_all(spark: SparkSession, stars: BlockedRatings, model: Model, n: i
         vectors = solver.solve_users(preferences, factors, ranking)
         for row, vector in enumerate(vectors):
             rated = block.columns[block.starts[row] : block.starts[row + 1]]
-            found, scores = model.best(vector, n, rated)
-            item_ids = model.item_index.item_ids[found]
+            best_rows, scores = model.best(vector, n, rated)
+            item_ids = model.item_index.item_ids[best_rows]
             listed = list(zip(item_ids.tolist(), scores.tolist(), strict=True))
             yield int(user_ids[block.first_row + row]), listed
 

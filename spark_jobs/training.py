@@ -120,16 +120,16 @@ def train(
 
 def _about(dataset: Dataset) -> dict[str, Any]:
     about = {"path": dataset.path, "layout": dataset.layout, "rows": dataset.rows}
-    found = dataset.findings.as_json()
-    return {**about, "findings": found} if found else about
+    findings = dataset.findings.as_json()
+    return {**about, "findings": findings} if findings else about
 
 
 def _command(folders: Sequence[str], settings: Config) -> str:
     """What measures the same again."""
-    given = [*("--protocol", "G,E"), *("--seeds", str(settings.gate.seed))]
+    options = ["--protocol", "G,E", "--seeds", str(settings.gate.seed)]
     for folder in folders:
-        given += ["--data", folder]
-    return shlex.join(["python", "-m", "spark_jobs.evaluate", *given, *as_options(settings)])
+        options += ["--data", folder]
+    return shlex.join(["python", "-m", "spark_jobs.evaluate", *options, *as_options(settings)])
 
 
 def warm_starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Factors]:

@@ -84,24 +84,24 @@ def _read(spark: SparkSession, folder: str, names: set[str]) -> Dataset:
         _lines(spark, libraries).mapPartitions(lambda lines: batches(lines, listed.value)),
         LibraryBatch,
     )
-    told = kept.rows.map(
+    summaries = kept.rows.map(
         lambda b: (b.people, b.keys, len(b.hours), b.lines, b.names, b.findings)
     ).collect()
-    findings = Findings.merged([odd_titles, *(found for *_, found in told)])
-    _check(findings, libraries, sum(lines for _, _, _, lines, _, _ in told))
+    findings = Findings.merged([odd_titles, *(found for *_, found in summaries)])
+    _check(findings, libraries, sum(lines for _, _, _, lines, _, _ in summaries))
     first_line, twice = _first_lines(
-        np.concatenate([people for people, *_ in told]),
-        np.concatenate([keys for _, keys, *_ in told]),
+        np.concatenate([people for people, *_ in summaries]),
+        np.concatenate([keys for _, keys, *_ in summaries]),
     )
     for line in twice:
         findings.add(TWICE, f"line {line}")
-    for *_, unlisted, _ in told:
+    for *_, unlisted, _ in summaries:
         for item_id, name in unlisted.items():
             if item_id not in items:
                 findings.add(UNLISTED, f"{item_id} {name!r}")
                 items[item_id] = CatalogueItem(item_id, name)
     ratings = _ratings(kept, spark.sparkContext.broadcast(first_line))
-    rows = sum(pairs for _, _, pairs, *_ in told)
+    rows = sum(pairs for _, _, pairs, *_ in summaries)
     if not rows:
         raise DataError(f"{libraries}: nobody has a game; unpack the data set again")
     about = read_about(spark, folder, names)
