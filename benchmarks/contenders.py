@@ -116,7 +116,7 @@ CONTENDERS: dict[str, tuple[Fit, RankingParams]] = {
 
 def _by_row(factors: Factors) -> Vectors:
     """Factors with rows as the ratings number them, zeros where there is none."""
-    return factors.of(np.arange(factors.ids[-1] + 1))
+    return factors.vectors_of(np.arange(factors.ids[-1] + 1))
 
 
 def main() -> None:

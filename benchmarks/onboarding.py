@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.model import Model
+from recommender.onboarding import next_question
 from recommender.storage.release_store import ReleaseStore
 
 AFTER = (5, 10, 15)
@@ -42,7 +43,7 @@ class Newcomer:
 def ours(
     model: Model, ratings: Ratings, unseen: list[int], _rng: np.random.Generator
 ) -> int | None:
-    return model.next_question(ratings, unseen)
+    return next_question(model, ratings, unseen)
 
 
 def most_popular(

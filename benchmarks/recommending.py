@@ -94,7 +94,7 @@ class _Ranked:
     def __init__(self, factors: Vectors, counts: NDArray[Any]):
         self.factors = factors
         self.gram = gram(factors)
-        self.ridge = Ridge.of(PARAMS, len(factors))
+        self.ridge = Ridge.from_params(PARAMS, len(factors))
         self.best_first = BestFirst(factors, PARAMS.popularity_weight * np.log1p(counts))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from recommender.errors import ReleaseError
 from recommender.typed import check_types
 
-# User and item ids are 32-bit everywhere: in Spark, in the packed blocks, in the database.
+# User and item ids are 32-bit everywhere: in Spark, in the blocks, in the database.
 LARGEST_ID = 2**31 - 1
 # Of a catalogue's file: a line that unpacks to more is no title.
 LONGEST_LINE = 1_000_000

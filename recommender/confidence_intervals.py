@@ -71,7 +71,7 @@ def difference(before: Interval, after: Interval) -> Interval:
     return Interval(value, value - half, value + half, n)
 
 
-def times_needed(found: Interval, effect: float) -> float | None:
+def times_needed(interval: Interval, effect: float) -> float | None:
     """How many times as many people it takes for a difference of size ``effect`` to show.
 
     A difference of ``effect`` leaves its 95 % interval's zero behind in 80 % of experiments where
@@ -81,7 +81,7 @@ def times_needed(found: Interval, effect: float) -> float | None:
     and se² falls with the number of people (Cohen 1988, section 2.4, for unequal groups alike):
     ``((z₀.₉₅ + z₀.₈₀)·se / effect)²``; 1 or less is enough. None where ``found`` has no interval.
     """
-    half = _half(found)
+    half = _half(interval)
     return None if half is None else ((Z95 + Z80) * (half / Z95) / effect) ** 2
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.fold_in import Array, Ridge, ranking_equations
+from recommender.item_index import UNKNOWN
+from recommender.model import Model, RatingsByItem
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Explanation:
 def contributions(
     item_gram: Array,
     factors: Array,
-    strengths: Array,
+    preferences: Array,
     alpha: float,
     ridge: Ridge,
     target: Array,
@@ -34,11 +36,32 @@ def contributions(
         x·y_j = Σ_i b_i · y_iᵀ A⁻¹ y_j          b_i = 1 + c_i where s_i > 0, else 0
 
     A dislike stands in ``A`` alone: it adds 0 and takes from what the others add.
-    ``factors`` (n, rank), ``strengths`` (n,), ``target`` (rank,).
+    ``factors`` (n, rank), ``preferences`` (n,), ``target`` (rank,).
     """
-    wanted = np.asarray(strengths) > 0
+    wanted = np.asarray(preferences) > 0
     if not wanted.any():
         return np.zeros(len(wanted))
-    left, _ = ranking_equations(item_gram, factors, strengths, alpha, ridge)
+    left, _ = ranking_equations(item_gram, factors, preferences, alpha, ridge)
     reach = np.asarray(factors, dtype=np.float64) @ np.linalg.solve(left, target)
-    return (1.0 + alpha * np.abs(strengths)) * wanted * reach
+    return (1.0 + alpha * np.abs(preferences)) * wanted * reach
+
+
+def explain(model: Model, ratings: RatingsByItem, item_id: int) -> Explanation | None:
+    """What each rating adds to the score of ``item_id``, exactly; None for an unknown item."""
+    (row,) = model.item_index.rows([item_id])
+    if row == UNKNOWN:
+        return None
+    arrays, ranking = model.release.arrays, model.release.ranking
+    rows, values = model.known_ratings(ratings)
+    parts = contributions(
+        model.gram,
+        arrays.ranking_factors[rows],
+        model.feedback.preference(values),
+        ranking.alpha,
+        model.ranking_ridge,
+        arrays.ranking_factors[row],
+    )
+    popularity = ranking.popularity_weight * float(np.log1p(arrays.item_counts[row]))
+    ids = model.item_index.item_ids[rows].tolist()
+    by_id = dict(zip(ids, parts.tolist(), strict=True))
+    return Explanation(by_id, popularity, float(parts.sum()) + popularity)

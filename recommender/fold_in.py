@@ -29,7 +29,7 @@ def preference(rating: Any, neutral: float, best: float) -> Any:
 
 
 def playtime_preference(hours: Any, weight: float) -> Any:
-    """Strength of having a game and of having played it: ``1 + weight·log(1 + hours)``."""
+    """Preference for having a game and of having played it: ``1 + weight·log(1 + hours)``."""
     return 1.0 + weight * np.log1p(hours)
 
 
@@ -53,7 +53,7 @@ class Ridge:
     unrated: float = 0.0
 
     @classmethod
-    def of(cls, params: RankingParams | RatingParams, catalogue: int) -> Ridge:
+    def from_params(cls, params: RankingParams | RatingParams, catalogue: int) -> Ridge:
         """``catalogue``: how many rows the other side has."""
         unrated = params.catalogue_share * catalogue
         return cls(params.regularization, params.regularization_exponent, unrated)
@@ -64,29 +64,29 @@ class Ridge:
 
 
 def ranking_equations(
-    item_gram: Array, factors: Array, strengths: Array, alpha: float, ridge: Ridge
+    item_gram: Array, factors: Array, preferences: Array, alpha: float, ridge: Ridge
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The left and right side of the implicit normal equations (Hu, Koren, Volinsky 2008):
 
         (YᵀY + Σ c_i·y_i·y_iᵀ + ridge(n₊)·I) x = Σ_{s_i>0} (1 + c_i)·y_i      c_i = alpha·|s_i|
 
     ``item_gram``: YᵀY over the whole catalogue, (rank, rank). ``factors``: the rated items' rows,
-    (n, rank). ``strengths``: signed, (n,). A preference of 0 adds nothing.
+    (n, rank). ``preferences``: signed, (n,). A preference of 0 adds nothing.
     """
-    confidence = np.asarray(alpha * np.abs(strengths), factors.dtype)
-    wanted = np.asarray(strengths) > 0
+    confidence = np.asarray(alpha * np.abs(preferences), factors.dtype)
+    wanted = np.asarray(preferences) > 0
     left = item_gram + (factors * confidence[:, None]).T @ factors
     left.reshape(-1)[:: len(left) + 1] += ridge(wanted.sum())
     return left, ((1 + confidence) * wanted) @ factors
 
 
 def fold_in_ranking(
-    item_gram: Array, factors: Array, strengths: Array, alpha: float, ridge: Ridge
+    item_gram: Array, factors: Array, preferences: Array, alpha: float, ridge: Ridge
 ) -> Array:
-    """The person's ranking vector, shape (rank,); zeros for someone without a positive strength."""
-    if not (np.asarray(strengths) > 0).any():
+    """The user's ranking vector, shape (rank,); zeros for a user without a positive preference."""
+    if not (np.asarray(preferences) > 0).any():
         return np.zeros(len(item_gram))
-    return np.linalg.solve(*ranking_equations(item_gram, factors, strengths, alpha, ridge))
+    return np.linalg.solve(*ranking_equations(item_gram, factors, preferences, alpha, ridge))
 
 
 def user_bias(deviations: Array, bias_regularization: float) -> float:
@@ -128,17 +128,17 @@ def fold_in_rating(
 def fold_in_ranking_many(
     item_gram: Array,
     factors: Array,
-    strengths: Array,
+    preferences: Array,
     rated: NDArray[np.bool_],
     alpha: float,
     ridge: Ridge,
 ) -> NDArray[np.float64]:
     """``fold_in_ranking`` of each person, (users, rank).
 
-    ``factors`` (users, places, rank), ``strengths`` (users, places).
+    ``factors`` (users, places, rank), ``preferences`` (users, places).
     """
-    confidence = np.asarray(alpha * np.abs(strengths) * rated, factors.dtype)
-    wanted = (strengths > 0) & rated
+    confidence = np.asarray(alpha * np.abs(preferences) * rated, factors.dtype)
+    wanted = (preferences > 0) & rated
     some = wanted.any(axis=1)
     y = factors[some]
     left = item_gram + (y * confidence[some, :, None]).transpose(0, 2, 1) @ y

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.model import Model, RatingsByItem
 from recommender.top_n import top_n
 
 WAYS = ("average", "misery", "veto")
@@ -50,3 +53,39 @@ def shortlist(
         spread[spread == 0] = 1.0
         standard[possible] = ((within - within.mean(axis=1, keepdims=True)) / spread).mean(axis=0)
     return top_n(standard, size, excluded_rows)
+
+
+def recommend_group(
+    model: Model, people: Sequence[RatingsByItem], way: str, n: int
+) -> list[tuple[int, float, list[float]]]:
+    """The ``n`` best items for an evening of ``people``: (id, the group's liking, each one's),
+    in predicted stars, or from 0 to 1 (``match``) where nobody gives stars.
+
+    What anyone has rated already is left out. ``way``: see ``agree``.
+    """
+    folded = [model.fold_in(ratings) for ratings in people]
+    rated = np.concatenate([person.rated_rows for person in folded])
+    scores = np.stack([model.scores(person) for person in folded])
+    # A veto may exclude many titles, so it applies before the list is cut short.
+    all_rows, rating_model = np.arange(len(model.item_index)), model.rating_model
+    everyone = np.stack(
+        [
+            rating_model.predict(p.bias, p.rating_vector, all_rows)
+            if rating_model
+            else model.match_rows(p, all_rows)
+            for p in folded
+        ]
+    )
+    agreed = agree(
+        everyone,
+        way,
+        VETO_BELOW if rating_model else VETO_BELOW_MATCH,
+    )
+    scores = np.where(np.isfinite(agreed), scores, -np.inf)
+    rows = shortlist(scores, rated, max(SHORTLIST, n))
+    best = rows[np.argsort(-agreed[rows], kind="stable")][:n]
+    ids = model.item_index.item_ids[best].tolist()
+    return [
+        (item_id, float(agreed[row]), everyone[:, row].tolist())
+        for item_id, row in zip(ids, best, strict=True)
+    ]

@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.item_index import UNKNOWN
+from recommender.model import Model
+from recommender.top_n import top_n
+
 # Factors fitted on few ratings point anywhere: a cosine counts for n / (n + this many ratings).
 DOUBT = 10
 # Rows that are looked at together: so many stay in the processor's cache in double precision.
@@ -20,12 +24,23 @@ def similarity(
     neighbourhood models (Koren 2008, section 2.2). A title without direction is like none.
     """
     y = np.asarray(factors[row], dtype=np.float64)
-    near, lengths = np.empty(len(factors)), np.empty(len(factors))
+    cosines, lengths = np.empty(len(factors)), np.empty(len(factors))
     for start in range(0, len(factors), AT_A_TIME):
         part = slice(start, start + AT_A_TIME)
         others = np.asarray(factors[part], dtype=np.float64)
-        near[part], lengths[part] = others @ y, np.sqrt(np.einsum("ij,ij->i", others, others))
+        cosines[part], lengths[part] = others @ y, np.sqrt(np.einsum("ij,ij->i", others, others))
     lengths[lengths == 0] = np.inf
-    near *= counts / (counts + DOUBT) / (lengths * lengths[row])
-    near[row] = -np.inf
-    return near
+    cosines *= counts / (counts + DOUBT) / (lengths * lengths[row])
+    cosines[row] = -np.inf
+    return cosines
+
+
+def similar_items(model: Model, item_id: int, n: int) -> list[int]:
+    """Ids of the ``n`` titles most like ``item_id`` that can be recommended."""
+    (row,) = model.item_index.rows([item_id])
+    if row == UNKNOWN:
+        return []
+    arrays = model.release.arrays
+    similarities = similarity(arrays.ranking_factors, arrays.item_counts, row)
+    similarities = np.where(np.isfinite(model.popularity), similarities, -np.inf)
+    return model.item_index.item_ids[top_n(similarities, n)].tolist()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.fold_in import Array, Ridge, ranking_equations
+from recommender.model import Model, RatingsByItem
 
-# Only titles that many know are worth a question.
-ASKABLE = 2000
 # How far nearness to known titles, and doubt about it, move the log-odds of knowing a title. These
 # four were chosen by the experiment in docs/model.md.
 NEARNESS, DOUBT = 6.0, 1.0
 # For the chance of knowing a title every answer counts alike, whatever the stars: known ones as a
-# strength of KNOWN, those not seen as one of -UNSEEN.
+# preference of KNOWN, those not seen as one of -UNSEEN.
 KNOWN, UNSEEN = 1.0, 2.0
 # Enough is known after FEWEST ratings, once each of the last STEPS kept this share of the LIST best
 # titles.
@@ -53,8 +54,8 @@ def chance_to_know(
     judge. ``known`` and ``unseen`` (…, rank): factors of the titles that were answered about.
     """
     answered = np.concatenate([known, unseen])
-    strengths = np.repeat([KNOWN, -UNSEEN], [len(known), len(unseen)])
-    left, right = ranking_equations(item_gram, answered, strengths, alpha, ridge)
+    preferences = np.repeat([KNOWN, -UNSEEN], [len(known), len(unseen)])
+    left, right = ranking_equations(item_gram, answered, preferences, alpha, ridge)
     # Someone who knew nothing has no direction, and yet each "not seen" tells where not to ask.
     left[np.diag_indices_from(left)] += 1e-9
     y = np.asarray(factors, dtype=np.float64)
@@ -64,3 +65,42 @@ def chance_to_know(
     logit = np.log(within / (1 - within))
     logit += NEARNESS * (y @ (covariance @ right)) + DOUBT * doubt
     return np.asarray(1 / (1 + np.exp(-logit)))
+
+
+def next_question(model: Model, ratings: RatingsByItem, unseen: Iterable[int] = ()) -> int | None:
+    """The item to ask a newcomer about next: one they may well know, that the answers so far
+    leave in doubt (``chance_to_know``), and that people like, since a rating in
+    favour teaches the ranking model most. None where nothing is left to ask.
+    """
+    arrays, ranking = model.release.arrays, model.release.ranking
+    rows, _ = model.known_ratings(ratings)
+    unseen_rows = model.item_index.known_rows(unseen)
+    open_rows = model.most_rated[~np.isin(model.most_rated, np.concatenate([rows, unseen_rows]))]
+    if not len(open_rows):
+        return None
+    known = chance_to_know(
+        model.gram,
+        arrays.ranking_factors[open_rows],
+        arrays.item_counts[open_rows] / max(model.catalogue.users, 1),
+        arrays.ranking_factors[rows],
+        arrays.ranking_factors[unseen_rows],
+        ranking.alpha,
+        model.ranking_ridge,
+    )
+    expected = model.feedback.expected_preference(
+        arrays.item_means[open_rows], arrays.item_counts[open_rows], model.release.mean_rating
+    )
+    return int(model.item_index.item_ids[open_rows[np.argmax(known * expected**2)]])
+
+
+def onboarding_progress(model: Model, ratings: RatingsByItem) -> OnboardingProgress:
+    """How far the list still moves. ``ratings`` in the order in which they were given."""
+    given = list(ratings.items())
+    lists = [
+        {r.item_id for r in model.recommend(model.fold_in(dict(earlier)), LIST, ratings)}
+        for earlier in (given[: len(given) - step] for step in range(STEPS + 1))
+    ]
+    kept = [len(new & old) for new, old in pairwise(lists)]
+    of = max(len(lists[0]), 1)
+    settled = len(given) >= FEWEST and min(kept) >= SETTLED * of
+    return OnboardingProgress(kept[0] if given else 0, of, settled)

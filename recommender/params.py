@@ -1,4 +1,4 @@
-"""Typed parameters of both heads, each with one sentence and a range that is always checked."""
+"""Typed parameters of both models, each with one sentence and a range that is always checked."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _checked(spec: Field[Any], value: Any, where: str) -> int | float:
 
 @dataclass(frozen=True)
 class RankingParams(_Params):
-    """The ranking head: implicit feedback (Hu, Koren, Volinsky 2008) with signed strengths."""
+    """The ranking head: implicit feedback (Hu, Koren, Volinsky 2008) with signed preferences."""
 
     rank: int = param(128, "number of factors", low=1, high=1024)
     iterations: int = param(10, "alternations, items then users", low=1, high=200)
@@ -61,12 +61,12 @@ class RankingParams(_Params):
     catalogue_share: float = param(
         0.0, "alpha_0, the share of the other side's rows counted as rated in it", low=0, high=1
     )
-    alpha: float = param(5.0, "confidence gained per unit of strength", low=1e-9)
+    alpha: float = param(5.0, "confidence gained per unit of preference", low=1e-9)
     neutral: float = param(
-        2.5, "the rating that says neither yes nor no (strength 0), where stars are", low=0
+        2.5, "the rating that says neither yes nor no (preference 0), where stars are", low=0
     )
     playtime_weight: float = param(
-        0.1, "strength gained per log(1 + hours played), where hours are the feedback", low=0
+        0.1, "preference gained per log(1 + hours played), where hours are the feedback", low=0
     )
     popularity_weight: float = param(
         0.05, "beta, the weight of log(1 + rating count) in the score", low=1e-9
@@ -76,8 +76,8 @@ class RankingParams(_Params):
 
 @dataclass(frozen=True)
 class RatingParams(_Params):
-    """The rating head: shrunken biases, explicit ALS on what they leave over, and beside its
-    factors those of the ranking head and what the catalogue says of a title."""
+    """The rating model: shrunken biases, explicit ALS on what they leave over, and beside its
+    factors those of the ranking model and what the catalogue says of a title."""
 
     rank: int = param(50, "number of factors learned from stars", low=1, high=1024)
     iterations: int = param(10, "alternations, items then users", low=1, high=200)

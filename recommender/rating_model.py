@@ -1,4 +1,4 @@
-"""The rating head of a release: it predicts stars."""
+"""The rating model of a release: it predicts stars."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class RatingModel:
 
     def __init__(self, release: Release, params: RatingParams):
         self._release = release
-        self._ridge = Ridge.of(params, len(release.arrays.item_ids))
+        self._ridge = Ridge.from_params(params, len(release.arrays.item_ids))
         self._shrinkage = params.bias_regularization
 
     @classmethod
-    def of(cls, release: Release) -> RatingModel | None:
+    def from_release(cls, release: Release) -> RatingModel | None:
         """None where nobody gives stars."""
         return None if release.rating is None else cls(release, release.rating)
 

@@ -46,8 +46,8 @@ def scores_of(
     x = np.asarray(vector, np.float64)
     products = np.empty(len(factors))
     for start in range(0, len(factors), AT_A_TIME):
-        some = slice(start, start + AT_A_TIME)
-        (factors[some] * x).sum(axis=1, out=products[some])
+        part = slice(start, start + AT_A_TIME)
+        (factors[part] * x).sum(axis=1, out=products[part])
     return products + offsets
 
 
@@ -98,21 +98,21 @@ class BestFirst:
         bounds = self._bounds(vector)
         unsure = len(x) * ROUNDING * float(bounds[0] + 2 * self._largest_offset)
         excluded = np.sort(self._places[excluded_rows])
-        places, found = np.empty(0, np.int64), np.empty(0, np.float32)
+        places, best = np.empty(0, np.int64), np.empty(0, np.float32)
         low, size, end = 0, FIRST, len(bounds)
         while low < end:
             high = min(low + size, end)
             piece = slice(low * BOUND, high * BOUND)
             scores = self._factors[piece] @ x + self._single_offsets[piece]
             self._forbid(scores, piece.start, excluded, allowed)
-            if not len(found):
+            if not len(best):
                 least = _nth_best(scores, n) - 2 * unsure
             better = np.flatnonzero(scores >= least)
             places = np.concatenate([places, better + piece.start])
-            found = np.concatenate([found, scores[better]])
-            least = _nth_best(found, n) - 2 * unsure
-            kept = found >= least
-            places, found = places[kept], found[kept]
+            best = np.concatenate([best, scores[better]])
+            least = _nth_best(best, n) - 2 * unsure
+            kept = best >= least
+            places, best = places[kept], best[kept]
             # Bounds fall, so what is left ends where they fall below what is needed.
             end = len(bounds) - int(np.searchsorted(bounds[::-1], least))
             low, size = high, 2 * size
@@ -135,10 +135,10 @@ class BestFirst:
         scores = self._factors[:end] @ x + self._single_offsets[:end]
         excluded = self._places[excluded_rows]
         scores[excluded[(excluded >= 0) & (excluded < end)]] = -np.inf
-        near = np.flatnonzero(np.abs(scores - score) <= unsure)
-        exact = scores_of(self._factors[near], self._offsets[near], vector)
+        close = np.flatnonzero(np.abs(scores - score) <= unsure)
+        exact = scores_of(self._factors[close], self._offsets[close], vector)
         before = (scores > score + unsure).sum() + (exact > score).sum()
-        return int(before + ((exact == score) & (self._rows[near] < row)).sum()) + 1
+        return int(before + ((exact == score) & (self._rows[close] < row)).sum()) + 1
 
     def _bounds(self, vector: NDArray[np.floating]) -> NDArray[np.float64]:
         """What no score can exceed, from each bounded run of items to the last item."""

@@ -27,6 +27,6 @@ def _declared(kind: type) -> dict[str, tuple[type, ...]]:
 
 def _types(hint: Any) -> tuple[type, ...]:
     if isinstance(hint, types.UnionType):
-        return tuple(each for part in get_args(hint) for each in _types(part))
+        return tuple(kind for part in get_args(hint) for kind in _types(part))
     plain = get_origin(hint) or hint
     return (int, float) if plain is float else (plain,)

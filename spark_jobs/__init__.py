@@ -1,1 +1,1 @@
-"""Spark jobs: reading ratings, fitting both heads, publishing releases."""
+"""Spark jobs: reading ratings, fitting both models, publishing releases."""

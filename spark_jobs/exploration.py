@@ -57,17 +57,17 @@ def by_month(datasets: Sequence[Dataset]) -> Rows:
     ]
 
 
-def _monthly(some: Ratings) -> list[tuple[int, tuple[int, float]]]:
+def _monthly(ratings: Ratings) -> list[tuple[int, tuple[int, float]]]:
     """(months since 1970, (ratings, sum of stars))"""
-    months = some.seconds.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
-    counts, sums = np.bincount(months), np.bincount(months, some.values)
-    found = np.flatnonzero(counts)
-    tallies = zip(counts[found].tolist(), sums[found].tolist(), strict=True)
-    return list(zip(found.tolist(), tallies, strict=True))
+    months = ratings.seconds.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
+    counts, sums = np.bincount(months), np.bincount(months, ratings.values)
+    rated = np.flatnonzero(counts)
+    tallies = zip(counts[rated].tolist(), sums[rated].tolist(), strict=True)
+    return list(zip(rated.tolist(), tallies, strict=True))
 
 
 def describe(training: TrainingSet, months: Rows) -> dict[str, Any]:
-    """Everything but the months, from packed ratings: one for each pair."""
+    """Everything but the months, from blocked ratings: one for each pair."""
     stars, facts = training.stars, training.catalogue
     sums = row_sums(stars.items)
     return {

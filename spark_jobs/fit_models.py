@@ -1,4 +1,4 @@
-"""Fitting both heads on packed stars: what training publishes and evaluation measures."""
+"""Fits both models on blocked ratings: what training publishes and evaluation measures."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class Fitter:
     seed: int
     starts: Mapping[str, Factors]
 
-    def fit(self, head: str, packed: BlockedRatings, params: Params) -> FittedFactors:
-        name, context = f"fitting the {head} head", packed.users.blocks.context
+    def fit(self, head: str, blocks: BlockedRatings, params: Params) -> FittedFactors:
+        name, context = f"fitting the {head} head", blocks.users.blocks.context
         if self.solver == "mllib":
             with self.progress.stage(name, context, mllib.expected_stages(params)):
-                return mllib.fit(mllib.frame(packed), params, self.seed)
+                return mllib.fit(mllib.frame(blocks), params, self.seed)
         with self.progress.stage(name, context, ticks=2 * params.iterations) as tick:
-            return solver.fit(packed, params, self.seed, self.starts.get(head), tick)
+            return solver.fit(blocks, params, self.seed, self.starts.get(head), tick)
 
 
 def fit_models(
@@ -59,25 +59,25 @@ def fit_models(
     fitter: Fitter,
     with_rating: bool = True,
 ) -> FittedModels:
-    """Fit both heads, as three stages. ``items``: the catalogue's titles.
+    """Fit both models, as three stages. ``items``: the catalogue's titles.
 
-    Not ``with_rating``: the ranking head alone, as one stage; the other knows of no stars but the
+    Not ``with_rating``: the ranking model alone, as one stage; the other knows of no stars but the
     mean. Raises DataError where nothing is liked.
     """
     sums, counts = row_sums(stars.items), stars.items.counts
     mean = float(sums.sum() / stars.count)
-    strengths = _strengths(stars, catalogue, settings.ranking)
-    ranking = fitter.fit("ranking", strengths, settings.ranking)
-    strengths.unpersist()
-    taste = ranking.items.of(stars.items.ids)
+    preferences = _preferences(stars, catalogue, settings.ranking)
+    ranking = fitter.fit("ranking", preferences, settings.ranking)
+    preferences.unpersist()
+    ranking_factors = ranking.items.vectors_of(stars.items.ids)
     if with_rating:
         features = item_features(items, stars.items.ids, counts)
-        rating = _fit_rating(stars, mean, taste, features, settings.rating, fitter)
+        rating = _fit_rating(stars, mean, ranking_factors, features, settings.rating, fitter)
     else:
         rating = FittedRatingModel.none(stars)
     arrays = ItemArrays(
         item_ids=stars.items.ids,
-        ranking_factors=taste,
+        ranking_factors=ranking_factors,
         rating_factors=rating.factors,
         item_bias=rating.item_bias,
         item_counts=counts,
@@ -102,7 +102,7 @@ class FittedRatingModel:
 def _fit_rating(
     stars: BlockedRatings,
     mean: float,
-    taste: Vectors,
+    ranking_factors: Vectors,
     features: NDArray[np.float64],
     params: RatingParams,
     fitter: Fitter,
@@ -113,12 +113,12 @@ def _fit_rating(
     with fitter.progress.stage("fitting biases", context, 2 * params.bias_sweeps):
         user_bias, item_bias = fit_biases(stars, mean, params, curved)
     left_over = residuals(stars, user_bias, item_bias, mean)
-    learned = fitter.fit("rating", left_over, params).items.of(stars.items.ids)
+    learned = fitter.fit("rating", left_over, params).items.vectors_of(stars.items.ids)
     left_over.unpersist()
     beside = [
         weight * centred(columns, counts)
         for weight, columns in (
-            (params.taste_weight, taste),
+            (params.taste_weight, ranking_factors),
             (params.description_weight, features),
         )
         if weight
@@ -126,7 +126,7 @@ def _fit_rating(
     return FittedRatingModel(user_bias, item_bias, np.hstack([learned, *beside]).astype(np.float32))
 
 
-def _strengths(
+def _preferences(
     stars: BlockedRatings, catalogue: Catalogue, params: RankingParams
 ) -> BlockedRatings:
     feedback = feedback_of(catalogue, params)

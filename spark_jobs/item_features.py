@@ -20,8 +20,8 @@ def item_features(
     words = [{*row.genres, *_decade(row)} for row in rows]
     known = {word: n for n, word in enumerate(sorted(set().union(*words)))}
     flags = np.zeros((len(rows), len(known)))
-    for row, theirs in enumerate(words):
-        flags[row, [known[word] for word in theirs]] = 1
+    for row, item_words in enumerate(words):
+        flags[row, [known[word] for word in item_words]] = 1
     return np.column_stack([np.log1p(counts), flags])
 
 

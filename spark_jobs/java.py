@@ -26,7 +26,7 @@ def check_java() -> None:
         )
     except OSError as error:
         raise SetupError(f"{java} cannot be run ({error.strerror}); {remedy}") from error
-    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
-    if not found or int(found.group(1)) < JAVA_NEEDED:
-        which = found.group(1) if found else "of an unknown version"
+    match = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
+    if not match or int(match.group(1)) < JAVA_NEEDED:
+        which = match.group(1) if match else "of an unknown version"
         raise SetupError(f"{java} is Java {which}; Spark needs {JAVA_NEEDED} or newer; {remedy}")

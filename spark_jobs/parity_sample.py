@@ -16,31 +16,31 @@ PARITY_USERS = 200
 
 
 def sample_parity(
-    stars: BlockedRatings, heads: FittedModels, params: RatingParams | None
+    stars: BlockedRatings, models: FittedModels, params: RatingParams | None
 ) -> ParitySample:
-    """Users spread evenly over the ids, with their ratings and the vectors that training found.
+    """Sample users evenly over the ids, with their ratings and the vectors that training found.
 
-    The rating head's factors are complete only when both heads are fitted, and its people's vectors
-    serve this check alone: so they are solved here, with the kernel of the fit, for these people.
+    The rating model's factors are complete only once both models are fitted, and its user vectors
+    serve this check alone: so they are solved here, with the kernel of the fit, for these users.
     """
     every = max(1, len(stars.users.ids) // PARITY_USERS)
     wanted = np.arange(0, len(stars.users.ids), every)[:PARITY_USERS]
 
-    def theirs(block: Block) -> list[tuple[Any, Any]]:
+    def ratings_of_sample(block: Block) -> list[tuple[Any, Any]]:
         ends = block.first_row + len(block.counts)
         rows = wanted[(wanted >= block.first_row) & (wanted < ends)] - block.first_row
         pieces = [slice(block.starts[row], block.starts[row + 1]) for row in rows]
         return [(block.columns[piece], block.values[piece]) for piece in pieces]
 
-    found = stars.users.blocks.flatMap(theirs).collect()
-    user_ids, arrays = stars.users.ids[wanted], heads.arrays
-    starts = np.cumsum([0, *(len(columns) for columns, _ in found)])
-    columns = np.concatenate([columns for columns, _ in found])
-    ratings = np.concatenate([values for _, values in found]).astype(np.float32)
+    sampled = stars.users.blocks.flatMap(ratings_of_sample).collect()
+    user_ids, arrays = stars.users.ids[wanted], models.arrays
+    starts = np.cumsum([0, *(len(columns) for columns, _ in sampled)])
+    columns = np.concatenate([columns for columns, _ in sampled])
+    ratings = np.concatenate([values for _, values in sampled]).astype(np.float32)
     rating_vectors = np.zeros((len(wanted), 0), np.float32)
     if params is not None:
-        user_bias = np.repeat(heads.user_bias[wanted], np.diff(starts))
-        residuals = ratings - np.float32(heads.mean_rating) - user_bias - arrays.item_bias[columns]
+        user_bias = np.repeat(models.user_bias[wanted], np.diff(starts))
+        residuals = ratings - np.float32(models.mean_rating) - user_bias - arrays.item_bias[columns]
         block = Block(0, starts, columns, residuals)
         rating_vectors = solver.solve_users(block, arrays.rating_factors, params)
     return ParitySample(
@@ -48,6 +48,6 @@ def sample_parity(
         starts=starts,
         item_ids=stars.items.ids[columns],
         ratings=ratings,
-        ranking_vectors=heads.ranking.of(user_ids),
+        ranking_vectors=models.ranking.vectors_of(user_ids),
         rating_vectors=rating_vectors,
     )

@@ -47,6 +47,8 @@ METRICS = {
 # The metrics that the gate may judge by, and 1 where higher is better, else -1.
 GATE_METRICS = {name: metric.direction for name, metric in METRICS.items() if metric.direction}
 
+HINTS = {1: "higher is better", -1: "lower is better", 0: "neither end is best"}
+
 # How a protocol divides ratings: see ``evaluation.splits``.
 BY_RATING, BY_PERSON, WITHIN_PERSON = "by rating", "by person", "within person"
 # Groups of metrics: see ``evaluation.case_metrics``.

@@ -87,13 +87,13 @@ def recommend_all(spark: SparkSession, stars: BlockedRatings, model: Model, n: i
         model, user_ids, rows = shared.value
         block = block._replace(columns=rows[block.columns])
         ranking = model.release.ranking
-        strengths = block.with_values(model.feedback.preference(block.values))
+        preferences = block.with_values(model.feedback.preference(block.values))
         factors = np.array(model.release.arrays.ranking_factors)
-        vectors = solver.solve_users(strengths, factors, ranking)
+        vectors = solver.solve_users(preferences, factors, ranking)
         for row, vector in enumerate(vectors):
             rated = block.columns[block.starts[row] : block.starts[row + 1]]
-            found, scores = model.best(vector, n, rated)
-            item_ids = model.item_index.item_ids[found]
+            best_rows, scores = model.best(vector, n, rated)
+            item_ids = model.item_index.item_ids[best_rows]
             listed = list(zip(item_ids.tolist(), scores.tolist(), strict=True))
             yield int(user_ids[block.first_row + row]), listed
 

@@ -1,4 +1,4 @@
-"""Fits both heads on every rating there is and publishes the result as a release.
+"""Fits both models on every rating there is and publishes the result as a release.
 
     spark-submit --py-files dist/jobs.zip spark_jobs/train.py --data FOLDER --releases FOLDER
 
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="train.py", description="Fit both heads and publish a release."
+        prog="train.py", description="Fit both models and publish a release."
     )
     parser.add_argument(
         "--data",

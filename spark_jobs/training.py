@@ -79,7 +79,7 @@ def train(
     stars = training.stars
     fitter = Fitter(progress, solver, settings.seed, starts)
     with_rating = training.catalogue.feedback == EXPLICIT
-    heads = fit_models(stars, training.items, training.catalogue, settings, fitter, with_rating)
+    models = fit_models(stars, training.items, training.catalogue, settings, fitter, with_rating)
     now = datetime.now(UTC)
     release = Release(
         version=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -87,13 +87,13 @@ def train(
         catalogue=training.catalogue,
         ranking=settings.ranking,
         rating=settings.rating if with_rating else None,
-        mean_rating=heads.mean_rating,
-        arrays=heads.arrays,
+        mean_rating=models.mean_rating,
+        arrays=models.arrays,
         inputs=[_about(dataset) for dataset in datasets],
         metrics=promotion_gate.metrics_of(measured, settings.gate) if measured else {},
         seconds=progress.seconds,
     )
-    parity = sample_parity(stars, heads, release.rating)
+    parity = sample_parity(stars, models, release.rating)
     report: dict[str, bytes] = {}
     reasons: list[str] = []
     if measured:
@@ -104,9 +104,9 @@ def train(
             measured, release, promotion_gate.in_service(store), parity, settings.gate
         )
         reasons = judged["gate"]["reasons"]
-        sizes = {"ranking": heads.arrays.ranking_factors.shape}
+        sizes = {"ranking": models.arrays.ranking_factors.shape}
         if with_rating:
-            sizes["rating"] = heads.arrays.rating_factors.shape
+            sizes["rating"] = models.arrays.rating_factors.shape
         report = report_files({**judged, "sizes": sizes, "seconds": progress.seconds})
     with progress.stage("writing the release", context):
         release = store.publish(release, training.items, parity, report)
@@ -120,16 +120,16 @@ def train(
 
 def _about(dataset: Dataset) -> dict[str, Any]:
     about = {"path": dataset.path, "layout": dataset.layout, "rows": dataset.rows}
-    found = dataset.findings.as_json()
-    return {**about, "findings": found} if found else about
+    findings = dataset.findings.as_json()
+    return {**about, "findings": findings} if findings else about
 
 
 def _command(folders: Sequence[str], settings: Config) -> str:
     """What measures the same again."""
-    given = [*("--protocol", "G,E"), *("--seeds", str(settings.gate.seed))]
+    options = ["--protocol", "G,E", "--seeds", str(settings.gate.seed)]
     for folder in folders:
-        given += ["--data", folder]
-    return shlex.join(["python", "-m", "spark_jobs.evaluate", *given, *as_options(settings)])
+        options += ["--data", folder]
+    return shlex.join(["python", "-m", "spark_jobs.evaluate", *options, *as_options(settings)])
 
 
 def warm_starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Factors]:
@@ -142,11 +142,11 @@ def warm_starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str,
         tell("There is no release to start from; both heads start afresh.")
         return {}
     arrays, starts = release.arrays, {}
-    heads = {"ranking": (arrays.ranking_factors, settings.ranking.rank)}
+    models = {"ranking": (arrays.ranking_factors, settings.ranking.rank)}
     if release.rating is not None:
         learned = arrays.rating_factors[:, : release.rating.rank]
-        heads["rating"] = (learned, settings.rating.rank)
-    for head, (vectors, rank) in heads.items():
+        models["rating"] = (learned, settings.rating.rank)
+    for head, (vectors, rank) in models.items():
         if vectors.shape[1] == rank:
             starts[head] = Factors(arrays.item_ids, np.array(vectors))
         else:

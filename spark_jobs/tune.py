@@ -2,8 +2,8 @@
 
     python -m spark_jobs.tune --data FOLDER --grid grid.yaml
 
-Each head is judged by itself, by what it is for: the rating head by the RMSE of held-out ratings,
-the ranking head by NDCG@10 for people held out entirely, as protocols A and B of ``evaluate`` do.
+Each model is judged by itself, by what it is for: the rating model by the RMSE of held-out ratings,
+the ranking model by NDCG@10 for people held out entirely, as protocols A and B of ``evaluate`` do.
 Every rating, or person, is held out once. What has been measured is kept in a file of results, so
 an interrupted search goes on where it stopped, and a changed grid measures only what is new.
 

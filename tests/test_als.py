@@ -86,7 +86,7 @@ def fits(request: pytest.FixtureRequest, spark: SparkSession) -> Fits:
 def rated(fitted: FittedFactors, user: int) -> tuple[np.ndarray, np.ndarray]:
     """The factors of what a user rated, (n, rank), and the values, (n,)."""
     row = signed_table()[user]
-    return fitted.items.of(np.array(list(row))), np.array(list(row.values()))
+    return fitted.items.vectors_of(np.array(list(row))), np.array(list(row.values()))
 
 
 FOUR = Factors(np.array([2, 3, 5, 8]), np.arange(8, dtype=np.float32).reshape(4, 2))
@@ -106,7 +106,7 @@ FOUR = Factors(np.array([2, 3, 5, 8]), np.arange(8, dtype=np.float32).reshape(4,
 def test_factors_are_found_by_id_and_are_zero_for_an_unknown_one(
     ids: list[int], expected: list[list[float]]
 ) -> None:
-    found = FOUR.of(np.array(ids, dtype=np.int64))
+    found = FOUR.vectors_of(np.array(ids, dtype=np.int64))
     assert found.tolist() == expected
     assert found.dtype == np.float32
 
@@ -122,27 +122,27 @@ def test_a_fit_has_one_vector_for_each_id_in_ascending_order(fits: Fits) -> None
 
 def test_ranking_vectors_solve_the_equations_that_folding_in_solves(fits: Fits) -> None:
     params, item_gram = fits.ranking_params, gram(fits.ranking.items.vectors)
-    ridge = Ridge.of(params, FILMS)
+    ridge = Ridge.from_params(params, FILMS)
     for user in signed_table():
         factors, strengths = rated(fits.ranking, user)
         left, right = ranking_equations(item_gram, factors, strengths, params.alpha, ridge)
-        [trained] = fits.ranking.users.of(np.array([user]))
+        [trained] = fits.ranking.users.vectors_of(np.array([user]))
         assert left @ trained == pytest.approx(right, abs=1e-4)
         folded = fold_in_ranking(item_gram, factors, strengths, params.alpha, ridge)
         assert trained == pytest.approx(folded, abs=1e-5)
 
 
 def test_someone_who_likes_nothing_has_a_ranking_vector_of_zeros(fits: Fits) -> None:
-    of_three = fits.ranking.users.of(np.array([1000, 5, 12]))
+    of_three = fits.ranking.users.vectors_of(np.array([1000, 5, 12]))
     assert np.any(of_three != 0, axis=1).tolist() == [False, True, True]
 
 
 def test_rating_vectors_solve_the_equations_that_folding_in_solves(fits: Fits) -> None:
-    ridge = Ridge.of(fits.rating_params, FILMS)
+    ridge = Ridge.from_params(fits.rating_params, FILMS)
     for user in signed_table():
         factors, residuals = rated(fits.rating, user)
         left, right = rating_equations(factors, residuals, ridge)
-        [trained] = fits.rating.users.of(np.array([user]))
+        [trained] = fits.rating.users.vectors_of(np.array([user]))
         assert np.any(trained != 0)
         assert trained == pytest.approx(np.linalg.solve(left, right), abs=1e-5)
 
@@ -156,7 +156,7 @@ def loss(fitted: FittedFactors, table: Table, params: RankingParams) -> float:
     """The implicit objective, over every pair (Hu, Koren, Volinsky 2008, equation 3)."""
     users, items = sorted(table), fitted.items.ids
     strengths = np.array([[table[user].get(int(item), 0.0) for item in items] for user in users])
-    x, y = fitted.users.of(np.array(users)), fitted.items.vectors
+    x, y = fitted.users.vectors_of(np.array(users)), fitted.items.vectors
     errors = (1 + params.alpha * np.abs(strengths)) * ((strengths > 0) - x @ y.T) ** 2
     counts_x, counts_y = (strengths > 0).sum(axis=1), (strengths > 0).sum(axis=0)
     penalty = counts_x @ (x**2).sum(axis=1) + counts_y @ (y**2).sum(axis=1)
@@ -250,7 +250,7 @@ def test_both_solvers_rank_equally_well(spark: SparkSession) -> None:
     users, items = np.arange(train.users.max() + 1), np.arange(train.items.max() + 1)
 
     def ndcg(fitted: FittedFactors) -> float:
-        return data.ndcg(parts, fitted.users.of(users), fitted.items.of(items))
+        return data.ndcg(parts, fitted.users.vectors_of(users), fitted.items.vectors_of(items))
 
     ours = np.mean([ndcg(als.fit(values, params, seed)) for seed in range(3)])
     theirs = np.mean([ndcg(mllib.fit(frame, params, seed)) for seed in range(3)])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender import model as module
+from recommender import batch as module
+from recommender.batch import recommend_many
 from recommender.fold_in import (
     Ridge,
     fold_in_ranking,
@@ -54,17 +55,19 @@ def test_stacked_solves_find_the_vectors_of_single_ones(people: list[dict[int, f
         np.testing.assert_allclose(p[u], vector, rtol=1e-7, atol=1e-10)
 
 
-@pytest.mark.parametrize("numbers", [1, 40, module.PASS], ids=["one by one", "few", "at once"])
+@pytest.mark.parametrize(
+    "numbers", [1, 40, module.LARGEST_ARRAY], ids=["one by one", "few", "at once"]
+)
 def test_lists_of_many_are_those_of_each(
     store: ReleaseStore, monkeypatch: pytest.MonkeyPatch, numbers: int
 ) -> None:
-    monkeypatch.setattr(module, "PASS", numbers)
+    monkeypatch.setattr(module, "LARGEST_ARRAY", numbers)
     publish_tiny(store)
     model = Model(store.read("20260101-000000-aaaa"))
     hidden: list[list[int]] = [[3], [1], [], [8, 777], []]
     for lists, left_out in (
-        (model.recommend_many(PEOPLE, 5, hidden), hidden),
-        (model.recommend_many(PEOPLE, 5), [[]] * len(PEOPLE)),
+        (recommend_many(model, PEOPLE, 5, hidden), hidden),
+        (recommend_many(model, PEOPLE, 5), [[]] * len(PEOPLE)),
     ):
         for told, ratings, ids in zip(lists, PEOPLE, left_out, strict=True):
             single = model.recommend(model.fold_in(ratings), 5, ids)
@@ -76,4 +79,4 @@ def test_lists_of_many_are_those_of_each(
 
 def test_nobody_gets_no_lists(store: ReleaseStore) -> None:
     publish_tiny(store)
-    assert Model(store.read("20260101-000000-aaaa")).recommend_many([], 5) == []
+    assert recommend_many(Model(store.read("20260101-000000-aaaa")), [], 5) == []

@@ -9,9 +9,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from recommender.errors import DataError
-from spark_jobs.als import rating_blocks
+from spark_jobs.als import row_lookup
 from spark_jobs.als.kernels import solve_rows
-from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, RowOf, build_blocks
+from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, build_blocks
+from spark_jobs.als.row_lookup import RowLookup
 from tests.packing import Row, ratings
 
 LARGE = 2_000_000_000  # an id that no table of rows reaches
@@ -132,16 +133,21 @@ def test_what_cannot_be_fitted_is_refused_before_the_first_iteration(
         build_blocks(ratings(spark, rows, 1))
 
 
-@pytest.mark.parametrize(
-    "largest_table", [rating_blocks.LARGEST_TABLE, 0], ids=["table", "bisection"]
-)
+@pytest.mark.parametrize("largest_table", [row_lookup.LARGEST_TABLE, 0], ids=["table", "bisection"])
 def test_rows_of_ids_are_found_and_unknown_ones_told(
     monkeypatch: pytest.MonkeyPatch, largest_table: int
 ) -> None:
-    monkeypatch.setattr(rating_blocks, "LARGEST_TABLE", largest_table)
-    row_of = RowOf.ids(np.array([2, 3, 7]))
-    assert row_of(np.array([7, 2, 0, 5, 8, 2**31 - 1], np.int32)).tolist() == [2, 0, -1, -1, -1, -1]
-    assert RowOf.ids(np.empty(0, np.int64))(np.array([1], np.int32)).tolist() == [-1]
+    monkeypatch.setattr(row_lookup, "LARGEST_TABLE", largest_table)
+    lookup = RowLookup.build(np.array([2, 3, 7]))
+    assert lookup.rows(np.array([7, 2, 0, 5, 8, 2**31 - 1], np.int32)).tolist() == [
+        2,
+        0,
+        -1,
+        -1,
+        -1,
+        -1,
+    ]
+    assert RowLookup.build(np.empty(0, np.int64)).rows(np.array([1], np.int32)).tolist() == [-1]
 
 
 @pytest.mark.parametrize("implicit", [True, False], ids=["ranking", "rating"])
@@ -164,8 +170,20 @@ def test_the_kernel_solves_the_plain_equations(implicit: bool, count: int) -> No
         right += (1 + alpha * value) * (value > 0) * y if implicit else value * y
     vectors = random.normal(size=(2, 8)).astype(np.float32)
     solve_rows(
-        *(np.array([0, count, count]), columns, values, codes, scales, dense, vectors),
-        *(implicit, alpha, ridge, 0.0, 0.0, 100, 1e-7),
+        starts=np.array([0, count, count]),
+        columns=columns,
+        values=values,
+        codes=codes,
+        scales=scales,
+        gram=dense,
+        vectors=vectors,
+        implicit=implicit,
+        alpha=alpha,
+        regularization=ridge,
+        exponent=0.0,
+        unrated=0.0,
+        steps=100,
+        tolerance=1e-7,
     )
     assert vectors[0] == pytest.approx(np.linalg.solve(left, right), abs=2e-5)
     assert vectors[1].tolist() == [0] * 8

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.explanations import contributions
+from recommender.explanations import contributions, explain
 from recommender.fold_in import Ridge, fold_in_ranking, gram
 from recommender.model import Model
 from recommender.storage.release_store import ReleaseStore
@@ -41,17 +41,17 @@ def test_a_hand_worked_part() -> None:
 
 
 def test_a_title_the_model_does_not_know_has_no_explanation() -> None:
-    assert Model(tiny_release()).explain({1: 5.0}, 55) is None
+    assert explain(Model(tiny_release()), {1: 5.0}, 55) is None
 
 
 def test_ratings_of_unknown_titles_have_no_part() -> None:
-    explained = Model(tiny_release()).explain({1: 5.0, 999: 5.0}, 2)
+    explained = explain(Model(tiny_release()), {1: 5.0, 999: 5.0}, 2)
     assert explained is not None
     assert list(explained.parts) == [1]
 
 
 def test_someone_without_ratings_stands_on_popularity_alone() -> None:
-    explained = Model(tiny_release()).explain({}, 1)
+    explained = explain(Model(tiny_release()), {}, 1)
     assert explained is not None
     assert (explained.parts, explained.score) == ({}, explained.popularity)
 
@@ -90,7 +90,7 @@ def test_for_a_hundred_people_the_parts_add_up_to_the_score(
     for ratings in hundred:
         person = trained.fold_in(ratings)
         for recommended in trained.recommend(person, 3):
-            explained = trained.explain(ratings, recommended.item_id)
+            explained = explain(trained, ratings, recommended.item_id)
             assert explained is not None
             total = sum(explained.parts.values()) + explained.popularity
             assert total == pytest.approx(explained.score, rel=1e-12)
@@ -105,7 +105,7 @@ def test_for_a_hundred_people_the_place_without_a_rating_is_that_of_a_recomputed
 
     for ratings in hundred:
         (first,) = trained.recommend(trained.fold_in(ratings), 1)
-        explained = trained.explain(ratings, first.item_id)
+        explained = explain(trained, ratings, first.item_id)
         assert explained is not None
         chief = max(explained.parts, key=lambda item: explained.parts[item])
         rest = {item: stars for item, stars in ratings.items() if item != chief}

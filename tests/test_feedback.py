@@ -8,9 +8,14 @@ import math
 import numpy as np
 import pytest
 
+from recommender.batch import recommend_many
 from recommender.errors import ReleaseError
+from recommender.explanations import explain
 from recommender.feedback import Hours, Stars, feedback_of
-from recommender.model import Model, check_parity
+from recommender.group_aggregation import recommend_group
+from recommender.model import Model
+from recommender.onboarding import next_question
+from recommender.parity import check_parity
 from recommender.storage.release_store import ReleaseStore
 from tests.releases import (
     GAMES,
@@ -68,26 +73,26 @@ def test_who_has_nothing_gets_what_most_people_have(games: Model) -> None:
 
 def test_many_at_once_get_what_each_gets(games: Model) -> None:
     people = [HOURS, {}, {50: 3.0}]
-    assert games.recommend_many(people, 3) == [
+    assert recommend_many(games, people, 3) == [
         games.recommend(games.fold_in(hours), 3) for hours in people
     ]
 
 
 def test_more_hours_weigh_more() -> None:
     model = Model(tiny_games_release())
-    because = model.explain({10: 500.0, 20: 0.1}, 30)
+    because = explain(model, {10: 500.0, 20: 0.1}, 30)
     assert because is not None
     assert because.parts[10] > because.parts[20] > 0
 
 
 def test_a_group_agrees_by_match(games: Model) -> None:
-    best = games.recommend_group([{10: 5.0}, {20: 2.0}], "average", 2)
+    best = recommend_group(games, [{10: 5.0}, {20: 2.0}], "average", 2)
     assert {item for item, *_ in best} == {30, 40}
     assert all(0 <= liking <= 1 for _, liking, each in best for liking in [*each])
 
 
 def test_a_newcomer_is_asked_about_what_many_have(games: Model) -> None:
-    assert games.next_question({}) == 10
+    assert next_question(games, {}) == 10
 
 
 def test_a_release_of_hours_is_read_as_it_was_written(store: ReleaseStore) -> None:

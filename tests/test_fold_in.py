@@ -195,4 +195,4 @@ def test_the_ridge_is_spark_mllibs_unless_told_otherwise():
 
 def test_the_ridge_of_rendle_counts_a_share_of_the_catalogue_and_takes_a_power():
     params = RankingParams(regularization=0.5, regularization_exponent=0.5, catalogue_share=0.1)
-    assert_allclose(Ridge.of(params, catalogue=90)(np.array([0, 7, 16])), [1.5, 2.0, 2.5])
+    assert_allclose(Ridge.from_params(params, catalogue=90)(np.array([0, 7, 16])), [1.5, 2.0, 2.5])

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from recommender.errors import ConfigError, ReleaseError
 from recommender.model import Model
-from recommender.storage.release import ItemArrays, ParitySample, Release, read_release
+from recommender.storage.release import ItemArrays, ParitySample, Release
+from recommender.storage.release_reader import read_release
 from recommender.storage.release_store import CURRENT, Current, ReleaseStore
 from tests.fuzzing import DEEP, HOSTILE, any_json, damaged, fuzz
 from tests.releases import ITEMS

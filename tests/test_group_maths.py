@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.confidence_intervals import ratio, wilson
-from recommender.group_aggregation import VETO_BELOW, agree, shortlist
-from recommender.item_similarity import DOUBT, similarity
+from recommender.group_aggregation import VETO_BELOW, agree, recommend_group, shortlist
+from recommender.item_similarity import DOUBT, similar_items, similarity
 from recommender.model import Model
 from tests.releases import tiny_release
 
@@ -38,7 +38,7 @@ def test_nobody_to_tell_apart_is_no_division_by_zero() -> None:
 @pytest.mark.parametrize("way", ["average", "misery", "veto"])
 def test_an_evening_shows_what_nobody_has_rated_with_everyones_stars(way: str) -> None:
     model = Model(tiny_release())
-    evening = model.recommend_group([SPACE, LOVE], way, 10)
+    evening = recommend_group(model, [SPACE, LOVE], way, 10)
     assert {item for item, _, _ in evening} <= {3, 5, 8, 34}
     for item, agreed, each in evening:
         alone = [model.estimate(model.fold_in(r), [item])[item] for r in (SPACE, LOVE)]
@@ -57,8 +57,8 @@ def test_similar_titles_point_the_same_way_and_are_known_by_many() -> None:
     assert near[1] == pytest.approx(10 / (10 + DOUBT))
     assert near[2] == near[4] == 0.0
     assert near[3] == pytest.approx(np.sqrt(0.5), rel=0.01)
-    assert Model(tiny_release()).similar(1, 3) == [2, 3, 5]
-    assert Model(tiny_release()).similar(999, 3) == []
+    assert similar_items(Model(tiny_release()), 1, 3) == [2, 3, 5]
+    assert similar_items(Model(tiny_release()), 999, 3) == []
 
 
 def test_the_interval_of_a_mean_is_that_between_people() -> None:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from recommender.errors import ReleaseError
-from recommender.model import Model, Parity, Recommendation, check_parity
+from recommender.model import Model, Recommendation
 from recommender.params import RankingParams
+from recommender.parity import Parity, check_parity
 from recommender.storage.release import ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
 from tests.releases import FITTED, ITEMS, tiny_release

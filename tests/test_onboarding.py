@@ -8,7 +8,7 @@ import pytest
 from benchmarks import onboarding as benchmark
 from recommender.fold_in import Ridge, gram
 from recommender.model import Model
-from recommender.onboarding import chance_to_know
+from recommender.onboarding import chance_to_know, next_question, onboarding_progress
 from tests.releases import tiny_release
 
 FACTORS = np.array([[1.0, 0.0], [0.9, 0.0], [0.0, 1.0], [0.0, 0.9]])
@@ -50,7 +50,7 @@ def test_each_title_is_asked_about_once_until_none_is_left() -> None:
     ratings: dict[int, float] = {}
     unseen: list[int] = []
     for number in range(8):
-        item = model.next_question(ratings, unseen)
+        item = next_question(model, ratings, unseen)
         assert item is not None
         assert item not in ratings
         assert item not in unseen
@@ -58,19 +58,22 @@ def test_each_title_is_asked_about_once_until_none_is_left() -> None:
             ratings[item] = 4.0
         else:
             unseen.append(item)
-    assert model.next_question(ratings, unseen) is None
+    assert next_question(model, ratings, unseen) is None
 
 
 def test_the_first_question_is_a_title_that_many_know_and_like() -> None:
-    assert Model(tiny_release()).next_question({}) in (1, 8)
+    assert next_question(Model(tiny_release()), {}) in (1, 8)
 
 
 def test_progress_tells_how_much_of_the_list_the_last_rating_left() -> None:
     model = Model(tiny_release())
-    assert (model.onboarding_progress({}).kept, model.onboarding_progress({}).settled) == (0, False)
+    assert (onboarding_progress(model, {}).kept, onboarding_progress(model, {}).settled) == (
+        0,
+        False,
+    )
     four = {1: 5.0, 2: 4.0, 3: 4.0, 5: 4.5}
-    assert not model.onboarding_progress(four).settled
-    told = model.onboarding_progress({**four, 8: 1.0})
+    assert not onboarding_progress(model, four).settled
+    told = onboarding_progress(model, {**four, 8: 1.0})
     assert told.kept == told.of == 3
     assert told.settled
 

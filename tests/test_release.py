@@ -17,7 +17,8 @@ import pytest
 
 from recommender.errors import ReleaseError
 from recommender.params import RankingParams, RatingParams
-from recommender.storage.release import ItemArrays, ParitySample, Release, read_release
+from recommender.storage.release import ItemArrays, ParitySample, Release
+from recommender.storage.release_reader import read_release
 from recommender.storage.release_store import ReleaseStore
 from tests.releases import ITEMS, no_parity_sample, tiny_release
 

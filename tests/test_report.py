@@ -168,7 +168,7 @@ def test_everything_that_is_told_stands_on_the_page(evaluation: dict[str, Any]) 
         "Ranking head: 9,724 × 64 factors, 2.5 MB",
         "fitting the ranking head",
         "EASE was left out.",
-        "python -m spark_jobs.evaluate --data &#x27;films &lt;1999&gt;&#x27;",
+        "python -m spark_jobs.evaluate --data &#39;films &lt;1999&gt;&#39;",
     ):
         assert words in page
 

@@ -153,6 +153,7 @@ def test_the_zip_has_both_packages_and_their_data(jobs_zip: Path) -> None:
         *sources,
         "spark_jobs/pipelines/movies.yaml",
         "spark_jobs/datasets/sample_films.csv",
+        "spark_jobs/reporting/report.html.j2",
     }
     assert {name.split("/")[0] for name in packed} == {"recommender", "spark_jobs"}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommender.model import check_parity
+from recommender.parity import check_parity
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
 from tests.clusters import PYSPARK, SMALL, environment, standalone_cluster

@@ -206,7 +206,8 @@ def test_a_release_is_fitted_on_hours(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two tastes: even people have even games, odd people odd ones."""
-    from recommender.model import Model, check_parity
+    from recommender.model import Model
+    from recommender.parity import check_parity
     from recommender.storage.release_store import ReleaseStore
     from spark_jobs import train
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from recommender.model import Model, check_parity
+from recommender.model import Model
 from recommender.params import RankingParams, RatingParams
+from recommender.parity import check_parity
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs import train

@@ -20,6 +20,8 @@ from app.models import Item, User
 from app.recommend.model_watcher import serving
 from app.recommend.service import fold_in, rate_and_log_prediction, recommend, recommend_many
 from app.recommend.variants import ServedVariant
+from recommender.explanations import explain
+from recommender.item_similarity import similar_items
 
 api = Blueprint("api", __name__, description="People, ratings and recommendations.")
 access.guard(api)
@@ -216,7 +218,7 @@ def top_movies(limit: int) -> Answer:
 def similar(movie_id: int, limit: int) -> Answer:
     """Titles like a title, most like it first."""
     movie(movie_id)
-    similar_ids = serving.model.similar(movie_id, limit)
+    similar_ids = similar_items(serving.model, movie_id, limit)
     items = catalogue.items_by_id(similar_ids)
     return {"movie_id": movie_id, "similar": [items[i] for i in similar_ids if i in items]}
 
@@ -240,7 +242,7 @@ def because(user_id: int, movie_id: int) -> Answer:
     """What each of someone's ratings adds to the score of a title, exactly."""
     person(user_id)
     rated = ratings.ratings_of(user_id)
-    explained = model_knowing(movie_id, user_id).explain(rated, movie_id)
+    explained = explain(model_knowing(movie_id, user_id), rated, movie_id)
     assert explained is not None
     items = catalogue.items_by_id(explained.parts)
     parts = sorted(explained.parts.items(), key=lambda part: -part[1])

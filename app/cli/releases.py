@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from app.cli.errors import CommandError, report_errors
 from app.recommend.model_watcher import serving
 from recommender.errors import ReleaseError
-from recommender.model import check_parity
+from recommender.parity import check_parity
 from recommender.storage.release import Release
 from recommender.storage.release_store import Current, ReleaseStore
 

@@ -25,7 +25,7 @@ from app.group.guests import (
 from app.models import Item, User
 from app.observability import timing
 from app.recommend.model_watcher import serving
-from recommender.group_aggregation import WAYS
+from recommender.group_aggregation import WAYS, recommend_group
 
 SHOWN = 12
 OFFERED = 12
@@ -178,7 +178,7 @@ def _picks(people: list[dict[int, float]], way: str) -> list[Pick]:
     if model is None:
         return []
     with timing.part("group"):
-        ranked = model.recommend_group(people, way, SHOWN)
+        ranked = recommend_group(model, people, way, SHOWN)
     items = catalogue.items_by_id([item_id for item_id, _, _ in ranked])
     return [Pick(items[item_id], scores) for item_id, _, scores in ranked if item_id in items]
 

@@ -30,7 +30,9 @@ from app.posters import draw_poster
 from app.recommend.model_watcher import serving
 from app.recommend.service import predicted, rate_and_log_prediction, recommend, why
 from recommender.errors import NoRelease
+from recommender.item_similarity import similar_items
 from recommender.model import Model
+from recommender.onboarding import next_question, onboarding_progress
 
 FIRST = 5
 MORE = 20
@@ -99,7 +101,7 @@ def welcome() -> ResponseReturnValue:
     if model is None:
         return render_template("home/closed.html", rated=len(own))
     with timing.part("question"):
-        asked, progress = model.next_question(own, unseen), model.onboarding_progress(own)
+        asked, progress = next_question(model, own, unseen), onboarding_progress(model, own)
     return render_template(
         "home/welcome.html",
         item=db.session.get(Item, asked) if asked is not None else None,
@@ -172,7 +174,7 @@ def title(item_id: int) -> ResponseReturnValue:
     about: dict[str, Any] = {"guess": None, "why": None, "similar": []}
     if (model := _own_model()) is not None:
         hidden = marked[HIDDEN]
-        similar_ids = model.similar(item_id, SIMILAR)
+        similar_ids = similar_items(model, item_id, SIMILAR)
         items = catalogue.items_by_id(similar_ids)
         about = {
             "guess": predicted(model, own, [item]).get(item_id),

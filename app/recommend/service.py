@@ -11,7 +11,8 @@ from app.feedback.ratings import NO_PREDICTION, Prediction, rate, ratings_of
 from app.models import Item
 from app.observability import metrics, timing
 from app.recommend.model_watcher import serving
-from recommender.explanations import Explanation
+from recommender import batch
+from recommender.explanations import Explanation, explain
 from recommender.item_metadata import Filter
 from recommender.model import Model, Person, RatingsByItem, Recommendation
 
@@ -82,7 +83,7 @@ def recommend(
         reason_of = {
             r.item_id: reason
             for r in ranked[:reasons]
-            if (reason := main_reason(model.explain(ratings, r.item_id))) is not None
+            if (reason := main_reason(explain(model, ratings, r.item_id))) is not None
         }
     items = items_by_id([*(r.item_id for r in ranked), *reason_of.values()])
     because = {item_id: items.get(reason) for item_id, reason in reason_of.items()}
@@ -106,7 +107,7 @@ def recommend_many(
         ratings = [people[place] for place in places]
         hidden_ids = [hidden[place] for place in places]
         with timing.part("batch"):
-            lists = model.recommend_many(ratings, n, hidden_ids)
+            lists = batch.recommend_many(model, ratings, n, hidden_ids)
         for place, one in zip(places, lists, strict=True):
             ranked[place] = one
     items = items_by_id({r.item_id for one in ranked for r in one})
@@ -129,7 +130,7 @@ def why(
     The ``counted`` ratings that add most have the item's rank without them.
     """
     with timing.part("reasons"):
-        explained = model.explain(ratings, item_id)
+        explained = explain(model, ratings, item_id)
     rank = _rank(model, ratings, item_id, hidden)
     if explained is None or rank is None:
         return None

@@ -20,7 +20,8 @@ from types import MappingProxyType
 from recommender.catalogue import CatalogueItem
 from recommender.errors import ConfigError, NoRelease, ReleaseError
 from recommender.storage.atomic_files import lock, remove_stale
-from recommender.storage.release import MANIFEST, ParitySample, Release, read_release, write_release
+from recommender.storage.release import MANIFEST, ParitySample, Release, write_release
+from recommender.storage.release_reader import read_release
 from recommender.typed import check_types
 
 CURRENT = "current.json"

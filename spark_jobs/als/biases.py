@@ -1,4 +1,4 @@
-"""Shrunken biases of items and users, fitted in turn on packed ratings (Koren 2008, 2.1)."""
+"""Shrunken biases of items and users, fitted in turn on blocked ratings (Koren 2008, 2.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compiled kernels: many rows' normal equations at once, from packed ratings.
+"""Compiled kernels: many rows' normal equations at once, from blocked ratings.
 
 The equations are those of ``recommender.fold_in``, and tests hold the two equal. Here they are
 solved without being formed, by conjugate gradients (Takács, Pilászy, Tikk 2011), each row starting
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 f32 = np.float32
 # Sums may be reassociated, so that they vectorise; NaN and infinity keep their meaning.
-_FAST: Any = {
+FAST: Any = {
     "nogil": True,
     "cache": True,
     "error_model": "numpy",
@@ -53,62 +53,7 @@ def _prefetch(typing: Any, array: Any, row: Any, column: Any) -> Any:
     return types.none(array, types.int64, types.int64), generate
 
 
-@njit(**_FAST)
-def order_by_row(
-    rows: NDArray[np.int32], row_count: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A counting sort: (starts, order), where row ``r`` is at ``order[starts[r]:starts[r + 1]]``,
-    in the order it came."""
-    starts = np.zeros(row_count + 1, np.int64)
-    for row in rows:
-        starts[row + 1] += 1
-    for row in range(row_count):
-        starts[row + 1] += starts[row]
-    free = starts[:-1].copy()
-    order = np.empty(len(rows), np.int64)
-    for n in range(len(rows)):
-        order[free[rows[n]]] = n
-        free[rows[n]] += 1
-    return starts, order
-
-
-@njit(**_FAST)
-def next_places(free: NDArray[np.int64], counts: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Where the next ``counts`` ratings of each row go; ``free`` moves on behind them."""
-    places = np.empty(counts.sum(), np.int64)
-    done = 0
-    for row in range(len(counts)):
-        for n in range(counts[row]):
-            places[done + n] = free[row] + n
-        done += counts[row]
-        free[row] += counts[row]
-    return places
-
-
-@njit(**_FAST)
-def newest(
-    starts: NDArray[np.int64],
-    columns: NDArray[np.int32],
-    seconds: NDArray[np.int64],
-    column_count: int,
-) -> NDArray[np.bool_]:
-    """True for the newest rating of each (row, column); of two as new, for the later one."""
-    kept = np.ones(len(columns), np.bool_)
-    best = np.full(column_count, -1, np.int64)
-    for row in range(len(starts) - 1):
-        for n in range(starts[row], starts[row + 1]):
-            before = best[columns[n]]
-            if before < starts[row]:
-                best[columns[n]] = n
-            elif seconds[n] >= seconds[before]:
-                kept[before] = False
-                best[columns[n]] = n
-            else:
-                kept[n] = False
-    return kept
-
-
-@njit(**_FAST)
+@njit(**FAST)
 def solve_rows(
     starts: NDArray[np.int64],
     columns: NDArray[np.int32],
@@ -128,8 +73,8 @@ def solve_rows(
     """Improve ``vectors`` (rows, rank) in place by up to ``steps`` conjugate gradient steps.
 
     The other side's vectors are ``codes·scales``, (columns, rank) and (columns,). Implicit:
-    ``values`` are signed strengths and ``gram`` is of all those vectors; a row without a positive
-    strength becomes zeros. Explicit: ``values`` are residuals, ``gram`` is zeros.
+    ``values`` are signed preferences and ``gram`` is of all those vectors; a row without a positive
+    preference becomes zeros. Explicit: ``values`` are residuals, ``gram`` is zeros.
     ``regularization``, ``exponent`` and ``unrated`` are those of ``fold_in.Ridge``. A row is done
     when its residual is below ``tolerance`` times its right side.
     """
@@ -138,7 +83,7 @@ def solve_rows(
     for row in range(len(starts) - 1):
         longest = max(longest, starts[row + 1] - starts[row])
     # The rated vectors, gathered once; padded with zero confidence to a multiple of 4.
-    near = np.zeros((longest + 3, rank), f32)
+    rated = np.zeros((longest + 3, rank), f32)
     confidence = np.zeros(longest + 3, f32)
     wanted = np.zeros(longest + 3, f32)
     residual = np.empty(rank, f32)
@@ -155,21 +100,21 @@ def solve_rows(
         if counted == 0:
             vector[:] = 0
             continue
-        _gather(codes, scales, columns[start : start + count], near)
-        _first_residual(near, confidence, wanted, padded, gram, ridge, vector, residual)
+        _gather(codes, scales, columns[start : start + count], rated)
+        _first_residual(rated, confidence, wanted, padded, gram, ridge, vector, residual)
         error = f32(0)
         for j in range(rank):
             direction[j] = residual[j]
             error += residual[j] * residual[j]
         enough = f32(SOLVED)
         if tolerance > 0:
-            goal = _squared_right_side(near, wanted, padded, product)
+            goal = _squared_right_side(rated, wanted, padded, product)
             enough = max(enough, f32(tolerance * tolerance * goal))
         for _ in range(steps):
             if error <= enough:
                 break
             _dense_product(gram, ridge, direction, product)
-            _add_rated_product(near, confidence, padded, direction, product)
+            _add_rated_product(rated, confidence, padded, direction, product)
             curvature = f32(0)
             for j in range(rank):
                 curvature += direction[j] * product[j]
@@ -184,7 +129,7 @@ def solve_rows(
                 direction[j] = residual[j] + error / before * direction[j]
 
 
-@njit(**_FAST)
+@njit(**FAST)
 def _weights(
     values: Floats, implicit: bool, alpha: float, confidence: Floats, wanted: Floats
 ) -> int:
@@ -204,22 +149,22 @@ def _weights(
     return positive
 
 
-@njit(**_FAST)
+@njit(**FAST)
 def _gather(
-    codes: NDArray[np.int16], scales: Floats, columns: NDArray[np.int32], near: Floats
+    codes: NDArray[np.int16], scales: Floats, columns: NDArray[np.int32], rated: Floats
 ) -> None:
-    """Copy the rated vectors to ``near``. They stand anywhere in memory, and without fetching
+    """Copy the rated vectors to ``rated``. They stand anywhere in memory, and without fetching
     ahead most of a half-iteration would be spent waiting for them."""
     for n in range(len(columns)):
         if n + AHEAD < len(columns):
             for j in range(0, codes.shape[1], CACHE_LINE):
                 _prefetch(codes, np.int64(columns[n + AHEAD]), np.int64(j))  # type: ignore[call-arg]
-        source, target, scale = codes[columns[n]], near[n], scales[columns[n]]
+        source, target, scale = codes[columns[n]], rated[n], scales[columns[n]]
         for j in range(codes.shape[1]):
             target[j] = f32(source[j]) * scale
 
 
-@njit(**_FAST)
+@njit(**FAST)
 def _dense_product(gram: Floats, ridge: float, vector: Floats, product: Floats) -> None:
     """``product = (gram + ridge·I) vector``"""
     rank = len(vector)
@@ -231,9 +176,9 @@ def _dense_product(gram: Floats, ridge: float, vector: Floats, product: Floats) 
             product[j] += weight * gram[i, j]
 
 
-@njit(**_FAST)
+@njit(**FAST)
 def _add_rated_product(
-    near: Floats, confidence: Floats, padded: int, vector: Floats, product: Floats
+    rated: Floats, confidence: Floats, padded: int, vector: Floats, product: Floats
 ) -> None:
     """``product += Σ c_i·y_i·(y_i·vector)``, four ratings at a time to use each load four times."""
     rank = len(vector)
@@ -241,23 +186,23 @@ def _add_rated_product(
         a, b, c, d = f32(0), f32(0), f32(0), f32(0)
         for j in range(rank):
             x = vector[j]
-            a += near[n, j] * x
-            b += near[n + 1, j] * x
-            c += near[n + 2, j] * x
-            d += near[n + 3, j] * x
+            a += rated[n, j] * x
+            b += rated[n + 1, j] * x
+            c += rated[n + 2, j] * x
+            d += rated[n + 3, j] * x
         a *= confidence[n]
         b *= confidence[n + 1]
         c *= confidence[n + 2]
         d *= confidence[n + 3]
         for j in range(rank):
             product[j] += (
-                a * near[n, j] + b * near[n + 1, j] + c * near[n + 2, j] + d * near[n + 3, j]
+                a * rated[n, j] + b * rated[n + 1, j] + c * rated[n + 2, j] + d * rated[n + 3, j]
             )
 
 
-@njit(**_FAST)
+@njit(**FAST)
 def _first_residual(
-    near: Floats,
+    rated: Floats,
     confidence: Floats,
     wanted: Floats,
     padded: int,
@@ -275,28 +220,28 @@ def _first_residual(
         a, b, c, d = f32(0), f32(0), f32(0), f32(0)
         for j in range(rank):
             x = vector[j]
-            a += near[n, j] * x
-            b += near[n + 1, j] * x
-            c += near[n + 2, j] * x
-            d += near[n + 3, j] * x
+            a += rated[n, j] * x
+            b += rated[n + 1, j] * x
+            c += rated[n + 2, j] * x
+            d += rated[n + 3, j] * x
         a = wanted[n] - a * confidence[n]
         b = wanted[n + 1] - b * confidence[n + 1]
         c = wanted[n + 2] - c * confidence[n + 2]
         d = wanted[n + 3] - d * confidence[n + 3]
         for j in range(rank):
             residual[j] += (
-                a * near[n, j] + b * near[n + 1, j] + c * near[n + 2, j] + d * near[n + 3, j]
+                a * rated[n, j] + b * rated[n + 1, j] + c * rated[n + 2, j] + d * rated[n + 3, j]
             )
 
 
-@njit(**_FAST)
-def _squared_right_side(near: Floats, wanted: Floats, padded: int, right: Floats) -> Any:
+@njit(**FAST)
+def _squared_right_side(rated: Floats, wanted: Floats, padded: int, right: Floats) -> Any:
     """``|Σ wanted_i·y_i|²``; ``right`` is room for the sum."""
     for j in range(len(right)):
         right[j] = 0
     for n in range(padded):
         for j in range(len(right)):
-            right[j] += wanted[n] * near[n, j]
+            right[j] += wanted[n] * rated[n, j]
     total = f32(0)
     for j in range(len(right)):
         total += right[j] * right[j]

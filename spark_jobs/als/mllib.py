@@ -22,17 +22,17 @@ from spark_jobs.temporary_folders import temporary_folder
 BLOCKS = 4
 
 
-def frame(packed: BlockedRatings) -> DataFrame:
+def frame(ratings: BlockedRatings) -> DataFrame:
     """Packed values as MLlib takes them: user_id, item_id, value."""
-    user_ids, item_ids = packed.users.ids, packed.items.ids
-    ids = packed.users.blocks.context.broadcast((user_ids, item_ids))
+    user_ids, item_ids = ratings.users.ids, ratings.items.ids
+    ids = ratings.users.blocks.context.broadcast((user_ids, item_ids))
 
     def to_rows(block: Block) -> Iterable[tuple[int, int, float]]:
         user_ids, item_ids = ids.value
         users, items = user_ids[block.rows], item_ids[block.columns]
         return zip(users.tolist(), items.tolist(), block.values.tolist(), strict=True)
 
-    rows = packed.users.blocks.flatMap(to_rows)
+    rows = ratings.users.blocks.flatMap(to_rows)
     session = SparkSession.active()
     return session.createDataFrame(
         rows, "user_id int, item_id int, value float", verifySchema=False
@@ -40,7 +40,7 @@ def frame(packed: BlockedRatings) -> DataFrame:
 
 
 def fit(frame: DataFrame, params: Params, seed: int) -> FittedFactors:
-    """Fit user_id, item_id and value. Ranking parameters mean signed strengths, rating
+    """Fit user_id, item_id and value. Ranking parameters mean signed preferences, rating
     parameters residuals. Raises ConfigError for a regularization that MLlib does not know."""
     if params.regularization_exponent != 1 or params.catalogue_share != 0:
         raise ConfigError(
@@ -72,7 +72,7 @@ def expected_stages(params: Params) -> int:
 
 
 def _with_something_liked(frame: DataFrame) -> DataFrame:
-    """Without people and titles that have no positive strength.
+    """Without people and titles that have no positive preference.
 
     Their vectors are zeros whatever else there is, but MLlib would stop at their singular systems.
     """

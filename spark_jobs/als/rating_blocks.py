@@ -1,4 +1,4 @@
-"""Ratings packed once into cached blocks, by user and by item, for the solver to pass over.
+"""Ratings arranged once into cached blocks, by user and by item, for the solver to pass over.
 
 A counting sort groups every partition by user and cuts it into one fragment for each block; a
 shuffle of whole arrays brings a block's fragments together, and there the newest rating of each
@@ -20,15 +20,14 @@ from pyspark import RDD
 
 from recommender.errors import DataError
 from recommender.item_index import UNKNOWN
-from spark_jobs.als import kernels
+from spark_jobs.als import ordering
+from spark_jobs.als.row_lookup import LARGEST_TABLE, RowLookup
 from spark_jobs.array_cache import CachedArrays, cache
 from spark_jobs.filesystem import on_one_machine
 from spark_jobs.ratings import Ratings
 
 # What a row costs beside its ratings, in ratings: products with the dense Gram matrix.
 ROW_COST = 64
-# Ids up to this are looked up in a table; larger ones by bisection.
-LARGEST_TABLE = 20_000_000
 
 Rows = NDArray[np.integer]
 Values = NDArray[np.floating]
@@ -134,23 +133,23 @@ def build_blocks(
     context = ratings.context
     parts = parts or context.defaultParallelism
     # Broadcasts are unpersisted, never destroyed: a lost block is made again with their help.
-    catalogue = context.broadcast(None if listed is None else RowOf.ids(listed))
-    tallies = ratings.map(lambda some: _tally(_listed(some, catalogue.value))).collect()
+    catalogue = context.broadcast(None if listed is None else RowLookup.build(listed))
+    tallies = ratings.map(lambda part: _tally(_listed(part, catalogue.value))).collect()
     if not all(tally.sound for tally in tallies):
         raise DataError("ratings: an id below 0, or a value that is not finite; check the input")
     user_ids, user_counts = _total([tally.users for tally in tallies])
     item_ids, item_counts = _total([tally.items for tally in tallies])
     if not len(user_ids):
         raise NothingToPack("ratings: there is nothing to fit; give ratings of what is listed")
-    lookups = context.broadcast((RowOf.ids(user_ids), RowOf.ids(item_ids)))
+    lookups = context.broadcast((RowLookup.build(user_ids), RowLookup.build(item_ids)))
     user_cuts, item_cuts = _cuts(user_counts, parts), _cuts(item_counts, parts)
 
     def by_user(part: int, several: Iterable[Ratings]) -> Iterator[tuple[int, Fragment]]:
-        row_of_user, row_of_item = lookups.value
-        for n, some in enumerate(several):
-            kept = _listed(some, catalogue.value)
-            beside = (row_of_item(kept.items), kept.values, kept.seconds)
-            yield from _fragments((part, n), row_of_user(kept.users), beside, user_cuts)
+        user_lookup, item_lookup = lookups.value
+        for n, ratings in enumerate(several):
+            kept = _listed(ratings, catalogue.value)
+            beside = (item_lookup.rows(kept.items), kept.values, kept.seconds)
+            yield from _fragments((part, n), user_lookup.rows(kept.users), beside, user_cuts)
 
     def by_item(part: int, blocks: Iterable[Block]) -> Iterator[tuple[int, Fragment]]:
         for block in blocks:
@@ -162,10 +161,10 @@ def build_blocks(
     items = cache(by_items, Block)
     lookups.unpersist()
     catalogue.unpersist()
-    packed = BlockedRatings(
+    blocked = BlockedRatings(
         _side(user_ids, users.rows), _side(item_ids, items.rows), 0, (users, items)
     )
-    return replace(packed, repeated=int(user_counts.sum()) - packed.count)
+    return replace(blocked, repeated=int(user_counts.sum()) - blocked.count)
 
 
 def _side(ids: NDArray[np.int64], blocks: RDD[Block]) -> BlockedSide:
@@ -174,37 +173,12 @@ def _side(ids: NDArray[np.int64], blocks: RDD[Block]) -> BlockedSide:
     )
 
 
-@dataclass(frozen=True)
-class RowOf:
-    """Finds the rows of many ids. ``table``: row by id, where ids are small; its last place and
-    those of unknown ids hold UNKNOWN."""
-
-    known: NDArray[np.int64]
-    table: Rows | None
-
-    @classmethod
-    def ids(cls, known: NDArray[np.int64]) -> RowOf:
-        """``known``: ascending, none below 0."""
-        if not len(known) or known[-1] > LARGEST_TABLE:
-            return cls(known, None)
-        table = np.full(known[-1] + 2, UNKNOWN, np.int32)
-        table[known] = np.arange(len(known), dtype=np.int32)
-        return cls(known, table)
-
-    def __call__(self, ids: NDArray[np.int32]) -> Rows:
-        if self.table is not None:
-            return self.table[np.minimum(ids, len(self.table) - 1)]
-        if not len(self.known):
-            return np.full(len(ids), UNKNOWN, np.int32)
-        rows = np.searchsorted(self.known, ids).clip(max=len(self.known) - 1)
-        return np.where(self.known[rows] == ids, rows, UNKNOWN).astype(np.int32)
-
-
-def _listed(some: Ratings, catalogue: RowOf | None) -> Ratings:
+def _listed(ratings: Ratings, catalogue: RowLookup | None) -> Ratings:
+    """Those ratings whose item is in the catalogue."""
     if catalogue is None:
-        return some
-    kept = catalogue(some.items) != UNKNOWN
-    return some if kept.all() else Ratings(*(column[kept] for column in some))
+        return ratings
+    kept = catalogue.rows(ratings.items) != UNKNOWN
+    return ratings if kept.all() else Ratings(*(column[kept] for column in ratings))
 
 
 @dataclass(frozen=True)
@@ -216,10 +190,10 @@ class _Tally:
     sound: bool
 
 
-def _tally(some: Ratings) -> _Tally:
-    lowest = min(some.users.min(initial=0), some.items.min(initial=0))
-    sound = lowest >= 0 and bool(np.isfinite(some.values).all())
-    return _Tally(_distinct(some.users), _distinct(some.items), sound)
+def _tally(ratings: Ratings) -> _Tally:
+    lowest = min(ratings.users.min(initial=0), ratings.items.min(initial=0))
+    sound = lowest >= 0 and bool(np.isfinite(ratings.values).all())
+    return _Tally(_distinct(ratings.users), _distinct(ratings.items), sound)
 
 
 def _distinct(ids: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -253,7 +227,7 @@ def _fragments(
     place: tuple[int, int], rows: Rows, beside: tuple[NDArray[Any], ...], cuts: list[int]
 ) -> Iterator[tuple[int, Fragment]]:
     """Ratings grouped by row, one fragment for each block."""
-    starts, order = kernels.order_by_row(rows, cuts[-1])
+    starts, order = ordering.order_by_row(rows, cuts[-1])
     beside = tuple(_narrow(column)[order] for column in beside)
     for n, (low, high) in enumerate(pairwise(cuts)):
         counts = np.diff(starts[low : high + 1]).astype(np.int32)
@@ -281,12 +255,12 @@ def _merge(first_row: int, fragments: list[Fragment], column_count: int) -> Bloc
     merged = [np.empty(starts[-1], kind) for kind in kinds]
     free = starts[:-1].copy()
     for _, counts, beside in fragments:
-        places = kernels.next_places(free, counts)
+        places = ordering.next_places(free, counts)
         for target, column in zip(merged, beside, strict=True):
             target[places] = column
     columns, values = merged[:2]
     if len(merged) > 2:
-        newest = kernels.newest(starts, columns, merged[2], column_count)
+        newest = ordering.newest(starts, columns, merged[2], column_count)
         starts = np.concatenate([[0], np.cumsum(newest)])[starts]
         columns, values = columns[newest], values[newest]
     return Block(first_row, starts, columns, values)

@@ -1,4 +1,4 @@
-"""Alternating least squares on packed blocks: Marquee's own solver.
+"""Alternating least squares on blocks: Marquee's own solver.
 
 Each half-iteration broadcasts the fixed side's factors, improves the rows of each block in a Spark
 task with compiled kernels, and gathers the new factors on the driver. Rows start from their
@@ -43,10 +43,10 @@ class Factors:
     ids: NDArray[np.int64]
     vectors: Vectors
 
-    def of(self, ids: NDArray[np.int64]) -> Vectors:
-        """Rows for ``ids``, zeros for one that was not fitted."""
-        found = np.searchsorted(self.ids, ids).clip(max=len(self.ids) - 1)
-        return np.where((self.ids[found] == ids)[:, None], self.vectors[found], np.float32(0))
+    def vectors_of(self, ids: NDArray[np.int64]) -> Vectors:
+        """The vectors of ``ids``, zeros for an id that was not fitted."""
+        rows = np.searchsorted(self.ids, ids).clip(max=len(self.ids) - 1)
+        return np.where((self.ids[rows] == ids)[:, None], self.vectors[rows], np.float32(0))
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,20 @@ class FittedFactors:
 
 
 def fit(
-    packed: BlockedRatings,
+    ratings: BlockedRatings,
     params: Params,
     seed: int,
     start: Factors | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> FittedFactors:
-    """Fit both sides. Ranking parameters mean signed strengths, rating parameters residuals.
+    """Fit both sides. Ranking parameters mean signed preferences, rating parameters residuals.
 
     ``start``: item factors to start from, of another fit with the same rank (default: random user
     factors). ``tick`` is called after each of the ``2 * iterations`` half-iterations. Raises
     ConfigError for a system that is singular in single precision, SetupError where the driver's
     memory does not hold the factors.
     """
-    users, items = packed.users, packed.items
+    users, items = ratings.users, ratings.items
     _check_regular(params, users, items)
     _check_memory(params.rank, len(users.ids) + len(items.ids))
     context = users.blocks.context
@@ -77,7 +77,7 @@ def fit(
         x = _share(context, _random(len(users.ids), params.rank, seed))
         y = _share(context, np.zeros((len(items.ids), params.rank), np.float32))
     else:
-        y = _share(context, start.of(items.ids))
+        y = _share(context, start.vectors_of(items.ids))
         x = _share(context, np.zeros((len(users.ids), params.rank), np.float32))
         x = _half(params, users, y, x, to_the_end=True)
     for iteration in range(params.iterations):
@@ -93,19 +93,42 @@ def fit(
 
 
 def solve_users(block: Block, items: Vectors, params: Params) -> Vectors:
-    """The vectors of a block's users, solved to the end. ``block``: signed strengths for ranking
+    """The vectors of a block's users, solved to the end. ``block``: signed preferences for ranking
     parameters, residuals for rating parameters. ``items``: all the items' vectors."""
-    implicit = isinstance(params, RankingParams)
-    alpha = params.alpha if isinstance(params, RankingParams) else 1.0
-    coded, ridge = QuantizedFactors.exact(items), Ridge.of(params, len(items))
-    dense = gram(items) if implicit else np.zeros(2 * items.shape[1:])
     vectors = np.zeros((len(block.counts), items.shape[1]), np.float32)
-    kernels.solve_rows(
-        *(block.starts, block.columns, np.asarray(block.values, np.float32)),
-        *(coded.codes, coded.scales, dense.astype(np.float32), vectors, implicit, alpha),
-        *(ridge.regularization, ridge.exponent, ridge.unrated, LAST_STEPS, LAST_TOLERANCE),
-    )
+    fixed = QuantizedFactors.exact(items)
+    _improve(vectors, block, fixed, gram(items), params, to_the_end=True)
     return vectors
+
+
+def _improve(
+    vectors: Vectors,
+    block: Block,
+    fixed: QuantizedFactors,
+    fixed_gram: NDArray[np.float64],
+    params: Params,
+    to_the_end: bool,
+) -> None:
+    """Improve the vectors of a block's rows in place, the other side's being ``fixed``."""
+    implicit = isinstance(params, RankingParams)
+    dense = fixed_gram if implicit else np.zeros_like(fixed_gram)
+    ridge = Ridge.from_params(params, len(fixed))
+    kernels.solve_rows(
+        starts=block.starts,
+        columns=block.columns,
+        values=np.asarray(block.values, np.float32),
+        codes=fixed.codes,
+        scales=fixed.scales,
+        gram=dense.astype(np.float32),
+        vectors=vectors,
+        implicit=implicit,
+        alpha=params.alpha if isinstance(params, RankingParams) else 1.0,
+        regularization=ridge.regularization,
+        exponent=ridge.exponent,
+        unrated=ridge.unrated,
+        steps=LAST_STEPS if to_the_end else STEPS,
+        tolerance=LAST_TOLERANCE if to_the_end else 0.0,
+    )
 
 
 def _random(rows: int, rank: int, seed: int) -> Vectors:
@@ -164,24 +187,14 @@ def _share(context: SparkContext, vectors: Vectors) -> _Shared:
 def _half(
     params: Params, side: BlockedSide, fixed: _Shared, previous: _Shared, to_the_end: bool = False
 ) -> _Shared:
-    """New vectors of one side, the other side fixed; the previous ones are forgotten. Solved
+    """New vectors of one side, the other side fixed; the previous ones are unpersisted. Solved
     ``to_the_end``, they are exact too."""
-    implicit = isinstance(params, RankingParams)
-    alpha = params.alpha if isinstance(params, RankingParams) else 1.0
-    ridge = Ridge.of(params, len(fixed.coded))
-    dense = (fixed.gram if implicit else np.zeros_like(fixed.gram)).astype(np.float32)
-    steps, tolerance = (LAST_STEPS, LAST_TOLERANCE) if to_the_end else (STEPS, 0.0)
-    sent_fixed, sent_previous = fixed.sent, previous.sent
+    sent_fixed, sent_previous, fixed_gram = fixed.sent, previous.sent, fixed.gram
 
     def solve(block: Block) -> tuple[QuantizedFactors, NDArray[np.float64]]:
-        fixed = sent_fixed.value
         rows = slice(block.first_row, block.first_row + len(block.counts))
         vectors = sent_previous.value.vectors(rows)
-        kernels.solve_rows(
-            *(block.starts, block.columns, np.asarray(block.values, np.float32)),
-            *(fixed.codes, fixed.scales, dense, vectors, implicit, alpha),
-            *(ridge.regularization, ridge.exponent, ridge.unrated, steps, tolerance),
-        )
+        _improve(vectors, block, sent_fixed.value, fixed_gram, params, to_the_end)
         coded = QuantizedFactors.exact(vectors) if to_the_end else QuantizedFactors.rounded(vectors)
         return coded, gram(coded.vectors())
 
@@ -196,7 +209,7 @@ def _check_regular(params: Params, users: BlockedSide, items: BlockedSide) -> No
     """Raises ConfigError where the ridge of some row would vanish beside its ratings."""
     weight = 1 + params.alpha if isinstance(params, RankingParams) else 1.0
     for side, others in ((users, items), (items, users)):
-        ridge = Ridge.of(params, len(others.ids))
+        ridge = Ridge.from_params(params, len(others.ids))
         counts = np.array([1.0, side.counts.max()])
         least = float((ridge(counts) / (weight * counts)).min())
         if least < LEAST_RIDGE:

@@ -61,9 +61,9 @@ class Config:
 
 def load_config(options: argparse.Namespace) -> Config:
     """The configuration that ``options`` ask for. Raises ConfigError naming file and parameter."""
-    found = options.dataset or dataset_of(getattr(options, "data", None) or [])
-    where = options.config or DEFAULT_FILES[found]
-    values = read_yaml(Path(options.config) if options.config else default_file(found))
+    detected = options.dataset or dataset_of(getattr(options, "data", None) or [])
+    where = options.config or DEFAULT_FILES[detected]
+    values = read_yaml(Path(options.config) if options.config else default_file(detected))
     known = ("noun", "seed", *PARAMS, "gate", "dataset", "pipeline")
     if unknown := sorted(set(values) - set(known), key=str):
         raise ConfigError(f"{where}: unknown section {unknown[0]!r}; known are {', '.join(known)}")
@@ -84,7 +84,7 @@ def load_config(options: argparse.Namespace) -> Config:
     noun = values.get("noun", "movie")
     if not isinstance(noun, str) or not noun:
         raise ConfigError(f"{where}: noun must be a word, not {noun!r}")
-    dataset = options.dataset or values.get("dataset", found)
+    dataset = options.dataset or values.get("dataset", detected)
     if dataset not in DEFAULT_FILES:
         raise ConfigError(f"{where}: dataset {dataset!r} is none of {', '.join(DEFAULT_FILES)}")
     gate = _gate(values.get("gate") or {}, where)

@@ -45,7 +45,7 @@ def open_releases(place: str) -> ReleaseStore:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of ``add_file_options``, and one for each parameter of each head."""
+    """The options of ``add_file_options``, and one for each parameter of each model."""
     add_file_options(parser)
     for head, params in PARAMS.items():
         group = parser.add_argument_group(f"{head} head")

@@ -71,15 +71,15 @@ class Pipeline:
 def read_pipeline(section: Any, where: str) -> Pipeline:
     """Raises ConfigError naming file, stage and line."""
     where = f"{where}, pipeline"
-    given = _lines(section, ("folder", "acquire", *SETTINGS), where)
+    lines = _lines(section, ("folder", "acquire", *SETTINGS), where)
     values: dict[str, Any] = {}
-    if "folder" in given:
-        values["folder"] = _checked(given["folder"], _is_text, "a folder", f"{where}, folder")
-    if "acquire" in given:
-        values["sources"] = _sources(given["acquire"], f"{where}, acquire")
+    if "folder" in lines:
+        values["folder"] = _checked(lines["folder"], _is_text, "a folder", f"{where}, folder")
+    if "acquire" in lines:
+        values["sources"] = _sources(lines["acquire"], f"{where}, acquire")
     for stage, settings in SETTINGS.items():
         here = f"{where}, {stage}"
-        for name, value in _lines(given.get(stage), tuple(settings), here).items():
+        for name, value in _lines(lines.get(stage), tuple(settings), here).items():
             setting = settings[name]
             good = _checked(value, setting.allows, setting.shape, f"{here}, {name}")
             values[setting.field] = tuple(good) if isinstance(good, list) else good

@@ -106,16 +106,16 @@ def _open(address: str, start: int, mark: str | None) -> Answer:
             raise
         error.close()
         return _open(address, 0, None)  # the file has become shorter
-    found = _mark(answer.headers)
+    version = _mark(answer.headers)
     length = answer.headers.get("Content-Length")
     size = int(length) if length and length.isdecimal() else None
     if answer.status != http.HTTPStatus.PARTIAL_CONTENT:
-        return Answer(answer, 0, size, found)
+        return Answer(answer, 0, size, version)
     expected = f"bytes {start}-"
-    if found != mark or not answer.headers.get("Content-Range", "").startswith(expected):
+    if version != mark or not answer.headers.get("Content-Range", "").startswith(expected):
         answer.close()
         return _open(address, 0, None)  # a server that ignores If-Range, and the file changed
-    return Answer(answer, start, None if size is None else start + size, found)
+    return Answer(answer, start, None if size is None else start + size, version)
 
 
 def _mark(headers: http.client.HTTPMessage) -> str | None:

@@ -68,10 +68,10 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 def licence(readme: str) -> str:
     """The usage licence as it stands in the data set's README."""
-    found = re.search(
+    match = re.search(
         r"^Usage License\n=+\n(.*?)\n\n[^\n]+\n=+\n", readme, re.DOTALL | re.MULTILINE
     )
-    return "MovieLens: usage licence\n" + (found.group(1).strip() if found else readme.strip())
+    return "MovieLens: usage licence\n" + (match.group(1).strip() if match else readme.strip())
 
 
 def _sample(data: Path, tell: Tell) -> Path:

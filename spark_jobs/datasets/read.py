@@ -28,8 +28,8 @@ def read_datasets(
     """The data sets in ``folders``, of the ``kind`` that ``READERS`` names or processed, then what
     the site ``exported``. Raises DataError, StorageError."""
     datasets = [
-        replace(_reader(near, kind)(spark, near), path=folder)
-        for folder, near in ((folder, _within_reach(spark, folder)) for folder in folders)
+        replace(_reader(reachable, kind)(spark, reachable), path=folder)
+        for folder, reachable in ((folder, _within_reach(spark, folder)) for folder in folders)
     ]
     feedback = datasets[0].feedback
     return datasets + [

@@ -9,11 +9,9 @@ more than a batch of them.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,47 +31,30 @@ from recommender.formats.steam import (
     LONGEST_LINE,
     BadLine,
     game_of,
-    library_of,
 )
 from spark_jobs.array_cache import CachedArrays, cache
 from spark_jobs.arrow import arrow_batches
 from spark_jobs.datasets.dataset import Dataset, read_about
 from spark_jobs.datasets.findings import Findings
+from spark_jobs.datasets.library_batches import (
+    CUT_SHORT,
+    ODD_GAMES,
+    UNREADABLE,
+    LibraryBatch,
+    Line,
+    batches,
+)
 from spark_jobs.filesystem import exactly, join, list_folder, local_file
 from spark_jobs.ratings import Ratings
 
 # More bad lines than this are no accident.
 MOST_BAD = 0.01
-# Pairs in one batch of a worker.
-BATCH = 200_000
 
-UNREADABLE = "lines that cannot be read"
-CUT_SHORT = "files that end in the middle"
-ODD_GAMES = "games of a library that cannot be read"
-NO_GAMES = "people without games"
 UNLISTED = "games that the catalogue does not list (named as in the libraries)"
 TWICE = "people listed twice (the later line counts)"
 LISTED_TWICE = "games listed twice (the later line counts)"
 # What makes a line bad; the others are no fault of the file.
 BAD = (UNREADABLE, CUT_SHORT, ODD_GAMES)
-
-# (number from 1, line), or None in place of the line where the file ends in the middle.
-Line = tuple[int, bytes | None]
-
-
-class LibraryBatch(NamedTuple):
-    """Pairs in the file's order; ``users`` are numbers of lines. ``people``: the number of each
-    line that names someone, and ``keys`` a hash of who that is. ``names``: of games that the
-    catalogue does not list, by id."""
-
-    users: NDArray[np.int32]
-    items: NDArray[np.int32]
-    hours: NDArray[np.float32]
-    people: NDArray[np.int64]
-    keys: NDArray[np.uint64]
-    lines: int
-    names: dict[int, str]
-    findings: Findings
 
 
 def read_steam(spark: SparkSession, folder: str) -> Dataset:
@@ -100,27 +81,27 @@ def _read(spark: SparkSession, folder: str, names: set[str]) -> Dataset:
     items, odd_titles = _read_games(spark, catalogue)
     listed = spark.sparkContext.broadcast(frozenset(items))
     kept = cache(
-        _lines(spark, libraries).mapPartitions(lambda lines: _batches(lines, listed.value)),
+        _lines(spark, libraries).mapPartitions(lambda lines: batches(lines, listed.value)),
         LibraryBatch,
     )
-    told = kept.rows.map(
+    summaries = kept.rows.map(
         lambda b: (b.people, b.keys, len(b.hours), b.lines, b.names, b.findings)
     ).collect()
-    findings = Findings.merged([odd_titles, *(found for *_, found in told)])
-    _check(findings, libraries, sum(lines for _, _, _, lines, _, _ in told))
+    findings = Findings.merged([odd_titles, *(found for *_, found in summaries)])
+    _check(findings, libraries, sum(lines for _, _, _, lines, _, _ in summaries))
     first_line, twice = _first_lines(
-        np.concatenate([people for people, *_ in told]),
-        np.concatenate([keys for _, keys, *_ in told]),
+        np.concatenate([people for people, *_ in summaries]),
+        np.concatenate([keys for _, keys, *_ in summaries]),
     )
     for line in twice:
         findings.add(TWICE, f"line {line}")
-    for *_, unlisted, _ in told:
+    for *_, unlisted, _ in summaries:
         for item_id, name in unlisted.items():
             if item_id not in items:
                 findings.add(UNLISTED, f"{item_id} {name!r}")
                 items[item_id] = CatalogueItem(item_id, name)
     ratings = _ratings(kept, spark.sparkContext.broadcast(first_line))
-    rows = sum(pairs for _, _, pairs, *_ in told)
+    rows = sum(pairs for _, _, pairs, *_ in summaries)
     if not rows:
         raise DataError(f"{libraries}: nobody has a game; unpack the data set again")
     about = read_about(spark, folder, names)
@@ -186,74 +167,6 @@ def _every_nth(path: Path, part: int, parts: int) -> Iterator[Line]:
     except (EOFError, zlib.error, gzip.BadGzipFile):
         if part == 0:
             yield number + 1, None
-
-
-def _batches(lines: Iterable[Line], listed: frozenset[int]) -> Iterator[LibraryBatch]:
-    batch = _Growing(listed)
-    for number, line in lines:
-        batch.add(number, line)
-        if len(batch.hours) >= BATCH:
-            yield batch.done()
-            batch = _Growing(listed)
-    yield batch.done()
-
-
-class _Growing:
-    """A batch that is being read."""
-
-    def __init__(self, listed: frozenset[int]) -> None:
-        self.hours: list[float] = []
-        self._listed = listed
-        self._users: list[int] = []
-        self._items: list[int] = []
-        self._people: list[int] = []
-        self._keys: list[int] = []
-        self._lines = 0
-        self._names: dict[int, str] = {}
-        self._findings = Findings()
-
-    def add(self, number: int, line: bytes | None) -> None:
-        if line is not None and not line.strip():
-            return
-        self._lines += 1
-        if line is None:
-            self._findings.add(CUT_SHORT, f"line {number}: the file ends in it; fetch it again")
-            return
-        try:
-            library = library_of(line)
-        except BadLine as error:
-            self._findings.add(UNREADABLE, f"line {number}: {error}")
-            return
-        for problem in library.bad:
-            self._findings.add(ODD_GAMES, f"line {number}: {problem}")
-        if not library.games and not library.bad:
-            self._findings.add(NO_GAMES, f"line {number}: {library.user!r}")
-        self._people.append(number)
-        self._keys.append(_key(library.user))
-        for game in library.games:
-            self._users.append(number)
-            self._items.append(game.app_id)
-            self.hours.append(game.hours)
-            if game.app_id not in self._listed:
-                self._names[game.app_id] = game.name
-
-    def done(self) -> LibraryBatch:
-        return LibraryBatch(
-            np.array(self._users, np.int32),
-            np.array(self._items, np.int32),
-            np.array(self.hours, np.float32),
-            np.array(self._people, np.int64),
-            np.array(self._keys, np.uint64),
-            self._lines,
-            self._names,
-            self._findings,
-        )
-
-
-def _key(user: str) -> int:
-    """64 bits that stand for a user's name. Among a billion people one pair in forty data sets
-    shares them."""
-    return int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8).digest(), "big")
 
 
 # --- together ---

@@ -1,6 +1,6 @@
 """What evaluation compares: the served model and the baselines, each able to rank or to predict.
 
-Contenders travel to the workers whole, so they hold arrays and nothing of Spark.
+Baselines travel to the workers whole, so they hold arrays and nothing of Spark.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ class ServedModel:
 
     def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
         person = self.model.fold_in(known)
-        found = self.model.recommend(person, n, hidden)
-        return np.array([row.item_id for row in found], np.int64)
+        ranked = self.model.recommend(person, n, hidden)
+        return np.array([row.item_id for row in ranked], np.int64)
 
     def stars(self, known: Known, wanted: Iterable[int]) -> Stars:
         """A title that the model was not fitted on gets ``μ + b_u``."""
         person = self.model.fold_in(known)
         unknown = float(_on_scale(self.model.release.mean_rating + person.bias))
         wanted = list(wanted)
-        found = self.model.estimate(person, wanted)
-        return np.array([found.get(item, unknown) for item in wanted])
+        estimates = self.model.estimate(person, wanted)
+        return np.array([estimates.get(item, unknown) for item in wanted])
 
 
 @dataclass(frozen=True)

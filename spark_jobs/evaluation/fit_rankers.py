@@ -138,8 +138,8 @@ def _plain_als(
 def _raw_als(ratings: BlockedRatings, models: FittedModels, seed: int) -> RawAls:
     most = min(len(ratings.users.ids), len(ratings.items.ids))
     params = replace(RAW_ALS, rank=min(RAW_ALS.rank, most))
-    factors = mllib.fit(mllib.frame(ratings), params, seed).items.of(ratings.items.ids)
-    ridge = Ridge.of(params, len(ratings.items.ids))
+    factors = mllib.fit(mllib.frame(ratings), params, seed).items.vectors_of(ratings.items.ids)
+    ridge = Ridge.from_params(params, len(ratings.items.ids))
     return RawAls(ratings.items.ids, factors, models.mean_rating, ridge)
 
 

@@ -133,7 +133,7 @@ def validation(divide_for: Callable[[int], Divide], seed: int) -> Divide:
 
 
 def split(stars: BlockedRatings, divide: Divide, seed: int) -> Split:
-    """Divide packed ratings. People of whom nothing is known, or nothing held out, are no cases."""
+    """Divide ratings. People with nothing to fold in, or nothing held out, are no cases."""
     ids = stars.users.blocks.context.broadcast((stars.users.ids, stars.items.ids))
 
     def of_ratings(block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64], Roles]:

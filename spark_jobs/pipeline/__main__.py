@@ -52,9 +52,9 @@ def table(outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def _chosen(given: Sequence[str] | None) -> list[str]:
+def _chosen(requested: Sequence[str] | None) -> list[str]:
     """The stages asked for, in their order; all where none is."""
-    names = {name.strip() for some in given or STAGES for name in some.split(",")}
+    names = {name.strip() for part in requested or STAGES for name in part.split(",")}
     if unknown := sorted(names - set(STAGES)):
         raise ConfigError(f"--stage: {unknown[0]!r} is none of {', '.join(STAGES)}")
     return [stage for stage in STAGES if stage in names]

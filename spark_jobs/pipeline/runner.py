@@ -56,8 +56,8 @@ class State:
 
     def _read(self) -> dict[str, Record]:
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
-            return {stage: Record(**record) for stage, record in found.items()}
+            saved = json.loads(self._path.read_text(encoding="utf-8"))
+            return {stage: Record(**record) for stage, record in saved.items()}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, AttributeError) as error:

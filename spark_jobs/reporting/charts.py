@@ -235,5 +235,5 @@ def _svg(figure: Figure, name: str, words: str) -> str:
     svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), svg)
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, f"var({variable})")
-    told = f'<svg role="img" aria-label="{escape(words)}" viewBox='
-    return re.sub(r"<svg [^>]*?viewBox=(\"[^\"]*\")[^>]*>", rf"{told}\1>", svg, count=1)
+    labelled = f'<svg role="img" aria-label="{escape(words)}" viewBox='
+    return re.sub(r"<svg [^>]*?viewBox=(\"[^\"]*\")[^>]*>", rf"{labelled}\1>", svg, count=1)

@@ -40,7 +40,7 @@ def tune(
     folds: int,
     results: TuningResults,
 ) -> Measures:
-    """What every candidate of every head reaches on each fold. The rating head is tuned beside the
+    """What every candidate of every head reaches on each fold. The rating model is tuned beside the
     best ranking head, whose factors it uses. Raises MarqueeError before anything is fitted."""
     training = merge(read_datasets(spark, settings.dataset, folders), settings)
     for params in itertools.chain(*grid.values()):
@@ -57,7 +57,7 @@ def tune(
 
 @dataclass(frozen=True)
 class Search:
-    """The search for one head. ``about``: what its results have in common."""
+    """The search for one model. ``about``: what its results have in common."""
 
     head: str
     candidates: list[Params]
@@ -91,7 +91,7 @@ class Search:
     def _measured(
         self, cells: Sequence[tuple[Params, int]], training: TrainingSet, settings: Config
     ) -> Iterator[float]:
-        """The measure of each cell; the ratings of a fold are packed once."""
+        """The measure of each cell; the blocks of a fold are built once."""
         for fold, several in itertools.groupby(cells, lambda cell: cell[1]):
             made = self.splits[fold]
             stars = build_blocks(made.fitted)
@@ -103,22 +103,21 @@ class Search:
             stars.unpersist()
 
     def _key(self, settings: Config, fold: int) -> str:
-        heads = ("ranking",) if self.head == "ranking" else ("ranking", "rating")
-        params = {head: asdict(getattr(settings, head)) for head in heads}
+        models = ("ranking",) if self.head == "ranking" else ("ranking", "rating")
+        params = {head: asdict(getattr(settings, head)) for head in models}
         return key(**self.about, head=self.head, fold=fold, params=params)
 
 
 class OnceFitter(Fitter):
-    """Of fits of a ranking head that differ in nothing fitted, one after the other, the first alone
-    is made."""
+    """Reuses the last fit of the ranking model where no parameter of the fit differs."""
 
-    def fit(self, head: str, packed: BlockedRatings, params: Params) -> FittedFactors:
+    def fit(self, head: str, blocks: BlockedRatings, params: Params) -> FittedFactors:
         if not isinstance(params, RankingParams):
-            return super().fit(head, packed, params)
+            return super().fit(head, blocks, params)
         fitted = replace(params, popularity_weight=1.0, min_ratings=1)
         if fitted not in self._made:
             self._made.clear()
-            self._made[fitted] = super().fit(head, packed, params)
+            self._made[fitted] = super().fit(head, blocks, params)
         return self._made[fitted]
 
     @cached_property
@@ -127,7 +126,7 @@ class OnceFitter(Fitter):
 
 
 def divide(training: TrainingSet, head: str, folds: int, seed: int) -> list[Split]:
-    """Each rating, or for the ranking head each person, is held out in one of the splits.
+    """Each rating, or for the ranking model each person, is held out in one of the splits.
 
     Raises DataError where a fold has nothing to measure on.
     """
@@ -153,8 +152,8 @@ def measure(
 ) -> float:
     """Fit on ``stars``, measure on ``cases``."""
     with_rating = head == "rating"
-    heads = fit_models(stars, training.items, training.catalogue, settings, fitter, with_rating)
-    served = ServedModel(Model(as_release(heads, training, settings)))
+    models = fit_models(stars, training.items, training.catalogue, settings, fitter, with_rating)
+    served = ServedModel(Model(as_release(models, training, settings)))
     if with_rating:
         return star_metrics(cases, served)[METRIC[head]]
     return ranking_metrics(cases, served, least_liked(training.catalogue))[METRIC[head]]

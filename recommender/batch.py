@@ -1,0 +1,90 @@
+"""Recommendations for many users at once, in stacked solves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.fold_in import fold_in_ranking_many
+from recommender.model import Model, Person, RatingsByItem, Recommendation
+
+# How many numbers one array of a pass over many users may hold: 8 MB in single precision.
+LARGEST_ARRAY = 2_000_000
+NOTHING = np.empty(0, np.int64)
+
+
+def recommend_many(
+    model: Model, people: Sequence[RatingsByItem], n: int, hidden: Sequence[Iterable[int]] = ()
+) -> list[list[Recommendation]]:
+    """``Model.recommend`` for each of ``people``, by their ratings, in stacked solves.
+
+    ``hidden``: ids to leave out, for each of them where given.
+    """
+    known = [model.known_ratings(ratings) for ratings in people]
+    unwanted = [model.item_index.known_rows(ids) for ids in hidden] or [NOTHING] * len(people)
+    lists: list[list[Recommendation]] = [[]] * len(people)
+    for positions in _passes(model, [len(rows) for rows, _ in known]):
+        stack = _recommend_stack(
+            model, [known[i] for i in positions], [unwanted[i] for i in positions], n
+        )
+        for i, recommended in zip(positions, stack, strict=True):
+            lists[i] = recommended
+    return lists
+
+
+def _passes(model: Model, counts: Sequence[int]) -> Iterator[list[int]]:
+    """Positions of the people of each pass: those with like numbers of ratings together."""
+    widest = max(model.gram.shape[0], model.release.arrays.rating_factors.shape[1])
+    positions: list[int] = []
+    for i in sorted(range(len(counts)), key=lambda i: counts[i]):
+        if positions and (len(positions) + 1) * max(counts[i], widest) * widest > LARGEST_ARRAY:
+            yield positions
+            positions = []
+        positions.append(i)
+    if positions:
+        yield positions
+
+
+def _recommend_stack(
+    model: Model,
+    known: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
+    unwanted: Sequence[NDArray[np.int64]],
+    n: int,
+) -> list[list[Recommendation]]:
+    arrays, ranking = model.release.arrays, model.release.ranking
+    rows, values, rated = _padded(known)
+    x = fold_in_ranking_many(
+        model.gram,
+        arrays.ranking_factors[rows],
+        model.feedback.preference(values),
+        rated,
+        ranking.alpha,
+        model.ranking_ridge,
+    )
+    rating_model = model.rating_model
+    biases, p = (
+        rating_model.fold_in_many(rows, values, rated)
+        if rating_model
+        else (np.zeros(len(known)), np.zeros((len(known), 0)))
+    )
+    return [
+        model.as_recommendations(
+            Person(x[u], float(biases[u]), p[u], rated_rows),
+            *model.best(x[u], n, np.concatenate([rated_rows, unwanted[u]])),
+        )
+        for u, (rated_rows, _) in enumerate(known)
+    ]
+
+
+def _padded(
+    known: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Rows, values, and which places are taken, each (users, most ratings of any)."""
+    counts = np.array([len(rows) for rows, _ in known])
+    rated = np.arange(counts.max(initial=0)) < counts[:, None]
+    rows, values = np.zeros(rated.shape, np.int64), np.zeros(rated.shape)
+    rows[rated] = np.concatenate([rows for rows, _ in known])
+    values[rated] = np.concatenate([values for _, values in known])
+    return rows, values, rated

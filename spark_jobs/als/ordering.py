@@ -1,0 +1,64 @@
+"""Compiled kernels that order ratings by row, and keep the newest of each pair."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from spark_jobs.als.kernels import FAST
+
+
+@njit(**FAST)
+def order_by_row(
+    rows: NDArray[np.int32], row_count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A counting sort: (starts, order), where row ``r`` is at ``order[starts[r]:starts[r + 1]]``,
+    in the order it came."""
+    starts = np.zeros(row_count + 1, np.int64)
+    for row in rows:
+        starts[row + 1] += 1
+    for row in range(row_count):
+        starts[row + 1] += starts[row]
+    free = starts[:-1].copy()
+    order = np.empty(len(rows), np.int64)
+    for n in range(len(rows)):
+        order[free[rows[n]]] = n
+        free[rows[n]] += 1
+    return starts, order
+
+
+@njit(**FAST)
+def next_places(free: NDArray[np.int64], counts: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Where the next ``counts`` ratings of each row go; ``free`` moves on behind them."""
+    places = np.empty(counts.sum(), np.int64)
+    done = 0
+    for row in range(len(counts)):
+        for n in range(counts[row]):
+            places[done + n] = free[row] + n
+        done += counts[row]
+        free[row] += counts[row]
+    return places
+
+
+@njit(**FAST)
+def newest(
+    starts: NDArray[np.int64],
+    columns: NDArray[np.int32],
+    seconds: NDArray[np.int64],
+    column_count: int,
+) -> NDArray[np.bool_]:
+    """True for the newest rating of each (row, column); of two as new, for the later one."""
+    kept = np.ones(len(columns), np.bool_)
+    best = np.full(column_count, -1, np.int64)
+    for row in range(len(starts) - 1):
+        for n in range(starts[row], starts[row + 1]):
+            before = best[columns[n]]
+            if before < starts[row]:
+                best[columns[n]] = n
+            elif seconds[n] >= seconds[before]:
+                kept[before] = False
+                best[columns[n]] = n
+            else:
+                kept[n] = False
+    return kept
