@@ -101,7 +101,7 @@ def test_asking_does_not_tell_who_is_registered(ann: FlaskClient, bob: FlaskClie
 def test_ask_is_refused_alike_at_the_limit_whether_there_is_such_an_account(
     app: Flask, ann: FlaskClient, bob: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.companions.MOST_OPEN", 0)
+    monkeypatch.setattr(friends, "MOST_OPEN", 0)
     for name in ("bob", "nobody"):
         answer = ann.post("/group/ask", data={"name": name})
         assert (answer.status_code, "asked enough people" in answer.text) == (422, True)
