@@ -1,4 +1,4 @@
-"""Everything the site holds about a person, to take along."""
+"""Export everything that the site stores about a user."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FORMULA = re.compile(r"'*[=+\-@\t\r\n\0]")
 
 
 def everything_of(user: User) -> dict[str, Any]:
-    """By kind; moments in ISO 8601, UTC. The password's hash and session keys are not told."""
+    """Return the user's data by kind, times in ISO 8601, UTC; without hash and session key."""
     return {
         "account": {
             "user_id": user.id,
@@ -44,7 +44,7 @@ def everything_of(user: User) -> dict[str, Any]:
             "gender": user.gender,
             "year_of_birth": user.year_of_birth,
         },
-        "ratings": [_said(row) for row in _with_titles(Rating, user.id, _OF_RATING)],
+        "ratings": [_with_column_name(row) for row in _with_titles(Rating, user.id, _OF_RATING)],
         "marks": _with_titles(ListEntry, user.id, ["kind", "marked_at"]),
         "shown": _with_titles(Impression, user.id, ["shown_at", "place", "model_version"]),
         "exposures": _exposures(user),
@@ -69,7 +69,7 @@ def everything_of(user: User) -> dict[str, Any]:
 
 
 def as_csv_files(whole: dict[str, Any]) -> bytes:
-    """A zip with one CSV file a kind."""
+    """Return a zip with one CSV file a kind."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for kind, rows in whole.items():
@@ -84,7 +84,9 @@ def _csv(kind: str, rows: Rows) -> str:
         for row in rows
     ]
     text = io.StringIO()
-    header = list(plain[0] if plain else _said(dict.fromkeys(EMPTY.get(kind, ["nothing"]))))
+    header = list(
+        plain[0] if plain else _with_column_name(dict.fromkeys(EMPTY.get(kind, ["nothing"])))
+    )
     writer = csv.DictWriter(text, header, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(plain)
@@ -92,12 +94,12 @@ def _csv(kind: str, rows: Rows) -> str:
 
 
 def guarded(value: Any) -> Any:
-    """Text that a spreadsheet would take for a formula, with an apostrophe before it."""
+    """Prefix text that a spreadsheet would take for a formula with an apostrophe."""
     return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 def unguarded(text: str) -> str:
-    """What ``guarded`` was given."""
+    """Undo ``guarded``."""
     return text[1:] if text.startswith("'") and FORMULA.match(text[1:]) else text
 
 
@@ -119,8 +121,8 @@ EMPTY = {
 }
 
 
-def _said(row: dict[str, Any]) -> dict[str, Any]:
-    """With the number that people give by its name."""
+def _with_column_name(row: dict[str, Any]) -> dict[str, Any]:
+    """Name the rating of a row as the release's kind of feedback does."""
     return {serving.feedback_kind.column if k == "rating" else k: value for k, value in row.items()}
 
 
