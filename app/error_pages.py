@@ -1,4 +1,4 @@
-"""Error pages, of the same house as the others."""
+"""Error pages, and errors of the API."""
 
 from __future__ import annotations
 
@@ -88,14 +88,14 @@ def _failure(error: InternalServerError) -> ResponseReturnValue:
 
 
 def _database_error(error: DBAPIError) -> ResponseReturnValue:
-    """A database that is down or restarting is not our fault; whatever else it says is."""
+    """Answer 503 if the database is down or restarting; other database errors are bugs."""
     if error.statement is not None and not error.connection_invalidated:
         raise error
     return _no_database(error)
 
 
 def _gone_meanwhile(error: SQLAlchemyError) -> ResponseReturnValue:
-    """The account was deleted, from another window, while this request was being answered."""
+    """Ask to log in if the account was deleted while this request was being answered."""
     db.session.rollback()
     if "_user_id" not in session or login_sessions.user_of(session["_user_id"]) is not None:
         raise error
@@ -111,7 +111,7 @@ def _no_database(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
 
 
 def _no_host(_error: HTTPException) -> ResponseReturnValue:
-    """Pages are full of addresses, and where the host is none, none can be made."""
+    """Answer in plain text: pages contain URLs, which need a valid host."""
     return Response("The request names no host of this site.\n", 400, mimetype="text/plain")
 
 
@@ -138,7 +138,7 @@ def _answer_without_database(
     code: int, heading: str, advice: str, error: HTTPException
 ) -> ResponseReturnValue:
     db.session.rollback()
-    # Templates ask who is logged in, which stands in the database, which may be what failed.
+    # Templates ask for the logged-in user, who is in the database, which may be what failed.
     g._login_user = login_manager.anonymous_user()
     return _answer(code, heading, advice, error, bare=True)
 

@@ -1,5 +1,5 @@
-"""``/health`` answers while the process lives; ``/ready`` while it can serve recommendations;
-``/metrics`` tells Prometheus how it fares."""
+"""``/health`` answers while the process lives, ``/ready`` while it can serve recommendations, and
+``/metrics`` with metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -52,8 +52,10 @@ def ready() -> Answer:
 
 @status.get("/metrics")
 def numbers() -> Response:
-    """For whoever shows ``METRICS_TOKEN``: no database is asked, so that an outage can be watched.
-    Without that setting there is no such page."""
+    """Metrics, for requests with ``METRICS_TOKEN``; 404 if that is not set.
+
+    The database is not used, so that an outage of it can be observed.
+    """
     wanted = current_app.config["METRICS_TOKEN"]
     if wanted is None:
         abort(404)

@@ -1,4 +1,4 @@
-"""What templates say: words that follow the release, numbers and times as people read them."""
+"""Template helpers: words by the release in service, numbers and times for people."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def init_app(app: Flask) -> None:
 
 
 def stars_in_words(rating: float) -> str:
-    """3.5 is "three and a half stars"."""
+    """Return 3.5 as "three and a half stars"."""
     whole, half = int(rating), rating % 1 >= 0.5
     if not half:
         return f"{_STAR_WORDS[whole]} star{'s' if whole != 1 else ''}"
@@ -49,14 +49,14 @@ def ago(moment: datetime) -> str:
 
 
 def imdb_address(item: Item) -> str:
-    """The title's page at IMDb; where its id there is not known, IMDb's search for it."""
+    """Return the title's page at IMDb, or IMDb's search for it if there is no id."""
     if item.imdb_id:
         return f"https://www.imdb.com/title/{item.imdb_id}/"
     return f"https://www.imdb.com/find/?s=tt&q={quote_plus(item.full_title)}"
 
 
 def picture(item: Item) -> str:
-    """The title's poster at TMDB; where none is known, the one we draw."""
+    """Return the address of the poster at TMDB, or of the drawn one if there is none."""
     if item.poster_path:
         return f"{PICTURES}{item.poster_path}"
     return url_for("home.poster", item_id=item.id)

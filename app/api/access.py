@@ -1,4 +1,4 @@
-"""Who may do what: bearer tokens, and how often they may."""
+"""Access to the API: bearer tokens and rate limits."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from app.models import Token
 
 
 def guard(blueprint: Blueprint) -> None:
-    """Let nobody in without a good token, nor a personal one to someone else's rows."""
-    # The first one is what the headers of an answer tell of.
+    """Require a good token for every route of a blueprint; a personal one for its owner's rows."""
+    # The headers of an answer are those of the first limit.
     limiter.shared_limit(
         _limit_of_token, scope="api", key_func=_token_key, exempt_when=lambda: _token() is None
     )(blueprint)
@@ -33,20 +33,20 @@ def guard(blueprint: Blueprint) -> None:
 
 
 def authorise(user_ids: Iterable[int]) -> None:
-    """403 where the token is not for these people."""
+    """Abort with 403 if the token is not for all these users."""
     token = _token()
     if token is not None and token.user_id is not None and set(user_ids) - {token.user_id}:
         abort(403, "this token is good for its owner alone")
 
 
 def authorise_service() -> None:
-    """403 for personal tokens."""
+    """Abort with 403 for personal tokens."""
     if not _is_service():
         abort(403, "this needs a service token")
 
 
 def describe(spec: APISpec) -> None:
-    """Say in the document what a request has to show."""
+    """Document that requests need a bearer token."""
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     spec.options["security"] = [{"token": []}]
 
@@ -69,7 +69,7 @@ def _drop_words(_endpoint: str | None, values: dict[str, object] | None) -> None
 
 
 def _token() -> Token | None:
-    """The good token that the request shows, looked up once."""
+    """Return the good token of the request, looked up once."""
     if "token" not in g:
         secret = bearer_token()
         g.token = api_tokens.recognise(secret) if secret else None

@@ -1,4 +1,4 @@
-"""What every row of the API shares: strict reading, one shape of errors."""
+"""What all routes of the API share: strict parsing and one format of errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def explain(error: HTTPException) -> str:
-    """What is wrong, each field by its name; the first errors alone, and long input cut off."""
+    """Return the first errors, each with its field; long ones are cut off."""
     messages = getattr(error, "data", {}).get("messages")
     if not messages:
         return _shorten(str(error.description))
@@ -50,7 +50,7 @@ def _sentences(messages: Any, path: str = "", as_sent: bool = False) -> Iterator
 
 
 class Parser(FlaskParser):
-    """JSON as its standard has it, and no name that is not in the document."""
+    """Parses strict JSON; rejects unknown names and repeated parameters."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {  # noqa: RUF012
         **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
@@ -71,17 +71,17 @@ class Parser(FlaskParser):
         if content and not req.is_json:
             abort(415, f"the body must be application/json, not {req.mimetype or 'unnamed'}")
         try:
-            return json.loads(content, parse_constant=_refuse)
+            return json.loads(content, parse_constant=_reject)
         except (ValueError, RecursionError):
             raise UnprocessableEntity("the body is not JSON") from None
 
 
-def _refuse(constant: str) -> NoReturn:
+def _reject(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """``@answers(schema, errors…)`` and ``@reads(schema)`` say a row's contract and hold it."""
+    """Decorators that document and enforce the contract of a route."""
 
     ARGUMENTS_PARSER = Parser()
 
@@ -112,7 +112,7 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 class Api(flask_smorest.Api):
-    """The OpenAPI document alone: errors are told by ``app.error_pages``."""
+    """The OpenAPI document alone: ``app.error_pages`` answers errors."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
     ERROR_SCHEMA = schemas.ErrorSchema

@@ -1,4 +1,4 @@
-"""The OpenAPI document and a page to try it; both tell what anyone may know."""
+"""The OpenAPI document and a page to try it; both are public."""
 
 from __future__ import annotations
 

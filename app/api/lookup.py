@@ -1,4 +1,4 @@
-"""What a request names by id: the row, or a 404 that names it."""
+"""Look up what a request names by id; 404 with the id if it does not exist."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def person(user_id: int) -> User:
 
 
 def taste(user_id: int) -> UserProfile:
-    """What someone rated and hid; that they rated anything proves that there is someone."""
+    """Return a user's profile; one with ratings proves that the user exists."""
     profile = profile_of(user_id) if _possible(user_id) else UserProfile()
     if not profile.ratings:
         person(user_id)
@@ -33,7 +33,7 @@ def taste(user_id: int) -> UserProfile:
 
 
 def people(user_ids: Collection[int]) -> None:
-    """That there are all of them."""
+    """Abort with 404 unless all these users exist."""
     possible = [user_id for user_id in user_ids if _possible(user_id)]
     existing = set(db.session.scalars(select(User.id).where(User.id.in_(possible))))
     if missing := [user_id for user_id in user_ids if user_id not in existing]:
@@ -48,14 +48,14 @@ def movie(movie_id: int) -> Item:
 
 
 def movies(movie_ids: Collection[int]) -> None:
-    """That there are all of them."""
+    """Abort with 404 unless all these items exist."""
     existing = existing_ids([movie_id for movie_id in movie_ids if _possible(movie_id)])
     if missing := sorted(set(movie_ids) - existing):
         abort(404, f"there is no {noun()} {missing[0]}")
 
 
 def model_knowing(movie_id: int, user_id: int) -> Model:
-    """The model that serves the person, if it was fitted on ratings of that title."""
+    """Return the model that serves the user if it has the item, else abort with 404."""
     model = serving.to(user_id).model
     if not len(model.item_index.known_rows([movie(movie_id).id])):
         abort(
@@ -65,5 +65,5 @@ def model_knowing(movie_id: int, user_id: int) -> Model:
 
 
 def _possible(number: int) -> bool:
-    """Whether the number fits an id column; what a database says of others differs."""
+    """Return whether the number fits an id column; databases answer differently to others."""
     return 0 <= number <= LARGEST_ID

@@ -1,4 +1,4 @@
-"""One's own data: bring it, take it along, remove it, and what we made of it."""
+"""The user's own data: import, export, deletion, and the accuracy of predictions."""
 
 from flask import Blueprint
 

@@ -1,4 +1,4 @@
-"""Import, export, deletion, and how well we know the person."""
+"""Pages of import, export, deletion, and accuracy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def index() -> ResponseReturnValue:
 @mydata.post("/data/import")
 @login_required
 def bring() -> ResponseReturnValue:
-    """Bring ratings from a file, all that can be read and matched, or nothing."""
+    """Import ratings from a file: all that can be read and matched, or nothing."""
     form = ImportForm()
     if not form.validate():
         return _page(form, DeleteForm(formdata=None), 422)
@@ -61,7 +61,7 @@ def bring() -> ResponseReturnValue:
 @mydata.get("/data/imports/<id:import_id>")
 @login_required
 def report(import_id: int) -> ResponseReturnValue:
-    """What became of one file; someone else's is not there."""
+    """The report of one import; 404 for another user's."""
     done = db.session.get(Import, import_id)
     if done is None or done.user_id != current_user.id:
         abort(404)

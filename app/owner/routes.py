@@ -1,4 +1,4 @@
-"""Pages of the owner: a role opens them, not a secret address."""
+"""Pages for users with the role of owner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.reports.charts import Spans, reach, spans, weekly_bars
 from app.reports.site_kpis import MONTHLY_TARGET, latest_figures
 from recommender.feedback import EXPLICIT
 
-# Reports bring styles and pictures of their own; a sandbox keeps them from doing anything else.
+# Reports have inline styles and pictures; a sandbox prevents anything else.
 REPORT_POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; sandbox"
 )
@@ -25,7 +25,7 @@ REPORT_POLICY = (
 @owner.before_request
 @login_required
 def let_the_owner_alone_in() -> None:
-    # Who only asks for the options is not asked to log in.
+    # OPTIONS passes ``login_required`` without a login.
     if not (current_user.is_authenticated and current_user.is_owner):
         abort(403)
 
@@ -82,7 +82,7 @@ def report(name: str) -> Response:
 
 
 def _charts(results: ExperimentResults) -> dict[str, Spans]:
-    """Of each figure both arms beside each other, and their difference around 0."""
+    """Return charts of each figure: both arms, and their difference around 0."""
     charts = {}
     for name, compared in (("accepted", results.accepted), ("rating", results.rating)):
         if compared is not None:
@@ -93,7 +93,7 @@ def _charts(results: ExperimentResults) -> dict[str, Spans]:
 
 
 def _reports() -> list[str]:
-    """The report's files, not what they link to elsewhere; those for people first."""
+    """Return the report's files, HTML first; without links to files outside of its folder."""
     folder = _report_folder()
     if folder is None:
         return []

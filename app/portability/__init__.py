@@ -1,1 +1,1 @@
-"""Data that people bring, take along, or that an operator moves in bulk."""
+"""Import and export of users' own data, and transfer of ratings in bulk."""

@@ -1,4 +1,4 @@
-"""Ratings in bulk: a data set's into the database, the database's out to training."""
+"""Transfer ratings in bulk: from a data set to the database, from the database to training."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from recommender.storage import s3
 from recommender.storage.release import Release
 
 BATCH = 20_000
-# Rows, and how many bytes of the file each batch of them took.
+# Batches of rows, each with its size in the file, bytes.
 Batches = Iterator[tuple[list[Row], int]]
 
 
 @dataclass
 class ImportCounts:
-    """``untitled``: ratings of titles that the catalogue lacks, which were left out."""
+    """Numbers of ratings; ``untitled``: of items that the catalogue lacks, which were left out."""
 
     ratings: int = 0
     untitled: int = 0
 
 
 def find_rows(path: Path, catalogue: Catalogue) -> tuple[Path, Batches]:
-    """The file that ``path`` is or holds, and its ratings or, of games, the hours in it."""
+    """Find the file of ratings, or hours of games, at or in ``path``; return it and its batches."""
     games = catalogue.feedback == IMPLICIT
     if games and (libraries := find_libraries(path)):
         return libraries, read_libraries(libraries, BATCH)
@@ -50,17 +50,17 @@ def find_rows(path: Path, catalogue: Catalogue) -> tuple[Path, Batches]:
 def import_ratings(
     path: Path, batches: Batches, release: Release, counts: ImportCounts
 ) -> Iterator[int]:
-    """Bring a data set's people and ratings in, batch by batch; gives the bytes each took.
+    """Import a data set's users and ratings; yield the size of each batch, bytes.
 
-    Each batch is a transaction, and what is there already stays where it is as new or newer: after
-    an interruption the same file can be brought again. Raises DataError where a line cannot be
-    used or an id is that of someone who signed up here.
+    Each batch is a transaction, and a stored rating stays if it is as new or newer, so that an
+    interrupted import can be repeated. Raises DataError if a line is invalid or an id belongs to a
+    user who signed up here.
     """
     titles = set(db.session.scalars(select(Item.id)))
     for rows, size in batches:
         listed = [row for row in rows if row.item_id in titles]
         if listed:
-            _bring_in(listed, path)
+            _import_batch(listed, path)
         counts.ratings += len(listed)
         counts.untitled += len(rows) - len(listed)
         yield size
@@ -68,7 +68,7 @@ def import_ratings(
 
 
 @retry_on_conflict
-def _bring_in(rows: list[Row], path: Path) -> None:
+def _import_batch(rows: list[Row], path: Path) -> None:
     _add_people({row.user_id for row in rows}, path)
     _add_ratings(rows)
     db.session.commit()
@@ -82,7 +82,7 @@ def _finish(release: Release) -> None:
 
 
 def _add_people(user_ids: set[int], path: Path) -> None:
-    """Rows without a login. Nobody who signs up meanwhile is given one of these ids."""
+    """Add users without a login; users who sign up meanwhile get none of these ids."""
     highest = max(user_ids)
     taken = update(SiteState).where(SiteState.last_user_id < highest)
     db.session.execute(taken.values(last_user_id=highest))
@@ -106,7 +106,7 @@ def _add_ratings(rows: list[Row]) -> None:
             "user_id": row.user_id,
             "item_id": row.item_id,
             "rating": row.rating,
-            # What lies in the future could never be rated anew.
+            # A rating from the future could never be replaced.
             "rated_at": min(datetime.fromtimestamp(row.seconds, UTC), now),
             "is_implicit": False,
         }

@@ -1,4 +1,4 @@
-"""Everything the site holds about a person, to take along."""
+"""Export everything that the site stores about a user."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FORMULA = re.compile(r"'*[=+\-@\t\r\n\0]")
 
 
 def everything_of(user: User) -> dict[str, Any]:
-    """By kind; moments in ISO 8601, UTC. The password's hash and session keys are not told.
+    """Return the user's data by kind, times in ISO 8601, UTC; without hash and session key.
 
     Kinds that may have many rows are read while they are asked for, once.
     """
@@ -57,7 +57,7 @@ def everything_of(user: User) -> dict[str, Any]:
             "gender": user.gender,
             "year_of_birth": user.year_of_birth,
         },
-        "ratings": (_said(row, column) for row in _with_titles(Rating, user.id, _OF_RATING)),
+        "ratings": (_with_column_name(row, column) for row in _with_titles(Rating, user.id, _OF_RATING)),
         "marks": _with_titles(ListEntry, user.id, ["kind", "marked_at"]),
         "shown": _with_titles(Impression, user.id, ["shown_at", "place", "model_version"]),
         "exposures": _exposures(user),
@@ -124,7 +124,7 @@ def _json(row: Row) -> bytes:
 def _write_csv(text: IO[str], kind: str, rows: Iterator[Row]) -> None:
     first = [_plain_columns(row) for row in islice(rows, 1)]
     empty = dict.fromkeys(EMPTY.get(kind, ["nothing"]))
-    header = first[0] if first else _said(empty, serving.feedback_kind.column)
+    header = first[0] if first else _with_column_name(empty, serving.feedback_kind.column)
     writer = csv.DictWriter(text, list(header), lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(chain(first, map(_plain_columns, rows)))
@@ -137,12 +137,12 @@ def _plain_columns(row: Row) -> Row:
 
 
 def guarded(value: Any) -> Any:
-    """Text that a spreadsheet would take for a formula, with an apostrophe before it."""
+    """Prefix text that a spreadsheet would take for a formula with an apostrophe."""
     return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 def unguarded(text: str) -> str:
-    """What ``guarded`` was given."""
+    """Undo ``guarded``."""
     return text[1:] if text.startswith("'") and FORMULA.match(text[1:]) else text
 
 
@@ -164,8 +164,8 @@ EMPTY = {
 }
 
 
-def _said(row: Row, column: str) -> Row:
-    """With the number that people give by its name."""
+def _with_column_name(row: Row, column: str) -> Row:
+    """Name the rating of a row as the release's kind of feedback does."""
     return {column if name == "rating" else name: value for name, value in row.items()}
 
 

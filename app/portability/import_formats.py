@@ -1,4 +1,4 @@
-"""The files we know: MovieLens, IMDb, Letterboxd, Steam, and our own export."""
+"""Supported file formats: MovieLens, IMDb, Letterboxd, Steam, and our own export."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from recommender.formats.titles import split_title
 
 # Characters of a field that we use; our own titles have 255 at most.
 LONGEST_FIELD = 500
-# Characters; the largest library known has a million.
+# Characters; the largest Steam library seen has a million.
 LARGEST_LIBRARY = 3_000_000
-# What tells JSON from CSV stands within so many characters.
+# Characters from the start within which JSON and CSV differ.
 START = 1_000
 
 
@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class RejectedLine:
-    """A line that is left out, and what is wrong with it."""
+    """A line that is left out, and the reason."""
 
     line: int
     why: str
@@ -52,7 +52,7 @@ class RejectedLine:
 
 @dataclass(frozen=True)
 class Contents:
-    """A file of a known kind. ``feedback``: stars or hours, as a release has it.
+    """A file of a supported format. ``feedback``: EXPLICIT or IMPLICIT, as in a release.
 
     ``rows`` are read while they are asked for, once, and raise ImportProblem where the file turns
     out to be unusable.
@@ -73,7 +73,7 @@ Parser = Callable[[int, Row], Entry]
 
 @dataclass(frozen=True)
 class _CsvKind:
-    """CSV files of a service, known by the ``required`` columns. Other columns are not read."""
+    """CSV files of a service, recognised by the ``required`` columns; others are not read."""
 
     source: str
     feedback: str
@@ -83,7 +83,7 @@ class _CsvKind:
 
 
 def read(text: TextFile) -> Contents:
-    """Find out what kind of file it is. Raises ImportProblem where it is none that we know."""
+    """Detect the format of a file. Raises ImportProblem if it is not supported."""
     return _read_steam(text) if _is_steam(text) else _read_csv(text)
 
 
@@ -120,7 +120,7 @@ def _rows(
 
 
 def _records(lines: Lines, records: Iterator[list[str]]) -> Iterator[list[str] | RejectedLine]:
-    """The cells of each record that is not empty."""
+    """Yield the cells of each record that is not empty."""
     while True:
         lines.begin_record()
         try:
@@ -179,7 +179,7 @@ def _movielens(line: int, row: Row) -> Entry:
 
 
 def _movielens_site(line: int, row: Row) -> Entry:
-    """What movielens.org lets people download."""
+    """Parse a line of the export of movielens.org."""
     imdb = row.get("imdb_id", "").removeprefix("tt")
     title, year = split_title(row["title"])
     return Entry(
@@ -240,7 +240,7 @@ def _is_steam(text: TextFile) -> bool:
 
 
 def _read_steam(text: TextFile) -> Contents:
-    """What Steam's GetOwnedGames answers (JSON), or one line of the published data set."""
+    """Read an answer of Steam's GetOwnedGames (JSON), or one line of the published data set."""
     library = text.start(LARGEST_LIBRARY + 1)
     if len(library) > LARGEST_LIBRARY:
         raise ImportProblem("This is too large for the Steam library of one person.")
@@ -301,7 +301,7 @@ def _hours(text: str) -> float:
 
 
 def _stars(text: str, of: int = 5) -> float:
-    """Half stars out of five, whatever the file's own scale."""
+    """Convert a rating to half stars out of five from a scale that ends at ``of``."""
     try:
         value = float(text.replace(",", "."))
     except ValueError as error:

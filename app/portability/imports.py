@@ -1,4 +1,4 @@
-"""Bringing a file in: all of it in one transaction, with a report of what became of each line."""
+"""Import a file of ratings in one transaction, with a report on its lines."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from app.recommend.service import fold_in
 from recommender.model import Model
 
 BATCH = 500
-# Lines of a kind that a report lists, and bytes of them as JSON; its counts are of all lines.
+# Lines of a kind that a report lists, and their bytes as JSON; its counts are of all lines.
 MOST_LISTED = 500
 LARGEST_LIST = 32_000
-# Seconds that an import may take, and that one waits for another in the same process.
+# Seconds that an import may take; seconds to wait for another one in the same process.
 IMPORT_SECONDS = 20
 WAIT_SECONDS = 3
 # Imports that may wait at once in a process: each keeps a thread from everyone else.
@@ -45,7 +45,7 @@ NO_EARLIER_THAN = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Report:
-    """What became of a file. ``kept``: rated here more recently than in the file."""
+    """The result of an import. ``kept``: rated here more recently than in the file."""
 
     source: str
     file: str
@@ -61,7 +61,7 @@ class Report:
 
 
 class ImportBusy(Exception):
-    """Another file is being read; the message is for the person whose file has to wait."""
+    """Another file is being imported; the message is for the user."""
 
 
 _one_at_a_time = threading.Lock()
@@ -69,7 +69,7 @@ _waiting = threading.BoundedSemaphore(MOST_WAITING)
 
 
 def bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
-    """Store what a file holds. Raises ImportProblem, and then nothing has been stored.
+    """Import a file. Raises ImportProblem, and then nothing has been stored.
 
     Of a title rated here and there, the newer rating stays. One file is read at a time in a
     process, so that many at once cannot use up its memory; raises ImportBusy after a short wait,
@@ -133,7 +133,7 @@ def _check_kind(contents: Contents, model: Model | None) -> None:
 
 
 def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
-    """The newest entry of each of our titles; rated before merely wanted."""
+    """Return the newest entry of each item; rated ones take precedence over wanted ones."""
     matcher = Matcher()
     entries: dict[int, Entry] = {}
     for row in (row for contents in files for row in contents.rows):
@@ -148,7 +148,7 @@ def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
                 line = {"line": row.line, "title": row.title[:200], "year": row.year}
                 report.unmatched_lines.append(line)
         elif item_id not in entries or _order(row) >= _order(entries[item_id]):
-            # Matched, it needs no names, which would fill the memory.
+            # A matched entry needs no names, which would fill the memory.
             entries[item_id] = replace(row, title="", imdb_id=None)
     if not (entries or report.bad or report.unmatched):
         raise ImportProblem(f"This {report.source} file holds no {serving.feedback_kind.numbers}.")
@@ -158,7 +158,7 @@ def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
 
 
 def _within(size: int, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first lines that have together no more than ``size`` bytes of JSON."""
+    """Return the first lines that together have at most ``size`` bytes of JSON."""
     sizes = accumulate(len(json.dumps(line)) for line in lines)
     return [line for line, total in zip(lines, sizes, strict=True) if total <= size]
 
@@ -173,7 +173,7 @@ def _decide(
     ratings_before: dict[int, tuple[float, datetime]],
     report: Report,
 ) -> dict[int, tuple[float, datetime]]:
-    """(stars or hours, when) by id of what is to be stored."""
+    """Return (value, time) by id of the ratings to store."""
     rows = {}
     now = utcnow()
     for item_id, entry in matched.items():
@@ -198,7 +198,7 @@ def _decide(
 
 
 def _stays(before: tuple[float, datetime], entry: Entry, at: datetime) -> bool:
-    """Whether what is here stays: the newer; of hours without a date, which only grow, the more."""
+    """Return whether the stored rating stays: the newer one; of hours without a date the larger."""
     if entry.at is None:
         return entry.hours is None or before[0] > entry.hours
     return before[1] > at
@@ -215,7 +215,7 @@ def _store(
     matched: dict[int, Entry],
     model: Model | None,
 ) -> None:
-    """Ratings with what we would have said of them, and the watchlist. The caller commits."""
+    """Store ratings with their predictions, and the watchlist. The caller commits."""
     predictions = _forecasts(rows, ratings_before, model)
     stored = [
         {

@@ -1,4 +1,4 @@
-"""Which of our titles an entry means: by id, then by title and year."""
+"""Match entries of files to items: by id, then by title and year."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from recommender.formats.titles import search_key, split_title
 
 _ARTICLE = re.compile(r"^(the|a|an|le|la|les|un|une|el|los|las|il|der|die|das) (?=.)")
 _BRACKETS = re.compile(r"\(([^()]*)\)")
-# Names in brackets that a title is looked for by; MovieLens has three at most.
+# Names in brackets that are tried; MovieLens has three at most.
 MOST_BRACKETS = 5
-# Our own titles are no longer.
+# No title of the catalogue is longer.
 LONGEST_NAME = 255
-# Services differ on the year of a title, by the country they look at.
+# Services differ on the year of a title, by country.
 NEARBY = (0, 1, -1)
 
 
 class Matcher:
-    """The whole catalogue by everything an entry may name it by."""
+    """Indexes the catalogue by ids, and by title and year."""
 
     def __init__(self) -> None:
         self._ids: set[int] = set()
@@ -45,7 +45,7 @@ class Matcher:
                 self._named.setdefault((name, item.year), item.id)
 
     def match(self, entry: Entry) -> int | None:
-        """The id of the title; of several with one name and year, the one rated most."""
+        """Return the id of the item; of several with one title and year the one rated most."""
         if entry.item_id in self._ids:
             return entry.item_id
         if entry.imdb_id in self._imdb:
