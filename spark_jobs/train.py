@@ -4,8 +4,8 @@
 
 Before that the same parameters are fitted without some of the people, and measured on them.
 
-Exit status 0: a release was written, and promoted unless told never to. 2: bad input, nothing was
-written. 3: a release was written and not promoted, because it is not good enough.
+Exit status 0: a release was written, and promoted except with --promote never. 2: bad input,
+nothing was written. 3: a release was written and not promoted, because it is not good enough.
 """
 
 from __future__ import annotations

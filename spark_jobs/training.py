@@ -59,9 +59,9 @@ def train(
 ) -> Trained:
     """Read ``folders``, measure, fit, publish, promote. Raises MarqueeError with nothing promoted.
 
-    ``starts``: item factors that a head starts from, by its name. ``promote``: whatever is measured
-    decides ("gate"), or nothing is measured ("always"), or it is only told ("never"). ``exported``:
-    folders of ratings given on the site.
+    ``starts``: item factors that a model starts from, by its name. ``promote``: the measures decide
+    ("gate"), or nothing is measured ("always"), or the release is measured and not promoted
+    ("never"). ``exported``: folders of ratings given on the site.
     """
     progress = ProgressBar(STAGES[settings.dataset])
     context = spark.sparkContext

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 
 from app.owner.routes import REPORT_POLICY
 from recommender.params import RankingParams, RatingParams
-from spark_jobs.reporting.charts import contenders
+from spark_jobs.reporting.charts import metric_bars
 from spark_jobs.reporting.html import as_json, evaluation_page, report_files
 from tests.browsers import DESKTOP, PHONE, SCREENSHOTS, browser  # noqa: F401
 
@@ -122,7 +122,7 @@ def test_charts_take_the_colours_of_the_page(evaluation: dict[str, Any]) -> None
 
 def test_ticks_are_told_as_exactly_as_they_stand() -> None:
     rows = [{"name": name, "mean": mean, "sd": 0.0} for name, mean in (("a", 0.843), ("b", 0.862))]
-    chart = contenders("a", "RMSE", rows, "a", "lower is better")
+    chart = metric_bars("a", "RMSE", rows, "a", "lower is better")
     ticks = [float(text) for text in re.findall(r">([\d.]+)</text>", chart)]
     steps = [after - before for before, after in pairwise(ticks)]
     assert len(ticks) > 2

@@ -236,8 +236,8 @@ def _fragments(
 
 
 def _blocks(fragments: RDD[tuple[int, Fragment]], cuts: list[int], column_count: int) -> RDD[Block]:
-    """Fragments brought together. Where they hold times, only the newest rating of each pair is
-    kept."""
+    """Join the fragments of each block. Where they hold times, only the newest rating of each pair
+    remains."""
 
     def merge(part: int, keyed: Iterable[tuple[int, Fragment]]) -> list[Block]:
         return [_merge(cuts[part], [fragment for _, fragment in keyed], column_count)]

@@ -142,7 +142,7 @@ def genre_bars(rows: Rows, unit: str) -> str:
     return _svg(figure, "genres", f"Ratings and mean {unit} of each genre")
 
 
-def contenders(name: str, metric: str, rows: Rows, served: str, hint: str) -> str:
+def metric_bars(name: str, metric: str, rows: Rows, served: str, hint: str) -> str:
     """A dot for each contender with its standard deviation. ``rows``: name, mean, sd."""
     figure, axes = _axes(f"{metric} ({hint})", "", height=0.3 * len(rows) + 0.75)
     for n, row in enumerate(rows):
@@ -219,7 +219,7 @@ def _short() -> FuncFormatter:
 
 
 def _svg(figure: Figure, name: str, words: str) -> str:
-    """The drawing without width and height, its ids begun with ``name``, told to those who listen.
+    """The drawing without width and height, its ids prefixed with ``name``, with an ARIA label.
 
     Nothing is dated, and ids are not drawn at random: the same figures give the same bytes.
     """

@@ -96,7 +96,7 @@ def _chart(protocol: str, metric: str, rows: Figures) -> Markup | None:
     if len(drawn) < 2:
         return None
     hint = HINTS[METRICS[metric].direction]
-    return drawn_chart(charts.contenders(f"{protocol}-{metric[:4]}", metric, drawn, SERVED, hint))
+    return drawn_chart(charts.metric_bars(f"{protocol}-{metric[:4]}", metric, drawn, SERVED, hint))
 
 
 def _best(values: Sequence[Any], name: str) -> float | None:
