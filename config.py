@@ -148,7 +148,7 @@ SETTINGS = (
     Setting("HOSTS", host_names, None, "host names the site answers to; default: SITE_URL's"),
     Setting("PROXIES", whole, 0, "how many proxies of our own name the caller's address"),
     Setting("PROTOCOL_PROXIES", whole, 0, "how many of them say whether the caller used HTTPS"),
-    Setting("HSTS_SECONDS", whole, 0, "how long browsers are to insist on HTTPS; 0: never told"),
+    Setting("HSTS_SECONDS", whole, 0, "how long browsers are to insist on HTTPS; 0: not sent"),
     Setting(
         "STATISTICS_MINUTES", at_least_zero, 10.0, "how often titles' statistics are refreshed"
     ),

@@ -73,14 +73,14 @@ def one_at_a_time(train: Path, fitted: Path) -> dict[str, float]:
     factors, counts = known.factors, known.counts
     people = some_people(ratings)
     model = Model(release_of(known))
-    told = [dict(zip(rows.tolist(), stars.tolist(), strict=True)) for rows, stars in people]
+    output = [dict(zip(rows.tolist(), stars.tolist(), strict=True)) for rows, stars in people]
     ranked, large = _Ranked(factors, counts), _Ranked(_enlarged(factors), np.zeros(LARGE))
     spread = np.random.default_rng(3)
     strangers = [(spread.choice(LARGE, len(rows), replace=False), stars) for rows, stars in people]
     return _alternately(
         {
             "ranking alone": [partial(_rank, ranked, person) for person in people],
-            "as served": [partial(_serve, model, theirs) for theirs in told],
+            "as served": [partial(_serve, model, theirs) for theirs in output],
             "implicit": _implicit(factors, people),
             "a million titles": [partial(_rank, large, person) for person in strangers],
             "surprise": _surprise(people[:FEW], len(factors)),
@@ -123,8 +123,8 @@ def _implicit(factors: Vectors, people: Sequence[Person]) -> list[Call]:
     for rows, stars in people:
         liked = preference(stars, PARAMS.neutral, BEST)
         values = (np.sign(liked) + PARAMS.alpha * liked).astype(np.float32)
-        told = csr_matrix((values, (np.zeros(len(rows), int), rows)), (1, len(factors)))
-        calls.append(partial(theirs.recommend, 0, told, N=N, recalculate_user=True))
+        output = csr_matrix((values, (np.zeros(len(rows), int), rows)), (1, len(factors)))
+        calls.append(partial(theirs.recommend, 0, output, N=N, recalculate_user=True))
     return calls
 
 
@@ -133,10 +133,10 @@ def _surprise(people: Sequence[Person], items: int) -> list[Call]:
     that. What it was fitted to does not change what that costs: each title once, and the people."""
     from surprise import SVD, Dataset, Reader
 
-    told: list[tuple[object, int, float, None]] = [("", item, 3.0, None) for item in range(items)]
+    output: list[tuple[object, int, float, None]] = [("", item, 3.0, None) for item in range(items)]
     for user, (rows, stars) in enumerate(people):
-        told += [(user, r, s, None) for r, s in zip(rows.tolist(), stars.tolist(), strict=True)]
-    known = Dataset(Reader(rating_scale=(0.5, BEST))).construct_trainset(told)
+        output += [(user, r, s, None) for r, s in zip(rows.tolist(), stars.tolist(), strict=True)]
+    known = Dataset(Reader(rating_scale=(0.5, BEST))).construct_trainset(output)
     theirs = SVD(n_factors=PARAMS.rank, n_epochs=1, random_state=1).fit(known)
 
     def best(user: int, rated: set[int]) -> list[Any]:

@@ -58,12 +58,12 @@ def _of_the_model(one: dict[str, float], everyone: dict[str, float], items: int)
     ours, peer, large = one["ranking alone"], one["implicit"], one["a million titles"]
     fold_in = f"fold-in and top-20 of {items:,} titles, against `implicit`"
     factor = everyone["mllib"] / everyone["ours"]
-    told = f"{everyone['ours']:.1f} and {everyone['mllib']:.0f} s"
+    output = f"{everyone['ours']:.1f} and {everyone['mllib']:.0f} s"
     return [
         Target(fold_in, ours / peer, "of its time", 0.2, more=f"{ours:.0f} and {peer:.0f} µs"),
         Target("the same of a million", 1e6 / large, "a second", 1000, least=True),
         Target(
-            "top-20 of everyone, against MLlib", factor, "times faster", 20, least=True, more=told
+            "top-20 of everyone, against MLlib", factor, "times faster", 20, least=True, more=output
         ),
     ]
 
@@ -126,6 +126,6 @@ def _figures(one: dict[str, float], everyone: Run, http: dict[str, Any]) -> dict
     figures = {f"one: {name}, microseconds": spent for name, spent in one.items()}
     figures |= {f"everyone: {name}, seconds": spent for name, spent in everyone.said.items()}
     figures["everyone: memory, GB"] = everyone.memory
-    for what, told in http.items():
-        figures |= {f"{what}: {name}": figure for name, figure in told.items()}
+    for what, output in http.items():
+        figures |= {f"{what}: {name}": figure for name, figure in output.items()}
     return figures

@@ -1,4 +1,4 @@
-"""Fixtures: a bucket of one's own, behind a proxy that can be told to fail."""
+"""Fixtures: a bucket of one's own, behind a proxy that fails on request."""
 
 from __future__ import annotations
 

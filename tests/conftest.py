@@ -209,18 +209,18 @@ def count_queries(app: Flask) -> Iterator[Callable[[], list[str]]]:
 
     What the watcher asks is left out: in service it asks in its period, here at every request.
     """
-    heard: list[str] = []
+    recorded: list[str] = []
 
     def listen(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
         if "FROM experiments" not in statement:
-            heard.append(statement)
+            recorded.append(statement)
 
     with app.app_context():
         engine = db.engine
 
     def start() -> list[str]:
         event.listen(engine, "before_cursor_execute", listen)
-        return heard
+        return recorded
 
     yield start
     event.remove(engine, "before_cursor_execute", listen)

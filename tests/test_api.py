@@ -45,8 +45,8 @@ def test_a_new_user_gets_the_id_after_the_data_sets_last(app: Flask, rest: Rest)
 
 def test_a_deleted_user_takes_their_ratings_along(app: Flask, rest: Rest, someone: int) -> None:
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 4})
-    told = rest.answer("DELETE", f"/user/{someone}")
-    assert told == {"msg": "deleted", "user_id": someone}
+    output = rest.answer("DELETE", f"/user/{someone}")
+    assert output == {"msg": "deleted", "user_id": someone}
     assert (people(app), stored(app)) == ([], [])
     assert rest("DELETE", f"/user/{someone}").status_code == 404
     assert rest.answer("PUT", "/user", {"gender": "M", "year_of_birth": 1980})["user_id"] == 22
@@ -62,9 +62,9 @@ def test_a_deleted_user_takes_their_ratings_along(app: Flask, rest: Rest, someon
 def test_a_rating_is_rounded_to_the_nearest_half_and_halves_of_it_upwards(
     app: Flask, rest: Rest, someone: int, given: float, kept: float
 ) -> None:
-    told = rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": given})
-    moment = datetime.fromisoformat(told.pop("ts"))
-    assert told == {"is_implicit": False, "movie_id": 1, "rating": kept, "user_id": someone}
+    output = rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": given})
+    moment = datetime.fromisoformat(output.pop("ts"))
+    assert output == {"is_implicit": False, "movie_id": 1, "rating": kept, "user_id": someone}
     assert timedelta() <= clock.utcnow() - moment < timedelta(minutes=1)
     assert stored(app) == [(someone, 1, kept, False)]
 
@@ -127,8 +127,8 @@ def test_a_deleted_rating_is_gone_and_deleting_it_again_is_no_error(
 ) -> None:
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 4})
     for _ in range(2):
-        told = rest.answer("DELETE", f"/user/{someone}/rating", {"movie_id": 1})
-        assert told == {"movie_id": 1, "msg": "deleted", "user_id": someone}
+        output = rest.answer("DELETE", f"/user/{someone}/rating", {"movie_id": 1})
+        assert output == {"movie_id": 1, "msg": "deleted", "user_id": someone}
     assert stored(app) == []
 
 
@@ -145,10 +145,10 @@ def test_top_ratings_are_the_highest_and_newer_first_among_equals(
     app: Flask, rest: Rest, someone: int
 ) -> None:
     give(app, someone, (1, 4.0, 1), (2, 5.0, 1), (3, 4.0, 3), (5, 1.0, 4), (8, 4.0, 2))
-    told = rest.answer("GET", f"/user/{someone}/ratings/top?limit=4")
-    assert (told["user_id"], told["limit"]) == (someone, 4)
-    assert ids([each["movie"] for each in told["ratings"]]) == [2, 3, 8, 1]
-    assert told["ratings"][0] == {
+    output = rest.answer("GET", f"/user/{someone}/ratings/top?limit=4")
+    assert (output["user_id"], output["limit"]) == (someone, 4)
+    assert ids([each["movie"] for each in output["ratings"]]) == [2, 3, 8, 1]
+    assert output["ratings"][0] == {
         "is_implicit": False,
         "movie": MOVIE,
         "rating": 5.0,
@@ -160,9 +160,9 @@ def test_latest_ratings_are_the_newest_and_higher_first_among_equals(
     app: Flask, rest: Rest, someone: int
 ) -> None:
     give(app, someone, (1, 4.0, 1), (2, 5.0, 1), (3, 4.0, 3), (5, 1.0, 4))
-    told = rest.answer("GET", f"/user/{someone}/ratings/latest")
-    assert told["limit"] == 20
-    assert ids([each["movie"] for each in told["ratings"]]) == [5, 3, 2, 1]
+    output = rest.answer("GET", f"/user/{someone}/ratings/latest")
+    assert output["limit"] == 20
+    assert ids([each["movie"] for each in output["ratings"]]) == [5, 3, 2, 1]
 
 
 # What was watched
@@ -171,8 +171,8 @@ def test_latest_ratings_are_the_newest_and_higher_first_among_equals(
 def test_watched_is_an_implicit_rating_of_the_titles_mean(
     app: Flask, rest: Rest, someone: int
 ) -> None:
-    told = rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
-    assert told == {"movie_id": 1, "user_id": someone, "watched": True}
+    output = rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
+    assert output == {"movie_id": 1, "user_id": someone, "watched": True}
     assert stored(app) == [(someone, 1, 4.0, True)]
     (shown,) = rest.answer("GET", f"/user/{someone}/ratings/top")["ratings"]
     assert shown["is_implicit"] is True
@@ -201,8 +201,8 @@ def test_watching_never_overwrites_what_someone_said(app: Flask, rest: Rest, som
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 1})
     rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
     assert stored(app) == [(someone, 1, 1.0, False)]
-    told = rest.answer("DELETE", f"/user/{someone}/watched", {"movie_id": 1})
-    assert told == {"movie_id": 1, "user_id": someone, "watched": False}
+    output = rest.answer("DELETE", f"/user/{someone}/watched", {"movie_id": 1})
+    assert output == {"movie_id": 1, "user_id": someone, "watched": False}
     assert stored(app) == [(someone, 1, 1.0, False)]
 
 
@@ -228,11 +228,11 @@ def test_recommendations_follow_the_ratings_of_this_moment(rest: Rest, someone: 
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 13, "rating": 5})
     answer = rest("GET", f"/user/{someone}/recommendations")
     assert answer.headers["X-Model-Version"] == "20260101-000000-aaaa"
-    told = answer.json["recommendations"]
-    assert ids(told)[:3] == [8, 21, 34]
-    assert 13 not in ids(told)
-    assert told[0].keys() == {*MOVIE, "score", "predicted_rating"}
-    scores = [each["score"] for each in told]
+    output = answer.json["recommendations"]
+    assert ids(output)[:3] == [8, 21, 34]
+    assert 13 not in ids(output)
+    assert output[0].keys() == {*MOVIE, "score", "predicted_rating"}
+    scores = [each["score"] for each in output]
     assert scores == sorted(scores, reverse=True)
 
 
@@ -244,8 +244,8 @@ def test_what_someone_hid_on_the_site_is_not_recommended(
         db.session.add(hidden)
         db.session.commit()
     assert ids(rest.answer("GET", f"/user/{someone}/recommendations")["recommendations"])[0] == 8
-    told = rest.answer("POST", "/recommendations/batch", {"requests": [{"user_id": someone}]})
-    assert ids(told["results"][0]["recommendations"])[0] == 8
+    output = rest.answer("POST", "/recommendations/batch", {"requests": [{"user_id": someone}]})
+    assert ids(output["results"][0]["recommendations"])[0] == 8
 
 
 def test_a_batch_answers_as_single_requests_do(app: Flask, rest: Rest, someone: int) -> None:
@@ -254,13 +254,13 @@ def test_a_batch_answers_as_single_requests_do(app: Flask, rest: Rest, someone: 
     anonymous = {"ratings": [{"movie_id": 13, "rating": 4.9}]}
     requests = [{"user_id": someone}, anonymous, {"user_id": other}, {"ratings": []}]
     before = stored(app)
-    told = rest.answer("POST", "/recommendations/batch", {"limit": 3, "requests": requests})
+    output = rest.answer("POST", "/recommendations/batch", {"limit": 3, "requests": requests})
     single = {
         user: rest.answer("GET", f"/user/{user}/recommendations?limit=3")["recommendations"]
         for user in (someone, other)
     }
-    lists = [each["recommendations"] for each in told["results"]]
-    assert [each.get("user_id", "nobody") for each in told["results"]] == [
+    lists = [each["recommendations"] for each in output["results"]]
+    assert [each.get("user_id", "nobody") for each in output["results"]] == [
         someone, "nobody", other, "nobody",
     ]  # fmt: skip
     assert [ids(one) for one in lists] == [
@@ -279,13 +279,13 @@ def test_a_batch_asks_the_database_as_often_for_many_as_for_one(
     ]
     for user in users:
         rest.answer("PUT", f"/user/{user}/rating", {"movie_id": 13, "rating": 5})
-    heard = count_queries()
+    recorded = count_queries()
     counts = []
     for some in (users[:1], users):
-        before = len(heard)
+        before = len(recorded)
         requests = [{"user_id": user} for user in some]
         rest.answer("POST", "/recommendations/batch", {"requests": requests})
-        counts.append(len(heard) - before)
+        counts.append(len(recorded) - before)
     assert counts[0] == counts[1] <= 7
 
 
@@ -307,10 +307,10 @@ def test_no_row_asks_the_database_more_often_for_longer_answers(
 ) -> None:
     for movie_id in (1, 2, 3, 8, 13):
         rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": movie_id, "rating": 4})
-    heard = count_queries()
-    before = len(heard)
+    recorded = count_queries()
+    before = len(recorded)
     rest.answer("GET", path.format(someone))
-    assert len(heard) - before <= most
+    assert len(recorded) - before <= most
 
 
 # Titles
@@ -333,42 +333,42 @@ def test_top_movies_are_the_most_rated_and_better_rated_first_among_equals(
     with app.app_context():
         db.session.execute(update(Item).where(Item.id == 34).values(rating_count=20))
         db.session.commit()
-    told = rest.answer("GET", "/movies/top")["top_movies"]
-    assert ids([each["movie"] for each in told]) == [1, 34, 8, 13, 2, 21, 3, 5]
-    assert told[4] == {"avg_rating": pytest.approx(3.9), "votes": 10, "movie": MOVIE}
+    output = rest.answer("GET", "/movies/top")["top_movies"]
+    assert ids([each["movie"] for each in output]) == [1, 34, 8, 13, 2, 21, 3, 5]
+    assert output[4] == {"avg_rating": pytest.approx(3.9), "votes": 10, "movie": MOVIE}
     assert len(rest.answer("GET", "/movies/top?limit=2")["top_movies"]) == 2
 
 
 def test_similar_titles(rest: Rest) -> None:
-    told = rest.answer("GET", "/movie/1/similar?limit=2")
-    assert told["movie_id"] == 1
-    assert ids(told["similar"]) == [2, 3]
+    output = rest.answer("GET", "/movie/1/similar?limit=2")
+    assert output["movie_id"] == 1
+    assert ids(output["similar"]) == [2, 3]
     assert rest.answer("GET", "/movie/55/similar") == {"movie_id": 55, "similar": []}
 
 
 def test_an_estimate_is_on_the_scale(rest: Rest, someone: int) -> None:
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 5})
-    told = rest.answer("GET", f"/user/{someone}/estimate/2")
-    assert told.keys() == {"user_id", "movie_id", "predicted_rating"}
-    assert 3.5 < told["predicted_rating"] <= 5
+    output = rest.answer("GET", f"/user/{someone}/estimate/2")
+    assert output.keys() == {"user_id", "movie_id", "predicted_rating"}
+    assert 3.5 < output["predicted_rating"] <= 5
 
 
 def test_an_explanation_adds_up_exactly(rest: Rest, someone: int) -> None:
     for movie_id, rating in ((1, 5), (2, 4), (13, 1)):
         body = {"movie_id": movie_id, "rating": rating}
         rest.answer("PUT", f"/user/{someone}/rating", body)
-    told = rest.answer("GET", f"/user/{someone}/because/3")
-    parts = [each["contribution"] for each in told["because"]]
+    output = rest.answer("GET", f"/user/{someone}/because/3")
+    parts = [each["contribution"] for each in output["because"]]
     assert parts == sorted(parts, reverse=True)
-    assert sum(parts) + told["popularity"] == pytest.approx(told["score"], rel=1e-12)
-    assert {each["movie"]["movie_id"]: each["rating"] for each in told["because"]} == {
+    assert sum(parts) + output["popularity"] == pytest.approx(output["score"], rel=1e-12)
+    assert {each["movie"]["movie_id"]: each["rating"] for each in output["because"]} == {
         1: 5.0,
         2: 4.0,
         13: 1.0,
     }
     recommended = rest.answer("GET", f"/user/{someone}/recommendations")["recommendations"]
     (listed,) = [each for each in recommended if each["movie_id"] == 3]
-    assert listed["score"] == pytest.approx(told["score"], rel=1e-5)
+    assert listed["score"] == pytest.approx(output["score"], rel=1e-5)
 
 
 @pytest.mark.parametrize("row", ["estimate", "because"])
@@ -389,12 +389,12 @@ def test_search_forgives_a_typo(rest: Rest) -> None:
 
 
 def test_recommendations_by_id_or_with_metadata(rest: Rest, someone: int) -> None:
-    told = rest.answer("GET", f"//recommendations?user_id={someone}")
-    assert told["items"][:2] == [{"id": 1}, {"id": 8}]
+    output = rest.answer("GET", f"//recommendations?user_id={someone}")
+    assert output["items"][:2] == [{"id": 1}, {"id": 8}]
     for said, keys in (("false", {"id"}), ("true", {"id", "title", "genres"})):
-        told = rest.answer("GET", f"//recommendations?user_id={someone}&returnMetadata={said}")
-        assert told["items"][0].keys() == keys
-    assert told["items"][1] == {
+        output = rest.answer("GET", f"//recommendations?user_id={someone}&returnMetadata={said}")
+        assert output["items"][0].keys() == keys
+    assert output["items"][1] == {
         "id": 8,
         "title": "Amélie in Love",
         "genres": ["Romance", "Comedy"],
@@ -404,8 +404,8 @@ def test_recommendations_by_id_or_with_metadata(rest: Rest, someone: int) -> Non
 def test_features_are_the_ids_of_what_was_rated(rest: Rest, someone: int) -> None:
     for movie_id in (8, 1, 34):
         rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": movie_id, "rating": 4})
-    told = rest.answer("GET", f"//features?user_id={someone}")
-    assert told == {"features": [{"histories": [1, 8, 34]}]}
+    output = rest.answer("GET", f"//features?user_id={someone}")
+    assert output == {"features": [{"histories": [1, 8, 34]}]}
 
 
 # With the site

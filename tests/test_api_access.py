@@ -334,7 +334,7 @@ def test_the_address_is_the_one_before_our_own_proxies(environ: dict[str, str]) 
 
 def test_a_token_is_looked_up_once_in_a_request(app: Flask, rest: Rest, count_queries: Any) -> None:
     rest("GET", "/movies/top")
-    heard = count_queries()
+    recorded = count_queries()
     rest("GET", "/movies/top")
-    assert len([statement for statement in heard if "FROM tokens" in statement]) == 1
+    assert len([statement for statement in recorded if "FROM tokens" in statement]) == 1
     assert access.limiter.enabled

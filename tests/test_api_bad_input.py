@@ -171,8 +171,8 @@ def test_an_answer_has_an_end(rest: Rest) -> None:
 
 
 def test_a_thousand_requests_are_not_too_many(rest: Rest) -> None:
-    told = rest.answer("POST", "/recommendations/batch", {"requests": [{"ratings": []}] * 1000})
-    assert len(told["results"]) == 1000
+    output = rest.answer("POST", "/recommendations/batch", {"requests": [{"ratings": []}] * 1000})
+    assert len(output["results"]) == 1000
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "1.5", "x", "", "1e2", "NaN", "٣", "9" * 99])

@@ -202,10 +202,10 @@ def test_lists_of_ratings_are_those_of_the_data_set_in_order(
 ) -> None:
     orders = {"top": lambda r: (-r[1], -r[2]), "latest": lambda r: (-r[2], -r[1])}
     for kind, order in orders.items():
-        told = rest.answer("GET", f"/user/{user}/ratings/{kind}?limit=1000")["ratings"]
+        output = rest.answer("GET", f"/user/{user}/ratings/{kind}?limit=1000")["ratings"]
         found = [
             (r["movie"]["movie_id"], r["rating"], datetime.fromisoformat(r["ts"]).timestamp())
-            for r in told
+            for r in output
             if r["movie"]["movie_id"] != MOVIE
         ]
         expected = [r for r in given[user] if r[0] != MOVIE]
@@ -217,22 +217,22 @@ def test_lists_of_ratings_are_those_of_the_data_set_in_order(
 def test_features_are_what_the_user_rated(
     rest: Rest, given: dict[int, list[tuple[int, float, int]]]
 ) -> None:
-    told = rest.answer("GET", "//features?user_id=1")["features"][0]["histories"]
-    assert told == sorted(movie for movie, _, _ in given[1])
+    output = rest.answer("GET", "//features?user_id=1")["features"][0]["histories"]
+    assert output == sorted(movie for movie, _, _ in given[1])
 
 
 def test_top_movies_are_the_most_rated(
     rest: Rest, given: dict[int, list[tuple[int, float, int]]]
 ) -> None:
-    told = rest.answer("GET", "/movies/top")["top_movies"]
-    assert len(told) == 100
-    figures = [(each["votes"], each["avg_rating"]) for each in told]
+    output = rest.answer("GET", "/movies/top")["top_movies"]
+    assert len(output) == 100
+    figures = [(each["votes"], each["avg_rating"]) for each in output]
     assert figures == sorted(figures, reverse=True)
     counts: dict[int, int] = defaultdict(int)
     for rated in given.values():
         for movie, _, _ in rated:
             counts[movie] += 1
-    first = told[0]
+    first = output[0]
     assert first["movie"]["title"] == "Forrest Gump"
     assert first["votes"] in (counts[356], counts[356] - 1)
 
@@ -240,23 +240,23 @@ def test_top_movies_are_the_most_rated(
 def test_recommendations_are_twenty_unless_told_and_none_is_rated(
     rest: Rest, given: dict[int, list[tuple[int, float, int]]]
 ) -> None:
-    told = rest.answer("GET", "/user/1/recommendations")["recommendations"]
-    assert len(told) == 20
-    assert not {r["movie_id"] for r in told} & {movie for movie, _, _ in given[1]}
-    scores = [r["score"] for r in told]
+    output = rest.answer("GET", "/user/1/recommendations")["recommendations"]
+    assert len(output) == 20
+    assert not {r["movie_id"] for r in output} & {movie for movie, _, _ in given[1]}
+    scores = [r["score"] for r in output]
     assert scores == sorted(scores, reverse=True)
-    assert all(0.5 <= r["predicted_rating"] <= 5 for r in told)
+    assert all(0.5 <= r["predicted_rating"] <= 5 for r in output)
     assert len(rest.answer("GET", "/user/1/recommendations?limit=7")["recommendations"]) == 7
 
 
 def test_a_batch_of_every_user_answers_as_single_requests_do(rest: Rest) -> None:
     users = list(range(1, 610))
     requests = [{"user_id": user} for user in users]
-    told = rest.answer("POST", "/recommendations/batch", {"limit": 5, "requests": requests})
-    assert [each["user_id"] for each in told["results"]] == users
+    output = rest.answer("POST", "/recommendations/batch", {"limit": 5, "requests": requests})
+    assert [each["user_id"] for each in output["results"]] == users
     for user in (1, 50, 414, 599):
         single = rest.answer("GET", f"/user/{user}/recommendations?limit=5")["recommendations"]
-        batched = told["results"][user - 1]["recommendations"]
+        batched = output["results"][user - 1]["recommendations"]
         assert [r["movie_id"] for r in batched] == [r["movie_id"] for r in single]
         assert [r["score"] for r in batched] == pytest.approx([r["score"] for r in single])
 
@@ -265,8 +265,8 @@ def test_moments_are_those_of_the_data_set(
     rest: Rest, given: dict[int, list[tuple[int, float, int]]]
 ) -> None:
     movie, stars, seconds = max(given[3], key=lambda r: (r[2], r[1]))
-    (told,) = rest.answer("GET", "/user/3/ratings/latest?limit=1")["ratings"]
-    assert (told["rating"], told["ts"]) == (
+    (output,) = rest.answer("GET", "/user/3/ratings/latest?limit=1")["ratings"]
+    assert (output["rating"], output["ts"]) == (
         stars,
         datetime.fromtimestamp(seconds, UTC).isoformat(),
     )

@@ -46,11 +46,11 @@ def test_stacked_solves_find_the_vectors_of_single_ones(people: list[dict[int, f
     items = gram(factors)
     x = fold_in_ranking_many(items, factors[rows], values, rated, 5.0, ridge)
     biases, p = fold_in_rating_many(factors[rows], values, rated, ridge, 3.0)
-    for u, (own, told) in enumerate(known):
+    for u, (own, output) in enumerate(known):
         np.testing.assert_allclose(
-            x[u], fold_in_ranking(items, factors[own], told, 5.0, ridge), rtol=1e-9, atol=1e-12
+            x[u], fold_in_ranking(items, factors[own], output, 5.0, ridge), rtol=1e-9, atol=1e-12
         )
-        bias, vector = fold_in_rating(factors[own], told, ridge, 3.0)
+        bias, vector = fold_in_rating(factors[own], output, ridge, 3.0)
         assert biases[u] == pytest.approx(bias, abs=1e-12)
         np.testing.assert_allclose(p[u], vector, rtol=1e-7, atol=1e-10)
 
@@ -69,10 +69,10 @@ def test_lists_of_many_are_those_of_each(
         (recommend_many(model, PEOPLE, 5, hidden), hidden),
         (recommend_many(model, PEOPLE, 5), [[]] * len(PEOPLE)),
     ):
-        for told, ratings, ids in zip(lists, PEOPLE, left_out, strict=True):
+        for output, ratings, ids in zip(lists, PEOPLE, left_out, strict=True):
             single = model.recommend(model.fold_in(ratings), 5, ids)
-            assert [r.item_id for r in told] == [r.item_id for r in single]
-            for one, other in zip(told, single, strict=True):
+            assert [r.item_id for r in output] == [r.item_id for r in single]
+            for one, other in zip(output, single, strict=True):
                 assert one.score == pytest.approx(other.score, abs=1e-6)
                 assert one.predicted_rating == pytest.approx(other.predicted_rating, abs=1e-6)
 

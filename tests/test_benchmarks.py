@@ -146,9 +146,9 @@ def test_recommending_and_the_site_are_measured_against_their_targets(
     assert 0 < figures["memory: proportional"] <= figures["memory: resident"]
     assert all(figures[f"swap: {name}"] > 0 for name in ("seconds", "slowest", "slowest_else"))
     table = (tmp_path / "RESULTS.md").read_text("utf-8").partition("| what |")[2]
-    told = table.partition("\n\n")[0].splitlines()[2:]
-    assert len(told) == 11
-    assert all(line.endswith((" met |", " % |")) for line in told)
+    shown_text = table.partition("\n\n")[0].splitlines()[2:]
+    assert len(shown_text) == 11
+    assert all(line.endswith((" met |", " % |")) for line in shown_text)
 
 
 def test_a_target_is_met_at_its_limit_and_else_says_by_how_much_not() -> None:

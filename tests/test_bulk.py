@@ -83,8 +83,8 @@ def release_of(movielens: Path) -> tuple[Release, list[Title]]:
 def test_what_was_imported_in_bulk_is_exported_as_it_was(
     furnished: Flask, movielens: Path, tmp_path: Path
 ) -> None:
-    told = furnished.test_cli_runner().invoke(args=["export-ratings", str(tmp_path)])
-    assert "100,836 ratings" in told.output
+    shown_text = furnished.test_cli_runner().invoke(args=["export-ratings", str(tmp_path)])
+    assert "100,836 ratings" in shown_text.output
     original = (movielens / "ratings.csv").read_text().splitlines()
     assert (tmp_path / "ratings.csv").read_text().splitlines() == [
         re.sub(r"\.0,", ",", line) for line in original
@@ -136,7 +136,7 @@ API = (
 def test_requests_find_their_rows_by_an_index(furnished: Flask) -> None:
     """Every statement of the pages and rows of the API that people wait for; one row each holds
     the site's and the catalogue's state."""
-    with heard(furnished) as statements:
+    with recorded(furnished) as statements:
         ann = furnished.test_client()
         register(ann, "ann")
         for item in (1, 2, 6):
@@ -169,13 +169,13 @@ def test_a_page_asks_once_for_ratings_and_once_for_titles(furnished: Flask) -> N
     for item in (1, 2, 6):
         bob.post(f"/title/{item}/rating", data={"rating": "4"})
     bob.get("/")
-    with heard(furnished) as statements:
+    with recorded(furnished) as statements:
         bob.get("/")
     asked = [re.search(r"FROM (\w+)", statement)[1] for statement, _ in statements]
     asked.remove("experiments")  # by the watcher, who here looks at every request
     assert sorted(asked) == ["items", "marks", "ratings", "shown", "users"]
     rest = client_with_token(furnished, "counted")
-    with heard(furnished) as statements:
+    with recorded(furnished) as statements:
         rest.answer("GET", "/user/1/recommendations")
     asked = [
         found[1] for statement, _ in statements if (found := re.search(r"FROM (\w+)", statement))
@@ -203,7 +203,7 @@ def test_what_a_list_is_made_from_is_alike_for_one_and_for_many(furnished: Flask
 
 
 @contextmanager
-def heard(app: Flask) -> Iterator[list[tuple[str, Any]]]:
+def recorded(app: Flask) -> Iterator[list[tuple[str, Any]]]:
     """(statement, parameters) of everything that is said to the database meanwhile."""
     said: list[tuple[str, Any]] = []
     with app.app_context():

@@ -151,8 +151,8 @@ def test_the_arm_follows_from_the_documented_hash_for_ever() -> None:
 @pytest.mark.parametrize("first", [1, 1_000_000_000])
 def test_consecutive_ids_are_spread_as_the_share_says(share: float, first: int) -> None:
     people = 40_000
-    told = plan(share=share)
-    treated = sum(told.arm_of(first + n) == TREATMENT for n in range(people))
+    output = plan(share=share)
+    treated = sum(output.arm_of(first + n) == TREATMENT for n in range(people))
     four_sigma = 4 * (people * share * (1 - share)) ** 0.5
     assert abs(treated - share * people) < four_sigma
 
@@ -352,17 +352,17 @@ def test_the_watcher_asks_the_database_and_requests_do_not(
     site = create_app({**environ, "RELEASE_POLL_SECONDS": "600"}, TESTING=True)
     client = site.test_client()
     assert client.get("/ready").json["experiment"] == "tune"
-    heard: list[str] = []
+    recorded: list[str] = []
     with site.app_context():
         engine = db.engine
 
     def listen(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
-        heard.append(statement)
+        recorded.append(statement)
 
     event.listen(engine, "before_cursor_execute", listen)
     client.get("/ready")
-    assert [statement for statement in heard if "experiments" in statement] == []
-    assert heard
+    assert [statement for statement in recorded if "experiments" in statement] == []
+    assert recorded
     engine.dispose()
 
 
@@ -570,8 +570,8 @@ def populate(app: Flask, people: dict[str, list[list[float | None]]]) -> None:
                 for place, (item, stars) in enumerate(zip(items, outcome, strict=False), start=1):
                     of = {"user_id": user_id, "item_id": item}
                     at = experiment.started_at
-                    told = {"arm": arm, "shown_at": at, "place": place, "model_version": FIRST}
-                    db.session.add(Exposure(experiment_id=experiment.id, **of, **told))
+                    output = {"arm": arm, "shown_at": at, "place": place, "model_version": FIRST}
+                    db.session.add(Exposure(experiment_id=experiment.id, **of, **output))
                     if stars is not None:
                         rated = {"rating": stars, "rated_at": at, "via": "recommendation"}
                         db.session.add(Rating(**of, **rated))
@@ -599,19 +599,19 @@ def test_the_figures_of_an_experiment_known_by_heart(running_app: Flask) -> None
             TREATMENT: [[5.0, 5.0], [4.0, None], [None, None]],
         },
     )
-    told = results(running_app)
-    control, treatment = told.arms[CONTROL], told.arms[TREATMENT]
+    output = results(running_app)
+    control, treatment = output.arms[CONTROL], output.arms[TREATMENT]
     assert (control.people, control.shown, treatment.people, treatment.shown) == (2, 8, 3, 6)
     assert (control.accepted.value, treatment.accepted.value) == (3 / 8, 0.5)
     assert (control.rating.value, treatment.rating.value) == (3.0, pytest.approx(14 / 3))
-    assert told.accepted.difference.value == 0.125
+    assert output.accepted.difference.value == 0.125
     # Between people: var = 2·(0.5² + 0.5²)/8² and 1.5·(1² + 0² + 1²)/6².
     se = (2 * 0.5 / 64 + 1.5 * 2 / 36) ** 0.5
-    assert told.accepted.difference.high == pytest.approx(0.125 + 1.959964 * se)
-    assert told.rating.difference.value == pytest.approx(5 / 3)
+    assert output.accepted.difference.high == pytest.approx(0.125 + 1.959964 * se)
+    assert output.rating.difference.value == pytest.approx(5 / 3)
     times = ((1.959964 + 0.841621) * se / 0.0375) ** 2
-    assert told.needed[TREATMENT] == pytest.approx(3 * times, abs=1)
-    assert not told.is_enough
+    assert output.needed[TREATMENT] == pytest.approx(3 * times, abs=1)
+    assert not output.is_enough
 
 
 def test_only_what_was_rated_as_recommended_counts(running_app: Flask) -> None:
@@ -642,17 +642,17 @@ def test_a_small_sample_says_how_many_more_it_takes(running_app: Flask) -> None:
     assert results(running_app).needed is None
     alike: list[list[float | None]] = [[4.0, None]] * (FEWEST - 10)
     populate(running_app, {CONTROL: alike, TREATMENT: alike})
-    told = results(running_app)
-    assert told.needed == {CONTROL: FEWEST, TREATMENT: FEWEST}
-    assert told.missing == {CONTROL: 10, TREATMENT: 10}
-    assert not told.is_enough
+    output = results(running_app)
+    assert output.needed == {CONTROL: FEWEST, TREATMENT: FEWEST}
+    assert output.missing == {CONTROL: 10, TREATMENT: 10}
+    assert not output.is_enough
 
 
 def test_where_nothing_was_accepted_no_sample_is_enough(running_app: Flask) -> None:
     populate(running_app, {CONTROL: [[None]] * FEWEST, TREATMENT: [[4.0]] * FEWEST})
-    told = results(running_app)
-    assert told.needed is None
-    assert not told.is_enough
+    output = results(running_app)
+    assert output.needed is None
+    assert not output.is_enough
 
 
 # The owner's page

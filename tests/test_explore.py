@@ -46,32 +46,36 @@ def explored(
 
 
 def test_a_folder_known_by_heart(explored: tuple[dict[str, Any], str, str]) -> None:
-    told, _, _ = explored
-    assert (told["data"]["ratings"], told["data"]["users"], told["data"]["items"]) == (4, 3, 3)
-    assert (told["rated_titles"], told["repeated"]) == (2, 1)
-    assert told["density"] == pytest.approx(4 / 6)
-    assert told["mean"] == pytest.approx(13 / 4)
-    given = {row["stars"]: row["ratings"] for row in told["histogram"]}
+    output, _, _ = explored
+    assert (output["data"]["ratings"], output["data"]["users"], output["data"]["items"]) == (
+        4,
+        3,
+        3,
+    )
+    assert (output["rated_titles"], output["repeated"]) == (2, 1)
+    assert output["density"] == pytest.approx(4 / 6)
+    assert output["mean"] == pytest.approx(13 / 4)
+    given = {row["stars"]: row["ratings"] for row in output["histogram"]}
     assert list(given) == [n / 2 for n in range(1, 11)]
     assert {stars for stars, ratings in given.items() if ratings} == {0.5, 3.0, 4.5, 5.0}
-    assert told["months"] == [
+    assert output["months"] == [
         {"month": "2000-01", "ratings": 2, "mean": 4.0},
         {"month": "2000-02", "ratings": 1, "mean": 4.0},
         {"month": "2000-03", "ratings": 2, "mean": 2.5},
     ]
-    people = told["people"]
+    people = output["people"]
     assert (people["median"], people["least"], people["most"], people["once"]) == (1, 1, 2, 2)
     assert people["half"] == 1  # one of the three gave two of the four
-    assert told["titles"]["curve"] == [{"rank": 1, "ratings": 3}, {"rank": 2, "ratings": 1}]
-    assert told["genres"] == [
+    assert output["titles"]["curve"] == [{"rank": 1, "ratings": 3}, {"rank": 2, "ratings": 1}]
+    assert output["genres"] == [
         {"genre": "Drama", "titles": 2, "ratings": 4, "mean": 13 / 4},
         {"genre": "Comedy", "titles": 1, "ratings": 3, "mean": pytest.approx(10 / 3)},
     ]
-    first, second = told["best_rated"]
+    first, second = output["best_rated"]
     assert (first["title"], first["year"]) == ("The Matrix", 1999)
     assert first["shrunken"] == pytest.approx((10 + 25 * 13 / 4) / 28)
     assert second["shrunken"] == pytest.approx((3 + 25 * 13 / 4) / 26)
-    assert [row["ratings"] for row in told["most_rated"]] == [3, 1]
+    assert [row["ratings"] for row in output["most_rated"]] == [3, 1]
 
 
 def test_the_summary_says_it_in_a_few_lines(explored: tuple[dict[str, Any], str, str]) -> None:

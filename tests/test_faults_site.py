@@ -1,4 +1,4 @@
-"""The site under load while a part of it breaks: who was told that a rating is stored finds it."""
+"""The site under load while a part of it breaks: every acknowledged rating is stored."""
 
 from __future__ import annotations
 
@@ -412,6 +412,6 @@ def replace_text(file: Path, text: str) -> None:
 def hours_back(address: str, secret: str, person: int) -> float:
     """How far behind ours the site's clock is, by when it says that it stores a new rating."""
     body = {"movie_id": NOT_RATED, "rating": 3}
-    status, told = ask(f"{address}/api/v1/user/{person}/rating", secret, "PUT", body)
+    status, shown_text = ask(f"{address}/api/v1/user/{person}/rating", secret, "PUT", body)
     assert status == 200
-    return (datetime.now(UTC) - datetime.fromisoformat(told["ts"])).total_seconds() / 3600
+    return (datetime.now(UTC) - datetime.fromisoformat(shown_text["ts"])).total_seconds() / 3600

@@ -105,7 +105,7 @@ FIT = ("--ranking-iterations", "30", "--promote", "always")
 
 
 def submitted(folder: Path, cluster: Path, master: str, kill: bool) -> Release:
-    """Train on a cluster, and where told so kill one of its two executors during the first fit."""
+    """Train on a cluster, and on request kill one of its two executors during the first fit."""
     folder.mkdir()
     place = ("--data", str(cluster / "data"), "--releases", str(folder / "releases"))
     submit = [PYSPARK / "bin" / "spark-submit", "--master", master, *SMALL]

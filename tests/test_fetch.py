@@ -22,10 +22,10 @@ CONTENT = bytes(range(256)) * 40  # 10,240 bytes
 
 
 def bring(address: str, target: Path) -> list[str]:
-    """What was told on the way."""
-    told: list[str] = []
-    download(address, target, told.append)
-    return told
+    """Messages that the download printed."""
+    output: list[str] = []
+    download(address, target, output.append)
+    return output
 
 
 def ranges(publisher: Publisher) -> list[str | None]:
@@ -41,10 +41,10 @@ def test_a_download_is_the_file_and_nothing_else(publisher: Publisher, tmp_path:
 def test_a_broken_download_goes_on_where_it_broke_off(publisher: Publisher, tmp_path: Path) -> None:
     address = publisher.publish("a.zip", CONTENT)
     publisher.breaks = [1000, 500]
-    told = bring(address, tmp_path / "a.zip")
+    output = bring(address, tmp_path / "a.zip")
     assert (tmp_path / "a.zip").read_bytes() == CONTENT
     assert ranges(publisher) == [None, "bytes=1000-", "bytes=1500-"]
-    assert told == [
+    assert output == [
         f"{address} broke off after 1,000 bytes; going on from there",
         f"{address} broke off after 1,500 bytes; going on from there",
     ]

@@ -240,8 +240,8 @@ def test_what_was_written_for_training_is_read_equal(
     export_ratings(str(folder), serving.model.release)
     batches = read_ratings(*find_ratings(folder), highest=5.0, batch=3)
     rows = [row for batch, _ in batches for row in batch]
-    told = [(row.user_id, row.item_id, row.rating, row.seconds) for row in rows]
-    assert told == sorted(
+    output = [(row.user_id, row.item_id, row.rating, row.seconds) for row in rows]
+    assert output == sorted(
         (ann.id, item_id, stars, int(at.timestamp()))
         for item_id, stars, at in ratings.ratings_by_age(ann.id)
     )

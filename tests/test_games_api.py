@@ -29,8 +29,8 @@ def player(games: Rest) -> int:
 
 def test_a_movie_is_a_game_and_a_rating_hours(games: Rest, player: int) -> None:
     assert games.answer("GET", "/game/10")["game_id"] == 10
-    told = games.answer("PUT", f"/user/{player}/hours", {"game_id": 10, "hours": 120.3})
-    assert (told["game_id"], told["hours"], told["is_implicit"]) == (10, 120.3, False)
+    output = games.answer("PUT", f"/user/{player}/hours", {"game_id": 10, "hours": 120.3})
+    assert (output["game_id"], output["hours"], output["is_implicit"]) == (10, 120.3, False)
     for order in ("top", "latest"):
         (has,) = games.answer("GET", f"/user/{player}/hours/{order}")["hours"]
         assert (has["hours"], has["game"]["game_id"]) == (120.3, 10)
@@ -95,9 +95,9 @@ def test_recommendations_have_a_score_and_a_match_and_no_predicted_rating(
 
 def test_an_estimate_is_a_match_and_the_reasons_are_hours(games: Rest, player: int) -> None:
     games.answer("PUT", f"/user/{player}/hours", {"game_id": 10, "hours": 50})
-    told = games.answer("GET", f"/user/{player}/estimate/20")
-    assert told.keys() == {"user_id", "game_id", "match"}
-    assert 0.5 < told["match"] <= 1
+    output = games.answer("GET", f"/user/{player}/estimate/20")
+    assert output.keys() == {"user_id", "game_id", "match"}
+    assert 0.5 < output["match"] <= 1
     why = games.answer("GET", f"/user/{player}/because/20")
     assert [(part["game"]["game_id"], part["hours"]) for part in why["because"]] == [(10, 50.0)]
     assert why["score"] == pytest.approx(why["popularity"] + why["because"][0]["contribution"])

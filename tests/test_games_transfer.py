@@ -66,7 +66,7 @@ def test_importing_again_changes_nothing(games_app: Flask, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "output"),
     [
         ("{'user_id': 'x', 'items': [", "line 4: not a Python literal"),
         ("__import__('os').getcwd()", "line 4: not a Python literal"),
@@ -77,12 +77,12 @@ def test_importing_again_changes_nothing(games_app: Flask, tmp_path: Path) -> No
         ),
     ],
 )
-def test_a_bad_line_is_named(games_app: Flask, tmp_path: Path, line: str, told: str) -> None:
+def test_a_bad_line_is_named(games_app: Flask, tmp_path: Path, line: str, output: str) -> None:
     status, said = run(
         games_app, "import-ratings", str(steam(tmp_path / "steam", LIBRARIES + line + "\n"))
     )
     assert status == 2
-    assert told in said
+    assert output in said
     assert stored(games_app) == []
 
 

@@ -141,13 +141,13 @@ def test_the_gate_lets_a_good_model_pass_and_the_manifest_says_what_it_reached(
     assert metrics["held_out"] == {"seed": 0, "most": 2000, "people": 6}
     assert metrics["RMSE"] <= 1
     assert metrics["NDCG@10"] >= 0.1
-    told = report(in_service.store, in_service.release.version)
-    assert told["gate"]["passed"]
-    assert told["comparison"] == {}
-    assert told["command"].startswith("python -m spark_jobs.evaluate --protocol G,E --seeds 0")
-    assert told["fold_in_curve"]["popularity"]
-    assert told["sizes"]["ranking"] == list(in_service.release.arrays.ranking_factors.shape)
-    assert told["exploration"]["data"]["ratings"] == in_service.release.catalogue.ratings
+    output = report(in_service.store, in_service.release.version)
+    assert output["gate"]["passed"]
+    assert output["comparison"] == {}
+    assert output["command"].startswith("python -m spark_jobs.evaluate --protocol G,E --seeds 0")
+    assert output["fold_in_curve"]["popularity"]
+    assert output["sizes"]["ranking"] == list(in_service.release.arrays.ranking_factors.shape)
+    assert output["exploration"]["data"]["ratings"] == in_service.release.catalogue.ratings
 
 
 def test_the_gate_refuses_a_deliberately_bad_model(in_service: Run) -> None:
@@ -161,12 +161,12 @@ def test_the_gate_refuses_a_deliberately_bad_model(in_service: Run) -> None:
     assert newest != before.version
     assert f"Release {newest} is written, and not promoted" in refused.out
     assert f"flask releases promote {newest}" in refused.err
-    told = report(refused.store, newest)
-    assert told["gate"]["reasons"]
+    output = report(refused.store, newest)
+    assert output["gate"]["reasons"]
     page = refused.store.folder / newest / "report" / "index.html"
     assert "It is not good enough to go into service." in page.read_text(encoding="utf-8")
-    assert told["comparison"]["metrics"]["NDCG@10"]["difference"] < 0
-    assert 0 <= told["comparison"]["lists"]["kept_of_10"] < 10
+    assert output["comparison"]["metrics"]["NDCG@10"]["difference"] < 0
+    assert 0 <= output["comparison"]["lists"]["kept_of_10"] < 10
 
 
 def test_never_promotes_not_even_a_good_model(in_service: Run) -> None:

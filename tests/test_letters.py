@@ -211,7 +211,7 @@ def test_mail_leaves_by_smtp(app: Flask, postbox: Postbox) -> None:
 
 @pytest.fixture
 def ses(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """Amazon SES, which answers as it is told to."""
+    """Amazon SES, which answers as a test asks."""
     client = boto3.client(
         "sesv2", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
     )

@@ -29,11 +29,11 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
 
 def heaps():
-    with tempfile.NamedTemporaryFile() as told:
-        stream = libc.fopen(told.name.encode(), b"w")
+    with tempfile.NamedTemporaryFile() as info_file:
+        stream = libc.fopen(info_file.name.encode(), b"w")
         libc.malloc_info(0, stream)
         libc.fclose(stream)
-        return told.read().count(b"<heap nr=")
+        return info_file.read().count(b"<heap nr=")
 
 def need(together):
     pieces = [libc.malloc(BYTES) for _ in range(PIECES)]

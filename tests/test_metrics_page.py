@@ -1,4 +1,4 @@
-"""What Prometheus is told, to whom, and that it is right with several workers."""
+"""What Prometheus reads, who may read it, and that it is right with several workers."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def numbers(client: FlaskClient) -> Numbers:
     return Numbers(answer.text)
 
 
-def requests(told: Numbers, **labels: str) -> float:
-    return told("marquee_request_seconds_count", **labels)
+def requests(output: Numbers, **labels: str) -> float:
+    return output("marquee_request_seconds_count", **labels)
 
 
 # Who may read it
@@ -175,14 +175,14 @@ def test_ratings_are_counted_by_the_way_they_came(
 def test_the_release_in_service_is_named_with_its_age(
     client: FlaskClient, store: ReleaseStore
 ) -> None:
-    told = numbers(client)
-    assert told("marquee_release_info", version=FIRST) == 1
+    output = numbers(client)
+    assert output("marquee_release_info", version=FIRST) == 1
     made = 1767225600  # 2026-01-01
-    assert told("marquee_release_age_seconds") == pytest.approx(time.time() - made, abs=60)
+    assert output("marquee_release_age_seconds") == pytest.approx(time.time() - made, abs=60)
     publish_tiny(store, SECOND)
-    told = numbers(client)
-    assert told("marquee_release_info", version=FIRST) == 0
-    assert told("marquee_release_info", version=SECOND) == 1
+    output = numbers(client)
+    assert output("marquee_release_info", version=FIRST) == 0
+    assert output("marquee_release_info", version=SECOND) == 1
 
 
 def test_each_look_that_could_not_load_the_release_is_counted(
@@ -281,9 +281,9 @@ def test_two_workers_are_one_site_to_prometheus_and_to_the_log(
             asked += 40
     assert [health() for _ in range(4)] == [before + asked] * 4
     deadline = time.monotonic() + PATIENCE
-    while (told := Numbers(ask(f"{site}/metrics")))("marquee_database_connections"):
+    while (output := Numbers(ask(f"{site}/metrics")))("marquee_database_connections"):
         assert time.monotonic() < deadline  # both bring the release's catalogue at first
-    assert told("marquee_release_info", version=FIRST) == 1
+    assert output("marquee_release_info", version=FIRST) == 1
     assert not (metrics_folder / "gauge_livesum_4711.db").exists()
 
     # What a worker that died had counted stays; what it held does not.
@@ -293,7 +293,7 @@ def test_two_workers_are_one_site_to_prometheus_and_to_the_log(
     assert killed in numbered_files(metrics_folder)
     assert health() == before + asked
 
-    # What is no HTTP at all is told by gunicorn, in the same format.
+    # gunicorn logs what is no HTTP at all, in the same format.
     host, port = urlsplit(site).netloc.split(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(b"nonsense\nhush\r\n\r\n")
@@ -337,7 +337,7 @@ def test_the_dashboard_asks_for_what_there_is_and_all_of_it() -> None:
 
 
 def test_each_number_stands_in_the_documentation() -> None:
-    told = (ROOT / "docs" / "observability.md").read_text(encoding="utf-8")
+    output = (ROOT / "docs" / "observability.md").read_text(encoding="utf-8")
     for family in REGISTRY.collect():
         if family.name.startswith("marquee_"):
-            assert f"`{family.name}" in told
+            assert f"`{family.name}" in output

@@ -338,9 +338,9 @@ def test_the_csv_files_say_what_the_json_says(app: Flask, ann: FlaskClient) -> N
     archive = zipfile.ZipFile(io.BytesIO(ann.get("/data/export.zip").data))
     whole = ann.get("/data/export.json").json
     with archive:
-        for kind, told in whole.items():
+        for kind, output in whole.items():
             rows = list(csv.DictReader(io.StringIO(archive.read(f"{kind}.csv").decode())))
-            wanted = [told] if isinstance(told, dict) else told
+            wanted = [output] if isinstance(output, dict) else output
             assert rows == [
                 {
                     name: "" if value is None else str(value)

@@ -203,14 +203,14 @@ def test_nginx_tells_neither_its_version_nor_gunicorns(site: Site) -> None:
 
 
 def test_the_platforms_health_agent_hears_of_every_request(site: Site) -> None:
-    def heard() -> int:
+    def recorded() -> int:
         logs = list(site.folder.glob("healthd.*"))
         return sum(log.read_text().count('"/asked-once"404') for log in logs)
 
     site.get("/asked-once")
     # nginx writes what it did after it has answered.
-    wait_until(lambda: heard() > 0)
-    assert heard() == 1
+    wait_until(lambda: recorded() > 0)
+    assert recorded() == 1
 
 
 def sign_up(site: Site) -> str:

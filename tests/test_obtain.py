@@ -76,27 +76,27 @@ def archive(movielens: Path, without: str = "", **changed: bytes) -> bytes:
 
 def test_a_folder_that_is_there_is_used_without_a_word(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
-    told: list[str] = []
-    assert obtain(tmp_path, told.append, "nowhere://") == tmp_path / NAME
-    assert told == []
+    output: list[str] = []
+    assert obtain(tmp_path, output.append, "nowhere://") == tmp_path / NAME
+    assert output == []
 
 
 def test_a_download_is_unpacked_and_its_licence_told(
     tmp_path: Path, movielens: Path, publish: Publish
 ) -> None:
-    told: list[str] = []
+    output: list[str] = []
     address = publish(ok(archive(movielens)))
-    folder = obtain(tmp_path / "data", told.append, address)
+    folder = obtain(tmp_path / "data", output.append, address)
     assert folder == tmp_path / "data" / NAME
     assert [path.name for path in (tmp_path / "data").iterdir()] == [NAME]
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         name: (movielens / name).read_bytes() for name in FILES
     }
-    assert told[0] == f"Downloading MovieLens latest-small from {address}"
-    assert told[1].startswith("MovieLens: usage licence\n")
-    assert "may not use this information for any commercial" in told[1]
-    assert "Citation" not in told[1].splitlines()
-    assert len(told) == 2
+    assert output[0] == f"Downloading MovieLens latest-small from {address}"
+    assert output[1].startswith("MovieLens: usage licence\n")
+    assert "may not use this information for any commercial" in output[1]
+    assert "Citation" not in output[1].splitlines()
+    assert len(output) == 2
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,11 @@ def test_without_a_network_the_sample_is_used_and_announced_as_simulated(
     reason: str,
 ) -> None:
     monkeypatch.setattr(fetch, "TIMEOUT", 0.5)
-    told: list[str] = []
+    output: list[str] = []
     address = f"http://127.0.0.1:{free_port()}/" if answer is None else publish(answer)
-    folder = obtain(tmp_path, told.append, address)
-    assert reason in told[1]
-    assert told[2] == "Using the built-in sample: real titles, SIMULATED people and ratings."
+    folder = obtain(tmp_path, output.append, address)
+    assert reason in output[1]
+    assert output[2] == "Using the built-in sample: real titles, SIMULATED people and ratings."
     about = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     assert about["simulated"] is True
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]

@@ -73,9 +73,9 @@ def test_progress_tells_how_much_of_the_list_the_last_rating_left() -> None:
     )
     four = {1: 5.0, 2: 4.0, 3: 4.0, 5: 4.5}
     assert not onboarding_progress(model, four).settled
-    told = onboarding_progress(model, {**four, 8: 1.0})
-    assert told.kept == told.of == 3
-    assert told.settled
+    output = onboarding_progress(model, {**four, 8: 1.0})
+    assert output.kept == output.of == 3
+    assert output.settled
 
 
 def test_ndcg_of_a_hand_worked_list() -> None:

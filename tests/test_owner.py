@@ -95,15 +95,15 @@ def test_the_figures_of_a_site_known_by_heart(app: Flask, client: FlaskClient) -
         assert db.session.get(Item, 1) is not None
     populate(app)
     with app.app_context():
-        told = figures_of_today()
-    assert (told.registered, told.weekly, told.monthly) == (4, 2, 3)
-    assert (told.shown, told.rated_share.value) == (6, 0.5)
-    assert (told.recommended.value, told.recommended.n) == (4.0, 3)
-    assert (told.otherwise.value, told.otherwise.n) == (2.5, 2)
-    assert told.rated_share.low == pytest.approx(0.5)  # both people rated half of theirs
-    assert told.recommended.low < 4.0 < told.recommended.high
-    assert told.weeks[-1].returning == 2
-    assert len(told.weeks) == 12
+        output = figures_of_today()
+    assert (output.registered, output.weekly, output.monthly) == (4, 2, 3)
+    assert (output.shown, output.rated_share.value) == (6, 0.5)
+    assert (output.recommended.value, output.recommended.n) == (4.0, 3)
+    assert (output.otherwise.value, output.otherwise.n) == (2.5, 2)
+    assert output.rated_share.low == pytest.approx(0.5)  # both people rated half of theirs
+    assert output.recommended.low < 4.0 < output.recommended.high
+    assert output.weeks[-1].returning == 2
+    assert len(output.weeks) == 12
 
 
 def test_figures_that_take_long_are_kept_for_a_while(

@@ -67,9 +67,9 @@ def test_browsers_are_told_to_insist_on_https_over_https_alone(
     behind: tuple[FlaskClient, dict[str, str]],
 ) -> None:
     client, headers = behind
-    for scheme, told in (("https", "max-age=3600"), ("http", None)):
+    for scheme, output in (("https", "max-age=3600"), ("http", None)):
         answer = client.get("/login", headers={**headers, "X-Forwarded-Proto": scheme})
-        assert answer.headers.get("Strict-Transport-Security") == told
+        assert answer.headers.get("Strict-Transport-Security") == output
 
 
 def test_where_nothing_is_said_browsers_are_told_nothing(app: Flask) -> None:

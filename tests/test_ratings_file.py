@@ -53,9 +53,9 @@ def test_columns_are_found_by_name(tmp_path: Path, content: str) -> None:
 def test_a_file_is_read_in_batches_that_tell_how_far_it_is(tmp_path: Path) -> None:
     lines = "".join(f"{user},1,3,5\n" for user in range(1, 26))
     file, layout = find_ratings(write_files(tmp_path, {"ratings.csv": HEADER + lines}))
-    told = list(read_ratings(file, layout, 5.0, batch=10))
-    assert [len(rows) for rows, _ in told] == [10, 10, 5]
-    assert sum(size for _, size in told) == file.stat().st_size
+    output = list(read_ratings(file, layout, 5.0, batch=10))
+    assert [len(rows) for rows, _ in output] == [10, 10, 5]
+    assert sum(size for _, size in output) == file.stat().st_size
 
 
 @pytest.mark.parametrize(

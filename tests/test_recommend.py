@@ -112,8 +112,8 @@ def test_many_people_are_folded_in_as_the_site_folds_them_in(
     assert len(rows) == 610
     sample = model.release.parity_sample()
     shown = {
-        int(sample.user_ids[n]): [row.item_id for row in model.recommend(model.fold_in(told), 20)]
-        for n, told in sample.users()
+        int(sample.user_ids[n]): [row.item_id for row in model.recommend(model.fold_in(output), 20)]
+        for n, output in sample.users()
     }
     listed = {row.user_id: [r.item_id for r in row.recommendations] for row in rows}
     same = [np.isin(listed[user_id], wanted).mean() for user_id, wanted in shown.items()]

@@ -152,7 +152,7 @@ def test_one_machine_reads_data_and_ratings_from_s3(
 
 @pytest.fixture
 def emr() -> Iterator[tuple[ModuleType, Any, Stubber]]:
-    """The script, and a client that checks requests as boto3 does and answers what it is told."""
+    """The script, and a client that checks requests as boto3 does and answers as the test says."""
     spec = importlib.util.spec_from_file_location("emr_serverless", SCRIPTS / "emr_serverless.py")
     assert spec
     assert spec.loader
@@ -187,10 +187,10 @@ def test_a_job_on_emr_serverless_is_started_and_waited_for(
     asked = script.request(script._parser().parse_args(EMR))
     run = {"applicationId": "00abc", "jobRunId": "00run"}
     service = "arn:aws:emr-serverless:eu-central-1:123456789012"
-    told = {**run, "arn": f"{service}:/applications/00abc/jobruns/00run"}
-    answers.add_response("start_job_run", told, asked)
+    output = {**run, "arn": f"{service}:/applications/00abc/jobruns/00run"}
+    answers.add_response("start_job_run", output, asked)
     about = {
-        **told,
+        **output,
         "createdBy": "arn:aws:iam::123456789012:user/cron",
         "createdAt": 0,
         "updatedAt": 0,

@@ -226,9 +226,9 @@ def test_of_two_who_promote_at_once_one_is_told_and_the_pointer_is_whole(
         thread.start()
     for thread in threads:
         thread.join()
-    (told,) = [outcome for outcome in outcomes if isinstance(outcome, StorageError)]
+    (output,) = [outcome for outcome in outcomes if isinstance(outcome, StorageError)]
     (promoted,) = [outcome for outcome in outcomes if isinstance(outcome, Current)]
-    assert "it changed meanwhile; try again" in str(told)
+    assert "it changed meanwhile; try again" in str(output)
     assert two.current() == promoted
     assert promoted.previous == OLD
 

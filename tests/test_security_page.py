@@ -225,14 +225,14 @@ def test_refusals_are_logged(app: Flask, ann: FlaskClient, lines: Lines) -> None
         guest.post("/login", data={"username": "bob", "password": "not the password"})
     ann.get("/owner")
     guest.get("/api/v1/movies/top")
-    told = [
+    output = [
         (line["route"], line["status"], line.get("user_id"))
         for line in lines
         if line.get("status", 0) >= 400
     ]
-    assert told == [
+    assert output == [
         ("/login", 422, None),
         ("/login", 429, None),
         ("/owner", 403, 21),
-        (told[-1][0], 401, None),
+        (output[-1][0], 401, None),
     ]

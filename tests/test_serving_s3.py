@@ -55,7 +55,7 @@ def on_s3(environ: dict[str, str], remote: S3Store, tmp_path: Path) -> dict[str,
 
 @pytest.fixture
 def site(on_s3: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """A site that soon loses patience with S3; it looks there when it is told to."""
+    """A site that soon loses patience with S3; it looks there on demand."""
     monkeypatch.setattr(s3, "READ_SECONDS", 0.3)
     monkeypatch.setattr(s3, "ATTEMPTS", 2)
     s3.client.cache_clear()

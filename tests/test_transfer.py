@@ -53,9 +53,9 @@ def test_a_data_sets_people_and_ratings_become_rows(app: Flask, tmp_path: Path) 
 
 def test_rest_then_answers_for_them(app: Flask, rest: Rest, tmp_path: Path) -> None:
     run(app, "import-ratings", str(data_set(tmp_path / "data")))
-    told = rest.answer("GET", "/user/1/ratings/top")["ratings"]
-    assert [(each["movie"]["movie_id"], each["rating"]) for each in told] == [(1, 4.5), (2, 3.0)]
-    assert told[0]["ts"] == "2000-12-31T22:12:40+00:00"
+    output = rest.answer("GET", "/user/1/ratings/top")["ratings"]
+    assert [(each["movie"]["movie_id"], each["rating"]) for each in output] == [(1, 4.5), (2, 3.0)]
+    assert output[0]["ts"] == "2000-12-31T22:12:40+00:00"
     assert rest.answer("PUT", "/user", {"gender": "F", "year_of_birth": 1990})["user_id"] == 21
 
 

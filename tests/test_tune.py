@@ -85,14 +85,14 @@ def test_a_bad_configuration_is_improved_and_its_comments_stay(
     kept = (tmp_path / "bad.yaml").read_text()
     better = BAD.replace("  regularization: 1000.0  #", "  regularization: 0.05  #")
     assert kept == better.replace("regularization: 1000.0,", "regularization: 0.5,")
-    told = capsys.readouterr()
-    best, configured = told.out.split("rating head")[0].splitlines()[2:4]
+    output = capsys.readouterr()
+    best, configured = output.out.split("rating head")[0].splitlines()[2:4]
     assert best.endswith("regularization 0.05  best")
     assert configured.endswith("regularization 1000  as configured")
     assert float(best.split()[0]) > float(configured.split()[0])
-    assert "ranking.regularization 1000 → 0.05, rating.regularization 1000 → 0.5" in told.out
+    assert "ranking.regularization 1000 → 0.05, rating.regularization 1000 → 0.5" in output.out
     assert len(fits) == 12  # two candidates and three folds for each head
-    assert "[6/6] rating head, fold 3 of 3, regularization 0.5: RMSE" in told.err
+    assert "[6/6] rating head, fold 3 of 3, regularization 0.5: RMSE" in output.err
 
 
 def test_a_configuration_that_wins_stays_untouched(

@@ -57,7 +57,9 @@ def everything_of(user: User) -> dict[str, Any]:
             "gender": user.gender,
             "year_of_birth": user.year_of_birth,
         },
-        "ratings": (_with_column_name(row, column) for row in _with_titles(Rating, user.id, _OF_RATING)),
+        "ratings": (
+            _with_column_name(row, column) for row in _with_titles(Rating, user.id, _OF_RATING)
+        ),
         "marks": _with_titles(ListEntry, user.id, ["kind", "marked_at"]),
         "shown": _with_titles(Impression, user.id, ["shown_at", "place", "model_version"]),
         "exposures": _exposures(user),
