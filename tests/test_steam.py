@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from recommender.catalogue import CatalogueItem
 from recommender.errors import DataError
 from recommender.formats.steam import BadLine, Owned, game_of, is_steam, library_of
-from spark_jobs.datasets import steam
+from spark_jobs.datasets import library_batches, steam
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.steam import read_steam
 
@@ -143,13 +143,13 @@ def test_what_is_odd_is_counted_with_the_first_examples(
         steam.LISTED_TWICE: 1,
         steam.UNREADABLE: 2,
         steam.ODD_GAMES: 1,
-        steam.NO_GAMES: 1,
+        library_batches.NO_GAMES: 1,
     }
     assert findings.examples[steam.UNREADABLE] == [
         "steam_games, line 3: 'None' is no id of a game",
         "line 1: not a Python literal (SyntaxError)",
     ]
-    assert findings.examples[steam.NO_GAMES] == ["line 3: 'nobody'"]
+    assert findings.examples[library_batches.NO_GAMES] == ["line 3: 'nobody'"]
 
 
 def test_more_than_one_bad_line_in_a_hundred_fails(spark: SparkSession, tmp_path: Path) -> None:
