@@ -38,7 +38,6 @@ APP_LAYERS = (
     {"mydata", "owner"},
     {"error_pages", "template_helpers", "health"},
     {"cli"},
-    {"backup"},
     {"__init__"},
 )
 
