@@ -77,6 +77,14 @@ def test_form_without_a_length_is_cut_off_as_it_streams(
     assert body.tell() < 3 * body_limits.BODY_BYTES
 
 
+def test_form_of_an_account_has_a_lower_limit(app: Flask) -> None:
+    kind, limit = "application/x-www-form-urlencoded", body_limits.ACCOUNT_BYTES
+    for size, rejected in ((limit, False), (limit + 1, True)):
+        body = b"a=".ljust(size, b"b")
+        answer = app.test_client().post("/register", data=body, content_type=kind)
+        assert (answer.status_code == 413) == rejected
+
+
 @pytest.mark.parametrize(
     ("method", "path", "limit"),
     [

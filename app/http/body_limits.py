@@ -10,8 +10,9 @@ from flask import Flask, Response, request
 from flask_login import current_user
 from werkzeug.wsgi import LimitedStream
 
-# Any other form or JSON body.
+# Any other form or JSON body; a form of an account, which anybody may send.
 BODY_BYTES = 32_000
+ACCOUNT_BYTES = 10_000
 # A file of ratings; the form around it has a size of its own.
 LARGEST_FILE = 30_000_000
 LARGEST_UPLOAD = LARGEST_FILE + 100_000
@@ -38,6 +39,8 @@ def _set_limit() -> None:
     endpoint = request.endpoint or ""
     if endpoint in BODY_BYTES_BY_ENDPOINT:
         request.max_content_length = BODY_BYTES_BY_ENDPOINT[endpoint]
+    elif endpoint.startswith("base."):
+        request.max_content_length = ACCOUNT_BYTES
     elif endpoint in UPLOADS and _may_upload():
         request.max_content_length = LARGEST_UPLOAD
         request.max_form_parts = UPLOAD_PARTS
