@@ -16,27 +16,29 @@ def item_index() -> ItemIndex:
     return ItemIndex(np.array(IDS))
 
 
-def test_the_row_of_an_id_is_its_position(item_rows: ItemIndex):
-    assert item_rows.rows(IDS).tolist() == [0, 1, 2, 3, 4]
-    assert len(item_rows) == 5
+def test_the_row_of_an_id_is_its_position(item_index: ItemIndex):
+    assert item_index.rows(IDS).tolist() == [0, 1, 2, 3, 4]
+    assert len(item_index) == 5
 
 
 @pytest.mark.parametrize("item_id", [-1, 0, 3, 12, 14, 2**62], ids=lambda i: f"id_{i}")
-def test_an_id_below_between_or_above_the_known_ones_is_unknown(item_rows: ItemIndex, item_id: int):
-    assert item_rows.rows([item_id]).tolist() == [UNKNOWN]
+def test_an_id_below_between_or_above_the_known_ones_is_unknown(
+    item_index: ItemIndex, item_id: int
+):
+    assert item_index.rows([item_id]).tolist() == [UNKNOWN]
 
 
-def test_answers_keep_the_order_and_the_repetitions_of_the_question(item_rows: ItemIndex):
-    assert item_rows.rows([13, 4, 1, 13]).tolist() == [4, UNKNOWN, 0, 4]
+def test_answers_keep_the_order_and_the_repetitions_of_the_question(item_index: ItemIndex):
+    assert item_index.rows([13, 4, 1, 13]).tolist() == [4, UNKNOWN, 0, 4]
 
 
-def test_known_rows_leave_out_what_is_unknown(item_rows: ItemIndex):
-    assert item_rows.known_rows([13, 4, 1, 99]).tolist() == [4, 0]
+def test_known_rows_leave_out_what_is_unknown(item_index: ItemIndex):
+    assert item_index.known_rows([13, 4, 1, 99]).tolist() == [4, 0]
 
 
-def test_the_keys_of_ratings_and_a_stream_are_ids_too(item_rows: ItemIndex):
-    assert item_rows.rows({5: 4.0, 8: 1.0}).tolist() == [2, 3]
-    assert item_rows.rows(i for i in (5, 8)).tolist() == [2, 3]
+def test_the_keys_of_ratings_and_a_stream_are_ids_too(item_index: ItemIndex):
+    assert item_index.rows({5: 4.0, 8: 1.0}).tolist() == [2, 3]
+    assert item_index.rows(i for i in (5, 8)).tolist() == [2, 3]
 
 
 @pytest.mark.parametrize("asked", [[], [1, 2]], ids=["of_nothing", "of_something"])
@@ -46,8 +48,8 @@ def test_an_empty_catalogue_knows_nothing(asked: list[int]):
     assert rows.dtype == np.int64
 
 
-def test_no_question_has_no_answer(item_rows: ItemIndex):
-    rows = item_rows.rows([])
+def test_no_question_has_no_answer(item_index: ItemIndex):
+    rows = item_index.rows([])
     assert (rows.tolist(), rows.dtype) == ([], np.int64)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 
 from app.db.clock import utcnow
 from app.db.retry import retry_on_conflict
@@ -68,6 +68,6 @@ def marked_items(user_id: int, kind: str, limit: int, offset: int = 0) -> list[I
 def _is_listed(user_id: int, kind: str) -> list[ColumnElement[bool]]:
     conditions = [ListEntry.user_id == user_id, ListEntry.kind == kind]
     if kind == WATCHLIST:
-        rated = select(Rating.item_id).where(Rating.user_id == user_id)
-        conditions.append(ListEntry.item_id.not_in(rated))
+        rated = exists().where(Rating.user_id == user_id, Rating.item_id == ListEntry.item_id)
+        conditions.append(~rated)
     return conditions

@@ -181,7 +181,7 @@ def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
 
 
 def _with_titles(model: Any, user_id: int, columns: list[str]) -> Iterator[Row]:
-    return _rows(
+    yield from _rows(
         select(
             Item.id.label("item_id"),
             *(getattr(Item, name) for name in _TITLE[1:]),
@@ -195,7 +195,7 @@ def _with_titles(model: Any, user_id: int, columns: list[str]) -> Iterator[Row]:
 
 def _exposures(user: User) -> Iterator[Row]:
     columns = (Exposure.arm, Exposure.shown_at, Exposure.place, Exposure.model_version)
-    return _rows(
+    yield from _rows(
         select(Experiment.name.label("experiment"), Item.id.label("item_id"), Item.title, *columns)
         .join(Exposure, Exposure.experiment_id == Experiment.id)
         .join(Item, Item.id == Exposure.item_id)
