@@ -19,9 +19,9 @@ import config
 import recommender
 from tests.conftest import ROOT
 
-LENGTH = 20_000
-# A linear pattern takes a millisecond or two; a quadratic one some 200 million steps.
-SECONDS = 0.15
+LENGTH = 40_000
+# A linear pattern takes some milliseconds; a quadratic one 800 million steps.
+SECONDS = 0.5
 UNITS = (
     *(" ", "\n", "\t", "a", "é", "1", "_", "-", ".", "'", ",", "(", ")", "[", "/", ":", "@", "\\"),
     *(
@@ -133,7 +133,7 @@ def test_patterns_are_found() -> None:
 
 @pytest.mark.parametrize("source", [r"\s+$", r"(a+)+b", r"\w+@"])
 def test_pumped_texts_reveal_a_quadratic_pattern(source: str) -> None:
-    length = 22 if source == r"(a+)+b" else LENGTH
+    length = 25 if source == r"(a+)+b" else LENGTH
     texts = (" " * length + "x", "a" * length)
     slowest = max(seconds_to_match(re.compile(source), text, anchored=False) for text in texts)
     assert slowest > SECONDS
@@ -145,6 +145,6 @@ def test_pattern_is_linear(source: str) -> None:
     anchored = is_anchored(pattern)
     for text in pumped(pattern):
         seconds = seconds_to_match(pattern, text, anchored)
-        if seconds > SECONDS:  # once more: the machine may have paused
-            seconds = seconds_to_match(pattern, text, anchored)
+        if seconds > SECONDS:  # again: the machine may have paused
+            seconds = min(seconds_to_match(pattern, text, anchored) for _ in range(3))
         assert seconds <= SECONDS, f"{source}: {seconds:.2f} s for {len(text)} of {text[1:9]!r}"
