@@ -107,7 +107,11 @@ def is_anchored(pattern: re.Pattern[str]) -> bool:
     sources = [file for f in ("app", "recommender") for file in (ROOT / f).rglob("*.py")]
     used = re.compile(r"(\w+)\.(search|sub|split|findall|finditer)\(")
     for module in modules():
-        names = {name for name, value in vars(module).items() if value == pattern}
+        names = {
+            name
+            for name, value in vars(module).items()
+            if isinstance(value, re.Pattern) and value == pattern
+        }
         for file in sources:
             calls = used.findall(file.read_text(encoding="utf-8")) if names else []
             if any(name in names for name, _ in calls):
