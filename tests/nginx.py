@@ -13,9 +13,8 @@ from pathlib import Path
 from tests.missing import missing
 from tests.servers import free_port, running
 
-# What matters of the platform's own nginx.conf: it hides its version, reads our files in http{} and
-# server{}, and says in server{} that gzip is off, so that ours can neither repeat nor precede it.
-PLATFORM = """
+# What matters of both nginx.conf: a folder of the test's own, and our files in http{}.
+MAIN = """
 {user}
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
@@ -23,16 +22,22 @@ worker_processes 1;
 daemon off;
 events {{ worker_connections 256; }}
 http {{
-    server_tokens off;
     include /etc/nginx/mime.types;
-    default_type application/octet-stream;
-    log_format main '$remote_addr "$request" $status $body_bytes_sent "$http_x_forwarded_for"';
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     include conf.d/*.conf;
+"""
+# The platform's own hides its version, reads our files in server{} too, and says there that gzip is
+# off, so that ours can neither repeat nor precede it.
+PLATFORM = (
+    MAIN
+    + """
+    server_tokens off;
+    default_type application/octet-stream;
+    log_format main '$remote_addr "$request" $status $body_bytes_sent "$http_x_forwarded_for"';
     map $http_upgrade $connection_upgrade {{ default "upgrade"; }}
     server {{
         listen 127.0.0.1:{port} default_server;
@@ -47,25 +52,9 @@ http {{
     }}
 }}
 """
-# What matters of the official image's nginx.conf.
-COMPOSE = """
-{user}
-pid {folder}/nginx.pid;
-error_log {folder}/error.log warn;
-worker_processes 1;
-daemon off;
-events {{ worker_connections 256; }}
-http {{
-    include /etc/nginx/mime.types;
-    access_log {folder}/access.log;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include conf.d/*.conf;
-}}
-"""
+)
+# The official image's.
+COMPOSE = MAIN + "    access_log {folder}/access.log;\n}}\n"
 # The platform's own files beside ours: the application, its folder of static files, and what the
 # health agent reads.
 HEALTH_FORMAT = 'log_format healthd \'$msec"$uri"$status"$request_time"\';\n'

@@ -1,4 +1,4 @@
-"""An address for every rule of the site."""
+"""An address for every rule of the site, and addresses as a server passes them on."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def address(rule: Rule) -> str:
 
 def is_api(rule: Rule) -> bool:
     return rule.endpoint.split(".")[0] in ("api", "services")
+
+
+def wsgi(text: str) -> str:
+    """As a server passes bytes on: one character each."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")

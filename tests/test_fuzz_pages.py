@@ -25,6 +25,7 @@ from tests.conftest import register, settings
 from tests.databases import DATABASES, Server, migrate, new_database
 from tests.fuzzing import HOSTILE, LONG, MARKUP, any_json, fuzz, hostile_text
 from tests.releases import GAMES, ITEMS, no_parity_sample, tiny_games_release, tiny_release
+from tests.routes import wsgi
 from tests.test_cli import run
 
 
@@ -167,11 +168,6 @@ def check(answer: TestResponse, host: str = "localhost") -> None:
     if answer.mimetype == "text/html":
         assert "<script>alert" not in answer.text
         assert Page(answer.text).found == []
-
-
-def wsgi(text: str) -> str:
-    """As a server passes bytes on: one character each."""
-    return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def routes() -> list[tuple[str, bool]]:

@@ -35,7 +35,7 @@ from tests.api import Rest, client_with_token
 from tests.conftest import ROOT, register
 from tests.fuzzing import LONG
 from tests.large_site import large_site, rate_everything
-from tests.routes import address, is_api
+from tests.routes import address, is_api, wsgi
 
 # What the largest accepted request may cost.
 SECONDS = 1.0
@@ -86,11 +86,6 @@ _rotation = cycle(SHAPES)
 def shapes() -> Iterator[str]:
     """All of them, or the next few: over all fields each has its turn."""
     return iter(SHAPES) if LONG else islice(_rotation, SHAPES_IN_SHORT)
-
-
-def wsgi(text: str) -> str:
-    """As a server passes bytes on: one character each."""
-    return text.encode().decode("latin-1")
 
 
 def seconds(send: Send, text: str | bytes) -> float:

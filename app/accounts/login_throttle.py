@@ -40,7 +40,7 @@ def record_attempts(*counted: tuple[str, str]) -> Sequence[int]:
         return ()
     now = utcnow()
     keys = [_key(limit, subject) for limit, subject in counted]
-    tries = _write_down(keys, now)
+    tries = _store(keys, now)
     waits = [
         _wait(key, rate, tries, now)
         for key, (limit, _) in zip(keys, counted, strict=True)
@@ -72,7 +72,7 @@ def caller() -> str:
 
 
 @retry_on_conflict
-def _write_down(keys: Sequence[str], now: datetime) -> Sequence[int]:
+def _store(keys: Sequence[str], now: datetime) -> Sequence[int]:
     """Store attempts and return their ids; delete those that are too old for every limit."""
     longest = max(_span(rate) for limit in LIMITS for rate in _rates(limit))
     db.session.execute(delete(Attempt).where(Attempt.at < now - longest))

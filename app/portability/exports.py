@@ -173,10 +173,10 @@ def _with_column_name(row: Row, column: str) -> Row:
 
 def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
     """Read the rows a few at a time: all of a person's may be hundreds of thousands."""
-    found = db.session.execute(query.execution_options(yield_per=ROWS_AT_A_TIME))
-    for some in found.mappings().partitions():
+    result = db.session.execute(query.execution_options(yield_per=ROWS_AT_A_TIME))
+    for rows in result.mappings().partitions():
         request_budget.check()
-        for row in some:
+        for row in rows:
             yield {name: _plain(value) for name, value in row.items()}
 
 

@@ -216,7 +216,7 @@ def _store(
     model: Model | None,
 ) -> None:
     """Store ratings with their predictions, and the watchlist. The caller commits."""
-    predictions = _forecasts(rows, ratings_before, model)
+    predictions = _predictions(rows, ratings_before, model)
     stored = [
         {
             "user_id": user_id,
@@ -241,7 +241,7 @@ def _store(
         upsert(ListEntry, wanted[start : start + BATCH], keep=["marked_at"])
 
 
-def _forecasts(
+def _predictions(
     rows: dict[int, tuple[float, datetime]],
     ratings_before: dict[int, tuple[float, datetime]],
     model: Model | None,
