@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTHON_CODE := app benchmarks docs recommender spark_jobs application.py config.py gunicorn.conf.py
-FUZZED := tests/test_fuzz_pages.py tests/test_fuzz_files.py tests/test_fuzz_release.py tests/test_api_document.py tests/test_request_cost.py
+FUZZED := tests/robustness/fuzz/test_pages.py tests/robustness/fuzz/test_files.py tests/robustness/fuzz/test_release.py tests/contract/api/test_document.py tests/robustness/cost/test_request_cost.py
 WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -53,7 +53,7 @@ test-faults: .venv/dev java blas databases redis ## what breaks on purpose, in i
 	MARQUEE_FAULTS=long $(BIN)/python -m pytest -m faults $(ARGS)
 
 test-fuzz: .venv/dev databases ## more than 10,000 hostile inputs, on every database: docs/fuzzing.md
-	MARQUEE_FUZZ=long $(BIN)/python -m pytest -p tests.fuzzing $(FUZZED) $(ARGS)
+	MARQUEE_FUZZ=long $(BIN)/python -m pytest -p tests.support.fuzzing $(FUZZED) $(ARGS)
 
 lint: .venv/dev ## ruff, bandit, mypy, hadolint for the containers, and the manual without a warning
 	$(BIN)/ruff check .

@@ -35,8 +35,8 @@ from benchmarks.sender import Connection
 from recommender.catalogue import CatalogueItem
 from recommender.storage.release import ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
-from tests.databases import migrate, postgresql
-from tests.servers import free_port
+from tests.support.databases import migrate, postgresql
+from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = ("20260101-000000-aaaa", "20260102-000000-bbbb")

@@ -16,28 +16,22 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from app import create_app
-from app.accounts import service as accounts
 from app.extensions import db
 from recommender.storage.release_store import ReleaseStore
-from tests.api import Rest, client_with_token
-from tests.databases import DATABASES, SERVERS, Server, empty, migrate, new_database
-from tests.releases import publish_tiny
+from tests.support.api import Rest, client_with_token
+from tests.support.databases import DATABASES, SERVERS, Server, empty, migrate, new_database
+from tests.support.releases import publish_tiny
+from tests.support.site import (
+    confirm_address,
+    real_data,
+    register,
+    settings,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytest.register_assert_rewrite("tests.browsers")
-
-ROOT = Path(__file__).resolve().parents[1]
-REAL_DATA = Path(os.environ.get("MARQUEE_TEST_DATA", ROOT.parent / "shared" / "data"))
-
-
-def real_data(name: str) -> Path:
-    """A folder of real data; without it the test is skipped."""
-    folder = REAL_DATA / name
-    if not folder.is_dir():
-        pytest.skip(f"needs real data: no {folder}; set MARQUEE_TEST_DATA")
-    return folder
+pytest.register_assert_rewrite("tests.support.browser")
 
 
 @pytest.fixture(scope="session")
@@ -71,18 +65,6 @@ def trained_store(movielens: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def store(tmp_path: Path) -> ReleaseStore:
     """An empty release store."""
     return ReleaseStore(tmp_path / "releases")
-
-
-def settings(database: Path | str, releases: Path) -> dict[str, str]:
-    """Settings of a development site with a database of its own, a SQLite file or an address."""
-    return {
-        "DEBUG": "True",
-        "SECRET_KEY": "only-for-tests-0123456789",
-        "DATABASE_URL": f"sqlite:///{database}" if isinstance(database, Path) else database,
-        "RELEASES": str(releases),
-        "RELEASE_POLL_SECONDS": "0",
-        "STATISTICS_MINUTES": "0",
-    }
 
 
 @pytest.fixture(scope="session")
@@ -160,24 +142,6 @@ def app(closed_app: Flask, store: ReleaseStore) -> Flask:
 def client(app: Flask) -> FlaskClient:
     """A guest."""
     return app.test_client()
-
-
-PASSWORD = "correct horse battery"
-
-
-def register(client: FlaskClient, name: str) -> None:
-    """Sign up and stay logged in."""
-    form = {"username": name, "email": f"{name}@example.com"}
-    answer = client.post("/register", data={**form, "password": PASSWORD, "confirm": PASSWORD})
-    assert answer.status_code == 303, answer.text
-
-
-def confirm_address(app: Flask, name: str) -> None:
-    """Take the address of this account as confirmed, as if its owner had opened the mailed link."""
-    with app.app_context():
-        user = accounts.named(name)
-        assert user is not None
-        accounts.confirm_address(user)
 
 
 @pytest.fixture

@@ -38,8 +38,8 @@ from benchmarks.load.watch import Watch
 from benchmarks.load.world import NEW, PASSWORD, World, fill, publish, titles
 from recommender.catalogue import CatalogueItem
 from recommender.storage.release_store import ReleaseStore
-from tests.databases import Server, postgresql
-from tests.servers import ROOT, as_deployed
+from tests.support.databases import Server, postgresql
+from tests.support.servers import ROOT, as_deployed
 
 # Of the users so many are programs that read by the REST API.
 REST_CLIENTS = 0.1

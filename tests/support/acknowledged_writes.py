@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from tests.releases import FITTED
+from tests.support.releases import FITTED
 
 # `make test-faults` asks for the long form of the tests that break things.
 LONG = os.environ.get("MARQUEE_FAULTS") == "long"
@@ -80,7 +80,7 @@ class Figures:
     missing: int
 
 
-# Told of a fault and its figures, for the table at the end of the run (tests/faults.py).
+# Given a fault and its figures, for the table at the end of the run (fault_table).
 Record = Callable[[str, Figures], None]
 # The same of a job, which nobody waits for: the seconds until what it is for is done.
 RecordJob = Callable[[str, float], None]

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from tests.servers import PATIENCE, free_port, running
+from tests.support.servers import PATIENCE, free_port, running
 
 
 @contextmanager

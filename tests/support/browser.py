@@ -15,11 +15,11 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from recommender.storage.release_store import ReleaseStore
-from tests.conftest import PASSWORD, settings
-from tests.missing import missing
-from tests.servers import gunicorn
+from tests.support.requirements import missing
+from tests.support.servers import gunicorn
+from tests.support.site import PASSWORD, settings
 
-SCREENSHOTS = Path(__file__).with_name("screenshots")
+SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 CHROMIUM = shutil.which("chromium")
 QUIETLY = [
     "--no-sandbox",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from recommender.storage import s3
-from tests.aws import FaultProxy, aws_environ, fault_proxy, moto_server
+from tests.support.aws import FaultProxy, aws_environ, fault_proxy, moto_server
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.aws import aws_environ, moto_server
-from tests.conftest import ROOT
-from tests.missing import missing
+from tests.support.aws import aws_environ, moto_server
+from tests.support.requirements import missing
+from tests.support.site import ROOT
 
 
 @dataclass
@@ -72,7 +72,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     clone = folder / "marquee"
     subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
     managed = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
-    with moto_server(folder / "moto.log", managed, "tests.beanstalk") as address:
+    with moto_server(folder / "moto.log", managed, "tests.support.beanstalk") as address:
         who = {"NAME": "Ann", "EMAIL": "ann@example.com"}
         author = {f"GIT_AUTHOR_{name}": value for name, value in who.items()}
         committer = {f"GIT_COMMITTER_{name}": value for name, value in who.items()}

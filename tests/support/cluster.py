@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyspark
 
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 PYSPARK = Path(pyspark.__file__).parent
 PATIENCE = 240.0

@@ -28,8 +28,8 @@ import config
 from app import create_app
 from app.extensions import db
 from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, SiteState
-from tests.missing import missing
-from tests.servers import PATIENCE, free_port
+from tests.support.requirements import missing
+from tests.support.servers import PATIENCE, free_port
 
 # Debian keeps servers off the ordinary PATH.
 PLACES = os.pathsep.join(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.ledger import LONG, Figures, Record, RecordJob
+from tests.support.acknowledged_writes import LONG, Figures, Record, RecordJob
 
 HEAD = ("fault", "requests", "failed", "seconds to recover", "acknowledged", "missing")
 _ROWS: list[tuple[str, ...]] = []

@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from recommender.storage.release_store import ReleaseStore
-from tests.conftest import register
-from tests.releases import publish_tiny_games
+from tests.support.releases import publish_tiny_games
+from tests.support.site import register
 
 ACTION, FARMING = [10, 20, 30, 40], [50, 60, 70, 80]
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import ROOT
-from tests.missing import missing
-from tests.servers import as_deployed
+from tests.support.requirements import missing
+from tests.support.servers import as_deployed
+from tests.support.site import ROOT
 
 PROGRAMS = ("bash", "sh", "dirname", "curl", "sleep")
 

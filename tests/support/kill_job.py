@@ -1,6 +1,6 @@
 """A job that is killed, with all that it started, where it enters a stage or comes to a point.
 
-python -m tests.struck "fitting biases" spark_jobs.train --data …
+python -m tests.support.kill_job "fitting biases" spark_jobs.train --data …
 """
 
 from __future__ import annotations

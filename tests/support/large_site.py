@@ -20,8 +20,8 @@ from app.extensions import db
 from app.feedback.ratings import A_YEAR
 from app.models import Friendship, Item, ListEntry, Rating, User
 from recommender.storage.release_store import ReleaseStore
-from tests.conftest import settings
-from tests.releases import large_release, no_parity_sample
+from tests.support.releases import large_release, no_parity_sample
+from tests.support.site import settings
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.missing import missing
-from tests.servers import free_port, running
+from tests.support.requirements import missing
+from tests.support.servers import free_port, running
 
 # What matters of both nginx.conf: a folder of the test's own, and our files in http{}.
 MAIN = """

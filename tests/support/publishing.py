@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.publishers import Publisher
+from tests.support.publisher import Publisher
 
 
 @pytest.fixture

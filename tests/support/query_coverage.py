@@ -1,4 +1,4 @@
-"""Which functions of app/ hold SQL, and which of them ran: ``pytest -p tests.queries``."""
+"""Which functions of app/ hold SQL, and which of them ran."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
-APP = Path(__file__).resolve().parents[1] / "app"
+APP = Path(__file__).resolve().parents[2] / "app"
 SQL = {"select", "delete", "update", "upsert"}
 OF_SESSIONS = {"get", "get_one", "add"}
 ran: set[str] = set()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -136,3 +140,53 @@ def large_release(items: int = 9_742, rank: int = 128) -> tuple[Release, list[Ca
         arrays=arrays,
     )
     return release, catalog
+
+
+FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
+
+
+def truncate(folder: Path) -> str:
+    path = folder / "ranking_factors.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    return path.name
+
+
+def flip_a_byte(folder: Path) -> str:
+    path = folder / "item_bias.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    return path.name
+
+
+def remove_a_file(folder: Path) -> str:
+    (folder / "item_ids.npy").unlink()
+    return "item_ids.npy"
+
+
+TINY = tiny_release(metrics={"ndcg@10": 0.25}, seconds={"fit": 1.5})
+
+
+SAMPLE = replace(
+    no_parity_sample(),
+    user_ids=np.array([7]),
+    starts=np.array([0, 2]),
+    item_ids=np.array([1, 8]),
+    ratings=np.array([5.0, 0.5], np.float32),
+    ranking_vectors=np.array([[1.0, 2.0]], np.float32),
+    rating_vectors=np.array([[3.0, 4.0]], np.float32),
+)
+
+
+def change(folder: Path, section: str, values: dict[str, Any]) -> None:
+    """Change the manifest, or one section of it."""
+    manifest = json.loads((folder / "release.json").read_text(encoding="utf-8"))
+    (manifest[section] if section else manifest).update(values)
+    (folder / "release.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def signed(folder: Path, name: str, content: bytes) -> None:
+    """Replace a file and let the manifest agree, as a broken publisher would."""
+    (folder / name).write_bytes(content)
+    facts = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    change(folder, "files", {name: facts})

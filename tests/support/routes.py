@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import select
 from werkzeug.routing import Rule
+
+from app.extensions import db
 
 # Whose what an argument names is. A new argument has to be put into one of the two.
 OF_NOBODY = {
@@ -31,3 +38,23 @@ def is_api(rule: Rule) -> bool:
 def wsgi(text: str) -> str:
     """As a server passes bytes on: one character each."""
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+# Written to by looking: that someone came, and what they were shown.
+NOTED = {"visits", "shown", "exposures", "site_state"}
+
+
+def rows(app: Flask, *without: str) -> dict[str, list[Any]]:
+    """All there is in the database."""
+    with app.app_context():
+        return {
+            table.name: [tuple(row) for row in db.session.execute(select(table))]
+            for table in db.metadata.sorted_tables
+            if table.name not in {*NOTED, "attempts", "ended_logins", *without}
+        }
+
+
+def looks(app: Flask) -> Iterator[tuple[str, Rule]]:
+    for rule in app.url_map.iter_rules():
+        if "GET" in (rule.methods or set()):
+            yield address(rule), rule

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.api import Rest, people, stored
+from tests.support.api import Rest, people, stored
 
 JSON = "application/json"
 HUGE = 10**30

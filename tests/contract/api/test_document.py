@@ -26,8 +26,8 @@ from schemathesis.specs.openapi.checks import (
 from app.accounts import api_tokens
 from app.extensions import db, limiter
 from app.models import User
-from tests.api import BASE, Rest
-from tests.fuzzing import fuzz
+from tests.support.api import BASE, Rest
+from tests.support.fuzzing import fuzz
 
 CHECKS = [
     not_a_server_error,
@@ -133,7 +133,7 @@ def test_the_page_to_try_it_fetches_nothing_from_elsewhere(client: FlaskClient) 
 
 
 def test_the_manual_shows_every_row_with_curl(app: Flask) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
     calls = [line for line in page.splitlines() if line.startswith("call ")]
     paths = app.test_client().get(f"{BASE}/openapi.json").json["paths"]
     for path, operations in paths.items():

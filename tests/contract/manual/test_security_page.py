@@ -19,9 +19,9 @@ from app.accounts import service as accounts
 from app.accounts import trusted_devices
 from app.extensions import db
 from app.models import User
-from tests.conftest import ROOT, register
-from tests.hashing import quick_hashes  # noqa: F401
-from tests.test_logs import Lines, lines  # noqa: F401
+from tests.support.cheap_hashing import quick_hashes  # noqa: F401
+from tests.support.log_lines import Lines, lines  # noqa: F401
+from tests.support.site import ROOT, register
 
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 ROW = re.compile(

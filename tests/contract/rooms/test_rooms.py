@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 OURS = {"app", "application", "config", "recommender", "spark_jobs"}
 BATCH_ONLY = {"pyspark", "pyarrow", "py4j", "yaml", "matplotlib"}
 WEB_ONLY = {"flask", "sqlalchemy", "werkzeug", "wtforms"}

@@ -6,12 +6,10 @@ import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -20,14 +18,12 @@ from app.accounts import service as accounts
 from app.extensions import db
 from app.http.security_headers import ALWAYS
 from recommender.storage.release_store import ReleaseStore
-from tests.api import Rest, client_with_token
-from tests.conftest import PASSWORD, register, settings
-from tests.releases import publish_tiny
-from tests.routes import OF_NOBODY, OF_SOMEONE, address, is_api
+from tests.support.api import Rest, client_with_token
+from tests.support.releases import publish_tiny
+from tests.support.routes import OF_NOBODY, OF_SOMEONE, address, is_api, looks, rows
+from tests.support.site import PASSWORD, register, settings
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
-# Written to by looking: that someone came, and what they were shown.
-NOTED = {"visits", "shown", "exposures", "site_state"}
 EXTRA = {
     **{"id": "7", "user_id": "7", "role": "owner", "is_owner": "1", "password_hash": "x"},
     **{"session_key": "x", "email": "new@example.com", "created_at": "2000-01-01"},
@@ -67,27 +63,11 @@ def someone(app: Flask, name: str) -> FlaskClient:
     return client
 
 
-def rows(app: Flask, *without: str) -> dict[str, list[Any]]:
-    """All there is in the database."""
-    with app.app_context():
-        return {
-            table.name: [tuple(row) for row in db.session.execute(select(table))]
-            for table in db.metadata.sorted_tables
-            if table.name not in {*NOTED, "attempts", "ended_logins", *without}
-        }
-
-
 def changes(app: Flask) -> Iterator[tuple[str, str, Rule]]:
     """(method, path, rule) of all that may change something."""
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - SAFE):
             yield method, address(rule), rule
-
-
-def looks(app: Flask) -> Iterator[tuple[str, Rule]]:
-    for rule in app.url_map.iter_rules():
-        if "GET" in (rule.methods or set()):
-            yield address(rule), rule
 
 
 def test_it_is_said_of_every_argument_whose_it_is(site: Flask) -> None:

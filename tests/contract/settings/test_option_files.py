@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 import config
-from tests.conftest import ROOT
-from tests.option_files import problems
+from tests.support.option_files import problems
+from tests.support.site import ROOT
 
 SHIPPED = sorted(Path(ROOT, ".ebextensions").iterdir())
 OPTIONAL = sorted(Path(ROOT, "deploy").glob("*.config"))

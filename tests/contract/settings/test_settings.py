@@ -9,10 +9,9 @@ import pytest
 
 import config
 from recommender.errors import ConfigError
+from tests.support.site import PRODUCTION, SECRET
 
-ROOT = Path(__file__).resolve().parents[1]
-SECRET = "0123456789abcdef0123456789abcdef"
-PRODUCTION = {"SECRET_KEY": SECRET, "DATABASE_URL": "postgresql://u:p@db/marquee"}
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_production_is_what_runs_when_nothing_is_said() -> None:

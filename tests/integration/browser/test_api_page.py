@@ -10,8 +10,8 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from app.accounts import api_tokens
-from tests.browsers import browser
-from tests.servers import gunicorn
+from tests.support.browser import browser
+from tests.support.servers import gunicorn
 
 __all__ = ["browser"]
 

@@ -14,13 +14,13 @@ from app import create_app
 from app.extensions import db
 from app.recommend.variants import CONTROL, TREATMENT
 from recommender.storage.release_store import ReleaseStore
-from tests.browsers import SCREENSHOTS, browser, complain
-from tests.conftest import PASSWORD, register, settings
-from tests.releases import publish_tiny
-from tests.servers import gunicorn
-from tests.test_browser_site import AXE, violations
-from tests.test_cli import run
-from tests.test_experiments import populate, start
+from tests.support.accessibility import AXE, violations
+from tests.support.browser import SCREENSHOTS, browser, complain
+from tests.support.commands import run
+from tests.support.experiments import populate, start
+from tests.support.releases import publish_tiny
+from tests.support.servers import gunicorn
+from tests.support.site import PASSWORD, register, settings
 
 __all__ = ["browser"]
 

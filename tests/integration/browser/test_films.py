@@ -7,7 +7,7 @@ import re
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browsers import (
+from tests.support.browser import (
     DESKTOP,
     address,
     browser,

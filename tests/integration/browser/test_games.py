@@ -16,10 +16,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from recommender.storage.release_store import ReleaseStore
-from tests.browsers import DESKTOP, browser, keep, recommended, visitor
-from tests.conftest import PASSWORD, real_data, settings
-from tests.servers import gunicorn
-from tests.test_browser_site import AXE, violations, walk
+from tests.support.accessibility import AXE, violations, walk
+from tests.support.browser import DESKTOP, browser, keep, recommended, visitor
+from tests.support.servers import gunicorn
+from tests.support.site import PASSWORD, real_data, settings
 
 __all__ = ["browser", "visitor"]
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browsers import (
+from tests.support.accessibility import AXE, violations, walk
+from tests.support.browser import (
     address,
     browser,
     keep,
@@ -19,12 +20,11 @@ from tests.browsers import (
     sign_up,
     visitor,
 )
-from tests.conftest import PASSWORD
-from tests.missing import missing
+from tests.support.requirements import missing
+from tests.support.site import PASSWORD
 
 __all__ = ["address", "browser", "visitor"]
 
-AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 LETTERBOXD = (
     "Date,Name,Year,Letterboxd URI,Rating\n"
     "2021-01-01,Fargo,1996,https://boxd.it/1,4.5\n"
@@ -262,32 +262,6 @@ def test_axe_finds_no_serious_violation_on_any_page(visitor: tuple[Page, str]) -
     assert found == []
 
 
-def violations(page: Page, where: str) -> list[str]:
-    """Serious and critical ones, each as one line."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    results = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{where}: {v['id']}: {v['nodes'][0]['html'][:200]}"
-        for v in results["violations"]
-        if v["impact"] in ("serious", "critical")
-    ]
-
-
-def walk(page: Page) -> tuple[list[str], list[str], list[str]]:
-    """What Tab is to reach, what it reaches from the top, and what of that shows no focus."""
-    wanted = page.evaluate(EXPECTED_STOPS)
-    reached, hidden = [], []
-    for _ in range(len(wanted) + 5):
-        page.keyboard.press("Tab")
-        stop = page.evaluate(FOCUSED)
-        if stop is None or (reached and stop["key"] == reached[0]):
-            break
-        reached.append(stop["key"])
-        if not stop["visible"]:
-            hidden.append(stop["key"])
-    return wanted, reached, hidden
-
-
 def test_every_page_can_be_walked_by_keyboard(visitor: tuple[Page, str]) -> None:
     """Tab reaches everything that can be acted on, in the order of the page, visibly focused."""
     page, device = visitor
@@ -297,27 +271,3 @@ def test_every_page_can_be_walked_by_keyboard(visitor: tuple[Page, str]) -> None
         wanted, reached, hidden = walk(page)
         assert not set(wanted) - set(reached), path
         assert hidden == [], path
-
-
-# What a keyboard should reach: links, buttons, fields, summaries; of radio buttons one a group.
-NAMING = """
-const key = (e) => {
-  const all = [...document.querySelectorAll('a[href],button,input,select,summary')];
-  return e.type === 'radio'
-    ? `radio ${e.name} ${[...document.forms].indexOf(e.form)}` : `${e.tagName} ${all.indexOf(e)}`;
-};
-"""
-EXPECTED_STOPS = f"""() => {{ {NAMING}
-  const seen = (e) => e.checkVisibility({{visibilityProperty: true}}) && !e.disabled &&
-    e.type !== 'hidden' && e.closest('[hidden]') === null;
-  return [...new Set([...document.querySelectorAll('a[href],button,input,select,summary')]
-    .filter(seen).map(key))];
-}}"""
-FOCUSED = f"""() => {{ {NAMING}
-  const e = document.activeElement;
-  if (!e || e === document.body) return null;
-  const ring = (n) => n && getComputedStyle(n).outlineStyle !== 'none' ||
-    n && getComputedStyle(n).boxShadow !== 'none';
-  const visible = ring(e) || ring(e.closest('fieldset')) || ring(e.nextElementSibling);
-  return {{ key: key(e), visible: Boolean(visible) }};
-}}"""

@@ -20,11 +20,11 @@ from app import create_app
 from app.accounts import api_tokens
 from app.extensions import db
 from app.models import Token
-from tests.conftest import ROOT, settings
-from tests.databases import DATABASES, Server, migrate, new_database
-from tests.missing import missing
-from tests.rows import ROWS, fill, rows_of_all
-from tests.servers import PATIENCE
+from tests.support.databases import DATABASES, Server, migrate, new_database
+from tests.support.filled_tables import ROWS, fill, rows_of_all
+from tests.support.requirements import missing
+from tests.support.servers import PATIENCE
+from tests.support.site import ROOT, settings
 
 PAGE = Path(ROOT, "docs", "backup.md").read_text(encoding="utf-8")
 TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mariadb": "MariaDB"}

@@ -25,10 +25,10 @@ from recommender.catalogue import Catalogue
 from recommender.catalogue import CatalogueItem as Title
 from recommender.storage.release import ItemArrays, Release
 from recommender.storage.release_store import ReleaseStore
-from tests.api import client_with_token
-from tests.conftest import PASSWORD, register, settings
-from tests.databases import DATABASES, Server, migrate, new_database
-from tests.releases import no_parity_sample, tiny_release
+from tests.support.api import client_with_token
+from tests.support.databases import DATABASES, Server, migrate, new_database
+from tests.support.releases import no_parity_sample, tiny_release
+from tests.support.site import PASSWORD, register, settings
 
 
 @pytest.fixture(scope="module", params=DATABASES)

@@ -19,9 +19,9 @@ from app.feedback import ratings
 from app.models import CatalogueState, Item
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
-from tests.conftest import PASSWORD, settings
-from tests.databases import SERVERS, Server, migrate
-from tests.releases import ITEMS, no_parity_sample, tiny_release
+from tests.support.databases import SERVERS, Server, migrate
+from tests.support.releases import ITEMS, no_parity_sample, tiny_release
+from tests.support.site import PASSWORD, settings
 
 SECOND = "20260102-000000-bbbb"
 PATIENCE = 5.0

@@ -27,9 +27,9 @@ from app.models import Import, Item, Rating
 from app.recommend.model_watcher import serving
 from recommender.catalogue import CatalogueItem as Title
 from recommender.storage.release_store import ReleaseStore
-from tests.conftest import PASSWORD, settings
-from tests.databases import empty
-from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
+from tests.support.databases import empty
+from tests.support.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
+from tests.support.site import PASSWORD, settings
 
 THREADS = 6
 EMOJI = "🎬 Amélie — 愛 \U0001f9d1\u200d\U0001f680"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import SERVERS, programs
-from tests.queries import functions_with_sql
+from tests.support.databases import SERVERS, programs
+from tests.support.query_coverage import functions_with_sql
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 TESTS = {
     "api": "",
     "api_access": "personal_token or revoked_token",
@@ -44,7 +44,7 @@ def test_each_function_that_holds_sql_is_run_on(name: str, tmp_path: Path) -> No
     ]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, "-p", "tests.queries", "-k", " or ".join(chosen), *files],
+        [*command, "-p", "tests.support.query_coverage", "-k", " or ".join(chosen), *files],
         cwd=ROOT,
         env={**os.environ, "MARQUEE_TEST_DATABASE": name, "MARQUEE_QUERIES": str(ran)},
         capture_output=True,

@@ -18,9 +18,9 @@ from sqlalchemy import MetaData, inspect, select, text
 from app import create_app
 from app.extensions import db
 from app.models import Rating, User
-from tests.conftest import settings
-from tests.databases import DATABASES, Server, new_database
-from tests.rows import fill
+from tests.support.databases import DATABASES, Server, new_database
+from tests.support.filled_tables import fill
+from tests.support.site import settings
 
 FIRST, BEFORE_REST = "f11ffe288c71", "a93c5d0be214"
 BEFORE_CONFIRMATION = "7b20f4d9c6e1"

@@ -18,16 +18,16 @@ from app.portability import bulk_transfer
 from recommender.storage import s3
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs import train
-from tests.api import Rest, people, stored
-from tests.aws import FaultProxy
-from tests.datasets import QUICK, RATINGS_HEADER, two_tastes, write_files, write_two_tastes
-from tests.datasets import Rating as Line
-from tests.test_cli import run
+from tests.support.api import Rest, people, stored
+from tests.support.aws import FaultProxy
+from tests.support.commands import run
+from tests.support.datasets import QUICK, RATINGS_HEADER, two_tastes, write_files, write_two_tastes
+from tests.support.datasets import Rating as Line
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytest_plugins = ["tests.buckets"]
+pytest_plugins = ["tests.support.buckets"]
 
 LINES = [(1, 1, 4.5, 978300760), (1, 2, 3.0, 978300761), (20, 1, 2.0, 978300762)]
 

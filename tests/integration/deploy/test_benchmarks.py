@@ -24,7 +24,7 @@ from benchmarks.memory import run_measured
 from benchmarks.results import Run, Section
 from benchmarks.sender import Job
 from benchmarks.serving import Target
-from tests import databases
+from tests.support import databases
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 import config
-from tests.conftest import ROOT
-from tests.servers import free_port, wait_until_it_answers
+from tests.support.servers import free_port, wait_until_it_answers
+from tests.support.site import ROOT
 
 FOLDER = ROOT / "deploy" / "containers"
 COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text())

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.clones import Shell, shell
-from tests.conftest import ROOT
-from tests.option_files import problems
+from tests.support.clone import Shell, shell
+from tests.support.option_files import problems
+from tests.support.site import ROOT
 
 __all__ = ["shell"]
 

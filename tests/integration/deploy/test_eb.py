@@ -7,8 +7,8 @@ from io import BytesIO
 
 import pytest
 
-from tests.beanstalk import BRANCH
-from tests.clones import Shell, shell
+from tests.support.beanstalk import BRANCH
+from tests.support.clone import Shell, shell
 
 __all__ = ["shell"]
 

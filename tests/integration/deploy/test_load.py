@@ -16,7 +16,7 @@ from benchmarks.load.run import run
 from benchmarks.load.settings import Settings
 from benchmarks.load.watch import Sample
 from benchmarks.load.world import NEW, OLD, titles
-from tests.databases import Server
+from tests.support.databases import Server
 
 SMALL = Settings(people=12, minutes=0.1, titles=300, think_seconds=0.5)
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 MULTIPLY = """
 import os, runpy
 runpy.run_path("gunicorn.conf.py")

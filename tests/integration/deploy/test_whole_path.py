@@ -15,13 +15,13 @@ import pytest
 
 from recommender.storage import s3
 from recommender.storage.s3_release_store import open_store
-from tests.aws import aws_environ, moto_server
-from tests.conftest import PASSWORD
-from tests.databases import mariadb
-from tests.instances import Instance, megabytes, shipped_settings
-from tests.nginx import nginx
-from tests.releases import publish_tiny
-from tests.servers import workers_of
+from tests.support.aws import aws_environ, moto_server
+from tests.support.databases import mariadb
+from tests.support.instance import Instance, megabytes, shipped_settings
+from tests.support.nginx import nginx
+from tests.support.releases import publish_tiny
+from tests.support.servers import workers_of
+from tests.support.site import PASSWORD
 
 MOST_MEGABYTES = 160
 HOST = "marquee.example"

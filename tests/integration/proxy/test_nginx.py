@@ -23,10 +23,10 @@ import pytest
 
 from app.http.body_limits import LARGEST_FILE, LARGEST_UPLOAD
 from recommender.storage.release_store import ReleaseStore
-from tests.conftest import PASSWORD, ROOT, settings
-from tests.nginx import nginx, nginx_of_compose
-from tests.releases import publish_tiny
-from tests.servers import gunicorn, wait_until
+from tests.support.nginx import nginx, nginx_of_compose
+from tests.support.releases import publish_tiny
+from tests.support.servers import gunicorn, wait_until
+from tests.support.site import PASSWORD, ROOT, settings
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 SECURITY = {

@@ -9,9 +9,9 @@ import pytest
 from recommender.errors import DataError, StorageError
 from recommender.storage import s3
 from spark_jobs.datasets import transfer
-from tests.aws import FaultProxy
+from tests.support.aws import FaultProxy
 
-pytest_plugins = ["tests.buckets"]
+pytest_plugins = ["tests.support.buckets"]
 
 FILES = {"ratings.csv": "userId,movieId\n1,2\n", "movies.csv": "", "extra/tags.csv": "ä"}
 

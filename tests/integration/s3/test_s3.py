@@ -13,10 +13,10 @@ import pytest
 
 from recommender.errors import ConfigError, NotStored, SetupError, StorageError
 from recommender.storage import s3
-from tests.aws import FaultProxy
-from tests.conftest import ROOT
+from tests.support.aws import FaultProxy
+from tests.support.site import ROOT
 
-pytest_plugins = ["tests.buckets"]
+pytest_plugins = ["tests.support.buckets"]
 
 
 def stored(address: str) -> bytes:

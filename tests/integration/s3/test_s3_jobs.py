@@ -11,13 +11,13 @@ import pytest
 from recommender.storage import s3
 from recommender.storage.s3_release_store import open_store
 from spark_jobs import recommend, train
-from tests.aws import FaultProxy
-from tests.datasets import QUICK, write_two_tastes
+from tests.support.aws import FaultProxy
+from tests.support.datasets import QUICK, write_two_tastes
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytest_plugins = ["tests.buckets"]
+pytest_plugins = ["tests.support.buckets"]
 
 
 def test_training_publishes_to_s3_and_starts_from_and_is_held_against_what_is_in_service_there(

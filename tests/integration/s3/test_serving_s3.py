@@ -23,13 +23,13 @@ from app.extensions import db
 from app.recommend.model_watcher import FIRST_LOAD_SECONDS
 from recommender.storage import s3
 from recommender.storage.s3_release_store import S3Store, open_store
-from tests.aws import FaultProxy
-from tests.releases import publish_tiny
-from tests.servers import gunicorn
-from tests.test_cli import run
-from tests.test_s3_store import DAMAGES, NEWEST, fetched, publish
+from tests.support.aws import FaultProxy
+from tests.support.commands import run
+from tests.support.releases import publish_tiny
+from tests.support.s3_releases import DAMAGES, NEWEST, fetched, publish
+from tests.support.servers import gunicorn
 
-pytest_plugins = ["tests.buckets"]
+pytest_plugins = ["tests.support.buckets"]
 
 FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
 

@@ -15,7 +15,7 @@ from recommender.params import RankingParams, RatingParams
 from spark_jobs.als import mllib
 from spark_jobs.als import solver as als
 from spark_jobs.als.solver import Factors, FittedFactors, QuantizedFactors
-from tests.packing import packed
+from tests.support.rating_rows import packed
 
 RANKING = RankingParams(rank=3, iterations=4, regularization=0.2, alpha=5.0)
 RATING = RatingParams(rank=3, iterations=4, regularization=0.1)

@@ -16,9 +16,9 @@ from flask import Flask
 from app import create_app
 from app.extensions import db
 from recommender.storage.release_store import ReleaseStore
-from tests.api import Rest, client_with_token
-from tests.conftest import settings
-from tests.test_cli import run
+from tests.support.api import Rest, client_with_token
+from tests.support.commands import run
+from tests.support.site import settings
 
 USER, MOVIE = 50, 296
 TEXT, MOMENT = str, datetime

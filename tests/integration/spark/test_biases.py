@@ -12,7 +12,7 @@ from recommender.catalogue import CatalogueItem
 from recommender.params import RatingParams
 from spark_jobs.als.biases import fit_biases, residuals, row_sums
 from spark_jobs.item_features import centred, item_features
-from tests.packing import Row, packed
+from tests.support.rating_rows import Row, packed
 
 
 def test_sums_of_rows_are_of_their_values(spark: SparkSession) -> None:

@@ -14,9 +14,9 @@ import pytest
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs.environment import pack_environment, requirements
 from spark_jobs.job_archive import pack_code
-from tests.clusters import PYSPARK, SMALL, environment, standalone_cluster
-from tests.conftest import ROOT
-from tests.datasets import QUICK, write_two_tastes
+from tests.support.cluster import PYSPARK, SMALL, environment, standalone_cluster
+from tests.support.datasets import QUICK, write_two_tastes
+from tests.support.site import ROOT
 
 SYSTEM = "/usr/bin:/bin"
 

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from spark_jobs import evaluate
-from tests.datasets import QUICK, two_tastes, write_csv, write_files, write_two_tastes
+from tests.support.datasets import QUICK, two_tastes, write_csv, write_files, write_two_tastes
 
 
 def write_100k(folder: Path) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from spark_jobs import explore
-from tests.datasets import MOVIES_HEADER, RATINGS_HEADER, write_files
+from tests.support.datasets import MOVIES_HEADER, RATINGS_HEADER, write_files
 
 # 2000-01-01, 2000-02-01 and 2000-03-01.
 JANUARY, FEBRUARY, MARCH = 946_684_800, 949_363_200, 951_868_800

@@ -15,7 +15,7 @@ from recommender.errors import DataError
 from spark_jobs.datasets import rating_lines
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.movielens import read_movielens
-from tests.datasets import MOVIES_HEADER, RATINGS_HEADER, write_files
+from tests.support.datasets import MOVIES_HEADER, RATINGS_HEADER, write_files
 
 RATINGS = [(1, 2, 5.0, 964982703), (1, 3, 1.0, 964982224), (7, 1, 4.0, 847434962)]
 ITEMS = [

@@ -15,7 +15,7 @@ import pytest
 from recommender.errors import DataError
 from spark_jobs.datasets import fetch
 from spark_jobs.datasets.obtain import FILES, licence, obtain
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 NAME = "ml-latest-small"
 Publish = Callable[[bytes], str]

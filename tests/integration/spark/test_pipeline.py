@@ -29,11 +29,11 @@ from spark_jobs.pipeline import __main__ as command
 from spark_jobs.pipeline.runner import State
 from spark_jobs.pipeline.stages import STAGES
 from spark_jobs.pipeline.work import Work
-from tests.datasets import QUICK, write_two_tastes
-from tests.publishers import Publisher
-from tests.test_steam import GAME, MANY, library
+from tests.support.datasets import QUICK, write_two_tastes
+from tests.support.publisher import Publisher
+from tests.support.steam_files import GAME, MANY, library
 
-pytest_plugins = ["tests.buckets", "tests.publishing"]
+pytest_plugins = ["tests.support.buckets", "tests.support.publishing"]
 
 Section = dict[str, Any]
 

@@ -15,9 +15,9 @@ from recommender.storage.release import ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs.config.configuration import Gate
 from spark_jobs.evaluation import promotion_gate
-from tests.datasets import QUICK, write_two_tastes
-from tests.releases import tiny_release
-from tests.test_train import Run, run
+from tests.support.datasets import QUICK, write_two_tastes
+from tests.support.releases import tiny_release
+from tests.support.training import Run, run
 
 OLD, NEW = "20260101-000000-aaaa", "20260102-000000-bbbb"
 LIMITS = Gate(floors={"RMSE": 0.9, "NDCG@10": 0.3}, margins={"RMSE": 0.01, "NDCG@10": 0.02})

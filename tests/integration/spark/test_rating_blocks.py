@@ -13,7 +13,7 @@ from spark_jobs.als import row_lookup
 from spark_jobs.als.kernels import solve_rows
 from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, build_blocks
 from spark_jobs.als.row_lookup import RowLookup
-from tests.packing import Row, ratings
+from tests.support.rating_rows import Row, ratings
 
 LARGE = 2_000_000_000  # an id that no table of rows reaches
 ROWS: list[Row] = [

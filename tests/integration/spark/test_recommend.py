@@ -12,8 +12,8 @@ from recommender.model import Model
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs import recommend
 from spark_jobs.recommend import read_stars, recommend_all
-from tests.datasets import RATINGS_HEADER, write_files
-from tests.releases import FITTED, ITEMS, no_parity_sample, tiny_release
+from tests.support.datasets import RATINGS_HEADER, write_files
+from tests.support.releases import FITTED, ITEMS, no_parity_sample, tiny_release
 
 MOVIES = "movieId,title,genres\n" + "".join(f"{item.item_id},A,B\n" for item in ITEMS)
 # 7 has rated one title that the release knows and one that it does not; 9 only the latter.

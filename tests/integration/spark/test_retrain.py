@@ -23,13 +23,13 @@ from recommender.storage import s3
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs.datasets import transfer
 from spark_jobs.datasets.read import read_datasets
-from tests.conftest import ROOT
-from tests.datasets import QUICK, RATINGS_HEADER, write_two_tastes
+from tests.support.datasets import QUICK, RATINGS_HEADER, write_two_tastes
+from tests.support.site import ROOT
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytest_plugins = ["tests.buckets"]
+pytest_plugins = ["tests.support.buckets"]
 
 SCRIPTS = ROOT / "deploy" / "retrain"
 SHOWN = "printf %s\\n"  # in place of the job: shows what the job would be given

@@ -12,10 +12,10 @@ import pytest
 
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
-from tests.conftest import ROOT
-from tests.datasets import QUICK, write_two_tastes
-from tests.missing import missing
-from tests.test_steam import GAME, folder_of, library
+from tests.support.datasets import QUICK, write_two_tastes
+from tests.support.requirements import missing
+from tests.support.site import ROOT
+from tests.support.steam_files import GAME, folder_of, library
 
 GAMES_QUICK = ("--ranking-rank", "4", "--ranking-iterations", "3")
 LIBRARIES = [

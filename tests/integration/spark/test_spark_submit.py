@@ -13,9 +13,9 @@ import pytest
 from recommender.parity import check_parity
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
-from tests.clusters import PYSPARK, SMALL, environment, standalone_cluster
-from tests.conftest import ROOT
-from tests.datasets import QUICK, write_two_tastes
+from tests.support.cluster import PYSPARK, SMALL, environment, standalone_cluster
+from tests.support.datasets import QUICK, write_two_tastes
+from tests.support.site import ROOT
 
 
 def submit(folder: Path, master: str, *arguments: str) -> subprocess.CompletedProcess[str]:

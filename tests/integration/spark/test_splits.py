@@ -18,7 +18,7 @@ from spark_jobs.evaluation.splits import (
     validation,
     within_person,
 )
-from tests.packing import Row, ratings
+from tests.support.rating_rows import Row, ratings
 
 PEOPLE, TITLES = range(1, 41), range(1, 26)
 ROWS: list[Row] = [(u, i, 1.0 + (u * i) % 5) for u in PEOPLE for i in TITLES if (u + i) % 4]

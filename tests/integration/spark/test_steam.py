@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,25 +16,7 @@ from recommender.formats.steam import BadLine, Owned, game_of, is_steam, library
 from spark_jobs.datasets import library_batches, steam
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.steam import read_steam
-
-LIBRARIES, CATALOGUE = "tiny_users_items.json.gz", "steam_games.json.gz"
-GAME = {"app_name": "Portal", "title": "Portal", "id": "400", "release_date": "2007-10-10"}
-
-
-def library(user: str, **minutes: object) -> str:
-    """A line: the game ``_400=60`` was played for an hour."""
-    items = [
-        {"item_id": app_id[1:], "item_name": f"Game {app_id[1:]}", "playtime_forever": played}
-        for app_id, played in minutes.items()
-    ]
-    return repr({"user_id": user, "items_count": len(items), "items": items})
-
-
-def folder_of(path: Path, libraries: Iterable[str], games: Iterable[str] = (repr(GAME),)) -> str:
-    path.mkdir(exist_ok=True)
-    for name, lines in ((LIBRARIES, libraries), (CATALOGUE, games)):
-        (path / name).write_bytes(gzip.compress("".join(f"{x}\n" for x in lines).encode()))
-    return str(path)
+from tests.support.steam_files import GAME, LIBRARIES, MANY, folder_of, library
 
 
 def pairs(dataset: Dataset) -> dict[tuple[int, int], float]:
@@ -43,9 +24,6 @@ def pairs(dataset: Dataset) -> dict[tuple[int, int], float]:
     found = dataset.ratings.rows.collect()
     rows = [row for some in found for row in zip(*(a.tolist() for a in some), strict=True)]
     return {(u, i): hours for u, i, hours, line in sorted(rows, key=lambda row: row[3])}
-
-
-MANY = [library(f"person {n}", _400=60) for n in range(300)]
 
 
 def test_a_library_is_read_with_hours_from_minutes() -> None:

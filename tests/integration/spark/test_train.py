@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from recommender.parity import check_parity
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs import train
-from tests.datasets import (
+from tests.support.datasets import (
     MOVIES_HEADER,
     QUICK,
     RATINGS_HEADER,
@@ -30,6 +28,7 @@ from tests.datasets import (
     write_files,
     write_two_tastes,
 )
+from tests.support.training import Run, run
 
 STAGES_BEFORE_WRITING = [
     *("reading and checking", "one rating for each pair"),
@@ -147,33 +146,6 @@ def test_predicted_stars_follow_taste_and_quality(release: Release) -> None:
 
 
 # --- on a few ratings ---
-
-
-@dataclass(frozen=True)
-class Run:
-    status: int
-    out: str
-    err: str
-    releases: Path
-
-    @property
-    def store(self) -> ReleaseStore:
-        return ReleaseStore(self.releases)
-
-    @property
-    def release(self) -> Release:
-        return self.store.read(self.store.current().version)
-
-
-def run(folder: Path, *arguments: str, promote: str = "always") -> Run:
-    """Train into ``folder``/releases."""
-    releases = folder / "releases"
-    with (
-        contextlib.redirect_stdout(io.StringIO()) as out,
-        contextlib.redirect_stderr(io.StringIO()) as err,
-    ):
-        status = train.main([*arguments, "--releases", str(releases), "--promote", promote])
-    return Run(status, out.getvalue(), err.getvalue(), releases)
 
 
 def of_user(release: Release, user: int) -> dict[int, float]:

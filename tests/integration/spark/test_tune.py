@@ -24,8 +24,8 @@ from spark_jobs.training_set import TrainingSet, merge
 from spark_jobs.tuning import grid as grids
 from spark_jobs.tuning import search
 from spark_jobs.tuning.results import fingerprint
-from tests.conftest import ROOT
-from tests.datasets import write_csv, write_files, write_two_tastes
+from tests.support.datasets import write_csv, write_files, write_two_tastes
+from tests.support.site import ROOT
 
 # A model that shrinks every taste away, and remembers what it is for.
 BAD = """\

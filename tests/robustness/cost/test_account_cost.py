@@ -31,8 +31,8 @@ from app.http import body_limits
 from app.http.redirects import is_own
 from app.models import MOST_HASHES, User
 from app.mydata.forms import DeleteForm
-from tests.conftest import PASSWORD
-from tests.hashing import quick_hashes  # noqa: F401
+from tests.support.cheap_hashing import quick_hashes  # noqa: F401
+from tests.support.site import PASSWORD
 
 SECONDS = 1.0
 # Each is the worst case of something linear code replaced, or of a library behind it.

@@ -13,8 +13,14 @@ from flask import Flask
 from marshmallow import fields
 
 from app.api import schemas
-from tests.api import Rest, client_with_token
-from tests.large_site import add_users, large_site, peak_bytes, processor_seconds, rate_everything
+from tests.support.api import Rest, client_with_token
+from tests.support.large_site import (
+    add_users,
+    large_site,
+    peak_bytes,
+    processor_seconds,
+    rate_everything,
+)
 
 BATCH = "/recommendations/batch"
 JSON = "application/json"

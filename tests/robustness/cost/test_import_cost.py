@@ -35,9 +35,9 @@ from app.portability.import_reports import MOST_REPORTS, newest_reports
 from app.portability.python_literal import as_json
 from app.portability.text import LONGEST_RECORD, MOST_LINES
 from recommender.formats.steam_libraries import find_libraries
-from tests.conftest import real_data
-from tests.fuzzing import any_text, fuzz
-from tests.test_mydata import MOVIELENS, bring, report_of, rows_of
+from tests.support.fuzzing import any_text, fuzz
+from tests.support.site import real_data
+from tests.support.uploads import MOVIELENS, bring, report_of, rows_of
 
 HEADER = "Name,Year,Rating\n"
 # Many times what each of these takes on a slow machine, and far below what it took.

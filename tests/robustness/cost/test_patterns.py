@@ -17,7 +17,7 @@ import pytest
 import app
 import config
 import recommender
-from tests.conftest import ROOT
+from tests.support.site import ROOT
 
 LENGTH = 40_000
 # A linear pattern takes some milliseconds; a quadratic one 800 million steps.

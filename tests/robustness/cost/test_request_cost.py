@@ -30,12 +30,12 @@ from werkzeug.test import TestResponse
 from app.accounts import service as accounts
 from app.extensions import limiter
 from app.http import body_limits
-from tests import hashing
-from tests.api import Rest, client_with_token
-from tests.conftest import ROOT, register
-from tests.fuzzing import LONG
-from tests.large_site import large_site, rate_everything
-from tests.routes import address, is_api, wsgi
+from tests.support import cheap_hashing
+from tests.support.api import Rest, client_with_token
+from tests.support.fuzzing import LONG
+from tests.support.large_site import large_site, rate_everything
+from tests.support.routes import address, is_api, wsgi
+from tests.support.site import ROOT, register
 
 # What the largest accepted request may cost.
 SECONDS = 1.0
@@ -135,7 +135,7 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         pytest.MonkeyPatch.context() as patch,
         large_site(migrated, tmp_path_factory.mktemp("cost")) as app,
     ):
-        hashing.make_hashes_quick(patch)
+        cheap_hashing.make_hashes_quick(patch)
         app.config["RATELIMIT_ENABLED"] = False
         patch.setattr(limiter, "enabled", False)
         ann, bob, guest = app.test_client(), app.test_client(), app.test_client()

@@ -18,7 +18,7 @@ from app.db import clock
 from app.feedback import ratings, visits
 from app.http import session_interface
 from app.http.rate_limit_storage import ProcessMemory
-from tests.api import Rest, client_with_token, stored
+from tests.support.api import Rest, client_with_token, stored
 
 pytestmark = pytest.mark.faults
 

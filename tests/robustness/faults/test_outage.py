@@ -1,5 +1,5 @@
 """The database goes away and comes back, and nobody sees a traceback. Under load:
-tests/test_faults_site.py."""
+tests/robustness/faults/test_site.py."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from app.db import connections
 from app.extensions import db
 from app.observability import metrics
 from recommender.storage.release_store import ReleaseStore
-from tests.api import client_with_token
-from tests.conftest import register, settings
-from tests.databases import SERVERS, Server, migrate
-from tests.releases import publish_tiny
+from tests.support.api import client_with_token
+from tests.support.databases import SERVERS, Server, migrate
+from tests.support.releases import publish_tiny
+from tests.support.site import register, settings
 
 pytestmark = pytest.mark.faults
 

@@ -27,15 +27,15 @@ from app.feedback.profile import profiles_of
 from recommender.storage import s3
 from recommender.storage.release_store import ReleaseStore
 from recommender.storage.s3_release_store import open_store
-from tests.aws import Fault, FaultProxy
-from tests.conftest import ROOT, settings
-from tests.databases import SERVERS, Server, migrate
-from tests.ledger import BROKEN, LONG, Figures, Ledger, People, Record, ask
-from tests.missing import missing
-from tests.releases import ITEMS, publish_tiny
-from tests.servers import PATIENCE, as_deployed, free_port, wait_until, workers_of
+from tests.support.acknowledged_writes import BROKEN, LONG, Figures, Ledger, People, Record, ask
+from tests.support.aws import Fault, FaultProxy
+from tests.support.databases import SERVERS, Server, migrate
+from tests.support.releases import ITEMS, publish_tiny
+from tests.support.requirements import missing
+from tests.support.servers import PATIENCE, as_deployed, free_port, wait_until, workers_of
+from tests.support.site import ROOT, settings
 
-pytest_plugins = ["tests.buckets", "tests.faults"]
+pytest_plugins = ["tests.support.buckets", "tests.support.fault_table"]
 pytestmark = pytest.mark.faults
 
 PEOPLE = 4
@@ -386,7 +386,10 @@ def test_a_clock_that_is_set_back_an_hour_is_no_fault(site: Site, record: Record
     clock = site.folder / "clock"
     clock.write_text("0")
     limits = {"RATELIMIT_ENABLED": "True", "RATELIMIT_SERVICE_TOKEN": "100000/minute"}
-    with site.serve("tests.set_back:application", CLOCK=str(clock), **limits) as (address, _):
+    with site.serve("tests.support.clock_skew:application", CLOCK=str(clock), **limits) as (
+        address,
+        _,
+    ):
         wait_for_release(address, FIRST)
         with People(address, site.secret, site.ids, Ledger()) as people:
             people.go_on()

@@ -14,7 +14,8 @@ import pytest
 
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
-from tests.clusters import (
+from tests.support.acknowledged_writes import LONG, RecordJob
+from tests.support.cluster import (
     BRISK,
     PYSPARK,
     SMALL,
@@ -22,13 +23,12 @@ from tests.clusters import (
     executors,
     standalone_cluster,
 )
-from tests.conftest import ROOT
-from tests.datasets import QUICK, write_two_tastes
-from tests.ledger import LONG, RecordJob
-from tests.releases import publish_tiny
-from tests.struck import POINTS
+from tests.support.datasets import QUICK, write_two_tastes
+from tests.support.kill_job import POINTS
+from tests.support.releases import publish_tiny
+from tests.support.site import ROOT
 
-pytest_plugins = ["tests.faults"]
+pytest_plugins = ["tests.support.fault_table"]
 pytestmark = pytest.mark.faults
 
 STAGES = (
@@ -88,7 +88,7 @@ def test_a_killed_training_leaves_the_release_in_service_and_the_next_one_clears
 ) -> None:
     job = Job(tmp_path)
     for point in points:
-        status, said = job.run("tests.struck", point)
+        status, said = job.run("tests.support.kill_job", point)
         assert status == -signal.SIGKILL, said
         assert job.store.current().version == OLD
         assert job.store.read(OLD).version == OLD

@@ -36,9 +36,8 @@ from recommender.errors import ConfigError, DataError
 from recommender.formats.movielens import LAYOUTS, RatingsLayout, find_ratings, read_ratings
 from recommender.formats.steam_libraries import read_libraries
 from recommender.storage.release_store import ReleaseStore
-from tests.conftest import PASSWORD, settings
-from tests.databases import DATABASES, Server, migrate, new_database
-from tests.fuzzing import (
+from tests.support.databases import DATABASES, Server, migrate, new_database
+from tests.support.fuzzing import (
     DEEP,
     HOSTILE,
     LONG,
@@ -49,8 +48,9 @@ from tests.fuzzing import (
     hostile_text,
     numbers,
 )
-from tests.releases import FITTED, ITEMS, publish_tiny
-from tests.test_mydata import IMDB, LETTERBOXD, MOVIELENS, STEAM, WATCHLIST, rows_of
+from tests.support.releases import FITTED, ITEMS, publish_tiny
+from tests.support.site import PASSWORD, settings
+from tests.support.uploads import IMDB, LETTERBOXD, MOVIELENS, STEAM, WATCHLIST, rows_of
 
 MARQUEE = (
     "item_id,title,year,imdb_id,tmdb_id,rating,rated_at\n1,Space Station,1979,,,4.5,2020-01-01\n"

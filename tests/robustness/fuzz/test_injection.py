@@ -25,14 +25,14 @@ from app.portability.exports import guarded, unguarded
 from recommender.catalogue import LONGEST_LINE, read_items
 from recommender.errors import ReleaseError
 from recommender.storage.release_store import ReleaseStore
-from tests.api import Rest
-from tests.conftest import register
-from tests.hashing import quick_hashes  # noqa: F401
-from tests.releases import ITEMS, no_parity_sample, tiny_release
-from tests.test_cli import run
-from tests.test_every_route import is_api, looks, rows
-from tests.test_letters import ask
-from tests.test_mydata import bring, packed
+from tests.support.api import Rest
+from tests.support.cheap_hashing import quick_hashes  # noqa: F401
+from tests.support.commands import run
+from tests.support.logins import ask
+from tests.support.releases import ITEMS, no_parity_sample, tiny_release
+from tests.support.routes import is_api, looks, rows
+from tests.support.site import register
+from tests.support.uploads import bring, packed
 
 SCRIPT = "<script>alert(1)</script>"
 ATTRIBUTE = "\"><img src=x onerror=alert(1)> ' onmouseover='alert(1)"

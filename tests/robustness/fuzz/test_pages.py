@@ -21,12 +21,12 @@ from app.extensions import db
 from app.http.security_headers import CONTENT_SECURITY_POLICY
 from recommender.catalogue import CatalogueItem
 from recommender.storage.release_store import ReleaseStore
-from tests.conftest import register, settings
-from tests.databases import DATABASES, Server, migrate, new_database
-from tests.fuzzing import HOSTILE, LONG, MARKUP, any_json, fuzz, hostile_text
-from tests.releases import GAMES, ITEMS, no_parity_sample, tiny_games_release, tiny_release
-from tests.routes import wsgi
-from tests.test_cli import run
+from tests.support.commands import run
+from tests.support.databases import DATABASES, Server, migrate, new_database
+from tests.support.fuzzing import HOSTILE, LONG, MARKUP, any_json, fuzz, hostile_text
+from tests.support.releases import GAMES, ITEMS, no_parity_sample, tiny_games_release, tiny_release
+from tests.support.routes import wsgi
+from tests.support.site import register, settings
 
 
 def hostile(titles: list[CatalogueItem]) -> list[CatalogueItem]:

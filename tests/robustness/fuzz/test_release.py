@@ -22,9 +22,8 @@ from recommender.model import Model
 from recommender.storage.release import ItemArrays, ParitySample, Release
 from recommender.storage.release_reader import read_release
 from recommender.storage.release_store import CURRENT, Current, ReleaseStore
-from tests.fuzzing import DEEP, HOSTILE, any_json, damaged, fuzz
-from tests.releases import ITEMS
-from tests.test_release import SAMPLE, TINY, signed
+from tests.support.fuzzing import DEEP, HOSTILE, any_json, damaged, fuzz
+from tests.support.releases import ITEMS, SAMPLE, TINY, signed
 
 # What numpy says of some broken headers before it goes on.
 pytestmark = pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required")

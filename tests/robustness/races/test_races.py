@@ -32,13 +32,13 @@ from app.portability.imports import bring_in
 from recommender.errors import ConfigError, StorageError
 from recommender.storage.release_store import ReleaseStore
 from recommender.storage.s3_release_store import open_store
-from tests.api import Rest, client_with_token
-from tests.conftest import PASSWORD, settings
-from tests.databases import empty
-from tests.datasets import write_csv
-from tests.releases import FITTED, ITEMS, no_parity_sample, publish_tiny, tiny_release
+from tests.support.api import Rest, client_with_token
+from tests.support.databases import empty
+from tests.support.datasets import write_csv
+from tests.support.releases import FITTED, ITEMS, no_parity_sample, publish_tiny, tiny_release
+from tests.support.site import PASSWORD, settings
 
-pytest_plugins = ["tests.buckets"]
+pytest_plugins = ["tests.support.buckets"]
 ROUNDS = 20
 PATIENCE = 60
 BROUGHT = b"userId,movieId,rating,timestamp\n" + b"".join(

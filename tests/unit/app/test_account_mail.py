@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import socketserver
 import threading
 import time
@@ -25,18 +24,8 @@ from app.accounts import service as accounts
 from app.db.clock import utcnow
 from app.extensions import db
 from app.models import User
-from tests.conftest import PASSWORD, confirm_address, register
-
-NEW = "an even better one"
-CHANGE = {"present": PASSWORD, "password": NEW, "confirm": NEW}
-
-
-def ask(client: FlaskClient, email: str, caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Paths of the links that were mailed."""
-    caplog.clear()
-    with caplog.at_level(logging.WARNING):
-        assert client.post("/forgotten", data={"email": email}).status_code == 200
-    return [path for text in caplog.messages for path in re.findall(r"/reset/\S+", text)]
+from tests.support.logins import CHANGE, NEW, ask
+from tests.support.site import PASSWORD, confirm_address, register
 
 
 def login(app: Flask, password: str) -> int:

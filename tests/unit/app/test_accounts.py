@@ -14,7 +14,7 @@ from app.accounts import service as accounts
 from app.extensions import db
 from app.http.redirects import is_own
 from app.models import FIRST_ID_WITHOUT_CATALOGUE, User
-from tests.conftest import PASSWORD, register
+from tests.support.site import PASSWORD, register
 
 GOOD = {
     "username": "bea",

@@ -16,8 +16,8 @@ from app.extensions import db
 from app.feedback import ratings
 from app.models import Item, ListEntry, Rating, User
 from app.recommend.model_watcher import serving
-from tests.api import Rest, client_with_token, people, stored
-from tests.conftest import PASSWORD
+from tests.support.api import Rest, client_with_token, people, stored
+from tests.support.site import PASSWORD
 
 MOVIE = {
     "movie_id": 2,

@@ -14,8 +14,8 @@ from app.api import access
 from app.db import clock
 from app.extensions import db
 from app.models import Token
-from tests.api import BASE, Rest, client_with_token, people, stored
-from tests.test_cli import run
+from tests.support.api import BASE, Rest, client_with_token, people, stored
+from tests.support.commands import run
 
 RATING = {"movie_id": 1, "rating": 4}
 MOVIE = {"movie_id": 1}

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, NoMoreData
 
 from app.http import body_limits
-from tests.api import Rest
+from tests.support.api import Rest
 
 CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
 

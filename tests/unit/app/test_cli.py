@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from flask import Flask
-from flask.testing import FlaskCliRunner
 from sqlalchemy import func, select
 
 from app.extensions import db
@@ -14,17 +13,11 @@ from app.models import Item
 from recommender.model import Model
 from recommender.storage.release import ParitySample
 from recommender.storage.release_store import ReleaseStore
-from tests.datasets import write_csv
-from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
+from tests.support.commands import run
+from tests.support.datasets import write_csv
+from tests.support.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
 
 FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
-
-
-def run(app: Flask, *command: str) -> tuple[int, str]:
-    """(exit status, everything said)"""
-    runner: FlaskCliRunner = app.test_cli_runner()
-    done = runner.invoke(args=command)
-    return done.exit_code, done.output
 
 
 def test_the_catalogue_is_brought_into_the_database(app: Flask) -> None:

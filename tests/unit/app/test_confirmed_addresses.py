@@ -14,10 +14,9 @@ from itsdangerous import URLSafeTimedSerializer
 from app import create_app
 from app.accounts import service as accounts
 from app.extensions import db
-from tests.conftest import PASSWORD, confirm_address
-from tests.hashing import quick_hashes  # noqa: F401
-from tests.test_guessing import codes, log_in, three  # noqa: F401
-from tests.test_letters import NEW, ask
+from tests.support.cheap_hashing import quick_hashes  # noqa: F401
+from tests.support.logins import NEW, ask, codes, log_in, three  # noqa: F401
+from tests.support.site import PASSWORD, confirm_address
 
 ADDRESS = "bea@example.com"
 

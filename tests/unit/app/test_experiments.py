@@ -22,28 +22,30 @@ from app.db.clock import utcnow
 from app.experiments.results import FEWEST, ExperimentResults, results_of
 from app.experiments.store import running, running_plan
 from app.extensions import db
-from app.models import Experiment, Exposure, Impression, Item, Rating, User
+from app.models import Experiment, Exposure, Impression, Item, Rating
 from app.recommend.model_watcher import serving
 from app.recommend.variants import CONTROL, TREATMENT, ExperimentConfig, Variant
 from recommender.catalogue import CatalogueItem
 from recommender.confidence_intervals import Interval, difference, ratio, times_needed
 from recommender.errors import ConfigError
 from recommender.storage.release_store import ReleaseStore
-from tests.api import Rest, client_with_token
-from tests.conftest import register
-from tests.releases import (
+from tests.support.api import Rest, client_with_token
+from tests.support.commands import run
+from tests.support.experiments import FIRST, SECOND, populate, start
+from tests.support.releases import (
     GAMES,
     ITEMS,
+    flip_a_byte,
     no_parity_sample,
     publish_tiny,
+    remove_a_file,
     tiny_games_release,
     tiny_release,
+    truncate,
 )
-from tests.servers import gunicorn
-from tests.test_cli import run
-from tests.test_serving import flip_a_byte, remove_a_file, truncate
+from tests.support.servers import gunicorn
+from tests.support.site import register
 
-FIRST, SECOND, THIRD = "20260101-000000-aaaa", "20260102-000000-bbbb", "20260103-000000-cccc"
 # Of the tiny release's titles those with 12 ratings and more.
 WELL_KNOWN = {1, 8, 13}
 
@@ -52,11 +54,6 @@ def plan(name: str = "tune", share: float = 0.5) -> ExperimentConfig:
     return ExperimentConfig(
         1, name, share, Variant.parse("current"), Variant.parse("min_ratings=12")
     )
-
-
-def start(app: Flask, *options: str, treatment: str = "min_ratings=12") -> None:
-    status, said = run(app, "experiments", "start", "tune", "--treatment", treatment, *options)
-    assert status == 0, said
 
 
 def publish_candidate(store: ReleaseStore, **changes: object) -> None:
@@ -554,28 +551,6 @@ def test_with_the_people_needed_a_difference_shows_four_times_of_five() -> None:
     for _ in range(times):
         seen += difference(simulated(rng, people, 0.2), simulated(rng, people, 0.22)).low > 0
     assert abs(seen / times - 0.8) < 4 * (0.8 * 0.2 / times) ** 0.5
-
-
-def populate(app: Flask, people: dict[str, list[list[float | None]]]) -> None:
-    """By arm, of each person what became of the titles they were shown: stars, or None."""
-    items = [1, 2, 3, 5, 8, 13, 21, 34]
-    with app.app_context():
-        experiment = running()
-        user_id = 1000
-        for arm, lists in people.items():
-            for outcome in lists:
-                user_id += 1
-                db.session.add(User(id=user_id))
-                db.session.flush()
-                for place, (item, stars) in enumerate(zip(items, outcome, strict=False), start=1):
-                    of = {"user_id": user_id, "item_id": item}
-                    at = experiment.started_at
-                    output = {"arm": arm, "shown_at": at, "place": place, "model_version": FIRST}
-                    db.session.add(Exposure(experiment_id=experiment.id, **of, **output))
-                    if stars is not None:
-                        rated = {"rating": stars, "rated_at": at, "via": "recommendation"}
-                        db.session.add(Rating(**of, **rated))
-        db.session.commit()
 
 
 def results(app: Flask) -> ExperimentResults:

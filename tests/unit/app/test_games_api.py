@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 
 from app.api import summaries
-from tests.api import BASE, Rest, client_with_token, stored
-from tests.games import games_app
+from tests.support.api import BASE, Rest, client_with_token, stored
+from tests.support.games import games_app
 
 __all__ = ["games_app"]
 

@@ -14,11 +14,11 @@ from app.models import Item, SiteState
 from recommender.feedback import SCALES
 from recommender.formats.movielens import ML_CSV, read_ratings
 from recommender.formats.steam_libraries import find_libraries, read_libraries
-from tests.api import client_with_token, stored
-from tests.conftest import real_data, register
-from tests.datasets import write_files
-from tests.games import games_app
-from tests.test_cli import run
+from tests.support.api import client_with_token, stored
+from tests.support.commands import run
+from tests.support.datasets import write_files
+from tests.support.games import games_app
+from tests.support.site import real_data, register
 
 __all__ = ["games_app"]
 

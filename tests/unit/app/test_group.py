@@ -12,8 +12,8 @@ from sqlalchemy import select
 from app.extensions import db
 from app.group import friends
 from app.models import Friendship
-from tests.conftest import register
-from tests.test_home import shown
+from tests.support.pages import shown
+from tests.support.site import register
 
 GUEST = {"name": "Maja", "rating-8": "5", "rating-13": "4.5", "rating-1": "1"}
 

@@ -12,22 +12,8 @@ from sqlalchemy import func, select
 
 from app.extensions import db
 from app.models import Item, Rating
-from tests.conftest import register
-
-SCI_FI, ROMANCE = [1, 2, 3, 5], [8, 13, 21, 34]
-
-
-def shown(page: str) -> list[int]:
-    """Ids of the titles on a page, in order."""
-    return [int(item) for item in re.findall(r'data-item="(\d+)"', page)]
-
-
-def stored(app: Flask) -> list[tuple[int, float]]:
-    with app.app_context():
-        return [
-            (r.item_id, r.rating)
-            for r in db.session.scalars(select(Rating).order_by(Rating.user_id, Rating.item_id))
-        ]
+from tests.support.pages import ROMANCE, SCI_FI, shown, stored
+from tests.support.site import register
 
 
 def test_someone_without_ratings_sees_the_popular_titles_five_first(ann: FlaskClient) -> None:

@@ -13,10 +13,9 @@ from app import create_app
 from app.extensions import db
 from recommender.errors import ConfigError
 from recommender.storage.release_store import ReleaseStore
-from tests.conftest import PASSWORD
-from tests.hashing import quick_hashes  # noqa: F401
-from tests.releases import publish_tiny
-from tests.test_settings import PRODUCTION
+from tests.support.cheap_hashing import quick_hashes  # noqa: F401
+from tests.support.releases import publish_tiny
+from tests.support.site import PASSWORD, PRODUCTION
 
 FORGED = {
     "Host": "evil.example",

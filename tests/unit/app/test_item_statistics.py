@@ -15,8 +15,8 @@ from app.db import clock
 from app.extensions import db
 from app.models import Item, Rating, SiteState, User
 from app.recommend.model_watcher import serving
-from tests.api import Rest
-from tests.servers import wait_until
+from tests.support.api import Rest
+from tests.support.servers import wait_until
 
 
 def figures(app: Flask, item_id: int) -> tuple[int, float | None]:

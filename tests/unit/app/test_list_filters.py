@@ -13,7 +13,7 @@ from recommender.item_metadata import Filter
 from recommender.model import Model
 from recommender.popularity import BANDS, vote_weighted, within_band
 from recommender.storage.release_store import ReleaseStore
-from tests.releases import publish_tiny
+from tests.support.releases import publish_tiny
 
 GENRES = ["Adventure", "Comedy", "Romance", "Sci-Fi"]
 

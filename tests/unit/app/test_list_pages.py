@@ -16,8 +16,7 @@ from app.extensions import db
 from app.feedback.user_lists import HIDDEN, WATCHLIST
 from app.group import friends as friendships
 from app.models import User
-from tests.conftest import register
-from tests.large_site import (
+from tests.support.large_site import (
     add_users,
     large_site,
     peak_bytes,
@@ -25,6 +24,7 @@ from tests.large_site import (
     rate_everything,
     set_everything_aside,
 )
+from tests.support.site import register
 
 TITLES, RATED = 9_742, 9_700
 MOST_SECONDS, MOST_BYTES = 4.0, 80_000_000

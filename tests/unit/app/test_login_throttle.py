@@ -11,7 +11,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.security import generate_password_hash
-from werkzeug.test import TestResponse
 
 from app import create_app
 from app.accounts import login_throttle
@@ -19,29 +18,10 @@ from app.accounts import service as accounts
 from app.db import clock
 from app.extensions import db
 from app.models import Attempt, User
-from tests.conftest import PASSWORD, register
-from tests.hashing import STAND_IN, quick_hashes  # noqa: F401
-from tests.test_cli import run
-from tests.test_letters import CHANGE, NEW, ask
-
-WRONG = "not the password"
-
-
-@pytest.fixture
-def three(app: Flask) -> None:
-    """Three wrong passwords for a name within 15 minutes are all there may be."""
-    app.config["RATELIMIT_PASSWORDS"] = "3/15minutes"
-
-
-def log_in(
-    client: FlaskClient, name: str = "ann", password: str = WRONG, address: str = "192.0.2.1"
-) -> TestResponse:
-    form = {"username": name, "password": password}
-    return client.post("/login", data=form, environ_overrides={"REMOTE_ADDR": address})
-
-
-def codes(client: FlaskClient, times: int, **how: str) -> list[int]:
-    return [log_in(client, **how).status_code for _ in range(times)]
+from tests.support.cheap_hashing import STAND_IN, quick_hashes  # noqa: F401
+from tests.support.commands import run
+from tests.support.logins import CHANGE, NEW, WRONG, ask, codes, log_in
+from tests.support.site import PASSWORD, register
 
 
 def later(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:

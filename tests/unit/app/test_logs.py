@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -18,35 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import create_app
 from app.extensions import db
 from app.observability import timing
-from app.observability.logs import Json, Readable
-from tests.api import client_with_token
-from tests.conftest import PASSWORD, confirm_address, register
+from app.observability.logs import Readable
+from tests.support.api import client_with_token
+from tests.support.log_lines import Lines
+from tests.support.site import PASSWORD, confirm_address, register
 
-Lines = list[dict[str, Any]]
 FIRST = "20260101-000000-aaaa"
-
-
-class Kept(logging.Handler):
-    """What standard output would get."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFormatter(Json())
-        self.lines: Lines = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = self.format(record)
-        assert len(line.splitlines()) == 1
-        self.lines.append(json.loads(line))
-
-
-@pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
-    monkeypatch.setattr(timing, "SLOW_SECONDS", 1e9)  # on a busy machine any request may be slow
-    kept = Kept()
-    logging.getLogger().addHandler(kept)
-    yield kept.lines
-    logging.getLogger().removeHandler(kept)
 
 
 def test_a_request_is_one_line(client: FlaskClient, lines: Lines) -> None:
@@ -263,6 +239,6 @@ def test_on_a_screen_lines_are_readable() -> None:
 
 
 def test_what_serves_is_started_with_our_logs_everywhere() -> None:
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[3]
     for file in ("Procfile", "Makefile"):
         assert "gunicorn --config gunicorn.conf.py" in (root / file).read_text()

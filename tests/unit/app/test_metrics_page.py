@@ -23,12 +23,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from app import create_app
 from app.extensions import db
 from recommender.storage.release_store import ReleaseStore
-from tests.api import Rest, client_with_token
-from tests.conftest import ROOT, settings
-from tests.releases import publish_tiny
-from tests.servers import PATIENCE, gunicorn, wait_until
-from tests.test_mydata import MOVIELENS, bring
-from tests.test_serving import SECOND, remove_a_file
+from tests.support.api import Rest, client_with_token
+from tests.support.releases import SECOND, publish_tiny, remove_a_file
+from tests.support.servers import PATIENCE, gunicorn, wait_until
+from tests.support.site import ROOT, settings
+from tests.support.uploads import MOVIELENS, bring
 
 FIRST = "20260101-000000-aaaa"
 TOKEN = "only-for-tests-9876543210"

@@ -17,9 +17,9 @@ from app.reports import site_kpis
 from app.reports.site_kpis import figures_of_today
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs.reporting.html import report_files
-from tests.conftest import register
-from tests.releases import ITEMS, no_parity_sample, tiny_release
-from tests.test_cli import run
+from tests.support.commands import run
+from tests.support.releases import ITEMS, no_parity_sample, tiny_release
+from tests.support.site import register
 
 COUNTS = {"ratings": 88, "users": 11, "items": 8}
 

@@ -19,7 +19,7 @@ from app.posters.eras import ERAS
 from app.posters.genres import GENRES
 from app.posters.lettering import LIGHTER, ROOM, em, set_title
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 SVG = "{http://www.w3.org/2000/svg}"
 YEARS = (1902, 1925, 1938, 1955, 1972, 1988, 2005, 2024, None)
 NASTY = {

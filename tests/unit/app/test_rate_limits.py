@@ -14,7 +14,7 @@ from limits.strategies import FixedWindowRateLimiter
 from app.extensions import limiter
 from app.http import rate_limit_storage
 from app.http.rate_limit_storage import ProcessMemory
-from tests.api import client_with_token
+from tests.support.api import client_with_token
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from recommender.errors import DataError
 from recommender.formats.movielens import Row, find_ratings, read_ratings
-from tests.datasets import write_files
+from tests.support.datasets import write_files
 
 HEADER = "userId,movieId,rating,timestamp\n"
 ROWS = [Row(1, 10, 4.5, 978300760), Row(2, 20, 0.5, 0)]

@@ -10,7 +10,7 @@ from app.catalogue.items import sync_catalogue
 from app.recommend.service import recommend
 from recommender.model import Model
 from recommender.storage.release_store import ReleaseStore
-from tests.releases import ITEMS, no_parity_sample, tiny_release
+from tests.support.releases import ITEMS, no_parity_sample, tiny_release
 
 
 def test_recommend_gives_the_reason_when_its_id_is_0(app: Flask, store: ReleaseStore) -> None:

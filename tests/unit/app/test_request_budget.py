@@ -14,7 +14,7 @@ from app import create_app
 from app.extensions import db
 from app.http import request_budget
 from app.models import Rating
-from tests.api import Rest
+from tests.support.api import Rest
 
 
 @pytest.fixture

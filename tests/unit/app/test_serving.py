@@ -22,36 +22,25 @@ from app.models import CatalogueState, Item, SiteState
 from app.recommend.model_watcher import serving
 from recommender.catalogue import CatalogueItem
 from recommender.storage.release_store import ReleaseStore
-from tests.conftest import register
-from tests.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
-from tests.servers import wait_until
-
-FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
-
-
-def truncate(folder: Path) -> str:
-    path = folder / "ranking_factors.npy"
-    path.write_bytes(path.read_bytes()[:-1])
-    return path.name
-
-
-def flip_a_byte(folder: Path) -> str:
-    path = folder / "item_bias.npy"
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    return path.name
+from tests.support.releases import (
+    FIRST,
+    ITEMS,
+    SECOND,
+    flip_a_byte,
+    no_parity_sample,
+    publish_tiny,
+    remove_a_file,
+    tiny_release,
+    truncate,
+)
+from tests.support.servers import wait_until
+from tests.support.site import register
 
 
 def make_newer(folder: Path) -> str:
     path = folder / "release.json"
     path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 2'))
     return path.name
-
-
-def remove_a_file(folder: Path) -> str:
-    (folder / "item_ids.npy").unlink()
-    return "item_ids.npy"
 
 
 def test_before_the_first_release_the_site_runs_and_says_so(closed_app: Flask) -> None:

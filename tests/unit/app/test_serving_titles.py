@@ -10,7 +10,7 @@ from app.catalogue.search_index import TitleIndex
 from app.recommend.model_watcher import ReleaseWatcher, serving
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
-from tests.releases import publish_tiny
+from tests.support.releases import publish_tiny
 
 
 @pytest.fixture

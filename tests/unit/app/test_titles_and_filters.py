@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 from app.db.clock import utcnow
 from app.extensions import db
 from app.models import Impression, ListEntry, Rating, Visit
-from tests.conftest import register
-from tests.test_home import ROMANCE, SCI_FI, shown
+from tests.support.pages import ROMANCE, SCI_FI, shown
+from tests.support.site import register
 
 JSON = {"Accept": "application/json"}
 

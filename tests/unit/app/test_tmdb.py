@@ -17,8 +17,8 @@ from sqlalchemy import select
 from app.catalogue.tmdb import TRIES
 from app.extensions import db
 from app.models import Item
-from tests.conftest import ROOT
-from tests.test_cli import run
+from tests.support.commands import run
+from tests.support.site import ROOT
 
 ANSWERS: dict[str, tuple[int, object]] = {
     "/movie/101": (200, {"poster_path": "/one-A_1.jpg"}),

@@ -19,7 +19,7 @@ from recommender.fold_in import (
 )
 from recommender.model import Model
 from recommender.storage.release_store import ReleaseStore
-from tests.releases import publish_tiny
+from tests.support.releases import publish_tiny
 
 ridge = Ridge(0.1)
 FACTORS = np.random.default_rng(3).normal(size=(30, 4)).astype(np.float32)

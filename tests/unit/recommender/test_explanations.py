@@ -14,7 +14,7 @@ from recommender.explanations import contributions, explain
 from recommender.fold_in import Ridge, fold_in_ranking, gram
 from recommender.model import Model
 from recommender.storage.release_store import ReleaseStore
-from tests.releases import tiny_release
+from tests.support.releases import tiny_release
 
 USERS = 100
 

@@ -17,7 +17,7 @@ from recommender.model import Model
 from recommender.onboarding import next_question
 from recommender.parity import check_parity
 from recommender.storage.release_store import ReleaseStore
-from tests.releases import (
+from tests.support.releases import (
     GAMES,
     no_parity_sample,
     publish_tiny_games,

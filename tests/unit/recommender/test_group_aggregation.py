@@ -11,7 +11,7 @@ from recommender.confidence_intervals import ratio, wilson
 from recommender.group_aggregation import VETO_BELOW, agree, recommend_group, shortlist
 from recommender.item_similarity import DOUBT, similar_items, similarity
 from recommender.model import Model
-from tests.releases import tiny_release
+from tests.support.releases import tiny_release
 
 STARS = np.array([[5.0, 4.0, 2.0], [1.0, 3.5, 4.0]])
 SPACE, LOVE = {1: 5.0, 2: 5.0}, {13: 5.0, 21: 5.0}

@@ -12,7 +12,7 @@ from recommender.params import RankingParams
 from recommender.parity import Parity, check_parity
 from recommender.storage.release import ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
-from tests.releases import FITTED, ITEMS, tiny_release
+from tests.support.releases import FITTED, ITEMS, tiny_release
 
 SCI_FI, LOVE, NEVER_RATED = [1, 2, 3, 5], [8, 13, 21, 34], 55
 POPULAR = [1, 8, 13, 2, 21, 3, 34, 5]  # by falling count of ratings

@@ -9,7 +9,7 @@ from benchmarks import onboarding as benchmark
 from recommender.fold_in import Ridge, gram
 from recommender.model import Model
 from recommender.onboarding import chance_to_know, next_question, onboarding_progress
-from tests.releases import tiny_release
+from tests.support.releases import tiny_release
 
 FACTORS = np.array([[1.0, 0.0], [0.9, 0.0], [0.0, 1.0], [0.0, 0.9]])
 NOTHING = np.empty((0, 2))

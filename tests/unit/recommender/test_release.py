@@ -20,7 +20,13 @@ from recommender.params import RankingParams, RatingParams
 from recommender.storage.release import ItemArrays, ParitySample, Release
 from recommender.storage.release_reader import read_release
 from recommender.storage.release_store import ReleaseStore
-from tests.releases import ITEMS, no_parity_sample, tiny_release
+from tests.support.releases import (
+    ITEMS,
+    SAMPLE,
+    TINY,
+    change,
+    signed,
+)
 
 ARRAYS = [f"{field.name}.npy" for field in fields(ItemArrays)]
 WRITTEN = [
@@ -31,17 +37,7 @@ WRITTEN = [
     *("rating", "rating/mean_rating", *(f"rating/{field.name}" for field in fields(RatingParams))),
 ]
 NO_FILE = {"size": 0, "sha256": ""}
-ROOT = Path(__file__).resolve().parents[1]
-TINY = tiny_release(metrics={"ndcg@10": 0.25}, seconds={"fit": 1.5})
-SAMPLE = replace(
-    no_parity_sample(),
-    user_ids=np.array([7]),
-    starts=np.array([0, 2]),
-    item_ids=np.array([1, 8]),
-    ratings=np.array([5.0, 0.5], np.float32),
-    ranking_vectors=np.array([[1.0, 2.0]], np.float32),
-    rating_vectors=np.array([[3.0, 4.0]], np.float32),
-)
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -108,7 +104,7 @@ def test_the_same_contents_give_the_same_bytes(
 
 def test_a_manifest_is_utf_8_whatever_the_locale(tmp_path: Path):
     publish = (
-        "import sys; from tests.releases import *;"
+        "import sys; from tests.support.releases import *;"
         "ReleaseStore(sys.argv[1]).publish("
         "tiny_release('v', inputs=[{'path': 'donn\\xe9es'}]), ITEMS, no_parity_sample())"
     )
@@ -119,20 +115,6 @@ def test_a_manifest_is_utf_8_whatever_the_locale(tmp_path: Path):
         check=True,
     )
     assert read_release(tmp_path / "v").inputs == [{"path": "données"}]
-
-
-def change(folder: Path, section: str, values: dict[str, Any]) -> None:
-    """Change the manifest, or one section of it."""
-    manifest = json.loads((folder / "release.json").read_text(encoding="utf-8"))
-    (manifest[section] if section else manifest).update(values)
-    (folder / "release.json").write_text(json.dumps(manifest), encoding="utf-8")
-
-
-def signed(folder: Path, name: str, content: bytes) -> None:
-    """Replace a file and let the manifest agree, as a broken publisher would."""
-    (folder / name).write_bytes(content)
-    facts = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    change(folder, "files", {name: facts})
 
 
 def packed(save: Callable[..., None], array: np.ndarray) -> bytes:

@@ -13,7 +13,7 @@ from recommender.errors import ConfigError, NoRelease, ReleaseError
 from recommender.storage.atomic_files import lock
 from recommender.storage.release_store import Current, ReleaseStore
 from recommender.storage.s3_release_store import open_store
-from tests.releases import ITEMS, no_parity_sample, tiny_release
+from tests.support.releases import ITEMS, no_parity_sample, tiny_release
 
 OLD, NEW, NEWEST = "20260101-000000-aaaa", "20260102-000000-bbbb", "20260103-000000-cccc"
 UNSAFE = ["", ".", "..", "../x", "a/b", ".hidden", "a b", "a\n", "a\0b", "ä", "a" * 65]

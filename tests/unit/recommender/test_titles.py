@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from recommender.formats.titles import search_key, split_title
-from tests.fuzzing import any_text, fuzz
+from tests.support.fuzzing import any_text, fuzz
 
 TITLES: dict[str, tuple[str, str, int | None]] = {
     "plain": ("Toy Story (1995)", "Toy Story", 1995),

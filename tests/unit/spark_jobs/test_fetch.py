@@ -14,9 +14,9 @@ import pytest
 from recommender.errors import DataError
 from spark_jobs.datasets import fetch
 from spark_jobs.datasets.fetch import checksum, download, unpack, unpack_gzip
-from tests.publishers import Publisher
+from tests.support.publisher import Publisher
 
-pytest_plugins = ["tests.publishing"]
+pytest_plugins = ["tests.support.publishing"]
 
 CONTENT = bytes(range(256)) * 40  # 10,240 bytes
 

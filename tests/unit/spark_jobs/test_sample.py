@@ -142,4 +142,4 @@ def test_people_who_watch_much_of_a_genre_rate_it_higher(genre: str, ratings: np
 
 def test_importing_the_sample_needs_no_spark():
     script = "import sys; sys.modules['pyspark'] = None; import spark_jobs.datasets.sample"
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[1])
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[3])
