@@ -1,7 +1,7 @@
 """Elastic Beanstalk as far as `eb init`, `create`, `deploy` and `terminate` ask it, on top of moto.
 
-``python -m tests.support.beanstalk`` starts it, in a process of its own (``tests/support/aws.py``). moto knows
-applications and environments; what it lacks is here. Deployments succeed at once.
+``python -m tests.support.beanstalk`` starts it, in a process of its own (``tests/support/aws.py``).
+moto knows applications and environments; what it lacks is here. Deployments succeed at once.
 """
 
 from __future__ import annotations

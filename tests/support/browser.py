@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, expect
 
-from recommender.storage.release_store import ReleaseStore
-from tests.support.requirements import missing
-from tests.support.servers import gunicorn
-from tests.support.site import PASSWORD, settings
+from tests.support.site import PASSWORD
 
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 CHROMIUM = shutil.which("chromium")
@@ -37,44 +32,6 @@ PHONE: dict[str, Any] = {
     "has_touch": True,
     "color_scheme": "light",
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        missing("Chromium", ".ci/ensure browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIETLY)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def address(
-    trained_store: ReleaseStore, migrated: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The site, serving what training made of MovieLens latest-small."""
-    folder = tmp_path_factory.mktemp("site")
-    database = Path(shutil.copy(migrated, folder / "site.db"))
-    environ = {**settings(database, trained_store.folder), "RELEASE_POLL_SECONDS": "5"}
-    with gunicorn(environ, folder / "gunicorn.log") as address:
-        yield address
-
-
-@pytest.fixture(params=[("desktop", DESKTOP), ("phone", PHONE)], ids=["desktop", "phone"])
-def visitor(
-    request: pytest.FixtureRequest, browser: Browser, address: str
-) -> Iterator[tuple[Page, str]]:
-    """A guest's page and the name of the device; anything on the console fails the test."""
-    device, options = request.param
-    context = browser.new_context(base_url=address, **options)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complain(complaints, message))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page, device
-    context.close()
-    assert complaints == []
 
 
 def complain(complaints: list[str], message: ConsoleMessage) -> None:

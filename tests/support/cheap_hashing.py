@@ -12,13 +12,7 @@ STAND_IN = accounts._NOBODY
 CHEAP = "pbkdf2:sha256:1"
 
 
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For every test of a file that imports this."""
-    make_hashes_quick(monkeypatch)
-
-
-def make_hashes_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def make_hashes_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until ``monkeypatch`` is undone."""
 
     def generate(password: str, method: str) -> str:

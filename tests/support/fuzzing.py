@@ -1,8 +1,8 @@
 """Hostile inputs, and how many of them each test tries.
 
 A test says both numbers: few and always the same ones in the default run; many and new ones where
-``MARQUEE_FUZZ=long``, as ``make test-fuzz`` has it. ``pytest -p tests.support.fuzzing`` prints at the end
-how many were tried, by kind.
+``MARQUEE_FUZZ=long``, as ``make test-fuzz`` has it. ``pytest -p tests.support.fuzzing`` prints at
+the end how many were tried, by kind.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import logging
 import re
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -27,12 +26,6 @@ def ask(client: FlaskClient, email: str, caplog: pytest.LogCaptureFixture) -> li
 
 
 WRONG = "not the password"
-
-
-@pytest.fixture
-def three(app: Flask) -> None:
-    """Three wrong passwords for a name within 15 minutes are all there may be."""
-    app.config["RATELIMIT_PASSWORDS"] = "3/15minutes"
 
 
 def log_in(

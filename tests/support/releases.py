@@ -142,6 +142,7 @@ def large_release(items: int = 9_742, rank: int = 128) -> tuple[Release, list[Ca
     return release, catalog
 
 
+ACTION, FARMING = [10, 20, 30, 40], [50, 60, 70, 80]
 FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
 
 

@@ -19,8 +19,7 @@ from app.accounts import service as accounts
 from app.accounts import trusted_devices
 from app.extensions import db
 from app.models import User
-from tests.support.cheap_hashing import quick_hashes  # noqa: F401
-from tests.support.log_lines import Lines, lines  # noqa: F401
+from tests.support.log_lines import Lines
 from tests.support.site import ROOT, register
 
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")

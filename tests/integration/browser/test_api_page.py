@@ -10,10 +10,9 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from app.accounts import api_tokens
-from tests.support.browser import browser
 from tests.support.servers import gunicorn
 
-__all__ = ["browser"]
+pytest_plugins = ["tests.support.fixtures.browser"]
 
 
 @pytest.fixture

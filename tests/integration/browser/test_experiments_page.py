@@ -15,14 +15,15 @@ from app.extensions import db
 from app.recommend.variants import CONTROL, TREATMENT
 from recommender.storage.release_store import ReleaseStore
 from tests.support.accessibility import AXE, violations
-from tests.support.browser import SCREENSHOTS, browser, complain
+from tests.support.browser import SCREENSHOTS, complain
 from tests.support.commands import run
 from tests.support.experiments import populate, start
 from tests.support.releases import publish_tiny
 from tests.support.servers import gunicorn
 from tests.support.site import PASSWORD, register, settings
 
-__all__ = ["browser"]
+pytest_plugins = ["tests.support.fixtures.browser"]
+
 
 # Of so many people in each arm each was shown eight titles, and accepted this share of them.
 PEOPLE, ACCEPTED = 2500, {CONTROL: 0.30, TREATMENT: 0.36}

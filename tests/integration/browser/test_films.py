@@ -7,18 +7,10 @@ import re
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import (
-    DESKTOP,
-    address,
-    browser,
-    keep,
-    rate_by_search,
-    recommended,
-    sign_up,
-    visitor,
-)
+from tests.support.browser import DESKTOP, keep, rate_by_search, recommended, sign_up
 
-__all__ = ["address", "browser", "visitor"]
+pytest_plugins = ["tests.support.fixtures.browser"]
+
 FIVE_FILMS = ("Blade Runner", "Alien", "The Matrix", "Terminator 2", "The Fifth Element")
 
 

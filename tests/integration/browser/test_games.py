@@ -17,11 +17,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from recommender.storage.release_store import ReleaseStore
 from tests.support.accessibility import AXE, violations, walk
-from tests.support.browser import DESKTOP, browser, keep, recommended, visitor
+from tests.support.browser import DESKTOP, keep, recommended
 from tests.support.servers import gunicorn
 from tests.support.site import PASSWORD, real_data, settings
 
-__all__ = ["browser", "visitor"]
+pytest_plugins = ["tests.support.fixtures.browser"]
+
 
 THREE = (("Terraria", "200"), ("Portal 2", "14.5"), ("Counter-Strike: Source", "900"))
 PAGES = (

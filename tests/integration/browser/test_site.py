@@ -11,19 +11,12 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.support.accessibility import AXE, violations, walk
-from tests.support.browser import (
-    address,
-    browser,
-    keep,
-    rate_by_search,
-    recommended,
-    sign_up,
-    visitor,
-)
+from tests.support.browser import keep, rate_by_search, recommended, sign_up
 from tests.support.requirements import missing
 from tests.support.site import PASSWORD
 
-__all__ = ["address", "browser", "visitor"]
+pytest_plugins = ["tests.support.fixtures.browser"]
+
 
 LETTERBOXD = (
     "Date,Name,Year,Letterboxd URI,Rating\n"

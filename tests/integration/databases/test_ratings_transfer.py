@@ -27,7 +27,7 @@ from tests.support.datasets import Rating as Line
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytest_plugins = ["tests.support.buckets"]
+pytest_plugins = ["tests.support.fixtures.s3"]
 
 LINES = [(1, 1, 4.5, 978300760), (1, 2, 3.0, 978300761), (20, 1, 2.0, 978300762)]
 

@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.clone import Shell, shell
+from tests.support.clone import Shell
 from tests.support.option_files import problems
 from tests.support.site import ROOT
-
-__all__ = ["shell"]
 
 PAGE = Path(ROOT, "docs", "deploy.md").read_text()
 # Training has tests of its own, and takes Spark; the commands' environment is there already.

@@ -8,9 +8,7 @@ from io import BytesIO
 import pytest
 
 from tests.support.beanstalk import BRANCH
-from tests.support.clone import Shell, shell
-
-__all__ = ["shell"]
+from tests.support.clone import Shell
 
 NOT_NEEDED = ("spark_jobs", "tests", "benchmarks", "docs", "deploy", ".ci", "Makefile")
 

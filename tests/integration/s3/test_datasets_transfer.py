@@ -11,7 +11,7 @@ from recommender.storage import s3
 from spark_jobs.datasets import transfer
 from tests.support.aws import FaultProxy
 
-pytest_plugins = ["tests.support.buckets"]
+pytest_plugins = ["tests.support.fixtures.s3"]
 
 FILES = {"ratings.csv": "userId,movieId\n1,2\n", "movies.csv": "", "extra/tags.csv": "ä"}
 

@@ -16,7 +16,7 @@ from recommender.storage import s3
 from tests.support.aws import FaultProxy
 from tests.support.site import ROOT
 
-pytest_plugins = ["tests.support.buckets"]
+pytest_plugins = ["tests.support.fixtures.s3"]
 
 
 def stored(address: str) -> bytes:

@@ -17,7 +17,7 @@ from tests.support.datasets import QUICK, write_two_tastes
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytest_plugins = ["tests.support.buckets"]
+pytest_plugins = ["tests.support.fixtures.s3"]
 
 
 def test_training_publishes_to_s3_and_starts_from_and_is_held_against_what_is_in_service_there(

@@ -33,7 +33,7 @@ from tests.support.s3_releases import (
 )
 from tests.support.site import ROOT
 
-pytest_plugins = ["tests.support.buckets"]
+pytest_plugins = ["tests.support.fixtures.s3"]
 
 
 @pytest.fixture

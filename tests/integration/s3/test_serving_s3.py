@@ -29,7 +29,7 @@ from tests.support.releases import publish_tiny
 from tests.support.s3_releases import DAMAGES, NEWEST, fetched, publish
 from tests.support.servers import gunicorn
 
-pytest_plugins = ["tests.support.buckets"]
+pytest_plugins = ["tests.support.fixtures.s3"]
 
 FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
 

@@ -33,7 +33,7 @@ from tests.support.datasets import QUICK, write_two_tastes
 from tests.support.publisher import Publisher
 from tests.support.steam_files import GAME, MANY, library
 
-pytest_plugins = ["tests.support.buckets", "tests.support.publishing"]
+pytest_plugins = ["tests.support.fixtures.s3", "tests.support.fixtures.publisher"]
 
 Section = dict[str, Any]
 

@@ -29,7 +29,7 @@ from tests.support.site import ROOT
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytest_plugins = ["tests.support.buckets"]
+pytest_plugins = ["tests.support.fixtures.s3"]
 
 SCRIPTS = ROOT / "deploy" / "retrain"
 SHOWN = "printf %s\\n"  # in place of the job: shows what the job would be given

@@ -31,7 +31,6 @@ from app.http import body_limits
 from app.http.redirects import is_own
 from app.models import MOST_HASHES, User
 from app.mydata.forms import DeleteForm
-from tests.support.cheap_hashing import quick_hashes  # noqa: F401
 from tests.support.site import PASSWORD
 
 SECONDS = 1.0

@@ -135,7 +135,7 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         pytest.MonkeyPatch.context() as patch,
         large_site(migrated, tmp_path_factory.mktemp("cost")) as app,
     ):
-        cheap_hashing.make_hashes_quick(patch)
+        cheap_hashing.make_hashes_cheap(patch)
         app.config["RATELIMIT_ENABLED"] = False
         patch.setattr(limiter, "enabled", False)
         ann, bob, guest = app.test_client(), app.test_client(), app.test_client()

@@ -35,7 +35,7 @@ from tests.support.requirements import missing
 from tests.support.servers import PATIENCE, as_deployed, free_port, wait_until, workers_of
 from tests.support.site import ROOT, settings
 
-pytest_plugins = ["tests.support.buckets", "tests.support.fault_table"]
+pytest_plugins = ["tests.support.fixtures.s3", "tests.support.fixtures.fault_table"]
 pytestmark = pytest.mark.faults
 
 PEOPLE = 4

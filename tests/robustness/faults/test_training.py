@@ -28,7 +28,7 @@ from tests.support.kill_job import POINTS
 from tests.support.releases import publish_tiny
 from tests.support.site import ROOT
 
-pytest_plugins = ["tests.support.fault_table"]
+pytest_plugins = ["tests.support.fixtures.fault_table"]
 pytestmark = pytest.mark.faults
 
 STAGES = (

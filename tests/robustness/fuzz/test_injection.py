@@ -26,7 +26,6 @@ from recommender.catalogue import LONGEST_LINE, read_items
 from recommender.errors import ReleaseError
 from recommender.storage.release_store import ReleaseStore
 from tests.support.api import Rest
-from tests.support.cheap_hashing import quick_hashes  # noqa: F401
 from tests.support.commands import run
 from tests.support.logins import ask
 from tests.support.releases import ITEMS, no_parity_sample, tiny_release

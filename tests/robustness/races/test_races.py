@@ -38,7 +38,7 @@ from tests.support.datasets import write_csv
 from tests.support.releases import FITTED, ITEMS, no_parity_sample, publish_tiny, tiny_release
 from tests.support.site import PASSWORD, settings
 
-pytest_plugins = ["tests.support.buckets"]
+pytest_plugins = ["tests.support.fixtures.s3"]
 ROUNDS = 20
 PATIENCE = 60
 BROUGHT = b"userId,movieId,rating,timestamp\n" + b"".join(

@@ -14,8 +14,7 @@ from itsdangerous import URLSafeTimedSerializer
 from app import create_app
 from app.accounts import service as accounts
 from app.extensions import db
-from tests.support.cheap_hashing import quick_hashes  # noqa: F401
-from tests.support.logins import NEW, ask, codes, log_in, three  # noqa: F401
+from tests.support.logins import NEW, ask, codes, log_in
 from tests.support.site import PASSWORD, confirm_address
 
 ADDRESS = "bea@example.com"
@@ -233,7 +232,7 @@ def test_reset_link_goes_to_the_stored_address_when_another_one_folds_to_it(
 def test_guesses_at_an_account_share_one_counter_whatever_is_typed(
     app: Flask,
     ann: FlaskClient,
-    three: None,  # noqa: F811
+    three_guesses: None,
 ) -> None:
     stranger = app.test_client()
     typed = ("ann", "ANN", "ann@example.com", "Ann@Example.com", "ann")
@@ -244,7 +243,7 @@ def test_guesses_at_an_account_share_one_counter_whatever_is_typed(
 def test_devices_of_other_accounts_of_an_address_have_no_counter_of_their_own(
     app: Flask,
     ann: FlaskClient,
-    three: None,  # noqa: F811
+    three_guesses: None,
 ) -> None:
     """Five squatted accounts, each known on a device of the attacker's."""
     squatters = [sign_up(app, f"squatter{n}", "ann@example.com") for n in range(5)]
@@ -256,7 +255,7 @@ def test_devices_of_other_accounts_of_an_address_have_no_counter_of_their_own(
 
 def test_known_device_has_its_own_counter_for_its_own_account_alone(
     app: Flask,
-    three: None,  # noqa: F811
+    three_guesses: None,
 ) -> None:
     """Two accounts that one person confirmed one address for."""
     bea = sign_up(app, "bea")

@@ -9,9 +9,6 @@ from flask import Flask
 
 from app.api import summaries
 from tests.support.api import BASE, Rest, client_with_token, stored
-from tests.support.games import games_app
-
-__all__ = ["games_app"]
 
 
 @pytest.fixture

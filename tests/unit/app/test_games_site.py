@@ -22,13 +22,10 @@ from app.extensions import db
 from app.models import Import, Rating, User
 from app.recommend.feedback_kind import HOURS, STARS, hours_in_words
 from recommender.storage.release_store import ReleaseStore
-from tests.support.games import ACTION, FARMING, games_app, gil
 from tests.support.pages import shown, stored
-from tests.support.releases import publish_tiny, publish_tiny_games
+from tests.support.releases import ACTION, FARMING, publish_tiny, publish_tiny_games
 from tests.support.servers import gunicorn
 from tests.support.site import register
-
-__all__ = ["games_app", "gil"]
 
 PAGES = (
     *("/", "/?show=25", "/?years=3&known=-1", "/welcome", "/search?q=space", "/search?q=xqz"),

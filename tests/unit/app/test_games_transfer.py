@@ -17,10 +17,7 @@ from recommender.formats.steam_libraries import find_libraries, read_libraries
 from tests.support.api import client_with_token, stored
 from tests.support.commands import run
 from tests.support.datasets import write_files
-from tests.support.games import games_app
 from tests.support.site import real_data, register
-
-__all__ = ["games_app"]
 
 LIBRARIES = (
     "{'user_id': 'ann', 'items': [{'item_id': '10', 'item_name': 'A', 'playtime_forever': 90},"

@@ -13,7 +13,6 @@ from app import create_app
 from app.extensions import db
 from recommender.errors import ConfigError
 from recommender.storage.release_store import ReleaseStore
-from tests.support.cheap_hashing import quick_hashes  # noqa: F401
 from tests.support.releases import publish_tiny
 from tests.support.site import PASSWORD, PRODUCTION
 

@@ -19,7 +19,6 @@ from app.accounts.identifiers import (
 )
 from app.extensions import db
 from app.group import friends
-from tests.support.cheap_hashing import quick_hashes  # noqa: F401
 from tests.support.site import PASSWORD
 
 CYRILLIC_COCO, LATIN_COCO = "сосо", "coco"

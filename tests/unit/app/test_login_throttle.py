@@ -18,7 +18,7 @@ from app.accounts import service as accounts
 from app.db import clock
 from app.extensions import db
 from app.models import Attempt, User
-from tests.support.cheap_hashing import STAND_IN, quick_hashes  # noqa: F401
+from tests.support.cheap_hashing import STAND_IN
 from tests.support.commands import run
 from tests.support.logins import CHANGE, NEW, WRONG, ask, codes, log_in
 from tests.support.site import PASSWORD, register
@@ -30,7 +30,7 @@ def later(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
 
 
 def test_after_so_many_wrong_passwords_one_waits_and_is_told_how_long(
-    ann: FlaskClient, app: Flask, three: None
+    ann: FlaskClient, app: Flask, three_guesses: None
 ) -> None:
     stranger = app.test_client()
     assert codes(stranger, 4) == [422, 422, 422, 429]
@@ -41,7 +41,7 @@ def test_after_so_many_wrong_passwords_one_waits_and_is_told_how_long(
     assert 890 < int(answer.headers["Retry-After"]) <= 900
 
 
-def test_scripts_are_told_in_their_shape(app: Flask, three: None) -> None:
+def test_scripts_are_told_in_their_shape(app: Flask, three_guesses: None) -> None:
     stranger = app.test_client()
     codes(stranger, 3)
     answer = stranger.post(
@@ -56,7 +56,7 @@ def test_scripts_are_told_in_their_shape(app: Flask, three: None) -> None:
 
 
 def test_a_wait_has_an_end_and_tries_meanwhile_do_not_prolong_it(
-    ann: FlaskClient, app: Flask, three: None, monkeypatch: pytest.MonkeyPatch
+    ann: FlaskClient, app: Flask, three_guesses: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stranger = app.test_client()
     codes(stranger, 3)
@@ -66,7 +66,7 @@ def test_a_wait_has_an_end_and_tries_meanwhile_do_not_prolong_it(
     assert log_in(stranger, password=PASSWORD).status_code == 303
 
 
-def test_a_right_password_does_not_count(ann: FlaskClient, app: Flask, three: None) -> None:
+def test_a_right_password_does_not_count(ann: FlaskClient, app: Flask, three_guesses: None) -> None:
     for _ in range(5):
         assert log_in(app.test_client(), password=PASSWORD).status_code == 303
     with app.app_context():
@@ -74,7 +74,9 @@ def test_a_right_password_does_not_count(ann: FlaskClient, app: Flask, three: No
         assert len(db.session.scalars(select(Attempt)).all()) == 3
 
 
-def test_an_unknown_name_is_answered_alike(ann: FlaskClient, app: Flask, three: None) -> None:
+def test_an_unknown_name_is_answered_alike(
+    ann: FlaskClient, app: Flask, three_guesses: None
+) -> None:
     known, unknown = (
         [log_in(app.test_client(), name) for _ in range(4)] for name in ("ann", "nobody")
     )
@@ -110,7 +112,7 @@ def test_the_stand_in_costs_what_a_password_costs() -> None:
 
 
 def test_strangers_cannot_lock_the_owner_out(
-    ann: FlaskClient, app: Flask, three: None, caplog: pytest.LogCaptureFixture
+    ann: FlaskClient, app: Flask, three_guesses: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     ann.post("/logout")
     codes(app.test_client(), 4)
@@ -123,7 +125,7 @@ def test_strangers_cannot_lock_the_owner_out(
 
 
 def test_a_known_device_may_not_guess_for_ever_either(
-    ann: FlaskClient, app: Flask, three: None
+    ann: FlaskClient, app: Flask, three_guesses: None
 ) -> None:
     ann.post("/logout")
     assert codes(ann, 4) == [422, 422, 422, 429]
@@ -131,7 +133,7 @@ def test_a_known_device_may_not_guess_for_ever_either(
 
 
 def test_being_known_for_one_account_is_no_help_with_another(
-    ann: FlaskClient, app: Flask, three: None
+    ann: FlaskClient, app: Flask, three_guesses: None
 ) -> None:
     bob = app.test_client()
     register(bob, "bob")
@@ -140,7 +142,7 @@ def test_being_known_for_one_account_is_no_help_with_another(
     assert codes(app.test_client(), 1) == [429]
 
 
-def test_a_made_up_device_is_not_known(ann: FlaskClient, app: Flask, three: None) -> None:
+def test_a_made_up_device_is_not_known(ann: FlaskClient, app: Flask, three_guesses: None) -> None:
     stranger, tried = app.test_client(), []
     for forged in ("x", "WzIxLCJ4Il0.x.y", "a" * 4000, "[21, 5]"):
         stranger.set_cookie("device", forged)
@@ -172,7 +174,9 @@ def test_an_ipv6_network_is_one_address(app: Flask, first: str, second: str, cod
     assert log_in(app.test_client(), "two", address=second).status_code == code
 
 
-def test_many_at_once_do_not_slip_through(ann: FlaskClient, app: Flask, three: None) -> None:
+def test_many_at_once_do_not_slip_through(
+    ann: FlaskClient, app: Flask, three_guesses: None
+) -> None:
     found: list[int] = []
 
     def guess() -> None:
@@ -188,7 +192,7 @@ def test_many_at_once_do_not_slip_through(ann: FlaskClient, app: Flask, three: N
 
 
 def test_processes_count_together(
-    ann: FlaskClient, app: Flask, three: None, environ: dict[str, str]
+    ann: FlaskClient, app: Flask, three_guesses: None, environ: dict[str, str]
 ) -> None:
     other = create_app(
         {**environ, "RATELIMIT_PASSWORDS": "3/15minutes"}, TESTING=True, WTF_CSRF_ENABLED=False
@@ -200,7 +204,7 @@ def test_processes_count_together(
 
 
 def test_whoever_has_anothers_session_cannot_guess_the_password(
-    ann: FlaskClient, app: Flask, three: None
+    ann: FlaskClient, app: Flask, three_guesses: None
 ) -> None:
     wrong = {**CHANGE, "present": WRONG}
     tried = [ann.post("/account", data=wrong).status_code for _ in range(2)]
@@ -241,7 +245,7 @@ def test_one_address_may_not_have_many_mailboxes_written_to(app: Flask) -> None:
 
 
 def test_what_is_kept_of_tries_tells_nothing_and_goes(
-    app: Flask, three: None, monkeypatch: pytest.MonkeyPatch
+    app: Flask, three_guesses: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log_in(app.test_client(), "my secret in the wrong box")
     with app.app_context():

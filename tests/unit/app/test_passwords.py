@@ -7,7 +7,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.accounts.password_policy import LONGEST, is_easy_to_guess
-from tests.support.cheap_hashing import quick_hashes  # noqa: F401
 from tests.support.logins import CHANGE, ask
 from tests.support.site import PASSWORD
 

@@ -16,7 +16,7 @@ from spark_jobs.datasets import fetch
 from spark_jobs.datasets.fetch import checksum, download, unpack, unpack_gzip
 from tests.support.publisher import Publisher
 
-pytest_plugins = ["tests.support.publishing"]
+pytest_plugins = ["tests.support.fixtures.publisher"]
 
 CONTENT = bytes(range(256)) * 40  # 10,240 bytes
 

@@ -16,7 +16,9 @@ from app.owner.routes import REPORT_POLICY
 from recommender.params import RankingParams, RatingParams
 from spark_jobs.reporting.charts import metric_bars
 from spark_jobs.reporting.html import as_json, evaluation_page, report_files
-from tests.support.browser import DESKTOP, PHONE, SCREENSHOTS, browser  # noqa: F401
+from tests.support.browser import DESKTOP, PHONE, SCREENSHOTS
+
+pytest_plugins = ["tests.support.fixtures.browser"]
 
 NAN = float("nan")
 
