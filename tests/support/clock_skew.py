@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from app.db import clock
+from application import application
 
 CLOCK = Path(os.environ["CLOCK"])
 true_time, true_now = time.time, clock.utcnow
@@ -30,3 +31,5 @@ time.time = lambda: true_time() + wrong_by()
 for module in list(sys.modules.values()):
     if getattr(module, "utcnow", None) is true_now:
         module.utcnow = utcnow  # type: ignore[attr-defined]
+
+__all__ = ["application"]

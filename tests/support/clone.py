@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
-
-from tests.support.aws import aws_environ, moto_server
-from tests.support.requirements import missing
-from tests.support.site import ROOT
 
 
 @dataclass
@@ -60,21 +53,3 @@ class Shell:
     def environment(self) -> dict[str, Any]:
         described = self.client("elasticbeanstalk").describe_environments()
         return described["Environments"][0]
-
-
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
-    path = f"{ROOT}/.venv/eb/bin{os.pathsep}{os.environ.get('PATH', '')}"
-    for command in ("eb", "aws"):
-        if shutil.which(command, path=path) is None:
-            missing(command, ".ci/ensure eb")
-    folder = tmp_path_factory.mktemp("eb")
-    clone = folder / "marquee"
-    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-    managed = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
-    with moto_server(folder / "moto.log", managed, "tests.support.beanstalk") as address:
-        who = {"NAME": "Ann", "EMAIL": "ann@example.com"}
-        author = {f"GIT_AUTHOR_{name}": value for name, value in who.items()}
-        committer = {f"GIT_COMMITTER_{name}": value for name, value in who.items()}
-        home = {"PATH": path, "HOME": str(folder)}
-        yield Shell(clone, {**aws_environ(address), **home, **author, **committer})

@@ -216,7 +216,7 @@ def test_a_token_of_one_kind_is_none_of_another(app: Flask, ann: FlaskClient) ->
     assert guest.get("/").status_code == 302
 
 
-def test_refusals_are_logged(app: Flask, ann: FlaskClient, lines: Lines) -> None:  # noqa: F811
+def test_refusals_are_logged(app: Flask, ann: FlaskClient, lines: Lines) -> None:
     app.config["RATELIMIT_PASSWORDS"] = "1/hour"
     register(app.test_client(), "bob")
     guest = app.test_client()

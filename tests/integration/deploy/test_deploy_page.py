@@ -12,6 +12,8 @@ from tests.support.clone import Shell
 from tests.support.option_files import problems
 from tests.support.site import ROOT
 
+pytest_plugins = ["tests.support.fixtures.clone"]
+
 PAGE = Path(ROOT, "docs", "deploy.md").read_text()
 # Training has tests of its own, and takes Spark; the commands' environment is there already.
 LEFT_OUT = ("make train", "python3 -m venv")

@@ -10,6 +10,8 @@ import pytest
 from tests.support.beanstalk import BRANCH
 from tests.support.clone import Shell
 
+pytest_plugins = ["tests.support.fixtures.clone"]
+
 NOT_NEEDED = ("spark_jobs", "tests", "benchmarks", "docs", "deploy", ".ci", "Makefile")
 
 

@@ -209,7 +209,7 @@ def test_a_release_measured_otherwise_is_compared_by_its_lists_alone(
 
 @pytest.mark.parametrize(("device", "options"), [("desktop", DESKTOP), ("phone", PHONE)])
 def test_it_reads_well_under_the_policy_of_the_site(
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     evaluation: dict[str, Any],
     device: str,
     options: dict[str, Any],
