@@ -139,6 +139,7 @@ def test_people_of_the_data_set_cannot_log_in(app: Flask) -> None:
     assert client.post("/login", data={"username": "7", "password": ""}).status_code == 422
 
 
+@pytest.mark.real_hashes
 def test_passwords_are_stored_as_scrypt_hashes(app: Flask, ann: FlaskClient) -> None:
     stored = user(app, "ann").password_hash
     assert stored is not None
