@@ -1,12 +1,16 @@
-"""Which functions of app/ hold SQL, and which of them ran."""
+"""Fails a run in which a function of app/ that holds SQL did not run.
+
+``make test-databases`` runs the tests marked ``every_database`` with this plugin, on the database
+that ``MARQUEE_TEST_DATABASE`` names.
+"""
 
 from __future__ import annotations
 
 import ast
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
@@ -14,6 +18,8 @@ from sqlalchemy import Engine, event
 APP = Path(__file__).resolve().parents[2] / "app"
 SQL = {"select", "delete", "update", "upsert"}
 OF_SESSIONS = {"get", "get_one", "add"}
+# What it looks for is in the session already, from finding out who is logged in.
+WITHOUT_A_QUERY = {"group/routes.py _me"}
 ran: set[str] = set()
 
 
@@ -62,5 +68,29 @@ def _callers() -> Iterator[str]:
             yield f"{file.relative_to(APP)} {frame.f_code.co_name}"
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    Path(os.environ["MARQUEE_QUERIES"]).write_text("\n".join(sorted(ran)))
+class QueryCoverage:
+    """Collects the functions that ran a statement, from the processes of xdist too."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        ran.update(getattr(node, "workeroutput", {}).get("ran", ()))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["ran"] = sorted(ran)
+        elif session.exitstatus == pytest.ExitCode.OK and missed():
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if missed():
+            terminalreporter.section("functions that hold SQL and did not run")
+            for function in missed():
+                terminalreporter.line(function)
+
+
+def missed() -> list[str]:
+    return sorted(functions_with_sql() - ran - WITHOUT_A_QUERY)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(QueryCoverage())

@@ -37,6 +37,7 @@ def data_set(folder: Path, lines: list[Line] = LINES) -> Path:
     return write_files(folder, {"ratings.csv": RATINGS_HEADER + rows})
 
 
+@pytest.mark.every_database
 def test_a_data_sets_people_and_ratings_become_rows(app: Flask, tmp_path: Path) -> None:
     status, said = run(app, "import-ratings", str(data_set(tmp_path / "data")))
     assert (status, said.splitlines()[-1]) == (
@@ -51,6 +52,7 @@ def test_a_data_sets_people_and_ratings_become_rows(app: Flask, tmp_path: Path) 
         assert db.session.get(User, 1).username is None
 
 
+@pytest.mark.every_database
 def test_rest_then_answers_for_them(app: Flask, rest: Rest, tmp_path: Path) -> None:
     run(app, "import-ratings", str(data_set(tmp_path / "data")))
     output = rest.answer("GET", "/user/1/ratings/top")["ratings"]
@@ -59,6 +61,7 @@ def test_rest_then_answers_for_them(app: Flask, rest: Rest, tmp_path: Path) -> N
     assert rest.answer("PUT", "/user", {"gender": "F", "year_of_birth": 1990})["user_id"] == 21
 
 
+@pytest.mark.every_database
 def test_it_can_be_repeated_and_what_was_said_since_stays(
     app: Flask, rest: Rest, tmp_path: Path
 ) -> None:
@@ -69,12 +72,14 @@ def test_it_can_be_repeated_and_what_was_said_since_stays(
     assert stored(app) == [(1, 1, 1.0, False), (1, 2, 3.0, False), (20, 1, 2.0, False)]
 
 
+@pytest.mark.every_database
 def test_of_a_pair_rated_twice_the_newest_rating_stays(app: Flask, tmp_path: Path) -> None:
     lines = [(1, 1, 4.5, 20), (1, 1, 1.0, 10)]
     run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))
     assert stored(app) == [(1, 1, 4.5, False)]
 
 
+@pytest.mark.every_database
 def test_an_import_that_breaks_off_goes_on_where_it_is_repeated(
     app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +95,7 @@ def test_an_import_that_breaks_off_goes_on_where_it_is_repeated(
     assert len(stored(app)) == 3
 
 
+@pytest.mark.every_database
 def test_titles_that_the_catalogue_lacks_are_left_out_and_counted(
     app: Flask, tmp_path: Path
 ) -> None:
@@ -99,6 +105,7 @@ def test_titles_that_the_catalogue_lacks_are_left_out_and_counted(
     assert people(app) == [1, 20]
 
 
+@pytest.mark.every_database
 def test_whoever_signed_up_is_not_mixed_with_a_data_set(
     app: Flask, ann: FlaskClient, tmp_path: Path
 ) -> None:
@@ -110,11 +117,13 @@ def test_whoever_signed_up_is_not_mixed_with_a_data_set(
     assert people(app) == [21]
 
 
+@pytest.mark.every_database
 def test_ids_of_a_data_set_are_not_given_again(app: Flask, rest: Rest, tmp_path: Path) -> None:
     run(app, "import-ratings", str(data_set(tmp_path / "data", [(500, 1, 4.0, 1)])))
     assert rest.answer("PUT", "/user", {"gender": None, "year_of_birth": None})["user_id"] == 501
 
 
+@pytest.mark.every_database
 def test_a_rating_from_the_future_can_be_changed(app: Flask, rest: Rest, tmp_path: Path) -> None:
     soon = int((clock.utcnow() + timedelta(days=400)).timestamp())
     run(app, "import-ratings", str(data_set(tmp_path / "data", [(1, 1, 4.0, soon)])))
@@ -122,6 +131,7 @@ def test_a_rating_from_the_future_can_be_changed(app: Flask, rest: Rest, tmp_pat
     assert stored(app) == [(1, 1, 2.0, False)]
 
 
+@pytest.mark.every_database
 def test_after_an_import_the_statistics_are_those_of_the_database(
     app: Flask, tmp_path: Path
 ) -> None:
@@ -133,6 +143,7 @@ def test_after_an_import_the_statistics_are_those_of_the_database(
         assert db.session.scalars(select(SiteState.has_data_set)).one()
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("files", [{}, {"movies.csv": "x"}, {"ratings.csv": "a,b\n"}])
 def test_an_import_without_ratings_says_what_it_wants(
     app: Flask, tmp_path: Path, files: dict[str, str]
@@ -142,6 +153,7 @@ def test_an_import_without_ratings_says_what_it_wants(
     assert said.splitlines()[-1].startswith("error: ")
 
 
+@pytest.mark.every_database
 def test_an_import_before_the_first_release_is_refused(closed_app: Flask, tmp_path: Path) -> None:
     status, said = run(closed_app, "import-ratings", str(data_set(tmp_path / "data")))
     assert (status, "no release has been promoted yet" in said) == (2, True)
@@ -165,6 +177,7 @@ def test_explicit_ratings_are_exported_as_training_reads_them(
     assert lines[2] == "20,1,2,978300762"
 
 
+@pytest.mark.every_database
 def test_an_export_that_is_imported_gives_the_rows_that_were_there(
     app: Flask, tmp_path: Path
 ) -> None:
@@ -189,12 +202,14 @@ def rows_of_all(app: Flask) -> list[Row]:
         )
 
 
+@pytest.mark.every_database
 def test_an_export_replaces_the_one_before(app: Flask, rest: Rest, tmp_path: Path) -> None:
     for _ in range(2):
         assert run(app, "export-ratings", str(tmp_path / "out"))[0] == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["ratings.csv"]
 
 
+@pytest.mark.every_database
 def test_a_place_that_cannot_be_written_is_named(app: Flask, rest: Rest, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     status, said = run(app, "export-ratings", str(tmp_path / "file" / "out"))

@@ -33,6 +33,7 @@ def login(app: Flask, password: str) -> int:
     return app.test_client().post("/login", data=form).status_code
 
 
+@pytest.mark.every_database
 def test_a_changed_password_ends_the_other_sessions_and_keeps_this_one(
     app: Flask, ann: FlaskClient
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_wrong_change_changes_nothing(
     assert login(app, PASSWORD) == 303
 
 
+@pytest.mark.every_database
 def test_a_mailed_link_sets_a_new_password_once(
     app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:

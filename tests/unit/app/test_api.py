@@ -19,6 +19,8 @@ from app.recommend.model_watcher import serving
 from tests.support.api import Rest, client_with_token, people, stored
 from tests.support.site import PASSWORD
 
+pytestmark = pytest.mark.every_database
+
 MOVIE = {
     "movie_id": 2,
     "title": "Space Pirates",

@@ -143,6 +143,7 @@ def test_the_scenarios_cover_every_row_of_the_document(app: Flask, rest: Rest) -
     assert covered == documented
 
 
+@pytest.mark.every_database
 def test_a_personal_token_does_not_tell_who_exists(app: Flask, rest: Rest, someone: int) -> None:
     hers = client_with_token(app, "hers", someone)
     assert hers("GET", "/user/999").status_code == 403
@@ -197,6 +198,7 @@ def test_only_a_hash_of_the_secret_is_stored(app: Flask) -> None:
     assert secret.removeprefix("marquee_") not in str(row)
 
 
+@pytest.mark.every_database
 def test_a_personal_token_is_for_a_name_or_an_id(app: Flask, ann: Any) -> None:
     for number, whom in enumerate(("ann", "ANN", "21")):
         assert run(app, "create-token", "--name", f"t{number}", "--user", whom)[0] == 0
@@ -232,6 +234,7 @@ def test_an_expiring_token_ends_by_itself(
     assert run(app, "list-tokens")[1].splitlines()[-1].endswith("ended")
 
 
+@pytest.mark.every_database
 def test_a_revoked_token_ends_at_once_and_gives_its_name_up(app: Flask) -> None:
     client = client_with_token(app, "shop")
     assert run(app, "create-token", "--name", "shop")[0] == 2
@@ -261,6 +264,7 @@ def test_the_last_use_is_written_down_but_not_at_every_request(
     assert last_used() > first
 
 
+@pytest.mark.every_database
 def test_a_personal_token_ends_with_its_owner(app: Flask, rest: Rest, someone: int) -> None:
     hers = client_with_token(app, "hers", someone)
     assert hers("DELETE", f"/user/{someone}").status_code == 200

@@ -55,6 +55,7 @@ def bea(app: Flask, caplog: pytest.LogCaptureFixture) -> FlaskClient:
 # Confirming
 
 
+@pytest.mark.every_database
 def test_confirm_confirms_the_address_when_its_account_is_logged_in(
     app: Flask, bea: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -200,6 +201,7 @@ def test_unconfirmed_address_gets_no_reset_link(
     assert letters(caplog) == []
 
 
+@pytest.mark.every_database
 def test_squatters_cannot_keep_the_owner_of_an_address_out(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:

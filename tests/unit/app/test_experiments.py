@@ -383,6 +383,7 @@ def test_every_list_to_a_person_is_noted_with_its_arm(app: Flask, rest: Rest) ->
     assert len([e for e in exposures(app) if e[2] == CONTROL]) == 8
 
 
+@pytest.mark.every_database
 def test_a_batch_is_noted_person_by_person_and_nothing_of_anonymous_lists(
     app: Flask, rest: Rest
 ) -> None:
@@ -437,6 +438,7 @@ def test_a_person_deleted_meanwhile_is_a_404(
 # The command line
 
 
+@pytest.mark.every_database
 def test_an_experiment_is_started_listed_and_ended(app: Flask) -> None:
     assert run(app, "experiments", "list") == (0, "")
     assert run(
@@ -566,6 +568,7 @@ def running_app(app: Flask) -> Flask:
     return app
 
 
+@pytest.mark.every_database
 def test_the_figures_of_an_experiment_known_by_heart(running_app: Flask) -> None:
     populate(
         running_app,
@@ -641,6 +644,7 @@ def owner(running_app: Flask) -> FlaskClient:
     return client
 
 
+@pytest.mark.every_database
 def test_only_an_owner_sees_experiments(running_app: Flask, owner: FlaskClient) -> None:
     guest, other = running_app.test_client(), running_app.test_client()
     register(other, "bob")

@@ -37,10 +37,12 @@ def pairs(app: Flask) -> list[tuple[int, int, bool]]:
         return [(p.user_id, p.asked_id, p.agreed_at is not None) for p in found]
 
 
+@pytest.mark.every_database
 def test_alone_the_page_says_what_to_do(ann: FlaskClient) -> None:
     assert "Just you so far" in ann.get("/group").text
 
 
+@pytest.mark.every_database
 def test_friends_who_agreed_are_counted_in_with_their_stars(
     ann: FlaskClient, bob: FlaskClient
 ) -> None:
@@ -54,6 +56,7 @@ def test_friends_who_agreed_are_counted_in_with_their_stars(
     assert shown(bob.get("/group?who=21").text) == shown(page)
 
 
+@pytest.mark.every_database
 def test_nobody_is_counted_in_who_did_not_agree(ann: FlaskClient, bob: FlaskClient) -> None:
     ann.post("/group/ask", data={"name": "bob"})
     for client, other in ((ann, 22), (bob, 21)):
@@ -67,6 +70,7 @@ def test_strangers_cannot_be_picked(ann: FlaskClient, bob: FlaskClient, who: str
     assert shown(ann.get(f"/group?who={who}").text) == []
 
 
+@pytest.mark.every_database
 def test_nobody_can_agree_in_anothers_place(app: Flask, ann: FlaskClient, bob: FlaskClient) -> None:
     ann.post("/group/ask", data={"name": "bob"})
     assert ann.post("/group/22/agree").status_code == 404
@@ -77,12 +81,14 @@ def test_nobody_can_agree_in_anothers_place(app: Flask, ann: FlaskClient, bob: F
     assert pairs(app) == [(21, 22, False)]
 
 
+@pytest.mark.every_database
 def test_asking_each_other_is_agreeing(app: Flask, ann: FlaskClient, bob: FlaskClient) -> None:
     ann.post("/group/ask", data={"name": "BOB"})
     bob.post("/group/ask", data={"name": "ann"})
     assert pairs(app) == [(21, 22, True)]
 
 
+@pytest.mark.every_database
 def test_either_can_end_it(app: Flask, ann: FlaskClient, bob: FlaskClient) -> None:
     befriend(ann, bob)
     ann.post("/group/22/end")

@@ -16,6 +16,7 @@ from tests.support.pages import ROMANCE, SCI_FI, shown, stored
 from tests.support.site import register
 
 
+@pytest.mark.every_database
 def test_someone_without_ratings_sees_the_popular_titles_five_first(ann: FlaskClient) -> None:
     page = ann.get("/").text
     assert "Popular to begin with" in page
@@ -42,12 +43,14 @@ def test_a_rating_changes_the_recommendations_at_once(ann: FlaskClient) -> None:
     assert "From your 1 rating." in page
 
 
+@pytest.mark.every_database
 def test_a_rated_title_is_never_recommended(ann: FlaskClient) -> None:
     for item in SCI_FI:
         ann.post(f"/title/{item}/rating", data={"rating": "4.5"})
     assert sorted(shown(ann.get("/?show=25").text)) == ROMANCE
 
 
+@pytest.mark.every_database
 def test_someone_who_rated_everything_is_told_so(ann: FlaskClient) -> None:
     for item in SCI_FI + ROMANCE:
         ann.post(f"/title/{item}/rating", data={"rating": "3"})
@@ -125,6 +128,7 @@ def test_without_script_a_form_leads_back_to_its_page(ann: FlaskClient) -> None:
     assert "Space Station: 4 ★" in ann.get("/").text
 
 
+@pytest.mark.every_database
 def test_a_script_gets_json_with_the_rating_to_undo_to(ann: FlaskClient) -> None:
     json = {"Accept": "application/json"}
     first = ann.post("/title/1/rating", data={"rating": "4"}, headers=json)
@@ -144,6 +148,7 @@ def test_a_script_whose_session_has_ended_gets_a_401(client: FlaskClient) -> Non
     assert (answer.status_code, answer.json["code"]) == (401, 401)
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -182,6 +187,7 @@ def test_search_results_carry_the_own_rating(ann: FlaskClient) -> None:
     )
 
 
+@pytest.mark.every_database
 def test_popular_titles_rank_by_weighted_votes(ann: FlaskClient) -> None:
     assert shown(ann.get("/popular").text)[0] == 1
     assert 55 not in shown(ann.get("/popular").text)

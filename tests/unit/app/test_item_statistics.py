@@ -18,6 +18,8 @@ from app.recommend.model_watcher import serving
 from tests.support.api import Rest
 from tests.support.servers import wait_until
 
+pytestmark = pytest.mark.every_database
+
 
 def figures(app: Flask, item_id: int) -> tuple[int, float | None]:
     with app.app_context():

@@ -111,6 +111,7 @@ def test_the_stand_in_costs_what_a_password_costs() -> None:
     assert STAND_IN.split("$")[0] == generate_password_hash("x", method="scrypt").split("$")[0]
 
 
+@pytest.mark.every_database
 def test_strangers_cannot_lock_the_owner_out(
     ann: FlaskClient, app: Flask, three_guesses: None, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -244,6 +245,7 @@ def test_one_address_may_not_have_many_mailboxes_written_to(app: Flask) -> None:
     assert asked == [200, 200, 429]
 
 
+@pytest.mark.every_database
 def test_what_is_kept_of_tries_tells_nothing_and_goes(
     app: Flask, three_guesses: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,6 +305,7 @@ def test_logging_out_ends_what_kept_one_logged_in(remembered: FlaskClient) -> No
     assert remembered.get("/").status_code == 302
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("names", [("session",), ("remember_token",)])
 def test_logging_out_ends_copies_of_the_cookies_and_no_other_login(
     app: Flask, ann: FlaskClient, remembered: FlaskClient, names: tuple[str, ...]

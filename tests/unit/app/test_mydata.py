@@ -34,6 +34,7 @@ from tests.support.uploads import (
 )
 
 
+@pytest.mark.every_database
 def test_movielens_ratings_are_matched_by_id(app: Flask, ann: FlaskClient) -> None:
     answer = bring(ann, MOVIELENS)
     assert answer.status_code == 303
@@ -46,6 +47,7 @@ def test_movielens_ratings_are_matched_by_id(app: Flask, ann: FlaskClient) -> No
         assert rating.predicted is not None
 
 
+@pytest.mark.every_database
 def test_imdb_ratings_are_matched_by_id_then_by_title_and_year(
     app: Flask, ann: FlaskClient
 ) -> None:
@@ -55,6 +57,7 @@ def test_imdb_ratings_are_matched_by_id_then_by_title_and_year(
     assert "<td>4</td><td>Unheard Of</td><td>1999</td>" in page
 
 
+@pytest.mark.every_database
 @pytest.mark.parametrize("folder", ["", "letterboxd-ann-2021/"])
 def test_a_letterboxd_zip_brings_ratings_and_watchlist(
     app: Flask, ann: FlaskClient, folder: str
@@ -76,6 +79,7 @@ def test_a_letterboxd_csv_alone_will_do(app: Flask, ann: FlaskClient) -> None:
     assert sorted(stored(app)) == [(3, 2.0), (8, 4.5)]
 
 
+@pytest.mark.every_database
 def test_what_was_exported_here_can_be_brought_in_again(app: Flask, ann: FlaskClient) -> None:
     bring(ann, MOVIELENS)
     with zipfile.ZipFile(io.BytesIO(ann.get("/data/export.zip").data)) as archive:
@@ -86,6 +90,7 @@ def test_what_was_exported_here_can_be_brought_in_again(app: Flask, ann: FlaskCl
     assert stored(app) == [(1, 4.5), (8, 3.0), (1, 4.5), (8, 3.0)]
 
 
+@pytest.mark.every_database
 def test_what_is_brought_in_again_is_the_same_to_the_microsecond(
     app: Flask, ann: FlaskClient
 ) -> None:
@@ -143,6 +148,7 @@ def test_bringing_a_file_twice_changes_nothing(app: Flask, ann: FlaskClient) -> 
     assert report_of(app)["same"] == 2
 
 
+@pytest.mark.every_database
 def test_recommendations_follow_what_was_brought(ann: FlaskClient) -> None:
     bring(ann, "movieId,rating\n13,5\n21,5\n")
     assert shown(ann.get("/").text)[0] == 8
@@ -245,6 +251,7 @@ def test_other_forms_take_no_more_than_before(ann: FlaskClient) -> None:
     assert ann.post("/title/1/rating", data={"rating": "4" * 2_000_000}).status_code == 413
 
 
+@pytest.mark.every_database
 def test_somebody_elses_report_is_not_there(app: Flask, ann: FlaskClient) -> None:
     report = bring(ann, MOVIELENS).location
     bob = app.test_client()
@@ -285,6 +292,7 @@ def tables_with(app: Flask, *needles: object) -> set[str]:
         }
 
 
+@pytest.mark.every_database
 def test_the_export_holds_everything(app: Flask, ann: FlaskClient) -> None:
     furnish(app, ann)
     answer = ann.get("/data/export.json")
@@ -335,6 +343,7 @@ def test_an_export_of_nothing_has_its_headers(ann: FlaskClient) -> None:
         assert archive.read("ratings.csv").decode().startswith("item_id,title,year")
 
 
+@pytest.mark.every_database
 def test_deleting_the_account_leaves_nothing_of_it_in_any_table(
     app: Flask, ann: FlaskClient
 ) -> None:
@@ -351,6 +360,7 @@ def test_deleting_the_account_leaves_nothing_of_it_in_any_table(
     assert app.test_client().post("/login", data=login).status_code == 422
 
 
+@pytest.mark.every_database
 def test_deleting_needs_the_password(app: Flask, ann: FlaskClient) -> None:
     for password in ("wrong", ""):
         answer = ann.post("/data/delete", data={"password": password})

@@ -21,6 +21,8 @@ from tests.support.commands import run
 from tests.support.releases import ITEMS, no_parity_sample, tiny_release
 from tests.support.site import register
 
+pytestmark = pytest.mark.every_database
+
 COUNTS = {"ratings": 88, "users": 11, "items": 8}
 
 

@@ -27,6 +27,7 @@ def rate(client: FlaskClient, item: int, stars: float, **form: str) -> None:
 # Onboarding
 
 
+@pytest.mark.every_database
 def test_whoever_registers_is_asked_about_one_title(ann: FlaskClient) -> None:
     page = ann.get("/welcome").text
     assert "Have you seen this?" in page
@@ -127,6 +128,7 @@ def test_nonsense_in_the_address_does_no_harm(ann: FlaskClient, query: str) -> N
 # Setting aside
 
 
+@pytest.mark.every_database
 def test_a_hidden_title_is_recommended_no_more_until_it_is_brought_back(ann: FlaskClient) -> None:
     ann.post("/title/1/hidden")
     assert 1 not in shown(ann.get("/?show=25").text)
@@ -135,6 +137,7 @@ def test_a_hidden_title_is_recommended_no_more_until_it_is_brought_back(ann: Fla
     assert 1 in shown(ann.get("/?show=25").text)
 
 
+@pytest.mark.every_database
 def test_the_watchlist_holds_what_was_put_there_newest_first_until_it_is_rated(
     ann: FlaskClient,
 ) -> None:
@@ -159,6 +162,7 @@ def test_what_is_not_there_cannot_be_set_aside(ann: FlaskClient, path: str) -> N
     assert ann.post(path).status_code == 404
 
 
+@pytest.mark.every_database
 def test_people_see_their_own_watchlist_alone(app: Flask, ann: FlaskClient) -> None:
     ann.post("/title/1/watchlist")
     bob = app.test_client()
@@ -224,6 +228,7 @@ def test_cards_say_because_of_what(ann: FlaskClient) -> None:
 # What is kept for later judgement
 
 
+@pytest.mark.every_database
 def test_the_prediction_in_force_is_stored_with_the_first_rating(
     app: Flask, ann: FlaskClient
 ) -> None:

@@ -117,6 +117,7 @@ def test_without_a_good_key_one_line_says_so(
     assert set(paths(app).values()) == {None}
 
 
+@pytest.mark.every_database
 def test_what_was_fetched_before_an_interruption_stays(
     app: Flask, tmdb: Tmdb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
