@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTHON_CODE := app benchmarks docs recommender spark_jobs application.py config.py gunicorn.conf.py
-FUZZED := tests/robustness/fuzz/test_pages.py tests/robustness/fuzz/test_files.py tests/robustness/fuzz/test_release.py tests/contract/api/test_document.py tests/robustness/cost/test_request_cost.py
+FUZZED := tests/robustness/fuzz/test_hostile_pages.py tests/robustness/fuzz/test_hostile_files.py tests/robustness/fuzz/test_hostile_releases.py tests/contract/api/test_document.py tests/robustness/cost/test_request_cost.py
 WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -54,11 +54,9 @@ PATTERNS = {f"re.{name}" for name in "compile search match fullmatch split finda
 
 @cache
 def _tests_in(file: str) -> frozenset[str]:
-    path = ROOT / "tests" / f"{file}.py"
-    if not path.exists():
-        return frozenset()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return frozenset(each.name for each in tree.body if isinstance(each, ast.FunctionDef))
+    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "tests").rglob(f"{file}.py")]
+    functions = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return frozenset(function.name for function in functions)
 
 
 def requirements(said: str) -> Iterator[str]:

@@ -1,5 +1,5 @@
 """The database goes away and comes back, and nobody sees a traceback. Under load:
-tests/robustness/faults/test_site.py."""
+tests/robustness/faults/test_site_faults.py."""
 
 from __future__ import annotations
 
