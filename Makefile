@@ -3,13 +3,15 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# A file at a time on each of two processes.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 PYTHON_CODE := app benchmarks docs recommender spark_jobs application.py config.py gunicorn.conf.py
-FUZZED := tests/robustness/fuzz/test_hostile_pages.py tests/robustness/fuzz/test_hostile_files.py tests/robustness/fuzz/test_hostile_releases.py tests/contract/api/test_document.py tests/robustness/cost/test_request_cost.py
+FUZZED := tests/robustness/fuzz tests/contract/api/test_document.py tests/robustness/cost/test_request_cost.py
 WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train pipeline evaluate explore tune upload download test test-faults lint docs bench jobs bundle \
+.PHONY: run train pipeline evaluate explore tune upload download test test-quick test-databases test-faults lint docs bench jobs bundle \
 	cluster-env image-web image-batch up down clean java blas browser axe databases nginx redis eb spark35 audit \
 	load test-fuzz
 
@@ -46,8 +48,17 @@ upload: .venv/run .env ## a data set to S3: make upload DATA=folder TO=s3://buck
 download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA=folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(FROM) $(DATA)
 
-test: .venv/dev java blas browser axe databases nginx redis eb spark35 ## the whole suite, a file at a time on each of two processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25 $(ARGS)
+test-quick: .venv/dev ## what needs no Spark, server or browser, in a minute: make test-quick ARGS="-k rating"
+	$(PYTEST) -m "not spark and not browser and not database and not server and not slow" $(ARGS)
+
+test: .venv/dev java blas browser axe databases nginx redis eb spark35 ## everything, then the site's queries on each database
+	@.ci/ensure summary
+	$(PYTEST) --durations 25 $(ARGS)
+	$(if $(ARGS),,@$(MAKE) --no-print-directory test-databases)
+
+test-databases: .venv/dev databases ## what differs by database, on MariaDB and PostgreSQL
+	MARQUEE_TEST_DATABASE=mariadb $(PYTEST) -p tests.support.query_coverage -m every_database $(ARGS)
+	MARQUEE_TEST_DATABASE=postgresql $(PYTEST) -p tests.support.query_coverage -m every_database $(ARGS)
 
 test-faults: .venv/dev java blas databases redis ## what breaks on purpose, in its long form, and a table: docs/reliability.md
 	MARQUEE_FAULTS=long $(BIN)/python -m pytest -m faults $(ARGS)
