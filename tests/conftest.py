@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from hypothesis import settings
 from jinja2 import FileSystemBytecodeCache
 
 pytest_plugins = [
@@ -14,6 +15,10 @@ pytest_plugins = [
     "tests.support.fixtures.spark",
 ]
 pytest.register_assert_rewrite("tests.support.browser", "tests.support.accessibility")
+
+# No test depends on the speed of the machine that runs it.
+settings.register_profile("marquee", deadline=None)
+settings.load_profile("marquee")
 
 SHELVES = Path(__file__).parent
 # By folder, and by fixture: what a test needs beside Python.

@@ -47,6 +47,7 @@ def fuzzed(app: Flask, rest: Rest, monkeypatch: pytest.MonkeyPatch) -> Flask:
     return app
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize("role", ["service", "person", "nobody"])
 def test_no_answer_is_a_failure_or_outside_the_document(

@@ -308,6 +308,7 @@ def test_a_database_without_the_table_is_told_and_serves(
     assert "flask db upgrade" in ready.json["experiment_problem"]
 
 
+@pytest.mark.server
 def test_processes_agree_and_follow_a_start_and_an_end_without_a_restart(
     app: Flask, environ: dict[str, str], rest: Rest, store: ReleaseStore, tmp_path: Path
 ) -> None:

@@ -399,6 +399,7 @@ def test_one_process_serves_either_kind_from_its_release_alone(
     assert ann.post("/title/1/rating", data={"rating": "12"}).status_code == 422
 
 
+@pytest.mark.server
 def test_running_servers_change_over_without_a_restart(
     environ: dict[str, str], store: ReleaseStore, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_libraries_are_no_ratings_of_films(app: Flask, tmp_path: Path) -> None:
     assert "no ratings file of a known layout" in said
 
 
+@pytest.mark.slow
 def test_all_libraries_of_the_published_sample_can_be_read() -> None:
     folder = real_data("steam")
     file = find_libraries(folder)

@@ -98,13 +98,13 @@ def test_error_answers_say_which_request_failed(client: FlaskClient) -> None:
     assert answer.json.keys() == {"code", "message"}
 
 
-def test_a_failure_is_one_line_with_its_traceback(app: Flask, lines: Lines) -> None:
-    @app.get("/broken/<secret>")
+def test_a_failure_is_one_line_with_its_traceback(own_app: Flask, lines: Lines) -> None:
+    @own_app.get("/broken/<secret>")
     def broken(secret: str) -> None:
         raise ZeroDivisionError("three\nlines\r\nlong")
 
-    app.config["PROPAGATE_EXCEPTIONS"] = False  # as in production
-    page = app.test_client().get("/broken/hush?key=hush")
+    own_app.config["PROPAGATE_EXCEPTIONS"] = False  # as in production
+    page = own_app.test_client().get("/broken/hush?key=hush")
     failed, answered = lines[-2:]
     assert (failed["level"], failed["route"]) == ("error", "/broken/<secret>")
     assert "ZeroDivisionError: three\nlines" in failed["traceback"]
@@ -209,11 +209,11 @@ def test_a_quick_request_is_not(
 
 
 def test_what_takes_long_is_in_the_part_that_took_it(
-    app: Flask, lines: Lines, monkeypatch: pytest.MonkeyPatch
+    own_app: Flask, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "SLOW_SECONDS", 0)
 
-    @app.get("/slow")
+    @own_app.get("/slow")
     def slow() -> str:
         db.session.execute(
             text(
@@ -223,7 +223,7 @@ def test_what_takes_long_is_in_the_part_that_took_it(
         )
         return "done"
 
-    app.test_client().get("/slow")
+    own_app.test_client().get("/slow")
     parts = lines[-1]["parts"]
     assert parts.keys() == {"database"}
     assert parts["database"] > lines[-1]["milliseconds"] / 2

@@ -261,6 +261,7 @@ def numbered_files(folder: Path) -> set[int]:
     return {int(path.stem.split("_")[-1]) for path in folder.glob("histogram_*.db")}
 
 
+@pytest.mark.server
 def test_two_workers_are_one_site_to_prometheus_and_to_the_log(
     site: str, tmp_path: Path, metrics_folder: Path
 ) -> None:

@@ -22,14 +22,14 @@ def test_the_404_page_belongs_to_the_house(client: FlaskClient) -> None:
     assert "Marquee" in answer.text
 
 
-def test_the_403_page_belongs_to_the_house(app: Flask) -> None:
+def test_the_403_page_belongs_to_the_house(own_app: Flask) -> None:
     from werkzeug.exceptions import Forbidden
 
-    @app.get("/forbidden")
+    @own_app.get("/forbidden")
     def forbidden() -> None:
         raise Forbidden
 
-    answer = app.test_client().get("/forbidden")
+    answer = own_app.test_client().get("/forbidden")
     assert answer.status_code == 403
     assert "not yours to open" in answer.text
 

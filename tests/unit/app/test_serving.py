@@ -199,6 +199,7 @@ def test_simulated_data_is_announced_on_every_page(closed_app: Flask, store: Rel
         assert "simulated" in client.get(page).text, page
 
 
+@pytest.mark.server
 def test_a_process_waits_for_another_that_brings_a_large_catalogue(
     environ: dict[str, str], app: Flask
 ) -> None:

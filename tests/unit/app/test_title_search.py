@@ -108,6 +108,7 @@ def large() -> TitleIndex:
     return TitleIndex(items, {number: rng.randint(0, 10_000) for number in range(60_000)})
 
 
+@pytest.mark.slow
 def test_autocomplete_answers_within_50_ms_at_60_000_titles(large: TitleIndex) -> None:
     queries = ["t", "th", "the", "mat", "maritx", "stri empi", "a b c d e f g h", "zzqzzqzz"]
     queries += ["wondreful lfie misteak heer", "x" * 100, "1994", "shawsahnk redemtion"]
