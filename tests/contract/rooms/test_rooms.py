@@ -194,3 +194,15 @@ def test_job_modules_form_no_cycle() -> None:
     for importer, imported in job_imports():
         graph.setdefault(importer, set()).add(imported)
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+def test_no_test_module_imports_another() -> None:
+    """What several of them need is in tests/support."""
+    imported = [
+        (path.name, node.module)
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests.")
+        if not (node.module or "").startswith("tests.support")
+    ]
+    assert imported == []
