@@ -86,6 +86,7 @@ def solve_rows(
     rated = np.zeros((longest + 3, rank), f32)
     confidence = np.zeros(longest + 3, f32)
     wanted = np.zeros(longest + 3, f32)
+    zeros = np.zeros(longest + 3, f32)
     residual = np.empty(rank, f32)
     direction = np.empty(rank, f32)
     product = np.empty(rank, f32)
@@ -101,9 +102,10 @@ def solve_rows(
             vector[:] = 0
             continue
         _gather(codes, scales, columns[start : start + count], rated)
-        _first_residual(rated, confidence, wanted, padded, gram, ridge, vector, residual)
+        _product(rated, confidence, wanted, padded, gram, ridge, vector, residual)
         error = f32(0)
         for j in range(rank):
+            residual[j] = -residual[j]
             direction[j] = residual[j]
             error += residual[j] * residual[j]
         enough = f32(SOLVED)
@@ -113,8 +115,7 @@ def solve_rows(
         for _ in range(steps):
             if error <= enough:
                 break
-            _dense_product(gram, ridge, direction, product)
-            _add_rated_product(rated, confidence, padded, direction, product)
+            _product(rated, confidence, zeros, padded, gram, ridge, direction, product)
             curvature = f32(0)
             for j in range(rank):
                 curvature += direction[j] * product[j]
@@ -165,43 +166,7 @@ def _gather(
 
 
 @njit(**FAST)
-def _dense_product(gram: Floats, ridge: float, vector: Floats, product: Floats) -> None:
-    """``product = (gram + ridge·I) vector``"""
-    rank = len(vector)
-    for j in range(rank):
-        product[j] = ridge * vector[j]
-    for i in range(rank):
-        weight = vector[i]
-        for j in range(rank):
-            product[j] += weight * gram[i, j]
-
-
-@njit(**FAST)
-def _add_rated_product(
-    rated: Floats, confidence: Floats, padded: int, vector: Floats, product: Floats
-) -> None:
-    """``product += Σ c_i·y_i·(y_i·vector)``, four ratings at a time to use each load four times."""
-    rank = len(vector)
-    for n in range(0, padded, 4):
-        a, b, c, d = f32(0), f32(0), f32(0), f32(0)
-        for j in range(rank):
-            x = vector[j]
-            a += rated[n, j] * x
-            b += rated[n + 1, j] * x
-            c += rated[n + 2, j] * x
-            d += rated[n + 3, j] * x
-        a *= confidence[n]
-        b *= confidence[n + 1]
-        c *= confidence[n + 2]
-        d *= confidence[n + 3]
-        for j in range(rank):
-            product[j] += (
-                a * rated[n, j] + b * rated[n + 1, j] + c * rated[n + 2, j] + d * rated[n + 3, j]
-            )
-
-
-@njit(**FAST)
-def _first_residual(
+def _product(
     rated: Floats,
     confidence: Floats,
     wanted: Floats,
@@ -209,13 +174,19 @@ def _first_residual(
     gram: Floats,
     ridge: float,
     vector: Floats,
-    residual: Floats,
+    product: Floats,
 ) -> None:
-    """``residual = Σ wanted_i·y_i − A·vector``, in one pass over the ratings."""
+    """``product = (gram + ridge·I + Σ c_i·y_i·y_iᵀ) vector − Σ wanted_i·y_i``
+
+    Takes four ratings at a time, to use each load four times.
+    """
     rank = len(vector)
-    _dense_product(gram, ridge, vector, residual)
     for j in range(rank):
-        residual[j] = -residual[j]
+        product[j] = ridge * vector[j]
+    for i in range(rank):
+        weight = vector[i]
+        for j in range(rank):
+            product[j] += weight * gram[i, j]
     for n in range(0, padded, 4):
         a, b, c, d = f32(0), f32(0), f32(0), f32(0)
         for j in range(rank):
@@ -224,12 +195,12 @@ def _first_residual(
             b += rated[n + 1, j] * x
             c += rated[n + 2, j] * x
             d += rated[n + 3, j] * x
-        a = wanted[n] - a * confidence[n]
-        b = wanted[n + 1] - b * confidence[n + 1]
-        c = wanted[n + 2] - c * confidence[n + 2]
-        d = wanted[n + 3] - d * confidence[n + 3]
+        a = a * confidence[n] - wanted[n]
+        b = b * confidence[n + 1] - wanted[n + 1]
+        c = c * confidence[n + 2] - wanted[n + 2]
+        d = d * confidence[n + 3] - wanted[n + 3]
         for j in range(rank):
-            residual[j] += (
+            product[j] += (
                 a * rated[n, j] + b * rated[n + 1, j] + c * rated[n + 2, j] + d * rated[n + 3, j]
             )
 
