@@ -5,13 +5,12 @@ Promoting and rolling back rewrite ``current.json`` alone, by an atomic replacem
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
-import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from types import MappingProxyType
 
 from recommender.catalogue import CatalogueItem
 from recommender.errors import ConfigError, NoRelease, ReleaseError
-from recommender.storage.atomic_files import lock, remove_stale
+from recommender.storage.atomic_files import lock, remove_stale, write_atomically
 from recommender.storage.release import MANIFEST, ParitySample, Release, write_release
 from recommender.storage.release_reader import read_release
 from recommender.typed import check_types
@@ -114,7 +113,7 @@ class ReleaseStore:
             raise ReleaseError(f"{self.folder / release.version}: exists; releases are immutable")
         remove_stale(self.folder, ".*.unfinished")
         unfinished = self.folder / f".{release.version}.unfinished"
-        try:
+        with _writing(self.folder / release.version):
             unfinished.mkdir(parents=True)
             handle = lock(unfinished)
             try:
@@ -123,8 +122,6 @@ class ReleaseStore:
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
                 os.close(handle)
-        except OSError as error:
-            raise _unwritable(self.folder / release.version, error) from error
         return replace(release, folder=self.folder / release.version)
 
     def promote(self, version: str) -> Current:
@@ -156,19 +153,8 @@ class ReleaseStore:
         return NoRelease(f"{self.place}: no release has been promoted yet; run `make train`")
 
     def _write_current(self, current: Current) -> None:
-        remove_stale(self.folder, f".{CURRENT}.*")
-        # By chance: of containers that share the folder, each process may have the same number.
-        unfinished = self.folder / f".{CURRENT}.{secrets.token_hex(8)}"
-        try:
-            with unfinished.open("w", encoding="utf-8") as pointer:
-                fcntl.flock(pointer, fcntl.LOCK_EX)
-                pointer.write(current.text())
-                pointer.flush()
-                os.fsync(pointer.fileno())
-            unfinished.replace(self.folder / CURRENT)
-        except OSError as error:
-            unfinished.unlink(missing_ok=True)
-            raise _unwritable(self.folder / CURRENT, error) from error
+        with _writing(self.folder / CURRENT):
+            write_atomically(self.folder / CURRENT, current.text().encode())
 
 
 def read_version(folder: Path, version: str) -> Release:
@@ -187,7 +173,12 @@ def check_version(version: str) -> None:
         raise ReleaseError(f"{version!r} is not a version; `flask releases list` shows them")
 
 
-def _unwritable(path: Path, error: OSError) -> ReleaseError:
-    return ReleaseError(
-        f"{path}: cannot be written ({error}); is there room, and permission to write?"
-    )
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Raises ReleaseError naming ``path`` in place of OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise ReleaseError(
+            f"{path}: cannot be written ({error}); is there room, and permission to write?"
+        ) from error
