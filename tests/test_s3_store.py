@@ -108,7 +108,7 @@ def test_a_place_in_s3_is_opened_as_that_and_a_folder_as_a_folder(tmp_path: Path
     assert isinstance(open_store("s3://bucket/releases/", str(tmp_path)), S3Store)
     assert open_store("s3://bucket/releases/", str(tmp_path)).place == "s3://bucket/releases"
     assert type(open_store(tmp_path)) is ReleaseStore
-    with pytest.raises(ConfigError, match="no place in S3"):
+    with pytest.raises(ConfigError, match="is not an S3 URL"):
         open_store("s3:///releases", str(tmp_path))
 
 
