@@ -94,7 +94,7 @@ def replace(address: str, content: bytes, expected: str | None) -> None:
 
 
 def listing(address: str) -> dict[str, int]:
-    """Sizes in bytes of the objects below a folder, by their names in it (``a.csv``, ``b/c.csv``)."""
+    """Sizes in bytes of the objects below a folder, by name in it (``a.csv``, ``b/c.csv``)."""
     bucket, key = split(address)
     folder = f"{key}/" if key else ""
     with _storage_errors(address):

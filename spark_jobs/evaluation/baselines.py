@@ -1,10 +1,11 @@
-"""What evaluation compares: the served model and the baselines, each able to rank or to predict.
+"""The served model and the baselines that evaluation compares it with, to rank or to predict.
 
-Baselines travel to the workers whole, so they hold arrays and nothing of Spark.
+They are sent to the workers whole, so they hold arrays and nothing of Spark.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,16 +27,19 @@ EASE_CELLS = 100_000_000
 EASE_SIDE = 8_000
 
 
-class Ranker(Protocol):
-    @property
-    def item_ids(self) -> Ids:
-        """The titles that it knows."""
+class Ranker(ABC):
+    """Ranks the titles that it knows, ``item_ids``."""
 
+    item_ids: Ids
+
+    @abstractmethod
     def scores(self, known: Known) -> Stars:
-        """Of each of ``item_ids``; higher is better."""
+        """The score of each of ``item_ids``; higher is better."""
 
     def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
-        """The ids of the ``n`` best titles that are neither known nor ``hidden``, best first."""
+        """Ids of the ``n`` best titles that are neither known nor ``hidden``, best first."""
+        excluded = ItemIndex(self.item_ids).known_rows([*known, *hidden])
+        return self.item_ids[top_n(self.scores(known), n, excluded)]
 
 
 class Predictor(Protocol):
@@ -43,15 +47,12 @@ class Predictor(Protocol):
         """Predicted stars of each ``wanted`` title, known to the model or not."""
 
 
-@dataclass(frozen=True)
-class ServedModel:
+class ServedModel(Ranker):
     """The model as the site serves it."""
 
-    model: Model
-
-    @property
-    def item_ids(self) -> Ids:
-        return self.model.item_index.item_ids
+    def __init__(self, model: Model):
+        self.model = model
+        self.item_ids = model.item_index.item_ids
 
     def scores(self, known: Known) -> Stars:
         return self.model.scores(self.model.fold_in(known))
@@ -71,17 +72,14 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
-class Popularity:
-    """The titles most rated."""
+class Popularity(Ranker):
+    """The most rated titles."""
 
     item_ids: Ids
     counts: NDArray[np.int64]
 
     def scores(self, known: Known) -> Stars:
         return self.counts.astype(float)
-
-    def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
-        return _top(self.item_ids, self.scores(known), n, known, hidden)
 
 
 @dataclass(frozen=True)
@@ -102,8 +100,8 @@ class Biases:
 
 
 @dataclass(frozen=True)
-class RawAls:
-    """Explicit ALS on the stars as they are, which is how MLlib is often used."""
+class RawAls(Ranker):
+    """Explicit ALS on unchanged stars, as MLlib is often used."""
 
     item_ids: Ids
     factors: NDArray[np.float32]
@@ -113,15 +111,11 @@ class RawAls:
     def scores(self, known: Known) -> Stars:
         return np.asarray(self.factors @ self._vector(known), float)
 
-    def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
-        return _top(self.item_ids, self.scores(known), n, known, hidden)
-
     def stars(self, known: Known, wanted: Iterable[int]) -> Stars:
         """A title that it was not fitted on gets ``μ``."""
         rows = ItemIndex(self.item_ids).rows(wanted)
-        return _on_scale(
-            np.where(rows == UNKNOWN, self.mean, self.factors[rows] @ self._vector(known))
-        )
+        stars = self.factors[rows] @ self._vector(known)
+        return _on_scale(np.where(rows == UNKNOWN, self.mean, stars))
 
     def _vector(self, known: Known) -> Stars:
         rows = ItemIndex(self.item_ids).rows(known)
@@ -134,7 +128,7 @@ class RawAls:
 
 
 @dataclass(frozen=True)
-class Ease:
+class Ease(Ranker):
     """The closed-form item–item model of Steck 2019 ("Embarrassingly shallow autoencoders").
 
         P = (XᵀX + λI)⁻¹      score_j = Σ_i x_i·B_ij      B_ij = −P_ij / P_jj,  B_jj = 0
@@ -162,9 +156,6 @@ class Ease:
         diagonal = (1 - np.einsum("ui,ui->i", exact, kx)) / regularization
         return cls(item_ids, x, kx.astype(np.float32), diagonal, regularization, liked)
 
-    def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
-        return _top(self.item_ids, self.scores(known), n, known, hidden)
-
     def scores(self, known: Known) -> Stars:
         liked = [item for item, stars in known.items() if stars >= self.liked]
         x = np.zeros(len(self.item_ids))
@@ -175,10 +166,6 @@ class Ease:
 
 def ease_fits(people: int, titles: int) -> bool:
     return people * titles <= EASE_CELLS and people <= EASE_SIDE
-
-
-def _top(ids: Ids, scores: Stars, n: int, known: Known, hidden: Iterable[int]) -> Ids:
-    return ids[top_n(scores, n, ItemIndex(ids).known_rows([*known, *hidden]))]
 
 
 def _or_zero(values: NDArray[np.floating], rows: Ids) -> Stars:
