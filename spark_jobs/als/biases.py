@@ -1,4 +1,4 @@
-"""Shrunken biases of items and users, fitted in turn on blocked ratings (Koren 2008, 2.1)."""
+"""Fits shrunken biases of items and users in turn on blocked ratings (Koren 2008, 2.1)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Biases = NDArray[np.float32]
 
 
 def row_sums(side: BlockedSide) -> NDArray[np.float64]:
-    """The sum of each row's values."""
+    """Sum each row's values."""
     return side.map(lambda block: np.add.reduceat(block.values, block.starts[:-1], dtype=float))
 
 
@@ -25,10 +25,10 @@ def fit_biases(
     params: RatingParams,
     features: NDArray[np.float64] | None = None,
 ) -> tuple[Biases, Biases]:
-    """(users', items') biases. The users' are those that folding each user in would find.
+    """Return users' and items' biases; the users' are those that folding each user in would find.
 
     ``features``: (items, features). With them an item's bias is shrunken towards what its features
-    predict instead of towards 0, which tells most where ratings are few.
+    predict instead of towards 0, which matters most where ratings are few.
     """
     users = np.zeros(len(stars.users.ids), np.float32)
     items = np.zeros(len(stars.items.ids), np.float32)

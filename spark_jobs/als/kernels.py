@@ -1,9 +1,9 @@
-"""Compiled kernels: many rows' normal equations at once, from blocked ratings.
+"""Compiled kernels that solve many rows' normal equations from blocked ratings.
 
-The equations are those of ``recommender.fold_in``, and tests hold the two equal. Here they are
-solved without being formed, by conjugate gradients (Takács, Pilászy, Tikk 2011), each row starting
-from its previous vector. Everything is single precision and runs without the interpreter lock;
-numba compiles each kernel once a machine and keeps it on disk.
+The equations are those of ``recommender.fold_in``; tests compare the two. Here they are solved
+without being formed, by conjugate gradients (Takács, Pilászy, Tikk 2011), each row starting from
+its previous vector. Everything is single precision and runs without the interpreter lock; numba
+compiles each kernel once a machine and caches it on disk.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ FAST: Any = {
 Floats = NDArray[np.float32]
 
 
-# A squared residual below which nothing is left to improve, and steps would divide 0 by 0.
+# A squared residual below which nothing can be improved, and a step would divide 0 by 0.
 SOLVED = 1e-30
-# How many ratings before its use a vector is fetched, and how much one fetch brings, in codes.
+# How many ratings before its use a vector is prefetched, and codes in a cache line.
 AHEAD = 32
 CACHE_LINE = 32
 
 
 @intrinsic
 def _prefetch(typing: Any, array: Any, row: Any, column: Any) -> Any:
-    """Start bringing ``array[row, column]`` into the cache, without waiting for it."""
+    """Start loading ``array[row, column]`` into the cache, without waiting for it."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind, tools = signature.args[0], cast(Any, cgutils)
@@ -134,7 +134,10 @@ def solve_rows(
 def _weights(
     values: Floats, implicit: bool, alpha: float, confidence: Floats, wanted: Floats
 ) -> int:
-    """Fill each rating's confidence and its part of the right side; count those that count."""
+    """Fill each rating's confidence and its weight on the right side.
+
+    Returns the number of ratings that regularization is scaled by: implicit, of positive ones.
+    """
     if not implicit:
         for n in range(len(values)):
             confidence[n] = 1
@@ -154,8 +157,8 @@ def _weights(
 def _gather(
     codes: NDArray[np.int16], scales: Floats, columns: NDArray[np.int32], rated: Floats
 ) -> None:
-    """Copy the rated vectors to ``rated``. They stand anywhere in memory, and without fetching
-    ahead most of a half-iteration would be spent waiting for them."""
+    """Copy the rated vectors to ``rated``. They are scattered in memory: without prefetching, most
+    of a half-iteration would be spent waiting for them."""
     for n in range(len(columns)):
         if n + AHEAD < len(columns):
             for j in range(0, codes.shape[1], CACHE_LINE):

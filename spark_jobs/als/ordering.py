@@ -13,8 +13,8 @@ from spark_jobs.als.kernels import FAST
 def order_by_row(
     rows: NDArray[np.int32], row_count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A counting sort: (starts, order), where row ``r`` is at ``order[starts[r]:starts[r + 1]]``,
-    in the order it came."""
+    """Sort by counting, stably: return (starts, order), row ``r`` being at
+    ``order[starts[r]:starts[r + 1]]``."""
     starts = np.zeros(row_count + 1, np.int64)
     for row in rows:
         starts[row + 1] += 1
@@ -30,7 +30,7 @@ def order_by_row(
 
 @njit(**FAST)
 def next_places(free: NDArray[np.int64], counts: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Where the next ``counts`` ratings of each row go; ``free`` moves on behind them."""
+    """Return the places of the next ``counts`` ratings of each row, and advance ``free``."""
     places = np.empty(counts.sum(), np.int64)
     done = 0
     for row in range(len(counts)):
@@ -48,7 +48,7 @@ def newest(
     seconds: NDArray[np.int64],
     column_count: int,
 ) -> NDArray[np.bool_]:
-    """True for the newest rating of each (row, column); of two as new, for the later one."""
+    """Mark the newest rating of each (row, column); of two equally new ones, the later."""
     kept = np.ones(len(columns), np.bool_)
     best = np.full(column_count, -1, np.int64)
     for row in range(len(starts) - 1):

@@ -3,7 +3,7 @@
 Each half-iteration broadcasts the fixed side's factors, improves the rows of each block in a Spark
 task with compiled kernels, and gathers the new factors on the driver. Rows start from their
 previous vectors, so that few conjugate gradient steps suffice; the last half-iteration, the users',
-is solved to the end: folding a trained user in returns the trained vector.
+is solved to convergence, so that folding a trained user in returns the trained vector.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Factors:
     vectors: Vectors
 
     def vectors_of(self, ids: NDArray[np.int64]) -> Vectors:
-        """The vectors of ``ids``, zeros for an id that was not fitted."""
+        """Return the vectors of ``ids``, zeros for an id that was not fitted."""
         rows = np.searchsorted(self.ids, ids).clip(max=len(self.ids) - 1)
         return np.where((self.ids[rows] == ids)[:, None], self.vectors[rows], np.float32(0))
 
@@ -93,8 +93,8 @@ def fit(
 
 
 def solve_users(block: Block, items: Vectors, params: Params) -> Vectors:
-    """The vectors of a block's users, solved to the end. ``block``: signed preferences for ranking
-    parameters, residuals for rating parameters. ``items``: all the items' vectors."""
+    """Return the vectors of a block's users, solved to convergence. ``block``: signed preferences
+    for ranking parameters, residuals for rating parameters. ``items``: all the items' vectors."""
     vectors = np.zeros((len(block.counts), items.shape[1]), np.float32)
     fixed = QuantizedFactors.exact(items)
     _improve(vectors, block, fixed, gram(items), params, to_the_end=True)
@@ -171,8 +171,8 @@ class QuantizedFactors:
 
 @dataclass(frozen=True)
 class _Shared:
-    """One side's vectors on the driver, and as sent to the workers, where the next half-iteration
-    of the same side finds them again. ``gram``: of these vectors."""
+    """One side's vectors on the driver, and their broadcast, from which the next half-iteration of
+    the same side starts. ``gram``: of these vectors."""
 
     coded: QuantizedFactors
     gram: NDArray[np.float64]
@@ -187,8 +187,10 @@ def _share(context: SparkContext, vectors: Vectors) -> _Shared:
 def _half(
     params: Params, side: BlockedSide, fixed: _Shared, previous: _Shared, to_the_end: bool = False
 ) -> _Shared:
-    """New vectors of one side, the other side fixed; the previous ones are unpersisted. Solved
-    ``to_the_end``, they are exact too."""
+    """Return new vectors of one side, the other side fixed, and destroy the previous ones.
+
+    Solved ``to_the_end``, they are not quantized.
+    """
     sent_fixed, sent_previous, fixed_gram = fixed.sent, previous.sent, fixed.gram
 
     def solve(block: Block) -> tuple[QuantizedFactors, NDArray[np.float64]]:
@@ -230,7 +232,7 @@ def _check_memory(rank: int, rows: int) -> None:
 
 
 def _available_memory() -> int:
-    """Bytes that a process could still have on this machine."""
+    """Return the bytes that a process can still allocate on this machine."""
     if MEMORY_FACTS.exists():
         for line in MEMORY_FACTS.read_text("ascii").splitlines():
             if line.startswith("MemAvailable:"):
