@@ -1,10 +1,8 @@
-"""Folding a person's ratings into fitted item factors: the normal equations, written once.
+"""Folds a person's ratings into fitted item factors: the normal equations of both models.
 
-Training solves these same equations, the users' last, so folding a trained user in returns the
-trained vector.
-Everything is a sum over ratings, so their order does not matter and changing one is exact. The sums
-over a person's ratings have the precision of the factors; the catalogue's and the solution are
-doubles.
+Training solves the same equations, the users' last, so folding a trained user in returns the
+trained vector. The order of ratings does not matter. Sums over a person's ratings have the
+precision of the factors; those over the catalogue and the solution are in double precision.
 """
 
 from __future__ import annotations
@@ -21,20 +19,20 @@ Array = NDArray[np.floating]
 
 
 def preference(rating: Any, neutral: float, best: float) -> Any:
-    """Signed preference of a rating: 0 at ``neutral``, 1 at ``best``, negative below ``neutral``.
+    """Return the signed preference: 0 at ``neutral``, 1 at ``best``, negative below ``neutral``.
 
-    Plain arithmetic, so that one definition serves numpy arrays and Spark columns.
+    Plain arithmetic, which works on numpy arrays and on Spark columns.
     """
     return (rating - neutral) * (1.0 / (best - neutral))
 
 
 def playtime_preference(hours: Any, weight: float) -> Any:
-    """Preference for having a game and of having played it: ``1 + weight·log(1 + hours)``."""
+    """Return the preference for a game owned and played: ``1 + weight·log(1 + hours)``."""
     return 1.0 + weight * np.log1p(hours)
 
 
 def gram(factors: Array) -> NDArray[np.float64]:
-    """``YᵀY`` in double precision: (rank, rank) from (items, rank)."""
+    """Return ``YᵀY`` in double precision: (rank, rank) from (items, rank)."""
     doubles = np.asarray(factors, dtype=np.float64)
     return doubles.T @ doubles
 
@@ -54,19 +52,19 @@ class Ridge:
 
     @classmethod
     def from_params(cls, params: RankingParams | RatingParams, catalogue: int) -> Ridge:
-        """``catalogue``: how many rows the other side has."""
+        """``catalogue``: the other side's number of rows."""
         unrated = params.catalogue_share * catalogue
         return cls(params.regularization, params.regularization_exponent, unrated)
 
     def __call__(self, count: Any) -> Any:
-        """For one row's count, or for an array of them."""
+        """Return the ridge for one row's count, or for an array of counts."""
         return self.regularization * (count + self.unrated) ** self.exponent
 
 
 def ranking_equations(
     item_gram: Array, factors: Array, preferences: Array, alpha: float, ridge: Ridge
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The left and right side of the implicit normal equations (Hu, Koren, Volinsky 2008):
+    """Return both sides of the implicit normal equations (Hu, Koren, Volinsky 2008):
 
         (YᵀY + Σ c_i·y_i·y_iᵀ + ridge(n₊)·I) x = Σ_{s_i>0} (1 + c_i)·y_i      c_i = alpha·|s_i|
 
@@ -83,21 +81,21 @@ def ranking_equations(
 def fold_in_ranking(
     item_gram: Array, factors: Array, preferences: Array, alpha: float, ridge: Ridge
 ) -> Array:
-    """The user's ranking vector, shape (rank,); zeros for a user without a positive preference."""
+    """Return the user's ranking vector, (rank,); zeros without a positive preference."""
     if not (np.asarray(preferences) > 0).any():
         return np.zeros(len(item_gram))
     return np.linalg.solve(*ranking_equations(item_gram, factors, preferences, alpha, ridge))
 
 
 def user_bias(deviations: Array, bias_regularization: float) -> float:
-    """``b_u = Σ(r − μ − b_i) / (n + λ_b)``, the mean deviation shrunk towards 0."""
+    """Return ``b_u = Σ(r − μ − b_i) / (n + λ_b)``, the mean deviation shrunken towards 0."""
     return float(np.sum(deviations) / (len(deviations) + bias_regularization))
 
 
 def rating_equations(
     factors: Array, residuals: Array, ridge: Ridge
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The left and right side of the explicit normal equations:
+    """Return both sides of the explicit normal equations:
 
         (QᵀQ + ridge(n)·I) p = Qᵀ residuals
 
@@ -111,7 +109,7 @@ def rating_equations(
 def fold_in_rating(
     factors: Array, deviations: Array, ridge: Ridge, bias_regularization: float
 ) -> tuple[float, Array]:
-    """The person's bias and rating vector, shape (rank,); (0, zeros) for someone without ratings.
+    """Return the person's bias and rating vector, (rank,); (0, zeros) without ratings.
 
     ``deviations``: ``r − μ − b_i`` of each rated item, (n,).
     """
@@ -121,8 +119,8 @@ def fold_in_rating(
     return bias, np.linalg.solve(*rating_equations(factors, deviations - bias, ridge))
 
 
-# Many people at once: the same equations, solved as stacks. Each person has the same number of
-# places for ratings, ``rated`` (users, places) says which are taken.
+# The same equations for many people, solved as stacks. Each person has the same number of places
+# for ratings; ``rated`` (users, places) masks those in use.
 
 
 def fold_in_ranking_many(
@@ -133,7 +131,7 @@ def fold_in_ranking_many(
     alpha: float,
     ridge: Ridge,
 ) -> NDArray[np.float64]:
-    """``fold_in_ranking`` of each person, (users, rank).
+    """Return ``fold_in_ranking`` of each person, (users, rank).
 
     ``factors`` (users, places, rank), ``preferences`` (users, places).
     """
@@ -156,7 +154,7 @@ def fold_in_rating_many(
     ridge: Ridge,
     bias_regularization: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """``fold_in_rating`` of each person: biases (users,) and vectors (users, rank).
+    """Return ``fold_in_rating`` of each person: biases (users,) and vectors (users, rank).
 
     ``factors`` (users, places, rank), ``deviations`` (users, places).
     """

@@ -1,4 +1,4 @@
-"""The one place where outside item ids and array rows meet."""
+"""Converts item ids to rows of arrays; no other module does."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ItemIndex:
         return len(self.item_ids)
 
     def rows(self, item_ids: Iterable[int]) -> NDArray[np.int64]:
-        """The row of each id, UNKNOWN (-1) for an id that the model was not fitted on."""
+        """Return the row of each id, UNKNOWN (-1) for an id that the model was not fitted on."""
         wanted = np.fromiter(item_ids, dtype=np.int64)
         if not len(self.item_ids):
             return np.full(len(wanted), UNKNOWN)
@@ -36,6 +36,6 @@ class ItemIndex:
         return np.where(self.item_ids[rows] == wanted, rows, UNKNOWN)
 
     def known_rows(self, item_ids: Iterable[int]) -> NDArray[np.int64]:
-        """The rows of those ids that the model knows."""
+        """Return the rows of those ids that the model knows."""
         rows = self.rows(item_ids)
         return rows[rows != UNKNOWN]

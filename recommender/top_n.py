@@ -1,4 +1,4 @@
-"""Exact top-N: over scores that are there, and without computing most of them."""
+"""Exact top-N, from given scores or without computing most of them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
-# Rows are bounded together by so many, and first looked at in a piece of so many bounds.
+# Rows that share a bound, and bounds of the first piece that is searched.
 BOUND = 256
 FIRST = 4
-# What single precision may be off, as a share of |x|·|y| for each number of a vector.
+# The relative error of single precision, as a share of |x|·|y| for each number of a vector.
 ROUNDING = float(np.finfo(np.float32).eps)
 LOWEST = float(np.finfo(np.float32).min)
-# Rows whose scores are computed at a time in double precision.
+# Rows per chunk of scores in double precision.
 AT_A_TIME = 4096
 
 
 def top_n(
     scores: NDArray[np.floating], n: int, excluded_rows: NDArray[np.integer] | None = None
 ) -> Rows:
-    """Rows of the ``n`` highest scores, best first; equal scores in ascending order of row.
+    """Return rows of the ``n`` highest scores, best first; equal scores in order of row.
 
     ``scores``: shape (items,); -inf means "never". Fewer than ``n`` where fewer qualify.
     """
@@ -41,8 +41,8 @@ def top_n(
 def scores_of(
     factors: NDArray[np.float32], offsets: NDArray[np.float64], vector: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """``x·y_i + offset_i`` in double precision, (items,). A row's score does not depend on which
-    rows stand beside it, so equal rows score the same."""
+    """Return ``x·y_i + offset_i`` in double precision, (items,). A row's score does not depend on
+    its neighbours, so equal rows have equal scores."""
     x = np.asarray(vector, np.float64)
     products = np.empty(len(factors))
     for start in range(0, len(factors), AT_A_TIME):
@@ -56,11 +56,11 @@ def _nth_best(scores: NDArray[np.float32], n: int) -> float:
 
 
 class BestFirst:
-    """Items in an order in which a person's best come early.
+    """Items in an order in which the best for most people come early.
 
-    Finds what ``top_n`` finds in ``scores_of``, equal scores and all, but stops looking where no
-    item that is left can reach the n-th best score: ``x·y + offset ≤ |x|·|y| + offset``
-    (Cauchy and Schwarz), bounded for BOUND items at a time.
+    Returns exactly what ``top_n`` of ``scores_of`` does, but stops where no remaining item can
+    reach the n-th best score: ``x·y + offset ≤ |x|·|y| + offset`` (Cauchy–Schwarz), bounded for
+    BOUND items at a time.
 
     ``factors``: (items, rank). ``offsets``: (items,), added to each score; -inf means "never".
     """
@@ -68,7 +68,7 @@ class BestFirst:
     def __init__(self, factors: NDArray[np.float32], offsets: NDArray[np.float64]):
         norms = np.sqrt(np.einsum("ij,ij->i", factors, factors, dtype=np.float64))
         able = np.flatnonzero(offsets > -np.inf)
-        # A good match scores about 1 in the implicit objective, with the longest vectors too.
+        # A good match scores about 1 in the implicit objective, also with the longest vectors.
         likely = norms[able] / max(norms.max(initial=0.0), np.finfo(float).tiny) + offsets[able]
         self._rows = able[np.argsort(-likely, kind="stable")]
         self._factors = np.ascontiguousarray(factors[self._rows], np.float32)
@@ -88,9 +88,9 @@ class BestFirst:
         excluded_rows: NDArray[np.integer],
         allowed: NDArray[np.bool_] | None = None,
     ) -> tuple[Rows, NDArray[np.float64]]:
-        """Rows of the ``n`` highest scores, best first, and these scores.
+        """Return rows of the ``n`` highest scores, best first, and these scores.
 
-        ``vector``: the person's, (rank,). ``allowed``: (items,), those that qualify alone.
+        ``vector``: the person's, (rank,). ``allowed``: a mask, (items,).
         """
         if n <= 0 or not len(self._rows):
             return np.empty(0, np.int64), np.empty(0)
@@ -113,7 +113,7 @@ class BestFirst:
             least = _nth_best(best, n) - 2 * unsure
             kept = best >= least
             places, best = places[kept], best[kept]
-            # Bounds fall, so what is left ends where they fall below what is needed.
+            # Bounds descend: items beyond the last sufficient bound cannot qualify.
             end = len(bounds) - int(np.searchsorted(bounds[::-1], least))
             low, size = high, 2 * size
         return self._exactly(places, vector, n)
@@ -121,8 +121,8 @@ class BestFirst:
     def rank(
         self, vector: NDArray[np.floating], row: int, excluded_rows: NDArray[np.integer]
     ) -> int | None:
-        """Where ``row`` stands in the list of all that ``top`` would give, 1 at the top; None where
-        it is not on it."""
+        """Return the rank of ``row`` in the whole list that ``top`` would give, from 1; None if it
+        is not in it."""
         place = self._places[row]
         if place < 0 or row in excluded_rows:
             return None
@@ -130,7 +130,7 @@ class BestFirst:
         (score,) = scores_of(self._factors[[place]], self._offsets[[place]], vector)
         bounds = self._bounds(vector)
         unsure = len(x) * ROUNDING * float(bounds[0] + 2 * self._largest_offset)
-        # Bounds fall: beyond the last that reaches the score nothing is before it.
+        # Bounds descend: no item beyond the last sufficient bound ranks before it.
         end = BOUND * (len(bounds) - int(np.searchsorted(bounds[::-1], score - 2 * unsure)))
         scores = self._factors[:end] @ x + self._single_offsets[:end]
         excluded = self._places[excluded_rows]
@@ -141,7 +141,7 @@ class BestFirst:
         return int(before + ((exact == score) & (self._rows[close] < row)).sum()) + 1
 
     def _bounds(self, vector: NDArray[np.floating]) -> NDArray[np.float64]:
-        """What no score can exceed, from each bounded run of items to the last item."""
+        """Return upper bounds of the scores from each run of BOUND items to the last item."""
         each = float(np.linalg.norm(vector)) * self._norms + self._highest
         return np.asarray(np.maximum.accumulate(each[::-1])[::-1])
 
@@ -152,7 +152,7 @@ class BestFirst:
         excluded: Rows,
         allowed: NDArray[np.bool_] | None,
     ) -> None:
-        """Set what may not be listed to -inf. ``excluded``: places, ascending."""
+        """Set scores of excluded items to -inf. ``excluded``: places, ascending."""
         first, last = np.searchsorted(excluded, (start, start + len(scores)))
         scores[excluded[first:last] - start] = -np.inf
         if allowed is not None:

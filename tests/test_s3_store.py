@@ -413,7 +413,7 @@ def test_the_cache_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     other = os.getuid() + 1
     folder.rename(folder.with_name(f"marquee-{other}"))
     monkeypatch.setattr(s3_release_store.os, "getuid", lambda: other)
-    with pytest.raises(ConfigError, match=r"belongs to someone else.*; set RELEASE_CACHE"):
+    with pytest.raises(ConfigError, match=r"belongs to another user.*; set RELEASE_CACHE"):
         open_store("s3://bucket/releases")
 
 

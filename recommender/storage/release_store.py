@@ -1,6 +1,6 @@
-"""Where releases live: one folder each, and ``current.json`` that says which one is served.
+"""Stores releases: one folder each, and ``current.json``, which names the one in service.
 
-Promoting and rolling back rewrite ``current.json`` alone, by an atomic replacement.
+Promoting and rolling back replace ``current.json`` alone, atomically.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Current:
 
 
 class ReleaseStore:
-    """Releases in a folder. Raises ConfigError where ``location`` is not one."""
+    """Releases in a folder. Raises ConfigError where ``location`` is not a folder."""
 
     def __init__(self, location: str | Path):
         if not str(location):
@@ -65,7 +65,7 @@ class ReleaseStore:
         self.place = str(self.folder)
 
     def check_writable(self) -> None:
-        """Raises ConfigError where no release could be written, before any work is done for one."""
+        """Raises ConfigError where no release could be written, before one is trained."""
         nearest = next(path for path in (self.folder, *self.folder.parents) if path.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK):
             raise ConfigError(
@@ -74,19 +74,19 @@ class ReleaseStore:
             )
 
     def versions(self) -> list[str]:
-        """Every complete release, oldest first (versions begin with the time they were made)."""
+        """List complete releases, oldest first (versions begin with their time)."""
         names = (manifest.parent.name for manifest in self.folder.glob(f"*/{MANIFEST}"))
         return sorted(name for name in names if VERSION.fullmatch(name))
 
     def current(self) -> Current:
-        """Which release is served. Raises NoRelease, or ReleaseError for a damaged pointer."""
+        """Read the pointer. Raises NoRelease, or ReleaseError for a damaged pointer."""
         path = self.folder / CURRENT
         try:
             return Current.parse(path.read_bytes(), str(path))
         except FileNotFoundError as error:
             raise self._nothing_promoted() from error
         except OSError as error:
-            raise ReleaseError(f"{path}: cannot be read ({error}); may we read it?") from error
+            raise ReleaseError(f"{path}: cannot be read ({error}); check permissions") from error
 
     def read(self, version: str) -> Release:
         """Read and verify one release. Raises ReleaseError."""
@@ -104,7 +104,7 @@ class ReleaseStore:
         parity: ParitySample,
         report: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Release:
-        """Write a new release, whole or not at all. ``report``: files of its ``report/``, by name.
+        """Write a new release whole or not at all. ``report``: files of its ``report/``, by name.
 
         Raises ReleaseError where the release exists.
         """
@@ -139,7 +139,7 @@ class ReleaseStore:
         return current
 
     def rollback(self) -> Current:
-        """Return to the release served before. Raises ReleaseError where there was none."""
+        """Promote the release served before. Raises ReleaseError where there was none."""
         current = self.current()
         if current.previous is None:
             raise ReleaseError(f"{self.place}: no release was served before {current.version}")
@@ -168,7 +168,7 @@ def read_version(folder: Path, version: str) -> Release:
 
 
 def check_version(version: str) -> None:
-    """Raises ReleaseError for what cannot be the name of a release."""
+    """Raises ReleaseError for an invalid name of a release."""
     if not VERSION.fullmatch(version) or version == CURRENT:
         raise ReleaseError(f"{version!r} is not a version; `flask releases list` shows them")
 
