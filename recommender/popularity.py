@@ -19,8 +19,8 @@ def vote_weighted(mean: Any, votes: Any, catalogue_mean: Any) -> Any:
     return (mean * votes + PRIOR_VOTES * catalogue_mean) / (votes + PRIOR_VOTES)
 
 
-# Steps of the popular–obscure slider: bounds of the share of all ratings that more rated titles have.
-# The middle excludes nothing.
+# Steps of the popular–obscure slider: bounds of the share of all ratings that better known titles
+# have. The middle excludes nothing.
 BANDS = {-2: (0.8, 1.0), -1: (0.5, 1.0), 0: (0.0, 1.0), 1: (0.0, 0.8), 2: (0.0, 0.5)}
 
 
