@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import data
-from benchmarks.contenders import BEST, PARAMS, ours
+from benchmarks.data import Person, by_person
 from benchmarks.generate import Ratings
+from benchmarks.peers import BEST, PARAMS, ours
 from recommender.catalogue import Catalogue
 from recommender.fold_in import Ridge, fold_in_ranking, gram, preference
 from recommender.model import Model, Recommendation
@@ -44,8 +45,6 @@ SLICE = 2_000
 
 Call = Callable[[], object]
 Vectors = NDArray[np.float32]
-# Rows of what a person rated, and the stars.
-Person = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,9 @@ class _Ranked:
 
 def _rank(ranked: _Ranked, person: Person) -> NDArray[np.int64]:
     rows, stars = person
-    strengths = preference(stars, PARAMS.neutral, BEST)
+    preferences = preference(stars, PARAMS.neutral, BEST)
     vector = fold_in_ranking(
-        ranked.gram, ranked.factors[rows], strengths, PARAMS.alpha, ranked.ridge
+        ranked.gram, ranked.factors[rows], preferences, PARAMS.alpha, ranked.ridge
     )
     return ranked.best_first.top(vector, N, rows)[0]
 
@@ -146,11 +145,11 @@ def _surprise(people: Sequence[Person], items: int) -> list[Call]:
     return [partial(best, user, set(rows.tolist())) for user, (rows, _) in enumerate(people)]
 
 
-def _alternately(contenders: dict[str, list[Call]]) -> dict[str, float]:
-    """Median over turns of the mean microseconds of each contender's calls."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+def _alternately(calls_of: dict[str, list[Call]]) -> dict[str, float]:
+    """Median over turns of the mean microseconds of the calls of each."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls_of}
     for _ in range(TURNS + 1):
-        for name, calls in contenders.items():
+        for name, calls in calls_of.items():
             started = time.perf_counter()
             for call in calls:
                 call()
@@ -162,22 +161,13 @@ def some_people(ratings: Ratings) -> list[Person]:
     """Some of those who rated, drawn at random."""
     random = np.random.default_rng(2)
     there = np.unique(ratings.users)
-    return _told_by(ratings, random.choice(there, min(PEOPLE, len(there)), replace=False))
+    return by_person(ratings, np.sort(random.choice(there, min(PEOPLE, len(there)), replace=False)))
 
 
 def most_active(ratings: Ratings, number: int) -> list[Person]:
     """Those who rated most."""
-    return _told_by(ratings, np.argsort(-np.bincount(ratings.users), kind="stable")[:number])
-
-
-def _told_by(ratings: Ratings, people: NDArray[np.integer]) -> list[Person]:
-    chosen = np.sort(people)
-    theirs = np.isin(ratings.users, chosen)
-    users, items, stars = ratings.users[theirs], ratings.items[theirs], ratings.stars[theirs]
-    order = np.argsort(users, kind="stable")
-    bounds = np.searchsorted(users[order], chosen)[1:]
-    rows, values = (np.split(column[order], bounds) for column in (items, stars))
-    return [(r.astype(np.int64), v.astype(np.float64)) for r, v in zip(rows, values, strict=True)]
+    active = np.argsort(-np.bincount(ratings.users), kind="stable")[:number]
+    return by_person(ratings, np.sort(active))
 
 
 def _enlarged(factors: Vectors) -> Vectors:
