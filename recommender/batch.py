@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import BoolArray, Float64Array, Int64Array
 from recommender.fold_in import fold_in_ranking_many
 from recommender.model import Model, Person, RatingsByItem, Recommendation
 
@@ -49,8 +49,8 @@ def _passes(model: Model, counts: Sequence[int]) -> Iterator[list[int]]:
 
 def _recommend_stack(
     model: Model,
-    known: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
-    unwanted: Sequence[NDArray[np.int64]],
+    known: Sequence[tuple[Int64Array, Float64Array]],
+    unwanted: Sequence[Int64Array],
     n: int,
 ) -> list[list[Recommendation]]:
     arrays, ranking = model.release.arrays, model.release.ranking
@@ -79,8 +79,8 @@ def _recommend_stack(
 
 
 def _padded(
-    known: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    known: Sequence[tuple[Int64Array, Float64Array]],
+) -> tuple[Int64Array, Float64Array, BoolArray]:
     """Return rows, values, and a mask of places in use, each (users, most ratings of any)."""
     counts = np.array([len(rows) for rows, _ in known])
     rated = np.arange(counts.max(initial=0)) < counts[:, None]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recommender.fold_in import Array, Ridge, ranking_equations
+from recommender.arrays import Float64Array, FloatArray
+from recommender.fold_in import Ridge, ranking_equations
 from recommender.item_index import UNKNOWN
 from recommender.model import Model, RatingsByItem
 
@@ -22,13 +22,13 @@ class Explanation:
 
 
 def contributions(
-    item_gram: Array,
-    factors: Array,
-    preferences: Array,
+    item_gram: FloatArray,
+    factors: FloatArray,
+    preferences: FloatArray,
     alpha: float,
     ridge: Ridge,
-    target: Array,
-) -> NDArray[np.float64]:
+    target: FloatArray,
+) -> Float64Array:
     """Return what each of ``n`` ratings adds to ``x·target``, (n,); the sum is ``x·target``.
 
     The fold-in ``A x = b`` is linear in its right side (Hu, Koren, Volinsky 2008, section 5):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import Float64Array, FloatArray, IntArray
 from recommender.catalogue import Catalogue
 from recommender.fold_in import playtime_preference, preference
 from recommender.params import RankingParams
@@ -40,8 +40,8 @@ class Stars:
         return preference(stars, self.neutral, self.best)
 
     def expected_preference(
-        self, means: NDArray[np.floating], counts: NDArray[np.integer], overall: float
-    ) -> NDArray[np.float64]:
+        self, means: FloatArray, counts: IntArray, overall: float
+    ) -> Float64Array:
         """Return the preference expected of a newcomer's answer about each title, (n,), above 0.
 
         ``means`` and ``counts`` (n,) of everyone's ratings; ``overall``: the mean of all.
@@ -60,8 +60,8 @@ class Hours:
         return playtime_preference(hours, self.playtime_weight)
 
     def expected_preference(
-        self, means: NDArray[np.floating], counts: NDArray[np.integer], overall: float
-    ) -> NDArray[np.float64]:
+        self, means: FloatArray, counts: IntArray, overall: float
+    ) -> Float64Array:
         """As for stars; owning a title counts alike for each."""
         return np.ones(len(means))
 

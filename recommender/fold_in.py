@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import BoolArray, Float64Array, FloatArray
 from recommender.params import RankingParams, RatingParams
-
-Array = NDArray[np.floating]
 
 
 def preference(rating: Any, neutral: float, best: float) -> Any:
@@ -31,7 +29,7 @@ def playtime_preference(hours: Any, weight: float) -> Any:
     return 1.0 + weight * np.log1p(hours)
 
 
-def gram(factors: Array) -> NDArray[np.float64]:
+def gram(factors: FloatArray) -> Float64Array:
     """Return ``YᵀY`` in double precision: (rank, rank) from (items, rank)."""
     doubles = np.asarray(factors, dtype=np.float64)
     return doubles.T @ doubles
@@ -62,8 +60,8 @@ class Ridge:
 
 
 def ranking_equations(
-    item_gram: Array, factors: Array, preferences: Array, alpha: float, ridge: Ridge
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    item_gram: FloatArray, factors: FloatArray, preferences: FloatArray, alpha: float, ridge: Ridge
+) -> tuple[Float64Array, Float64Array]:
     """Return both sides of the implicit normal equations (Hu, Koren, Volinsky 2008):
 
         (YᵀY + Σ c_i·y_i·y_iᵀ + ridge(n₊)·I) x = Σ_{s_i>0} (1 + c_i)·y_i      c_i = alpha·|s_i|
@@ -79,22 +77,22 @@ def ranking_equations(
 
 
 def fold_in_ranking(
-    item_gram: Array, factors: Array, preferences: Array, alpha: float, ridge: Ridge
-) -> Array:
+    item_gram: FloatArray, factors: FloatArray, preferences: FloatArray, alpha: float, ridge: Ridge
+) -> FloatArray:
     """Return the user's ranking vector, (rank,); zeros without a positive preference."""
     if not (np.asarray(preferences) > 0).any():
         return np.zeros(len(item_gram))
     return np.linalg.solve(*ranking_equations(item_gram, factors, preferences, alpha, ridge))
 
 
-def user_bias(deviations: Array, bias_regularization: float) -> float:
+def user_bias(deviations: FloatArray, bias_regularization: float) -> float:
     """Return ``b_u = Σ(r − μ − b_i) / (n + λ_b)``, the mean deviation shrunken towards 0."""
     return float(np.sum(deviations) / (len(deviations) + bias_regularization))
 
 
 def rating_equations(
-    factors: Array, residuals: Array, ridge: Ridge
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    factors: FloatArray, residuals: FloatArray, ridge: Ridge
+) -> tuple[Float64Array, Float64Array]:
     """Return both sides of the explicit normal equations:
 
         (QᵀQ + ridge(n)·I) p = Qᵀ residuals
@@ -107,8 +105,8 @@ def rating_equations(
 
 
 def fold_in_rating(
-    factors: Array, deviations: Array, ridge: Ridge, bias_regularization: float
-) -> tuple[float, Array]:
+    factors: FloatArray, deviations: FloatArray, ridge: Ridge, bias_regularization: float
+) -> tuple[float, FloatArray]:
     """Return the person's bias and rating vector, (rank,); (0, zeros) without ratings.
 
     ``deviations``: ``r − μ − b_i`` of each rated item, (n,).
@@ -124,13 +122,13 @@ def fold_in_rating(
 
 
 def fold_in_ranking_many(
-    item_gram: Array,
-    factors: Array,
-    preferences: Array,
-    rated: NDArray[np.bool_],
+    item_gram: FloatArray,
+    factors: FloatArray,
+    preferences: FloatArray,
+    rated: BoolArray,
     alpha: float,
     ridge: Ridge,
-) -> NDArray[np.float64]:
+) -> Float64Array:
     """Return ``fold_in_ranking`` of each person, (users, rank).
 
     ``factors`` (users, places, rank), ``preferences`` (users, places).
@@ -148,12 +146,12 @@ def fold_in_ranking_many(
 
 
 def fold_in_rating_many(
-    factors: Array,
-    deviations: Array,
-    rated: NDArray[np.bool_],
+    factors: FloatArray,
+    deviations: FloatArray,
+    rated: BoolArray,
     ridge: Ridge,
     bias_regularization: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Float64Array, Float64Array]:
     """Return ``fold_in_rating`` of each person: biases (users,) and vectors (users, rank).
 
     ``factors`` (users, places, rank), ``deviations`` (users, places).
@@ -171,6 +169,6 @@ def fold_in_rating_many(
     return biases, vectors
 
 
-def _add_to_diagonals(stack: NDArray[np.float64], amounts: NDArray[np.float64]) -> None:
+def _add_to_diagonals(stack: Float64Array, amounts: Float64Array) -> None:
     rank = stack.shape[1]
     stack[:, np.arange(rank), np.arange(rank)] += np.asarray(amounts)[:, None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import Float64Array, FloatArray, Int64Array, IntArray
 from recommender.model import Model, RatingsByItem
 from recommender.top_n import top_n
 
@@ -19,9 +19,7 @@ VETO_BELOW_MATCH = 0.1
 SHORTLIST = 200
 
 
-def agree(
-    stars: NDArray[np.floating], way: str, veto_below: float = VETO_BELOW
-) -> NDArray[np.float64]:
+def agree(stars: FloatArray, way: str, veto_below: float = VETO_BELOW) -> Float64Array:
     """Return the group's stars of each title, (items,), from each member's, (people, items).
 
     ``average``: the mean. ``misery``: the least of all members' stars (O'Connor et al. 2001,
@@ -37,9 +35,7 @@ def agree(
     return np.asarray(mean)
 
 
-def shortlist(
-    scores: NDArray[np.floating], excluded_rows: NDArray[np.integer], size: int
-) -> NDArray[np.int64]:
+def shortlist(scores: FloatArray, excluded_rows: IntArray, size: int) -> Int64Array:
     """Return rows of the titles that match best on average, from scores (people, items).
 
     The scale of scores differs between people, so each person's are standardized first. Stars alone

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import BoolArray
 from recommender.item_index import UNKNOWN, ItemIndex
 from recommender.storage.release import Release
 
@@ -49,7 +49,7 @@ class ItemMetadata:
         for column, genre in enumerate(self.genres):
             self.has[rows_of[genre], column] = True
 
-    def qualified(self, wanted: Filter) -> NDArray[np.bool_]:
+    def qualified(self, wanted: Filter) -> BoolArray:
         """Mask the titles that pass the filter, (items,)."""
         mask = np.ones(len(self.years), dtype=bool)
         if wanted.include:
@@ -64,6 +64,6 @@ class ItemMetadata:
             mask &= self.years > 0
         return mask
 
-    def _any_of(self, names: frozenset[str]) -> NDArray[np.bool_]:
+    def _any_of(self, names: frozenset[str]) -> BoolArray:
         columns = [number for number, genre in enumerate(self.genres) if genre in names]
         return np.asarray(self.has[:, columns].any(axis=1))

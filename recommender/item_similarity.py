@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import Float64Array, FloatArray, IntArray
 from recommender.item_index import UNKNOWN
 from recommender.model import Model
 from recommender.top_n import top_n
@@ -15,9 +15,7 @@ DOUBT = 10
 AT_A_TIME = 1024
 
 
-def similarity(
-    factors: NDArray[np.floating], counts: NDArray[np.integer], row: int
-) -> NDArray[np.float64]:
+def similarity(factors: FloatArray, counts: IntArray, row: int) -> Float64Array:
     """Return ``cos(y_row, y_i) · n_i / (n_i + DOUBT)``, (items,); -inf for the title itself.
 
     ``factors`` (items, rank), ``counts`` (items,). The shrinkage is that of item-based

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Hits = NDArray[np.bool_]
+from recommender.arrays import BoolArray, Float64Array
+
+Hits = BoolArray
 
 
 def rmse(predicted: ArrayLike, actual: ArrayLike) -> float:
@@ -124,5 +126,5 @@ def interval(values: ArrayLike, seed: int = 0, resamples: int = 1000) -> tuple[f
     return float(low), float(high)
 
 
-def _differences(predicted: ArrayLike, actual: ArrayLike) -> NDArray[np.float64]:
+def _differences(predicted: ArrayLike, actual: ArrayLike) -> Float64Array:
     return np.asarray(predicted, float) - np.asarray(actual, float)

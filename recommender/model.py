@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import BoolArray, Float64Array, FloatArray, Int64Array, IntArray
 from recommender.feedback import feedback_of
 from recommender.fold_in import Ridge, fold_in_ranking, gram
 from recommender.item_index import UNKNOWN, ItemIndex
@@ -22,17 +22,17 @@ RatingsByItem = Mapping[int, float]
 # Newcomers are asked about as many of the most rated items, which they may well know.
 MOST_RATED = 2000
 # The bias and rating vector of everyone in a catalogue without stars.
-NO_STARS: tuple[float, NDArray[np.floating]] = (0.0, np.empty(0))
+NO_STARS: tuple[float, FloatArray] = (0.0, np.empty(0))
 
 
 @dataclass(frozen=True)
 class Person:
     """A person folded into the model. ``rated_rows``: rows of the items they have rated."""
 
-    ranking_vector: NDArray[np.floating]
+    ranking_vector: FloatArray
     bias: float
-    rating_vector: NDArray[np.floating]
-    rated_rows: NDArray[np.int64]
+    rating_vector: FloatArray
+    rated_rows: Int64Array
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Model:
         return self.as_recommendations(person, rows, scores)
 
     def as_recommendations(
-        self, person: Person, rows: NDArray[np.int64], scores: NDArray[np.float64]
+        self, person: Person, rows: Int64Array, scores: Float64Array
     ) -> list[Recommendation]:
         """Return the items of ``rows`` with their scores and predicted ratings or matches."""
         rating_model = self.rating_model
@@ -126,12 +126,8 @@ class Model:
         ]
 
     def best(
-        self,
-        vector: NDArray[np.floating],
-        n: int,
-        excluded_rows: NDArray[np.integer],
-        allowed: NDArray[np.bool_] | None = None,
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        self, vector: FloatArray, n: int, excluded_rows: IntArray, allowed: BoolArray | None = None
+    ) -> tuple[Int64Array, Float64Array]:
         """Return rows and scores of the ``n`` best items for a ranking vector.
 
         ``allowed``: a mask, (items,).
@@ -162,25 +158,23 @@ class Model:
         return self._best_first.rank(person.ranking_vector, int(row), excluded)
 
     @cached_property
-    def most_rated(self) -> NDArray[np.int64]:
+    def most_rated(self) -> Int64Array:
         """Rows of the MOST_RATED most rated recommendable items, ascending."""
         counts = np.where(np.isfinite(self.popularity), self.release.arrays.item_counts, -np.inf)
         return np.sort(top_n(counts, MOST_RATED))
 
-    def known_ratings(
-        self, ratings: RatingsByItem
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def known_ratings(self, ratings: RatingsByItem) -> tuple[Int64Array, Float64Array]:
         """Return rows and values of the ratings whose item the model knows."""
         rows = self.item_index.rows(ratings)
         known = rows != UNKNOWN
         return rows[known], np.fromiter(ratings.values(), dtype=np.float64)[known]
 
-    def scores(self, person: Person) -> NDArray[np.float64]:
+    def scores(self, person: Person) -> Float64Array:
         """Return ``x·y_i + β·log(1 + count_i)``; -inf for items never recommended."""
         factors = self.release.arrays.ranking_factors
         return scores_of(factors, self.popularity, person.ranking_vector)
 
-    def match_rows(self, person: Person, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def match_rows(self, person: Person, rows: Int64Array) -> Float64Array:
         """Return ``x·y_i`` divided by its mean over the person's items, clipped to 0–1. Training
         pulls ``x·y_i`` towards 1 for items that people have, less for people who have few."""
         factors, x = self.release.arrays.ranking_factors, person.ranking_vector

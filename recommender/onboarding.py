@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recommender.fold_in import Array, Ridge, ranking_equations
+from recommender.arrays import Float64Array, FloatArray
+from recommender.fold_in import Ridge, ranking_equations
 from recommender.model import Model, RatingsByItem
 
 # Weights of nearness to known titles, and of doubt about it, in the log-odds of knowing a title.
@@ -33,14 +33,14 @@ class OnboardingProgress:
 
 
 def chance_to_know(
-    item_gram: Array,
-    factors: Array,
-    share: Array,
-    known: Array,
-    unseen: Array,
+    item_gram: FloatArray,
+    factors: FloatArray,
+    share: FloatArray,
+    known: FloatArray,
+    unseen: FloatArray,
     alpha: float,
     ridge: Ridge,
-) -> NDArray[np.float64]:
+) -> Float64Array:
     """Return an upper confidence bound of the chance that the person knows each title, (n,):
 
         σ(logit(share_i) + NEARNESS·z·y_i + DOUBT·√(y_iᵀ Σ y_i))          Σ = A⁻¹

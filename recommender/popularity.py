@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from recommender.arrays import BoolArray, IntArray
 
 # The catalogue's average counts as this many votes.
 PRIOR_VOTES = 25
@@ -24,7 +25,7 @@ def vote_weighted(mean: Any, votes: Any, catalogue_mean: Any) -> Any:
 BANDS = {-2: (0.8, 1.0), -1: (0.5, 1.0), 0: (0.0, 1.0), 1: (0.0, 0.8), 2: (0.0, 0.5)}
 
 
-def within_band(counts: NDArray[np.integer], known: int) -> NDArray[np.bool_]:
+def within_band(counts: IntArray, known: int) -> BoolArray:
     """Mask the titles within a band (``known``, a key of ``BANDS``), (items,).
 
     A few hundred titles have half of all ratings: less known means beyond those, better known

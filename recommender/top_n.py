@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+from recommender.arrays import (
+    BoolArray,
+    Float32Array,
+    Float64Array,
+    FloatArray,
+    Int64Array,
+    IntArray,
+)
+
 # Rows that share a bound, and bounds of the first piece that is searched.
 BOUND = 256
 FIRST = 4
@@ -16,9 +23,7 @@ LOWEST = float(np.finfo(np.float32).min)
 AT_A_TIME = 4096
 
 
-def top_n(
-    scores: NDArray[np.floating], n: int, excluded_rows: NDArray[np.integer] | None = None
-) -> Rows:
+def top_n(scores: FloatArray, n: int, excluded_rows: IntArray | None = None) -> Int64Array:
     """Return rows of the ``n`` highest scores, best first; equal scores in order of row.
 
     ``scores``: shape (items,); -inf means "never". Fewer than ``n`` where fewer qualify.
@@ -38,9 +43,7 @@ def top_n(
     return candidates[best_first][:n]
 
 
-def scores_of(
-    factors: NDArray[np.float32], offsets: NDArray[np.float64], vector: NDArray[np.floating]
-) -> NDArray[np.float64]:
+def scores_of(factors: Float32Array, offsets: Float64Array, vector: FloatArray) -> Float64Array:
     """Return ``x·y_i + offset_i`` in double precision, (items,). A row's score does not depend on
     its neighbours, so equal rows have equal scores."""
     x = np.asarray(vector, np.float64)
@@ -51,7 +54,7 @@ def scores_of(
     return products + offsets
 
 
-def _nth_best(scores: NDArray[np.float32], n: int) -> float:
+def _nth_best(scores: Float32Array, n: int) -> float:
     return max(float(np.partition(scores, -n)[-n]), LOWEST) if len(scores) >= n else LOWEST
 
 
@@ -65,7 +68,7 @@ class BestFirst:
     ``factors``: (items, rank). ``offsets``: (items,), added to each score; -inf means "never".
     """
 
-    def __init__(self, factors: NDArray[np.float32], offsets: NDArray[np.float64]):
+    def __init__(self, factors: Float32Array, offsets: Float64Array):
         norms = np.sqrt(np.einsum("ij,ij->i", factors, factors, dtype=np.float64))
         able = np.flatnonzero(offsets > -np.inf)
         # A good match scores about 1 in the implicit objective, also with the longest vectors.
@@ -82,12 +85,8 @@ class BestFirst:
         self._largest_offset = np.abs(self._offsets).max(initial=0.0)
 
     def top(
-        self,
-        vector: NDArray[np.floating],
-        n: int,
-        excluded_rows: NDArray[np.integer],
-        allowed: NDArray[np.bool_] | None = None,
-    ) -> tuple[Rows, NDArray[np.float64]]:
+        self, vector: FloatArray, n: int, excluded_rows: IntArray, allowed: BoolArray | None = None
+    ) -> tuple[Int64Array, Float64Array]:
         """Return rows of the ``n`` highest scores, best first, and these scores.
 
         ``vector``: the person's, (rank,). ``allowed``: a mask, (items,).
@@ -118,9 +117,7 @@ class BestFirst:
             low, size = high, 2 * size
         return self._exactly(places, vector, n)
 
-    def rank(
-        self, vector: NDArray[np.floating], row: int, excluded_rows: NDArray[np.integer]
-    ) -> int | None:
+    def rank(self, vector: FloatArray, row: int, excluded_rows: IntArray) -> int | None:
         """Return the rank of ``row`` in the whole list that ``top`` would give, from 1; None if it
         is not in it."""
         place = self._places[row]
@@ -140,17 +137,13 @@ class BestFirst:
         before = (scores > score + unsure).sum() + (exact > score).sum()
         return int(before + ((exact == score) & (self._rows[close] < row)).sum()) + 1
 
-    def _bounds(self, vector: NDArray[np.floating]) -> NDArray[np.float64]:
+    def _bounds(self, vector: FloatArray) -> Float64Array:
         """Return upper bounds of the scores from each run of BOUND items to the last item."""
         each = float(np.linalg.norm(vector)) * self._norms + self._highest
         return np.asarray(np.maximum.accumulate(each[::-1])[::-1])
 
     def _forbid(
-        self,
-        scores: NDArray[np.float32],
-        start: int,
-        excluded: Rows,
-        allowed: NDArray[np.bool_] | None,
+        self, scores: Float32Array, start: int, excluded: Int64Array, allowed: BoolArray | None
     ) -> None:
         """Set scores of excluded items to -inf. ``excluded``: places, ascending."""
         first, last = np.searchsorted(excluded, (start, start + len(scores)))
@@ -159,8 +152,8 @@ class BestFirst:
             scores[~allowed[self._rows[start : start + len(scores)]]] = -np.inf
 
     def _exactly(
-        self, places: Rows, vector: NDArray[np.floating], n: int
-    ) -> tuple[Rows, NDArray[np.float64]]:
+        self, places: Int64Array, vector: FloatArray, n: int
+    ) -> tuple[Int64Array, Float64Array]:
         scores = scores_of(self._factors[places], self._offsets[places], vector)
         rows = self._rows[places]
         best_first = np.lexsort((rows, -scores))[:n]

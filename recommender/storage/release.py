@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.arrays import Float32Array, Int64Array
 from recommender.catalogue import Catalogue, CatalogueItem, read_items, write_items
 from recommender.errors import ReleaseError
 from recommender.params import RankingParams, RatingParams
@@ -49,12 +50,12 @@ class ItemArrays:
     ``item_bias`` and ``item_means`` (stars) float32; ``item_counts`` int64.
     """
 
-    item_ids: NDArray[np.int64]
-    ranking_factors: NDArray[np.float32]
-    rating_factors: NDArray[np.float32]
-    item_bias: NDArray[np.float32]
-    item_counts: NDArray[np.int64]
-    item_means: NDArray[np.float32]
+    item_ids: Int64Array
+    ranking_factors: Float32Array
+    rating_factors: Float32Array
+    item_bias: Float32Array
+    item_counts: Int64Array
+    item_means: Float32Array
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,12 @@ class ParitySample:
     ``rating_vectors`` have one row a user.
     """
 
-    user_ids: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    item_ids: NDArray[np.int64]
-    ratings: NDArray[np.float32]
-    ranking_vectors: NDArray[np.float32]
-    rating_vectors: NDArray[np.float32]
+    user_ids: Int64Array
+    starts: Int64Array
+    item_ids: Int64Array
+    ratings: Float32Array
+    ranking_vectors: Float32Array
+    rating_vectors: Float32Array
 
     def fits(self, ranking_width: int, rating_width: int) -> bool:
         """Whether the arrays agree in users and ratings, and the vectors have these widths."""

@@ -17,6 +17,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from recommender.arrays import Float32Array, Int64Array
+
 f32 = np.float32
 # Sums may be reassociated, so that they vectorise; NaN and infinity keep their meaning.
 FAST: Any = {
@@ -25,7 +27,7 @@ FAST: Any = {
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
 }
-Floats = NDArray[np.float32]
+Floats = Float32Array
 
 
 # A squared residual below which nothing can be improved, and a step would divide 0 by 0.
@@ -55,7 +57,7 @@ def _prefetch(typing: Any, array: Any, row: Any, column: Any) -> Any:
 
 @njit(**FAST)
 def solve_rows(
-    starts: NDArray[np.int64],
+    starts: Int64Array,
     columns: NDArray[np.int32],
     values: Floats,
     codes: NDArray[np.int16],

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark import RDD
 
+from recommender.arrays import FloatArray, Int64Array, IntArray
 from recommender.errors import DataError
 from recommender.item_index import UNKNOWN
 from spark_jobs.als import ordering
@@ -28,8 +29,8 @@ from spark_jobs.ratings import Ratings
 # What a row costs beside its ratings, in ratings: products with the dense Gram matrix.
 ROW_COST = 64
 
-Rows = NDArray[np.integer]
-Values = NDArray[np.floating]
+Rows = IntArray
+Values = FloatArray
 HALVES = {
     np.dtype(wide): np.dtype(half)
     for wide, half in ((np.int32, np.uint16), (np.int64, np.uint32), (np.float32, np.float16))
@@ -48,12 +49,12 @@ class Block(NamedTuple):
     int32 and values float16 or float32, the narrower where exact."""
 
     first_row: int
-    starts: NDArray[np.int64]
+    starts: Int64Array
     columns: Rows
     values: Values
 
     @property
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> Int64Array:
         return np.diff(self.starts)
 
     @property
@@ -70,8 +71,8 @@ class BlockedSide:
     """Users or items: ``ids`` int64 ascending (the position is the row), ``counts`` of ratings,
     and one cached block a partition, in order of rows."""
 
-    ids: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    ids: Int64Array
+    counts: Int64Array
     blocks: RDD[Block]
 
     def map(self, function: Callable[[Block], Any]) -> NDArray[Any]:
@@ -121,7 +122,7 @@ class BlockedRatings:
 
 
 def build_blocks(
-    ratings: RDD[Ratings], listed: NDArray[np.int64] | None = None, parts: int | None = None
+    ratings: RDD[Ratings], listed: Int64Array | None = None, parts: int | None = None
 ) -> BlockedRatings:
     """Build ``parts`` blocks a side (default: one for each core) of the newest rating of each pair.
 
@@ -166,7 +167,7 @@ def build_blocks(
     return replace(blocked, repeated=int(user_counts.sum()) - blocked.count)
 
 
-def _side(ids: NDArray[np.int64], blocks: RDD[Block]) -> BlockedSide:
+def _side(ids: Int64Array, blocks: RDD[Block]) -> BlockedSide:
     return BlockedSide(
         ids, np.concatenate(blocks.map(lambda block: block.counts).collect()), blocks
     )
@@ -203,9 +204,7 @@ def _distinct(ids: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any]]:
     return np.unique(ids, return_counts=True)
 
 
-def _total(
-    tallies: list[tuple[NDArray[Any], NDArray[Any]]],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _total(tallies: list[tuple[NDArray[Any], NDArray[Any]]]) -> tuple[Int64Array, Int64Array]:
     if not tallies:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     ids = np.unique(np.concatenate([found for found, _ in tallies])).astype(np.int64)
@@ -215,7 +214,7 @@ def _total(
     return ids, counts
 
 
-def _cuts(counts: NDArray[np.int64], parts: int) -> list[int]:
+def _cuts(counts: Int64Array, parts: int) -> list[int]:
     """Return the boundaries of ``parts`` runs of rows of about equal cost."""
     cost = np.cumsum(counts + ROW_COST)
     inner = np.searchsorted(cost, cost[-1] * np.arange(1, parts) / parts)

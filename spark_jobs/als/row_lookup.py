@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.arrays import Int64Array
 from recommender.item_index import UNKNOWN
 
 # Ids up to this are looked up in a table; larger ones by bisection.
@@ -23,11 +24,11 @@ class RowLookup:
     """``ids``: int64 ascending. ``table``: row by id where ids are small, UNKNOWN for unknown ids
     and at its last place."""
 
-    ids: NDArray[np.int64]
+    ids: Int64Array
     table: Rows | None
 
     @classmethod
-    def build(cls, ids: NDArray[np.int64]) -> RowLookup:
+    def build(cls, ids: Int64Array) -> RowLookup:
         """``ids``: ascending, none below 0."""
         if not len(ids) or ids[-1] > LARGEST_TABLE:
             return cls(ids, None)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark import Broadcast, SparkContext
 
+from recommender.arrays import Float32Array, Float64Array, Int64Array
 from recommender.errors import ConfigError, SetupError
 from recommender.fold_in import Ridge, gram
 from recommender.params import RankingParams, RatingParams
@@ -32,7 +33,7 @@ LEAST_RIDGE = 1e-7
 # Copies of the factors that the driver holds at the worst moment: old, new, gathered, broadcast.
 COPIES = 5
 MEMORY_FACTS = Path("/proc/meminfo")  # on Linux
-Vectors = NDArray[np.float32]
+Vectors = Float32Array
 Params = RankingParams | RatingParams
 
 
@@ -40,10 +41,10 @@ Params = RankingParams | RatingParams
 class Factors:
     """Ids, int64 ascending, and the float32 factors of each, shape (ids, rank)."""
 
-    ids: NDArray[np.int64]
+    ids: Int64Array
     vectors: Vectors
 
-    def vectors_of(self, ids: NDArray[np.int64]) -> Vectors:
+    def vectors_of(self, ids: Int64Array) -> Vectors:
         """Return the vectors of ``ids``, zeros for an id that was not fitted."""
         rows = np.searchsorted(self.ids, ids).clip(max=len(self.ids) - 1)
         return np.where((self.ids[rows] == ids)[:, None], self.vectors[rows], np.float32(0))
@@ -105,7 +106,7 @@ def _improve(
     vectors: Vectors,
     block: Block,
     fixed: QuantizedFactors,
-    fixed_gram: NDArray[np.float64],
+    fixed_gram: Float64Array,
     params: Params,
     to_the_end: bool,
 ) -> None:
@@ -145,7 +146,7 @@ class QuantizedFactors:
     """
 
     codes: NDArray[np.int16] | Vectors
-    scales: NDArray[np.float32]
+    scales: Float32Array
 
     @classmethod
     def rounded(cls, vectors: Vectors) -> QuantizedFactors:
@@ -175,7 +176,7 @@ class _Shared:
     the same side starts. ``gram``: of these vectors."""
 
     coded: QuantizedFactors
-    gram: NDArray[np.float64]
+    gram: Float64Array
     sent: Broadcast[QuantizedFactors]
 
 
@@ -193,7 +194,7 @@ def _half(
     """
     sent_fixed, sent_previous, fixed_gram = fixed.sent, previous.sent, fixed.gram
 
-    def solve(block: Block) -> tuple[QuantizedFactors, NDArray[np.float64]]:
+    def solve(block: Block) -> tuple[QuantizedFactors, Float64Array]:
         rows = slice(block.first_row, block.first_row + len(block.counts))
         vectors = sent_previous.value.vectors(rows)
         _improve(vectors, block, sent_fixed.value, fixed_gram, params, to_the_end)

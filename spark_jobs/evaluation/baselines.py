@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import Float32Array, Float64Array, FloatArray, Int64Array
 from recommender.feedback import EXPLICIT, SCALES
 from recommender.fold_in import Ridge, rating_equations, user_bias
 from recommender.item_index import UNKNOWN, ItemIndex
 from recommender.model import Model
 from recommender.top_n import top_n
 
-Ids = NDArray[np.int64]
-Stars = NDArray[np.float64]
+Ids = Int64Array
+Stars = Float64Array
 Known = Mapping[int, float]
 # A dense matrix of people by titles, and the inverse of its smaller side, stay below these.
 EASE_CELLS = 100_000_000
@@ -76,7 +76,7 @@ class Popularity(Ranker):
     """The most rated titles."""
 
     item_ids: Ids
-    counts: NDArray[np.int64]
+    counts: Int64Array
 
     def scores(self, known: Known) -> Stars:
         return self.counts.astype(float)
@@ -88,7 +88,7 @@ class Biases:
 
     item_ids: Ids
     mean: float
-    item_bias: NDArray[np.float32]
+    item_bias: Float32Array
     regularization: float
 
     def stars(self, known: Known, wanted: Iterable[int]) -> Stars:
@@ -104,7 +104,7 @@ class RawAls(Ranker):
     """Explicit ALS on unchanged stars, as MLlib is often used."""
 
     item_ids: Ids
-    factors: NDArray[np.float32]
+    factors: Float32Array
     mean: float
     ridge: Ridge
 
@@ -138,16 +138,14 @@ class Ease(Ranker):
     """
 
     item_ids: Ids
-    x: NDArray[np.float32]
-    kx: NDArray[np.float32]
-    diagonal: NDArray[np.float64]
+    x: Float32Array
+    kx: Float32Array
+    diagonal: Float64Array
     regularization: float
     liked: float
 
     @classmethod
-    def fit(
-        cls, item_ids: Ids, x: NDArray[np.float32], regularization: float, liked: float
-    ) -> Ease:
+    def fit(cls, item_ids: Ids, x: Float32Array, regularization: float, liked: float) -> Ease:
         """``x``: 1 where a person rated a title ``liked`` or more."""
         exact = x.astype(float)
         k = exact @ exact.T
@@ -168,10 +166,10 @@ def ease_fits(people: int, titles: int) -> bool:
     return people * titles <= EASE_CELLS and people <= EASE_SIDE
 
 
-def _or_zero(values: NDArray[np.floating], rows: Ids) -> Stars:
+def _or_zero(values: FloatArray, rows: Ids) -> Stars:
     return np.where(rows == UNKNOWN, 0.0, values[rows])
 
 
-def _on_scale(stars: NDArray[np.floating] | float) -> Stars:
+def _on_scale(stars: FloatArray | float) -> Stars:
     scale = SCALES[EXPLICIT]
     return np.clip(np.asarray(stars, float), scale.low, scale.high)

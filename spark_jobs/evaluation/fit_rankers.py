@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import Float32Array
 from recommender.feedback import EXPLICIT
 from recommender.fold_in import Ridge
 from recommender.model import Model
@@ -158,7 +158,7 @@ def _biases_alone(ratings: BlockedRatings, mean: float, settings: Config) -> Bia
 def _ease(ratings: BlockedRatings, liked: float) -> Ease:
     items = len(ratings.items.ids)
 
-    def dense(block: Block) -> NDArray[np.float32]:
+    def dense(block: Block) -> Float32Array:
         x = np.zeros((len(block.counts), items), np.float32)
         x[block.rows - block.first_row, block.columns] = block.values >= liked
         return x

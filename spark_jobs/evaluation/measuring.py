@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pyspark import RDD
 from pyspark.sql import SparkSession
 
+from recommender.arrays import Float64Array
 from recommender.catalogue import Catalogue
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import IMPLICIT
@@ -234,7 +234,7 @@ def _measure_lists(cases: RDD[Case], fitted: FittedRankers, training: TrainingSe
     }
 
 
-def _genres(training: TrainingSet) -> dict[int, NDArray[np.float64]]:
+def _genres(training: TrainingSet) -> dict[int, Float64Array]:
     """By item id, 1 for each genre that the title has, else 0."""
     names = sorted({genre for item in training.items for genre in item.genres})
     return {

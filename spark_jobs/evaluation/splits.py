@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark import RDD
 
+from recommender.arrays import BoolArray, Float64Array, Int64Array, IntArray
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.ratings import Ratings
 
@@ -24,8 +25,8 @@ STRATIFIED = 0.75
 TEST_SEEDS = range(5)
 VALIDATION_SEEDS = 1000
 
-Ids = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+Ids = Int64Array
+Mask = BoolArray
 
 
 class Roles(NamedTuple):
@@ -57,7 +58,7 @@ class Split:
 Divide = Callable[[Ids, Ids, Ids], Roles]
 
 
-def mixed(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.uint64]:
+def mixed(seed: int, *ids: IntArray) -> NDArray[np.uint64]:
     """Hash each tuple of ids by the finalizer of SplitMix64 (Steele et al. 2014)."""
     state = np.full(ids[0].shape, seed + 1, np.uint64)
     for column in ids:
@@ -68,7 +69,7 @@ def mixed(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.uint64]:
     return state
 
 
-def uniform(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.float64]:
+def uniform(seed: int, *ids: IntArray) -> Float64Array:
     """Draw a number in [0, 1) for each tuple of ids."""
     return (mixed(seed, *ids) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
@@ -167,7 +168,7 @@ def split(stars: BlockedRatings, divide: Divide, seed: int) -> Split:
     return Split(blocks.map(fitted), blocks.flatMap(cases).cache())
 
 
-def _any(mask: Mask, starts: NDArray[np.int64]) -> Mask:
+def _any(mask: Mask, starts: Int64Array) -> Mask:
     """Whether the mask is True anywhere in each row."""
     return np.asarray(np.logical_or.reduceat(mask, starts[:-1]))
 
