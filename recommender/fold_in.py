@@ -135,13 +135,13 @@ def fold_in_ranking_many(
     """
     confidence = np.asarray(alpha * np.abs(preferences) * rated, factors.dtype)
     wanted = (preferences > 0) & rated
-    some = wanted.any(axis=1)
-    y = factors[some]
-    left = item_gram + (y * confidence[some, :, None]).transpose(0, 2, 1) @ y
-    _add_to_diagonals(left, ridge(wanted[some].sum(axis=1)))
-    right = (((1 + confidence) * wanted)[some, None, :] @ y)[:, 0]
+    has_likes = wanted.any(axis=1)
+    y = factors[has_likes]
+    left = item_gram + (y * confidence[has_likes, :, None]).transpose(0, 2, 1) @ y
+    _add_to_diagonals(left, ridge(wanted[has_likes].sum(axis=1)))
+    right = (((1 + confidence) * wanted)[has_likes, None, :] @ y)[:, 0]
     vectors = np.zeros((len(factors), len(item_gram)))
-    vectors[some] = np.linalg.solve(left, right[..., None])[..., 0]
+    vectors[has_likes] = np.linalg.solve(left, right[..., None])[..., 0]
     return vectors
 
 
@@ -158,14 +158,14 @@ def fold_in_rating_many(
     """
     counts = rated.sum(axis=1)
     biases = (deviations * rated).sum(axis=1) / (counts + bias_regularization)
-    some = counts > 0
-    q = factors[some] * rated[some, :, None]
+    has_ratings = counts > 0
+    q = factors[has_ratings] * rated[has_ratings, :, None]
     left = np.asarray(q.transpose(0, 2, 1) @ q, np.float64)
-    _add_to_diagonals(left, ridge(counts[some]))
+    _add_to_diagonals(left, ridge(counts[has_ratings]))
     residuals = np.asarray(deviations - biases[:, None], factors.dtype)
-    right = (residuals[some, None, :] @ q)[:, 0]
+    right = (residuals[has_ratings, None, :] @ q)[:, 0]
     vectors = np.zeros((len(factors), factors.shape[2]))
-    vectors[some] = np.linalg.solve(left, right[..., None])[..., 0]
+    vectors[has_ratings] = np.linalg.solve(left, right[..., None])[..., 0]
     return biases, vectors
 
 

@@ -36,8 +36,8 @@ def pr_auc(scores: ArrayLike, positive: ArrayLike) -> float:
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     ends = np.append(np.flatnonzero(ordered[1:] < ordered[:-1]), len(ordered) - 1)
-    found = np.cumsum(positive[order])[ends]
-    return float(np.sum(np.diff(found, prepend=0) * found / (ends + 1)) / positive.sum())
+    hits = np.cumsum(positive[order])[ends]
+    return float(np.sum(np.diff(hits, prepend=0) * hits / (ends + 1)) / positive.sum())
 
 
 def auc(scores: ArrayLike, positive: ArrayLike) -> float:
@@ -59,9 +59,9 @@ def auc(scores: ArrayLike, positive: ArrayLike) -> float:
 
 def hits(listed: NDArray[Any], relevant: NDArray[Any], k: int) -> Hits:
     """Return the hits of the first ``k`` places; empty places of a short list are misses."""
-    found = np.zeros(k, bool)
-    found[: len(listed)] = np.isin(listed[:k], relevant)
-    return found
+    is_hit = np.zeros(k, bool)
+    is_hit[: len(listed)] = np.isin(listed[:k], relevant)
+    return is_hit
 
 
 def ndcg(hits: Hits, relevant: int) -> float:

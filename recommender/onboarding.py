@@ -95,12 +95,12 @@ def next_question(model: Model, ratings: RatingsByItem, unseen: Iterable[int] = 
 
 def onboarding_progress(model: Model, ratings: RatingsByItem) -> OnboardingProgress:
     """Measure how much the list still changes. ``ratings``: in the order they were given."""
-    given = list(ratings.items())
+    pairs = list(ratings.items())
     lists = [
         {r.item_id for r in model.recommend(model.fold_in(dict(earlier)), LIST, ratings)}
-        for earlier in (given[: len(given) - step] for step in range(STEPS + 1))
+        for earlier in (pairs[: len(pairs) - step] for step in range(STEPS + 1))
     ]
     kept = [len(new & old) for new, old in pairwise(lists)]
     of = max(len(lists[0]), 1)
-    settled = len(given) >= FEWEST and min(kept) >= SETTLED * of
-    return OnboardingProgress(kept[0] if given else 0, of, settled)
+    settled = len(pairs) >= FEWEST and min(kept) >= SETTLED * of
+    return OnboardingProgress(kept[0] if pairs else 0, of, settled)

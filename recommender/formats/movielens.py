@@ -54,9 +54,9 @@ def find_ratings(path: Path) -> tuple[Path, RatingsLayout]:
         for file in (path / name for name in names) if path.is_dir() else (path,):
             if file.is_file() and file.name in names:
                 return file, layout
-    known = ", ".join(layout.ratings_file for layout in LAYOUTS)
+    names = ", ".join(layout.ratings_file for layout in LAYOUTS)
     raise DataError(
-        f"{path}: no ratings file of a known layout ({known}, or one of these with .gz); give an"
+        f"{path}: no ratings file of a known layout ({names}, or one of these with .gz); give an"
         " unpacked MovieLens folder or its ratings file"
     )
 
@@ -126,13 +126,13 @@ def columns_of(header: str, path: Path | str, layout: RatingsLayout) -> tuple[li
 
     Raises DataError where the header lacks one.
     """
-    found = [name.strip() for name in header.lstrip("\ufeff").split(layout.separator)]
-    if missing := [name for name in COLUMNS if name not in found]:
+    names = [name.strip() for name in header.lstrip("\ufeff").split(layout.separator)]
+    if missing := [name for name in COLUMNS if name not in names]:
         raise DataError(
-            f"{path}, line 1: column {missing[0]!r} is missing (found {', '.join(found)[:80]});"
+            f"{path}, line 1: column {missing[0]!r} is missing (found {', '.join(names)[:80]});"
             f" the header must name {', '.join(COLUMNS)}"
         )
-    return [found.index(name) for name in COLUMNS], len(found)
+    return [names.index(name) for name in COLUMNS], len(names)
 
 
 def _problem(path: Path, number: int, line: bytes, problem: str) -> DataError:

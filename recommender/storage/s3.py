@@ -99,8 +99,8 @@ def listing(address: str) -> dict[str, int]:
     folder = f"{key}/" if key else ""
     with _storage_errors(address):
         pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
-        found = [object_ for page in pages for object_ in page.get("Contents", ())]
-    sizes = {object_["Key"].removeprefix(folder): object_["Size"] for object_ in found}
+        objects = [object_ for page in pages for object_ in page.get("Contents", ())]
+    sizes = {object_["Key"].removeprefix(folder): object_["Size"] for object_ in objects}
     return {name: size for name, size in sizes.items() if name and not name.endswith("/")}
 
 
@@ -108,9 +108,9 @@ def check_writable(address: str) -> None:
     """Raises StorageError where nothing can be uploaded below a folder. Writes nothing."""
     bucket, key = split(address)
     with _storage_errors(address):
-        asked = {"Bucket": bucket, "Key": f"{key}/.writable".lstrip("/")}
-        begun = client().create_multipart_upload(**asked)
-        client().abort_multipart_upload(**asked, UploadId=begun["UploadId"])
+        target = {"Bucket": bucket, "Key": f"{key}/.writable".lstrip("/")}
+        begun = client().create_multipart_upload(**target)
+        client().abort_multipart_upload(**target, UploadId=begun["UploadId"])
 
 
 def upload(path: Path, address: str) -> None:
@@ -162,11 +162,11 @@ def download_folder(address: str, folder: Path) -> None:
         raise StorageError(f"{address}: holds {wrong[0]!r}, which no file can be called; remove it")
     files = {name: folder / name for name in sizes}
     missing = [n for n, f in files.items() if not f.is_file() or f.stat().st_size != sizes[n]]
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    wanted, free = sum(sizes[name] for name in missing), shutil.disk_usage(there).free
-    if wanted + RESERVE_BYTES > free:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    needed, free = sum(sizes[name] for name in missing), shutil.disk_usage(existing).free
+    if needed + RESERVE_BYTES > free:
         raise StorageError(
-            f"{address}: needs {wanted / 1e6:,.0f} MB in {folder}, where {free / 1e6:,.0f} MB are"
+            f"{address}: needs {needed / 1e6:,.0f} MB in {folder}, where {free / 1e6:,.0f} MB are"
             f" free and {RESERVE_BYTES / 1e6:,.0f} MB must stay so; make room"
         )
     for name in missing:

@@ -199,8 +199,8 @@ def _tally(ratings: Ratings) -> _Tally:
 def _distinct(ids: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any]]:
     if len(ids) and ids.min() >= 0 and ids.max() <= LARGEST_TABLE:
         counts = np.bincount(ids)
-        found = np.flatnonzero(counts)
-        return found.astype(np.int32), counts[found]
+        distinct = np.flatnonzero(counts)
+        return distinct.astype(np.int32), counts[distinct]
     return np.unique(ids, return_counts=True)
 
 

@@ -224,11 +224,11 @@ def _check_regular(params: Params, users: BlockedSide, items: BlockedSide) -> No
 
 
 def _check_memory(rank: int, rows: int) -> None:
-    needed, there = COPIES * 4 * rank * rows, _available_memory()
-    if needed > there:
+    needed, available = COPIES * 4 * rank * rows, _available_memory()
+    if needed > available:
         raise SetupError(
             f"{rows:,} people and titles of rank {rank} need {needed / 1e9:,.1f} GB on the driver,"
-            f" which has {there / 1e9:,.1f}; give a lower rank, more memory, or --solver mllib"
+            f" which has {available / 1e9:,.1f}; give a lower rank, more memory, or --solver mllib"
         )
 
 

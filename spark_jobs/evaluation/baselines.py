@@ -119,11 +119,11 @@ class RawAls(Ranker):
 
     def _vector(self, known: Known) -> Stars:
         rows = ItemIndex(self.item_ids).rows(known)
-        there = rows != UNKNOWN
-        values = np.fromiter(known.values(), float)[there]
+        fitted = rows != UNKNOWN
+        values = np.fromiter(known.values(), float)[fitted]
         if not len(values):
             return np.zeros(self.factors.shape[1])
-        left, right = rating_equations(self.factors[rows[there]], values, self.ridge)
+        left, right = rating_equations(self.factors[rows[fitted]], values, self.ridge)
         return np.asarray(np.linalg.solve(left, right), np.float64)
 
 

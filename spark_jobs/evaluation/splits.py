@@ -118,10 +118,10 @@ def validation(divide_for: Callable[[int], Divide], seed: int) -> Divide:
     It tests on no person (B) or rating (A, C) that a split of ``TEST_SEEDS`` tests on; these are in
     no part.
     """
-    own, tests = divide_for(VALIDATION_SEEDS + seed), [divide_for(test) for test in TEST_SEEDS]
+    drawn, tests = divide_for(VALIDATION_SEEDS + seed), [divide_for(test) for test in TEST_SEEDS]
 
     def divide(users: Ids, items: Ids, starts: Ids) -> Roles:
-        roles = own(users, items, starts)
+        roles = drawn(users, items, starts)
         spared = np.all([test(users, items, starts).fitted for test in tests], axis=0)
         known = roles.known & (roles.fitted | spared)
         return Roles(roles.fitted, known, roles.held & spared)
@@ -151,7 +151,7 @@ def split(stars: BlockedRatings, divide: Divide, seed: int) -> Split:
     def cases(block: Block) -> list[Case]:
         users, items, roles = of_ratings(block)
         tested = _any(roles.known, block.starts) & _any(roles.held, block.starts)
-        found = []
+        people = []
         for row in np.flatnonzero(tested):
             places = np.arange(block.starts[row], block.starts[row + 1])
             drawn = uniform(seed, users[places], items[places])
@@ -161,8 +161,8 @@ def split(stars: BlockedRatings, divide: Divide, seed: int) -> Split:
                 dict(zip(items[part].tolist(), block.values[part].tolist(), strict=True))
                 for part in chosen
             )
-            found.append(Case(int(users[places[0]]), known, held))
-        return found
+            people.append(Case(int(users[places[0]]), known, held))
+        return people
 
     blocks = stars.users.blocks
     return Split(blocks.map(fitted), blocks.flatMap(cases).cache())
@@ -186,10 +186,10 @@ def _people(seed: int, chosen: Ids) -> Divide:
     def divide(users: Ids, items: Ids, starts: Ids) -> Roles:
         rows = np.isin(users[starts[:-1]], chosen)
         counts = np.diff(starts)
-        theirs, known = np.repeat(rows, counts), np.zeros(len(users), bool)
+        held_out, known = np.repeat(rows, counts), np.zeros(len(users), bool)
         apart = np.concatenate([[0], np.cumsum(counts[rows])])
-        known[theirs] = _first(seed, users[theirs], items[theirs], apart, FOLDED_IN)
-        return Roles(~theirs, known, theirs & ~known)
+        known[held_out] = _first(seed, users[held_out], items[held_out], apart, FOLDED_IN)
+        return Roles(~held_out, known, held_out & ~known)
 
     return divide
 
