@@ -54,9 +54,9 @@ def find_ratings(path: Path) -> tuple[Path, RatingsLayout]:
         for file in (path / name for name in names) if path.is_dir() else (path,):
             if file.is_file() and file.name in names:
                 return file, layout
-    names = ", ".join(layout.ratings_file for layout in LAYOUTS)
+    layouts = ", ".join(layout.ratings_file for layout in LAYOUTS)
     raise DataError(
-        f"{path}: no ratings file of a known layout ({names}, or one of these with .gz); give an"
+        f"{path}: no ratings file of a known layout ({layouts}, or one of these with .gz); give an"
         " unpacked MovieLens folder or its ratings file"
     )
 
