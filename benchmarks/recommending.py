@@ -79,7 +79,7 @@ def one_at_a_time(train: Path, fitted: Path) -> dict[str, float]:
     return _alternately(
         {
             "ranking alone": [partial(_rank, ranked, person) for person in people],
-            "as served": [partial(_serve, model, theirs) for theirs in output],
+            "as served": [partial(_serve, model, rated) for rated in output],
             "implicit": _implicit(factors, people),
             "a million titles": [partial(_rank, large, person) for person in strangers],
             "surprise": _surprise(people[:FEW], len(factors)),
@@ -114,16 +114,16 @@ def _implicit(factors: Vectors, people: Sequence[Person]) -> list[Call]:
     from implicit.cpu.als import AlternatingLeastSquares
     from scipy.sparse import csr_matrix
 
-    theirs = AlternatingLeastSquares(
+    peer = AlternatingLeastSquares(
         factors=factors.shape[1], regularization=PARAMS.regularization, num_threads=1
     )
-    theirs.item_factors, theirs.user_factors = factors, np.zeros((1, factors.shape[1]), np.float32)
+    peer.item_factors, peer.user_factors = factors, np.zeros((1, factors.shape[1]), np.float32)
     calls: list[Call] = []
     for rows, stars in people:
         liked = preference(stars, PARAMS.neutral, BEST)
         values = (np.sign(liked) + PARAMS.alpha * liked).astype(np.float32)
         output = csr_matrix((values, (np.zeros(len(rows), int), rows)), (1, len(factors)))
-        calls.append(partial(theirs.recommend, 0, output, N=N, recalculate_user=True))
+        calls.append(partial(peer.recommend, 0, output, N=N, recalculate_user=True))
     return calls
 
 
@@ -136,10 +136,10 @@ def _surprise(people: Sequence[Person], items: int) -> list[Call]:
     for user, (rows, stars) in enumerate(people):
         output += [(user, r, s, None) for r, s in zip(rows.tolist(), stars.tolist(), strict=True)]
     known = Dataset(Reader(rating_scale=(0.5, BEST))).construct_trainset(output)
-    theirs = SVD(n_factors=PARAMS.rank, n_epochs=1, random_state=1).fit(known)
+    peer = SVD(n_factors=PARAMS.rank, n_epochs=1, random_state=1).fit(known)
 
     def best(user: int, rated: set[int]) -> list[Any]:
-        predicted = (theirs.predict(user, item) for item in range(items) if item not in rated)
+        predicted = (peer.predict(user, item) for item in range(items) if item not in rated)
         return nlargest(N, predicted, key=lambda prediction: prediction.est)
 
     return [partial(best, user, set(rows.tolist())) for user, (rows, _) in enumerate(people)]
@@ -171,7 +171,7 @@ def most_active(ratings: Ratings, number: int) -> list[Person]:
 
 
 def _enlarged(factors: Vectors) -> Vectors:
-    """A million vectors as long as fitted ones, in directions near theirs."""
+    """A million vectors as long as fitted ones, in directions near peer."""
     random = np.random.default_rng(4)
     drawn = factors[random.integers(0, len(factors), LARGE), :LARGE_RANK]
     lengths = np.linalg.norm(drawn, axis=1, keepdims=True)
@@ -221,11 +221,11 @@ def everyone(train: Path, fitted: Path) -> dict[str, float]:
     seconds["ours"] = time.perf_counter() - started
     frame = spark.read.parquet(str(train))
     als = ALS(userCol="user_id", itemCol="item_id", ratingCol="stars", rank=PARAMS.rank, maxIter=1)
-    theirs = als.fit(frame)
+    peer = als.fit(frame)
     people = frame.select("user_id").distinct().limit(SLICE).cache()
     share = people.count() / len(stars.users.ids)
     started = time.perf_counter()
-    theirs.recommendForUserSubset(people, N).write.format("noop").mode("overwrite").save()
+    peer.recommendForUserSubset(people, N).write.format("noop").mode("overwrite").save()
     seconds["mllib"] = (time.perf_counter() - started) / share
     return seconds
 
