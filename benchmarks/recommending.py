@@ -171,7 +171,7 @@ def most_active(ratings: Ratings, number: int) -> list[Person]:
 
 
 def _enlarged(factors: Vectors) -> Vectors:
-    """A million vectors as long as fitted ones, in directions near peer."""
+    """A million vectors as long as fitted ones, in similar directions."""
     random = np.random.default_rng(4)
     drawn = factors[random.integers(0, len(factors), LARGE), :LARGE_RANK]
     lengths = np.linalg.norm(drawn, axis=1, keepdims=True)
