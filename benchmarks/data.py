@@ -1,4 +1,4 @@
-"""Generated ratings as training and test parts on disk, made once for all contenders of a run."""
+"""Generated ratings as training and test parts on disk, made once for all fits of a run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks.generate import SIZES, Ratings, generate
+from recommender import metrics
+from recommender.top_n import top_n
 
 JUDGED = 2_000  # people
 HELD_OUT = 0.2  # of what each of them liked
 LIKED = 4.0
 TOP = 10
+# Rows of what a person rated, and the stars.
+Person = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -54,25 +58,24 @@ def read(path: Path) -> Ratings:
 def ndcg(
     parts: Split, user_factors: NDArray[np.float32], item_factors: NDArray[np.float32]
 ) -> float:
-    """Mean NDCG@10 of the test people, the whole catalogue ranked but for what they rated; rows of
-    the factors are those of the ratings."""
+    """Return the mean NDCG@10 of the test people, ranking the whole catalogue but what they rated.
+
+    Rows of the factors are those of the ratings.
+    """
     people = np.unique(parts.test.users)
-    seen, liked = _by_person(parts.train, people), _by_person(parts.test, people)
-    discounts = 1 / np.log2(np.arange(2, TOP + 2))
-    gains = []
-    for person, known, wanted in zip(people, seen, liked, strict=True):
-        scores = item_factors @ user_factors[person]
-        scores[known] = -np.inf
-        best = np.argpartition(-scores, TOP)[:TOP]
-        best = best[np.argsort(-scores[best])]
-        hits = np.isin(best, wanted)
-        gains.append(discounts[hits].sum() / discounts[: len(wanted)].sum())
-    return float(np.mean(gains))
+    rated, liked = by_person(parts.train, people), by_person(parts.test, people)
+    values = []
+    for person, (known, _), (relevant, _) in zip(people, rated, liked, strict=True):
+        ranked = top_n(item_factors @ user_factors[person], TOP, known)
+        values.append(metrics.ndcg(metrics.hits(ranked, relevant, TOP), len(relevant)))
+    return float(np.mean(values))
 
 
-def _by_person(ratings: Ratings, people: NDArray[np.int32]) -> list[NDArray[np.int32]]:
-    theirs = np.isin(ratings.users, people)
-    users, items = ratings.users[theirs], ratings.items[theirs]
-    order = np.argsort(users, kind="stable")
-    bounds = np.searchsorted(users[order], people)
-    return np.split(items[order], bounds[1:])
+def by_person(ratings: Ratings, people: NDArray[np.integer]) -> list[Person]:
+    """The ratings of each of ``people``, whose rows ascend."""
+    chosen = np.isin(ratings.users, people)
+    order = np.argsort(ratings.users[chosen], kind="stable")
+    bounds = np.searchsorted(ratings.users[chosen][order], people)[1:]
+    items = np.split(ratings.items[chosen][order].astype(np.int64), bounds)
+    stars = np.split(ratings.stars[chosen][order].astype(np.float64), bounds)
+    return list(zip(items, stars, strict=True))

@@ -1,4 +1,4 @@
-"""What a fit costs: the contenders in turn, several times, and the training job beside them."""
+"""Measures fits of ours and of peers, alternating several times, and the training job."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import pyarrow as pa
 from pyarrow import csv
 
 from benchmarks import data
-from benchmarks.contenders import CONTENDERS
 from benchmarks.generate import SIZES, Ratings, generate
 from benchmarks.memory import run_measured
-from benchmarks.results import Run, Section, run, tell
+from benchmarks.peers import FITS
+from benchmarks.results import Run, Section, markdown_table, run, tell
 
 RANK = "64"
 GROWTH = (("1m", "10m"), ("10m", "25m"))
 
 
 def fitting(scratch: Path, sizes: Sequence[str]) -> Section:
-    """Each of the sizes. ``REPEATS``: how many turns each contender has."""
+    """Measure each of the sizes. ``REPEATS``: how often everything is fitted."""
     repeats = int(os.environ.get("REPEATS", "3"))
     fits: dict[str, dict[str, list[Run]]] = {}
     jobs: dict[str, Run] = {}
@@ -45,13 +45,13 @@ def fitting(scratch: Path, sizes: Sequence[str]) -> Section:
 
 
 def _fits(folder: Path, warm_up: Path, size: str, repeats: int) -> dict[str, list[Run]]:
-    runs: dict[str, list[Run]] = {name: [] for name in CONTENDERS}
+    runs: dict[str, list[Run]] = {name: [] for name in FITS}
     for turn in range(repeats):
-        for name, theirs in runs.items():
+        for name, repeated in runs.items():
             files = (warm_up, folder / "train.parquet", folder / "test.parquet")
-            # All bring threads of their own; without this implicit is a good deal slower.
-            theirs.append(run("contenders", name, *files, OPENBLAS_NUM_THREADS="1"))
-            seconds = theirs[-1].said["seconds"]
+            # All have threads of their own; without this implicit is much slower.
+            repeated.append(run("peers", name, *files, OPENBLAS_NUM_THREADS="1"))
+            seconds = repeated[-1].figures["seconds"]
             tell(f"{size}, turn {turn + 1} of {repeats}: {name} {seconds:.1f} s")
     return runs
 
@@ -69,8 +69,7 @@ def _training_job(folder: Path) -> Run:
     manifest = json.loads((releases / current / "release.json").read_text("utf-8"))
     fit = sum(seconds for stage, seconds in manifest["seconds"].items() if "fitting" in stage)
     tell(f"training job: {wall:.1f} s, of which fitting {fit:.1f} s")
-    said = {"wall": wall, "fit": fit, "stages": manifest["seconds"]}
-    return Run(said, memory)
+    return Run({"wall": wall, "fit": fit, "stages": manifest["seconds"]}, memory)
 
 
 def _write_movielens(ratings: Ratings, folder: Path) -> None:
@@ -96,8 +95,8 @@ def _ratios(fits: dict[str, dict[str, list[Run]]], jobs: dict[str, Run]) -> dict
         ratios[f"fit_vs_implicit_{size}"] = seconds["implicit"] / seconds["ours unscaled"]
         ratios[f"ndcg_vs_mllib_{size}"] = ndcg["ours"] / ndcg["mllib"]
         ratios[f"ndcg_vs_implicit_{size}"] = ndcg["ours unscaled"] / ndcg["implicit"]
-        said = jobs[size].said
-        ratios[f"job_rest_vs_fit_{size}"] = (said["wall"] - said["fit"]) / said["fit"]
+        job = jobs[size].figures
+        ratios[f"job_rest_vs_fit_{size}"] = (job["wall"] - job["fit"]) / job["fit"]
         ratios[f"job_memory_gb_{size}"] = jobs[size].memory
     for small, large in GROWTH:
         if small in fits and large in fits:
@@ -110,7 +109,7 @@ def _ratios(fits: dict[str, dict[str, list[Run]]], jobs: dict[str, Run]) -> dict
 
 
 def _median(runs: list[Run], what: str) -> float:
-    return statistics.median(run.said[what] for run in runs)
+    return statistics.median(run.figures[what] for run in runs)
 
 
 def _report(
@@ -119,34 +118,32 @@ def _report(
     ratios: dict[str, float],
     repeats: int,
 ) -> list[str]:
-    lines = [
-        f"Medians of {repeats} alternating runs, the range of the seconds in brackets; rank 64, 10"
-        " iterations, generated ratings; memory is the most a contender's processes held.",
-        "",
-        "| ratings | fit | seconds | NDCG@10 | memory |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    fit_rows = []
     for size, runs in fits.items():
-        for name, theirs in runs.items():
-            seconds = sorted(run.said["seconds"] for run in theirs)
-            memory = max(run.memory for run in theirs)
-            lines.append(
-                f"| {size} | {name} | {statistics.median(seconds):.1f}"
-                f" ({seconds[0]:.1f}–{seconds[-1]:.1f}) | {_median(theirs, 'ndcg'):.4f}"
-                f" | {memory:.1f} GB |"
+        for name, repeated in runs.items():
+            seconds = sorted(run.figures["seconds"] for run in repeated)
+            spread = f"({seconds[0]:.1f}–{seconds[-1]:.1f})"
+            fit_rows.append(
+                [
+                    *(size, name, f"{statistics.median(seconds):.1f} {spread}"),
+                    f"{_median(repeated, 'ndcg'):.4f}",
+                    f"{max(run.memory for run in repeated):.1f} GB",
+                ]
             )
-    lines += [
+    job_rows = []
+    for size, job in jobs.items():
+        wall, fit = job.figures["wall"], job.figures["fit"]
+        spent = [f"{seconds:.1f} s" for seconds in (wall, fit, wall - fit)]
+        job_rows.append([size, *spent, f"{job.memory:.1f} GB"])
+    return [
+        f"Medians of {repeats} alternating runs, the range of the seconds in brackets; rank 64, 10"
+        " iterations, generated ratings; memory is the peak of a fit's processes.",
+        "",
+        *markdown_table(["ratings", "fit", "seconds", "NDCG@10", "memory"], fit_rows),
         "",
         "The training job on CSV files, both heads at rank 64, start and end of Spark included:",
         "",
-        "| ratings | whole | fitting | the rest | memory |",
-        "| --- | --- | --- | --- | --- |",
+        *markdown_table(["ratings", "whole", "fitting", "the rest", "memory"], job_rows),
+        "",
+        *markdown_table(["ratio", ""], [[name, f"{ratio:.2f}"] for name, ratio in ratios.items()]),
     ]
-    for size, job in jobs.items():
-        wall, fit = job.said["wall"], job.said["fit"]
-        lines.append(
-            f"| {size} | {wall:.1f} s | {fit:.1f} s | {wall - fit:.1f} s | {job.memory:.1f} GB |"
-        )
-    lines += ["", "| ratio | |", "| --- | --- |"]
-    lines += [f"| {name} | {ratio:.2f} |" for name, ratio in ratios.items()]
-    return lines

@@ -23,6 +23,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.results import markdown_table
+from recommender import metrics
 from recommender.model import Model
 from recommender.onboarding import next_question
 from recommender.storage.release_store import ReleaseStore
@@ -64,13 +66,6 @@ def at_random(
 WAYS: dict[str, Ask] = {"random": at_random, "most popular": most_popular, "ours": ours}
 
 
-def ndcg(ranked: Sequence[int], relevant: frozenset[int]) -> float:
-    """Binary NDCG with the discount 1/log2(place + 1), at ``CUT``."""
-    discount = 1 / np.log2(np.arange(2, CUT + 2))
-    gained = sum(discount[place] for place, item in enumerate(ranked) if item in relevant)
-    return float(gained / discount[: len(relevant)].sum())
-
-
 def interview(model: Model, newcomer: Newcomer, ask: Ask, rng: np.random.Generator) -> list[float]:
     """NDCG after each number of questions in ``AFTER``, then the number of answers with stars."""
     ratings: Ratings = {}
@@ -84,7 +79,8 @@ def interview(model: Model, newcomer: Newcomer, ask: Ask, rng: np.random.Generat
             unseen.append(item)
         if number in AFTER:
             ranked = [r.item_id for r in model.recommend(model.fold_in(ratings), CUT)]
-            reached.append(ndcg(ranked, newcomer.relevant))
+            hits = metrics.hits(np.array(ranked), np.array([*newcomer.relevant]), CUT)
+            reached.append(metrics.ndcg(hits, len(newcomer.relevant)))
     return [*reached, float(len(ratings))]
 
 
@@ -157,19 +153,16 @@ def main() -> None:
 
 def table(results: dict[str, NDArray[np.float64]]) -> str:
     """Means, and our lead over the most popular with its 95 % interval, as Markdown."""
-    lines = [
-        "| questions | " + " | ".join(f"after {n}" for n in AFTER) + " | rated of 15 |",
-        "| --- |" + " --- |" * (len(AFTER) + 1),
-    ]
+    lines = []
     for way, rows in results.items():
-        means = rows.mean(axis=0)
-        cells = [*(f"{mean:.4f}" for mean in means[:-1]), f"{means[-1]:.2f}"]
-        lines.append(f"| {way} | " + " | ".join(cells) + " |")
+        *reached, rated = rows.mean(axis=0)
+        lines.append([way, *(f"{mean:.4f}" for mean in reached), f"{rated:.2f}"])
     lead = results["ours"][:, :-1] - results["most popular"][:, :-1]
     half = 1.96 * lead.std(axis=0) / np.sqrt(len(lead))
     cells = [f"{m:+.4f} ± {h:.4f}" for m, h in zip(lead.mean(axis=0), half, strict=True)]
-    lines.append("| ours − most popular | " + " | ".join(cells) + " | |")
-    return "\n".join([*lines, "", f"{len(lead)} newcomers"])
+    lines.append(["ours − most popular", *cells, ""])
+    header = ["questions", *(f"after {n}" for n in AFTER), "rated of 15"]
+    return "\n".join([*markdown_table(header, lines), "", f"{len(lead)} newcomers"])
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import data
-from benchmarks.contenders import BEST, PARAMS, ours
+from benchmarks.data import Person, by_person
 from benchmarks.generate import Ratings
+from benchmarks.peers import BEST, PARAMS, ours
 from recommender.catalogue import Catalogue
 from recommender.fold_in import Ridge, fold_in_ranking, gram, preference
 from recommender.model import Model, Recommendation
@@ -44,8 +45,6 @@ SLICE = 2_000
 
 Call = Callable[[], object]
 Vectors = NDArray[np.float32]
-# Rows of what a person rated, and the stars.
-Person = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def one_at_a_time(train: Path, fitted: Path) -> dict[str, float]:
     return _alternately(
         {
             "ranking alone": [partial(_rank, ranked, person) for person in people],
-            "as served": [partial(_serve, model, theirs) for theirs in output],
+            "as served": [partial(_serve, model, rated) for rated in output],
             "implicit": _implicit(factors, people),
             "a million titles": [partial(_rank, large, person) for person in strangers],
             "surprise": _surprise(people[:FEW], len(factors)),
@@ -100,9 +99,9 @@ class _Ranked:
 
 def _rank(ranked: _Ranked, person: Person) -> NDArray[np.int64]:
     rows, stars = person
-    strengths = preference(stars, PARAMS.neutral, BEST)
+    preferences = preference(stars, PARAMS.neutral, BEST)
     vector = fold_in_ranking(
-        ranked.gram, ranked.factors[rows], strengths, PARAMS.alpha, ranked.ridge
+        ranked.gram, ranked.factors[rows], preferences, PARAMS.alpha, ranked.ridge
     )
     return ranked.best_first.top(vector, N, rows)[0]
 
@@ -115,16 +114,16 @@ def _implicit(factors: Vectors, people: Sequence[Person]) -> list[Call]:
     from implicit.cpu.als import AlternatingLeastSquares
     from scipy.sparse import csr_matrix
 
-    theirs = AlternatingLeastSquares(
+    peer = AlternatingLeastSquares(
         factors=factors.shape[1], regularization=PARAMS.regularization, num_threads=1
     )
-    theirs.item_factors, theirs.user_factors = factors, np.zeros((1, factors.shape[1]), np.float32)
+    peer.item_factors, peer.user_factors = factors, np.zeros((1, factors.shape[1]), np.float32)
     calls: list[Call] = []
     for rows, stars in people:
         liked = preference(stars, PARAMS.neutral, BEST)
         values = (np.sign(liked) + PARAMS.alpha * liked).astype(np.float32)
         output = csr_matrix((values, (np.zeros(len(rows), int), rows)), (1, len(factors)))
-        calls.append(partial(theirs.recommend, 0, output, N=N, recalculate_user=True))
+        calls.append(partial(peer.recommend, 0, output, N=N, recalculate_user=True))
     return calls
 
 
@@ -137,20 +136,20 @@ def _surprise(people: Sequence[Person], items: int) -> list[Call]:
     for user, (rows, stars) in enumerate(people):
         output += [(user, r, s, None) for r, s in zip(rows.tolist(), stars.tolist(), strict=True)]
     known = Dataset(Reader(rating_scale=(0.5, BEST))).construct_trainset(output)
-    theirs = SVD(n_factors=PARAMS.rank, n_epochs=1, random_state=1).fit(known)
+    peer = SVD(n_factors=PARAMS.rank, n_epochs=1, random_state=1).fit(known)
 
     def best(user: int, rated: set[int]) -> list[Any]:
-        predicted = (theirs.predict(user, item) for item in range(items) if item not in rated)
+        predicted = (peer.predict(user, item) for item in range(items) if item not in rated)
         return nlargest(N, predicted, key=lambda prediction: prediction.est)
 
     return [partial(best, user, set(rows.tolist())) for user, (rows, _) in enumerate(people)]
 
 
-def _alternately(contenders: dict[str, list[Call]]) -> dict[str, float]:
-    """Median over turns of the mean microseconds of each contender's calls."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+def _alternately(calls_of: dict[str, list[Call]]) -> dict[str, float]:
+    """Median over turns of the mean microseconds of the calls of each."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls_of}
     for _ in range(TURNS + 1):
-        for name, calls in contenders.items():
+        for name, calls in calls_of.items():
             started = time.perf_counter()
             for call in calls:
                 call()
@@ -162,26 +161,17 @@ def some_people(ratings: Ratings) -> list[Person]:
     """Some of those who rated, drawn at random."""
     random = np.random.default_rng(2)
     there = np.unique(ratings.users)
-    return _told_by(ratings, random.choice(there, min(PEOPLE, len(there)), replace=False))
+    return by_person(ratings, np.sort(random.choice(there, min(PEOPLE, len(there)), replace=False)))
 
 
 def most_active(ratings: Ratings, number: int) -> list[Person]:
     """Those who rated most."""
-    return _told_by(ratings, np.argsort(-np.bincount(ratings.users), kind="stable")[:number])
-
-
-def _told_by(ratings: Ratings, people: NDArray[np.integer]) -> list[Person]:
-    chosen = np.sort(people)
-    theirs = np.isin(ratings.users, chosen)
-    users, items, stars = ratings.users[theirs], ratings.items[theirs], ratings.stars[theirs]
-    order = np.argsort(users, kind="stable")
-    bounds = np.searchsorted(users[order], chosen)[1:]
-    rows, values = (np.split(column[order], bounds) for column in (items, stars))
-    return [(r.astype(np.int64), v.astype(np.float64)) for r, v in zip(rows, values, strict=True)]
+    active = np.argsort(-np.bincount(ratings.users), kind="stable")[:number]
+    return by_person(ratings, np.sort(active))
 
 
 def _enlarged(factors: Vectors) -> Vectors:
-    """A million vectors as long as fitted ones, in directions near theirs."""
+    """A million vectors as long as fitted ones, in similar directions."""
     random = np.random.default_rng(4)
     drawn = factors[random.integers(0, len(factors), LARGE), :LARGE_RANK]
     lengths = np.linalg.norm(drawn, axis=1, keepdims=True)
@@ -231,11 +221,11 @@ def everyone(train: Path, fitted: Path) -> dict[str, float]:
     seconds["ours"] = time.perf_counter() - started
     frame = spark.read.parquet(str(train))
     als = ALS(userCol="user_id", itemCol="item_id", ratingCol="stars", rank=PARAMS.rank, maxIter=1)
-    theirs = als.fit(frame)
+    peer = als.fit(frame)
     people = frame.select("user_id").distinct().limit(SLICE).cache()
     share = people.count() / len(stars.users.ids)
     started = time.perf_counter()
-    theirs.recommendForUserSubset(people, N).write.format("noop").mode("overwrite").save()
+    peer.recommendForUserSubset(people, N).write.format("noop").mode("overwrite").save()
     seconds["mllib"] = (time.perf_counter() - started) / share
     return seconds
 

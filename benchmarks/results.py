@@ -1,4 +1,4 @@
-"""RESULTS.md and RESULTS.json: a section for each part, which stays until that part runs again."""
+"""Writes RESULTS.md and RESULTS.json: a section for each part, kept until that part runs again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ HEADING = re.compile(r"^## (.+)\n", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Section:
-    """What a part has to say: lines of Markdown for people, figures by name for programs."""
+    """The results of a part: lines of Markdown for people, figures by name for programs."""
 
     lines: Sequence[str]
     figures: dict[str, float]
@@ -30,14 +30,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Run:
-    """One process: what it said of itself, and the most memory it and its children held, in GB."""
+    """One process: its figures, and the peak memory of it and its children, in GB."""
 
-    said: dict[str, Any]
+    figures: dict[str, Any]
     memory: float
 
 
 def write(folder: Path, part: str, section: Section) -> None:
-    """Put the section into both files, in place of what that part said before."""
+    """Replace the section of a part in both files."""
     now = f"{datetime.now(UTC):%Y-%m-%d}"
     text, numbers = folder / "RESULTS.md", folder / "RESULTS.json"
     sections = _sections(text.read_text("utf-8")) if text.exists() else {}
@@ -61,6 +61,11 @@ def run(module: str, *arguments: object, **environ: str) -> Run:
     command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
     finished = run_measured(["env", *settings, *command])
     return Run(json.loads(finished.output.splitlines()[-1]), finished.memory)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Format a table as lines of Markdown."""
+    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
 
 
 def tell(line: str) -> None:

@@ -1,4 +1,4 @@
-"""What recommending costs, alone and over HTTP, against the targets that were set for it."""
+"""Measures recommending, alone and over HTTP, against its targets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 from benchmarks import data
 from benchmarks.generate import SIZES
-from benchmarks.results import Run, Section, run, tell
+from benchmarks.results import Run, Section, markdown_table, run, tell
+
+LATENCIES = {"median": "median", "90 %": "p90", "99 %": "p99", "slowest": "slowest"}
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,10 @@ class Target:
     more: str = ""
 
     @property
-    def line(self) -> str:
+    def cells(self) -> list[str]:
         sign, more = "≥" if self.least else "≤", f" ({self.more})" if self.more else ""
         seen, limit = (f"{number:,.4g} {self.unit}" for number in (self.seen, self.limit))
-        return f"| {self.what} | {seen}{more} | {sign} {limit} | {self._met} |"
+        return [self.what, f"{seen}{more}", f"{sign} {limit}", self._met]
 
     @property
     def _met(self) -> str:
@@ -45,12 +47,12 @@ def serving(scratch: Path, sizes: Sequence[str]) -> Section:
     data.write(data.split(size).train, train)
     run("recommending", "fit", train, fitted, OPENBLAS_NUM_THREADS="1")
     tell("recommending to one at a time")
-    one = run("recommending", "one", train, fitted, OPENBLAS_NUM_THREADS="1").said
+    one = run("recommending", "one", train, fitted, OPENBLAS_NUM_THREADS="1").figures
     tell("recommending to everyone")
     everyone = run("recommending", "everyone", train, fitted, OPENBLAS_NUM_THREADS="1")
     tell("serving over HTTP")
-    http = run("http", train, fitted, os.environ.get("SECONDS", "20")).said
-    targets = _of_the_model(one, everyone.said, SIZES[size].items) + _of_the_site(http)
+    http = run("http", train, fitted, os.environ.get("SECONDS", "20")).figures
+    targets = _of_the_model(one, everyone.figures, SIZES[size].items) + _of_the_site(http)
     return Section(_lines(size, targets, one, everyone, http), _figures(one, everyone, http))
 
 
@@ -94,21 +96,23 @@ def _lines(
         " let everything through. Half load comes at a fixed rate, and latencies count from when a"
         " request was due.",
         "",
-        "| what | seen | target | |",
-        "| --- | --- | --- | --- |",
-        *(target.line for target in targets),
+        *markdown_table(["what", "seen", "target", ""], [target.cells for target in targets]),
         "",
-        "| one person on one core | microseconds |",
-        "| --- | --- |",
-        *(f"| {name} | {microseconds:,.0f} |" for name, microseconds in one.items()),
+        *markdown_table(
+            ["one person on one core", "microseconds"],
+            [[name, f"{microseconds:,.0f}"] for name, microseconds in one.items()],
+        ),
         "",
         f"Everyone: {everyone.memory:.1f} GB held by all processes, MLlib's among them.",
         "",
-        "| over HTTP | requests a second | median | 90 % | 99 % | slowest | sender, of a core |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-        _load_line("closed loop, 16 connections", http["closed"]),
-        _load_line("open loop, half of that", http["open"]),
-        _load_line("the page, one visitor", http["page"]),
+        *markdown_table(
+            ["over HTTP", "requests a second", *LATENCIES, "sender, of a core"],
+            [
+                _load_cells("closed loop, 16 connections", http["closed"]),
+                _load_cells("open loop, half of that", http["open"]),
+                _load_cells("the page, one visitor", http["page"]),
+            ],
+        ),
         "",
         f"Swap: from the promotion until both workers serve the new release"
         f" {http['swap']['seconds']:.1f} s; 99 % of the requests due then took at most"
@@ -116,15 +120,14 @@ def _lines(
     ]
 
 
-def _load_line(name: str, load: dict[str, float]) -> str:
-    latencies = (f"{load[which]:.1f} ms" for which in ("median", "p90", "p99", "slowest"))
-    cells = [name, f"{load['a_second']:.0f}", *latencies, f"{100 * load['sender']:.0f} %"]
-    return f"| {' | '.join(cells)} |"
+def _load_cells(name: str, load: dict[str, float]) -> list[str]:
+    latencies = (f"{load[which]:.1f} ms" for which in LATENCIES.values())
+    return [name, f"{load['a_second']:.0f}", *latencies, f"{100 * load['sender']:.0f} %"]
 
 
 def _figures(one: dict[str, float], everyone: Run, http: dict[str, Any]) -> dict[str, float]:
     figures = {f"one: {name}, microseconds": spent for name, spent in one.items()}
-    figures |= {f"everyone: {name}, seconds": spent for name, spent in everyone.said.items()}
+    figures |= {f"everyone: {name}, seconds": spent for name, spent in everyone.figures.items()}
     figures["everyone: memory, GB"] = everyone.memory
     for what, output in http.items():
         figures |= {f"{what}: {name}": figure for name, figure in output.items()}

@@ -30,7 +30,8 @@ from app.catalogue.items import sync_catalogue
 from app.db.clock import utcnow
 from app.extensions import db
 from app.models import Rating, User
-from benchmarks.recommending import Fitted, Person, release_of
+from benchmarks.data import Person
+from benchmarks.recommending import Fitted, release_of
 from benchmarks.sender import Connection
 from recommender.catalogue import CatalogueItem
 from recommender.storage.release import ParitySample, Release

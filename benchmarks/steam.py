@@ -19,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.results import markdown_table
 from recommender.formats.steam import GAMES, LIBRARIES
 
 USER = re.compile(rb"('user_id': ')")
@@ -29,22 +30,21 @@ def main(arguments: list[str]) -> None:
         print(json.dumps(_read(arguments[1])))
         return
     source, times = Path(arguments[0]), [int(text) for text in arguments[1:]]
-    print("| times | pairs | seconds | driver's Python, MB | driver's Java, MB |")
-    print("| --- | --- | --- | --- | --- |", flush=True)
+    rows = []
     for count in times:
         with tempfile.TemporaryDirectory(prefix="marquee-steam-") as folder:
             repeat(source, Path(folder), count)
-            said = subprocess.run(  # our own command  # noqa: S603  # nosec B603
+            finished = subprocess.run(  # our own command  # noqa: S603  # nosec B603
                 [sys.executable, "-m", "benchmarks.steam", "--read", folder],
                 check=True,
                 stdout=subprocess.PIPE,
                 text=True,
             )
-        read = json.loads(said.stdout)
+        read = json.loads(finished.stdout)
         figures = (read["pairs"], read["seconds"], read["python_mb"], read["java_mb"])
-        print(
-            f"| {count} | " + " | ".join(f"{figure:,.0f}" for figure in figures) + " |", flush=True
-        )
+        rows.append([str(count), *(f"{figure:,.0f}" for figure in figures)])
+    header = ["times", "pairs", "seconds", "driver's Python, MB", "driver's Java, MB"]
+    print("\n".join(markdown_table(header, rows)))
 
 
 def repeat(source: Path, target: Path, count: int) -> None:
@@ -63,7 +63,7 @@ def _read(folder: str) -> dict[str, float]:
     from spark_jobs.session import build_session
 
     spark = build_session("marquee benchmark")
-    # What starts with the first task, whatever it does, is not reading.
+    # The first task starts Spark's workers, which is not part of reading.
     spark.sparkContext.parallelize(range(8)).map(str).collect()
     started = time.perf_counter()
     pairs = read_steam(spark, folder).rows

@@ -1,1 +1,1 @@
-"""The maths and the release format, shared by training and serving. Imports numpy alone."""
+"""The model and the release format, shared by training and serving; needs numpy alone."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import BoolArray, Float64Array, Int64Array
 from recommender.fold_in import fold_in_ranking_many
 from recommender.model import Model, Person, RatingsByItem, Recommendation
 
-# How many numbers one array of a pass over many users may hold: 8 MB in single precision.
+# The largest array of a pass over many users, in numbers: 8 MB in single precision.
 LARGEST_ARRAY = 2_000_000
 NOTHING = np.empty(0, np.int64)
 
@@ -18,7 +18,7 @@ NOTHING = np.empty(0, np.int64)
 def recommend_many(
     model: Model, people: Sequence[RatingsByItem], n: int, hidden: Sequence[Iterable[int]] = ()
 ) -> list[list[Recommendation]]:
-    """``Model.recommend`` for each of ``people``, by their ratings, in stacked solves.
+    """Recommend as ``Model.recommend`` does to each of ``people``, given as their ratings.
 
     ``hidden``: ids to leave out, for each of them where given.
     """
@@ -35,7 +35,7 @@ def recommend_many(
 
 
 def _passes(model: Model, counts: Sequence[int]) -> Iterator[list[int]]:
-    """Positions of the people of each pass: those with like numbers of ratings together."""
+    """Yield the positions of the people of each pass, grouped by similar numbers of ratings."""
     widest = max(model.gram.shape[0], model.release.arrays.rating_factors.shape[1])
     positions: list[int] = []
     for i in sorted(range(len(counts)), key=lambda i: counts[i]):
@@ -49,8 +49,8 @@ def _passes(model: Model, counts: Sequence[int]) -> Iterator[list[int]]:
 
 def _recommend_stack(
     model: Model,
-    known: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
-    unwanted: Sequence[NDArray[np.int64]],
+    known: Sequence[tuple[Int64Array, Float64Array]],
+    unwanted: Sequence[Int64Array],
     n: int,
 ) -> list[list[Recommendation]]:
     arrays, ranking = model.release.arrays, model.release.ranking
@@ -79,9 +79,9 @@ def _recommend_stack(
 
 
 def _padded(
-    known: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Rows, values, and which places are taken, each (users, most ratings of any)."""
+    known: Sequence[tuple[Int64Array, Float64Array]],
+) -> tuple[Int64Array, Float64Array, BoolArray]:
+    """Return rows, values, and a mask of places in use, each (users, most ratings of any)."""
     counts = np.array([len(rows) for rows, _ in known])
     rated = np.arange(counts.max(initial=0)) < counts[:, None]
     rows, values = np.zeros(rated.shape, np.int64), np.zeros(rated.shape)

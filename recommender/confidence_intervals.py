@@ -1,4 +1,4 @@
-"""How sure a figure is."""
+"""95 % confidence intervals of means, shares and differences."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 Z95 = 1.959964
-# Of the normal distribution 80 % lie below it: what is there is seen four times of five.
+# 80 % of the normal distribution lie below it: the usual power of a test.
 Z80 = 0.841621
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its 95 % interval; without one (``low`` is None) where one group is too few."""
+    """A value with its 95 % interval; ``low`` and ``high`` are None for a single group."""
 
     value: float
     low: float | None
@@ -23,15 +23,15 @@ class Interval:
 
 
 def ratio(totals: ArrayLike, counts: ArrayLike) -> Interval | None:
-    """``r = Σ totals / Σ counts`` over groups (people), with its 95 % interval.
+    """Estimate ``r = Σ totals / Σ counts`` over groups (people), with its 95 % interval.
 
-    What one person does is not independent of what they did before, so the variance is taken
-    between people (the ratio estimator of cluster sampling, Cochran 1977, equation 6.13):
+    One person's ratings are not independent, so the variance is taken between people (the ratio
+    estimator of cluster sampling, Cochran 1977, equation 6.13):
 
         var(r) = m/(m − 1) · Σ (total_g − r·count_g)² / (Σ count)²
 
-    A mean of ratings: totals are sums of stars. A share: totals are how many. ``n`` is Σ counts.
-    None where there is nothing to count.
+    For a mean of ratings, totals are sums of stars; for a share, numbers of cases. ``n`` is
+    Σ counts. None where there is nothing to count.
     """
     total, count = np.asarray(totals, dtype=float), np.asarray(counts, dtype=float)
     total, count = total[count > 0], count[count > 0]
@@ -47,7 +47,7 @@ def ratio(totals: ArrayLike, counts: ArrayLike) -> Interval | None:
 
 
 def wilson(successes: int, n: int) -> Interval | None:
-    """A share of independent people, with its 95 % score interval (Wilson 1927)."""
+    """Estimate a share of independent people, with its 95 % score interval (Wilson 1927)."""
     if not n:
         return None
     p, z2 = successes / n, Z95**2
@@ -57,11 +57,11 @@ def wilson(successes: int, n: int) -> Interval | None:
 
 
 def difference(before: Interval, after: Interval) -> Interval:
-    """``after − before`` of two independent groups of people, with its 95 % interval:
+    """Estimate ``after − before`` of two independent groups of people, with its 95 % interval:
 
         d ± z·√(se_before² + se_after²)
 
-    Without an interval where one of them has none. ``n`` is of both.
+    Without an interval where one of them has none. ``n`` is the sum of both.
     """
     value, n = after.value - before.value, before.n + after.n
     half_before, half_after = _half(before), _half(after)
@@ -72,14 +72,14 @@ def difference(before: Interval, after: Interval) -> Interval:
 
 
 def times_needed(interval: Interval, effect: float) -> float | None:
-    """How many times as many people it takes for a difference of size ``effect`` to show.
+    """Return the factor by which the number of people must grow to detect a difference ``effect``.
 
-    A difference of ``effect`` leaves its 95 % interval's zero behind in 80 % of experiments where
+    In 80 % of experiments the 95 % interval of a difference of ``effect`` excludes 0 where
 
         effect ≥ (z₀.₉₅ + z₀.₈₀)·se
 
-    and se² falls with the number of people (Cohen 1988, section 2.4, for unequal groups alike):
-    ``((z₀.₉₅ + z₀.₈₀)·se / effect)²``; 1 or less is enough. None where ``found`` has no interval.
+    and se² falls with the number of people (Cohen 1988, section 2.4, also for unequal groups):
+    ``((z₀.₉₅ + z₀.₈₀)·se / effect)²``; 1 or less is enough. None without an interval.
     """
     half = _half(interval)
     return None if half is None else ((Z95 + Z80) * (half / Z95) / effect) ** 2

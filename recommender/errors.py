@@ -6,11 +6,11 @@ class MarqueeError(Exception):
 
 
 class DataError(MarqueeError):
-    """Ratings or a catalogue that cannot be used as they are."""
+    """Ratings or a catalogue that are invalid."""
 
 
 class ConfigError(MarqueeError):
-    """A setting or a parameter with a value that cannot be used."""
+    """A setting or parameter with an invalid value."""
 
 
 class SetupError(MarqueeError):
@@ -26,8 +26,8 @@ class NoRelease(ReleaseError):
 
 
 class StorageError(MarqueeError):
-    """S3 is out of reach, refuses, or has not what is asked for."""
+    """S3 is unreachable, denies access, or the object does not exist."""
 
 
 class NotStored(StorageError):
-    """There is no such object."""
+    """The object does not exist in S3."""

@@ -1,13 +1,13 @@
-"""Why a title: what each rating adds to its score, exactly."""
+"""Explains a recommendation: what each rating adds to its score, exactly."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recommender.fold_in import Array, Ridge, ranking_equations
+from recommender.arrays import Float64Array, FloatArray
+from recommender.fold_in import Ridge, ranking_equations
 from recommender.item_index import UNKNOWN
 from recommender.model import Model, RatingsByItem
 
@@ -22,20 +22,20 @@ class Explanation:
 
 
 def contributions(
-    item_gram: Array,
-    factors: Array,
-    preferences: Array,
+    item_gram: FloatArray,
+    factors: FloatArray,
+    preferences: FloatArray,
     alpha: float,
     ridge: Ridge,
-    target: Array,
-) -> NDArray[np.float64]:
-    """What each of ``n`` ratings adds to ``x·target``, shape (n,); their sum is ``x·target``.
+    target: FloatArray,
+) -> Float64Array:
+    """Return what each of ``n`` ratings adds to ``x·target``, (n,); the sum is ``x·target``.
 
     The fold-in ``A x = b`` is linear in its right side (Hu, Koren, Volinsky 2008, section 5):
 
         x·y_j = Σ_i b_i · y_iᵀ A⁻¹ y_j          b_i = 1 + c_i where s_i > 0, else 0
 
-    A dislike stands in ``A`` alone: it adds 0 and takes from what the others add.
+    A dislike occurs in ``A`` alone: it adds 0 and lowers what the others add.
     ``factors`` (n, rank), ``preferences`` (n,), ``target`` (rank,).
     """
     wanted = np.asarray(preferences) > 0
@@ -47,7 +47,7 @@ def contributions(
 
 
 def explain(model: Model, ratings: RatingsByItem, item_id: int) -> Explanation | None:
-    """What each rating adds to the score of ``item_id``, exactly; None for an unknown item."""
+    """Return what each rating adds to the score of ``item_id``; None for an unknown item."""
     (row,) = model.item_index.rows([item_id])
     if row == UNKNOWN:
         return None

@@ -1,4 +1,4 @@
-"""What a person's numbers say of a title: stars that were given, or hours that were played."""
+"""Converts stars given or hours played to preferences."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import Float64Array, FloatArray, IntArray
 from recommender.catalogue import Catalogue
 from recommender.fold_in import playtime_preference, preference
 from recommender.params import RankingParams
@@ -18,20 +18,20 @@ EXPLICIT, IMPLICIT = KINDS = ("explicit", "implicit")
 
 @dataclass(frozen=True)
 class Scale:
-    """The numbers that people give: from ``low`` to ``high`` in ``step``."""
+    """Valid ratings: from ``low`` to ``high`` in ``step``."""
 
     low: float
     high: float
     step: float
 
 
-# Hours end where no life would do for more; nobody is that old on any store.
+# 100,000 hours are more than 11 years of play without a pause.
 SCALES = {EXPLICIT: Scale(0.5, 5.0, 0.5), IMPLICIT: Scale(0.0, 100_000.0, 0.1)}
 
 
 @dataclass(frozen=True)
 class Stars:
-    """Explicit feedback: people say what they like and what they do not."""
+    """Explicit feedback: likes and dislikes."""
 
     neutral: float
     best: float
@@ -40,9 +40,9 @@ class Stars:
         return preference(stars, self.neutral, self.best)
 
     def expected_preference(
-        self, means: NDArray[np.floating], counts: NDArray[np.integer], overall: float
-    ) -> NDArray[np.float64]:
-        """How strong a newcomer's answer about each title is likely to be, (n,), above 0.
+        self, means: FloatArray, counts: IntArray, overall: float
+    ) -> Float64Array:
+        """Return the preference expected of a newcomer's answer about each title, (n,), above 0.
 
         ``means`` and ``counts`` (n,) of everyone's ratings; ``overall``: the mean of all.
         """
@@ -52,7 +52,7 @@ class Stars:
 
 @dataclass(frozen=True)
 class Hours:
-    """Implicit feedback: what people have, and how long they played it. Nothing says "no"."""
+    """Implicit feedback: games owned and hours played. There are no dislikes."""
 
     playtime_weight: float
 
@@ -60,14 +60,14 @@ class Hours:
         return playtime_preference(hours, self.playtime_weight)
 
     def expected_preference(
-        self, means: NDArray[np.floating], counts: NDArray[np.integer], overall: float
-    ) -> NDArray[np.float64]:
-        """As for stars. To have a title says the same of each."""
+        self, means: FloatArray, counts: IntArray, overall: float
+    ) -> Float64Array:
+        """As for stars; owning a title counts alike for each."""
         return np.ones(len(means))
 
 
 def feedback_of(catalogue: Catalogue, params: RankingParams) -> Stars | Hours:
-    """How the numbers of a catalogue are to be read."""
+    """Return how the ratings of a catalogue become preferences."""
     if catalogue.feedback == IMPLICIT:
         return Hours(params.playtime_weight)
     return Stars(params.neutral, catalogue.rating_max)

@@ -1,30 +1,28 @@
-"""An evening for several people: one list from everyone's predicted stars."""
+"""Recommends to a group: one list from each member's predicted stars."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import Float64Array, FloatArray, Int64Array, IntArray
 from recommender.model import Model, RatingsByItem
 from recommender.top_n import top_n
 
 WAYS = ("average", "misery", "veto")
-# With a veto, nobody sits through a title that is predicted fewer stars for them than this.
+# A member vetoes titles with fewer predicted stars than this,
 VETO_BELOW = 3.0
-# Where nobody gives stars: a match, from 0 to 1, below this.
+# or, in catalogues without stars, with a match (0 to 1) below this.
 VETO_BELOW_MATCH = 0.1
-# The list is chosen among this many titles that match the group best.
+# The list is chosen from this many titles that match the group best.
 SHORTLIST = 200
 
 
-def agree(
-    stars: NDArray[np.floating], way: str, veto_below: float = VETO_BELOW
-) -> NDArray[np.float64]:
-    """The group's stars of each title, shape (items,), from everyone's, shape (people, items).
+def agree(stars: FloatArray, way: str, veto_below: float = VETO_BELOW) -> Float64Array:
+    """Return the group's stars of each title, (items,), from each member's, (people, items).
 
-    ``average``: the mean. ``misery``: the stars of whoever likes it least (O'Connor et al. 2001,
+    ``average``: the mean. ``misery``: the least of all members' stars (O'Connor et al. 2001,
     PolyLens). ``veto``: the mean, and -inf where anyone is below ``veto_below`` ("average without
     misery", Masthoff 2004).
     """
@@ -37,13 +35,11 @@ def agree(
     return np.asarray(mean)
 
 
-def shortlist(
-    scores: NDArray[np.floating], excluded_rows: NDArray[np.integer], size: int
-) -> NDArray[np.int64]:
-    """Rows of the titles that match the people best on average, from scores (people, items).
+def shortlist(scores: FloatArray, excluded_rows: IntArray, size: int) -> Int64Array:
+    """Return rows of the titles that match best on average, from scores (people, items).
 
-    Scores have a scale of their own for each person, so each is standardised first. Stars alone
-    order a catalogue badly: this is what keeps the obscure and overrated out.
+    The scale of scores differs between people, so each person's are standardized first. Stars alone
+    rank a catalogue badly: the shortlist keeps out obscure titles with a high mean.
     """
     possible = np.isfinite(scores).all(axis=0)
     standard = np.full(scores.shape[1], -np.inf)
@@ -58,15 +54,15 @@ def shortlist(
 def recommend_group(
     model: Model, people: Sequence[RatingsByItem], way: str, n: int
 ) -> list[tuple[int, float, list[float]]]:
-    """The ``n`` best items for an evening of ``people``: (id, the group's liking, each one's),
-    in predicted stars, or from 0 to 1 (``match``) where nobody gives stars.
+    """Return the ``n`` best items for ``people`` together: (id, the group's value, each member's),
+    in predicted stars, or as a match from 0 to 1 in catalogues without stars.
 
-    What anyone has rated already is left out. ``way``: see ``agree``.
+    Items that anyone has rated are left out. ``way``: see ``agree``.
     """
     folded = [model.fold_in(ratings) for ratings in people]
     rated = np.concatenate([person.rated_rows for person in folded])
     scores = np.stack([model.scores(person) for person in folded])
-    # A veto may exclude many titles, so it applies before the list is cut short.
+    # A veto may exclude many titles, so it applies before the shortlist is made.
     all_rows, rating_model = np.arange(len(model.item_index)), model.rating_model
     everyone = np.stack(
         [
@@ -76,11 +72,7 @@ def recommend_group(
             for p in folded
         ]
     )
-    agreed = agree(
-        everyone,
-        way,
-        VETO_BELOW if rating_model else VETO_BELOW_MATCH,
-    )
+    agreed = agree(everyone, way, VETO_BELOW if rating_model else VETO_BELOW_MATCH)
     scores = np.where(np.isfinite(agreed), scores, -np.inf)
     rows = shortlist(scores, rated, max(SHORTLIST, n))
     best = rows[np.argsort(-agreed[rows], kind="stable")][:n]

@@ -1,12 +1,12 @@
-"""The one place where outside item ids and array rows meet."""
+"""Converts item ids to rows of arrays; no other module does."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import Int64Array
 from recommender.errors import ReleaseError
 
 UNKNOWN = -1
@@ -19,7 +19,7 @@ class ItemIndex:
     Raises ReleaseError where the ids are not strictly ascending.
     """
 
-    def __init__(self, item_ids: NDArray[np.int64]):
+    def __init__(self, item_ids: Int64Array):
         if np.any(item_ids[1:] <= item_ids[:-1]):
             raise ReleaseError("item_ids.npy: ids must be strictly ascending; train again")
         self.item_ids = item_ids
@@ -27,15 +27,15 @@ class ItemIndex:
     def __len__(self) -> int:
         return len(self.item_ids)
 
-    def rows(self, item_ids: Iterable[int]) -> NDArray[np.int64]:
-        """The row of each id, UNKNOWN (-1) for an id that the model was not fitted on."""
+    def rows(self, item_ids: Iterable[int]) -> Int64Array:
+        """Return the row of each id, UNKNOWN (-1) for an id that the model was not fitted on."""
         wanted = np.fromiter(item_ids, dtype=np.int64)
         if not len(self.item_ids):
             return np.full(len(wanted), UNKNOWN)
         rows = np.searchsorted(self.item_ids, wanted).clip(max=len(self.item_ids) - 1)
         return np.where(self.item_ids[rows] == wanted, rows, UNKNOWN)
 
-    def known_rows(self, item_ids: Iterable[int]) -> NDArray[np.int64]:
-        """The rows of those ids that the model knows."""
+    def known_rows(self, item_ids: Iterable[int]) -> Int64Array:
+        """Return the rows of those ids that the model knows."""
         rows = self.rows(item_ids)
         return rows[rows != UNKNOWN]

@@ -1,4 +1,4 @@
-"""What is known of the titles themselves, by row of the factors, and filters over it."""
+"""Genres and years of titles by row, and filters over them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import BoolArray
 from recommender.item_index import UNKNOWN, ItemIndex
 from recommender.storage.release import Release
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which titles qualify: any of the ``include``d genres (all, where none is named), none of the
-    ``exclude``d, a year from ``year_from`` to ``year_to``. An unknown year is within no bounds."""
+    """Titles with any of the ``include``d genres (default: all), none of the ``exclude``d ones, and
+    a year from ``year_from`` to ``year_to``, bounds which exclude titles of unknown year."""
 
     include: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
@@ -31,7 +31,7 @@ class ItemMetadata:
 
     def __init__(self, release: Release):
         item_rows = ItemIndex(release.arrays.item_ids)
-        # A stream: the whole catalogue as objects would stay in the process's memory for good.
+        # Streamed: memory of the whole catalogue as objects would not return to the system.
         ids, years = array("l"), array("l")
         ids_of: dict[str, array[int]] = defaultdict(partial(array, "l"))
         for item in release.items():
@@ -49,8 +49,8 @@ class ItemMetadata:
         for column, genre in enumerate(self.genres):
             self.has[rows_of[genre], column] = True
 
-    def qualified(self, wanted: Filter) -> NDArray[np.bool_]:
-        """Shape (items,)."""
+    def qualified(self, wanted: Filter) -> BoolArray:
+        """Mask the titles that pass the filter, (items,)."""
         mask = np.ones(len(self.years), dtype=bool)
         if wanted.include:
             mask &= self._any_of(wanted.include)
@@ -64,6 +64,6 @@ class ItemMetadata:
             mask &= self.years > 0
         return mask
 
-    def _any_of(self, names: frozenset[str]) -> NDArray[np.bool_]:
+    def _any_of(self, names: frozenset[str]) -> BoolArray:
         columns = [number for number, genre in enumerate(self.genres) if genre in names]
         return np.asarray(self.has[:, columns].any(axis=1))

@@ -1,27 +1,25 @@
-"""Titles like a title: the angle between their factors."""
+"""Finds similar titles by the angle between their factors."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import Float64Array, FloatArray, IntArray
 from recommender.item_index import UNKNOWN
 from recommender.model import Model
 from recommender.top_n import top_n
 
-# Factors fitted on few ratings point anywhere: a cosine counts for n / (n + this many ratings).
+# Factors fitted on few ratings are unreliable: a cosine is shrunken by n / (n + this).
 DOUBT = 10
-# Rows that are looked at together: so many stay in the processor's cache in double precision.
+# Rows per chunk: as many as the processor's cache holds in double precision.
 AT_A_TIME = 1024
 
 
-def similarity(
-    factors: NDArray[np.floating], counts: NDArray[np.integer], row: int
-) -> NDArray[np.float64]:
-    """``cos(y_row, y_i) · n_i / (n_i + DOUBT)``, shape (items,); -inf for the title itself.
+def similarity(factors: FloatArray, counts: IntArray, row: int) -> Float64Array:
+    """Return ``cos(y_row, y_i) · n_i / (n_i + DOUBT)``, (items,); -inf for the title itself.
 
     ``factors`` (items, rank), ``counts`` (items,). The shrinkage is that of item-based
-    neighbourhood models (Koren 2008, section 2.2). A title without direction is like none.
+    neighbourhood models (Koren 2008, section 2.2). A zero vector is similar to none.
     """
     y = np.asarray(factors[row], dtype=np.float64)
     cosines, lengths = np.empty(len(factors)), np.empty(len(factors))
@@ -36,7 +34,7 @@ def similarity(
 
 
 def similar_items(model: Model, item_id: int, n: int) -> list[int]:
-    """Ids of the ``n`` titles most like ``item_id`` that can be recommended."""
+    """Return ids of the ``n`` recommendable titles most similar to ``item_id``."""
     (row,) = model.item_index.rows([item_id])
     if row == UNKNOWN:
         return []

@@ -1,8 +1,7 @@
-"""Every measure of quality, once, with its formula. Plain numpy; no measure knows of a model.
+"""Evaluation metrics with their formulas, independent of any model.
 
-A ranked list comes as its *hits*: whether each of its k places holds a relevant title, best place
-first. What has no value (no pair, no positive) is NaN, so that a mean has to leave it out on
-purpose.
+A ranked list is given as its *hits*: whether each of its k places holds a relevant title, best
+place first. A metric that is undefined (no pair, no positive) is NaN.
 """
 
 from __future__ import annotations
@@ -12,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Hits = NDArray[np.bool_]
+from recommender.arrays import BoolArray, Float64Array
+
+Hits = BoolArray
 
 
 def rmse(predicted: ArrayLike, actual: ArrayLike) -> float:
@@ -26,26 +27,24 @@ def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
 
 
 def pr_auc(scores: ArrayLike, positive: ArrayLike) -> float:
-    """Area under the precision–recall curve, ``Σ (R_t − R_{t−1})·P_t`` over the distinct scores t
-    from the highest: P_t and R_t are precision and recall of "score at least t".
-
-    The step-wise sum, also called average precision; equal scores are one step.
-    """
+    """Return the area under the precision–recall curve, also called average precision:
+    ``Σ (R_t − R_{t−1})·P_t`` over the distinct scores t from the highest, where P_t and R_t are
+    precision and recall of "score at least t"."""
     scores, positive = np.asarray(scores, float), np.asarray(positive, bool)
     if not positive.any():
         return float("nan")
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     ends = np.append(np.flatnonzero(ordered[1:] < ordered[:-1]), len(ordered) - 1)
-    found = np.cumsum(positive[order])[ends]
-    return float(np.sum(np.diff(found, prepend=0) * found / (ends + 1)) / positive.sum())
+    hits = np.cumsum(positive[order])[ends]
+    return float(np.sum(np.diff(hits, prepend=0) * hits / (ends + 1)) / positive.sum())
 
 
 def auc(scores: ArrayLike, positive: ArrayLike) -> float:
-    """Area under the ROC curve: the share of (positive, negative) pairs in the right order, an
-    equal pair being half right.
+    """Return the area under the ROC curve: the share of (positive, negative) pairs in the right
+    order, equal pairs counting half.
 
-    ``(Σ rank of positives − P·(P + 1)/2) / (P·N)``, equal scores sharing their mean rank.
+    ``(Σ rank of positives − P·(P + 1)/2) / (P·N)``, equal scores having their mean rank.
     """
     scores, positive = np.asarray(scores, float), np.asarray(positive, bool)
     positives = int(positive.sum())
@@ -59,17 +58,16 @@ def auc(scores: ArrayLike, positive: ArrayLike) -> float:
 
 
 def hits(listed: NDArray[Any], relevant: NDArray[Any], k: int) -> Hits:
-    """The first ``k`` places of a list; places that a short list leaves empty are misses."""
-    found = np.zeros(k, bool)
-    found[: len(listed)] = np.isin(listed[:k], relevant)
-    return found
+    """Return the hits of the first ``k`` places; empty places of a short list are misses."""
+    is_hit = np.zeros(k, bool)
+    is_hit[: len(listed)] = np.isin(listed[:k], relevant)
+    return is_hit
 
 
 def ndcg(hits: Hits, relevant: int) -> float:
     """``Σ_{hit at place j} 1/ln(j + 1) / Σ_{j = 1 … min(k, relevant)} 1/ln(j + 1)``
 
-    Binary relevance and the natural logarithm, as in Microsoft's recommenders. The same logarithm
-    stands above and below, so its base cancels: with base 2 the value is the same.
+    Binary relevance, as in Microsoft's recommenders; the base of the logarithm cancels.
     """
     if not relevant:
         return float("nan")
@@ -96,14 +94,14 @@ def average_precision(hits: Hits, relevant: int) -> float:
 
 
 def coverage(lists: list[NDArray[Any]], catalogue: int) -> float:
-    """The share of the ``catalogue`` titles that stand in at least one list."""
+    """Return the share of the ``catalogue`` titles that are in at least one list."""
     return len(np.unique(np.concatenate(lists))) / catalogue
 
 
 def intra_list_diversity(features: NDArray[Any]) -> float:
-    """``1 − mean cosine`` over the pairs of a list. ``features``: of each title, (k, features).
+    """Return ``1 − mean cosine`` over the pairs of a list. ``features``: (k, features).
 
-    A title without features is alike to none.
+    A title without features is similar to none.
     """
     k = len(features)
     if k < 2:
@@ -115,20 +113,18 @@ def intra_list_diversity(features: NDArray[Any]) -> float:
 
 
 def novelty(counts: ArrayLike, people: int) -> float:
-    """Mean surprise of a list in bits, ``Σ −log₂(count_i / people) / k`` (Zhou et al. 2010).
-
-    ``counts``: how many of the ``people`` rated each title of the list, at least 1.
-    """
+    """Return a list's mean self-information in bits, ``Σ −log₂(count_i / people) / k`` (Zhou et
+    al. 2010). ``counts``: how many of the ``people`` rated each title, at least 1."""
     return float(-np.log2(np.asarray(counts) / people).mean())
 
 
 def interval(values: ArrayLike, seed: int = 0, resamples: int = 1000) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean: the percentiles 2.5 and 97.5 of resampled means."""
+    """Return the 95 % bootstrap interval of the mean: percentiles of resampled means."""
     values = np.asarray(values, float)
     drawn = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
     low, high = np.percentile(values[drawn].mean(axis=1), [2.5, 97.5])
     return float(low), float(high)
 
 
-def _differences(predicted: ArrayLike, actual: ArrayLike) -> NDArray[np.float64]:
+def _differences(predicted: ArrayLike, actual: ArrayLike) -> Float64Array:
     return np.asarray(predicted, float) - np.asarray(actual, float)

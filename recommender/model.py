@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import BoolArray, Float64Array, FloatArray, Int64Array, IntArray
 from recommender.feedback import feedback_of
-from recommender.fold_in import (
-    Ridge,
-    fold_in_ranking,
-    gram,
-)
+from recommender.fold_in import Ridge, fold_in_ranking, gram
 from recommender.item_index import UNKNOWN, ItemIndex
 from recommender.item_metadata import Filter, ItemMetadata
 from recommender.popularity import within_band
@@ -23,26 +19,26 @@ from recommender.storage.release import Release
 from recommender.top_n import BestFirst, scores_of, top_n
 
 RatingsByItem = Mapping[int, float]
-# Newcomers are asked about these: an item that few know is not worth a question.
+# Newcomers are asked about as many of the most rated items, which they may well know.
 MOST_RATED = 2000
-# The bias and rating vector of anyone where nobody gives stars.
-NO_STARS: tuple[float, NDArray[np.floating]] = (0.0, np.empty(0))
+# The bias and rating vector of everyone in a catalogue without stars.
+NO_STARS: tuple[float, FloatArray] = (0.0, np.empty(0))
 
 
 @dataclass(frozen=True)
 class Person:
-    """Someone folded into the model. ``rated_rows``: what the model has that they rated already."""
+    """A person folded into the model. ``rated_rows``: rows of the items they have rated."""
 
-    ranking_vector: NDArray[np.floating]
+    ranking_vector: FloatArray
     bias: float
-    rating_vector: NDArray[np.floating]
-    rated_rows: NDArray[np.int64]
+    rating_vector: FloatArray
+    rated_rows: Int64Array
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """``score`` orders the list and means nothing by itself. ``predicted_rating`` is in stars;
-    where nobody gives any it is None, and there is a ``match`` instead (``Model.match``)."""
+    """``score`` orders the list and has no unit. ``predicted_rating`` is in stars; in a catalogue
+    without stars it is None, and there is a ``match`` instead (``Model.match``)."""
 
     item_id: int
     score: float
@@ -51,8 +47,8 @@ class Recommendation:
 
 
 class Model:
-    """The models of one release. Ratings are stars, or hours played, by item id; unknown items are
-    ignored. Where hours are, there is no rating model, and nothing is predicted in stars."""
+    """The models of one release. Ratings are stars or hours played, by item id; unknown items are
+    ignored. With hours there is no rating model, and no stars are predicted."""
 
     def __init__(self, release: Release):
         arrays = release.arrays
@@ -75,7 +71,7 @@ class Model:
         return ItemMetadata(self.release)
 
     def fold_in(self, ratings: RatingsByItem) -> Person:
-        """A person as the model sees them, from their ratings of this moment."""
+        """Fold a person in from their current ratings."""
         arrays, ranking = self.release.arrays, self.release.ranking
         rows, values = self.known_ratings(ratings)
         rating_model = self.rating_model
@@ -97,11 +93,11 @@ class Model:
         wanted: Filter | None = None,
         known: int = 0,
     ) -> list[Recommendation]:
-        """The ``n`` best items the person has not rated, best first, without the ``hidden`` ids.
+        """Return the ``n`` best items that the person has not rated, without the ``hidden`` ids.
 
-        ``score_i = x·y_i + β·log(1 + count_i)``: someone unknown (x = 0) gets the popular list.
-        ``wanted``: those that qualify alone; there are ``n`` whenever so many do. ``known``: how
-        well known they are to be, a key of ``popularity.BANDS``.
+        ``score_i = x·y_i + β·log(1 + count_i)``: without ratings (x = 0) it is the popular list.
+        ``wanted``: only items that pass the filter, ``n`` where so many do. ``known``: how well
+        known they are to be, a key of ``popularity.BANDS``.
         """
         allowed = None
         if wanted is not None and wanted != Filter():
@@ -114,9 +110,9 @@ class Model:
         return self.as_recommendations(person, rows, scores)
 
     def as_recommendations(
-        self, person: Person, rows: NDArray[np.int64], scores: NDArray[np.float64]
+        self, person: Person, rows: Int64Array, scores: Float64Array
     ) -> list[Recommendation]:
-        """The items of ``rows`` with their scores, and their predicted ratings or matches."""
+        """Return the items of ``rows`` with their scores and predicted ratings or matches."""
         rating_model = self.rating_model
         stars = (
             rating_model.predict(person.bias, person.rating_vector, rows).tolist()
@@ -130,20 +126,16 @@ class Model:
         ]
 
     def best(
-        self,
-        vector: NDArray[np.floating],
-        n: int,
-        excluded_rows: NDArray[np.integer],
-        allowed: NDArray[np.bool_] | None = None,
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Rows and scores of the ``n`` best items for a ranking vector, as in ``recommend``.
+        self, vector: FloatArray, n: int, excluded_rows: IntArray, allowed: BoolArray | None = None
+    ) -> tuple[Int64Array, Float64Array]:
+        """Return rows and scores of the ``n`` best items for a ranking vector.
 
-        ``allowed``: (items,), those that qualify alone.
+        ``allowed``: a mask, (items,).
         """
         return self._best_first.top(vector, n, excluded_rows, allowed)
 
     def estimate(self, person: Person, item_ids: Iterable[int]) -> dict[int, float]:
-        """Predicted stars of those items that the model knows; of none where nobody gives stars."""
+        """Predict stars of known items, by id; nothing in a catalogue without stars."""
         if self.rating_model is None:
             return {}
         rows = self.item_index.known_rows(item_ids)
@@ -151,14 +143,14 @@ class Model:
         return dict(zip(self.item_index.item_ids[rows].tolist(), stars.tolist(), strict=True))
 
     def match(self, person: Person, item_ids: Iterable[int]) -> dict[int, float]:
-        """How well those items that the model knows fit what the person has, from 0 to 1: at 1 as
-        well as what they have does on average."""
+        """Return how well known items fit those that the person has, by id, from 0 to 1: 1 is the
+        mean of those that they have."""
         rows = self.item_index.known_rows(item_ids)
         match = self.match_rows(person, rows).tolist()
         return dict(zip(self.item_index.item_ids[rows].tolist(), match, strict=True))
 
     def rank(self, person: Person, item_id: int, hidden: Iterable[int] = ()) -> int | None:
-        """Where ``item_id`` stands in the person's whole list, 1 at the top; None where nowhere."""
+        """Return the rank of ``item_id`` in the person's whole list, from 1; None if not in it."""
         (row,) = self.item_index.rows([item_id])
         if row == UNKNOWN:
             return None
@@ -166,27 +158,25 @@ class Model:
         return self._best_first.rank(person.ranking_vector, int(row), excluded)
 
     @cached_property
-    def most_rated(self) -> NDArray[np.int64]:
-        """Rows of the MOST_RATED items most rated of those that can be recommended, ascending."""
+    def most_rated(self) -> Int64Array:
+        """Rows of the MOST_RATED most rated recommendable items, ascending."""
         counts = np.where(np.isfinite(self.popularity), self.release.arrays.item_counts, -np.inf)
         return np.sort(top_n(counts, MOST_RATED))
 
-    def known_ratings(
-        self, ratings: RatingsByItem
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Rows and values of those ratings whose item the model knows."""
+    def known_ratings(self, ratings: RatingsByItem) -> tuple[Int64Array, Float64Array]:
+        """Return rows and values of the ratings whose item the model knows."""
         rows = self.item_index.rows(ratings)
         known = rows != UNKNOWN
         return rows[known], np.fromiter(ratings.values(), dtype=np.float64)[known]
 
-    def scores(self, person: Person) -> NDArray[np.float64]:
-        """``x·y_i + β·log(1 + count_i)``; -inf for what is never recommended."""
+    def scores(self, person: Person) -> Float64Array:
+        """Return ``x·y_i + β·log(1 + count_i)``; -inf for items never recommended."""
         factors = self.release.arrays.ranking_factors
         return scores_of(factors, self.popularity, person.ranking_vector)
 
-    def match_rows(self, person: Person, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """``x·y_i`` over its mean of what the person has, between 0 and 1. Training pulls it
-        towards 1 for what people have, and shrinks it for those who have little."""
+    def match_rows(self, person: Person, rows: Int64Array) -> Float64Array:
+        """Return ``x·y_i`` divided by its mean over the person's items, clipped to 0–1. Training
+        pulls ``x·y_i`` towards 1 for items that people have, less for people who have few."""
         factors, x = self.release.arrays.ranking_factors, person.ranking_vector
         rated = factors[person.rated_rows] @ x
         mean = rated.mean() if len(rated) else 0.0

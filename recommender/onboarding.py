@@ -1,4 +1,4 @@
-"""Which title to ask a newcomer about next, and when enough has been asked."""
+"""Chooses the titles to ask a newcomer about, and decides when enough are answered."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recommender.fold_in import Array, Ridge, ranking_equations
+from recommender.arrays import Float64Array, FloatArray
+from recommender.fold_in import Ridge, ranking_equations
 from recommender.model import Model, RatingsByItem
 
-# How far nearness to known titles, and doubt about it, move the log-odds of knowing a title. These
-# four were chosen by the experiment in docs/model.md.
+# Weights of nearness to known titles, and of doubt about it, in the log-odds of knowing a title.
+# These four were chosen by the experiment in docs/model.md.
 NEARNESS, DOUBT = 6.0, 1.0
-# For the chance of knowing a title every answer counts alike, whatever the stars: known ones as a
-# preference of KNOWN, those not seen as one of -UNSEEN.
+# For the chance of knowing a title, known titles have a preference of KNOWN whatever the stars, and
+# those not seen one of -UNSEEN.
 KNOWN, UNSEEN = 1.0, 2.0
-# Enough is known after FEWEST ratings, once each of the last STEPS kept this share of the LIST best
-# titles.
+# Onboarding ends after FEWEST ratings, once each of the last STEPS ratings kept a share of SETTLED
+# of the LIST best titles.
 FEWEST, STEPS, LIST, SETTLED = 5, 3, 20, 0.8
 
 
 @dataclass(frozen=True)
 class OnboardingProgress:
-    """``kept``: how many of the ``of`` best titles the last rating left on the list."""
+    """``kept``: how many of the ``of`` best titles remained after the last rating."""
 
     kept: int
     of: int
@@ -33,30 +33,29 @@ class OnboardingProgress:
 
 
 def chance_to_know(
-    item_gram: Array,
-    factors: Array,
-    share: Array,
-    known: Array,
-    unseen: Array,
+    item_gram: FloatArray,
+    factors: FloatArray,
+    share: FloatArray,
+    known: FloatArray,
+    unseen: FloatArray,
     alpha: float,
     ridge: Ridge,
-) -> NDArray[np.float64]:
-    """How likely the person knows each title, in the light most favourable to it, shape (n,):
+) -> Float64Array:
+    """Return an upper confidence bound of the chance that the person knows each title, (n,):
 
         σ(logit(share_i) + NEARNESS·z·y_i + DOUBT·√(y_iᵀ Σ y_i))          Σ = A⁻¹
 
-    ``z`` is the ranking fold-in of what the person knew and did not know, the stars left aside,
-    and ``Σ`` its posterior covariance (``A``: the left side of its normal equations): where the
-    answers so far say little about a title, one more teaches much, so doubt counts in its favour
-    (the upper confidence bound of linear bandits: Li et al. 2010, LinUCB).
+    ``z`` is the ranking fold-in of titles known and not known, without their stars, and ``Σ`` its
+    posterior covariance (``A``: the left side of its normal equations). Doubt counts in favour of a
+    title, because an answer about it teaches most (linear bandits: Li et al. 2010, LinUCB).
 
-    ``factors`` (n, rank) and ``share``, what part of all people rated it, (n,): the titles to
-    judge. ``known`` and ``unseen`` (…, rank): factors of the titles that were answered about.
+    ``factors`` (n, rank) and ``share``, the part of all people who rated it, (n,): of the titles to
+    judge. ``known`` and ``unseen`` (…, rank): factors of the titles answered about.
     """
     answered = np.concatenate([known, unseen])
     preferences = np.repeat([KNOWN, -UNSEEN], [len(known), len(unseen)])
     left, right = ranking_equations(item_gram, answered, preferences, alpha, ridge)
-    # Someone who knew nothing has no direction, and yet each "not seen" tells where not to ask.
+    # Keeps the system solvable for a person who knew none of the titles.
     left[np.diag_indices_from(left)] += 1e-9
     y = np.asarray(factors, dtype=np.float64)
     covariance = np.linalg.inv(left)
@@ -68,9 +67,10 @@ def chance_to_know(
 
 
 def next_question(model: Model, ratings: RatingsByItem, unseen: Iterable[int] = ()) -> int | None:
-    """The item to ask a newcomer about next: one they may well know, that the answers so far
-    leave in doubt (``chance_to_know``), and that people like, since a rating in
-    favour teaches the ranking model most. None where nothing is left to ask.
+    """Return the item to ask a newcomer about next; None where none is left.
+
+    It maximizes ``chance_to_know`` times the squared expected preference: a like teaches the
+    ranking model most.
     """
     arrays, ranking = model.release.arrays, model.release.ranking
     rows, _ = model.known_ratings(ratings)
@@ -94,13 +94,13 @@ def next_question(model: Model, ratings: RatingsByItem, unseen: Iterable[int] = 
 
 
 def onboarding_progress(model: Model, ratings: RatingsByItem) -> OnboardingProgress:
-    """How far the list still moves. ``ratings`` in the order in which they were given."""
-    given = list(ratings.items())
+    """Measure how much the list still changes. ``ratings``: in the order they were given."""
+    pairs = list(ratings.items())
     lists = [
         {r.item_id for r in model.recommend(model.fold_in(dict(earlier)), LIST, ratings)}
-        for earlier in (given[: len(given) - step] for step in range(STEPS + 1))
+        for earlier in (pairs[: len(pairs) - step] for step in range(STEPS + 1))
     ]
     kept = [len(new & old) for new, old in pairwise(lists)]
     of = max(len(lists[0]), 1)
-    settled = len(given) >= FEWEST and min(kept) >= SETTLED * of
-    return OnboardingProgress(kept[0] if given else 0, of, settled)
+    settled = len(pairs) >= FEWEST and min(kept) >= SETTLED * of
+    return OnboardingProgress(kept[0] if pairs else 0, of, settled)

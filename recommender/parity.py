@@ -1,4 +1,4 @@
-"""The parity check: folding trained users in again returns their trained vectors."""
+"""Checks parity: folding trained users in again returns their trained vectors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Parity:
 
 
 def check_parity(release: Release) -> Parity:
-    """Fold the release's sample of trained users in again and compare with what training found."""
+    """Fold the release's sample of trained users in again and compare with trained vectors."""
     model, sample = Model(release), release.parity_sample()
     ranking, rating = [0.0], [0.0]
     for row, ratings in sample.users():

@@ -1,35 +1,36 @@
-"""Popularity: averages that know their number of votes, and how well known a title is."""
+"""Vote-weighted averages, and the bands of the popular–obscure slider."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-# A title's average counts for as much as this many votes at the catalogue's average.
+from recommender.arrays import BoolArray, IntArray
+
+# The catalogue's average counts as this many votes.
 PRIOR_VOTES = 25
 
 
 def vote_weighted(mean: Any, votes: Any, catalogue_mean: Any) -> Any:
-    """``(Σ ratings + m·μ) / (n + m)``, the Bayesian average with ``m = PRIOR_VOTES``.
+    """Return ``(Σ ratings + m·μ) / (n + m)``, the Bayesian average with ``m = PRIOR_VOTES``.
 
-    Plain arithmetic, so that one definition serves numpy arrays and SQL columns.
+    Plain arithmetic, which works on numpy arrays and on SQL columns.
     """
     return (mean * votes + PRIOR_VOTES * catalogue_mean) / (votes + PRIOR_VOTES)
 
 
-# Steps of the popular–obscure slider: from and up to which share of all ratings a title stands,
-# the titles taken from the most to the least rated. The middle lets everything through.
+# Steps of the popular–obscure slider: bounds of the share of all ratings that better known titles
+# have. The middle excludes nothing.
 BANDS = {-2: (0.8, 1.0), -1: (0.5, 1.0), 0: (0.0, 1.0), 1: (0.0, 0.8), 2: (0.0, 0.5)}
 
 
-def within_band(counts: NDArray[np.integer], known: int) -> NDArray[np.bool_]:
-    """Which titles are as well known as the slider asks (a key of ``BANDS``), shape (items,).
+def within_band(counts: IntArray, known: int) -> BoolArray:
+    """Mask the titles within a band (``known``, a key of ``BANDS``), (items,).
 
     A few hundred titles have half of all ratings: less known means beyond those, better known
-    among them. Unlike a penalty in the score it does the same whatever the scores' scale, and
-    leaves the model's order of what remains alone.
+    among them. Unlike a penalty in the score, a band does not depend on the scale of scores and
+    keeps the model's order.
     """
     low, high = BANDS[known]
     best_known_first = np.argsort(-counts, kind="stable")

@@ -1,18 +1,16 @@
-"""The rating model of a release: it predicts stars."""
+"""Predicts stars with the rating model of a release."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import BoolArray, Float64Array, FloatArray, Int64Array
 from recommender.fold_in import Ridge, fold_in_rating, fold_in_rating_many
 from recommender.params import RatingParams
 from recommender.storage.release import Release
 
 
 class RatingModel:
-    """Predicts stars."""
-
     def __init__(self, release: Release, params: RatingParams):
         self._release = release
         self._ridge = Ridge.from_params(params, len(release.arrays.item_ids))
@@ -20,31 +18,24 @@ class RatingModel:
 
     @classmethod
     def from_release(cls, release: Release) -> RatingModel | None:
-        """None where nobody gives stars."""
+        """Return None for a catalogue without stars."""
         return None if release.rating is None else cls(release, release.rating)
 
-    def fold_in(
-        self, rows: NDArray[np.int64], stars: NDArray[np.float64]
-    ) -> tuple[float, NDArray[np.floating]]:
-        """A person's bias and rating vector."""
+    def fold_in(self, rows: Int64Array, stars: Float64Array) -> tuple[float, FloatArray]:
+        """Return a person's bias and rating vector."""
         factors = self._release.arrays.rating_factors[rows]
         return fold_in_rating(factors, self._deviations(rows, stars), self._ridge, self._shrinkage)
 
     def fold_in_many(
-        self, rows: NDArray[np.int64], stars: NDArray[np.float64], rated: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Those of many people. All three are (people, places); ``rated``: which are taken."""
+        self, rows: Int64Array, stars: Float64Array, rated: BoolArray
+    ) -> tuple[Float64Array, Float64Array]:
+        """Return those of many people. All three are (people, places); ``rated``: places in use."""
         factors = self._release.arrays.rating_factors[rows]
         deviations = self._deviations(rows, stars)
         return fold_in_rating_many(factors, deviations, rated, self._ridge, self._shrinkage)
 
-    def predict(
-        self, bias: float, vector: NDArray[np.floating], rows: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """The stars of someone with that bias and rating vector for each title, (rows,):
-
-        μ + b_u + b_i + p·q_i, clipped to the scale
-        """
+    def predict(self, bias: float, vector: FloatArray, rows: Int64Array) -> Float64Array:
+        """Return ``μ + b_u + b_i + p·q_i``, clipped to the scale, of each title, (rows,)."""
         arrays, scale = self._release.arrays, self._release.catalogue
         stars = (
             self._release.mean_rating
@@ -54,7 +45,5 @@ class RatingModel:
         )
         return np.clip(stars, scale.rating_min, scale.rating_max)
 
-    def _deviations(
-        self, rows: NDArray[np.int64], stars: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _deviations(self, rows: Int64Array, stars: Float64Array) -> Float64Array:
         return stars - self._release.mean_rating - self._release.arrays.item_bias[rows]

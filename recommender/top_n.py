@@ -1,25 +1,30 @@
-"""Exact top-N: over scores that are there, and without computing most of them."""
+"""Exact top-N, from given scores or without computing most of them."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
-# Rows are bounded together by so many, and first looked at in a piece of so many bounds.
+from recommender.arrays import (
+    BoolArray,
+    Float32Array,
+    Float64Array,
+    FloatArray,
+    Int64Array,
+    IntArray,
+)
+
+# Rows that share a bound, and bounds of the first piece that is searched.
 BOUND = 256
 FIRST = 4
-# What single precision may be off, as a share of |x|·|y| for each number of a vector.
+# The relative error of single precision, as a share of |x|·|y| for each number of a vector.
 ROUNDING = float(np.finfo(np.float32).eps)
 LOWEST = float(np.finfo(np.float32).min)
-# Rows whose scores are computed at a time in double precision.
+# Rows per chunk of scores in double precision.
 AT_A_TIME = 4096
 
 
-def top_n(
-    scores: NDArray[np.floating], n: int, excluded_rows: NDArray[np.integer] | None = None
-) -> Rows:
-    """Rows of the ``n`` highest scores, best first; equal scores in ascending order of row.
+def top_n(scores: FloatArray, n: int, excluded_rows: IntArray | None = None) -> Int64Array:
+    """Return rows of the ``n`` highest scores, best first; equal scores in order of row.
 
     ``scores``: shape (items,); -inf means "never". Fewer than ``n`` where fewer qualify.
     """
@@ -38,11 +43,9 @@ def top_n(
     return candidates[best_first][:n]
 
 
-def scores_of(
-    factors: NDArray[np.float32], offsets: NDArray[np.float64], vector: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """``x·y_i + offset_i`` in double precision, (items,). A row's score does not depend on which
-    rows stand beside it, so equal rows score the same."""
+def scores_of(factors: Float32Array, offsets: Float64Array, vector: FloatArray) -> Float64Array:
+    """Return ``x·y_i + offset_i`` in double precision, (items,). A row's score does not depend on
+    its neighbours, so equal rows have equal scores."""
     x = np.asarray(vector, np.float64)
     products = np.empty(len(factors))
     for start in range(0, len(factors), AT_A_TIME):
@@ -51,24 +54,24 @@ def scores_of(
     return products + offsets
 
 
-def _nth_best(scores: NDArray[np.float32], n: int) -> float:
+def _nth_best(scores: Float32Array, n: int) -> float:
     return max(float(np.partition(scores, -n)[-n]), LOWEST) if len(scores) >= n else LOWEST
 
 
 class BestFirst:
-    """Items in an order in which a person's best come early.
+    """Items in an order in which the best for most people come early.
 
-    Finds what ``top_n`` finds in ``scores_of``, equal scores and all, but stops looking where no
-    item that is left can reach the n-th best score: ``x·y + offset ≤ |x|·|y| + offset``
-    (Cauchy and Schwarz), bounded for BOUND items at a time.
+    Returns exactly what ``top_n`` of ``scores_of`` does, but stops where no remaining item can
+    reach the n-th best score: ``x·y + offset ≤ |x|·|y| + offset`` (Cauchy–Schwarz), bounded for
+    BOUND items at a time.
 
     ``factors``: (items, rank). ``offsets``: (items,), added to each score; -inf means "never".
     """
 
-    def __init__(self, factors: NDArray[np.float32], offsets: NDArray[np.float64]):
+    def __init__(self, factors: Float32Array, offsets: Float64Array):
         norms = np.sqrt(np.einsum("ij,ij->i", factors, factors, dtype=np.float64))
         able = np.flatnonzero(offsets > -np.inf)
-        # A good match scores about 1 in the implicit objective, with the longest vectors too.
+        # A good match scores about 1 in the implicit objective, also with the longest vectors.
         likely = norms[able] / max(norms.max(initial=0.0), np.finfo(float).tiny) + offsets[able]
         self._rows = able[np.argsort(-likely, kind="stable")]
         self._factors = np.ascontiguousarray(factors[self._rows], np.float32)
@@ -82,15 +85,11 @@ class BestFirst:
         self._largest_offset = np.abs(self._offsets).max(initial=0.0)
 
     def top(
-        self,
-        vector: NDArray[np.floating],
-        n: int,
-        excluded_rows: NDArray[np.integer],
-        allowed: NDArray[np.bool_] | None = None,
-    ) -> tuple[Rows, NDArray[np.float64]]:
-        """Rows of the ``n`` highest scores, best first, and these scores.
+        self, vector: FloatArray, n: int, excluded_rows: IntArray, allowed: BoolArray | None = None
+    ) -> tuple[Int64Array, Float64Array]:
+        """Return rows of the ``n`` highest scores, best first, and these scores.
 
-        ``vector``: the person's, (rank,). ``allowed``: (items,), those that qualify alone.
+        ``vector``: the person's, (rank,). ``allowed``: a mask, (items,).
         """
         if n <= 0 or not len(self._rows):
             return np.empty(0, np.int64), np.empty(0)
@@ -113,16 +112,14 @@ class BestFirst:
             least = _nth_best(best, n) - 2 * unsure
             kept = best >= least
             places, best = places[kept], best[kept]
-            # Bounds fall, so what is left ends where they fall below what is needed.
+            # Bounds descend: items beyond the last sufficient bound cannot qualify.
             end = len(bounds) - int(np.searchsorted(bounds[::-1], least))
             low, size = high, 2 * size
         return self._exactly(places, vector, n)
 
-    def rank(
-        self, vector: NDArray[np.floating], row: int, excluded_rows: NDArray[np.integer]
-    ) -> int | None:
-        """Where ``row`` stands in the list of all that ``top`` would give, 1 at the top; None where
-        it is not on it."""
+    def rank(self, vector: FloatArray, row: int, excluded_rows: IntArray) -> int | None:
+        """Return the rank of ``row`` in the whole list that ``top`` would give, from 1; None if it
+        is not in it."""
         place = self._places[row]
         if place < 0 or row in excluded_rows:
             return None
@@ -130,7 +127,7 @@ class BestFirst:
         (score,) = scores_of(self._factors[[place]], self._offsets[[place]], vector)
         bounds = self._bounds(vector)
         unsure = len(x) * ROUNDING * float(bounds[0] + 2 * self._largest_offset)
-        # Bounds fall: beyond the last that reaches the score nothing is before it.
+        # Bounds descend: no item beyond the last sufficient bound ranks before it.
         end = BOUND * (len(bounds) - int(np.searchsorted(bounds[::-1], score - 2 * unsure)))
         scores = self._factors[:end] @ x + self._single_offsets[:end]
         excluded = self._places[excluded_rows]
@@ -140,27 +137,23 @@ class BestFirst:
         before = (scores > score + unsure).sum() + (exact > score).sum()
         return int(before + ((exact == score) & (self._rows[close] < row)).sum()) + 1
 
-    def _bounds(self, vector: NDArray[np.floating]) -> NDArray[np.float64]:
-        """What no score can exceed, from each bounded run of items to the last item."""
+    def _bounds(self, vector: FloatArray) -> Float64Array:
+        """Return upper bounds of the scores from each run of BOUND items to the last item."""
         each = float(np.linalg.norm(vector)) * self._norms + self._highest
         return np.asarray(np.maximum.accumulate(each[::-1])[::-1])
 
     def _forbid(
-        self,
-        scores: NDArray[np.float32],
-        start: int,
-        excluded: Rows,
-        allowed: NDArray[np.bool_] | None,
+        self, scores: Float32Array, start: int, excluded: Int64Array, allowed: BoolArray | None
     ) -> None:
-        """Set what may not be listed to -inf. ``excluded``: places, ascending."""
+        """Set scores of excluded items to -inf. ``excluded``: places, ascending."""
         first, last = np.searchsorted(excluded, (start, start + len(scores)))
         scores[excluded[first:last] - start] = -np.inf
         if allowed is not None:
             scores[~allowed[self._rows[start : start + len(scores)]]] = -np.inf
 
     def _exactly(
-        self, places: Rows, vector: NDArray[np.floating], n: int
-    ) -> tuple[Rows, NDArray[np.float64]]:
+        self, places: Int64Array, vector: FloatArray, n: int
+    ) -> tuple[Int64Array, Float64Array]:
         scores = scores_of(self._factors[places], self._offsets[places], vector)
         rows = self._rows[places]
         best_first = np.lexsort((rows, -scores))[:n]

@@ -23,6 +23,7 @@ from recommender.feedback import IMPLICIT
 from recommender.formats.movielens import COLUMNS, ML_CSV, Row, find_ratings, read_ratings
 from recommender.formats.steam_libraries import find_libraries, read_libraries
 from recommender.storage import s3
+from recommender.storage.atomic_files import write_atomically
 from recommender.storage.release import Release
 
 BATCH = 20_000
@@ -155,6 +156,4 @@ def _deliver(file: Path, destination: str) -> None:
         return
     folder = Path(destination)
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{file.name}.unfinished"
-    unfinished.write_bytes(file.read_bytes())
-    unfinished.replace(folder / file.name)
+    write_atomically(folder / file.name, file.read_bytes())

@@ -18,6 +18,7 @@ from benchmarks.load.answers import GOOD, Answer
 from benchmarks.load.settings import Settings
 from benchmarks.load.watch import Sample
 from benchmarks.load.world import OLD
+from benchmarks.results import markdown_table
 
 # Shares of a run: before the first all of it is warming up; early and late are compared.
 WARM, EARLY, LATE = 0.1, (0.1, 0.35), (0.75, 1.0)
@@ -226,7 +227,7 @@ def _heading(settings: Settings) -> str:
 
 def _verdicts(results: Sequence[Verdict]) -> str:
     rows = [[v.what, v.seen, v.wanted, "met" if v.holds else "**missed**"] for v in results]
-    return _table(["", "seen", "wanted", ""], rows)
+    return "\n".join(markdown_table(["", "seen", "wanted", ""], rows))
 
 
 def _by_route(runs: Mapping[str, Run]) -> str:
@@ -242,7 +243,7 @@ def _by_route(runs: Mapping[str, Run]) -> str:
             row += [f"{len(times):,}", *(_ms(times, rank) for rank in RANKS.values())]
             medians.append(np.median(times) if times else float("nan"))
         rows.append([*row, f"{medians[-1] / medians[0]:.2f}", str(failed.count(route))])
-    return _table(header, rows)
+    return "\n".join(markdown_table(header, rows))
 
 
 def _by_minute(name: str, run: Run) -> str:
@@ -250,13 +251,9 @@ def _by_minute(name: str, run: Run) -> str:
     if not minutes:
         return f"{name}: not a whole minute."
     intro = f"By minute, {name}; promoted after {run.promoted_at / 60:.1f}; the largest worker:"
-    return f"{intro}\n\n{_table(list(minutes[0]), [list(m.values()) for m in minutes])}"
+    table = markdown_table(list(minutes[0]), [list(minute.values()) for minute in minutes])
+    return "\n".join([intro, "", *table])
 
 
 def _ms(seconds: Sequence[float], rank: float) -> str:
     return f"{1000 * np.percentile(seconds, rank):.0f}" if seconds else "–"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,6 +1,6 @@
-"""The published Steam files: a Python dict literal on every line, of a library or of a game.
+"""Parses the published Steam files: each line is a Python dict literal of a library or a game.
 
-Literals are read by ``ast.literal_eval``, which builds values and runs nothing.
+``ast.literal_eval`` builds values and runs no code.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from recommender.feedback import IMPLICIT, SCALES
 
 LIBRARIES, GAMES = "users_items", "steam_games"
 ENDINGS = (".json.gz", ".json")
-# Reading a literal takes a hundred times its size; the largest library known has 1 MB.
+# Parsing takes a hundred times a line's size in memory; the largest known library has 1 MB.
 LONGEST_LINE = 4_000_000
 MINUTES = 60
 _MOST_HOURS = SCALES[IMPLICIT].high
@@ -27,7 +27,7 @@ _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
 class BadLine(Exception):
-    """What is wrong with a line."""
+    """A line that is invalid; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Owned:
 
 @dataclass
 class Library:
-    """What one person has. ``bad``: games left out, each with what is wrong with it."""
+    """One person's games. ``bad``: why games were left out, one message each."""
 
     user: str
     games: list[Owned] = field(default_factory=list)
@@ -76,15 +76,15 @@ def owned(game: Any) -> Owned:
     Raises BadLine.
     """
     if not isinstance(game, dict):
-        raise BadLine("an item that is no game")
+        raise BadLine("an item that is not a game")
     app_id = _app_id(game.get("item_id", game.get("appid")))
     minutes = game.get("playtime_forever", 0)
     if isinstance(minutes, bool) or not isinstance(minutes, (int, float)):
         raise BadLine(f"game {app_id}: playtime_forever is {_shown(minutes)}, not a number")
     if not 0 <= minutes <= _MOST_HOURS * MINUTES:
-        sayable = isinstance(minutes, float) or _text(minutes)
-        shown = f"{minutes:g}" if sayable else "beyond all numbers"
-        raise BadLine(f"game {app_id}: playtime_forever is {shown}, which nobody played")
+        short = isinstance(minutes, float) or _text(minutes)
+        shown = f"{minutes:g}" if short else "a huge number"
+        raise BadLine(f"game {app_id}: playtime_forever is {shown}, out of range")
     name = _text(game.get("item_name", game.get("name", "")))
     return Owned(app_id, name or f"Game {app_id}", minutes / MINUTES)
 
@@ -119,16 +119,16 @@ def _literal(line: bytes) -> dict[Any, Any]:
 
 
 def _app_id(value: Any) -> int:
-    """Ids come as numbers or as their digits."""
+    """Read an id, given as a number or as its digits."""
     app_id = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
     if type(app_id) is not int or not 0 <= app_id <= LARGEST_ID:
-        raise BadLine(f"{_shown(value)} is no id of a game")
+        raise BadLine(f"{_shown(value)} is not the id of a game")
     return app_id
 
 
 def _text(value: Any) -> str:
-    """``value`` as text that UTF-8 and every database can hold; a list, or a number of more digits
-    than Python writes, is none."""
+    """Convert to text that UTF-8 and every database can store; "" for containers and for numbers
+    with more digits than Python converts."""
     if (isinstance(value, int) and abs(value) > LARGEST_ID) or isinstance(value, _CONTAINERS):
         return ""
     return str(value).encode("utf-8", "replace").decode("utf-8").replace("\0", "").strip()
@@ -142,6 +142,6 @@ def _words(values: dict[Any, Any], name: str) -> list[str]:
     words = values.get(name) or []
     if not isinstance(words, list):
         raise BadLine(f"{name} is not a list")
-    # A stroke parts genres in the site's database.
+    # "|" separates genres in the site's database.
     known = (_text(html.unescape(_text(word)).replace("|", "/")) for word in words)
     return list(dict.fromkeys(filter(None, known)))

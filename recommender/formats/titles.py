@@ -1,4 +1,4 @@
-"""Titles as data sets write them, as people write them, and as a search compares them."""
+"""Parses titles of data sets and normalizes titles for search."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-# Of any length, a title is read in time in proportion to it: no pattern here searches on from each
-# character.
+# Time is linear in the length of a title: no pattern here backtracks from each character.
 _YEAR = re.compile(r"\((\d{4})(?:\s*[-–]\s*(?:\d{4})?)?\)")
 _BRACKETS = re.compile(r"([()]+)")
 _ENGLISH_AND_ROMANCE = "The A An Le La Les Un Une Des El Los Las Una Il Lo Gli I O Os As Uma"
@@ -20,7 +19,7 @@ _NO_WORD = re.compile(r"[\W_]+")
 
 
 def split_title(raw: str) -> tuple[str, int | None]:
-    """A MovieLens title as (title, year): "Matrix, The (1999)" is ("The Matrix", 1999).
+    """Parse a MovieLens title: "Matrix, The (1999)" gives ("The Matrix", 1999).
 
     A range of years gives its first. Without a year in brackets at the end, the year is None.
     """
@@ -35,7 +34,7 @@ def split_title(raw: str) -> tuple[str, int | None]:
 
 
 def _move_articles(part: str) -> str:
-    """The article that stands last in a part between brackets, moved to its front."""
+    """Move the article at the end of a part between brackets to its front."""
     return _move(_move(part, _ARTICLES, " "), _ELISIONS, "")
 
 
@@ -50,18 +49,18 @@ def _move(part: str, articles: frozenset[str], separator: str) -> str:
 
 
 def search_key(text: str) -> str:
-    """``text`` without case, accents and punctuation, words parted by one blank.
+    """Remove case, accents and punctuation, and separate words by one space.
 
-    "Amélie" and "AMELIE" have one key, so have "Spider-Man" and "spider man".
+    "Amélie" and "AMELIE" have the same key, as have "Spider-Man" and "spider man".
     """
     words = _spaced(text.lower()) if text.isascii() else "".join(map(_letters_of, text))
     return " ".join(words.split())
 
 
-# Letter by letter: to normalize a long run of accents at once takes quadratic time.
+# Letter by letter, because normalizing a long run of accents takes quadratic time.
 @lru_cache(maxsize=4096)
 def _letters_of(character: str) -> str:
-    """``character`` without case and accents; a blank where it is punctuation."""
+    """Remove case and accents; punctuation becomes a space."""
     folded = unicodedata.normalize("NFKD", character).casefold()
     plain = unicodedata.normalize("NFKD", folded)
     return _spaced("".join(c for c in plain if not unicodedata.combining(c)))

@@ -1,7 +1,7 @@
-"""A release: what training hands to serving, as a folder of arrays and one manifest.
+"""A release: what training publishes for serving, a folder of arrays and one manifest.
 
-``release.json`` names every other file with its size and sha256; a reader checks them before it
-believes anything. Arrays load without pickle and memory-mapped, so worker processes share one copy.
+``release.json`` lists every other file with its size and sha256, which are verified before use.
+Arrays load without pickle and memory-mapped, so worker processes share one copy.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.arrays import Float32Array, Int64Array
 from recommender.catalogue import Catalogue, CatalogueItem, read_items, write_items
 from recommender.errors import ReleaseError
 from recommender.params import RankingParams, RatingParams
@@ -32,7 +33,7 @@ MANIFEST = "release.json"
 ITEMS = "items.jsonl.gz"
 PARITY = "parity.npz"
 REPORT = "report"
-# What numpy, and the zip reader below it, raise for bytes that are not an array.
+# Errors of numpy, and of the zip reader below it, for bytes that are not an array.
 NOT_AN_ARRAY = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, OverflowError, MemoryError),
     *(tokenize.TokenError, SyntaxError, struct.error),
@@ -42,38 +43,38 @@ NOT_AN_ARRAY = (
 
 @dataclass(frozen=True)
 class ItemArrays:
-    """What is known of each item, one row an item, ``item_ids`` ascending.
+    """Arrays with one row an item, ``item_ids`` ascending.
 
-    ``ranking_factors`` (items, rank) and ``rating_factors`` (items, width) float32: the first
-    ``rank`` of its columns were learned from stars, the others say what else is known of a title;
+    ``ranking_factors`` (items, rank) and ``rating_factors`` (items, width) float32: its first
+    ``rank`` columns were learned from stars, the others are ranking factors and features;
     ``item_bias`` and ``item_means`` (stars) float32; ``item_counts`` int64.
     """
 
-    item_ids: NDArray[np.int64]
-    ranking_factors: NDArray[np.float32]
-    rating_factors: NDArray[np.float32]
-    item_bias: NDArray[np.float32]
-    item_counts: NDArray[np.int64]
-    item_means: NDArray[np.float32]
+    item_ids: Int64Array
+    ranking_factors: Float32Array
+    rating_factors: Float32Array
+    item_bias: Float32Array
+    item_counts: Int64Array
+    item_means: Float32Array
 
 
 @dataclass(frozen=True)
 class ParitySample:
-    """Trained users with their ratings, to check that folding them in returns what training found.
+    """Trained users with their ratings and vectors, for the parity check.
 
     User ``k`` rated ``item_ids[starts[k]:starts[k + 1]]``; ``ranking_vectors`` and
     ``rating_vectors`` have one row a user.
     """
 
-    user_ids: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    item_ids: NDArray[np.int64]
-    ratings: NDArray[np.float32]
-    ranking_vectors: NDArray[np.float32]
-    rating_vectors: NDArray[np.float32]
+    user_ids: Int64Array
+    starts: Int64Array
+    item_ids: Int64Array
+    ratings: Float32Array
+    ranking_vectors: Float32Array
+    rating_vectors: Float32Array
 
     def fits(self, ranking_width: int, rating_width: int) -> bool:
-        """Whether the arrays are of one number of users and of ratings, and of these widths."""
+        """Whether the arrays agree in users and ratings, and the vectors have these widths."""
         users = len(self.user_ids)
         return (
             self.starts.shape == (users + 1,)
@@ -85,7 +86,7 @@ class ParitySample:
         )
 
     def users(self) -> Iterator[tuple[int, dict[int, float]]]:
-        """(row in the vectors, ratings by item id) of each user."""
+        """Yield (row in the vectors, ratings by item id) of each user."""
         for row, (start, end) in enumerate(zip(self.starts, self.starts[1:], strict=False)):
             ids, ratings = self.item_ids[start:end], self.ratings[start:end]
             yield row, dict(zip(ids.tolist(), ratings.tolist(), strict=True))
@@ -93,9 +94,9 @@ class ParitySample:
 
 @dataclass(frozen=True)
 class Release:
-    """A release as read: parameters and catalogue facts in memory, arrays memory-mapped.
+    """A release as read: parameters and catalogue in memory, arrays memory-mapped.
 
-    ``rating``: None where nobody gives stars, and then the rating model's arrays hold nothing.
+    ``rating``: None in a catalogue without stars, where the rating model's arrays are empty.
     ``mean_rating``: of all ratings, in stars or hours.
     """
 
@@ -112,7 +113,7 @@ class Release:
     folder: Path | None = None
 
     def items(self) -> Iterator[CatalogueItem]:
-        """The whole catalogue, rated or not, in ascending order of id."""
+        """Read the whole catalogue, rated or not, in ascending order of id."""
         return read_items(self._path(ITEMS))
 
     def parity_sample(self) -> ParitySample:
@@ -176,7 +177,7 @@ def write_release(
 
 
 def array_fields(record: Any) -> dict[str, NDArray[Any]]:
-    """The arrays of a record, by name."""
+    """Return the arrays of a record, by name."""
     return {f.name: getattr(record, f.name) for f in fields(record)}
 
 
@@ -185,7 +186,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def file_digest(path: Path) -> dict[str, Any]:
-    """The sha256 and size of a file, as the manifest holds them."""
+    """Return the sha256 and size of a file, as in the manifest."""
     with path.open("rb") as content:
         sha256 = hashlib.file_digest(content, "sha256").hexdigest()
     return {"sha256": sha256, "size": path.stat().st_size}

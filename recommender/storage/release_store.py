@@ -1,17 +1,16 @@
-"""Where releases live: one folder each, and ``current.json`` that says which one is served.
+"""Stores releases: one folder each, and ``current.json``, which names the one in service.
 
-Promoting and rolling back rewrite ``current.json`` alone, by an atomic replacement.
+Promoting and rolling back replace ``current.json`` alone, atomically.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
-import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from types import MappingProxyType
 
 from recommender.catalogue import CatalogueItem
 from recommender.errors import ConfigError, NoRelease, ReleaseError
-from recommender.storage.atomic_files import lock, remove_stale
+from recommender.storage.atomic_files import lock, remove_stale, write_atomically
 from recommender.storage.release import MANIFEST, ParitySample, Release, write_release
 from recommender.storage.release_reader import read_release
 from recommender.typed import check_types
@@ -53,7 +52,7 @@ class Current:
 
 
 class ReleaseStore:
-    """Releases in a folder. Raises ConfigError where ``location`` is not one."""
+    """Releases in a folder. Raises ConfigError where ``location`` is not a folder."""
 
     def __init__(self, location: str | Path):
         if not str(location):
@@ -66,7 +65,7 @@ class ReleaseStore:
         self.place = str(self.folder)
 
     def check_writable(self) -> None:
-        """Raises ConfigError where no release could be written, before any work is done for one."""
+        """Raises ConfigError where no release could be written, before one is trained."""
         nearest = next(path for path in (self.folder, *self.folder.parents) if path.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK):
             raise ConfigError(
@@ -75,19 +74,19 @@ class ReleaseStore:
             )
 
     def versions(self) -> list[str]:
-        """Every complete release, oldest first (versions begin with the time they were made)."""
+        """List complete releases, oldest first (versions begin with their time)."""
         names = (manifest.parent.name for manifest in self.folder.glob(f"*/{MANIFEST}"))
         return sorted(name for name in names if VERSION.fullmatch(name))
 
     def current(self) -> Current:
-        """Which release is served. Raises NoRelease, or ReleaseError for a damaged pointer."""
+        """Read the pointer. Raises NoRelease, or ReleaseError for a damaged pointer."""
         path = self.folder / CURRENT
         try:
             return Current.parse(path.read_bytes(), str(path))
         except FileNotFoundError as error:
             raise self._nothing_promoted() from error
         except OSError as error:
-            raise ReleaseError(f"{path}: cannot be read ({error}); may we read it?") from error
+            raise ReleaseError(f"{path}: cannot be read ({error}); check permissions") from error
 
     def read(self, version: str) -> Release:
         """Read and verify one release. Raises ReleaseError."""
@@ -105,7 +104,7 @@ class ReleaseStore:
         parity: ParitySample,
         report: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Release:
-        """Write a new release, whole or not at all. ``report``: files of its ``report/``, by name.
+        """Write a new release whole or not at all. ``report``: files of its ``report/``, by name.
 
         Raises ReleaseError where the release exists.
         """
@@ -114,7 +113,7 @@ class ReleaseStore:
             raise ReleaseError(f"{self.folder / release.version}: exists; releases are immutable")
         remove_stale(self.folder, ".*.unfinished")
         unfinished = self.folder / f".{release.version}.unfinished"
-        try:
+        with _writing(self.folder / release.version):
             unfinished.mkdir(parents=True)
             handle = lock(unfinished)
             try:
@@ -123,8 +122,6 @@ class ReleaseStore:
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
                 os.close(handle)
-        except OSError as error:
-            raise _unwritable(self.folder / release.version, error) from error
         return replace(release, folder=self.folder / release.version)
 
     def promote(self, version: str) -> Current:
@@ -142,7 +139,7 @@ class ReleaseStore:
         return current
 
     def rollback(self) -> Current:
-        """Return to the release served before. Raises ReleaseError where there was none."""
+        """Promote the release served before. Raises ReleaseError where there was none."""
         current = self.current()
         if current.previous is None:
             raise ReleaseError(f"{self.place}: no release was served before {current.version}")
@@ -156,19 +153,8 @@ class ReleaseStore:
         return NoRelease(f"{self.place}: no release has been promoted yet; run `make train`")
 
     def _write_current(self, current: Current) -> None:
-        remove_stale(self.folder, f".{CURRENT}.*")
-        # By chance: of containers that share the folder, each process may have the same number.
-        unfinished = self.folder / f".{CURRENT}.{secrets.token_hex(8)}"
-        try:
-            with unfinished.open("w", encoding="utf-8") as pointer:
-                fcntl.flock(pointer, fcntl.LOCK_EX)
-                pointer.write(current.text())
-                pointer.flush()
-                os.fsync(pointer.fileno())
-            unfinished.replace(self.folder / CURRENT)
-        except OSError as error:
-            unfinished.unlink(missing_ok=True)
-            raise _unwritable(self.folder / CURRENT, error) from error
+        with _writing(self.folder / CURRENT):
+            write_atomically(self.folder / CURRENT, current.text().encode())
 
 
 def read_version(folder: Path, version: str) -> Release:
@@ -182,12 +168,17 @@ def read_version(folder: Path, version: str) -> Release:
 
 
 def check_version(version: str) -> None:
-    """Raises ReleaseError for what cannot be the name of a release."""
+    """Raises ReleaseError for an invalid name of a release."""
     if not VERSION.fullmatch(version) or version == CURRENT:
         raise ReleaseError(f"{version!r} is not a version; `flask releases list` shows them")
 
 
-def _unwritable(path: Path, error: OSError) -> ReleaseError:
-    return ReleaseError(
-        f"{path}: cannot be written ({error}); is there room, and permission to write?"
-    )
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Raises ReleaseError naming ``path`` in place of OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise ReleaseError(
+            f"{path}: cannot be written ({error}); is there room, and permission to write?"
+        ) from error

@@ -1,8 +1,8 @@
 """Objects in S3, by their address ``s3://bucket/key``: the one module that knows boto3.
 
-boto3 is imported when S3 is first used. It finds by itself who we are (in production by the
-machine's role) and, in ``AWS_ENDPOINT_URL``, another place than Amazon's. Every function raises
-StorageError for what S3 refuses, and for an S3 that does not answer in time: nothing here hangs.
+boto3 is imported when S3 is first used. It finds credentials (in production the machine's role)
+and, in ``AWS_ENDPOINT_URL``, an endpoint other than Amazon's by itself. Every function raises
+StorageError where S3 is unreachable, denies access or does not answer in time: nothing hangs.
 """
 
 from __future__ import annotations
@@ -21,19 +21,15 @@ from recommender.errors import ConfigError, NotStored, SetupError, StorageError
 
 SCHEME = "s3://"
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 3.0, 5.0, 3
-PART_BYTES = 8 * 1024**2  # larger files go up in parts of this size
 PIECE_BYTES = 1024**2
 RESERVE_BYTES = 100 * 1024**2  # what a download leaves free on a disk
 _ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTALL)
-_MISSING = {"404", "NoSuchKey"}
+# By HTTP status.
+_NOT_MODIFIED, _MISSING = 304, 404
 _REMEDIES = {
-    "403": "may this role or key do that there?",
-    "AccessDenied": "may this role or key do that there?",
-    "404": "is the address right?",
-    "NoSuchKey": "is the address right?",
-    "NoSuchBucket": "create the bucket, or correct the address",
-    "412": "it changed meanwhile; try again",
-    "PreconditionFailed": "it changed meanwhile; try again",
+    403: "may this role or key do that there?",
+    _MISSING: "is the address right?",
+    412: "it changed meanwhile; try again",
 }
 
 
@@ -45,7 +41,7 @@ def split(address: str) -> tuple[str, str]:
     """Bucket and key, which is empty for the bucket itself. Raises ConfigError."""
     parts = _ADDRESS.fullmatch(address)
     if parts is None:
-        raise ConfigError(f"{address!r} is no place in S3; it looks like s3://bucket/folder")
+        raise ConfigError(f"{address!r} is not an S3 URL; it looks like s3://bucket/folder")
     return parts[1], (parts[2] or "").strip("/")
 
 
@@ -68,73 +64,70 @@ def client() -> Any:
 
 
 def read(address: str, unlike: str | None = None) -> tuple[bytes, str] | None:
-    """A small object and its ETag; None while its ETag is still ``unlike``, which costs nothing.
+    """Return a small object and its ETag; None, without a transfer, while that is ``unlike``.
 
     Raises NotStored.
     """
     bucket, key = split(address)
     condition = {"IfNoneMatch": unlike} if unlike else {}
-    with _said(address) as known:
+    with _storage_errors(address):
+        from botocore.exceptions import ClientError
+
         try:
             answer = client().get_object(Bucket=bucket, Key=key, **condition)
-        except known.refused as error:
-            if _code(error) in ("304", "NotModified"):
+        except ClientError as error:
+            if _response(error)[0] == _NOT_MODIFIED:
                 return None
             raise
         return answer["Body"].read(), answer["ETag"]
 
 
 def replace(address: str, content: bytes, expected: str | None) -> None:
-    """Write a small object in place of the one whose ETag is ``expected``; None: of none.
+    """Replace the small object whose ETag is ``expected``; None: write it where there is none.
 
-    Raises StorageError where another is there by now.
+    Raises StorageError where another one is stored by now.
     """
     bucket, key = split(address)
     condition = {"IfMatch": expected} if expected else {"IfNoneMatch": "*"}
-    with _said(address):
+    with _storage_errors(address):
         client().put_object(Bucket=bucket, Key=key, Body=content, **condition)
 
 
 def listing(address: str) -> dict[str, int]:
-    """Size in bytes of every object below a folder, by its name there (``a.csv``, ``b/c.csv``)."""
+    """Sizes in bytes of the objects below a folder, by name in it (``a.csv``, ``b/c.csv``)."""
     bucket, key = split(address)
     folder = f"{key}/" if key else ""
-    with _said(address):
+    with _storage_errors(address):
         pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
-        found = [object_ for page in pages for object_ in page.get("Contents", ())]
-    sizes = {object_["Key"].removeprefix(folder): object_["Size"] for object_ in found}
+        objects = [object_ for page in pages for object_ in page.get("Contents", ())]
+    sizes = {object_["Key"].removeprefix(folder): object_["Size"] for object_ in objects}
     return {name: size for name, size in sizes.items() if name and not name.endswith("/")}
 
 
 def check_writable(address: str) -> None:
-    """Raises StorageError where nothing could be uploaded below a folder. Leaves nothing there."""
+    """Raises StorageError where nothing can be uploaded below a folder. Writes nothing."""
     bucket, key = split(address)
-    with _said(address):
-        asked = {"Bucket": bucket, "Key": f"{key}/.writable".lstrip("/")}
-        begun = client().create_multipart_upload(**asked)
-        client().abort_multipart_upload(**asked, UploadId=begun["UploadId"])
+    with _storage_errors(address):
+        target = {"Bucket": bucket, "Key": f"{key}/.writable".lstrip("/")}
+        begun = client().create_multipart_upload(**target)
+        client().abort_multipart_upload(**target, UploadId=begun["UploadId"])
 
 
 def upload(path: Path, address: str) -> None:
-    """Upload a file; a large one in parts, several at a time. It is there whole or not at all."""
+    """Upload a file whole or not at all: boto3 sends a large one in parts, several at a time."""
     bucket, key = split(address)
-    with _said(address):
-        from boto3.s3.transfer import TransferConfig
-
-        parts = TransferConfig(
-            multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=4
-        )
-        client().upload_file(str(path), bucket, key, Config=parts)
+    with _storage_errors(address):
+        client().upload_file(str(path), bucket, key)
 
 
 def download(address: str, path: Path) -> None:
     """Download an object as the file ``path``, whole or not at all. Raises NotStored.
 
-    Where a connection breaks it goes on from there; so does a later call, while the object is the
-    same. One process at a time may download the same file.
+    Resumes where a connection broke; so does a later call, while the object is the same. One
+    process at a time may download the same file.
     """
     bucket, key = split(address)
-    with _said(address):
+    with _storage_errors(address):
         about = client().head_object(Bucket=bucket, Key=key)
         size, tag = about["ContentLength"], about["ETag"]
         unfinished = path.with_name(f".{path.name}.{re.sub(r'[^0-9a-f-]', '', tag)}.unfinished")
@@ -157,35 +150,39 @@ def upload_folder(folder: Path, address: str, last: str) -> None:
 
 
 def download_folder(address: str, folder: Path) -> None:
-    """Download what ``folder`` has not, or has not in the right size. Raises NotStored for nothing.
+    """Download what ``folder`` lacks, or has in another size. Raises NotStored for no objects.
 
     Raises StorageError, with nothing written, for names that lead out of the folder and where the
     disk would be filled.
     """
     sizes = listing(address)
     if not sizes:
-        raise NotStored(f"{address}: there is nothing; {_REMEDIES['404']}")
+        raise NotStored(f"{address}: there is nothing; {_REMEDIES[_MISSING]}")
     if wrong := [name for name in sizes if not _is_inside(name)]:
         raise StorageError(f"{address}: holds {wrong[0]!r}, which no file can be called; remove it")
-    missing = [name for name, size in sizes.items() if _size(folder / name) != size]
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    wanted, free = sum(sizes[name] for name in missing), shutil.disk_usage(there).free
-    if wanted + RESERVE_BYTES > free:
+    files = {name: folder / name for name in sizes}
+    missing = [n for n, f in files.items() if not f.is_file() or f.stat().st_size != sizes[n]]
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    needed, free = sum(sizes[name] for name in missing), shutil.disk_usage(existing).free
+    if needed + RESERVE_BYTES > free:
         raise StorageError(
-            f"{address}: needs {wanted / 1e6:,.0f} MB in {folder}, where {free / 1e6:,.0f} MB are"
+            f"{address}: needs {needed / 1e6:,.0f} MB in {folder}, where {free / 1e6:,.0f} MB are"
             f" free and {RESERVE_BYTES / 1e6:,.0f} MB must stay so; make room"
         )
     for name in missing:
-        download(join(address, name), folder / name)
+        download(join(address, name), files[name])
 
 
 def _complete(file: IO[bytes], size: int, wanted: dict[str, str]) -> None:
     """Append what ``file`` lacks of ``size`` bytes."""
+    from botocore.exceptions import HTTPClientError, IncompleteReadError
+    from urllib3.exceptions import HTTPError
+
     for _ in range(ATTEMPTS):
         if file.tell() == size:
             return
         rest = client().get_object(**wanted, Range=f"bytes={file.tell()}-")
-        with suppress(*_known().broken):
+        with suppress(HTTPClientError, IncompleteReadError, HTTPError):
             for piece in rest["Body"].iter_chunks(PIECE_BYTES):
                 file.write(piece)
     if file.tell() != size:
@@ -204,47 +201,34 @@ def _is_inside(name: str) -> bool:
     )
 
 
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
-
-
-class _Known:
-    """boto3's exceptions: ``refused`` by S3, ``broken`` on the way, ``upload``, ``every`` one."""
-
-    def __init__(self) -> None:
-        try:
-            from boto3.exceptions import Boto3Error, S3UploadFailedError
-        except ModuleNotFoundError as error:
-            raise SetupError("S3 needs boto3, which is not here: pip install boto3") from error
-        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-        from botocore.exceptions import IncompleteReadError as CutShort
-        from urllib3.exceptions import HTTPError
-
-        self.refused = ClientError
-        self.upload = S3UploadFailedError
-        self.broken = (HTTPClientError, CutShort, HTTPError)
-        self.every = (ClientError, BotoCoreError, Boto3Error, HTTPError, OSError)
-
-
-_known = cache(_Known)
-
-
 @contextmanager
-def _said(address: str) -> Iterator[_Known]:
-    """Says boto3's errors, and those of the disk, in ours."""
-    known = _known()
+def _storage_errors(address: str) -> Iterator[None]:
+    """Raise StorageError or NotStored, with a remedy, in place of boto3's and the disk's errors."""
     try:
-        yield known
-    except known.every as error:
-        # An upload's error is boto3's, and what S3 said is its context.
-        code = _code(error.__context__ if isinstance(error, known.upload) else error)
-        remedy = _REMEDIES.get(code, "is S3 reachable, and are there credentials?")
-        if isinstance(error, OSError) and error.errno:
+        from boto3.exceptions import Boto3Error
+    except ModuleNotFoundError as error:
+        raise SetupError("S3 needs boto3, which is not here: pip install boto3") from error
+    from botocore.exceptions import BotoCoreError, ClientError
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except (ClientError, BotoCoreError, Boto3Error, HTTPError, OSError) as error:
+        # An upload's error is boto3's own, and S3's response is that of its context.
+        status, code = max(_response(error), _response(error.__context__))
+        remedy = _REMEDIES.get(status, "is S3 reachable, and are there credentials?")
+        if code == "NoSuchBucket":
+            status, remedy = 0, "create the bucket, or correct the address"
+        elif isinstance(error, OSError) and error.errno:
             remedy = "is there room, and permission to write?"
-        kind = NotStored if code in _MISSING else StorageError
+        kind = NotStored if status == _MISSING else StorageError
         raise kind(f"{address}: {error or type(error).__name__}; {remedy}") from error
 
 
-def _code(error: BaseException | None) -> str:
-    """What S3 calls its refusal; nothing for other errors."""
-    return str(error.response["Error"]["Code"]) if isinstance(error, _known().refused) else ""
+def _response(error: BaseException | None) -> tuple[int, str]:
+    """The HTTP status and error code that S3 responded with; (0, "") for other errors."""
+    from botocore.exceptions import ClientError
+
+    if not isinstance(error, ClientError):
+        return 0, ""
+    return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]

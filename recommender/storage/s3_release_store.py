@@ -1,4 +1,4 @@
-"""Releases in S3: the keys below ``s3://bucket/folder`` are what a folder of releases holds."""
+"""Stores releases in S3: keys below ``s3://bucket/folder`` are the paths of a folder store."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from recommender.storage.release_store import (
 )
 
 LOCK = ".lock"
-# Whose the folder in it is gets checked.
+# The owner of the folder in it is checked.
 VAR_TMP = Path("/var/tmp")  # noqa: S108  # nosec B108
 LOADING_SECONDS = 600.0  # after it was read, a release may still be loading
 RETRY_SECONDS = 60.0  # until a release that did not verify is downloaded again
 
 
 def open_store(location: str | Path, cache: str | None = None) -> ReleaseStore:
-    """The releases in a folder or below ``s3://bucket/folder``. Raises ConfigError.
+    """Open the store in a folder or below ``s3://bucket/folder``. Raises ConfigError.
 
-    ``cache``: the folder where this machine keeps what it reads from S3; default: one in /var/tmp.
+    ``cache``: this machine's folder for releases read from S3 (default: one in /var/tmp).
     """
     if s3.is_address(location):
         return S3Store(str(location), Path(cache or _own_cache()))
@@ -47,10 +47,10 @@ def open_store(location: str | Path, cache: str | None = None) -> ReleaseStore:
 
 class S3Store(ReleaseStore):
     """Its ``folder`` is the cache, which all processes of a machine share: a release is downloaded
-    once, and only what has been verified gets the name by which it is read. What is neither in
-    service nor was before is removed from it in time; who serves it keeps it, memory-mapped.
+    once, and takes its final name when it is verified. Releases that are neither in service nor
+    were before are removed in time; processes that serve one keep it memory-mapped.
 
-    Besides what a ReleaseStore raises: StorageError, where S3 is the cause.
+    Raises the errors of ReleaseStore, and StorageError where S3 is the cause.
     """
 
     def __init__(self, address: str, cache: Path):
@@ -71,7 +71,7 @@ class S3Store(ReleaseStore):
         return sorted(name for name in names if VERSION.fullmatch(name))
 
     def current(self) -> Current:
-        """As in a folder; while it is the same it is not sent again."""
+        """Read the pointer, which is not sent again while it is unchanged."""
         address = s3.join(self.place, CURRENT)
         try:
             changed = s3.read(address, unlike=self._tag)
@@ -91,7 +91,7 @@ class S3Store(ReleaseStore):
                     release = read_version(self.folder / version, version)
                     os.utime(self.folder / version)
                     return release
-                except ReleaseError:  # something cleaned up here: S3 has it whole
+                except ReleaseError:  # the cache is damaged: download it again
                     shutil.rmtree(self.folder / version)
             until, reason = self._refused.get(version, (0.0, ""))
             if time.monotonic() < until:
@@ -105,7 +105,7 @@ class S3Store(ReleaseStore):
         parity: ParitySample,
         report: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Release:
-        """As in a folder: the manifest goes up last, and without it there is no release."""
+        """Upload a new release, its manifest last: without one there is no release."""
         check_version(release.version)
         address = s3.join(self.place, release.version)
         if MANIFEST in s3.listing(address):
@@ -117,15 +117,14 @@ class S3Store(ReleaseStore):
         return release
 
     def _verify(self, version: str) -> None:
-        """What is verified is what S3 has now, whatever the cache has."""
+        """Verify the objects in S3, whatever the cache holds."""
         check_version(version)
         with self._locked():
             self._clean(version)
             self._fetch(version)
 
     def _fetch(self, version: str) -> Release:
-        """Download, verify, and only then put into the cache. What an interruption leaves is gone
-        on with."""
+        """Download and verify, then move into the cache. Resumes an interrupted download."""
         address, unfinished = s3.join(self.place, version), self._unfinished(version)
         try:
             s3.download_folder(address, unfinished)
@@ -135,7 +134,7 @@ class S3Store(ReleaseStore):
                 f"{address}: no such release; `flask releases list` shows them"
             ) from error
         except StorageError as error:
-            if _is_full(error.__cause__):  # what has come only takes the room that is lacking
+            if _is_full(error.__cause__):  # the partial download fills the disk
                 shutil.rmtree(unfinished)
             raise
         except ReleaseError as error:
@@ -149,12 +148,12 @@ class S3Store(ReleaseStore):
         return replace(release, folder=self.folder / version)
 
     def _clean(self, version: str) -> None:
-        """Leave the versions that the pointer names, those that someone may be loading just now,
-        and what there is of this one."""
+        """Remove versions other than those that the pointer names, those that a process may be
+        loading, and this one."""
         try:
             current = Current.parse(self._pointer, self.place)
         except ReleaseError:
-            return  # who does not know what is in service removes nothing
+            return  # without a pointer any release may be in service
         keep = {current.version, current.previous, version, self._unfinished(version).name, LOCK}
         since = time.time() - LOADING_SECONDS
         for path in self.folder.iterdir():
@@ -166,12 +165,12 @@ class S3Store(ReleaseStore):
         return self.folder / f".{version}.unfinished"
 
     def _write_current(self, current: Current) -> None:
-        """Raises StorageError where someone else promoted since ``current`` was read."""
+        """Raises StorageError where another process has promoted since ``current`` was read."""
         s3.replace(s3.join(self.place, CURRENT), current.text().encode(), expected=self._tag)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One process of this machine at a time. The lock ends with its process."""
+        """Let one process of this machine at a time in. The lock ends with its process."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / LOCK).open("w") as lock:
@@ -189,13 +188,13 @@ def _is_full(cause: BaseException | None) -> bool:
 
 
 def _own_cache() -> Path:
-    """In /var/tmp, which is a disk where /tmp may be memory. Raises ConfigError where the folder is
-    someone else's, who could put anything into it."""
+    """Make a folder in /var/tmp, which is a disk where /tmp may be memory. Raises ConfigError where
+    it belongs to another user, who could write anything into it."""
     folder = VAR_TMP / f"marquee-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-            raise PermissionError("it belongs to someone else")
+            raise PermissionError("it belongs to another user")
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be used ({error}); set RELEASE_CACHE") from error
     return folder

@@ -1,34 +1,31 @@
-"""Shrunken biases of items and users, fitted in turn on blocked ratings (Koren 2008, 2.1)."""
+"""Fits shrunken biases of items and users in turn on blocked ratings (Koren 2008, 2.1)."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import Float32Array, Float64Array, Int64Array
 from recommender.params import RatingParams
 from spark_jobs.als.rating_blocks import Block, BlockedRatings, BlockedSide, Rows, Values
 
 # Any value from 1 to 20 did as well on validation splits of MovieLens latest-small.
 PRIOR_REGULARIZATION = 5.0
 
-Biases = NDArray[np.float32]
+Biases = Float32Array
 
 
-def row_sums(side: BlockedSide) -> NDArray[np.float64]:
-    """The sum of each row's values."""
+def row_sums(side: BlockedSide) -> Float64Array:
+    """Sum each row's values."""
     return side.map(lambda block: np.add.reduceat(block.values, block.starts[:-1], dtype=float))
 
 
 def fit_biases(
-    stars: BlockedRatings,
-    mean: float,
-    params: RatingParams,
-    features: NDArray[np.float64] | None = None,
+    stars: BlockedRatings, mean: float, params: RatingParams, features: Float64Array | None = None
 ) -> tuple[Biases, Biases]:
-    """(users', items') biases. The users' are those that folding each user in would find.
+    """Return users' and items' biases; the users' are those that folding each user in would find.
 
     ``features``: (items, features). With them an item's bias is shrunken towards what its features
-    predict instead of towards 0, which tells most where ratings are few.
+    predict instead of towards 0, which matters most where ratings are few.
     """
     users = np.zeros(len(stars.users.ids), np.float32)
     items = np.zeros(len(stars.items.ids), np.float32)
@@ -52,11 +49,11 @@ def residuals(stars: BlockedRatings, users: Biases, items: Biases, mean: float) 
     return stars.map_values(left_over)
 
 
-def _deviations(side: BlockedSide, others: Biases, mean: float) -> NDArray[np.float64]:
+def _deviations(side: BlockedSide, others: Biases, mean: float) -> Float64Array:
     """``Σ(r − μ − other's bias)`` of each row."""
     shared = side.blocks.context.broadcast(others)
 
-    def sums(block: Block) -> NDArray[np.float64]:
+    def sums(block: Block) -> Float64Array:
         deviations = block.values - np.float32(mean) - shared.value[block.columns]
         return np.add.reduceat(deviations, block.starts[:-1], dtype=np.float64)
 
@@ -66,21 +63,15 @@ def _deviations(side: BlockedSide, others: Biases, mean: float) -> NDArray[np.fl
 
 
 def _shrunken(
-    sums: NDArray[np.float64],
-    side: BlockedSide,
-    regularization: float,
-    prior: NDArray[np.float64] | float = 0.0,
+    sums: Float64Array, side: BlockedSide, regularization: float, prior: Float64Array | float = 0.0
 ) -> Biases:
     """``(Σ deviations + λ_b·prior) / (n + λ_b)`` of each row."""
     return np.asarray((sums + regularization * prior) / (side.counts + regularization), np.float32)
 
 
 def _prior(
-    features: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    counts: NDArray[np.int64],
-    regularization: float,
-) -> NDArray[np.float64]:
+    features: Float64Array, sums: Float64Array, counts: Int64Array, regularization: float
+) -> Float64Array:
     """``F·w`` with ``(FᵀDF + λI) w = FᵀD·(sums / n)``: ridge regression of mean deviations on
     features, each item weighing ``D = n / (n + λ_b)``."""
     weights = counts / (counts + regularization)

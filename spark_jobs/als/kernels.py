@@ -1,9 +1,9 @@
-"""Compiled kernels: many rows' normal equations at once, from blocked ratings.
+"""Compiled kernels that solve many rows' normal equations from blocked ratings.
 
-The equations are those of ``recommender.fold_in``, and tests hold the two equal. Here they are
-solved without being formed, by conjugate gradients (Takács, Pilászy, Tikk 2011), each row starting
-from its previous vector. Everything is single precision and runs without the interpreter lock;
-numba compiles each kernel once a machine and keeps it on disk.
+The equations are those of ``recommender.fold_in``; tests compare the two. Here they are solved
+without being formed, by conjugate gradients (Takács, Pilászy, Tikk 2011), each row starting from
+its previous vector. Everything is single precision and runs without the interpreter lock; numba
+compiles each kernel once a machine and caches it on disk.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from recommender.arrays import Float32Array, Int64Array
+
 f32 = np.float32
 # Sums may be reassociated, so that they vectorise; NaN and infinity keep their meaning.
 FAST: Any = {
@@ -25,19 +27,19 @@ FAST: Any = {
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
 }
-Floats = NDArray[np.float32]
+Floats = Float32Array
 
 
-# A squared residual below which nothing is left to improve, and steps would divide 0 by 0.
+# A squared residual below which nothing can be improved, and a step would divide 0 by 0.
 SOLVED = 1e-30
-# How many ratings before its use a vector is fetched, and how much one fetch brings, in codes.
+# How many ratings before its use a vector is prefetched, and codes in a cache line.
 AHEAD = 32
 CACHE_LINE = 32
 
 
 @intrinsic
 def _prefetch(typing: Any, array: Any, row: Any, column: Any) -> Any:
-    """Start bringing ``array[row, column]`` into the cache, without waiting for it."""
+    """Start loading ``array[row, column]`` into the cache, without waiting for it."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind, tools = signature.args[0], cast(Any, cgutils)
@@ -55,7 +57,7 @@ def _prefetch(typing: Any, array: Any, row: Any, column: Any) -> Any:
 
 @njit(**FAST)
 def solve_rows(
-    starts: NDArray[np.int64],
+    starts: Int64Array,
     columns: NDArray[np.int32],
     values: Floats,
     codes: NDArray[np.int16],
@@ -86,6 +88,7 @@ def solve_rows(
     rated = np.zeros((longest + 3, rank), f32)
     confidence = np.zeros(longest + 3, f32)
     wanted = np.zeros(longest + 3, f32)
+    zeros = np.zeros(longest + 3, f32)
     residual = np.empty(rank, f32)
     direction = np.empty(rank, f32)
     product = np.empty(rank, f32)
@@ -101,9 +104,10 @@ def solve_rows(
             vector[:] = 0
             continue
         _gather(codes, scales, columns[start : start + count], rated)
-        _first_residual(rated, confidence, wanted, padded, gram, ridge, vector, residual)
+        _product(rated, confidence, wanted, padded, gram, ridge, vector, residual)
         error = f32(0)
         for j in range(rank):
+            residual[j] = -residual[j]
             direction[j] = residual[j]
             error += residual[j] * residual[j]
         enough = f32(SOLVED)
@@ -113,8 +117,7 @@ def solve_rows(
         for _ in range(steps):
             if error <= enough:
                 break
-            _dense_product(gram, ridge, direction, product)
-            _add_rated_product(rated, confidence, padded, direction, product)
+            _product(rated, confidence, zeros, padded, gram, ridge, direction, product)
             curvature = f32(0)
             for j in range(rank):
                 curvature += direction[j] * product[j]
@@ -133,7 +136,10 @@ def solve_rows(
 def _weights(
     values: Floats, implicit: bool, alpha: float, confidence: Floats, wanted: Floats
 ) -> int:
-    """Fill each rating's confidence and its part of the right side; count those that count."""
+    """Fill each rating's confidence and its weight on the right side.
+
+    Returns the number of ratings that regularization is scaled by: implicit, of positive ones.
+    """
     if not implicit:
         for n in range(len(values)):
             confidence[n] = 1
@@ -153,8 +159,8 @@ def _weights(
 def _gather(
     codes: NDArray[np.int16], scales: Floats, columns: NDArray[np.int32], rated: Floats
 ) -> None:
-    """Copy the rated vectors to ``rated``. They stand anywhere in memory, and without fetching
-    ahead most of a half-iteration would be spent waiting for them."""
+    """Copy the rated vectors to ``rated``. They are scattered in memory: without prefetching, most
+    of a half-iteration would be spent waiting for them."""
     for n in range(len(columns)):
         if n + AHEAD < len(columns):
             for j in range(0, codes.shape[1], CACHE_LINE):
@@ -165,43 +171,7 @@ def _gather(
 
 
 @njit(**FAST)
-def _dense_product(gram: Floats, ridge: float, vector: Floats, product: Floats) -> None:
-    """``product = (gram + ridge·I) vector``"""
-    rank = len(vector)
-    for j in range(rank):
-        product[j] = ridge * vector[j]
-    for i in range(rank):
-        weight = vector[i]
-        for j in range(rank):
-            product[j] += weight * gram[i, j]
-
-
-@njit(**FAST)
-def _add_rated_product(
-    rated: Floats, confidence: Floats, padded: int, vector: Floats, product: Floats
-) -> None:
-    """``product += Σ c_i·y_i·(y_i·vector)``, four ratings at a time to use each load four times."""
-    rank = len(vector)
-    for n in range(0, padded, 4):
-        a, b, c, d = f32(0), f32(0), f32(0), f32(0)
-        for j in range(rank):
-            x = vector[j]
-            a += rated[n, j] * x
-            b += rated[n + 1, j] * x
-            c += rated[n + 2, j] * x
-            d += rated[n + 3, j] * x
-        a *= confidence[n]
-        b *= confidence[n + 1]
-        c *= confidence[n + 2]
-        d *= confidence[n + 3]
-        for j in range(rank):
-            product[j] += (
-                a * rated[n, j] + b * rated[n + 1, j] + c * rated[n + 2, j] + d * rated[n + 3, j]
-            )
-
-
-@njit(**FAST)
-def _first_residual(
+def _product(
     rated: Floats,
     confidence: Floats,
     wanted: Floats,
@@ -209,13 +179,19 @@ def _first_residual(
     gram: Floats,
     ridge: float,
     vector: Floats,
-    residual: Floats,
+    product: Floats,
 ) -> None:
-    """``residual = Σ wanted_i·y_i − A·vector``, in one pass over the ratings."""
+    """``product = (gram + ridge·I + Σ c_i·y_i·y_iᵀ) vector − Σ wanted_i·y_i``
+
+    Takes four ratings at a time, to use each load four times.
+    """
     rank = len(vector)
-    _dense_product(gram, ridge, vector, residual)
     for j in range(rank):
-        residual[j] = -residual[j]
+        product[j] = ridge * vector[j]
+    for i in range(rank):
+        weight = vector[i]
+        for j in range(rank):
+            product[j] += weight * gram[i, j]
     for n in range(0, padded, 4):
         a, b, c, d = f32(0), f32(0), f32(0), f32(0)
         for j in range(rank):
@@ -224,12 +200,12 @@ def _first_residual(
             b += rated[n + 1, j] * x
             c += rated[n + 2, j] * x
             d += rated[n + 3, j] * x
-        a = wanted[n] - a * confidence[n]
-        b = wanted[n + 1] - b * confidence[n + 1]
-        c = wanted[n + 2] - c * confidence[n + 2]
-        d = wanted[n + 3] - d * confidence[n + 3]
+        a = a * confidence[n] - wanted[n]
+        b = b * confidence[n + 1] - wanted[n + 1]
+        c = c * confidence[n + 2] - wanted[n + 2]
+        d = d * confidence[n + 3] - wanted[n + 3]
         for j in range(rank):
-            residual[j] += (
+            product[j] += (
                 a * rated[n, j] + b * rated[n + 1, j] + c * rated[n + 2, j] + d * rated[n + 3, j]
             )
 

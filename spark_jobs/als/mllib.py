@@ -1,4 +1,4 @@
-"""Spark MLlib's ALS: for factors that no single machine holds, and as the reference in tests."""
+"""Spark MLlib's ALS: for factors too large for one machine, and as the reference in tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BLOCKS = 4
 
 
 def frame(ratings: BlockedRatings) -> DataFrame:
-    """Packed values as MLlib takes them: user_id, item_id, value."""
+    """Convert blocks to the rows that MLlib takes: user_id, item_id, value."""
     user_ids, item_ids = ratings.users.ids, ratings.items.ids
     ids = ratings.users.blocks.context.broadcast((user_ids, item_ids))
 
@@ -40,8 +40,8 @@ def frame(ratings: BlockedRatings) -> DataFrame:
 
 
 def fit(frame: DataFrame, params: Params, seed: int) -> FittedFactors:
-    """Fit user_id, item_id and value. Ranking parameters mean signed preferences, rating
-    parameters residuals. Raises ConfigError for a regularization that MLlib does not know."""
+    """Fit user_id, item_id and value: signed preferences for ranking parameters, residuals for
+    rating parameters. Raises ConfigError for a regularization that MLlib does not support."""
     if params.regularization_exponent != 1 or params.catalogue_share != 0:
         raise ConfigError(
             "MLlib scales regularization by the number of ratings alone: leave"
@@ -58,7 +58,7 @@ def fit(frame: DataFrame, params: Params, seed: int) -> FittedFactors:
     if isinstance(params, RankingParams):
         als = als.setImplicitPrefs(True).setAlpha(params.alpha)
         frame = _with_something_liked(frame)
-    # MLlib looks whether there is a first row and drops the worker that has begun to send them all.
+    # MLlib first asks for one row, and would drop the worker that has begun to send them all.
     frame = frame.persist(StorageLevel.DISK_ONLY)
     model = als.fit(frame)
     fitted = FittedFactors(_collect(model.userFactors), _collect(model.itemFactors))
@@ -67,14 +67,14 @@ def fit(frame: DataFrame, params: Params, seed: int) -> FittedFactors:
 
 
 def expected_stages(params: Params) -> int:
-    """About how many Spark stages a fit takes, for a progress bar."""
+    """Estimate the number of Spark stages of a fit, for a progress bar."""
     return 2 * params.iterations + 6
 
 
 def _with_something_liked(frame: DataFrame) -> DataFrame:
-    """Without people and titles that have no positive preference.
+    """Leave out people and titles without a positive preference.
 
-    Their vectors are zeros whatever else there is, but MLlib would stop at their singular systems.
+    Their vectors are zeros anyway, but MLlib would stop at their singular systems.
     """
     liked = frame.where(F.col("value") > 0)
     people, titles = liked.select("user_id").distinct(), liked.select("item_id").distinct()

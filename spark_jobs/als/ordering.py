@@ -6,15 +6,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from recommender.arrays import BoolArray, Int64Array
 from spark_jobs.als.kernels import FAST
 
 
 @njit(**FAST)
-def order_by_row(
-    rows: NDArray[np.int32], row_count: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A counting sort: (starts, order), where row ``r`` is at ``order[starts[r]:starts[r + 1]]``,
-    in the order it came."""
+def order_by_row(rows: NDArray[np.int32], row_count: int) -> tuple[Int64Array, Int64Array]:
+    """Sort by counting, stably: return (starts, order), row ``r`` being at
+    ``order[starts[r]:starts[r + 1]]``."""
     starts = np.zeros(row_count + 1, np.int64)
     for row in rows:
         starts[row + 1] += 1
@@ -29,8 +28,8 @@ def order_by_row(
 
 
 @njit(**FAST)
-def next_places(free: NDArray[np.int64], counts: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Where the next ``counts`` ratings of each row go; ``free`` moves on behind them."""
+def next_places(free: Int64Array, counts: NDArray[np.int32]) -> Int64Array:
+    """Return the places of the next ``counts`` ratings of each row, and advance ``free``."""
     places = np.empty(counts.sum(), np.int64)
     done = 0
     for row in range(len(counts)):
@@ -43,12 +42,9 @@ def next_places(free: NDArray[np.int64], counts: NDArray[np.int32]) -> NDArray[n
 
 @njit(**FAST)
 def newest(
-    starts: NDArray[np.int64],
-    columns: NDArray[np.int32],
-    seconds: NDArray[np.int64],
-    column_count: int,
-) -> NDArray[np.bool_]:
-    """True for the newest rating of each (row, column); of two as new, for the later one."""
+    starts: Int64Array, columns: NDArray[np.int32], seconds: Int64Array, column_count: int
+) -> BoolArray:
+    """Mark the newest rating of each (row, column); of two equally new ones, the later."""
     kept = np.ones(len(columns), np.bool_)
     best = np.full(column_count, -1, np.int64)
     for row in range(len(starts) - 1):

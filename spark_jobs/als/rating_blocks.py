@@ -1,9 +1,8 @@
-"""Ratings arranged once into cached blocks, by user and by item, for the solver to pass over.
+"""Builds cached blocks of ratings, by user and by item, for the solver to pass over.
 
 A counting sort groups every partition by user and cuts it into one fragment for each block; a
-shuffle of whole arrays brings a block's fragments together, and there the newest rating of each
-pair is kept. The blocks by item are made from those in the same way. No step handles single
-ratings outside compiled code.
+shuffle of whole arrays joins a block's fragments and keeps the newest rating of each pair. The
+blocks by item are built from those alike. No step handles single ratings outside compiled code.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark import RDD
 
+from recommender.arrays import FloatArray, Int64Array, IntArray
 from recommender.errors import DataError
 from recommender.item_index import UNKNOWN
 from spark_jobs.als import ordering
@@ -29,32 +29,32 @@ from spark_jobs.ratings import Ratings
 # What a row costs beside its ratings, in ratings: products with the dense Gram matrix.
 ROW_COST = 64
 
-Rows = NDArray[np.integer]
-Values = NDArray[np.floating]
+Rows = IntArray
+Values = FloatArray
 HALVES = {
     np.dtype(wide): np.dtype(half)
     for wide, half in ((np.int32, np.uint16), (np.int64, np.uint32), (np.float32, np.float16))
 }
-# Where a fragment stood in what was read, the ratings in each of its rows, and the ratings.
+# A fragment's position in the input, the number of ratings in each of its rows, and the ratings.
 Fragment = tuple[tuple[int, int], NDArray[np.int32], tuple[NDArray[Any], ...]]
 
 
 class NothingToPack(DataError):
-    """There are no ratings, or none of what is listed."""
+    """There are no ratings, or none of listed items."""
 
 
 class Block(NamedTuple):
     """Consecutive rows of one side: row ``first_row + r`` has ``columns[starts[r]:starts[r + 1]]``
-    and the ``values`` beside them. No row is empty. Blocks travel at every pass, so columns are
-    uint16 or int32 and values float16 or float32, as narrow as they fit exactly."""
+    and ``values`` alike. No row is empty. Blocks are sent at every pass, so columns are uint16 or
+    int32 and values float16 or float32, the narrower where exact."""
 
     first_row: int
-    starts: NDArray[np.int64]
+    starts: Int64Array
     columns: Rows
     values: Values
 
     @property
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> Int64Array:
         return np.diff(self.starts)
 
     @property
@@ -69,34 +69,34 @@ class Block(NamedTuple):
 @dataclass(frozen=True)
 class BlockedSide:
     """Users or items: ``ids`` int64 ascending (the position is the row), ``counts`` of ratings,
-    and one block a partition, in order of rows, at hand for many passes."""
+    and one cached block a partition, in order of rows."""
 
-    ids: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    ids: Int64Array
+    counts: Int64Array
     blocks: RDD[Block]
 
     def map(self, function: Callable[[Block], Any]) -> NDArray[Any]:
-        """What ``function`` gives for the rows of each block, one after the other."""
+        """Apply ``function`` to each block and concatenate the results in order of rows."""
         return np.concatenate(self.blocks.map(function).collect())
 
 
 @dataclass(frozen=True)
 class BlockedRatings:
-    """One rating for each pair. ``repeated``: how many were left out because there is a newer.
-    ``kept``: blocks of both sides that are to be forgotten with this."""
+    """One rating for each pair. ``repeated``: how many were left out for a newer one. ``cached``:
+    the blocks of both sides that ``unpersist`` frees."""
 
     users: BlockedSide
     items: BlockedSide
     repeated: int
-    kept: tuple[CachedArrays[Block], ...] = ()
+    cached: tuple[CachedArrays[Block], ...] = ()
 
     @cached_property
     def count(self) -> int:
         return int(self.users.counts.sum())
 
     def map_values(self, function: Callable[[Rows, Rows, Values], NDArray[Any]]) -> BlockedRatings:
-        """The same pairs with ``function(user_rows, item_rows, values)``: computed once where that
-        is kept in files, at each pass on a cluster."""
+        """Replace values by ``function(user_rows, item_rows, values)``: computed once and cached in
+        files on one machine, at each pass on a cluster."""
 
         def by_user(block: Block) -> Block:
             return block.with_values(function(block.rows, block.columns, block.values))
@@ -105,34 +105,34 @@ class BlockedRatings:
             return block.with_values(function(block.columns, block.rows, block.values))
 
         users, items = self.users.blocks.map(by_user), self.items.blocks.map(by_item)
-        kept: tuple[CachedArrays[Block], ...] = ()
+        cached: tuple[CachedArrays[Block], ...] = ()
         if on_one_machine(users.context):
-            kept = (cache(users, Block), cache(items, Block))
-            users, items = (side.rows for side in kept)
+            cached = (cache(users, Block), cache(items, Block))
+            users, items = (side.rows for side in cached)
         return replace(
             self,
             users=replace(self.users, blocks=users),
             items=replace(self.items, blocks=items),
-            kept=kept,
+            cached=cached,
         )
 
     def unpersist(self) -> None:
-        for side in self.kept:
+        for side in self.cached:
             side.unpersist()
 
 
 def build_blocks(
-    ratings: RDD[Ratings], listed: NDArray[np.int64] | None = None, parts: int | None = None
+    ratings: RDD[Ratings], listed: Int64Array | None = None, parts: int | None = None
 ) -> BlockedRatings:
-    """Pack into ``parts`` blocks a side (one for each core), the newest rating of each pair.
+    """Build ``parts`` blocks a side (default: one for each core) of the newest rating of each pair.
 
-    Of two as new the one read later counts. ``listed``: ids ascending of the items that are taken
-    (default: all). Raises NothingToPack where nothing is left, DataError where a value is not
-    finite.
+    Of two equally new ones the one read later counts. ``listed``: ids of the items to keep,
+    ascending (default: all). Raises NothingToPack where nothing is left, DataError where an id is
+    negative or a value is not finite.
     """
     context = ratings.context
     parts = parts or context.defaultParallelism
-    # Broadcasts are unpersisted, never destroyed: a lost block is made again with their help.
+    # Broadcasts are unpersisted, never destroyed: Spark needs them to rebuild a lost block.
     catalogue = context.broadcast(None if listed is None else RowLookup.build(listed))
     tallies = ratings.map(lambda part: _tally(_listed(part, catalogue.value))).collect()
     if not all(tally.sound for tally in tallies):
@@ -140,7 +140,7 @@ def build_blocks(
     user_ids, user_counts = _total([tally.users for tally in tallies])
     item_ids, item_counts = _total([tally.items for tally in tallies])
     if not len(user_ids):
-        raise NothingToPack("ratings: there is nothing to fit; give ratings of what is listed")
+        raise NothingToPack("ratings: there is nothing to fit; give ratings of listed items")
     lookups = context.broadcast((RowLookup.build(user_ids), RowLookup.build(item_ids)))
     user_cuts, item_cuts = _cuts(user_counts, parts), _cuts(item_counts, parts)
 
@@ -167,14 +167,14 @@ def build_blocks(
     return replace(blocked, repeated=int(user_counts.sum()) - blocked.count)
 
 
-def _side(ids: NDArray[np.int64], blocks: RDD[Block]) -> BlockedSide:
+def _side(ids: Int64Array, blocks: RDD[Block]) -> BlockedSide:
     return BlockedSide(
         ids, np.concatenate(blocks.map(lambda block: block.counts).collect()), blocks
     )
 
 
 def _listed(ratings: Ratings, catalogue: RowLookup | None) -> Ratings:
-    """Those ratings whose item is in the catalogue."""
+    """Return the ratings whose item is in the catalogue."""
     if catalogue is None:
         return ratings
     kept = catalogue.rows(ratings.items) != UNKNOWN
@@ -183,7 +183,7 @@ def _listed(ratings: Ratings, catalogue: RowLookup | None) -> Ratings:
 
 @dataclass(frozen=True)
 class _Tally:
-    """Distinct ids of each side with the ratings of each."""
+    """Distinct ids of each side with their numbers of ratings. ``sound``: all values are valid."""
 
     users: tuple[NDArray[Any], NDArray[Any]]
     items: tuple[NDArray[Any], NDArray[Any]]
@@ -199,14 +199,12 @@ def _tally(ratings: Ratings) -> _Tally:
 def _distinct(ids: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any]]:
     if len(ids) and ids.min() >= 0 and ids.max() <= LARGEST_TABLE:
         counts = np.bincount(ids)
-        found = np.flatnonzero(counts)
-        return found.astype(np.int32), counts[found]
+        distinct = np.flatnonzero(counts)
+        return distinct.astype(np.int32), counts[distinct]
     return np.unique(ids, return_counts=True)
 
 
-def _total(
-    tallies: list[tuple[NDArray[Any], NDArray[Any]]],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _total(tallies: list[tuple[NDArray[Any], NDArray[Any]]]) -> tuple[Int64Array, Int64Array]:
     if not tallies:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     ids = np.unique(np.concatenate([found for found, _ in tallies])).astype(np.int64)
@@ -216,8 +214,8 @@ def _total(
     return ids, counts
 
 
-def _cuts(counts: NDArray[np.int64], parts: int) -> list[int]:
-    """Boundaries of ``parts`` runs of rows that cost about the same."""
+def _cuts(counts: Int64Array, parts: int) -> list[int]:
+    """Return the boundaries of ``parts`` runs of rows of about equal cost."""
     cost = np.cumsum(counts + ROW_COST)
     inner = np.searchsorted(cost, cost[-1] * np.arange(1, parts) / parts)
     return [0, *inner.tolist(), len(counts)]
@@ -226,7 +224,7 @@ def _cuts(counts: NDArray[np.int64], parts: int) -> list[int]:
 def _fragments(
     place: tuple[int, int], rows: Rows, beside: tuple[NDArray[Any], ...], cuts: list[int]
 ) -> Iterator[tuple[int, Fragment]]:
-    """Ratings grouped by row, one fragment for each block."""
+    """Group ratings by row and yield one fragment for each block."""
     starts, order = ordering.order_by_row(rows, cuts[-1])
     beside = tuple(_narrow(column)[order] for column in beside)
     for n, (low, high) in enumerate(pairwise(cuts)):
@@ -236,8 +234,7 @@ def _fragments(
 
 
 def _blocks(fragments: RDD[tuple[int, Fragment]], cuts: list[int], column_count: int) -> RDD[Block]:
-    """Join the fragments of each block. Where they hold times, only the newest rating of each pair
-    remains."""
+    """Join the fragments of each block; where they hold times, keep the newest of each pair."""
 
     def merge(part: int, keyed: Iterable[tuple[int, Fragment]]) -> list[Block]:
         return [_merge(cuts[part], [fragment for _, fragment in keyed], column_count)]
@@ -247,7 +244,7 @@ def _blocks(fragments: RDD[tuple[int, Fragment]], cuts: list[int], column_count:
 
 
 def _merge(first_row: int, fragments: list[Fragment], column_count: int) -> Block:
-    """One block from its fragments, each row's ratings in the order they were read."""
+    """Join one block's fragments, each row's ratings in the order they were read."""
     fragments.sort(key=lambda fragment: fragment[0])
     total = np.sum([counts for _, counts, _ in fragments], axis=0, dtype=np.int64)
     starts = np.concatenate([[0], np.cumsum(total)])
@@ -267,7 +264,7 @@ def _merge(first_row: int, fragments: list[Fragment], column_count: int) -> Bloc
 
 
 def _narrow(column: NDArray[Any]) -> NDArray[Any]:
-    """The same numbers in half the bytes, where these hold them exactly."""
+    """Convert to half the bytes where that is exact."""
     if column.dtype not in HALVES:
         return column
     with np.errstate(over="ignore"):

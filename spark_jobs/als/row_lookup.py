@@ -1,7 +1,7 @@
-"""Rows of many user or item ids at once, in int32, by a table where ids are small.
+"""Looks up rows of many user or item ids at once, in int32, by a table where ids are small.
 
-``recommender.item_index`` does this for the few ids of a request, and by binary search; here every
-rating of a training set is looked up, twice.
+``recommender.item_index`` does this for the few ids of a request by binary search; here every
+rating of a training set is looked up twice.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.arrays import Int64Array
 from recommender.item_index import UNKNOWN
 
 # Ids up to this are looked up in a table; larger ones by bisection.
@@ -20,14 +21,14 @@ Rows = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class RowLookup:
-    """``ids``: int64 ascending. ``table``: row by id, where ids are small; its last place and those
-    of unknown ids hold UNKNOWN."""
+    """``ids``: int64 ascending. ``table``: row by id where ids are small, UNKNOWN for unknown ids
+    and at its last place."""
 
-    ids: NDArray[np.int64]
+    ids: Int64Array
     table: Rows | None
 
     @classmethod
-    def build(cls, ids: NDArray[np.int64]) -> RowLookup:
+    def build(cls, ids: Int64Array) -> RowLookup:
         """``ids``: ascending, none below 0."""
         if not len(ids) or ids[-1] > LARGEST_TABLE:
             return cls(ids, None)
@@ -36,7 +37,7 @@ class RowLookup:
         return cls(ids, table)
 
     def rows(self, ids: NDArray[np.int32]) -> Rows:
-        """The row of each id, UNKNOWN for one that is not among ``self.ids``."""
+        """Return the row of each id, UNKNOWN for one that is not among ``self.ids``."""
         if self.table is not None:
             return self.table[np.minimum(ids, len(self.table) - 1)]
         if not len(self.ids):

@@ -3,7 +3,7 @@
 Each half-iteration broadcasts the fixed side's factors, improves the rows of each block in a Spark
 task with compiled kernels, and gathers the new factors on the driver. Rows start from their
 previous vectors, so that few conjugate gradient steps suffice; the last half-iteration, the users',
-is solved to the end: folding a trained user in returns the trained vector.
+is solved to convergence, so that folding a trained user in returns the trained vector.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark import Broadcast, SparkContext
 
+from recommender.arrays import Float32Array, Float64Array, Int64Array
 from recommender.errors import ConfigError, SetupError
 from recommender.fold_in import Ridge, gram
 from recommender.params import RankingParams, RatingParams
@@ -32,7 +33,7 @@ LEAST_RIDGE = 1e-7
 # Copies of the factors that the driver holds at the worst moment: old, new, gathered, broadcast.
 COPIES = 5
 MEMORY_FACTS = Path("/proc/meminfo")  # on Linux
-Vectors = NDArray[np.float32]
+Vectors = Float32Array
 Params = RankingParams | RatingParams
 
 
@@ -40,11 +41,11 @@ Params = RankingParams | RatingParams
 class Factors:
     """Ids, int64 ascending, and the float32 factors of each, shape (ids, rank)."""
 
-    ids: NDArray[np.int64]
+    ids: Int64Array
     vectors: Vectors
 
-    def vectors_of(self, ids: NDArray[np.int64]) -> Vectors:
-        """The vectors of ``ids``, zeros for an id that was not fitted."""
+    def vectors_of(self, ids: Int64Array) -> Vectors:
+        """Return the vectors of ``ids``, zeros for an id that was not fitted."""
         rows = np.searchsorted(self.ids, ids).clip(max=len(self.ids) - 1)
         return np.where((self.ids[rows] == ids)[:, None], self.vectors[rows], np.float32(0))
 
@@ -93,8 +94,8 @@ def fit(
 
 
 def solve_users(block: Block, items: Vectors, params: Params) -> Vectors:
-    """The vectors of a block's users, solved to the end. ``block``: signed preferences for ranking
-    parameters, residuals for rating parameters. ``items``: all the items' vectors."""
+    """Return the vectors of a block's users, solved to convergence. ``block``: signed preferences
+    for ranking parameters, residuals for rating parameters. ``items``: all the items' vectors."""
     vectors = np.zeros((len(block.counts), items.shape[1]), np.float32)
     fixed = QuantizedFactors.exact(items)
     _improve(vectors, block, fixed, gram(items), params, to_the_end=True)
@@ -105,7 +106,7 @@ def _improve(
     vectors: Vectors,
     block: Block,
     fixed: QuantizedFactors,
-    fixed_gram: NDArray[np.float64],
+    fixed_gram: Float64Array,
     params: Params,
     to_the_end: bool,
 ) -> None:
@@ -145,7 +146,7 @@ class QuantizedFactors:
     """
 
     codes: NDArray[np.int16] | Vectors
-    scales: NDArray[np.float32]
+    scales: Float32Array
 
     @classmethod
     def rounded(cls, vectors: Vectors) -> QuantizedFactors:
@@ -171,11 +172,11 @@ class QuantizedFactors:
 
 @dataclass(frozen=True)
 class _Shared:
-    """One side's vectors on the driver, and as sent to the workers, where the next half-iteration
-    of the same side finds them again. ``gram``: of these vectors."""
+    """One side's vectors on the driver, and their broadcast, from which the next half-iteration of
+    the same side starts. ``gram``: of these vectors."""
 
     coded: QuantizedFactors
-    gram: NDArray[np.float64]
+    gram: Float64Array
     sent: Broadcast[QuantizedFactors]
 
 
@@ -187,11 +188,13 @@ def _share(context: SparkContext, vectors: Vectors) -> _Shared:
 def _half(
     params: Params, side: BlockedSide, fixed: _Shared, previous: _Shared, to_the_end: bool = False
 ) -> _Shared:
-    """New vectors of one side, the other side fixed; the previous ones are unpersisted. Solved
-    ``to_the_end``, they are exact too."""
+    """Return new vectors of one side, the other side fixed, and destroy the previous ones.
+
+    Solved ``to_the_end``, they are not quantized.
+    """
     sent_fixed, sent_previous, fixed_gram = fixed.sent, previous.sent, fixed.gram
 
-    def solve(block: Block) -> tuple[QuantizedFactors, NDArray[np.float64]]:
+    def solve(block: Block) -> tuple[QuantizedFactors, Float64Array]:
         rows = slice(block.first_row, block.first_row + len(block.counts))
         vectors = sent_previous.value.vectors(rows)
         _improve(vectors, block, sent_fixed.value, fixed_gram, params, to_the_end)
@@ -221,16 +224,16 @@ def _check_regular(params: Params, users: BlockedSide, items: BlockedSide) -> No
 
 
 def _check_memory(rank: int, rows: int) -> None:
-    needed, there = COPIES * 4 * rank * rows, _available_memory()
-    if needed > there:
+    needed, available = COPIES * 4 * rank * rows, _available_memory()
+    if needed > available:
         raise SetupError(
             f"{rows:,} people and titles of rank {rank} need {needed / 1e9:,.1f} GB on the driver,"
-            f" which has {there / 1e9:,.1f}; give a lower rank, more memory, or --solver mllib"
+            f" which has {available / 1e9:,.1f}; give a lower rank, more memory, or --solver mllib"
         )
 
 
 def _available_memory() -> int:
-    """Bytes that a process could still have on this machine."""
+    """Return the bytes that a process can still allocate on this machine."""
     if MEMORY_FACTS.exists():
         for line in MEMORY_FACTS.read_text("ascii").splitlines():
             if line.startswith("MemAvailable:"):

@@ -1,41 +1,45 @@
-"""What evaluation compares: the served model and the baselines, each able to rank or to predict.
+"""The served model and the baselines that evaluation compares it with, to rank or to predict.
 
-Baselines travel to the workers whole, so they hold arrays and nothing of Spark.
+They are sent to the workers whole, so they hold arrays and nothing of Spark.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import Float32Array, Float64Array, FloatArray, Int64Array
 from recommender.feedback import EXPLICIT, SCALES
 from recommender.fold_in import Ridge, rating_equations, user_bias
 from recommender.item_index import UNKNOWN, ItemIndex
 from recommender.model import Model
 from recommender.top_n import top_n
 
-Ids = NDArray[np.int64]
-Stars = NDArray[np.float64]
+Ids = Int64Array
+Stars = Float64Array
 Known = Mapping[int, float]
 # A dense matrix of people by titles, and the inverse of its smaller side, stay below these.
 EASE_CELLS = 100_000_000
 EASE_SIDE = 8_000
 
 
-class Ranker(Protocol):
-    @property
-    def item_ids(self) -> Ids:
-        """The titles that it knows."""
+class Ranker(ABC):
+    """Ranks the titles that it knows, ``item_ids``."""
 
+    item_ids: Ids
+
+    @abstractmethod
     def scores(self, known: Known) -> Stars:
-        """Of each of ``item_ids``; higher is better."""
+        """The score of each of ``item_ids``; higher is better."""
 
     def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
-        """The ids of the ``n`` best titles that are neither known nor ``hidden``, best first."""
+        """Ids of the ``n`` best titles that are neither known nor ``hidden``, best first."""
+        excluded = ItemIndex(self.item_ids).known_rows([*known, *hidden])
+        return self.item_ids[top_n(self.scores(known), n, excluded)]
 
 
 class Predictor(Protocol):
@@ -43,15 +47,12 @@ class Predictor(Protocol):
         """Predicted stars of each ``wanted`` title, known to the model or not."""
 
 
-@dataclass(frozen=True)
-class ServedModel:
+class ServedModel(Ranker):
     """The model as the site serves it."""
 
-    model: Model
-
-    @property
-    def item_ids(self) -> Ids:
-        return self.model.item_index.item_ids
+    def __init__(self, model: Model):
+        self.model = model
+        self.item_ids = model.item_index.item_ids
 
     def scores(self, known: Known) -> Stars:
         return self.model.scores(self.model.fold_in(known))
@@ -71,17 +72,14 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
-class Popularity:
-    """The titles most rated."""
+class Popularity(Ranker):
+    """The most rated titles."""
 
     item_ids: Ids
-    counts: NDArray[np.int64]
+    counts: Int64Array
 
     def scores(self, known: Known) -> Stars:
         return self.counts.astype(float)
-
-    def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
-        return _top(self.item_ids, self.scores(known), n, known, hidden)
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ class Biases:
 
     item_ids: Ids
     mean: float
-    item_bias: NDArray[np.float32]
+    item_bias: Float32Array
     regularization: float
 
     def stars(self, known: Known, wanted: Iterable[int]) -> Stars:
@@ -102,39 +100,35 @@ class Biases:
 
 
 @dataclass(frozen=True)
-class RawAls:
-    """Explicit ALS on the stars as they are, which is how MLlib is often used."""
+class RawAls(Ranker):
+    """Explicit ALS on unchanged stars, as MLlib is often used."""
 
     item_ids: Ids
-    factors: NDArray[np.float32]
+    factors: Float32Array
     mean: float
     ridge: Ridge
 
     def scores(self, known: Known) -> Stars:
         return np.asarray(self.factors @ self._vector(known), float)
 
-    def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
-        return _top(self.item_ids, self.scores(known), n, known, hidden)
-
     def stars(self, known: Known, wanted: Iterable[int]) -> Stars:
         """A title that it was not fitted on gets ``μ``."""
         rows = ItemIndex(self.item_ids).rows(wanted)
-        return _on_scale(
-            np.where(rows == UNKNOWN, self.mean, self.factors[rows] @ self._vector(known))
-        )
+        stars = self.factors[rows] @ self._vector(known)
+        return _on_scale(np.where(rows == UNKNOWN, self.mean, stars))
 
     def _vector(self, known: Known) -> Stars:
         rows = ItemIndex(self.item_ids).rows(known)
-        there = rows != UNKNOWN
-        values = np.fromiter(known.values(), float)[there]
+        fitted = rows != UNKNOWN
+        values = np.fromiter(known.values(), float)[fitted]
         if not len(values):
             return np.zeros(self.factors.shape[1])
-        left, right = rating_equations(self.factors[rows[there]], values, self.ridge)
+        left, right = rating_equations(self.factors[rows[fitted]], values, self.ridge)
         return np.asarray(np.linalg.solve(left, right), np.float64)
 
 
 @dataclass(frozen=True)
-class Ease:
+class Ease(Ranker):
     """The closed-form item–item model of Steck 2019 ("Embarrassingly shallow autoencoders").
 
         P = (XᵀX + λI)⁻¹      score_j = Σ_i x_i·B_ij      B_ij = −P_ij / P_jj,  B_jj = 0
@@ -144,16 +138,14 @@ class Ease:
     """
 
     item_ids: Ids
-    x: NDArray[np.float32]
-    kx: NDArray[np.float32]
-    diagonal: NDArray[np.float64]
+    x: Float32Array
+    kx: Float32Array
+    diagonal: Float64Array
     regularization: float
     liked: float
 
     @classmethod
-    def fit(
-        cls, item_ids: Ids, x: NDArray[np.float32], regularization: float, liked: float
-    ) -> Ease:
+    def fit(cls, item_ids: Ids, x: Float32Array, regularization: float, liked: float) -> Ease:
         """``x``: 1 where a person rated a title ``liked`` or more."""
         exact = x.astype(float)
         k = exact @ exact.T
@@ -161,9 +153,6 @@ class Ease:
         kx = np.linalg.solve(k, exact)
         diagonal = (1 - np.einsum("ui,ui->i", exact, kx)) / regularization
         return cls(item_ids, x, kx.astype(np.float32), diagonal, regularization, liked)
-
-    def top(self, known: Known, n: int, hidden: Iterable[int] = ()) -> Ids:
-        return _top(self.item_ids, self.scores(known), n, known, hidden)
 
     def scores(self, known: Known) -> Stars:
         liked = [item for item, stars in known.items() if stars >= self.liked]
@@ -177,14 +166,10 @@ def ease_fits(people: int, titles: int) -> bool:
     return people * titles <= EASE_CELLS and people <= EASE_SIDE
 
 
-def _top(ids: Ids, scores: Stars, n: int, known: Known, hidden: Iterable[int]) -> Ids:
-    return ids[top_n(scores, n, ItemIndex(ids).known_rows([*known, *hidden]))]
-
-
-def _or_zero(values: NDArray[np.floating], rows: Ids) -> Stars:
+def _or_zero(values: FloatArray, rows: Ids) -> Stars:
     return np.where(rows == UNKNOWN, 0.0, values[rows])
 
 
-def _on_scale(stars: NDArray[np.floating] | float) -> Stars:
+def _on_scale(stars: FloatArray | float) -> Stars:
     scale = SCALES[EXPLICIT]
     return np.clip(np.asarray(stars, float), scale.low, scale.high)

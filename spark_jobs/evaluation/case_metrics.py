@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pyspark import RDD
 
 from recommender import metrics
+from recommender.arrays import Float64Array, Int64Array
 from spark_jobs.evaluation.baselines import Predictor, Ranker
 from spark_jobs.evaluation.splits import Case
 from spark_jobs.protocols import LIKED, LIST_LENGTH, LONG_LIST_LENGTH
@@ -59,15 +59,13 @@ def ranking_metrics(cases: RDD[Case], ranker: Ranker, least: float) -> dict[str,
     return dict(zip(names, means.tolist(), strict=True))
 
 
-def catalogue_auc(
-    cases: RDD[Case], ranker: Ranker, item_ids: NDArray[np.int64]
-) -> dict[str, float]:
+def catalogue_auc(cases: RDD[Case], ranker: Ranker, item_ids: Int64Array) -> dict[str, float]:
     """Average over the people the AUC of held-out titles among all that they do not have.
 
     ``item_ids``: the catalogue, ascending. Titles that the ranker does not know come last.
     """
 
-    def measure(shared: tuple[Ranker, NDArray[np.int64]], case: Case) -> float:
+    def measure(shared: tuple[Ranker, Int64Array], case: Case) -> float:
         ranker, catalogue_ids = shared
         scores = np.full(len(catalogue_ids), -np.inf)
         scores[np.searchsorted(catalogue_ids, ranker.item_ids)] = ranker.scores(case.known)
@@ -81,7 +79,7 @@ def catalogue_auc(
 def beyond_accuracy(
     cases: RDD[Case],
     ranker: Ranker,
-    genres: dict[int, NDArray[np.float64]],
+    genres: dict[int, Float64Array],
     counts: dict[int, int],
     people: int,
 ) -> dict[str, float]:
@@ -115,7 +113,7 @@ def ndcg_after(cases: RDD[Case], ranker: Ranker, ratings: int, least: float) -> 
     return map_cases(cases, ranker, measure)
 
 
-def relevant_items(case: Case, least: float) -> NDArray[np.int64]:
+def relevant_items(case: Case, least: float) -> Int64Array:
     """The held-out titles rated ``least`` or more."""
     return np.array([item for item, stars in case.held.items() if stars >= least], np.int64)
 

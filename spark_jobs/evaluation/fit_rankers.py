@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from recommender.arrays import Float32Array
 from recommender.feedback import EXPLICIT
 from recommender.fold_in import Ridge
 from recommender.model import Model
@@ -31,6 +32,7 @@ from spark_jobs.progress import ProgressBar
 from spark_jobs.protocols import ANY_RATING, LIKED, PROTOCOLS, SERVED, STARS
 from spark_jobs.training_set import TrainingSet
 
+P = TypeVar("P", RankingParams, RatingParams)
 # Chosen on validation splits of MovieLens latest-small; see docs/model.md.
 EASE_REGULARIZATION = 100.0
 RAW_ALS = RatingParams(rank=20, regularization=0.15, regularization_exponent=1.0)
@@ -68,8 +70,10 @@ def fit_rankers(
     solver: str,
     baselines: bool,
 ) -> FittedRankers:
-    """Fit everything that ``protocol`` compares; without ``baselines`` the costly ones are left
-    out. ``ratings``: those to fit on, which are unpersisted."""
+    """Fit everything that ``protocol`` compares, without ``baselines`` no costly ones.
+
+    ``ratings``: those to fit on; they are unpersisted afterwards.
+    """
     explicit = training.catalogue.feedback == EXPLICIT
     with_rating = explicit and STARS in PROTOCOLS[protocol].metrics
     progress = ProgressBar(3 if with_rating else 1)
@@ -103,7 +107,7 @@ def fit_rankers(
 
 
 def as_release(models: FittedModels, training: TrainingSet, settings: Config) -> Release:
-    """The fitted models as the site would serve them, never written."""
+    """Make a release in memory of the fitted models, as the site would serve them."""
     explicit = training.catalogue.feedback == EXPLICIT
     return Release(
         version="evaluation",
@@ -119,9 +123,8 @@ def as_release(models: FittedModels, training: TrainingSet, settings: Config) ->
 def _plain_als(
     ratings: BlockedRatings, training: TrainingSet, settings: Config
 ) -> dict[str, Ranker]:
-    """Spark's own implicit ALS, which is how it is mostly used, and with popularity added."""
-    most = min(len(ratings.users.ids), len(ratings.items.ids))
-    plain = replace(settings, ranking=replace(PLAIN_ALS, rank=min(PLAIN_ALS.rank, most)))
+    """Fit Spark's implicit ALS as it is mostly used, and with popularity added."""
+    plain = replace(settings, ranking=_at_most_full_rank(PLAIN_ALS, ratings))
     fitter = Fitter(ProgressBar(1), "mllib", settings.seed, {})
     models = fit_models(
         ratings, training.items, training.catalogue, plain, fitter, with_rating=False
@@ -135,9 +138,13 @@ def _plain_als(
     }
 
 
+def _at_most_full_rank(params: P, ratings: BlockedRatings) -> P:
+    sides = len(ratings.users.ids), len(ratings.items.ids)
+    return replace(params, rank=min(params.rank, *sides))
+
+
 def _raw_als(ratings: BlockedRatings, models: FittedModels, seed: int) -> RawAls:
-    most = min(len(ratings.users.ids), len(ratings.items.ids))
-    params = replace(RAW_ALS, rank=min(RAW_ALS.rank, most))
+    params = _at_most_full_rank(RAW_ALS, ratings)
     factors = mllib.fit(mllib.frame(ratings), params, seed).items.vectors_of(ratings.items.ids)
     ridge = Ridge.from_params(params, len(ratings.items.ids))
     return RawAls(ratings.items.ids, factors, models.mean_rating, ridge)
@@ -151,7 +158,7 @@ def _biases_alone(ratings: BlockedRatings, mean: float, settings: Config) -> Bia
 def _ease(ratings: BlockedRatings, liked: float) -> Ease:
     items = len(ratings.items.ids)
 
-    def dense(block: Block) -> NDArray[np.float32]:
+    def dense(block: Block) -> Float32Array:
         x = np.zeros((len(block.counts), items), np.float32)
         x[block.rows - block.first_row, block.columns] = block.values >= liked
         return x

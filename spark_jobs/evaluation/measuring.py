@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pyspark import RDD
 from pyspark.sql import SparkSession
 
+from recommender.arrays import Float64Array
 from recommender.catalogue import Catalogue
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import IMPLICIT
-from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, build_blocks
+from spark_jobs.als.rating_blocks import BlockedRatings, build_blocks
 from spark_jobs.config.configuration import Config, Gate
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluation.case_metrics import (
@@ -65,8 +65,8 @@ Splits = dict[tuple[str, int], Split]
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What to measure. ``validation``: on splits to choose parameters on. ``baselines``: the costly
-    ones too. ``people``: how many G holds out at most."""
+    """What to measure. ``validation``: on splits to choose parameters on. ``baselines``: also the
+    costly ones. ``people``: the most that G holds out."""
 
     protocols: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -79,7 +79,7 @@ class EvaluationPlan:
 def evaluate(
     spark: SparkSession, folders: Sequence[str], settings: Config, plan: EvaluationPlan
 ) -> dict[str, Any]:
-    """Read ``folders`` and measure: the report that ``evaluate --out`` writes.
+    """Read ``folders``, measure, and return the report that ``evaluate --out`` writes.
 
     Raises MarqueeError before anything is fitted.
     """
@@ -91,7 +91,7 @@ def evaluate(
 
 
 def evaluate_set(training: TrainingSet, settings: Config, plan: EvaluationPlan) -> dict[str, Any]:
-    """The same for ratings that have been read."""
+    """Measure ratings that have been read."""
     check_ranks(training.catalogue, settings)
     splits = _make_splits(training, plan)
     people = sum(
@@ -104,7 +104,15 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: EvaluationPlan) 
     seconds: dict[str, list[float]] = {}
     for (protocol, seed), made in splits.items():
         tell(f"protocol {protocol}, seed {seed}")
-        fitted = _fit(made, training, settings, plan, protocol, seed)
+        fitted = fit_rankers(
+            build_blocks(made.fitted),
+            training,
+            settings,
+            protocol=protocol,
+            seed=seed,
+            solver=plan.solver,
+            baselines=plan.baselines,
+        )
         notes |= dict.fromkeys(fitted.notes)
         for stage, duration in fitted.seconds.items():
             seconds.setdefault(stage, []).append(duration)
@@ -116,7 +124,7 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: EvaluationPlan) 
         made.cases.unpersist()
     return {
         "data": asdict(training.catalogue),
-        "settings": _parameters(training.catalogue, settings),
+        "settings": {name: asdict(getattr(settings, name)) for name in _models(training.catalogue)},
         "validation": plan.validation,
         "seeds": list(plan.seeds),
         "people": people,
@@ -127,15 +135,12 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: EvaluationPlan) 
     }
 
 
-def _parameters(catalogue: Catalogue, settings: Config) -> dict[str, Any]:
-    parameters = {"ranking": asdict(settings.ranking)}
-    if catalogue.feedback != IMPLICIT:
-        parameters["rating"] = asdict(settings.rating)
-    return parameters
+def _models(catalogue: Catalogue) -> tuple[str, ...]:
+    return ("ranking",) if catalogue.feedback == IMPLICIT else ("ranking", "rating")
 
 
 def least_liked(catalogue: Catalogue) -> float:
-    """The least rating of a title that the person likes."""
+    """Return the lowest rating that counts as liked."""
     return ANY_RATING if catalogue.feedback == IMPLICIT else LIKED
 
 
@@ -162,7 +167,7 @@ def _metrics_of(protocol: str, catalogue: Catalogue) -> tuple[str, ...]:
 
 
 def _split_of(name: str, protocols: Sequence[str]) -> str:
-    """The protocol whose split is used: its own; E takes that of G where G is measured anyway."""
+    """Return the protocol whose split is used: its own; for E that of G if measured, else of B."""
     if PROTOCOLS[name].split:
         return name
     return "G" if "G" in protocols else "B"
@@ -188,7 +193,7 @@ def _check_protocol(catalogue: Catalogue, protocol: str, seed: int, made: Split)
 def check_cases(where: str, made: Split, least: int, instead: str, liked: float) -> int:
     """Count the people to test on. Raises DataError where they are too few to measure.
 
-    ``instead``: what to do without more ratings.
+    ``instead``: the remedy without more ratings.
     """
     people = made.cases.count()
     positives = made.cases.filter(lambda case: max(case.held.values()) >= liked).count()
@@ -200,37 +205,10 @@ def check_cases(where: str, made: Split, least: int, instead: str, liked: float)
     return people
 
 
-# --- one split ---
-
-
-def _fit(
-    made: Split,
-    training: TrainingSet,
-    settings: Config,
-    plan: EvaluationPlan,
-    protocol: str,
-    seed: int,
-) -> FittedRankers:
-    try:
-        ratings = build_blocks(made.fitted)
-    except NothingToPack as error:
-        name = training.catalogue.name
-        raise DataError(f"{name}: seed {seed} leaves nothing to fit on") from error
-    return fit_rankers(
-        ratings,
-        training,
-        settings,
-        protocol=protocol,
-        seed=seed,
-        solver=plan.solver,
-        baselines=plan.baselines,
-    )
-
-
 def _measure(
     protocol: str, cases: RDD[Case], fitted: FittedRankers, training: TrainingSet
 ) -> Scores:
-    """The metrics of a protocol, of every ranker or predictor that it compares."""
+    """Measure every ranker or predictor that a protocol compares."""
     groups = _metrics_of(protocol, training.catalogue)
     item_ids = training.stars.items.ids
     least = min(PROTOCOLS[protocol].relevant, least_liked(training.catalogue))
@@ -256,8 +234,8 @@ def _measure_lists(cases: RDD[Case], fitted: FittedRankers, training: TrainingSe
     }
 
 
-def _genres(training: TrainingSet) -> dict[int, NDArray[np.float64]]:
-    """By item id, 1 for each genre of the title."""
+def _genres(training: TrainingSet) -> dict[int, Float64Array]:
+    """By item id, 1 for each genre that the title has, else 0."""
     names = sorted({genre for item in training.items for genre in item.genres})
     return {
         item.item_id: np.array([float(name in item.genres) for name in names])

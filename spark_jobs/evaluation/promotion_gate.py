@@ -1,9 +1,8 @@
-"""Whether a release may go into service: judged by what its parameters reach on people held out.
+"""Decides whether a release may go into service, by its parameters' metrics on people held out.
 
-The people are drawn by hashing their ids with a fixed seed, so from one training to the next they
-are the same people as long as these are in the data. A release says in its manifest what it
-measured; the next one is held against that. The release in service itself is never measured: it
-was fitted on the ratings that are held out now.
+People are drawn by hashing their ids with a fixed seed, so the same people are held out from one
+training to the next. A manifest holds the release's metrics, which the next release is compared
+with. The release in service itself is not measured: it was fitted on the ratings now held out.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ Figures = dict[str, Any]
 
 
 def measure(training: TrainingSet, settings: Config, solver: str, warm: bool = False) -> Figures:
-    """What ``evaluate`` tells of the people held out. Raises DataError where they are too few.
+    """Evaluate on the people held out. Raises DataError where they are too few.
 
-    ``warm``: the release starts from factors that know the people held out, and needs few
-    iterations; here the fit starts afresh, and takes no fewer than the default.
+    ``warm``: the release needs few iterations, because it starts from factors fitted to the people
+    held out; here the fit starts from none, and takes no fewer iterations than the default.
     """
     if warm:
         ranking, rating = settings.ranking, settings.rating
@@ -48,7 +47,7 @@ def measure(training: TrainingSet, settings: Config, solver: str, warm: bool = F
 
 
 def metrics_of(report: Mapping[str, Any], gate: Gate) -> Figures:
-    """What a manifest says was measured, and on whom. What has no value is left out."""
+    """Return the manifest's metrics, and on whom they were measured; without NaN."""
     measured = report["protocols"]["G"][SERVED]
     values = {name: value["mean"] for name, value in measured.items()}
     drawn = {"seed": gate.seed, "most": gate.people}
@@ -59,7 +58,7 @@ def metrics_of(report: Mapping[str, Any], gate: Gate) -> Figures:
 
 
 def in_service(store: ReleaseStore) -> Release | None:
-    """The release that the next one is compared with; none where it cannot be read."""
+    """Read the release in service; None where it cannot be read."""
     try:
         return store.read(store.current().version)
     except ReleaseError:
@@ -69,8 +68,7 @@ def in_service(store: ReleaseStore) -> Release | None:
 def judged(
     measured: Figures, new: Release, before: Release | None, sample: ParitySample, gate: Gate
 ) -> Figures:
-    """What was measured, with the verdict under ``gate`` and, where there is a release in service,
-    the ``comparison`` with it."""
+    """Add the verdict (``gate``) and the ``comparison`` with the release in service, if any."""
     comparison = compare(new, before, sample) if before else {}
     reasons = judge(new.metrics, comparison, gate)
     limits = {
@@ -87,9 +85,9 @@ def judged(
 
 
 def compare(new: Release, before: Release, sample: ParitySample) -> Figures:
-    """Differences of what both measured, and of the ten titles that people of ``sample`` see.
+    """Compare metrics of two releases, and the ten titles that people of ``sample`` see.
 
-    Without ``metrics`` where the two were not measured alike; ``note`` says why.
+    Without ``metrics`` where the two were measured differently; ``note`` says why.
     """
     compared: Figures = {"version": before.version, "lists": _lists(new, before, sample)}
     if note := _unlike(new, before):
@@ -109,7 +107,7 @@ def compare(new: Release, before: Release, sample: ParitySample) -> Figures:
 
 
 def judge(metrics: Mapping[str, Any], comparison: Figures, gate: Gate) -> list[str]:
-    """Why a release is not to be promoted: every floor and margin that it misses."""
+    """Return every floor and margin that a release misses, in words."""
     reasons = []
     for name, floor in gate.floors.items():
         if name not in metrics:
@@ -134,12 +132,12 @@ def _unlike(new: Release, before: Release) -> str:
         return f"{before.version} was measured on {before.catalogue.name}"
     drawn = ("seed", "most")
     if any(before.metrics["held_out"][x] != new.metrics["held_out"][x] for x in drawn):
-        return f"{before.version} was measured on people drawn otherwise"
+        return f"{before.version} was measured on people drawn differently"
     return ""
 
 
 def _lists(new: Release, before: Release, sample: ParitySample) -> Figures:
-    """How many of the ten titles that each person sees they saw before."""
+    """Compare the ten titles that each person sees with those they saw before."""
     models = Model(new), Model(before)
     pairs = [
         [

@@ -1,7 +1,7 @@
-"""Dividing ratings for evaluation: what is fitted on, what is folded in, what is held out.
+"""Splits ratings for evaluation: to fit on, to fold in, to hold out.
 
-Divisions are made by hashing ids with a seed, so they do not depend on how the ratings are
-partitioned or read.
+Splits are drawn by hashing ids with a seed, so they do not depend on how ratings are partitioned or
+in what order they are read.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark import RDD
 
+from recommender.arrays import BoolArray, Float64Array, Int64Array, IntArray
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.ratings import Ratings
 
@@ -24,7 +25,8 @@ STRATIFIED = 0.75
 TEST_SEEDS = range(5)
 VALIDATION_SEEDS = 1000
 
-Mask = NDArray[np.bool_]
+Ids = Int64Array
+Mask = BoolArray
 
 
 class Roles(NamedTuple):
@@ -37,7 +39,7 @@ class Roles(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """A person to be tested on: what is known of them and what is held out, in random order."""
+    """A person to test on: ratings by item id, known and held out, in random order."""
 
     user_id: int
     known: dict[int, float]
@@ -53,14 +55,11 @@ class Split:
 
 
 # (ids of each rating's user and item, starts of each user's ratings) -> roles of the ratings
-Divide = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], Roles]
+Divide = Callable[[Ids, Ids, Ids], Roles]
 
 
-def mixed(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.uint64]:
-    """A hash of each tuple of ids (the finalizer of SplitMix64, Steele et al. 2014).
-
-    The same on every machine, whatever stands beside it.
-    """
+def mixed(seed: int, *ids: IntArray) -> NDArray[np.uint64]:
+    """Hash each tuple of ids by the finalizer of SplitMix64 (Steele et al. 2014)."""
     state = np.full(ids[0].shape, seed + 1, np.uint64)
     for column in ids:
         state = (state + column.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
@@ -70,8 +69,8 @@ def mixed(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.uint64]:
     return state
 
 
-def uniform(seed: int, *ids: NDArray[np.integer]) -> NDArray[np.float64]:
-    """A number in [0, 1) for each tuple of ids."""
+def uniform(seed: int, *ids: IntArray) -> Float64Array:
+    """Draw a number in [0, 1) for each tuple of ids."""
     return (mixed(seed, *ids) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
@@ -85,7 +84,7 @@ def rating_fold(seed: int, fold: int, folds: int) -> Divide:
     return _ratings(seed, fold / folds, (fold + 1) / folds)
 
 
-def by_person(seed: int, user_ids: NDArray[np.int64], most: int | None = None) -> Divide:
+def by_person(seed: int, user_ids: Ids, most: int | None = None) -> Divide:
     """Protocol B: one person in five is held out, 80 % of their ratings are folded in.
 
     ``most``: no more people than that. The same people as long as they are among ``user_ids`` and
@@ -97,7 +96,7 @@ def by_person(seed: int, user_ids: NDArray[np.int64], most: int | None = None) -
     return _people(seed, chosen)
 
 
-def person_fold(seed: int, user_ids: NDArray[np.int64], fold: int, folds: int) -> Divide:
+def person_fold(seed: int, user_ids: Ids, fold: int, folds: int) -> Divide:
     """As B, but that each person is held out in one of the ``folds``."""
     drawn = np.argsort(uniform(seed, user_ids), kind="stable")
     return _people(seed, np.sort(user_ids[drawn[fold::folds]]))
@@ -106,9 +105,7 @@ def person_fold(seed: int, user_ids: NDArray[np.int64], fold: int, folds: int) -
 def within_person(seed: int) -> Divide:
     """Protocol C: a quarter of each person's ratings is held out."""
 
-    def divide(
-        users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
-    ) -> Roles:
+    def divide(users: Ids, items: Ids, starts: Ids) -> Roles:
         known = _first(seed, users, items, starts, STRATIFIED)
         return Roles(known, known, ~known)
 
@@ -116,15 +113,15 @@ def within_person(seed: int) -> Divide:
 
 
 def validation(divide_for: Callable[[int], Divide], seed: int) -> Divide:
-    """A split to choose parameters on: one of a seed of its own, without testing on any person (B)
-    or rating (A, C) that a test split of ``TEST_SEEDS`` tests on. What is left out is in no part.
-    """
-    own, tests = divide_for(VALIDATION_SEEDS + seed), [divide_for(test) for test in TEST_SEEDS]
+    """Make a split to choose parameters on, with a seed of its own.
 
-    def divide(
-        users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
-    ) -> Roles:
-        roles = own(users, items, starts)
+    It tests on no person (B) or rating (A, C) that a split of ``TEST_SEEDS`` tests on; these are in
+    no part.
+    """
+    drawn, tests = divide_for(VALIDATION_SEEDS + seed), [divide_for(test) for test in TEST_SEEDS]
+
+    def divide(users: Ids, items: Ids, starts: Ids) -> Roles:
+        roles = drawn(users, items, starts)
         spared = np.all([test(users, items, starts).fitted for test in tests], axis=0)
         known = roles.known & (roles.fitted | spared)
         return Roles(roles.fitted, known, roles.held & spared)
@@ -133,10 +130,10 @@ def validation(divide_for: Callable[[int], Divide], seed: int) -> Divide:
 
 
 def split(stars: BlockedRatings, divide: Divide, seed: int) -> Split:
-    """Divide ratings. People with nothing to fold in, or nothing held out, are no cases."""
+    """Split ratings. People with nothing to fold in, or nothing held out, are not tested on."""
     ids = stars.users.blocks.context.broadcast((stars.users.ids, stars.items.ids))
 
-    def of_ratings(block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64], Roles]:
+    def of_ratings(block: Block) -> tuple[Ids, Ids, Roles]:
         user_ids, item_ids = ids.value
         users, items = user_ids[block.rows], item_ids[block.columns]
         return users, items, divide(users, items, block.starts)
@@ -154,35 +151,30 @@ def split(stars: BlockedRatings, divide: Divide, seed: int) -> Split:
     def cases(block: Block) -> list[Case]:
         users, items, roles = of_ratings(block)
         tested = _any(roles.known, block.starts) & _any(roles.held, block.starts)
-        found = []
+        people = []
         for row in np.flatnonzero(tested):
             places = np.arange(block.starts[row], block.starts[row + 1])
             drawn = uniform(seed, users[places], items[places])
             places = places[np.argsort(drawn, kind="stable")]
+            chosen = (places[mask[places]] for mask in (roles.known, roles.held))
             known, held = (
-                dict(
-                    zip(
-                        items[places[mask[places]]].tolist(),
-                        block.values[places[mask[places]]].tolist(),
-                        strict=True,
-                    )
-                )
-                for mask in (roles.known, roles.held)
+                dict(zip(items[part].tolist(), block.values[part].tolist(), strict=True))
+                for part in chosen
             )
-            found.append(Case(int(users[places[0]]), known, held))
-        return found
+            people.append(Case(int(users[places[0]]), known, held))
+        return people
 
     blocks = stars.users.blocks
     return Split(blocks.map(fitted), blocks.flatMap(cases).cache())
 
 
-def _any(mask: Mask, starts: NDArray[np.int64]) -> Mask:
-    """Of each row, whether it has any."""
+def _any(mask: Mask, starts: Int64Array) -> Mask:
+    """Whether the mask is True anywhere in each row."""
     return np.asarray(np.logical_or.reduceat(mask, starts[:-1]))
 
 
 def _ratings(seed: int, low: float, high: float) -> Divide:
-    def divide(users: NDArray[np.int64], items: NDArray[np.int64], _: object) -> Roles:
+    def divide(users: Ids, items: Ids, _: object) -> Roles:
         drawn = uniform(seed, users, items)
         held = (drawn >= low) & (drawn < high)
         return Roles(~held, ~held, held)
@@ -190,28 +182,20 @@ def _ratings(seed: int, low: float, high: float) -> Divide:
     return divide
 
 
-def _people(seed: int, chosen: NDArray[np.int64]) -> Divide:
-    def divide(
-        users: NDArray[np.int64], items: NDArray[np.int64], starts: NDArray[np.int64]
-    ) -> Roles:
+def _people(seed: int, chosen: Ids) -> Divide:
+    def divide(users: Ids, items: Ids, starts: Ids) -> Roles:
         rows = np.isin(users[starts[:-1]], chosen)
         counts = np.diff(starts)
-        theirs, known = np.repeat(rows, counts), np.zeros(len(users), bool)
+        held_out, known = np.repeat(rows, counts), np.zeros(len(users), bool)
         apart = np.concatenate([[0], np.cumsum(counts[rows])])
-        known[theirs] = _first(seed, users[theirs], items[theirs], apart, FOLDED_IN)
-        return Roles(~theirs, known, theirs & ~known)
+        known[held_out] = _first(seed, users[held_out], items[held_out], apart, FOLDED_IN)
+        return Roles(~held_out, known, held_out & ~known)
 
     return divide
 
 
-def _first(
-    seed: int,
-    users: NDArray[np.int64],
-    items: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    share: float,
-) -> Mask:
-    """The first ``share`` of each person's ratings, in random order; at least one of them."""
+def _first(seed: int, users: Ids, items: Ids, starts: Ids, share: float) -> Mask:
+    """Select the first ``share`` of each person's ratings, in random order; at least one."""
     counts = np.diff(starts)
     rows = np.repeat(np.arange(len(counts)), counts)
     order = np.lexsort((uniform(seed, users, items), rows))

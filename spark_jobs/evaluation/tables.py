@@ -1,4 +1,4 @@
-"""Measures of several seeds as figures of a report, and a report as tables for the terminal."""
+"""Summarizes the metrics of several seeds, and formats a report for the terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_scores(values: Values, scores: Scores) -> None:
 
 
 def summarize(values: Values) -> dict[str, Any]:
-    """Mean, standard deviation and values of the seeds, by name and metric."""
+    """Return mean, standard deviation and values of the seeds, by name and metric."""
     return {
         name: {
             metric: {
@@ -42,7 +42,7 @@ def summarize(values: Values) -> dict[str, Any]:
 
 
 def join_curves(curves: Sequence[Curve]) -> dict[str, list[dict[str, float]]]:
-    """Mean over the people of all seeds, with 95 % bootstrap intervals."""
+    """Return the mean over the people of all seeds, with 95 % bootstrap intervals."""
     joined: dict[str, list[dict[str, float]]] = {}
     for name in curves[0] if curves else ():
         for n in CURVE:

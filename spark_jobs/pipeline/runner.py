@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from recommender.errors import ConfigError, MarqueeError
+from recommender.storage.atomic_files import write_atomically
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs.config.configuration import Config
 from spark_jobs.datasets.fetch import checksum
@@ -88,10 +89,8 @@ class State:
             facts=made.facts,
             summary=made.summary,
         )
-        unfinished = self._path.with_name(f".{STATE}.unfinished")
         records = {name: asdict(record) for name, record in self.records.items()}
-        unfinished.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
-        unfinished.replace(self._path)
+        write_atomically(self._path, (json.dumps(records, indent=2) + "\n").encode())
 
 
 def run(

@@ -1,8 +1,8 @@
 """Charts as SVG text that stands inside a page and takes the page's colours and fonts.
 
 Matplotlib draws with placeholder colours, which become the page's CSS variables, so that one chart
-serves the light theme and the dark one. Charts are drawn as narrow as a telephone and only ever
-scaled up, so their words stay legible.
+serves the light theme and the dark one. Charts are drawn as narrow as a telephone and only scaled
+up, so that their labels stay legible.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 WIDTH, HEIGHT = 4.4, 2.7  # inches of 72 points
 # Placeholders, and the CSS variables of the page that they become.
@@ -52,99 +53,72 @@ STYLE: dict[Any, Any] = {
 Rows = Sequence[Mapping[str, Any]]
 
 
-def star_histogram(rows: Rows) -> str:
+def star_histogram(rows: Rows) -> Markup:
     """``rows``: stars, ratings."""
     figure, axes = _axes("stars given", "ratings")
-    _shares(axes, [row["stars"] for row in rows], rows, 0.4)
+    _bars_with_shares(axes, [row["stars"] for row in rows], rows, 0.4)
     axes.set_xticks(range(1, 6))
     return _svg(figure, "stars", "How many ratings gave each number of stars")
 
 
-def hour_histogram(rows: Rows) -> str:
+def hour_histogram(rows: Rows) -> Markup:
     """``rows``: hours ("1–2"), ratings."""
     figure, axes = _axes("hours played", "games owned")
-    _shares(axes, range(len(rows)), rows, 0.8)
+    _bars_with_shares(axes, range(len(rows)), rows, 0.8)
     axes.set_xticks(range(len(rows)), [row["hours"] for row in rows], rotation=45, ha="right")
     return _svg(figure, "hours", "How long the games that people own were played")
 
 
-def _shares(axes: Axes, at: Sequence[float], rows: Rows, width: float) -> None:
-    """Bars with the share of all above each."""
-    total = sum(row["ratings"] for row in rows)
-    bars = axes.bar(at, [row["ratings"] for row in rows], width)
-    for place, bar, row in zip(at, bars, rows, strict=True):
-        bar.set_color(AMBER)
-        share = f"{row['ratings'] / total:.0%}"
-        axes.annotate(
-            share,
-            (place, row["ratings"]),
-            (0, 3),
-            textcoords="offset points",
-            ha="center",
-            color=QUIET,
-            size=8,
-        )
-    axes.yaxis.set_major_formatter(_short())
+def _bars_with_shares(axes: Axes, at: Sequence[float], rows: Rows, width: float) -> None:
+    """Draw a bar for each row, with its share of the total above it."""
+    counts = [row["ratings"] for row in rows]
+    bars = axes.bar(at, counts, width, color=AMBER)
+    shares = [f"{count / sum(counts):.0%}" for count in counts]
+    axes.bar_label(bars, shares, padding=3, color=QUIET, size=8)
+    axes.yaxis.set_major_formatter(_short)
 
 
-def ratings_over_time(rows: Rows) -> str:
+def ratings_over_time(rows: Rows) -> Markup:
     """``rows``: month ("1996-03"), ratings."""
     figure, axes = _axes("year", "ratings a month")
     at = [int(row["month"][:4]) + (int(row["month"][5:]) - 0.5) / 12 for row in rows]
     axes.bar(at, [row["ratings"] for row in rows], 1 / 12, color=TEAL, linewidth=0)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.xaxis.set_major_formatter("{x:.0f}")
-    axes.yaxis.set_major_formatter(_short())
+    axes.yaxis.set_major_formatter(_short)
     return _svg(figure, "months", "Ratings in each month")
 
 
-def rank_curve(name: str, rows: Rows, whose: str, label: str) -> str:
-    """How many ratings the first, second, … of ``whose`` has. ``rows``: rank, ratings."""
-    figure, axes = _axes(f"{whose}, by how many ratings (log scale)", f"{label} (log scale)")
-    axes.loglog([row["rank"] for row in rows], [row["ratings"] for row in rows], color=AMBER)
-    axes.fill_between(
-        [row["rank"] for row in rows],
-        [row["ratings"] for row in rows],
-        1,
-        color=AMBER,
-        alpha=0.18,
-        linewidth=0,
-    )
+def rank_curve(name: str, rows: Rows, label: str) -> Markup:
+    """Ratings of the first, second, … of ``name`` (people, titles). ``rows``: rank, ratings."""
+    figure, axes = _axes(f"{name}, by how many ratings (log scale)", f"{label} (log scale)")
+    ranks, counts = ([row[column] for row in rows] for column in ("rank", "ratings"))
+    axes.loglog(ranks, counts, color=AMBER)
+    axes.fill_between(ranks, counts, 1, color=AMBER, alpha=0.18, linewidth=0)
     axes.set_ylim(bottom=1)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(_short())
+        axis.set_major_formatter(_short)
         axis.set_minor_locator(NullLocator())
-    return _svg(figure, name, f"{whose} by number of ratings, both axes logarithmic")
+    return _svg(figure, name, f"{name} by number of ratings, both axes logarithmic")
 
 
-def genre_bars(rows: Rows, unit: str) -> str:
+def genre_bars(rows: Rows, unit: str) -> Markup:
     """``rows``: genre, ratings, mean. ``unit``: of the mean, "stars" or "hours"."""
-    figure, axes = _axes(f"ratings (and mean {unit})", "", height=0.24 * len(rows) + 0.6)
-    names = [row["genre"] for row in rows]
-    counts = [row["ratings"] for row in rows]
-    axes.barh(names, counts, 0.7, color=TEAL)
-    for n, row in enumerate(rows):
-        axes.annotate(
-            f"{row['mean']:.2f}★" if unit == "stars" else f"{row['mean']:.0f} h",
-            (row["ratings"], n),
-            (4, 0),
-            textcoords="offset points",
-            va="center",
-            color=QUIET,
-            size=8,
-        )
+    figure, axes = _axes(f"ratings (and mean {unit})", "", height=0.24 * len(rows) + 0.6, grid="x")
+    names, counts = ([row[column] for row in rows] for column in ("genre", "ratings"))
+    form = "{mean:.2f}★" if unit == "stars" else "{mean:.0f} h"
+    means = [form.format(**row) for row in rows]
+    axes.bar_label(axes.barh(names, counts, 0.7, color=TEAL), means, padding=4, color=QUIET, size=8)
     axes.invert_yaxis()
     axes.margins(x=0.14, y=0.02)
-    axes.grid(visible=False, axis="y")
-    axes.grid(visible=True, axis="x")
-    axes.xaxis.set_major_formatter(_short())
+    axes.xaxis.set_major_formatter(_short)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     return _svg(figure, "genres", f"Ratings and mean {unit} of each genre")
 
 
-def metric_bars(name: str, metric: str, rows: Rows, served: str, hint: str) -> str:
-    """A dot for each contender with its standard deviation. ``rows``: name, mean, sd."""
-    figure, axes = _axes(f"{metric} ({hint})", "", height=0.3 * len(rows) + 0.75)
+def metric_bars(name: str, metric: str, rows: Rows, served: str, hint: str) -> Markup:
+    """A dot for each row with its standard deviation. ``rows``: name, mean, sd."""
+    figure, axes = _axes(f"{metric} ({hint})", "", height=0.3 * len(rows) + 0.75, grid="x")
     for n, row in enumerate(rows):
         ours = row["name"] == served
         colour = AMBER if ours else QUIET
@@ -155,22 +129,19 @@ def metric_bars(name: str, metric: str, rows: Rows, served: str, hint: str) -> s
         label.set_fontweight("bold" if label.get_text() == served else "normal")
     axes.invert_yaxis()
     axes.margins(x=0.08, y=0.12)
-    axes.grid(visible=False, axis="y")
-    axes.grid(visible=True, axis="x")
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    spread = f"{metric} of each contender, mean and standard deviation"
-    return _svg(figure, name, spread)
+    return _svg(figure, name, f"{metric} of model and baselines, mean and standard deviation")
 
 
-def fold_in_curve(curves: Mapping[str, Rows], served: str) -> str:
-    """Quality after the first ratings. ``curves``: by contender, ratings, ndcg, low, high."""
+def fold_in_curve(curves: Mapping[str, Rows], served: str) -> Markup:
+    """Quality after the first ratings. ``curves``: by ranker, ratings, ndcg, low, high."""
     figure, axes = _axes("ratings given so far (log scale)", "NDCG@10", height=3.0)
     highest = max(curves, key=lambda name: curves[name][-1]["ndcg"])
     for name, points in curves.items():
         colour = AMBER if name == served else QUIET
-        at = [point["ratings"] for point in points]
-        values = [point["ndcg"] for point in points]
-        low, high = ([point[end] for point in points] for end in ("low", "high"))
+        at, values, low, high = (
+            [point[column] for point in points] for column in ("ratings", "ndcg", "low", "high")
+        )
         axes.fill_between(at, low, high, color=colour, alpha=0.22, linewidth=0)
         style = "-" if name == served else "--"
         axes.plot(at, values, style, marker="o", ms=4.5, color=colour)
@@ -195,33 +166,31 @@ def fold_in_curve(curves: Mapping[str, Rows], served: str) -> str:
     return _svg(figure, "fold-in", "NDCG@10 after the first ratings, with 95 % intervals")
 
 
-def _axes(x: str, y: str, height: float = HEIGHT) -> tuple[Figure, Axes]:
+def _axes(
+    x: str, y: str, height: float = HEIGHT, grid: Literal["x", "y"] = "y"
+) -> tuple[Figure, Axes]:
     with mpl.rc_context(STYLE):
         figure = Figure((WIDTH, height), layout="constrained")
         axes = figure.add_subplot()
         axes.set_xlabel(x)
         axes.set_ylabel(y)
-        axes.grid(visible=True, axis="y")
+        axes.grid(visible=True, axis=grid)
         axes.tick_params(axis="y", length=0)
     return figure, axes
 
 
-def _short() -> FuncFormatter:
-    """Numbers as people read them: 12k, 1.5m."""
-
-    def words(value: float, _: object) -> str:
-        for size, unit in ((1e6, "m"), (1e3, "k")):
-            if abs(value) >= size:
-                return f"{value / size:g}{unit}"
-        return f"{value:g}"
-
-    return FuncFormatter(words)
+def _short(value: float, _: object) -> str:
+    """Abbreviate a number: 12k, 1.5m."""
+    for size, unit in ((1e6, "m"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
 
 
-def _svg(figure: Figure, name: str, words: str) -> str:
-    """The drawing without width and height, its ids prefixed with ``name``, with an ARIA label.
+def _svg(figure: Figure, name: str, label: str) -> Markup:
+    """Return the drawing without width and height, its ids prefixed with ``name``.
 
-    Nothing is dated, and ids are not drawn at random: the same figures give the same bytes.
+    It has no date and no random ids: the same figures give the same bytes. ``label``: for ARIA.
     """
     written = io.StringIO()
     with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
@@ -235,5 +204,6 @@ def _svg(figure: Figure, name: str, words: str) -> str:
     svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), svg)
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, f"var({variable})")
-    labelled = f'<svg role="img" aria-label="{escape(words)}" viewBox='
-    return re.sub(r"<svg [^>]*?viewBox=(\"[^\"]*\")[^>]*>", rf"{labelled}\1>", svg, count=1)
+    labelled = f'<svg role="img" aria-label="{escape(label)}" viewBox='
+    svg = re.sub(r"<svg [^>]*?viewBox=(\"[^\"]*\")[^>]*>", rf"{labelled}\1>", svg, count=1)
+    return Markup(svg)  # Matplotlib escapes the text in it  # noqa: S704  # nosec B704

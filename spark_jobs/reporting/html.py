@@ -1,9 +1,9 @@
-"""Reports as a person wants to read them: one HTML file each, which needs nothing beside it.
+"""Renders reports as one HTML file each, which needs no other file.
 
-No script, no address that is fetched, styles and charts inline: a page may be mailed, and the site
-shows it in a sandbox. Figures come as the JSON of ``evaluate`` and ``explore``; what a report may
-have or lack (seconds, exploration, comparison, gate) is shown where it is there. The templates
-beside this module hold the HTML; ``evaluation_view`` and ``data_view`` say what they show.
+Pages have no script, fetch nothing, and hold their styles and charts: they may be mailed, and the
+site shows them in a sandbox. Figures are the JSON of ``evaluate`` and ``explore``; optional ones
+(seconds, exploration, comparison, gate) are shown where present. The templates beside this module
+hold the HTML and format the figures; ``views`` computes what is not among the figures.
 """
 
 from __future__ import annotations
@@ -19,20 +19,17 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from spark_jobs.protocols import HINTS, METRICS
-from spark_jobs.reporting.data_view import count_cards, data_view
-from spark_jobs.reporting.evaluation_view import (
-    comparison_view,
-    curve_view,
-    gate_view,
+from spark_jobs.protocols import HINTS, METRICS, SERVED
+from spark_jobs.reporting.charts import fold_in_curve
+from spark_jobs.reporting.views import (
+    data_charts,
     headline_cards,
-    model_views,
+    is_number,
+    parameter_sentences,
     protocol_view,
 )
-from spark_jobs.reporting.pieces import format_number, format_parameter
 
 Figures = Mapping[str, Any]
-ARROWS = {1: "↑", -1: "↓", 0: ""}
 
 
 def write(out: Path, figures: Figures, page: Callable[[Figures, str], str]) -> Path:
@@ -62,68 +59,28 @@ def _valid(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-# --- pages ---
-
-
 def evaluation_page(evaluation: Figures, json_name: str) -> str:
     """``evaluation``: what ``evaluate --out`` holds. ``json_name``: the file beside the page."""
-    facts, protocols = evaluation["data"], evaluation["protocols"]
-    kind = "Validation" if evaluation.get("validation") else "Test"
-    seeds = ", ".join(map(str, evaluation["seeds"]))
-    which = "seed" if len(evaluation["seeds"]) == 1 else "seeds"
-    lead = (
-        "How good the recommendations are, measured on ratings that the model has not seen."
-        f" {kind} splits, {which} {seeds}. The whole catalogue is ranked but what a person has"
-        " rated."
-    )
+    protocols, curves = evaluation["protocols"], evaluation.get("fold_in_curve")
     return _render(
         "evaluation.html.j2",
         evaluation,
         json_name,
-        title=f"Evaluation: {facts['name']}",
-        lead=lead,
         headlines=headline_cards(protocols),
-        gate=gate_view(evaluation.get("gate")),
         protocols={name: protocol_view(name, rows) for name, rows in protocols.items()},
-        measured=dict.fromkeys(
-            metric for rows in protocols.values() for metric in next(iter(rows.values()))
-        ),
-        curve=curve_view(evaluation.get("fold_in_curve")),
-        comparison=comparison_view(evaluation.get("comparison")),
-        models=model_views(evaluation),
-        seconds=evaluation.get("seconds"),
-        data=data_view(evaluation.get("exploration")),
-        counts=count_cards(facts),
+        curve_chart=fold_in_curve(curves, SERVED) if curves else None,
+        sentences=parameter_sentences(list(evaluation["settings"])),
+        explored=evaluation.get("exploration"),
     )
 
 
 def exploration_page(explored: Figures, json_name: str) -> str:
     """``explored``: what ``explore --out`` holds."""
-    months = explored["months"]
-    when = f", from {months[0]['month']} to {months[-1]['month']}" if months else ""
-    return _render(
-        "exploration.html.j2",
-        explored,
-        json_name,
-        title=f"Data: {explored['data']['name']}",
-        lead=f"What the ratings are like{when}, before anything is fitted on them.",
-        data=data_view(explored),
-    )
+    return _render("exploration.html.j2", explored, json_name, explored=explored)
 
 
 def _render(template: str, figures: Figures, json_name: str, **view: Any) -> str:
-    return (
-        _templates()
-        .get_template(template)
-        .render(
-            view,
-            style=Markup(_read("report.css")),  # our own file  # noqa: S704  # nosec B704
-            simulated=figures["data"].get("simulated"),
-            notes=figures.get("notes", ()),
-            command=figures.get("command"),
-            json_name=json_name,
-        )
-    )
+    return _templates().get_template(template).render(view, figures=figures, json_name=json_name)
 
 
 @cache
@@ -137,13 +94,30 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.globals.update(metrics=METRICS, hints=HINTS, arrows=ARROWS)
-    templates.filters.update(number=format_number, parameter=format_parameter, columns_of=_columns)
+    templates.globals.update(
+        metrics=METRICS,
+        hints=HINTS,
+        arrows={1: "↑", -1: "↓", 0: ""},
+        served=SERVED,
+        data_charts=data_charts,
+        style=Markup(_read("report.css")),  # our own file  # noqa: S704  # nosec B704
+    )
+    templates.filters.update(number=_number, parameter=_parameter, columns_of=_columns)
     return templates
 
 
 def _read(name: str) -> str:
     return (resources.files("spark_jobs.reporting") / name).read_text(encoding="utf-8")
+
+
+def _number(value: Any, signed: bool = False) -> str:
+    if not is_number(value):
+        return "–"
+    return f"{value:+.4f}".replace("-", "−") if signed else f"{value:.4f}"
+
+
+def _parameter(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def _columns(rows: Figures) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.errors import ConfigError
+from recommender.storage.atomic_files import write_atomically
 from spark_jobs.als.solver import Params
 from spark_jobs.config.yaml_files import edit_yaml
 from spark_jobs.protocols import METRICS
@@ -78,9 +79,7 @@ def write_best(source: Traversable, target: Path, measures: Measures) -> None:
     if not changes and Path(str(source)) == target:
         print(f"The configuration is the best of them; {target} stays as it is.")
         return
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(target)
+    write_atomically(target, text.encode())
     print(f"Written to {target}: {', '.join(changes) or 'the configuration as it was'}.")
 
 

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from benchmarks import data, fitting, http, recommending, results, run, sender, serving, steam
-from benchmarks.contenders import CONTENDERS
 from benchmarks.generate import SIZES, generate
 from benchmarks.memory import run_measured
+from benchmarks.peers import FITS
 from benchmarks.results import Run, Section
 from benchmarks.sender import Job
 from benchmarks.serving import Target
@@ -107,7 +107,7 @@ def in_this_process(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.filterwarnings("ignore:OpenBLAS is configured")  # it is, in a process of its own
 @pytest.mark.usefixtures("in_this_process")
-def test_every_contender_and_the_training_job_are_measured(
+def test_fitting_measures_every_peer_and_the_training_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PARTS", "fitting")
@@ -122,7 +122,7 @@ def test_every_contender_and_the_training_job_are_measured(
     numbers = {name: ratio for name, ratio in ratios.items() if name != "date"}
     assert all(ratio > 0 for name, ratio in numbers.items() if name != "fit_vs_implicit_tiny")
     report = (tmp_path / "RESULTS.md").read_text("utf-8")
-    assert all(f"| tiny | {name} |" in report for name in CONTENDERS)
+    assert all(f"| tiny | {name} |" in report for name in FITS)
     assert all(line in report for line in capsys.readouterr().out.splitlines())
 
 

@@ -101,7 +101,7 @@ def test_an_interrupted_download_goes_on(uploaded: str, proxy: FaultProxy, tmp_p
         ("empty", "s3://bucket/a", "holds no files"),
         ("nowhere", "s3://bucket/a", "holds no files"),
         ("s3://bucket/a", "empty", "exists; remove it, or name another folder"),
-        ("full", "s3://b/a", "no place in S3"),
+        ("full", "s3://b/a", "is not an S3 URL"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(

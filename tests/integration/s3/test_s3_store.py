@@ -65,7 +65,7 @@ def test_a_place_in_s3_is_opened_as_that_and_a_folder_as_a_folder(tmp_path: Path
     assert isinstance(open_store("s3://bucket/releases/", str(tmp_path)), S3Store)
     assert open_store("s3://bucket/releases/", str(tmp_path)).place == "s3://bucket/releases"
     assert type(open_store(tmp_path)) is ReleaseStore
-    with pytest.raises(ConfigError, match="no place in S3"):
+    with pytest.raises(ConfigError, match="is not an S3 URL"):
         open_store("s3:///releases", str(tmp_path))
 
 
@@ -370,7 +370,7 @@ def test_the_cache_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     other = os.getuid() + 1
     folder.rename(folder.with_name(f"marquee-{other}"))
     monkeypatch.setattr(s3_release_store.os, "getuid", lambda: other)
-    with pytest.raises(ConfigError, match=r"belongs to someone else.*; set RELEASE_CACHE"):
+    with pytest.raises(ConfigError, match=r"belongs to another user.*; set RELEASE_CACHE"):
         open_store("s3://bucket/releases")
 
 

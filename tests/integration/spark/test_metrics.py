@@ -57,6 +57,12 @@ def test_ndcg_discounts_by_the_natural_logarithm_whose_base_cancels() -> None:
     assert metrics.ndcg(HITS, relevant=2) == pytest.approx(in_bits)
 
 
+def test_ndcg_of_a_hand_worked_list() -> None:
+    hits = metrics.hits(np.array([7, 1, 2, *range(100, 107)]), np.array([1, 9]), 10)
+    expected = (1 / math.log2(3)) / (1 + 1 / math.log2(3))
+    assert metrics.ndcg(hits, relevant=2) == pytest.approx(expected)
+
+
 def test_ndcg_expects_no_more_hits_than_the_list_has_places() -> None:
     assert metrics.ndcg(np.array([True, True]), relevant=50) == pytest.approx(1)
 

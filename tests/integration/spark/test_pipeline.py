@@ -619,6 +619,6 @@ def test_killed_while_writing_its_state_a_run_finds_the_earlier_one(
 ) -> None:
     section = {"acquire": [{"from": str(tastes)}]}
     place.run(section, "--stage", "acquire")
-    (place.made / ".state.json.unfinished").write_text('{"acqu')
+    (place.made / ".state.json.1.unfinished").write_text('{"acqu')
     status, said = place.run(section, "--stage", "acquire")
     assert (status, states(said)) == (0, {"acquire": "up to date"})

@@ -85,7 +85,7 @@ UNLIKE = {
     ),
     "another seed": (
         {"metrics": {"held_out": {**HELD_OUT, "seed": 7}, "RMSE": 0.1, "NDCG@10": 1.0}},
-        "was measured on people drawn otherwise",
+        "was measured on people drawn differently",
     ),
 }
 

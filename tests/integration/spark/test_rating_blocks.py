@@ -110,7 +110,7 @@ def test_values_are_replaced_by_what_a_function_gives_for_their_rows(spark: Spar
 
 def test_on_one_machine_blocks_are_files_until_they_are_not_needed(spark: SparkSession) -> None:
     packed = build_blocks(ratings(spark, ROWS))
-    folders = [side.source for side in packed.kept if isinstance(side.source, Path)]
+    folders = [side.source for side in packed.cached if isinstance(side.source, Path)]
     files = [path for folder in folders for path in folder.iterdir()]
     assert len(files) == 3 * 2 * spark.sparkContext.defaultParallelism
     packed.unpersist()

@@ -62,7 +62,7 @@ def test_a_line_that_is_no_library_is_refused(line: str | bytes, problem: str) -
 
 
 ODD_GAMES = {
-    "negative": (-5, "playtime_forever is -5, which nobody played"),
+    "negative": (-5, "playtime_forever is -5, out of range"),
     "text": ("long", "playtime_forever is 'long', not a number"),
     "infinite": (float("1e999"), "playtime_forever is inf"),
     "true": (True, "playtime_forever is 'True', not a number"),
@@ -124,7 +124,7 @@ def test_what_is_odd_is_counted_with_the_first_examples(
         library_batches.NO_GAMES: 1,
     }
     assert findings.examples[steam.UNREADABLE] == [
-        "steam_games, line 3: 'None' is no id of a game",
+        "steam_games, line 3: 'None' is not the id of a game",
         "line 1: not a Python literal (SyntaxError)",
     ]
     assert findings.examples[library_batches.NO_GAMES] == ["line 3: 'nobody'"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from benchmarks import onboarding as benchmark
 from recommender.fold_in import Ridge, gram
@@ -76,11 +75,6 @@ def test_progress_tells_how_much_of_the_list_the_last_rating_left() -> None:
     output = onboarding_progress(model, {**four, 8: 1.0})
     assert output.kept == output.of == 3
     assert output.settled
-
-
-def test_ndcg_of_a_hand_worked_list() -> None:
-    reached = benchmark.ndcg([7, 1, 2, *range(100, 107)], frozenset({1, 9}))
-    assert reached == pytest.approx((1 / np.log2(3)) / (1 + 1 / np.log2(3)))
 
 
 def test_a_simulated_newcomer_answers_from_their_own_ratings_alone() -> None:

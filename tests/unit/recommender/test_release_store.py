@@ -181,7 +181,7 @@ def test_what_killed_publishers_left_is_cleared_away(store: ReleaseStore):
         left = store.folder / f".{version}.unfinished"
         left.mkdir(parents=True)
         (left / "junk.npy").touch()
-    (store.folder / ".current.json.1").write_text("{")
+    (store.folder / ".current.json.1.unfinished").write_text("{")
     publish(store, OLD)
     store.promote(OLD)
     assert {path.name for path in store.folder.iterdir()} == {OLD, "current.json"}
@@ -202,7 +202,7 @@ def test_what_another_process_is_writing_just_now_is_left_alone(store: ReleaseSt
 def test_what_is_empty_may_be_about_to_be_held_and_is_left_alone(store: ReleaseStore):
     theirs = store.folder / f".{NEW}.unfinished"
     theirs.mkdir(parents=True)
-    pointer = store.folder / ".current.json.1"
+    pointer = store.folder / ".current.json.1.unfinished"
     pointer.touch()
     publish(store, OLD)
     store.promote(OLD)

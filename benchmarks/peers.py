@@ -1,10 +1,10 @@
-"""One fit by one contender, in a process of its own: prints its seconds and its NDCG as JSON.
+"""Fits with our solver or a peer, in a process of its own: prints seconds and NDCG as JSON.
 
-    python -m benchmarks.contenders NAME WARM_UP.parquet TRAIN.parquet TEST.parquet
+    python -m benchmarks.peers NAME WARM_UP.parquet TRAIN.parquet TEST.parquet
 
-Every contender fits the same implicit objective (signed strengths, rank 64, 10 iterations) on
-ratings that are in memory in the form it takes, after a warm-up on smaller data. Ours includes
-packing, Spark's its own blocking.
+All fit the same implicit objective (signed preferences, rank 64, 10 iterations) on ratings that are
+in memory in the form that they take, after a warm-up on smaller data. Ours includes building
+blocks, as Spark's does.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ def ours(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors]:
     )
     ratings.persist().count()
     started = time.perf_counter()
-    packed = build_blocks(ratings)
-    strengths = packed.map_values(lambda _u, _i, stars: preference(stars, params.neutral, BEST))
-    fitted = solver.fit(strengths, params, seed=1)
+    blocked = build_blocks(ratings)
+    preferences = blocked.map_values(lambda _u, _i, stars: preference(stars, params.neutral, BEST))
+    fitted = solver.fit(preferences, params, seed=1)
     seconds = time.perf_counter() - started
-    strengths.unpersist()
-    packed.unpersist()
+    preferences.unpersist()
+    blocked.unpersist()
     ratings.unpersist()
     return seconds, _by_row(fitted.users), _by_row(fitted.items)
 
@@ -88,9 +88,9 @@ def implicit(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors
     from scipy.sparse import csr_matrix
 
     ratings = data.read(path)
-    strengths = preference(ratings.stars, params.neutral, BEST)
+    preferences = preference(ratings.stars, params.neutral, BEST)
     # It takes confidences, of which a negative one is a dislike.
-    values = np.sign(strengths) + params.alpha * strengths
+    values = np.sign(preferences) + params.alpha * preferences
     matrix = csr_matrix((values.astype(np.float32), (ratings.users, ratings.items)))
     model = AlternatingLeastSquares(
         factors=params.rank,
@@ -106,7 +106,7 @@ def implicit(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors
     return time.perf_counter() - started, model.user_factors, model.item_factors
 
 
-CONTENDERS: dict[str, tuple[Fit, RankingParams]] = {
+FITS: dict[str, tuple[Fit, RankingParams]] = {
     "ours": (ours, PARAMS),
     "mllib": (mllib, PARAMS),
     "ours unscaled": (ours, UNSCALED),
@@ -115,14 +115,14 @@ CONTENDERS: dict[str, tuple[Fit, RankingParams]] = {
 
 
 def _by_row(factors: Factors) -> Vectors:
-    """Factors with rows as the ratings number them, zeros where there is none."""
+    """Return factors by row of the ratings, zeros for rows that were not fitted."""
     return factors.vectors_of(np.arange(factors.ids[-1] + 1))
 
 
 def main() -> None:
     name = sys.argv[1]
     warm_up, train, test = map(Path, sys.argv[2:])
-    fit, params = CONTENDERS[name]
+    fit, params = FITS[name]
     fit(warm_up, replace(params, iterations=2))
     seconds, users, items = fit(train, params)
     parts = data.Split(data.read(train), data.read(test))
