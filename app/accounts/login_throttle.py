@@ -19,7 +19,7 @@ from limits import RateLimitItem, parse_many
 from sqlalchemy import delete, select
 from werkzeug.exceptions import TooManyRequests
 
-from app.db.clock import utcnow
+from app.db.clock import is_recent, utcnow
 from app.db.retry import retry_on_conflict
 from app.extensions import db
 from app.models import Attempt
@@ -86,11 +86,10 @@ def _store(keys: Sequence[str], now: datetime) -> Sequence[int]:
 
 def _wait(key: str, rate: RateLimitItem, tries: Sequence[int], now: datetime) -> timedelta:
     """Return the time until another attempt is within ``rate``; zero or less if it is already."""
-    # An attempt further in the future is from before the clock was set back.
-    within_span = Attempt.at > now - _span(rate), Attempt.at < now + _span(rate)
+    recent = is_recent(Attempt.at, now, _span(rate))
     newest_first = (
         select(Attempt.at)
-        .where(Attempt.key == key, *within_span, Attempt.id.not_in(tries))
+        .where(Attempt.key == key, recent, Attempt.id.not_in(tries))
         .order_by(Attempt.at.desc())
     )
     last_too_many = db.session.scalar(newest_first.offset(rate.amount - 1).limit(1))

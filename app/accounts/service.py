@@ -16,7 +16,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.accounts import login_throttle, mail, trusted_devices
 from app.accounts.identifiers import LONGEST, fold, unique_key
-from app.db.clock import utcnow
+from app.db.clock import is_recent, utcnow
 from app.db.retry import retry_on_conflict
 from app.extensions import db
 from app.models import SiteState, User, hashing
@@ -163,9 +163,11 @@ def mail_reset_links(email: str) -> None:
 def _mail_reset_links(email: str) -> None:
     now = utcnow()
     users = _with_confirmed(email, _MOST_IN_A_LETTER)
-    # A later ``reset_asked_at`` is from before the clock was set back.
-    pause = [u for u in users if u.reset_asked_at and now - RESET_PAUSE <= u.reset_asked_at <= now]
-    due = [user for user in users if user not in pause]
+    due = [
+        user
+        for user in users
+        if user.reset_asked_at is None or not is_recent(user.reset_asked_at, now, RESET_PAUSE)
+    ]
     if not due:
         return
     site = current_app.config["SITE_URL"]

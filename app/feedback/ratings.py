@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, select
 
-from app.db.clock import utcnow
+from app.db.clock import later_than, utcnow
 from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
@@ -117,9 +117,7 @@ def rate(
     """
     pair = Rating.user_id == user_id, Rating.item_id == item_id
     before = db.session.scalar(select(Rating.rated_at).where(*pair))
-    now = utcnow()
-    if before is not None:  # a newer rating gets a later time, even if the clock was set back
-        now = max(now, before + timedelta.resolution)
+    now = later_than(before, utcnow())
     row = {"user_id": user_id, "item_id": item_id, "rating": rating, "rated_at": now}
     upsert(
         Rating,
