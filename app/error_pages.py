@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, session
+from flask import Flask, Response, current_app, jsonify, render_template, session
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from gunicorn.http.errors import NoMoreData, ParseException
@@ -99,7 +99,7 @@ def _gone_meanwhile(error: SQLAlchemyError) -> ResponseReturnValue:
     db.session.rollback()
     if "_user_id" not in session or login_sessions.user_of(session["_user_id"]) is not None:
         raise error
-    g._login_user = login_manager.anonymous_user()
+    login_sessions.act_as_guest()
     return login_manager.unauthorized()
 
 
@@ -138,8 +138,7 @@ def _answer_without_database(
     code: int, heading: str, advice: str, error: HTTPException
 ) -> ResponseReturnValue:
     db.session.rollback()
-    # Templates ask for the logged-in user, who is in the database, which may be what failed.
-    g._login_user = login_manager.anonymous_user()
+    login_sessions.act_as_guest()
     return _answer(code, heading, advice, error, bare=True)
 
 

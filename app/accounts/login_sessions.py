@@ -1,4 +1,4 @@
-"""Login sessions: each has a random name and an end after which no copy of its cookies works.
+"""Login sessions: each has a random name, and expires together with all copies of its cookies.
 
 The id that Flask-Login stores, in the session and in the remember-me cookie, is signed and reads
 ``session key of the account . name of the login . when it began``.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from flask import g, session
-from flask_login import logout_user
+from flask_login import login_required, logout_user
 from sqlalchemy import bindparam, delete, exists, select
 
 from app.db.clock import utcnow
@@ -27,7 +27,7 @@ _OF_LOGIN = select(User).where(User.session_key == bindparam("key"), ~_ENDED)
 
 @login_manager.user_loader
 def user_of(login_id: str) -> User | None:
-    """Load the user of a login by Flask-Login's id, None if the login is forged or has ended."""
+    """Load the user of a Flask-Login id; return None if the login is forged, expired or ended."""
     key, _, rest = login_id.partition(".")
     name, _, began = rest.partition(".")
     user = None
@@ -35,6 +35,19 @@ def user_of(login_id: str) -> User | None:
         user = db.session.scalar(_OF_LOGIN, {"key": key, "name": name})
     g.user_id = user.id if user else None  # for the log
     return user
+
+
+@login_required
+def require_login() -> None:
+    """Send guests to the login page: registered before the requests of blueprints for users."""
+
+
+def act_as_guest() -> None:
+    """Answer the rest of this request without loading the user, who may be gone or unreachable.
+
+    Flask-Login 0.6.3 has no public way: ``_login_user`` is where it caches the user of a request.
+    """
+    g._login_user = login_manager.anonymous_user()
 
 
 def end() -> None:

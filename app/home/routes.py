@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required
+from flask_login import current_user
 from werkzeug.exceptions import UnprocessableEntity
 
 from app.catalogue import items as catalogue
@@ -46,7 +46,6 @@ NEWCOMER_UNTIL = 5
 
 
 @home.get("/")
-@login_required
 def index() -> ResponseReturnValue:
     """Recommendations for the ratings of this moment: five first, more on demand."""
     rated = ratings.ratings_by_age(current_user.id)
@@ -92,7 +91,6 @@ def index() -> ResponseReturnValue:
 
 
 @home.get("/welcome")
-@login_required
 def welcome() -> ResponseReturnValue:
     """One title at a time, the one whose answer would teach the model most."""
     own = {item: stars for item, stars, _ in ratings.ratings_by_age(current_user.id)}
@@ -113,7 +111,6 @@ def welcome() -> ResponseReturnValue:
 
 
 @home.get("/search")
-@login_required
 def search() -> ResponseReturnValue:
     """Find a title and rate it where it stands. ``?suggest`` answers with the list alone."""
     query = request.args.get("q", "").strip()
@@ -130,7 +127,6 @@ def search() -> ResponseReturnValue:
 
 
 @home.get("/popular")
-@login_required
 def popular() -> ResponseReturnValue:
     """Titles that most people like or have, overall or of one genre."""
     model = _own_model()
@@ -145,7 +141,6 @@ def popular() -> ResponseReturnValue:
 
 
 @home.get("/ratings")
-@login_required
 def my_ratings() -> ResponseReturnValue:
     """What the person rated, newest first, to change or delete."""
     page = Page.requested(ratings.count_ratings(current_user.id))
@@ -154,7 +149,6 @@ def my_ratings() -> ResponseReturnValue:
 
 
 @home.get("/<any(watchlist, hidden):kind>")
-@login_required
 def set_aside(kind: str) -> ResponseReturnValue:
     """The watchlist, or what the person asked not to see again."""
     page = Page.requested(user_lists.count_marked(current_user.id, kind))
@@ -165,7 +159,6 @@ def set_aside(kind: str) -> ResponseReturnValue:
 
 
 @home.get("/title/<id:item_id>")
-@login_required
 def title(item_id: int) -> ResponseReturnValue:
     """All about one title: what others say, what we guess and why, and titles like it."""
     item = db.get_or_404(Item, item_id)
@@ -193,7 +186,6 @@ def title(item_id: int) -> ResponseReturnValue:
 
 
 @home.post("/title/<id:item_id>/rating")
-@login_required
 def rate(item_id: int) -> ResponseReturnValue:
     """Store a rating in place of any earlier one."""
     item = db.get_or_404(Item, item_id)
@@ -207,7 +199,6 @@ def rate(item_id: int) -> ResponseReturnValue:
 
 
 @home.post("/title/<id:item_id>/rating/delete")
-@login_required
 def unrate(item_id: int) -> ResponseReturnValue:
     """Remove a rating."""
     item = db.get_or_404(Item, item_id)
@@ -218,7 +209,6 @@ def unrate(item_id: int) -> ResponseReturnValue:
 
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(user_lists.KINDS)}):kind>")
-@login_required
 def mark(item_id: int, kind: str) -> ResponseReturnValue:
     """Set a title aside."""
     item = db.get_or_404(Item, item_id)
@@ -228,7 +218,6 @@ def mark(item_id: int, kind: str) -> ResponseReturnValue:
 
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(user_lists.KINDS)}):kind>/delete")
-@login_required
 def unmark(item_id: int, kind: str) -> ResponseReturnValue:
     """Take it back."""
     item = db.get_or_404(Item, item_id)

@@ -7,7 +7,7 @@ from typing import IO
 
 from flask import Response, abort, flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required
+from flask_login import current_user
 
 from app.accounts import login_sessions, login_throttle
 from app.accounts import service as accounts
@@ -28,14 +28,12 @@ PIECE_BYTES = 65_536
 
 
 @mydata.get("/data")
-@login_required
 def index() -> ResponseReturnValue:
     """Everything that can be done with one's data, on one page."""
     return _page(ImportForm(), DeleteForm(formdata=None))
 
 
 @mydata.post("/data/import")
-@login_required
 def bring() -> ResponseReturnValue:
     """Import ratings from a file: all that can be read and matched, or nothing."""
     form = ImportForm()
@@ -59,7 +57,6 @@ def bring() -> ResponseReturnValue:
 
 
 @mydata.get("/data/imports/<id:import_id>")
-@login_required
 def report(import_id: int) -> ResponseReturnValue:
     """The report of one import; 404 for another user's."""
     done = db.session.get(Import, import_id)
@@ -69,7 +66,6 @@ def report(import_id: int) -> ResponseReturnValue:
 
 
 @mydata.get("/data/export.json")
-@login_required
 def export_json() -> Response:
     """Everything we hold about the person."""
     whole = everything_of(db.session.get_one(User, current_user.id))
@@ -77,7 +73,6 @@ def export_json() -> Response:
 
 
 @mydata.get("/data/export.zip")
-@login_required
 def export_csv() -> Response:
     """The same as CSV files, one a kind; ratings.csv can be brought in again."""
     whole = everything_of(db.session.get_one(User, current_user.id))
@@ -85,7 +80,6 @@ def export_csv() -> Response:
 
 
 @mydata.post("/data/delete")
-@login_required
 def delete() -> ResponseReturnValue:
     """Delete the account and all that belongs to it."""
     form = DeleteForm()
@@ -101,7 +95,6 @@ def delete() -> ResponseReturnValue:
 
 
 @mydata.get("/accuracy")
-@login_required
 def accuracy() -> ResponseReturnValue:
     """How well we know the person: our error over time against the community average's."""
     if not serving.feedback_kind.has_accuracy:
