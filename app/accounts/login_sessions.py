@@ -20,7 +20,7 @@ from app.models import EndedLogin, User
 from config import LOGIN_DAYS
 
 GOOD_FOR = timedelta(days=LOGIN_DAYS)
-# Built once: building takes longer than the database does.
+# Built once: building takes longer than running.
 _ENDED = exists().where(EndedLogin.name == bindparam("name"))
 _OF_LOGIN = select(User).where(User.session_key == bindparam("key"), ~_ENDED)
 
@@ -39,13 +39,19 @@ def user_of(login_id: str) -> User | None:
 
 @login_required
 def require_login() -> None:
-    """Send guests to the login page: registered before the requests of blueprints for users."""
+    """Send guests to the login page; for ``before_request`` of a private blueprint."""
+
+
+def is_account_gone() -> bool:
+    """Return whether the session is of a login that has ended or whose account was deleted."""
+    login_id = session.get("_user_id")
+    return login_id is not None and user_of(login_id) is None
 
 
 def act_as_guest() -> None:
-    """Answer the rest of this request without loading the user, who may be gone or unreachable.
+    """Answer the rest of this request as to a guest, without loading the user from the database.
 
-    Flask-Login 0.6.3 has no public way: ``_login_user`` is where it caches the user of a request.
+    Flask-Login 0.6.3 has no public way; it caches the user of a request in ``_login_user``.
     """
     g._login_user = login_manager.anonymous_user()
 
@@ -61,7 +67,7 @@ def end() -> None:
 
 @retry_on_conflict
 def _note_end(name: str) -> None:
-    """Store that a login has ended; delete the records of logins that have expired anyway."""
+    """Store that a login has ended, and delete the records of logins that have expired."""
     now = utcnow()
     db.session.execute(delete(EndedLogin).where(EndedLogin.ended_at < now - GOOD_FOR))
     upsert(EndedLogin, [{"name": name, "ended_at": now}], keep=["ended_at"])

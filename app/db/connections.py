@@ -46,7 +46,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 def _set_up_mysql(connection: Any, _record: Any) -> None:
     """Lift the read timeout, which is for connecting alone, and have the kernel drop dead peers.
 
-    PyMySQL has no settings for either, so its private ``_read_timeout`` and ``_sock`` are used.
+    Sets private attributes, since PyMySQL 1.2.4 has no settings for either.
     """
     connection._read_timeout = None
     for option, value in (
