@@ -12,10 +12,12 @@ from sqlalchemy import Dialect, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from app.extensions import db
-from config import SILENCE_SECONDS, WRITE_SECONDS
+from config import SILENCE_SECONDS
 
 # Connections idle for longer are checked before use; no database restarts within this time.
 IDLE_SECONDS = 0.5
+# SQLite busy timeout. Syncing a large catalogue holds the write lock this long.
+WRITE_SECONDS = 30
 
 
 def init_app(app: Flask) -> None:
@@ -24,7 +26,7 @@ def init_app(app: Flask) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         return
-    if engine.dialect.name == "mysql":
+    if engine.dialect.name in ("mysql", "mariadb"):
         event.listen(engine, "connect", _set_up_mysql)
     event.listen(engine, "checkin", _note_checkin)
     event.listen(engine, "checkout", partial(_ping_if_idle, engine.dialect))
