@@ -68,8 +68,8 @@ def _note_checkin(_connection: Any, record: Any) -> None:
 def _ping_if_idle(dialect: Dialect, connection: Any, record: Any, _proxy: Any) -> None:
     """Ping as SQLAlchemy's ``pool_pre_ping`` does, but only a connection that was idle.
 
-    A ping at each request would cost more than its fold-in. Raises InvalidatePoolError, upon which
-    the pool makes a new connection.
+    A ping at each request would cost more than its fold-in. InvalidatePoolError makes the pool open
+    a new connection.
     """
     since = record.info.get("idle_since")  # None if the connection is new
     if since is None or monotonic() - since < IDLE_SECONDS:

@@ -1,6 +1,6 @@
 """Reject requests for host names that are not the site's.
 
-The site builds nothing from the ``Host`` header; this protects the proxies and caches before it.
+The site ignores the ``Host`` header otherwise; this protects the proxies and caches in front of it.
 """
 
 from __future__ import annotations
