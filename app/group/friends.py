@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from app.accounts import service as accounts
 from app.db.clock import utcnow
@@ -15,7 +15,7 @@ from app.models import Friendship, User
 
 # Unanswered requests that a user may have, so that nobody asks everybody.
 MOST_OPEN = 20
-# The page of group nights lists all friends, and the first of those who ask.
+# The page of group nights lists all friends, and the oldest requests.
 MOST_FRIENDS, MOST_ASKING = 100, 20
 
 
@@ -31,7 +31,7 @@ def ask(user: User, name: str) -> bool:
         return not has_enough_friends(user) and len(asked_by(user.id)) < MOST_OPEN
     if has_enough_friends(user):
         return False
-    # Two users who ask each other at once are serialized, so that the second request agrees.
+    # The lock serializes two users who ask each other, so that the second request agrees.
     first = select(User.id).where(User.id == min(user.id, other.id))
     db.session.execute(first.with_for_update())
     if _agree(user, other.id):
@@ -62,14 +62,9 @@ def _agree(user: User, other_id: int) -> bool:
 
 def end(user: User, other_id: int) -> None:
     """Delete the request or friendship of two users, whichever of them asked."""
-    db.session.execute(
-        delete(Friendship).where(
-            or_(
-                and_(Friendship.user_id == user.id, Friendship.asked_id == other_id),
-                and_(Friendship.user_id == other_id, Friendship.asked_id == user.id),
-            )
-        )
-    )
+    both = [user.id, other_id]
+    of_both = Friendship.user_id.in_(both), Friendship.asked_id.in_(both)
+    db.session.execute(delete(Friendship).where(*of_both))
     db.session.commit()
 
 

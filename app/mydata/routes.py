@@ -29,22 +29,20 @@ PIECE_BYTES = 65_536
 
 @mydata.get("/data")
 def index() -> ResponseReturnValue:
-    """Everything that can be done with one's data, on one page."""
+    """Show the import, the exports and the deletion."""
     return _page(ImportForm(), DeleteForm(formdata=None))
 
 
 @mydata.post("/data/import")
 def bring() -> ResponseReturnValue:
-    """Import ratings from a file: all that can be read and matched, or nothing."""
+    """Import all ratings of a file that can be read and matched, or none if it is invalid."""
     form = ImportForm()
     if not form.validate():
         return _page(form, DeleteForm(formdata=None), 422)
     login_throttle.record_attempts((login_throttle.IMPORTS, f"user {current_user.id}"))
-    file = form.file.data
+    file, model = form.file.data, serving.model_or_none
     try:
-        done = bring_in(
-            current_user.id, file.filename or "file", file.stream, serving.model_or_none
-        )
+        done = bring_in(current_user.id, file.filename or "file", file.stream, model)
     except ImportProblem as problem:
         form.file.errors = [str(problem)]
         return _page(form, DeleteForm(formdata=None), 422)
@@ -58,7 +56,7 @@ def bring() -> ResponseReturnValue:
 
 @mydata.get("/data/imports/<id:import_id>")
 def report(import_id: int) -> ResponseReturnValue:
-    """The report of one import; 404 for another user's."""
+    """Show the report of an import; 404 for other users' imports."""
     done = db.session.get(Import, import_id)
     if done is None or done.user_id != current_user.id:
         abort(404)
@@ -67,21 +65,21 @@ def report(import_id: int) -> ResponseReturnValue:
 
 @mydata.get("/data/export.json")
 def export_json() -> Response:
-    """Everything we hold about the person."""
+    """Export everything that is stored about the user."""
     whole = everything_of(db.session.get_one(User, current_user.id))
     return _file(as_json(whole), "json")
 
 
 @mydata.get("/data/export.zip")
 def export_csv() -> Response:
-    """The same as CSV files, one a kind; ratings.csv can be brought in again."""
+    """Export the same as CSV files; ratings.csv can be imported again."""
     whole = everything_of(db.session.get_one(User, current_user.id))
     return _file(as_csv_files(whole), "zip")
 
 
 @mydata.post("/data/delete")
 def delete() -> ResponseReturnValue:
-    """Delete the account and all that belongs to it."""
+    """Delete the account and everything that belongs to it."""
     form = DeleteForm()
     if form.validate() and not accounts.is_present_password(current_user, form.password.data):
         form.password.errors = ["This is not your password, so nothing was deleted."]
@@ -96,7 +94,7 @@ def delete() -> ResponseReturnValue:
 
 @mydata.get("/accuracy")
 def accuracy() -> ResponseReturnValue:
-    """How well we know the person: our error over time against the community average's."""
+    """Show the error of predictions over time, beside that of the community mean."""
     if not serving.feedback_kind.has_accuracy:
         abort(404)
     accuracy = accuracy_of(current_user.id)
