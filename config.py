@@ -208,24 +208,27 @@ def _read(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _mail(values: Mapping[str, Any]) -> dict[str, Any]:
     """Links in mail start with ``SITE_URL``: the host that a request names may be forged."""
-    way = values["MAIL"] or ("log" if values["DEBUG"] else None)
-    if way and not values["SITE_URL"] and not values["DEBUG"]:
+    transport = values["MAIL"] or ("log" if values["DEBUG"] else None)
+    if transport and not values["SITE_URL"] and not values["DEBUG"]:
         raise ConfigError("SITE_URL is not set; links in mail need it (https://marquee.example)")
-    return {"MAIL": way, "SITE_URL": values["SITE_URL"] or f"http://127.0.0.1:{values['PORT']}"}
+    return {
+        "MAIL": transport,
+        "SITE_URL": values["SITE_URL"] or f"http://127.0.0.1:{values['PORT']}",
+    }
 
 
-def _hard_to_guess(name: str, given: str | None) -> str | None:
-    if given and (len(given) < SHORTEST_SECRET_KEY or "change" in given.lower()):
+def _hard_to_guess(name: str, value: str | None) -> str | None:
+    if value and (len(value) < SHORTEST_SECRET_KEY or "change" in value.lower()):
         raise ConfigError(
             f"{name}: too easy to guess; set {SHORTEST_SECRET_KEY} random characters or more"
             f" ({RANDOM_TEXT})"
         )
-    return given
+    return value
 
 
-def _secret_key(given: str | None, debug: bool) -> str:
-    if _hard_to_guess("SECRET_KEY", given) and given:
-        return given
+def _secret_key(value: str | None, debug: bool) -> str:
+    if _hard_to_guess("SECRET_KEY", value) and value:
+        return value
     if not debug:
         raise ConfigError(
             f"SECRET_KEY is not set; production needs a secret of its own ({RANDOM_TEXT}),"

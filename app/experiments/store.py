@@ -45,7 +45,11 @@ def start(name: str, control: Variant, treatment: Variant, share: float) -> Expe
         db.session.commit()
     except IntegrityError as error:
         db.session.rollback()
-        raise ConfigError(_why_not(name)) from error
+        if (now := running()) is not None:
+            reason = f"{now.name} is running; `flask experiments end` ends it"
+        else:
+            reason = f"there was an experiment {name} before; choose another name"
+        raise ConfigError(reason) from error
     return started
 
 
@@ -112,10 +116,3 @@ def note_exposures(lists: Collection[List]) -> None:
         first_times = list(new.values())
         upsert(Exposure, first_times, keep=first_times[0])
         db.session.commit()
-
-
-def _why_not(name: str) -> str:
-    now = running()
-    if now is not None:
-        return f"{now.name} is running; `flask experiments end` ends it"
-    return f"there was an experiment {name} before; give this one a name of its own"

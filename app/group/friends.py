@@ -47,10 +47,9 @@ def ask(user: User, name: str) -> bool:
 
 def agree(user: User, other_id: int) -> bool:
     """Agree to a request of ``other_id``; return False if there is none."""
-    if not _agree(user, other_id):
-        return False
+    agreed = _agree(user, other_id)
     db.session.commit()
-    return True
+    return agreed
 
 
 def _agree(user: User, other_id: int) -> bool:

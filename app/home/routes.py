@@ -60,7 +60,7 @@ def index() -> ResponseReturnValue:
     own = {item_id: stars for item_id, stars, _ in rated}
     counted = ratings.of_the_last_years(rated, filters.years) if filters.years else own
     marked = user_lists.marks_of(current_user.id)
-    found = recommend(
+    ranked = recommend(
         model,
         counted,
         shown + 1,
@@ -69,16 +69,16 @@ def index() -> ResponseReturnValue:
         known=filters.known,
         reasons=FIRST,
     )
-    item_ids = [r.item.id for r in found[:shown]]
+    item_ids = [r.item.id for r in ranked[:shown]]
     remember_shown(current_user.id, item_ids, model.version)
     note_exposures([(current_user.id, served, item_ids)])
     return render_template(
         "home/index.html",
-        recommended=found[:shown],
+        recommended=ranked[:shown],
         rated=len(own),
         counted=len(counted),
         first=FIRST,
-        more=min(shown + MORE, MOST) if len(found) > shown and shown < MOST else None,
+        more=min(shown + MORE, MOST) if len(ranked) > shown and shown < MOST else None,
         filters=filters,
         known=KNOWN,
         own_years=OWN_YEARS,

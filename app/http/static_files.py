@@ -44,18 +44,18 @@ def content_hash(folder: Path) -> str:
 
 
 def _name_by_content(app: Flask, endpoint: str, folder: str | None) -> None:
-    here = content_hash(Path(str(folder)))
+    current = content_hash(Path(str(folder)))
     send = app.view_functions[endpoint]
 
     def serve(filename: str, content: str | None = None) -> Response:
         response = cast(Response, send(filename=filename))
-        if content == here:
+        if content == current:
             response.headers["Cache-Control"] = FOR_GOOD
         return response
 
     def name_content(asked: str, values: dict[str, Any]) -> None:
         if asked == endpoint:
-            values.setdefault("content", here)
+            values.setdefault("content", current)
 
     app.view_functions[endpoint] = serve
     for rule in list(app.url_map.iter_rules(endpoint)):

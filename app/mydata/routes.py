@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO
 
-from flask import Response, abort, flash, make_response, redirect, render_template, url_for
+from flask import Response, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -24,6 +24,7 @@ from app.recommend.model_watcher import serving
 from app.reports.accuracy import accuracy_of
 from app.reports.charts import errors_over_time
 
+TYPES = {"json": "application/json", "zip": "application/zip"}
 PIECE_BYTES = 65_536
 
 
@@ -48,9 +49,8 @@ def bring() -> ResponseReturnValue:
         return _page(form, DeleteForm(formdata=None), 422)
     except ImportBusy as busy:
         form.file.errors = [str(busy)]
-        response = make_response(_page(form, DeleteForm(formdata=None), 503))
-        response.headers["Retry-After"] = str(IMPORT_SECONDS)
-        return response
+        page = _page(form, DeleteForm(formdata=None), 503)
+        return *page, {"Retry-After": str(IMPORT_SECONDS)}
     return redirect(url_for("mydata.report", import_id=done.id), 303)
 
 
@@ -102,26 +102,20 @@ def accuracy() -> ResponseReturnValue:
     return render_template("mydata/accuracy.html", accuracy=accuracy, chart=chart)
 
 
-def _page(
-    bring_form: ImportForm, delete_form: DeleteForm, status: int = 200
-) -> ResponseReturnValue:
+def _page(form: ImportForm, delete_form: DeleteForm, status: int = 200) -> tuple[str, int]:
     imports = newest_reports(current_user.id, limit=10)
-    page = render_template(
-        "mydata/index.html", form=bring_form, delete_form=delete_form, imports=imports
-    )
-    return page, status
+    forms = {"form": form, "delete_form": delete_form}
+    return render_template("mydata/index.html", **forms, imports=imports), status
 
 
 def _file(content: IO[bytes], kind: str) -> Response:
-    types = {"json": "application/json", "zip": "application/zip"}
     name = f"marquee-{utcnow():%Y-%m-%d}.{kind}"
     size = content.tell()
     content.seek(0)
-    response = Response(_pieces(content), mimetype=types[kind])
+    response = Response(_pieces(content), mimetype=TYPES[kind])
     response.call_on_close(content.close)
     response.content_length = size
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
     return response
 
 

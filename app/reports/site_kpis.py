@@ -134,8 +134,8 @@ def _mean_ratings() -> tuple[Interval | None, Interval | None]:
     sums = [f(stars) for stars in (recommended, otherwise) for f in (func.sum, func.count)]
     found_here = Rating.via.is_not(None) & Rating.via.not_in(NOT_FOUND_HERE)
     rows = db.session.execute(select(*sums).where(found_here).group_by(Rating.user_id)).all()
-    ours, theirs = ([row[of : of + 2] for row in rows if row[of + 1]] for of in (0, 2))
-    return _mean(ours), _mean(theirs)
+    from_lists, others = ([row[of : of + 2] for row in rows if row[of + 1]] for of in (0, 2))
+    return _mean(from_lists), _mean(others)
 
 
 def _mean(people: Sequence[Sequence[float]]) -> Interval | None:
