@@ -127,7 +127,7 @@ def _night(form: AskForm) -> str:
     ids = [current_user.id, *(friend.id for friend in chosen)]
     crowded = len(names) > MOST_PRESENT
     too_much = not crowded and profile.count_up_to(MOST_RATINGS + 1, ids) > MOST_RATINGS
-    people = []
+    people: list[dict[int, float]] = []
     if not (crowded or too_much):
         people = [user.ratings for user in profile.profiles_of(ids).values()]
         people += [visitors[n]["ratings"] for n in present]
