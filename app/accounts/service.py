@@ -31,7 +31,7 @@ RESET_WITHIN = timedelta(hours=1)
 RESET_PAUSE = timedelta(minutes=2)
 # Minimum time of an answer, so that it does not reveal who is registered.
 RESET_SECONDS = 0.1
-# Salts, so that a token of one kind is not valid as the other.
+# Salts, so that tokens of one kind are invalid as the other.
 _CONFIRMATION, _RESET = "confirmed address", "new password"
 T = TypeVar("T")
 
@@ -220,7 +220,7 @@ def is_confirmation_of(user: User, token: str) -> bool:
 
 
 def confirm_address(user: User) -> None:
-    """Allow to log in and reset the password by the account's address."""
+    """Confirm the account's address, which then serves to log in and to reset the password."""
     user.email_confirmed_at = utcnow()
     db.session.commit()
 
