@@ -208,13 +208,10 @@ def _read(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _mail(values: Mapping[str, Any]) -> dict[str, Any]:
     """Links in mail start with ``SITE_URL``: the host that a request names may be forged."""
-    transport = values["MAIL"] or ("log" if values["DEBUG"] else None)
-    if transport and not values["SITE_URL"] and not values["DEBUG"]:
+    mail = values["MAIL"] or ("log" if values["DEBUG"] else None)
+    if mail and not values["SITE_URL"] and not values["DEBUG"]:
         raise ConfigError("SITE_URL is not set; links in mail need it (https://marquee.example)")
-    return {
-        "MAIL": transport,
-        "SITE_URL": values["SITE_URL"] or f"http://127.0.0.1:{values['PORT']}",
-    }
+    return {"MAIL": mail, "SITE_URL": values["SITE_URL"] or f"http://127.0.0.1:{values['PORT']}"}
 
 
 def _hard_to_guess(name: str, value: str | None) -> str | None:
