@@ -1,7 +1,7 @@
-"""Every setting, in one table: read from the environment and coerced once.
+"""All settings, in one table: read from the environment and converted once.
 
-``DEBUG=True`` is development: SQLite and a key of its own kept in ``instance/``. Anything else is
-production, which refuses to start without a real ``SECRET_KEY`` and a database.
+``DEBUG=True`` is development, with SQLite and a generated key in ``instance/``. Anything else is
+production, which does not start without a strong ``SECRET_KEY`` and a database.
 """
 
 from __future__ import annotations
@@ -27,35 +27,28 @@ from recommender.errors import ConfigError
 ROOT = Path(__file__).resolve().parent
 INSTANCE = ROOT / "instance"
 SHORTEST_SECRET_KEY = 16
-# So long a request waits for a connection to the database, and a connection for a vanished host.
-CONNECT_SECONDS = 5
-SILENCE_SECONDS = 15
+RANDOM_TEXT = "python -c 'import secrets; print(secrets.token_hex())'"
+# Seconds to wait for a connection to the database; seconds before a dead peer is dropped.
+CONNECT_SECONDS, SILENCE_SECONDS = 5, 15
+# Connections kept by a process, at least one a thread: a new one takes as long as ten requests.
 POOL = 10
-# So long one process waits for another that writes to SQLite; bringing a large catalogue takes so.
-WRITE_SECONDS = 30
-# A login ends by itself after so long, however often the person comes.
+# A login expires after this time, even if it is in use.
 LOGIN_DAYS = 90
-# The driver for each database, so that the address a provider shows can be pasted as it is.
+# Drivers by the scheme of the address that a database's provider shows.
 DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
 }
-# What installs it; SQLite comes with Python.
-REQUIREMENTS = {
-    "mysql": "requirements-mysql.txt",
-    "mariadb": "requirements-mysql.txt",
-    "postgresql": "requirements-pgsql.txt",
-}
+# Files that install the drivers; SQLite's comes with Python.
+REQUIREMENTS = {"pymysql": "requirements-mysql.txt", "psycopg": "requirements-pgsql.txt"}
 
 
 def boolean(text: str) -> bool:
-    known = {"true": True, "1": True, "yes": True, "on": True}
-    known |= {"false": False, "0": False, "no": False, "off": False}
-    if text.lower() not in known:
+    if (word := text.lower()) not in ("true", "1", "yes", "on", "false", "0", "no", "off"):
         raise ValueError("must be True or False")
-    return known[text.lower()]
+    return word in ("true", "1", "yes", "on")
 
 
 def whole(text: str) -> int:
@@ -71,10 +64,11 @@ def at_least_zero(text: str) -> float:
 
 
 def mail_address(text: str) -> str:
-    """How mail leaves: "log", smtp://user:password@host:587, smtps://…:465, or ses://region."""
-    if text != "log" and urlsplit(text).scheme not in ("smtp", "smtps", "ses"):
+    """Check "log", smtp://user:password@host:587, smtps://…:465, or ses://region."""
+    url = urlsplit(text)
+    if text != "log" and url.scheme not in ("smtp", "smtps", "ses"):
         raise ValueError("must be log, smtp://…, smtps://… or ses://…")
-    if text != "log" and not urlsplit(text).hostname:
+    if text != "log" and not url.hostname:
         raise ValueError("names no host or region")
     return text
 
@@ -101,7 +95,7 @@ def rate_limit(text: str) -> str:
     return text
 
 
-# A leading dot stands for any name below.
+# A leading dot stands for all subdomains.
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -117,20 +111,18 @@ class Setting:
 
 SETTINGS = (
     Setting("DEBUG", boolean, False, "True for development; anything else is production"),
-    Setting(
-        "SECRET_KEY", str, None, "signs sessions and forms; 16 characters or more, kept secret"
-    ),
-    Setting("DATABASE_URL", str, None, "the database; in development SQLite in instance/"),
-    Setting("RDS_HOSTNAME", str, None, "the database's host, where DATABASE_URL is not set"),
+    Setting("SECRET_KEY", str, None, "signs sessions and forms; a secret of 16 characters or more"),
+    Setting("DATABASE_URL", str, None, "the database; default: SQLite in development"),
+    Setting("RDS_HOSTNAME", str, None, "the database's host, if DATABASE_URL is not set"),
     Setting("RDS_PORT", int, 3306, "its port; 5432 means PostgreSQL, any other MySQL"),
     Setting("RDS_DB_NAME", str, None, "its database"),
     Setting("RDS_USERNAME", str, None, "its user"),
     Setting("RDS_PASSWORD", str, None, "its password"),
     Setting("RELEASES", str, "releases", "where training publishes: a folder, or s3://…"),
-    Setting("RELEASE_CACHE", str, None, "the folder that keeps what was read from S3"),
+    Setting("RELEASE_CACHE", str, None, "the folder that caches releases read from S3"),
     Setting("RELEASE_POLL_SECONDS", at_least_zero, 5.0, "how often to look for a new release"),
     Setting("SITE_URL", web_address, None, "the site's own address, for links in mail"),
-    Setting("MAIL", mail_address, None, "how mail leaves; default: the log in development"),
+    Setting("MAIL", mail_address, None, "how mail is sent; default: the log in development"),
     Setting("MAIL_FROM", str, "Marquee <marquee@localhost>", "who mail is from"),
     Setting("TMDB_API_KEY", str, None, "a key for TMDB's API, for `flask fetch-posters`"),
     Setting("REDIS_URL", str, None, "where rate limits are counted; default: in each process"),
@@ -141,45 +133,43 @@ SETTINGS = (
     Setting("RATELIMIT_PASSWORDS", rate_limit, "10/15minutes", "wrong passwords for one account"),
     Setting("RATELIMIT_PASSWORDS_ADDRESS", rate_limit, "100/15minutes", "... from one address"),
     Setting("RATELIMIT_ACCOUNTS", rate_limit, "60/hour", "registrations from one address"),
-    Setting("RATELIMIT_LETTERS", rate_limit, "5/hour", "letters of one kind to one mailbox"),
+    Setting("RATELIMIT_LETTERS", rate_limit, "5/hour", "mails of one kind to one mailbox"),
     Setting("RATELIMIT_LETTERS_ADDRESS", rate_limit, "30/hour", "... from one address"),
-    Setting("RATELIMIT_IMPORTS", rate_limit, "20/hour", "files of ratings from one person"),
+    Setting("RATELIMIT_IMPORTS", rate_limit, "20/hour", "imported files of one user"),
     Setting("REQUEST_SECONDS", at_least_zero, 30.0, "after which a request is ended with a 503"),
     Setting("HOSTS", host_names, None, "host names the site answers to; default: SITE_URL's"),
-    Setting("PROXIES", whole, 0, "how many proxies of our own name the caller's address"),
-    Setting("PROTOCOL_PROXIES", whole, 0, "how many of them say whether the caller used HTTPS"),
-    Setting("HSTS_SECONDS", whole, 0, "how long browsers are to insist on HTTPS; 0: not sent"),
-    Setting(
-        "STATISTICS_MINUTES", at_least_zero, 10.0, "how often titles' statistics are refreshed"
-    ),
-    Setting("MEAN_NEEDS_RATINGS", whole, 5, "ratings a title's mean needs to stand for a rating"),
-    Setting("METRICS_TOKEN", str, None, "a secret that opens /metrics; without it, no such page"),
-    Setting("SECURE_COOKIES", boolean, None, "cookies over HTTPS alone; default: in production"),
+    Setting("PROXIES", whole, 0, "how many of our proxies report the caller's address"),
+    Setting("PROTOCOL_PROXIES", whole, 0, "how many of them report whether HTTPS was used"),
+    Setting("HSTS_SECONDS", whole, 0, "how long browsers must use HTTPS; 0: no such header"),
+    Setting("STATISTICS_MINUTES", at_least_zero, 10.0, "between updates of titles' statistics"),
+    Setting("MEAN_NEEDS_RATINGS", whole, 5, "ratings needed to use a title's mean as a rating"),
+    Setting("METRICS_TOKEN", str, None, "a secret that opens /metrics; default: no such page"),
+    Setting("SECURE_COOKIES", boolean, None, "cookies over HTTPS only; default: in production"),
     Setting("PORT", int, 5000, "where `make run` serves"),
 )
 
 
 def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Flask's configuration from ``environ`` (the process's own, where not given).
+    """Return Flask's configuration from ``environ`` (default: the environment of the process).
 
-    Raises ConfigError naming the setting that is missing or has a value that cannot be used.
+    Raises ConfigError with the setting that is missing or invalid.
     """
     values = _read(os.environ if environ is None else environ)
-    debug = values["DEBUG"]
-    database = _database_url(values)
+    debug, releases = values["DEBUG"], values["RELEASES"]
+    database, host = _database_url(values), urlsplit(values["SITE_URL"] or "").hostname
     secure = not debug if values["SECURE_COOKIES"] is None else values["SECURE_COOKIES"]
     return {
         **values,
         "SECRET_KEY": _secret_key(values["SECRET_KEY"], debug),
         "SQLALCHEMY_DATABASE_URI": database,
-        # An error of the database is logged without the values of its statement.
+        # Errors of the database are logged without the values of their statements.
         "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": not debug, **engine_options(database)},
         "METRICS_TOKEN": _hard_to_guess("METRICS_TOKEN", values["METRICS_TOKEN"]),
-        "RELEASES": str(ROOT / values["RELEASES"]) if _relative(values) else values["RELEASES"],
+        "RELEASES": releases if "://" in releases else str(ROOT / releases),
         **_mail(values),
         "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "process://",
-        "HOSTS": values["HOSTS"] or _host_of(values["SITE_URL"]),
-        # Bound to this host by the browser, so that no other name of the domain can plant one.
+        "HOSTS": values["HOSTS"] or ([host] if host else None),
+        # Browsers bind these to the host, so that no other host of the domain can set them.
         "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "REMEMBER_COOKIE_NAME": "__Host-remember" if secure else "remember_token",
         "DEVICE_COOKIE_NAME": "__Host-device" if secure else "device",
@@ -195,15 +185,14 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
 
 
 def requirements(settings: Mapping[str, Any]) -> str:
-    """The requirements file with the driver of the database that ``settings`` (``load``) name."""
+    """Return the requirements file with the driver of the database in ``settings`` (``load``)."""
     database: URL = settings["SQLALCHEMY_DATABASE_URI"]
-    return REQUIREMENTS.get(database.get_backend_name(), "requirements.txt")
+    return REQUIREMENTS.get(database.get_driver_name(), "requirements.txt")
 
 
 def is_development() -> bool:
-    """What ``DEBUG`` says. Raises ConfigError."""
-    debug: bool = _read(os.environ)["DEBUG"]
-    return debug
+    """Return whether ``DEBUG`` is True. Raises ConfigError."""
+    return bool(_read(os.environ)["DEBUG"])
 
 
 def _read(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -217,85 +206,65 @@ def _read(environ: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _relative(values: Mapping[str, Any]) -> bool:
-    return "://" not in values["RELEASES"]
-
-
-def _host_of(site: str | None) -> list[str] | None:
-    host = urlsplit(site).hostname if site else None
-    return [host] if host else None
-
-
 def _mail(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Links in mail name the site by ``SITE_URL``: what a request calls the host may be a lie."""
-    way = values["MAIL"] or ("log" if values["DEBUG"] else None)
-    if way and not values["SITE_URL"] and not values["DEBUG"]:
-        raise ConfigError(
-            "SITE_URL is not set; mail needs it for its links (https://marquee.example)"
-        )
-    site = values["SITE_URL"] or f"http://127.0.0.1:{values['PORT']}"
-    return {"MAIL": way, "MAIL_FROM": values["MAIL_FROM"], "SITE_URL": site}
+    """Links in mail start with ``SITE_URL``: the host that a request names may be forged."""
+    mail = values["MAIL"] or ("log" if values["DEBUG"] else None)
+    if mail and not values["SITE_URL"] and not values["DEBUG"]:
+        raise ConfigError("SITE_URL is not set; links in mail need it (https://marquee.example)")
+    return {"MAIL": mail, "SITE_URL": values["SITE_URL"] or f"http://127.0.0.1:{values['PORT']}"}
 
 
-def _hard_to_guess(name: str, given: str | None) -> str | None:
-    if given and (len(given) < SHORTEST_SECRET_KEY or "change" in given.lower()):
+def _hard_to_guess(name: str, value: str | None) -> str | None:
+    if value and (len(value) < SHORTEST_SECRET_KEY or "change" in value.lower()):
         raise ConfigError(
             f"{name}: too easy to guess; set {SHORTEST_SECRET_KEY} random characters or more"
-            " (python -c 'import secrets; print(secrets.token_hex())')"
+            f" ({RANDOM_TEXT})"
         )
-    return given
+    return value
 
 
-def _secret_key(given: str | None, debug: bool) -> str:
-    if _hard_to_guess("SECRET_KEY", given) and given:
-        return given
+def _secret_key(value: str | None, debug: bool) -> str:
+    if _hard_to_guess("SECRET_KEY", value) and value:
+        return value
     if not debug:
         raise ConfigError(
-            "SECRET_KEY is not set; production needs a secret of its own"
-            " (python -c 'import secrets; print(secrets.token_hex())'),"
+            f"SECRET_KEY is not set; production needs a secret of its own ({RANDOM_TEXT}),"
             " or set DEBUG=True for development"
         )
     return _development_key(INSTANCE / "secret_key")
 
 
 def _development_key(path: Path) -> str:
-    """A random key of this checkout alone, so that sessions outlive a restart."""
+    """Return a random key, stored for this checkout so that sessions survive a restart."""
     path.parent.mkdir(exist_ok=True)
     if not path.exists():
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent
-        ) as new:  # readable by its owner alone
+        # A temporary file is readable by its owner only.
+        with tempfile.NamedTemporaryFile("w", dir=path.parent) as new:
             new.write(secrets.token_hex())
             new.flush()
-            with suppress(FileExistsError):  # another process was first: its key serves both
+            with suppress(FileExistsError):  # another process was first; both use its key
                 os.link(new.name, path)
     return path.read_text()
 
 
 def with_driver(address: str) -> URL:
-    """A database's address as its provider shows it, with our driver for it."""
+    """Return the URL of a database as its provider shows it, with the driver that we install."""
     try:
         url = make_url(address)
     except ArgumentError as error:
         raise ConfigError(
-            "DATABASE_URL is not a database address;"
-            " it looks like postgresql://user:password@host/name"
+            "DATABASE_URL is not a database address such as postgresql://user:password@host/name"
         ) from error
     return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
 
 
 def engine_options(url: URL) -> dict[str, Any]:
-    """How connections are kept; see also ``app.db.connections``.
-
-    A process keeps up to POOL, one for each of the Procfile's threads and what runs beside them: a
-    new one takes as long as ten requests. It opens up to 5 more. Everywhere a statement sees what
-    was committed before it, as on PostgreSQL.
-    """
+    """Return SQLAlchemy's options for connections and their pool; see ``app.db.connections``."""
     backend = url.get_backend_name()
     if backend == "sqlite":
         return {}
     arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
-    if backend == "mysql":
+    if backend in ("mysql", "mariadb"):
         arguments["read_timeout"] = CONNECT_SECONDS  # while connecting; app.db.connections lifts it
     if backend == "postgresql":
         arguments |= {
@@ -307,7 +276,7 @@ def engine_options(url: URL) -> dict[str, Any]:
     return {
         "pool_size": POOL,
         "max_overflow": 5,
-        "pool_use_lifo": True,  # so that those which only a rush needed grow old together
+        "pool_use_lifo": True,  # lets connections that only a peak needed expire
         "pool_recycle": 1800,
         "pool_timeout": CONNECT_SECONDS,
         "isolation_level": "READ COMMITTED",
@@ -319,14 +288,9 @@ def _database_url(values: Mapping[str, Any]) -> URL:
     if values["DATABASE_URL"]:
         return with_driver(values["DATABASE_URL"])
     if values["RDS_HOSTNAME"]:
-        return URL.create(
-            DRIVERS["postgresql" if values["RDS_PORT"] == 5432 else "mysql"],
-            username=values["RDS_USERNAME"],
-            password=values["RDS_PASSWORD"],
-            host=values["RDS_HOSTNAME"],
-            port=values["RDS_PORT"],
-            database=values["RDS_DB_NAME"],
-        )
+        driver = DRIVERS["postgresql" if values["RDS_PORT"] == 5432 else "mysql"]
+        parts = ("USERNAME", "PASSWORD", "HOSTNAME", "PORT", "DB_NAME")
+        return URL.create(driver, *(values[f"RDS_{part}"] for part in parts))
     if not values["DEBUG"]:
         raise ConfigError(
             "DATABASE_URL is not set, nor is RDS_HOSTNAME; production needs a database,"

@@ -1,8 +1,7 @@
 """Settings of gunicorn, which reads this file unless ``--config`` names another.
 
-``prometheus_client`` reads the folder of the workers' metrics when it is first imported, and
-OpenBLAS the number of its threads, so the environment is set here before anything of the
-application is imported.
+``prometheus_client`` and OpenBLAS read their environment variables when they are first imported, so
+those are set here, before the application is imported.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 # Seconds that a thread may run while others wait for the interpreter. With Python's default, 5 ms,
-# a thread that loads a release doubles the time of a request, which waits after every query.
+# loading a release doubles the time of requests, which wait after each query.
 SWITCH_SECONDS = 0.0005
-# Thresholds of the cyclic garbage collector. Most objects of a request are freed by their reference
-# counts alone; Python's default of 700 objects is a fraction of one request.
+# Thresholds of the cyclic garbage collector. Reference counts free most objects of a request, which
+# has many more than Python's default of 700.
 GC_THRESHOLDS = (10_000, 20, 20)
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-if FOLDER not in os.environ:  # it is set if the file is read again, or by a new master
+if FOLDER not in os.environ:  # it is set if gunicorn reads this file again, or by a new master
     os.environ[FOLDER] = tempfile.mkdtemp(prefix="marquee-metrics-")
-# Requests are served by threads already. OpenBLAS's own, which would share the small products of a
-# request, wait for each other in busy loops: on a busy machine a hundred times what they save.
+# Requests are served by threads already. OpenBLAS's own threads wait for each other in busy loops,
+# which on a busy machine costs a hundred times what they save on small products.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
@@ -49,14 +48,14 @@ logger_class = SiteLogger
 
 
 def on_starting(server: Any) -> None:
-    """Remove the metrics of an earlier site that was killed."""
+    """Remove the metrics of an earlier process that was killed."""
     if not server.master_pid:
         for file in Path(os.environ[FOLDER]).glob("*.db"):
             file.unlink()
 
 
 def pre_fork(_server: Any, _worker: Any) -> None:
-    """Keep what is loaded out of garbage collection, so that workers share its memory."""
+    """Exclude loaded objects from garbage collection, so that workers share their memory."""
     gc.freeze()
 
 
@@ -67,7 +66,7 @@ def post_fork(_server: Any, _worker: Any) -> None:
     gc.set_threshold(*GC_THRESHOLDS)
     sys.setswitchinterval(SWITCH_SECONDS)
     share_heaps()
-    # A machine may clear its temporary files while the site runs.
+    # The machine may have removed temporary files.
     os.makedirs(os.environ[FOLDER], exist_ok=True)
 
 
@@ -79,5 +78,5 @@ def child_exit(_server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    if not server.reexec_pid:  # else a new master goes on using the folder
+    if not server.reexec_pid:  # else a new master uses the folder
         shutil.rmtree(os.environ[FOLDER], ignore_errors=True)

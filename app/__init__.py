@@ -1,4 +1,4 @@
-"""The web tier: an application factory whose wiring fits one screen."""
+"""The web tier: its application factory."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ from app.recommend.model_watcher import serving
 
 
 def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Flask:
-    """Build the site.
+    """Create the site. Raises ConfigError.
 
-    ``environ``: settings as text, in place of the process's environment and ``.env``.
-    ``overrides``: Flask configuration that wins over both. Raises ConfigError.
+    ``environ``: settings as text; default: the process's environment and ``.env``.
+    ``overrides``: Flask configuration with precedence over the settings.
     """
     if environ is None:
         load_dotenv(Path(config.ROOT, ".env"))
@@ -71,12 +71,8 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     item_statistics.init_app(app, lambda: serving.watcher.model.release)
 
     converters.init_app(app)
-    app.register_blueprint(base)
-    app.register_blueprint(home)
-    app.register_blueprint(group)
-    app.register_blueprint(mydata)
-    app.register_blueprint(owner)
-    app.register_blueprint(health.status)
+    for blueprint in (base, home, group, mydata, owner, health.status):
+        app.register_blueprint(blueprint)
     api.init_app(app)
     static_files.init_app(app)
 

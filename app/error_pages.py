@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, session
+from flask import Flask, Response, current_app, jsonify, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from gunicorn.http.errors import NoMoreData, ParseException
@@ -18,7 +18,6 @@ from werkzeug.exceptions import (
     InternalServerError,
     SecurityError,
     ServiceUnavailable,
-    TooManyRequests,
 )
 
 from app.accounts import login_sessions
@@ -30,7 +29,7 @@ from app.observability import logs
 from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 
-# What the page says: a heading, and what to do next.
+# Texts of the page by status: a heading, and what to do next.
 SAYINGS = {
     400: ("That request made no sense to us", "Go back and try once more."),
     403: ("This is not yours to open", "You may be logged in as someone else."),
@@ -69,22 +68,15 @@ def init_app(app: Flask) -> None:
 
 
 def _error_page(error: HTTPException) -> ResponseReturnValue:
-    code = error.code or 500
-    heading, advice = SAYINGS.get(code, (error.name, "Go back and try once more."))
-    if code == TooManyRequests.code:
-        advice = advice.format(wait=_wait(error))
-    return _answer(code, heading, advice, error)
-
-
-def _wait(error: HTTPException) -> str:
-    seconds = getattr(error, "retry_after", None) or 0
-    minutes = ceil(seconds / 60)
-    return f"{minutes} minutes" if minutes > 1 else "a minute"
+    heading, advice = SAYINGS.get(error.code or 500, (error.name, "Go back and try once more."))
+    minutes = ceil((getattr(error, "retry_after", None) or 0) / 60)
+    wait = f"{minutes} minutes" if minutes > 1 else "a minute"
+    return _answer(heading, advice.format(wait=wait), error)
 
 
 def _failure(error: InternalServerError) -> ResponseReturnValue:
     advice = "It is our fault, and noted. Try again in a moment."
-    return _answer_without_database(500, serving.feedback_kind.failure, advice, error)
+    return _answer_without_database(serving.feedback_kind.failure, advice, error)
 
 
 def _database_error(error: DBAPIError) -> ResponseReturnValue:
@@ -97,17 +89,17 @@ def _database_error(error: DBAPIError) -> ResponseReturnValue:
 def _gone_meanwhile(error: SQLAlchemyError) -> ResponseReturnValue:
     """Ask to log in if the account was deleted while this request was being answered."""
     db.session.rollback()
-    if "_user_id" not in session or login_sessions.user_of(session["_user_id"]) is not None:
+    if not login_sessions.is_account_gone():
         raise error
-    g._login_user = login_manager.anonymous_user()
+    login_sessions.act_as_guest()
     return login_manager.unauthorized()
 
 
 def _no_database(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
     reason = " ".join(str(getattr(error, "orig", error)).split())
     current_app.logger.error("no database for %s: %s", logs.route(), reason)
-    away = ServiceUnavailable("the database is out of reach", retry_after=RETRY_SECONDS)
-    return _answer_without_database(503, *AWAY, away)
+    away = ServiceUnavailable("the database is unreachable", retry_after=RETRY_SECONDS)
+    return _answer_without_database(*AWAY, away)
 
 
 def _no_host(_error: HTTPException) -> ResponseReturnValue:
@@ -116,46 +108,41 @@ def _no_host(_error: HTTPException) -> ResponseReturnValue:
 
 
 def _malformed_body(_error: Exception) -> ResponseReturnValue:
-    """Chunks that are none, as gunicorn finds out while a view reads the body."""
-    return _answer(400, *SAYINGS[400], BadRequest("the body is not sent as HTTP has it"))
+    """Answer a body in invalid chunks, which gunicorn finds while a view reads it."""
+    return _error_page(BadRequest("the body is not valid HTTP"))
 
 
 def _stale_form(error: CSRFError) -> ResponseReturnValue:
     advice = "Go back, reload the page and send it again; you may have logged out meanwhile."
-    return _answer(400, "This form has gone stale", advice, error)
+    return _answer("This form has gone stale", advice, error)
 
 
 def _no_release(error: NoRelease) -> ResponseReturnValue:
-    return _answer(503, *SAYINGS[503], ServiceUnavailable(str(error)))
+    return _error_page(ServiceUnavailable(str(error)))
 
 
 def _budget_spent(error: BudgetSpent) -> ResponseReturnValue:
     current_app.logger.error("request budget spent: %s", logs.route())
-    return _answer_without_database(503, *TOO_LONG, error)
+    return _answer_without_database(*TOO_LONG, error)
 
 
 def _answer_without_database(
-    code: int, heading: str, advice: str, error: HTTPException
+    heading: str, advice: str, error: HTTPException
 ) -> ResponseReturnValue:
+    """Answer without the logged-in user, whom templates would load."""
     db.session.rollback()
-    # Templates ask for the logged-in user, who is in the database, which may be what failed.
-    g._login_user = login_manager.anonymous_user()
-    return _answer(code, heading, advice, error, bare=True)
+    login_sessions.act_as_guest()
+    return _answer(heading, advice, error, bare=True)
 
 
 def _answer(
-    code: int, heading: str, advice: str, error: HTTPException, bare: bool = False
+    heading: str, advice: str, error: HTTPException, bare: bool = False
 ) -> ResponseReturnValue:
+    code = error.code or 500
     headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
     if wants_json():
         message = blueprint.explain(error) if is_api_path() else f"{heading}. {advice}"
         return jsonify(code=code, message=message), code, headers
-    page = render_template(
-        "error.html",
-        code=code,
-        heading=heading,
-        advice=advice,
-        bare=bare,
-        request_id=logs.request_id(),
-    )
+    about = {"code": code, "heading": heading, "advice": advice, "bare": bare}
+    page = render_template("error.html", **about, request_id=logs.request_id())
     return page, code, headers

@@ -10,7 +10,7 @@ from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
@@ -30,9 +30,10 @@ class Base(DeclarativeBase):
 
 
 class SignedLoginManager(LoginManager):
-    """Ignore remember-me cookies that are not ASCII.
+    """Ignores remember-me cookies that are not ASCII.
 
-    Flask-Login compares their signatures as text, which Python does for ASCII alone.
+    Flask-Login 0.6.3 compares signatures as text, which raises TypeError beyond ASCII; no public
+    hook comes before.
     """
 
     def _load_user_from_remember_cookie(self, cookie: str) -> Any:
@@ -40,13 +41,13 @@ class SignedLoginManager(LoginManager):
 
 
 class FormTokens(CSRFProtect):
-    """Flask-WTF takes the page that a form was sent from for an address, which it need not be."""
+    """Rejects an invalid ``Referer`` header, at which Flask-WTF raises ValueError."""
 
     def protect(self, apply_exemptions: bool = False) -> None:
         try:
             super().protect(apply_exemptions)
-        except ValueError:
-            self._error_response("The referrer is not an address.")
+        except ValueError as error:
+            raise CSRFError("The referrer is not an address.") from error
 
 
 db = SQLAlchemy(model_class=Base)

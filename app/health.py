@@ -1,5 +1,4 @@
-"""``/health`` answers while the process lives, ``/ready`` while it can serve recommendations, and
-``/metrics`` with metrics for Prometheus."""
+"""``/health`` (the process lives), ``/ready`` (it can serve recommendations), and ``/metrics``."""
 
 from __future__ import annotations
 
@@ -29,8 +28,10 @@ def health() -> Answer:
 
 @status.get("/ready")
 def ready() -> Answer:
-    """200 with the release's version and the experiment's name; 503 with the reason. ``problem``
-    warns of a newer release, ``experiment_problem`` of an arm that could not be loaded."""
+    """Answer 200 with the release and the experiment, or 503 with the reason.
+
+    ``problem`` and ``experiment_problem``: why a newer release or a variant could not be loaded.
+    """
     try:
         db.session.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
@@ -52,9 +53,9 @@ def ready() -> Answer:
 
 @status.get("/metrics")
 def numbers() -> Response:
-    """Metrics, for requests with ``METRICS_TOKEN``; 404 if that is not set.
+    """Answer with the metrics if the request has ``METRICS_TOKEN``; 404 if that is not set.
 
-    The database is not used, so that an outage of it can be observed.
+    Does not use the database, so that its outages can be observed.
     """
     wanted = current_app.config["METRICS_TOKEN"]
     if wanted is None:

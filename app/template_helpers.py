@@ -1,4 +1,4 @@
-"""Template helpers: words by the release in service, numbers and times for people."""
+"""Template helpers: words that depend on the release, numbers and times for people."""
 
 from __future__ import annotations
 
@@ -23,11 +23,8 @@ THEMES = ("dark", "light")
 
 def init_app(app: Flask) -> None:
     app.context_processor(_context)
-    app.add_template_filter(stars_in_words)
-    app.add_template_filter(feedback_kind.hours_in_words)
-    app.add_template_filter(ago)
-    app.add_template_filter(imdb_address)
-    app.add_template_filter(picture)
+    for helper in (stars_in_words, feedback_kind.hours_in_words, ago, imdb_address, picture):
+        app.add_template_filter(helper)
     app.add_template_global(this_page)
 
 
@@ -40,7 +37,7 @@ def stars_in_words(rating: float) -> str:
 
 
 def ago(moment: datetime) -> str:
-    """ "3 h ago": the largest unit that fits."""
+    """Return "3 h ago", in the largest unit that fits."""
     seconds = (utcnow() - moment).total_seconds()
     for size, unit in _STEPS:
         if seconds >= size:
@@ -64,15 +61,6 @@ def picture(item: Item) -> str:
 
 def _context() -> dict[str, Any]:
     theme = request.cookies.get("theme")
-    return {
-        "pictures": bool(current_app.config["TMDB_API_KEY"]),
-        "theme": theme if theme in THEMES else THEMES[0],
-        "theme_chosen": theme in THEMES,
-        **_of_the_release(),
-    }
-
-
-def _of_the_release() -> dict[str, Any]:
     kind = serving.feedback_kind
     try:
         catalogue, problem = serving.watcher.model.catalogue, None
@@ -81,6 +69,9 @@ def _of_the_release() -> dict[str, Any]:
     noun = catalogue.noun if catalogue else "movie"
     template = current_app.jinja_env.get_template(kind.template)
     return {
+        "pictures": bool(current_app.config["TMDB_API_KEY"]),
+        "theme": theme if theme in THEMES else THEMES[0],
+        "theme_chosen": theme in THEMES,
         "noun": noun,
         "simulated": bool(catalogue and catalogue.simulated),
         "no_release": problem,

@@ -1,4 +1,4 @@
-"""Create, recognise and revoke the tokens of REST clients; of a secret only its hash is stored."""
+"""Create, recognise and revoke tokens of REST clients; only hashes of secrets are stored."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ from app.extensions import db
 from app.models import Token
 from recommender.errors import ConfigError
 
-# So that a secret that leaked is recognised for what it is.
+# Makes a leaked secret recognisable.
 PREFIX = "marquee_"
 LONGEST_SECRET = 200
-# How exact ``last_used_at`` is: a token's use is stored at most this often.
+# The use of a token is stored at most this often.
 USE_NOTED_EVERY = timedelta(minutes=5)
-# Built once, since every request runs it: building it takes longer than the database does.
+# Built once: building takes longer than running.
 _OF_SECRET = select(Token).where(Token.digest == bindparam("digest"))
 
 
 @retry_on_conflict
 def create(name: str, user_id: int | None = None, expires_at: datetime | None = None) -> str:
-    """Create a token and return its secret, which is not stored; without ``user_id`` for all users.
+    """Create a token and return its secret; without ``user_id`` it is valid for all users.
 
-    Raises ConfigError if a good token has that name; one that has ended is replaced.
+    Replaces a token of that name that has ended. Raises ConfigError if there is a valid one.
     """
     before = db.session.scalar(select(Token).where(Token.name == name))
     if before is not None and is_good(before):
         raise _taken(name)
     if before is not None:
-        # By its digest: SQLite gives the id of a row that went to the next one.
+        # By its digest: SQLite reuses the id of a deleted row.
         db.session.execute(delete(Token).where(Token.digest == before.digest))
-    # 256 random bits need no salt and no slow hash: there is nothing to guess.
+    # 256 random bits cannot be guessed: they need no salt and no slow hash.
     secret = PREFIX + secrets.token_urlsafe(32)
-    token = Token(name=name, digest=_digest(secret), user_id=user_id)
-    token.created_at, token.expires_at = utcnow(), expires_at
+    token = Token(name=name, digest=_digest(secret), user_id=user_id, expires_at=expires_at)
+    token.created_at = utcnow()
     db.session.add(token)
     try:
         db.session.commit()
-    except IntegrityError as error:  # someone was quicker
+    except IntegrityError as error:  # another process created one
         db.session.rollback()
         raise _taken(name) from error
     return secret
 
 
 def recognise(secret: str) -> Token | None:
-    """Return the token of this secret, if it is good."""
+    """Return the token of this secret, if it is valid."""
     if len(secret) > LONGEST_SECRET:
         return None
     token = db.session.scalar(_OF_SECRET, {"digest": _digest(secret)})
@@ -67,11 +67,10 @@ def is_good(token: Token) -> bool:
 def note_use(token: Token) -> None:
     """Store that the token is used now, unless that was stored within USE_NOTED_EVERY."""
     now = utcnow()
-    stale = or_(Token.last_used_at.is_(None), Token.last_used_at < now - USE_NOTED_EVERY)
     if token.last_used_at is None or token.last_used_at < now - USE_NOTED_EVERY:
-        db.session.execute(
-            update(Token).where(Token.id == token.id, stale).values(last_used_at=now)
-        )
+        stale = or_(Token.last_used_at.is_(None), Token.last_used_at < now - USE_NOTED_EVERY)
+        used = update(Token).where(Token.id == token.id, stale).values(last_used_at=now)
+        db.session.execute(used)
         db.session.commit()
 
 

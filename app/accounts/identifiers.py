@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 LONGEST = 254
-# Thai, Hebrew and Tibetan put up to four marks on one letter; more are there to spoil a page.
+# Thai, Hebrew and Tibetan put up to four marks on a letter; more only disturb a page.
 MOST_MARKS = 4
 WRONG_CHARACTER = "Letters, digits, blanks and . ' - only, please."
 INVISIBLE = "One of these characters cannot be seen. Only letters that show, please."
@@ -37,21 +37,21 @@ _LATIN_LOOKALIKES = str.maketrans(
 
 
 def fold(text: str) -> str:
-    """Return what names and addresses are compared by. It may be longer than ``text``.
+    """Return what names and addresses are compared by; it may be longer than ``text``.
 
-    Raises ValueError beyond LONGEST characters: normalizing takes a time that grows with the square
-    of a run of combining marks, so whoever takes text from outside checks its length first.
+    Raises ValueError beyond LONGEST characters, since normalizing takes time quadratic in the
+    number of combining marks; callers check the length of text from outside.
     """
     if len(text) > LONGEST:
         raise ValueError(f"text of {len(text)} characters; check that it has at most {LONGEST}")
-    # PostgreSQL takes no NUL; what stands in its place is in no name and no address.
+    # PostgreSQL rejects NUL; no name and no address contains its replacement.
     return unicodedata.normalize("NFKC", text).strip().casefold().replace("\0", "\ufffd")
 
 
 def unique_key(name: str) -> str:
     """Return what is unique among new names: the folded name, in Latin if all of it looks Latin.
 
-    So nobody can register Cyrillic "сосо" beside Latin "coco". Raises ValueError as ``fold`` does.
+    Cyrillic "сосо" and Latin "coco" have the same key. Raises ValueError as ``fold`` does.
     """
     folded = fold(name)
     latin = folded.translate(_LATIN_LOOKALIKES)

@@ -1,8 +1,8 @@
 """Limit attempts: wrong passwords, registrations, mails, imports.
 
-Attempts are counted in the database, which all processes share and which survives restarts. An
-attempt is recorded before its outcome is known, so that many parallel ones cannot pass together. A
-successful one is cancelled; one that is rejected does not count, so that every wait ends.
+Attempts are counted in the database, for all processes and beyond restarts. An attempt is recorded
+before its outcome is known, so that parallel ones cannot exceed the limit. Successful attempts are
+cancelled; rejected ones do not count, so that every wait ends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from limits import RateLimitItem, parse_many
 from sqlalchemy import delete, select
 from werkzeug.exceptions import TooManyRequests
 
-from app.db.clock import utcnow
+from app.db.clock import is_recent, utcnow
 from app.db.retry import retry_on_conflict
 from app.extensions import db
 from app.models import Attempt
@@ -39,32 +39,31 @@ def record_attempts(*counted: tuple[str, str]) -> Sequence[int]:
     if not current_app.config["RATELIMIT_ENABLED"]:
         return ()
     now = utcnow()
-    keys = [_key(limit, subject) for limit, subject in counted]
-    tries = _store(keys, now)
+    ids = _store([_key(*limited) for limited in counted], now)
     waits = [
-        _wait(key, rate, tries, now)
-        for key, (limit, _) in zip(keys, counted, strict=True)
+        _wait(_key(limit, subject), rate, ids, now)
+        for limit, subject in counted
         for rate in _rates(limit)
     ]
     if (longest := max(waits)) > timedelta():
-        cancel(tries)
+        cancel(ids)
         raise TooManyRequests(retry_after=ceil(longest.total_seconds()))
-    return tries
+    return ids
 
 
 @retry_on_conflict
-def cancel(tries: Sequence[int]) -> None:
+def cancel(ids: Sequence[int]) -> None:
     """Delete attempts, so that they do not count."""
-    db.session.execute(delete(Attempt).where(Attempt.id.in_(tries)))
+    db.session.execute(delete(Attempt).where(Attempt.id.in_(ids)))
     db.session.commit()
 
 
 def caller() -> str:
-    """Return the address of the caller; of IPv6 the /64 network, all of which one caller has."""
+    """Return the caller's IP address; for IPv6 the /64 network, which belongs to one caller."""
     shown = request.remote_addr or ""
     try:
         address = ip_address(shown)
-    except ValueError:  # of a socket in the file system
+    except ValueError:  # a Unix socket
         return shown
     if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
         return str(IPv6Address(int(address) >> 64 << 64))
@@ -76,21 +75,20 @@ def _store(keys: Sequence[str], now: datetime) -> Sequence[int]:
     """Store attempts and return their ids; delete those that are too old for every limit."""
     longest = max(_span(rate) for limit in LIMITS for rate in _rates(limit))
     db.session.execute(delete(Attempt).where(Attempt.at < now - longest))
-    tries = [Attempt(key=key, at=now) for key in keys]
-    db.session.add_all(tries)
+    attempts = [Attempt(key=key, at=now) for key in keys]
+    db.session.add_all(attempts)
     db.session.flush()
-    written = [attempt.id for attempt in tries]
+    ids = [attempt.id for attempt in attempts]
     db.session.commit()
-    return written
+    return ids
 
 
-def _wait(key: str, rate: RateLimitItem, tries: Sequence[int], now: datetime) -> timedelta:
+def _wait(key: str, rate: RateLimitItem, ids: Sequence[int], now: datetime) -> timedelta:
     """Return the time until another attempt is within ``rate``; zero or less if it is already."""
-    # An attempt further in the future is from before the clock was set back.
-    within_span = Attempt.at > now - _span(rate), Attempt.at < now + _span(rate)
+    recent = is_recent(Attempt.at, now, _span(rate))
     newest_first = (
         select(Attempt.at)
-        .where(Attempt.key == key, *within_span, Attempt.id.not_in(tries))
+        .where(Attempt.key == key, recent, Attempt.id.not_in(ids))
         .order_by(Attempt.at.desc())
     )
     last_too_many = db.session.scalar(newest_first.offset(rate.amount - 1).limit(1))

@@ -6,13 +6,13 @@ import smtplib
 import ssl
 import threading
 from email.message import EmailMessage
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from flask import Flask, current_app
 
 PATIENCE = 20.0
-# Begins an encoded word (RFC 2047). Python reads one in an address as what it encodes, so that the
-# letter goes to another mailbox than the one that limits count.
+# Begins an encoded word (RFC 2047). Python decodes it in an address, so that the mail would go to
+# another mailbox than the limits count.
 ENCODED_WORD = "=?"
 
 
@@ -23,7 +23,7 @@ def can_send() -> bool:
 def send(to: str, subject: str, text: str) -> None:
     """Send in the background, so that a page takes as long with mail as without.
 
-    An address that a header would turn into another one gets nothing; forms refuse it.
+    Addresses with an encoded word, which forms reject, get nothing.
     """
     if ENCODED_WORD in to:
         current_app.logger.error("mail could not be sent: its address holds an encoded word")
@@ -45,14 +45,13 @@ def _deliver(app: Flask, message: EmailMessage) -> None:
         if url.scheme == "ses":
             _by_ses(url.hostname or "", message)
         else:
-            _by_smtp(app.config["MAIL"], message)
-    except OSError:  # also the base class of smtplib's errors
-        # A background thread can report to the log alone; the text of the mail is left out.
+            _by_smtp(url, message)
+    except OSError:  # the base class of smtplib's errors too
+        # Without the text of the mail, which holds a secret link.
         app.logger.exception("mail could not be sent")
 
 
-def _by_smtp(address: str, message: EmailMessage) -> None:
-    url = urlsplit(address)
+def _by_smtp(url: SplitResult, message: EmailMessage) -> None:
     host = url.hostname or "localhost"
     trusted = ssl.create_default_context()
     if url.scheme == "smtps":

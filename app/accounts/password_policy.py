@@ -1,27 +1,28 @@
-"""Which passwords are refused: those that others try first."""
+"""Which passwords are rejected: those that others try first."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
-from importlib import util
-from pathlib import Path
 
 SHORTEST = 8
-# 15 or more are advised; so many at most are hashed, whatever is sent.
+# 15 or more are advised. Nothing longer than this is hashed.
 LONGEST = 128
-# What people of this site would think of.
+# As many leaked passwords does zxcvbn know; the longest has 20 letters.
+FIRST_GUESSES, LONGEST_COMMON = 30_000, 20
+# What users of this site would think of.
 OUR_WORDS = ("marquee", "movie", "movies", "film", "films", "cinema", "password")
 
 
 def is_easy_to_guess(password: str, about: Iterable[str | None] = ()) -> bool:
-    """Whether it is a common one or says no more than what is known ``about`` the person, also with
-    as many digits and marks around it as it has letters."""
+    """Return whether a password is common or says no more than is known ``about`` the user.
+
+    Digits and marks around it do not count, up to as many as it has letters.
+    """
     folded = password.casefold()
     core = _between_letters(folded)
     tried = {folded, core} if 2 * len(core) >= len(folded) else {folded}
-    return not tried.isdisjoint(_common() | {*OUR_WORDS, *_words(about)})
+    return not tried.isdisjoint({*OUR_WORDS, *_words(about)}) or any(map(_is_common, tried))
 
 
 def _between_letters(text: str) -> str:
@@ -38,20 +39,10 @@ def _words(about: Iterable[str | None]) -> set[str]:
     return {*texts, *parts, *joined}
 
 
-@cache
-def _common() -> frozenset[str]:
-    """Return the 30,000 leaked passwords of zxcvbn.
+def _is_common(text: str) -> bool:
+    """Return whether who guesses would arrive at a text within the first FIRST_GUESSES."""
+    from zxcvbn import (
+        zxcvbn,  # its lists take 20 MB: no process needs them before a password is set
+    )
 
-    Only its file of lists is loaded, and only this list retained: the whole package takes three
-    times the memory, in every process.
-    """
-    package = util.find_spec("zxcvbn")
-    assert package is not None
-    assert package.origin is not None
-    file = Path(package.origin).with_name("frequency_lists.py")
-    spec = util.spec_from_file_location("frequency_lists", file)
-    assert spec is not None
-    assert spec.loader is not None
-    lists = util.module_from_spec(spec)
-    spec.loader.exec_module(lists)
-    return frozenset(lists.FREQUENCY_LISTS["passwords"])
+    return len(text) <= LONGEST_COMMON and zxcvbn(text)["guesses"] <= FIRST_GUESSES

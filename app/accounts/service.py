@@ -16,23 +16,22 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.accounts import login_throttle, mail, trusted_devices
 from app.accounts.identifiers import LONGEST, fold, unique_key
-from app.db.clock import utcnow
+from app.db.clock import is_recent, utcnow
 from app.db.retry import retry_on_conflict
 from app.extensions import db
 from app.models import SiteState, User, hashing
 from app.observability import timing
 
-# Checked when no account matches, so that the answer takes as long as for a wrong password.
+# Checked if no account matches, so that the answer takes as long as for a wrong password.
 _NOBODY = generate_password_hash("nobody has this password", method="scrypt")
-# Accounts that are tried at a login by address, of those that confirmed it, oldest first.
-_MOST_OF_AN_ADDRESS = 3
-_MOST_IN_A_LETTER = 10
+# Accounts tried at a login by address, and named in a mail with reset links.
+_MOST_OF_AN_ADDRESS, _MOST_IN_A_LETTER = 3, 10
 CONFIRM_WITHIN = timedelta(days=7)
 RESET_WITHIN = timedelta(hours=1)
 RESET_PAUSE = timedelta(minutes=2)
-# Minimum time of an answer, so that it does not tell who is registered.
+# Minimum time of an answer, so that it does not reveal who is registered.
 RESET_SECONDS = 0.1
-# Salts, so that a token of one kind is not valid as the other.
+# Salts, so that tokens of one kind are invalid as the other.
 _CONFIRMATION, _RESET = "confirmed address", "new password"
 T = TypeVar("T")
 
@@ -40,8 +39,7 @@ T = TypeVar("T")
 def register(username: str, email: str, password: str) -> User | None:
     """Create an account; return None if the name is taken.
 
-    Several accounts may have one address: rejecting it would reveal who is registered. An account
-    can be used by its address once it has confirmed it.
+    Several accounts may have one address, since rejecting it would reveal who is registered.
     """
     # The key alone is not enough: accounts from before ``unique_key`` have another one.
     if named(username) is not None:
@@ -69,8 +67,8 @@ def add_person(gender: str | None, year_of_birth: int | None) -> User:
 def recognise(name: str, password: str) -> User | None:
     """Return the account with this name or address if the password is right.
 
-    Checking a wrong password takes the same time whether there is such an account or not, and by
-    address the time of as many accounts as may have confirmed it.
+    A wrong password takes the same time whether or not there is such an account; by address, as
+    long as for _MOST_OF_AN_ADDRESS accounts.
     """
     users = called(name)
     account = next((user for user in users if user.has_password(password)), None)
@@ -82,7 +80,7 @@ def recognise(name: str, password: str) -> User | None:
 
 
 def called(name: str) -> Sequence[User]:
-    """Return the accounts that the name or address may stand for, oldest first."""
+    """Return the accounts with this name or confirmed address, oldest first."""
     if "@" in name:  # no name has one
         return _with_confirmed(name, _MOST_OF_AN_ADDRESS)
     user = named(name)
@@ -92,9 +90,8 @@ def called(name: str) -> Sequence[User]:
 def try_to_log_in(name: str, password: str) -> User | None:
     """Return the account as ``recognise`` does, within the limits of login attempts.
 
-    Attempts count for the accounts that may be meant, whether by name or address, and for a name
-    that nobody has; on a trusted device of an account for that device instead. Raises
-    TooManyRequests.
+    Attempts count for each account with this name or address, for a trusted device of the account
+    instead of it, or for a name that nobody has. Raises TooManyRequests.
     """
     device = trusted_devices.trusted_device()
     counters = [
@@ -106,7 +103,7 @@ def try_to_log_in(name: str, password: str) -> User | None:
 
 
 def is_present_password(user: User, password: str) -> bool:
-    """Check the password of a logged-in user. Raises TooManyRequests as ``try_to_log_in`` does."""
+    """Check the password of a logged-in user. Raises TooManyRequests."""
     return _limited([f"user {user.id}"], lambda: user.has_password(password))
 
 
@@ -149,23 +146,21 @@ def use_reset_link(user: User, password: str) -> bool:
 def mail_reset_links(email: str) -> None:
     """Mail a reset link for each account that has confirmed this address.
 
-    The mail goes to the address as it is stored, since others may fold to it. Takes as long, and
-    raises TooManyRequests, whether or not anybody has the address.
+    The mail goes to the folded address, which is stored. Takes as long, and raises TooManyRequests,
+    whether or not an account has the address.
     """
-    login_throttle.record_attempts(
-        (login_throttle.LETTERS, fold(email)),
-        (login_throttle.LETTERS_ADDRESS, login_throttle.caller()),
-    )
+    _limit_mail(fold(email))
     with timing.at_least(RESET_SECONDS):
         _mail_reset_links(email)
 
 
 def _mail_reset_links(email: str) -> None:
     now = utcnow()
-    users = _with_confirmed(email, _MOST_IN_A_LETTER)
-    # A later ``reset_asked_at`` is from before the clock was set back.
-    pause = [u for u in users if u.reset_asked_at and now - RESET_PAUSE <= u.reset_asked_at <= now]
-    due = [user for user in users if user not in pause]
+    due = [
+        user
+        for user in _with_confirmed(email, _MOST_IN_A_LETTER)
+        if user.reset_asked_at is None or not is_recent(user.reset_asked_at, now, RESET_PAUSE)
+    ]
     if not due:
         return
     site = current_app.config["SITE_URL"]
@@ -178,12 +173,12 @@ def _mail_reset_links(email: str) -> None:
 
 
 def reset_token(user: User) -> str:
-    """Return a token for one hour and one use: it is bound to the password that it replaces."""
+    """Return a token valid for RESET_WITHIN and until the password changes."""
     return _signer(_RESET).dumps([user.id, _seal(user)])
 
 
 def user_of_token(token: str) -> User | None:
-    """Return the user whose password the token resets; None if it is forged, used, or too old."""
+    """Return the user whose password the token resets; None if it is forged, used or expired."""
     try:
         user_id, seal = _signer(_RESET).loads(token, max_age=int(RESET_WITHIN.total_seconds()))
     except (BadSignature, ValueError, TypeError):
@@ -193,28 +188,30 @@ def user_of_token(token: str) -> User | None:
 
 
 def mail_confirmation(user: User) -> None:
-    """Mail a link that confirms the account's address.
+    """Mail a link that confirms the account's address. Raises TooManyRequests.
 
-    The mail has no text that the sender chose, since the address may be somebody else's. Raises
-    TooManyRequests.
+    The mail has no text that the user chose, since the address may be somebody else's.
     """
     email = user.email or ""
-    login_throttle.record_attempts(
-        (login_throttle.LETTERS, f"confirmation {email}"),
-        (login_throttle.LETTERS_ADDRESS, login_throttle.caller()),
-    )
+    _limit_mail(f"confirmation {email}")
     link = f"{current_app.config['SITE_URL']}/confirm/{confirmation_token(user)}"
     text = render_template("base/confirmation_mail.txt", link=link)
     mail.send(email, "Confirm your address at Marquee", text)
 
 
+def _limit_mail(mailbox: str) -> None:
+    login_throttle.record_attempts(
+        (login_throttle.LETTERS, mailbox), (login_throttle.LETTERS_ADDRESS, login_throttle.caller())
+    )
+
+
 def confirmation_token(user: User) -> str:
-    """Return a token that is good for a week, for this account and the address that it has now."""
+    """Return a token valid for CONFIRM_WITHIN, for this account and its present address."""
     return _signer(_CONFIRMATION).dumps([user.id, _digest(user.email or "")])
 
 
 def is_confirmation_of(user: User, token: str) -> bool:
-    """Return whether the token confirms the address of ``user``; a forged or old one does not."""
+    """Return whether a token, neither forged nor expired, confirms the address of ``user``."""
     try:
         confirmed = _signer(_CONFIRMATION).loads(token, max_age=int(CONFIRM_WITHIN.total_seconds()))
     except BadSignature:
@@ -223,7 +220,7 @@ def is_confirmation_of(user: User, token: str) -> bool:
 
 
 def confirm_address(user: User) -> None:
-    """Let the account's address log in and reset the password from now on."""
+    """Confirm the account's address, which then serves to log in and to reset the password."""
     user.email_confirmed_at = utcnow()
     db.session.commit()
 
@@ -242,7 +239,7 @@ def _next_user_id() -> int:
 
 
 def _with_confirmed(email: str, limit: int) -> Sequence[User]:
-    """Find the accounts that confirmed this address, the oldest first."""
+    """Return the accounts that confirmed this address, oldest first."""
     confirmed = select(User).where(User.email == fold(email), User.email_confirmed_at.is_not(None))
     return db.session.scalars(confirmed.order_by(User.id).limit(limit)).all()
 
@@ -252,7 +249,7 @@ def _signer(purpose: str) -> URLSafeTimedSerializer:
 
 
 def _seal(user: User) -> str:
-    """Return text that changes with the password and does not reveal it."""
+    """Return text that changes with the password without revealing it."""
     return _digest(f"{user.session_key}{user.password_hash}")
 
 

@@ -1,8 +1,7 @@
 """Trusted devices: a cookie marks a device that has logged in before.
 
-Wrong passwords are counted by the account that they are for, those of a trusted device by that
-device. So an attacker can lock the owner out on new devices alone, where a mailed link lets them
-in.
+Wrong passwords from a trusted device are counted for the device, others for the account. So an
+attacker can lock out the owner only on new devices, where a mailed link lets them in.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField, StringField, SubmitField
 from wtforms.validators import DataRequired, EqualTo, Length, StopValidation, ValidationError
 
-from app.accounts import identifiers, mail
-from app.accounts.identifiers import fold
+from app.accounts import mail
+from app.accounts.identifiers import LONGEST as LONGEST_IDENTIFIER
+from app.accounts.identifiers import fold, problem_of_name
 from app.accounts.password_policy import LONGEST, SHORTEST, is_easy_to_guess
 from app.http.validators import MaxLength
 from app.models import User
@@ -51,16 +52,16 @@ def once_more() -> PasswordField:
     )
 
 
-def present_password() -> PasswordField:
+def present_password(label: str) -> PasswordField:
     return PasswordField(
-        "Your present password",
+        label,
         validators=[MaxLength(LONGEST), DataRequired("Your password, please.")],
         render_kw={"autocomplete": "current-password"},
     )
 
 
 class Fits:
-    """What is looked up by is folded to one case, and has to fit its column as that."""
+    """Check that the folded text, by which accounts are looked up, fits its column."""
 
     def __init__(self, longest: int):
         self._longest = longest
@@ -84,19 +85,14 @@ def _is_address(_form: FlaskForm, field: StringField) -> None:
 def email_address(missing: str) -> EmailField:
     return EmailField(
         "Email",
-        validators=[
-            MaxLength(identifiers.LONGEST),
-            DataRequired(missing),
-            Fits(254),
-            _is_address,
-        ],
+        validators=[MaxLength(LONGEST_IDENTIFIER), DataRequired(missing), Fits(254), _is_address],
         filters=[lambda email: email.strip() if email else email],
-        render_kw={"autocomplete": "email", "maxlength": identifiers.LONGEST},
+        render_kw={"autocomplete": "email"},
     )
 
 
 def _distinct_name(_form: FlaskForm, field: StringField) -> None:
-    if problem := identifiers.problem_of_name(field.data or ""):
+    if problem := problem_of_name(field.data or ""):
         raise ValidationError(problem)
 
 
@@ -111,7 +107,7 @@ class RegisterForm(FlaskForm):
             _distinct_name,
         ],
         filters=[lambda name: " ".join(name.split()) if name else name],
-        render_kw={"autocomplete": "username", "maxlength": 64},
+        render_kw={"autocomplete": "username"},
     )
     email = email_address("We need an address to reach you at.")
     password = new_password()
@@ -126,22 +122,18 @@ class RegisterForm(FlaskForm):
 class LoginForm(FlaskForm):
     username = StringField(
         "Name or email",
-        validators=[MaxLength(identifiers.LONGEST), DataRequired("Who are you?")],
+        validators=[MaxLength(LONGEST_IDENTIFIER), DataRequired("Who are you?")],
         render_kw={"autocomplete": "username"},
     )
-    password = PasswordField(
-        "Password",
-        validators=[MaxLength(LONGEST), DataRequired("Your password, please.")],
-        render_kw={"autocomplete": "current-password"},
-    )
+    password = present_password("Password")
     remember = BooleanField("Keep me logged in")
     submit = SubmitField("Log in")
 
 
 class PasswordForm(FlaskForm):
-    """A new password for someone who is logged in."""
+    """A new password for a logged-in user."""
 
-    present = present_password()
+    present = present_password("Your present password")
     password = new_password()
     confirm = once_more()
     submit = SubmitField("Change password")
@@ -157,7 +149,7 @@ class ForgottenForm(FlaskForm):
 
 
 class ResetForm(FlaskForm):
-    """``user``: whose password it will be."""
+    """A new password for ``user``."""
 
     password = new_password()
     confirm = once_more()

@@ -31,7 +31,10 @@ def register() -> ResponseReturnValue:
         if user is not None:
             wanted = next_page() if request.values.get("next") else url_for("home.welcome")
             answer = _log_in(user, remember=False, target=wanted)
-            _mail_first_confirmation(user)
+            if mail.can_send():
+                with suppress(TooManyRequests):
+                    accounts.mail_confirmation(user)
+                    flash("We mailed you a link: open it to confirm your address.", "info")
             return answer
         form.username.errors = ["This name is taken. Is it yours? Then log in."]
     return render_template("base/register.html", form=form), 422 if form.errors else 200
@@ -54,7 +57,7 @@ def login() -> ResponseReturnValue:
 @base.post("/logout")
 @login_required
 def logout() -> ResponseReturnValue:
-    """End the session; nothing of it is kept, and no copy of its cookies is good any more."""
+    """End the session, and invalidate all copies of its cookies."""
     login_sessions.end()
     flash("You are logged out.", "info")
     return redirect(url_for("base.login"))
@@ -62,7 +65,7 @@ def logout() -> ResponseReturnValue:
 
 @login_manager.unauthorized_handler
 def ask_to_log_in() -> ResponseReturnValue:
-    """Guests go to the login page, and from there to the page they wanted."""
+    """Send guests to the login page, and from there to the page that they requested."""
     if wants_json():
         return jsonify(code=401, message="Please log in first."), 401
     flash("Please log in first.", "info")
@@ -91,7 +94,7 @@ def account() -> ResponseReturnValue:
 @base.post("/account/confirmation")
 @login_required
 def mail_confirmation() -> ResponseReturnValue:
-    """Mail the link that confirms the person's address once more."""
+    """Mail the link that confirms the user's address again."""
     if mail.can_send() and current_user.email_confirmed_at is None:
         accounts.mail_confirmation(current_user)
         flash("A link is on its way to your mailbox.", "info")
@@ -101,9 +104,9 @@ def mail_confirmation() -> ResponseReturnValue:
 @base.route("/confirm/<token>", methods=["GET", "POST"])
 @login_required
 def confirm(token: str) -> ResponseReturnValue:
-    """Confirm the address of whoever is logged in, if the link was mailed for that account.
+    """Confirm the address of the logged-in user, if the link was mailed for this account.
 
-    A link alone opens nothing, so that nobody confirms a stranger's account by following it.
+    The link alone is not enough, so that nobody confirms a stranger's account by following it.
     """
     user = db.session.get_one(User, current_user.id)
     if not accounts.is_confirmation_of(user, token):
@@ -117,7 +120,7 @@ def confirm(token: str) -> ResponseReturnValue:
 
 @base.route("/forgotten", methods=["GET", "POST"])
 def forgotten() -> ResponseReturnValue:
-    """Mail a link to a new password. The answer is the same whoever is registered."""
+    """Mail a reset link. The answer does not reveal who is registered."""
     form = ForgottenForm()
     if form.validate_on_submit() and mail.can_send():
         accounts.mail_reset_links(form.email.data)
@@ -128,7 +131,7 @@ def forgotten() -> ResponseReturnValue:
 
 @base.route("/reset/<token>", methods=["GET", "POST"])
 def reset(token: str) -> ResponseReturnValue:
-    """A new password for whoever holds the mailed link."""
+    """Set a new password by a mailed link."""
     user = accounts.user_of_token(token)
     if user is None:
         return _stale_link()
@@ -145,21 +148,12 @@ def reset(token: str) -> ResponseReturnValue:
     return page, 422 if form.errors else 200
 
 
-def _mail_first_confirmation(user: User) -> None:
-    """Mail a link that confirms the address, unless too many letters left already."""
-    if mail.can_send():
-        with suppress(TooManyRequests):
-            accounts.mail_confirmation(user)
-            flash("We mailed you a link: open it to confirm your address.", "info")
-
-
 def _stale_link() -> ResponseReturnValue:
     return render_template("base/stale_link.html"), 404
 
 
 def _log_in(user: User, remember: bool, target: str | None = None) -> ResponseReturnValue:
-    """Start a session of its own: what a guest's session held does not carry over, nor a cookie
-    that would log in someone else once it ends."""
+    """Log in with a new session: it takes over neither the guest's session nor another login."""
     target = target or next_page()
     login_sessions.end()
     login_user(user, remember=remember)

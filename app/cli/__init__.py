@@ -6,11 +6,11 @@ from flask import Flask
 
 from app.cli import bulk_transfer, catalogue, experiments, releases, tokens, users
 
-GROUPS = (catalogue, releases, users, tokens, bulk_transfer, experiments)
-
 
 def init_app(app: Flask) -> None:
     """Add the commands of every group to the application."""
-    for group in GROUPS:
-        for command in group.COMMANDS:
+    for module in (catalogue, users, tokens, bulk_transfer):
+        for command in module.commands.commands.values():
             app.cli.add_command(command)
+    app.cli.add_command(releases.releases)
+    app.cli.add_command(experiments.experiments)

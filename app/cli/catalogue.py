@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import click
-from flask.cli import with_appcontext
 
 from app.catalogue.items import sync_catalogue
 from app.catalogue.tmdb import fetch_posters, titles_without_poster
-from app.cli.errors import CommandError, report_errors
+from app.cli.errors import CommandError, CommandGroup
 from app.cli.releases import read_release, release_option
 
+commands = CommandGroup()
 
-@click.command("sync-catalogue")
+
+@commands.command("sync-catalogue")
 @release_option
-@with_appcontext
-@report_errors
 def sync_catalogue_command(version: str | None) -> None:
-    """Bring the titles of the release in service into the database."""
+    """Copy the titles of the release in service into the database."""
     release = read_release(version)
     sync_catalogue(release, again=True)
     click.echo(f"{release.catalogue.items:,} titles from release {release.version}")
 
 
-@click.command("fetch-posters")
-@click.option("--rate", default=4.0, show_default=True, help="Questions to TMDB in a second.")
-@click.option("--again", is_flag=True, help="Ask again for titles TMDB had no poster of.")
-@with_appcontext
-@report_errors
+@commands.command("fetch-posters")
+@click.option("--rate", default=4.0, show_default=True, help="Requests to TMDB a second.")
+@click.option("--again", is_flag=True, help="Ask again for titles that TMDB had no poster for.")
 def fetch_posters_command(rate: float, again: bool) -> None:
-    """Find each title's poster at TMDB; interrupt and resume as you like."""
+    """Find each title's poster at TMDB; can be interrupted and resumed."""
     if not 0 < rate <= 40:
         raise CommandError("--rate must be above 0 and at most 40")
     waiting = titles_without_poster(again)
@@ -37,6 +34,3 @@ def fetch_posters_command(rate: float, again: bool) -> None:
     ) as answers:
         posters = sum(answers)
     click.echo(f"{posters:,} posters for {len(waiting):,} titles; the others are drawn")
-
-
-COMMANDS = (sync_catalogue_command, fetch_posters_command)

@@ -1,17 +1,13 @@
-"""Errors on the command line: one line each, exit status 2."""
+"""Commands with an application context, whose errors are one line each, with exit status 2."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import click
+from flask.cli import AppGroup
 
 from recommender.errors import MarqueeError
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class CommandError(click.ClickException):
@@ -23,14 +19,17 @@ class CommandError(click.ClickException):
         click.echo(f"error: {self.format_message()}", err=True, file=file)
 
 
-def report_errors(command: Callable[P, T]) -> Callable[P, T]:
-    """Decorate a command so that it reports a MarqueeError as a CommandError."""
+class Command(click.Command):
+    """Reports a MarqueeError as a CommandError."""
 
-    @wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return command(*args, **kwargs)
+            return super().invoke(ctx)
         except MarqueeError as error:
             raise CommandError(str(error)) from error
 
-    return wrapped
+
+class CommandGroup(AppGroup):
+    """A group of such commands; those of a group without a name are added to ``flask`` itself."""
+
+    command_class = Command

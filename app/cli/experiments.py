@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import click
-from flask.cli import AppGroup
 
-from app.cli.errors import report_errors
+from app.cli.errors import CommandGroup
 from app.experiments import store
 from app.recommend.variants import IN_SERVICE, Variant
 
-experiments = AppGroup("experiments", help="Start, end and list experiments of two arms.")
+experiments = CommandGroup("experiments", help="Start, end and list experiments.")
 
 
 @experiments.command()
 @click.argument("name")
-@click.option("--control", default=IN_SERVICE, show_default=True, help="The arm to compare with.")
-@click.option("--treatment", required=True, help="The arm to try.")
-@click.option("--share", default=0.5, show_default=True, help="Of the people, the treatment's.")
-@report_errors
+@click.option("--control", default=IN_SERVICE, show_default=True, help="The baseline variant.")
+@click.option("--treatment", required=True, help="The variant to try.")
+@click.option("--share", default=0.5, show_default=True, help="The treatment's share of users.")
 def start(name: str, control: str, treatment: str, share: float) -> None:
-    """Start the experiment NAME, if none is running and both arms can be served.
+    """Start the experiment NAME, if none is running and both variants can be served.
 
-    An arm is a release's version, settings, or both: VERSION, popularity_weight=0.1 or
-    VERSION,min_ratings=5. "current" is the release in service, whichever that is.
+    A variant is a release's version, settings, or both: VERSION, popularity_weight=0.1 or
+    VERSION,min_ratings=5. "current" is the release in service at any time.
     """
     begun = store.start(name, Variant.parse(control), Variant.parse(treatment), share)
     click.echo(
@@ -32,7 +30,6 @@ def start(name: str, control: str, treatment: str, share: float) -> None:
 
 
 @experiments.command()
-@report_errors
 def end() -> None:
     """End the running experiment: everyone gets the release in service."""
     click.echo(f"{store.end().name} has ended; everyone gets the release in service")
@@ -40,13 +37,10 @@ def end() -> None:
 
 @experiments.command("list")
 def list_experiments() -> None:
-    """Every experiment with its arms, the running one marked with a star."""
+    """List all experiments with their variants; a star marks the running one."""
     for e in store.every_experiment():
         until = f"{e.ended_at:%Y-%m-%d %H:%M}" if e.ended_at else "now"
         click.echo(
             f"{'*' if e.is_running else ' '} {e.name}\t{e.started_at:%Y-%m-%d %H:%M} to {until}"
             f"\tcontrol {e.control}\ttreatment {e.treatment} ({e.share:.0%})"
         )
-
-
-COMMANDS = (experiments,)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import click
-from flask.cli import AppGroup
 
-from app.cli.errors import CommandError, report_errors
+from app.cli.errors import CommandError, CommandGroup
 from app.recommend.model_watcher import serving
 from recommender.errors import ReleaseError
 from recommender.parity import check_parity
 from recommender.storage.release import Release
 from recommender.storage.release_store import Current, ReleaseStore
 
-releases = AppGroup("releases", help="List, promote, roll back and verify releases.")
+releases = CommandGroup("releases", help="List, promote, roll back and verify releases.")
 release_option = click.option(
-    "--release", "version", metavar="VERSION", help="Of this release, not of the one in service."
+    "--release",
+    "version",
+    metavar="VERSION",
+    help="Default: the release in service.",
 )
 
 
 @releases.command("list")
-@report_errors
 def list_releases() -> None:
-    """Every release, the one in service marked with a star."""
+    """List all releases; a star marks the one in service."""
     store = serving.watcher.store
     in_service = _in_service(store)
     for version in store.versions():
@@ -29,32 +30,28 @@ def list_releases() -> None:
 
 
 @releases.command("current")
-@report_errors
 def current_release() -> None:
-    """The version in service."""
+    """Print the version in service."""
     click.echo(serving.watcher.store.current().version)
 
 
 @releases.command()
 @click.argument("version")
-@report_errors
 def promote(version: str) -> None:
-    """Put VERSION into service, if it verifies."""
+    """Put VERSION into service, if it is valid."""
     _announce(serving.watcher.store.promote(version))
 
 
 @releases.command()
-@report_errors
 def rollback() -> None:
-    """Return to the release served before."""
+    """Return to the release that was in service before."""
     _announce(serving.watcher.store.rollback())
 
 
 @releases.command()
 @click.argument("version", required=False)
-@report_errors
 def verify(version: str | None) -> None:
-    """Check VERSION's files, and that folding trained users in returns what training found."""
+    """Check VERSION's files, and that folding trained users in returns their trained vectors."""
     release = read_release(version)
     click.echo(f"{release.version}: files are whole")
     parity = check_parity(release)
@@ -84,6 +81,3 @@ def read_release(version: str | None = None) -> Release:
     """Read the release ``version``, or the one in service; check its files."""
     store = serving.watcher.store
     return store.read(version or store.current().version)
-
-
-COMMANDS = (releases,)

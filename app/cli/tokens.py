@@ -5,24 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 
 import click
-from flask.cli import with_appcontext
 
 from app.accounts import api_tokens
-from app.cli.errors import CommandError, report_errors
+from app.cli.errors import CommandError, CommandGroup
 from app.cli.users import find_user
 from app.db.clock import utcnow
 
 LONGEST_NAME = 64
+commands = CommandGroup()
 
 
-@click.command("create-token")
-@click.option("--name", required=True, help="What to call it; there is one token of a name.")
-@click.option("--user", help="Good for this person alone: their id, or the name they log in by.")
+@commands.command("create-token")
+@click.option("--name", required=True, help="Name of the token; must be unique.")
+@click.option("--user", help="The only user it acts for: an id or login name.")
 @click.option("--expires", type=click.IntRange(1, 36_500), metavar="DAYS", help="Default: never.")
-@with_appcontext
-@report_errors
 def create_token(name: str, user: str | None, expires: int | None) -> None:
-    """Make a token for the REST API; without --user it acts for anyone. It is shown once."""
+    """Create a token for the REST API; without --user it acts for all users. It is shown once."""
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise CommandError(f"--name must be 1 to {LONGEST_NAME} printable characters")
     person = find_user(user) if user is not None else None
@@ -34,10 +32,9 @@ def create_token(name: str, user: str | None, expires: int | None) -> None:
     click.echo(secret)
 
 
-@click.command("list-tokens")
-@with_appcontext
+@commands.command("list-tokens")
 def list_tokens() -> None:
-    """Every token: name, whom it is good for, last use, and whether it has ended."""
+    """List all tokens: name, holder, last use, and whether it has ended."""
     for token in api_tokens.every_token():
         holder = "anyone" if token.user_id is None else f"user {token.user_id}"
         used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
@@ -45,16 +42,12 @@ def list_tokens() -> None:
         click.echo(f"{token.name}\t{holder}\tlast used {used}\t{state}")
 
 
-@click.command("revoke-token")
+@commands.command("revoke-token")
 @click.argument("name")
-@with_appcontext
 def revoke_token(name: str) -> None:
-    """End the token NAME at once."""
+    """Revoke the token NAME, with immediate effect."""
     if not api_tokens.revoke(name):
         raise CommandError(
             f"there is no token named {name!r} to revoke; `flask list-tokens` shows them"
         )
     click.echo(f"{name!r} is revoked")
-
-
-COMMANDS = (create_token, list_tokens, revoke_token)

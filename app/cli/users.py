@@ -1,21 +1,21 @@
-"""``flask set-role`` and ``flask end-logins``; and accounts by what an operator calls them."""
+"""``flask set-role`` and ``flask end-logins``; how commands look up accounts."""
 
 from __future__ import annotations
 
 import click
-from flask.cli import with_appcontext
 
 from app.accounts import service as accounts
-from app.cli.errors import CommandError
+from app.cli.errors import CommandError, CommandGroup
 from app.extensions import db
 from app.models import OWNER, ROLES, User
 from recommender.catalogue import LARGEST_ID
 
+commands = CommandGroup()
 
-@click.command("set-role")
+
+@commands.command("set-role")
 @click.argument("name")
 @click.argument("role", type=click.Choice(ROLES))
-@with_appcontext
 def set_role(name: str, role: str) -> None:
     """Give the account NAME a ROLE: an owner sees the figures."""
     user = account_named(name)
@@ -24,9 +24,8 @@ def set_role(name: str, role: str) -> None:
     click.echo(f"{user.username} is {'an owner' if role == OWNER else 'a person like others'} now")
 
 
-@click.command("end-logins")
+@commands.command("end-logins")
 @click.argument("name")
-@with_appcontext
 def end_logins(name: str) -> None:
     """Log the account NAME out everywhere, at once. The password stays."""
     user = account_named(name)
@@ -56,6 +55,3 @@ def find_user(id_or_name: str) -> User:
     if user is None:
         raise CommandError(f"there is no user {id_or_name!r}")
     return user
-
-
-COMMANDS = (set_role, end_logins)

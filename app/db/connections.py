@@ -12,10 +12,12 @@ from sqlalchemy import Dialect, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from app.extensions import db
-from config import SILENCE_SECONDS, WRITE_SECONDS
+from config import SILENCE_SECONDS
 
 # Connections idle for longer are checked before use; no database restarts within this time.
 IDLE_SECONDS = 0.5
+# SQLite busy timeout. Syncing a large catalogue holds the write lock this long.
+WRITE_SECONDS = 30
 
 
 def init_app(app: Flask) -> None:
@@ -24,7 +26,7 @@ def init_app(app: Flask) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         return
-    if engine.dialect.name == "mysql":
+    if engine.dialect.name in ("mysql", "mariadb"):
         event.listen(engine, "connect", _set_up_mysql)
     event.listen(engine, "checkin", _note_checkin)
     event.listen(engine, "checkout", partial(_ping_if_idle, engine.dialect))
@@ -46,7 +48,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 def _set_up_mysql(connection: Any, _record: Any) -> None:
     """Lift the read timeout, which is for connecting alone, and have the kernel drop dead peers.
 
-    PyMySQL has no settings for either, so its private ``_read_timeout`` and ``_sock`` are used.
+    Sets private attributes, since PyMySQL 1.2.4 has no settings for either.
     """
     connection._read_timeout = None
     for option, value in (
@@ -66,8 +68,8 @@ def _note_checkin(_connection: Any, record: Any) -> None:
 def _ping_if_idle(dialect: Dialect, connection: Any, record: Any, _proxy: Any) -> None:
     """Ping as SQLAlchemy's ``pool_pre_ping`` does, but only a connection that was idle.
 
-    A ping at each request would cost more than its fold-in. Raises InvalidatePoolError, upon which
-    the pool makes a new connection.
+    A ping at each request would cost more than its fold-in. InvalidatePoolError makes the pool open
+    a new connection.
     """
     since = record.info.get("idle_since")  # None if the connection is new
     if since is None or monotonic() - since < IDLE_SECONDS:

@@ -14,14 +14,14 @@ from app.extensions import db
 
 TRIES = 5
 PAUSE = 0.05
-# Error codes of MySQL and SQLSTATEs of PostgreSQL: lock wait, deadlock, serialization failure.
+# Errors of MySQL and SQLSTATEs of PostgreSQL: lock wait timeout, deadlock, serialization failure.
 CONFLICTS = {1205, 1213, "40001", "40P01"}
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def retry_on_conflict(transaction: Callable[P, T]) -> Callable[P, T]:
-    """Call a function, which begins and commits one transaction, again after a conflict."""
+    """Decorate a function that begins and commits one transaction: call it again on a conflict."""
 
     @wraps(transaction)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -20,15 +20,15 @@ def upsert(
 ) -> None:
     """Insert ``rows``; where the primary key exists, update their columns except those in ``keep``.
 
-    No two rows may have the same key. An existing row stays unchanged if no column is left to
-    update, or if its column ``newest_by`` is above that of the new row. Executes one statement in
-    the current transaction; the caller commits.
+    Keys of rows must differ. An existing row stays unchanged if no column is left to update, or if
+    its column ``newest_by`` is greater than that of the new row. Executes one statement; the caller
+    commits.
     """
     if not rows:
         return
     table: Any = model.__table__
     key = [column.name for column in table.primary_key]
-    # Sorted, so that two transactions that write the same rows do not deadlock.
+    # Sorted, so that transactions that write the same rows do not deadlock.
     rows = sorted(rows, key=itemgetter(*key))
     changed = [name for name in rows[0] if name not in key and name not in keep]
     dialect = db.engine.dialect.name
@@ -36,7 +36,11 @@ def upsert(
     if dialect in ("mysql", "mariadb"):
         insert = mysql.insert(table)
         statement: Any = insert.on_duplicate_key_update(
-            [(name, _unless_newer(insert, name, newest_by)) for name in _last(changed, newest_by)]
+            # MySQL assigns left to right, and the others compare with ``newest_by``: it is last.
+            [
+                (name, _unless_newer(insert, name, newest_by))
+                for name in sorted(changed, key=lambda name: name == newest_by)
+            ]
             or {key[0]: insert.inserted[key[0]]}
         )
     else:
@@ -55,17 +59,12 @@ def upsert(
 
 
 def _from_arrays(insert: Any, rows: Sequence[dict[str, Any]]) -> Any:
-    """Insert from one array a column: one statement instead of one a row."""
+    """Insert from one array for each column, in one statement instead of one for each row."""
     columns = {
         name: literal([row[name] for row in rows], ARRAY(insert.table.c[name].type))
         for name in rows[0]
     }
     return insert.from_select(list(columns), select(*map(func.unnest, columns.values())))
-
-
-def _last(names: list[str], last: str | None) -> list[str]:
-    """Move ``last`` to the end: MySQL assigns left to right, and the others compare with it."""
-    return sorted(names, key=lambda name: name == last)
 
 
 def _unless_newer(insert: Any, name: str, newest_by: str | None) -> Any:

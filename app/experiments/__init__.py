@@ -1,1 +1,1 @@
-"""Two arms beside each other: who gets which, what each served, and which does better."""
+"""Experiments with two variants: their users, what was recommended, and results."""

@@ -1,4 +1,4 @@
-"""Results of an experiment: the figures of both arms, and whether they differ significantly."""
+"""Results of an experiment: figures of both variants, and whether they differ significantly."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from app.models import Experiment, Exposure, Rating
 from app.recommend.variants import CONTROL, TREATMENT
 from recommender.confidence_intervals import Interval, difference, ratio, times_needed
 
-# The relative difference from the control's rate that an experiment is to detect.
+# The relative difference from the control's rate that an experiment should detect.
 EFFECT = 0.10
-# Intervals hold for many people; with fewer in an arm no conclusion is drawn.
+# Intervals hold for many users only; with fewer a variant no conclusion is drawn.
 FEWEST = 100
 
 
 @dataclass(frozen=True)
 class VariantResult:
-    """``shown``: titles, each once a person. ``accepted``: the share of them that was rated as
+    """``shown``: items, each once a user. ``accepted``: the share of them that was rated as
     recommended. ``rating``: the mean of those ratings."""
 
     people: int
@@ -32,7 +32,7 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure of both arms; ``difference`` is treatment minus control."""
+    """A figure of both variants; ``difference`` is treatment minus control."""
 
     control: Interval
     treatment: Interval
@@ -49,8 +49,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ExperimentResults:
-    """``needed``: people by arm, to tell a difference of ``EFFECT``; None while too little is known
-    to say how many."""
+    """``needed``: users by variant that are needed to detect ``EFFECT``; None if still unknown."""
 
     arms: dict[str, VariantResult]
     accepted: Comparison | None
@@ -59,7 +58,7 @@ class ExperimentResults:
 
     @property
     def missing(self) -> dict[str, int]:
-        """How many more people each arm needs; empty if ``needed`` is None."""
+        """The number of users that each variant lacks; empty if ``needed`` is None."""
         return {
             arm: max(0, needed - self.arms[arm].people)
             for arm, needed in (self.needed or {}).items()
@@ -71,7 +70,7 @@ class ExperimentResults:
 
 
 def results_of(experiment: Experiment) -> ExperimentResults:
-    """Return the results as of now, or as of the end of an experiment that has ended."""
+    """Return the results at present, or at the end of an experiment that has ended."""
     arms = {arm: _result(experiment, arm) for arm in (CONTROL, TREATMENT)}
     control, treatment = arms.values()
     accepted = _compare(control.accepted, treatment.accepted)
@@ -80,10 +79,9 @@ def results_of(experiment: Experiment) -> ExperimentResults:
 
 
 def _result(experiment: Experiment, arm: str) -> VariantResult:
-    """By person: titles shown, how many of those were rated as recommended, and with how much.
+    """Return the result of a variant, from the counts and sums of each user.
 
-    A title that a REST client was given and rated was recommended too; it has no list to rate on.
-    What a person only watched is no rating of theirs.
+    Ratings by REST count as ratings of recommendations, implicit ratings do not count.
     """
     until = experiment.ended_at
     rated = and_(

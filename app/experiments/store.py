@@ -1,4 +1,4 @@
-"""Experiments in the database: start, end, list, and what their arms recommended to whom."""
+"""Experiments in the database: start, end, list, and what their variants recommended to whom."""
 
 from __future__ import annotations
 
@@ -20,39 +20,36 @@ from recommender.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ROWS_AT_A_TIME = 10_000
-# (user id, what served them, ids of the titles in order)
+# (user id, variant that served the user, item ids in order)
 List = tuple[int, ServedVariant, Sequence[int]]
 
 
 def start(name: str, control: Variant, treatment: Variant, share: float) -> Experiment:
-    """Start an experiment; every process follows at its next refresh.
+    """Start an experiment; each process follows at its next refresh.
 
-    Raises ConfigError where it cannot be, ReleaseError where an arm cannot be served.
+    Raises ConfigError if it is invalid or not possible, ReleaseError if a variant cannot be served.
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{name!r}: a name is 1 to 64 letters, digits, dots, dashes, underscores")
     if not 0 < share < 1:
         raise ConfigError(f"--share is the treatment's, above 0 and below 1, not {share:g}")
     if control == treatment:
-        raise ConfigError(f"both arms are {control}; there is nothing to compare")
+        raise ConfigError(f"both variants are {control}; there is nothing to compare")
     serving.watcher.refresh()
-    RunningExperiment.of(
-        ExperimentConfig(0, name, share, control, treatment), serving.watcher.store, serving.model
-    )
-    started = Experiment(
-        name=name,
-        control=str(control),
-        treatment=str(treatment),
-        share=share,
-        started_at=utcnow(),
-        is_running=True,
-    )
+    plan = ExperimentConfig(0, name, share, control, treatment)
+    RunningExperiment.of(plan, serving.watcher.store, serving.model)
+    started = Experiment(name=name, control=str(control), treatment=str(treatment), share=share)
+    started.started_at, started.is_running = utcnow(), True
     db.session.add(started)
     try:
         db.session.commit()
     except IntegrityError as error:
         db.session.rollback()
-        raise ConfigError(_why_not(name)) from error
+        if (now := running()) is not None:
+            reason = f"{now.name} is running; `flask experiments end` ends it"
+        else:
+            reason = f"there was an experiment {name} before; choose another name"
+        raise ConfigError(reason) from error
     return started
 
 
@@ -77,7 +74,7 @@ def running_plan() -> ExperimentConfig | None:
 
 
 def plan_of(experiment: Experiment) -> ExperimentConfig:
-    """Raises ConfigError."""
+    """Return an experiment's configuration. Raises ConfigError if it is invalid."""
     arms = Variant.parse(experiment.control), Variant.parse(experiment.treatment)
     return ExperimentConfig(experiment.id, experiment.name, experiment.share, *arms)
 
@@ -88,7 +85,7 @@ def every_experiment() -> list[Experiment]:
 
 
 def note_exposures(lists: Collection[List]) -> None:
-    """Store the items of lists that an arm gave to users; each item only the first time."""
+    """Store the items of lists that a variant recommended, each only the first time."""
     of_arms = [(user_id, served, ids) for user_id, served, ids in lists if served.arm]
     if not of_arms:
         return
@@ -96,9 +93,7 @@ def note_exposures(lists: Collection[List]) -> None:
     new: dict[tuple[int | None, ...], dict[str, Any]] = {
         (served.experiment_id, user_id, item_id): {
             **{"experiment_id": served.experiment_id, "user_id": user_id, "item_id": item_id},
-            "arm": served.arm,
-            "shown_at": now,
-            "place": place,
+            **{"arm": served.arm, "shown_at": now, "place": place},
             "model_version": served.model.version,
         }
         for user_id, served, item_ids in of_arms
@@ -110,7 +105,7 @@ def note_exposures(lists: Collection[List]) -> None:
             Exposure.experiment_id.in_({served.experiment_id for _, served, _ in of_arms}),
             Exposure.user_id.in_({user_id for user_id, _, _ in of_arms}),
         )
-        # These users' exposures may be many more than these lists, so they are read in batches.
+        # Users may have many more exposures than these lists, so they are read in batches.
         .execution_options(yield_per=ROWS_AT_A_TIME)
     )
     for batch in rows.partitions():
@@ -121,10 +116,3 @@ def note_exposures(lists: Collection[List]) -> None:
         first_times = list(new.values())
         upsert(Exposure, first_times, keep=first_times[0])
         db.session.commit()
-
-
-def _why_not(name: str) -> str:
-    now = running()
-    if now is not None:
-        return f"{now.name} is running; `flask experiments end` ends it"
-    return f"there was an experiment {name} before; give this one a name of its own"

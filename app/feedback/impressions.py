@@ -1,4 +1,4 @@
-"""Impressions: which items were recommended to whom, to judge them by later ratings."""
+"""Impressions: which items were recommended to whom, to compare with later ratings."""
 
 from __future__ import annotations
 
@@ -16,26 +16,18 @@ from app.models import Impression
 @retry_on_conflict
 def remember_shown(user_id: int, item_ids: Sequence[int], model_version: str) -> None:
     """Store the items of a page of recommendations in its order, each only the first time."""
-    seen = set(
-        db.session.scalars(
-            select(Impression.item_id).where(
-                Impression.user_id == user_id, Impression.item_id.in_(item_ids)
-            )
-        )
+    stored = select(Impression.item_id).where(
+        Impression.user_id == user_id, Impression.item_id.in_(item_ids)
     )
+    seen = set(db.session.scalars(stored))
+    first = {"user_id": user_id, "shown_at": utcnow(), "model_version": model_version}
     new = [
-        {
-            "user_id": user_id,
-            "item_id": item_id,
-            "shown_at": utcnow(),
-            "place": place,
-            "model_version": model_version,
-        }
+        {**first, "item_id": item_id, "place": place}
         for place, item_id in enumerate(item_ids, start=1)
         if item_id not in seen
     ]
     if new:
-        upsert(Impression, new, keep=["shown_at", "place", "model_version"])
+        upsert(Impression, new, keep=new[0])
         db.session.commit()
 
 

@@ -1,4 +1,4 @@
-"""What a person's list is made from: what they rated, and what they hid."""
+"""Profiles: the ratings and hidden items that a user's recommendations are made from."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from app.extensions import db
 from app.feedback.user_lists import HIDDEN
 from app.models import ListEntry, Rating
 
-# Of tables, not of classes: SQLAlchemy's part of a query then takes two thirds.
+# Columns of tables instead of classes save a third of the time that SQLAlchemy takes.
 _RATINGS, _MARKS = Rating.__table__.c, ListEntry.__table__.c
 
-# Built once: that takes longer than the database takes to answer.
+# Built once: building takes longer than running.
 _RATED_OR_HIDDEN = (
     select(_RATINGS.user_id, _RATINGS.item_id, _RATINGS.rating)
     .where(_RATINGS.user_id.in_(bindparam("user_ids", expanding=True)))
@@ -40,7 +40,7 @@ def profile_of(user_id: int) -> UserProfile:
 
 
 def profiles_of(user_ids: Collection[int]) -> dict[int, UserProfile]:
-    """Return the profile of each user, with one query."""
+    """Return the profile of each user, in the order of ``user_ids``, with one query."""
     profiles = {user_id: UserProfile() for user_id in user_ids}
     rows = db.session.execute(_RATED_OR_HIDDEN, {"user_ids": list(user_ids)})
     for user_id, item_id, stars in rows:

@@ -1,4 +1,4 @@
-"""A person's ratings in the database."""
+"""Ratings of users in the database."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, select
 
-from app.db.clock import utcnow
+from app.db.clock import later_than, utcnow
 from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
 from app.models import Item, Rating
 from app.observability import metrics
 
-# Where a user came across the item that they rate; anything else in a form is "other".
+# Where a user came across the item that they rate; other values in a form become "other".
 RECOMMENDATION, IMPORT = "recommendation", "import"
 WAYS = (RECOMMENDATION, "onboarding", "search", "popular", "title", "ratings", "watchlist", "other")
 REST = "rest"
@@ -43,7 +43,7 @@ class Prediction:
 
 
 NO_PREDICTION = Prediction()
-# Built once: that takes longer than the database takes to answer.
+# Built once: building takes longer than running.
 _OF_ONE = select(Rating.item_id, Rating.rating).where(Rating.user_id == bindparam("user_id"))
 _OF_THE_FIRST_TIME = ("predicted", "community", "model_version", "via")
 
@@ -67,24 +67,24 @@ def ratings_by_age(user_id: int) -> list[tuple[int, float, datetime]]:
 def of_the_last_years(
     ratings: Iterable[tuple[int, float, datetime]], years: int
 ) -> dict[int, float]:
-    """Return ratings by item id, of those of the last ``years`` years."""
+    """Return the ratings of the last ``years`` years, by item id."""
     since = utcnow() - years * A_YEAR
     return {item_id: stars for item_id, stars, at in ratings if at >= since}
 
 
 def count_ratings(user_id: int) -> int:
-    """Return how many items a user has rated."""
+    """Return the number of items that a user has rated."""
     counted = select(func.count()).select_from(Rating).where(Rating.user_id == user_id)
     return db.session.scalar(counted) or 0
 
 
 def rated_items(user_id: int, limit: int, offset: int = 0) -> list[RatedItem]:
-    """Return rated items, newest first, higher first among equals, from the ``offset``-th on."""
+    """Return rated items from the ``offset``-th on, newest first, then highest first."""
     return _rated_items(user_id, limit, Rating.rated_at.desc(), Rating.rating.desc(), offset=offset)
 
 
 def top_rated_items(user_id: int, limit: int) -> list[RatedItem]:
-    """Return rated items, highest first, newer first among equals."""
+    """Return rated items, highest first, then newest first."""
     return _rated_items(user_id, limit, Rating.rating.desc(), Rating.rated_at.desc())
 
 
@@ -110,23 +110,17 @@ def rate(
     prediction: Prediction = NO_PREDICTION,
     via: str = "other",
 ) -> datetime:
-    """Store a rating in place of an earlier one of the pair; return its time.
+    """Store a rating in place of an earlier one of the user and item; return its time.
 
     Of two parallel ones the later stays, in whatever order they arrive. ``prediction`` and ``via``
-    stay those of the first time.
+    stay those of the first rating.
     """
     pair = Rating.user_id == user_id, Rating.item_id == item_id
     before = db.session.scalar(select(Rating.rated_at).where(*pair))
-    now = utcnow()
-    if before is not None:  # a newer rating gets a later time, even if the clock was set back
-        now = max(now, before + timedelta.resolution)
+    now = later_than(before, utcnow())
     row = {"user_id": user_id, "item_id": item_id, "rating": rating, "rated_at": now}
-    upsert(
-        Rating,
-        [{**row, "is_implicit": False, **asdict(prediction), "via": via}],
-        keep=_OF_THE_FIRST_TIME,
-        newest_by="rated_at",
-    )
+    row |= {"is_implicit": False, **asdict(prediction), "via": via}
+    upsert(Rating, [row], keep=_OF_THE_FIRST_TIME, newest_by="rated_at")
     db.session.commit()
     metrics.RATINGS_WRITTEN.labels(metrics.API if via == REST else metrics.PAGE).inc()
     return now
@@ -142,25 +136,16 @@ def usual_rating(item: Item, enough: int) -> float:
 @retry_on_conflict
 def watch(user_id: int, item_id: int, rating: float) -> None:
     """Store an implicit rating of an item that a user watched; an existing rating stays."""
-    row = {
-        "user_id": user_id,
-        "item_id": item_id,
-        "rating": rating,
-        "rated_at": utcnow(),
-        "is_implicit": True,
-        "via": REST,
-    }
+    row = {"user_id": user_id, "item_id": item_id, "rating": rating, "rated_at": utcnow()}
+    row |= {"is_implicit": True, "via": REST}
     upsert(Rating, [row], keep=row)
     db.session.commit()
 
 
 def unwatch(user_id: int, item_id: int) -> None:
     """Delete the implicit rating of an item; an explicit one stays."""
-    db.session.execute(
-        delete(Rating).where(
-            Rating.user_id == user_id, Rating.item_id == item_id, Rating.is_implicit
-        )
-    )
+    pair = Rating.user_id == user_id, Rating.item_id == item_id
+    db.session.execute(delete(Rating).where(*pair, Rating.is_implicit))
     db.session.commit()
 
 

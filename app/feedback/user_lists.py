@@ -17,23 +17,20 @@ WATCHLIST, HIDDEN, UNSEEN = KINDS = ("watchlist", "hidden", "unseen")
 
 @retry_on_conflict
 def mark(user_id: int, item_id: int, kind: str) -> None:
-    """Add an item to the list ``kind``; no change if it is on it already."""
+    """Add an item to the list ``kind``, unless it is on it already."""
     row = {"user_id": user_id, "kind": kind, "item_id": item_id, "marked_at": utcnow()}
     upsert(ListEntry, [row], keep=["marked_at"])
     db.session.commit()
 
 
 def unmark(user_id: int, item_id: int, kind: str) -> None:
-    db.session.execute(
-        delete(ListEntry).where(
-            ListEntry.user_id == user_id, ListEntry.item_id == item_id, ListEntry.kind == kind
-        )
-    )
+    entry = ListEntry.user_id == user_id, ListEntry.item_id == item_id, ListEntry.kind == kind
+    db.session.execute(delete(ListEntry).where(*entry))
     db.session.commit()
 
 
 def marks_of(user_id: int) -> dict[str, set[int]]:
-    """Return the ids on each list, by kind."""
+    """Return the item ids on each list, by kind."""
     rows = db.session.execute(
         select(ListEntry.kind, ListEntry.item_id).where(ListEntry.user_id == user_id)
     )
@@ -44,15 +41,15 @@ def marks_of(user_id: int) -> dict[str, set[int]]:
 
 
 def count_marked(user_id: int, kind: str) -> int:
-    """Return how many items ``marked_items`` has."""
+    """Return the number of all ``marked_items``."""
     counted = select(func.count()).select_from(ListEntry).where(*_is_listed(user_id, kind))
     return db.session.scalar(counted) or 0
 
 
 def marked_items(user_id: int, kind: str, limit: int, offset: int = 0) -> list[Item]:
-    """Return the items on the list ``kind``, newest first, from the ``offset``-th on.
+    """Return the items on the list ``kind`` from the ``offset``-th on, newest first.
 
-    Rated items are no longer on the watchlist.
+    The watchlist leaves out rated items.
     """
     marked = (
         select(Item)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import request, session
+from flask import session
 from flask_login import current_user
 
 from app.db.clock import utcnow
@@ -12,9 +12,7 @@ from app.models import Visit
 
 
 def note_visit() -> None:
-    """Store that the user came today, once a session; before each page."""
-    if request.endpoint == "home.poster":
-        return  # pictures are alike for everyone, and no session makes them less so
+    """Store that the user came today, once a session."""
     today = utcnow().date()
     if session.get("came_on") == today.isoformat() or not current_user.is_authenticated:
         return

@@ -13,7 +13,7 @@ class AskForm(FlaskForm):
     name = StringField(
         "Their name here",
         validators=[MaxLength(64), DataRequired("Whom?")],
-        render_kw={"autocomplete": "off", "maxlength": 64},
+        render_kw={"autocomplete": "off"},
     )
     submit = SubmitField("Ask them")
 
@@ -22,5 +22,5 @@ class GuestForm(FlaskForm):
     name = StringField(
         "Guest’s name",
         validators=[MaxLength(24), DataRequired("What shall we call them?")],
-        render_kw={"autocomplete": "off", "maxlength": 24},
+        render_kw={"autocomplete": "off"},
     )

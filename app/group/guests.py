@@ -35,7 +35,7 @@ def remove_guest(number: int) -> None:
 
 
 def ratings_in(form: Mapping[str, str]) -> dict[int, float]:
-    """Return values by item id, of fields named rating-<item id>; invalid ones are left out."""
+    """Return values by item id from fields named rating-<item id>; leave out invalid ones."""
     parse = serving.feedback_kind.parse
     ratings: dict[int, float] = {}
     for field, value in form.items():

@@ -1,4 +1,4 @@
-"""The evening's list, who is in, and guests."""
+"""Pages of group nights: the list for those who are present, friends, and guests."""
 
 from __future__ import annotations
 
@@ -6,22 +6,14 @@ from dataclasses import dataclass
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required
+from flask_login import current_user
 
 from app.catalogue import items as catalogue
 from app.extensions import db
 from app.feedback import profile
 from app.group import friends, group
 from app.group.forms import AskForm, GuestForm
-from app.group.guests import (
-    FEWEST,
-    MOST_GUESTS,
-    Guest,
-    add_guest,
-    guests,
-    ratings_in,
-    remove_guest,
-)
+from app.group.guests import FEWEST, MOST_GUESTS, add_guest, guests, ratings_in, remove_guest
 from app.models import Item, User
 from app.observability import timing
 from app.recommend.model_watcher import serving
@@ -37,23 +29,21 @@ MOST_RATINGS = 240_000
 
 @dataclass(frozen=True)
 class Pick:
-    """``guesses``: of everyone's liking, in the order of the people."""
+    """``guesses``: the predicted rating of each person, in the order of the people."""
 
     item: Item
     guesses: list[float]
 
 
 @group.get("")
-@login_required
 def night() -> ResponseReturnValue:
-    """Who is here, how to agree, and what is for all of them."""
+    """Show friends and guests, the ways to aggregate, and what suits all who are present."""
     return _night(AskForm(formdata=None))
 
 
 @group.post("/ask")
-@login_required
 def ask() -> ResponseReturnValue:
-    """Ask someone to be counted in. The answer is the same whether there is such an account."""
+    """Ask another user. The answer does not reveal whether there is such an account."""
     form = AskForm()
     if not form.validate():
         return _night(form), 422
@@ -62,42 +52,34 @@ def ask() -> ResponseReturnValue:
             "You have asked enough people for now. Wait for some to answer, or end it with someone."
         ]
         return _night(form), 422
-    flash(f"If there is a {form.name.data} here, they are asked on their own page now.", "info")
-    return redirect(url_for("group.night"), 303)
+    return _back(f"If there is a {form.name.data} here, they are asked on their own page now.")
 
 
 @group.post("/<id:user_id>/agree")
-@login_required
 def agree(user_id: int) -> ResponseReturnValue:
-    """Agree to be counted in by someone who asked."""
+    """Agree to the request of another user."""
     if friends.has_enough_friends(_me()):
-        flash("You have as many friends here as can be. End it with one of them first.", "info")
-        return redirect(url_for("group.night"), 303)
+        return _back("You have as many friends here as can be. End it with one of them first.")
     if not friends.agree(_me(), user_id):
         abort(404)
-    flash("Agreed. Either of you can count the other in, or end it.", "success")
-    return redirect(url_for("group.night"), 303)
+    return _back("Agreed. Either of you can count the other in, or end it.", "success")
 
 
 @group.post("/<id:user_id>/end")
-@login_required
 def end(user_id: int) -> ResponseReturnValue:
-    """Decline, take back or end it."""
+    """Decline or take back a request, or end a friendship."""
     friends.end(_me(), user_id)
-    flash("Done. Neither of you counts the other in.", "info")
-    return redirect(url_for("group.night"), 303)
+    return _back("Done. Neither of you counts the other in.")
 
 
 @group.route("/guest", methods=["GET", "POST"])
-@login_required
 def guest() -> ResponseReturnValue:
-    """A guest: a name and three quick ratings."""
+    """Add a guest: a name and at least FEWEST ratings."""
     form = GuestForm()
     ratings = ratings_in(request.form)
     problem = None
     if len(guests()) >= MOST_GUESTS:
-        flash(f"{MOST_GUESTS} guests are as many as fit on the sofa. Remove one first.", "info")
-        return redirect(url_for("group.night"), 303)
+        return _back(f"{MOST_GUESTS} guests are as many as fit on the sofa. Remove one first.")
     if form.is_submitted():
         existing = catalogue.items_by_id(ratings)
         ratings = {item_id: value for item_id, value in ratings.items() if item_id in existing}
@@ -122,10 +104,14 @@ def guest() -> ResponseReturnValue:
 
 
 @group.post("/guest/<id:number>/delete")
-@login_required
 def dismiss(number: int) -> ResponseReturnValue:
-    """Forget a guest."""
+    """Remove a guest."""
     remove_guest(number)
+    return redirect(url_for("group.night"), 303)
+
+
+def _back(message: str, category: str = "info") -> ResponseReturnValue:
+    flash(message, category)
     return redirect(url_for("group.night"), 303)
 
 
@@ -138,10 +124,13 @@ def _night(form: AskForm) -> str:
     way = request.args.get("way")
     way = way if way in WAYS else WAYS[0]
     names = ["You", *(f.username or "" for f in chosen), *(visitors[n]["name"] for n in present)]
+    ids = [current_user.id, *(friend.id for friend in chosen)]
     crowded = len(names) > MOST_PRESENT
-    too_much = not crowded and _have_too_many_ratings(chosen)
-    unread = crowded or too_much
-    people = [] if unread else _ratings(chosen, [visitors[n] for n in present])
+    too_much = not crowded and profile.count_up_to(MOST_RATINGS + 1, ids) > MOST_RATINGS
+    people: list[dict[int, float]] = []
+    if not (crowded or too_much):
+        people = [user.ratings for user in profile.profiles_of(ids).values()]
+        people += [visitors[n]["ratings"] for n in present]
     return render_template(
         "group/night.html",
         form=form,
@@ -161,18 +150,6 @@ def _night(form: AskForm) -> str:
     )
 
 
-def _have_too_many_ratings(friends: list[User]) -> bool:
-    """Whether a list of the host and the friends would take long to make."""
-    ids = [current_user.id, *(friend.id for friend in friends)]
-    return profile.count_up_to(MOST_RATINGS + 1, ids) > MOST_RATINGS
-
-
-def _ratings(chosen: list[User], visitors: list[Guest]) -> list[dict[int, float]]:
-    """The ratings of the host, the friends and the guests, in this order."""
-    own = friends.ratings_of_all([current_user.id, *(friend.id for friend in chosen)])
-    return [*own.values(), *(visitor["ratings"] for visitor in visitors)]
-
-
 def _picks(people: list[dict[int, float]], way: str) -> list[Pick]:
     model = serving.model_or_none
     if model is None:
@@ -184,7 +161,7 @@ def _picks(people: list[dict[int, float]], way: str) -> list[Pick]:
 
 
 def _with_everyone() -> str:
-    """The page with all guests and the friends that were ticked before."""
+    """Return the address of the page with all guests and the friends ticked before."""
     return url_for("group.night", guest=list(range(len(guests()))), who=request.args.getlist("who"))
 
 

@@ -12,7 +12,7 @@ LONGEST_RATING = 32
 
 
 class RatingForm(FlaskForm):
-    """Half stars, as the ten radio buttons send them, or hours."""
+    """Half stars, as ten radio buttons send them, or hours."""
 
     rating = StringField(validators=[MaxLength(LONGEST_RATING)])
     value = 0.0

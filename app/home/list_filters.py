@@ -1,4 +1,4 @@
-"""Filters of the list of recommendations, as its address has them."""
+"""Filters of the list of recommendations, from and to the query string."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from recommender.item_metadata import Filter
 
-# The slider, from little known to well known; see ``recommender.popularity.BANDS``.
+# Positions of the popularity slider; see ``recommender.popularity.BANDS``.
 KNOWN = {-2: "little known", -1: "less known", 0: "", 1: "better known", 2: "well known"}
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 MOST_YEARS = 50
@@ -19,9 +19,9 @@ OWN_YEARS = (1, 2, 3, 5, 10)
 
 @dataclass(frozen=True)
 class ListFilters:
-    """Genres, years and popularity of the items; ``years``: the last years whose ratings count.
+    """Genres, years and popularity of items; only ratings of the last ``years`` years count.
 
-    ``numbers``: what the ratings are called.
+    ``numbers``: the plural of what users give, such as "ratings".
     """
 
     include: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class ListFilters:
     def of(
         cls, args: MultiDict[str, str], genres: Collection[str], numbers: str = "ratings"
     ) -> ListFilters:
-        """Read the filters from an address; ignore invalid values, swap years in the wrong order.
+        """Read filters from the query string; ignore invalid values, sort the years.
 
         A genre that is both included and excluded is excluded.
         """
@@ -57,19 +57,20 @@ class ListFilters:
 
     @property
     def in_words(self) -> str:
-        """ "drama or comedy, not horror, 1970–1999, less known"; empty where all is open."""
+        """The filters as "drama or comedy, not horror, 1970–1999, less known"; may be empty."""
+        years = "year" if self.years == 1 else f"{self.years} years"
         parts = [
             " or ".join(self.include).lower(),
             "not " + " or ".join(self.exclude).lower() if self.exclude else "",
             self._span,
             KNOWN[self.known],
-            f"by your {self.numbers} of the last {_years(self.years)}" if self.years else "",
+            f"by your {self.numbers} of the last {years}" if self.years else "",
         ]
         return ", ".join(part for part in parts if part)
 
     @property
     def as_args(self) -> dict[str, Any]:
-        """The filters as parameters of an address."""
+        """The filters as parameters of a query string."""
         args = {
             "genre": list(self.include),
             "not": list(self.exclude),
@@ -86,10 +87,6 @@ class ListFilters:
         if first and last:
             return str(first) if first == last else f"{first}–{last}"
         return f"from {first}" if first else f"until {last}" if last else ""
-
-
-def _years(years: int) -> str:
-    return "year" if years == 1 else f"{years} years"
 
 
 def _within(text: str | None, low: int, high: int) -> int | None:

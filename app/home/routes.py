@@ -1,6 +1,6 @@
 """Pages for logged-in users: recommendations, search, ratings, lists.
 
-Changes are forms that work without JavaScript; scripts get JSON with the request that undoes them.
+Forms work without JavaScript; scripts get JSON with the request that undoes a change.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required
+from flask_login import current_user
 from werkzeug.exceptions import UnprocessableEntity
 
 from app.catalogue import items as catalogue
@@ -46,23 +46,21 @@ NEWCOMER_UNTIL = 5
 
 
 @home.get("/")
-@login_required
 def index() -> ResponseReturnValue:
-    """Recommendations for the ratings of this moment: five first, more on demand."""
+    """Show recommendations for the present ratings: FIRST, then MORE on demand, at most MOST."""
     rated = ratings.ratings_by_age(current_user.id)
     try:
         served = serving.to(current_user.id)
     except NoRelease:
         return render_template("home/closed.html", rated=len(rated))
     model = served.model
-    filters = ListFilters.of(
-        request.args, model.item_metadata.genres, serving.feedback_kind.numbers
-    )
+    genres = model.item_metadata.genres
+    filters = ListFilters.of(request.args, genres, serving.feedback_kind.numbers)
     shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
     own = {item_id: stars for item_id, stars, _ in rated}
     counted = ratings.of_the_last_years(rated, filters.years) if filters.years else own
     marked = user_lists.marks_of(current_user.id)
-    found = recommend(
+    ranked = recommend(
         model,
         counted,
         shown + 1,
@@ -71,20 +69,20 @@ def index() -> ResponseReturnValue:
         known=filters.known,
         reasons=FIRST,
     )
-    item_ids = [r.item.id for r in found[:shown]]
+    item_ids = [r.item.id for r in ranked[:shown]]
     remember_shown(current_user.id, item_ids, model.version)
     note_exposures([(current_user.id, served, item_ids)])
     return render_template(
         "home/index.html",
-        recommended=found[:shown],
+        recommended=ranked[:shown],
         rated=len(own),
         counted=len(counted),
         first=FIRST,
-        more=min(shown + MORE, MOST) if len(found) > shown and shown < MOST else None,
+        more=min(shown + MORE, MOST) if len(ranked) > shown and shown < MOST else None,
         filters=filters,
         known=KNOWN,
         own_years=OWN_YEARS,
-        genres=model.item_metadata.genres,
+        genres=genres,
         watchlist=marked[WATCHLIST],
         newcomer=len(own) < NEWCOMER_UNTIL,
         via=ratings.RECOMMENDATION,
@@ -92,9 +90,8 @@ def index() -> ResponseReturnValue:
 
 
 @home.get("/welcome")
-@login_required
 def welcome() -> ResponseReturnValue:
-    """One title at a time, the one whose answer would teach the model most."""
+    """Ask to rate one title at a time, the one whose rating would teach the model most."""
     own = {item: stars for item, stars, _ in ratings.ratings_by_age(current_user.id)}
     unseen = user_lists.marks_of(current_user.id)[UNSEEN]
     model = _own_model()
@@ -113,26 +110,20 @@ def welcome() -> ResponseReturnValue:
 
 
 @home.get("/search")
-@login_required
 def search() -> ResponseReturnValue:
-    """Find a title and rate it where it stands. ``?suggest`` answers with the list alone."""
+    """Find titles, which can be rated in the list. ``?suggest`` answers with the list alone."""
     query = request.args.get("q", "").strip()
-    suggesting = "suggest" in request.args
-    limit = SUGGESTIONS if suggesting else SEARCH_RESULTS
+    template, limit = "home/search.html", SEARCH_RESULTS
+    if "suggest" in request.args:
+        template, limit = "home/_results.html", SUGGESTIONS
     items = catalogue.search(query, limit, serving.titles)
-    return render_template(
-        "home/_results.html" if suggesting else "home/search.html",
-        query=query[: catalogue.LONGEST_QUERY],
-        items=items,
-        via="search",
-        **_about(items),
-    )
+    query = query[: catalogue.LONGEST_QUERY]
+    return render_template(template, query=query, items=items, via="search", **_about(items))
 
 
 @home.get("/popular")
-@login_required
 def popular() -> ResponseReturnValue:
-    """Titles that most people like or have, overall or of one genre."""
+    """Show the titles that most people like or have, overall or of one genre."""
     model = _own_model()
     genres = model.item_metadata.genres if model else []
     genre = request.args.get("genre")
@@ -145,18 +136,16 @@ def popular() -> ResponseReturnValue:
 
 
 @home.get("/ratings")
-@login_required
 def my_ratings() -> ResponseReturnValue:
-    """What the person rated, newest first, to change or delete."""
+    """Show the user's ratings, newest first, to change or delete."""
     page = Page.requested(ratings.count_ratings(current_user.id))
     rated = ratings.rated_items(current_user.id, PAGE_SIZE, page.offset)
     return render_template("home/ratings.html", rated=rated, page=page, via="ratings")
 
 
 @home.get("/<any(watchlist, hidden):kind>")
-@login_required
 def set_aside(kind: str) -> ResponseReturnValue:
-    """The watchlist, or what the person asked not to see again."""
+    """Show the watchlist, or the hidden titles."""
     page = Page.requested(user_lists.count_marked(current_user.id, kind))
     items = user_lists.marked_items(current_user.id, kind, PAGE_SIZE, page.offset)
     return render_template(
@@ -165,20 +154,18 @@ def set_aside(kind: str) -> ResponseReturnValue:
 
 
 @home.get("/title/<id:item_id>")
-@login_required
 def title(item_id: int) -> ResponseReturnValue:
-    """All about one title: what others say, what we guess and why, and titles like it."""
+    """Show a title: its ratings, the prediction and its reasons, and similar titles."""
     item = db.get_or_404(Item, item_id)
     own = ratings.ratings_of(current_user.id)
     marked = user_lists.marks_of(current_user.id)
     about: dict[str, Any] = {"guess": None, "why": None, "similar": []}
     if (model := _own_model()) is not None:
-        hidden = marked[HIDDEN]
         similar_ids = similar_items(model, item_id, SIMILAR)
         items = catalogue.items_by_id(similar_ids)
         about = {
             "guess": predicted(model, own, [item]).get(item_id),
-            "why": why(model, own, item_id, hidden - {item_id}) if item_id not in own else None,
+            "why": None if item_id in own else why(model, own, item_id, marked[HIDDEN] - {item_id}),
             "similar": [items[other] for other in similar_ids if other in items],
         }
     return render_template(
@@ -193,9 +180,8 @@ def title(item_id: int) -> ResponseReturnValue:
 
 
 @home.post("/title/<id:item_id>/rating")
-@login_required
 def rate(item_id: int) -> ResponseReturnValue:
-    """Store a rating in place of any earlier one."""
+    """Store a rating, in place of an earlier one."""
     item = db.get_or_404(Item, item_id)
     form = RatingForm()
     if not form.validate():
@@ -207,7 +193,6 @@ def rate(item_id: int) -> ResponseReturnValue:
 
 
 @home.post("/title/<id:item_id>/rating/delete")
-@login_required
 def unrate(item_id: int) -> ResponseReturnValue:
     """Remove a rating."""
     item = db.get_or_404(Item, item_id)
@@ -218,9 +203,8 @@ def unrate(item_id: int) -> ResponseReturnValue:
 
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(user_lists.KINDS)}):kind>")
-@login_required
 def mark(item_id: int, kind: str) -> ResponseReturnValue:
-    """Set a title aside."""
+    """Add a title to a list."""
     item = db.get_or_404(Item, item_id)
     user_lists.mark(current_user.id, item_id, kind)
     back = url_for("home.unmark", item_id=item_id, kind=kind)
@@ -228,9 +212,8 @@ def mark(item_id: int, kind: str) -> ResponseReturnValue:
 
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(user_lists.KINDS)}):kind>/delete")
-@login_required
 def unmark(item_id: int, kind: str) -> ResponseReturnValue:
-    """Take it back."""
+    """Remove a title from a list."""
     item = db.get_or_404(Item, item_id)
     user_lists.unmark(current_user.id, item_id, kind)
     back = url_for("home.mark", item_id=item_id, kind=kind)
@@ -239,7 +222,7 @@ def unmark(item_id: int, kind: str) -> ResponseReturnValue:
 
 @home.get("/poster/<id:item_id>.svg")
 def poster(item_id: int) -> Response:
-    """The picture we draw where no poster is known."""
+    """Draw the poster of a title that has none at TMDB."""
     item = db.get_or_404(Item, item_id)
     genres = item.genre_list or serving.feedback_kind.default_genres
     drawn = draw_poster(item.title, item.year, genres)
@@ -256,16 +239,16 @@ def _own_model() -> Model | None:
 
 
 def _about(items: list[Item]) -> dict[str, dict[int, float]]:
-    """Return the user's ratings, and predictions for ``items``, for a page that lists them."""
+    """Return the user's ratings, and predictions for ``items``, for a template that lists them."""
     own = ratings.ratings_of(current_user.id)
     model = _own_model()
     return {"own": own, "predicted": predicted(model, own, items) if model else {}}
 
 
 def _found_through(item_id: int) -> str:
-    """Return where the user came across the item, as the form has it.
+    """Return where the user came across the item, from the form.
 
-    An item that was recommended counts as such also if it is rated on its page or the watchlist.
+    A recommended item counts as such even if it is rated on its own page or the watchlist.
     """
     via = request.form.get("via", "other")
     if via in ("title", "watchlist") and was_shown(current_user.id, item_id):
@@ -274,7 +257,7 @@ def _found_through(item_id: int) -> str:
 
 
 def _undo_rating(item_id: int, before: float | None) -> dict[str, Any]:
-    """Return the request that restores the rating before, or none if a form cannot send it."""
+    """Return the request that restores the rating ``before``, or deletes it if there was none."""
     text = f"{before:.10g}" if before is not None else ""
     if serving.feedback_kind.parse(text) is None:
         return {"address": url_for("home.unrate", item_id=item_id)}
@@ -282,7 +265,7 @@ def _undo_rating(item_id: int, before: float | None) -> dict[str, Any]:
 
 
 def _done(message: str, undo: dict[str, Any] | None) -> ResponseReturnValue:
-    """Answer a change; ``undo``: the request that takes it back."""
+    """Answer a change; ``undo``: the request that undoes it."""
     if wants_json():
         return jsonify(message=message, undo=undo)
     flash(message, "success")

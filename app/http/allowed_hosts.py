@@ -1,6 +1,6 @@
 """Reject requests for host names that are not the site's.
 
-The site builds nothing from the ``Host`` header; this protects the proxies and caches before it.
+The site ignores the ``Host`` header otherwise; this protects the proxies and caches in front of it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,6 @@ def init_app(app: Flask) -> None:
 
 
 def _reject_other_hosts() -> None:
-    ours = current_app.config["HOSTS"]
-    if ours and request.blueprint != EXEMPT_BLUEPRINT and not host_is_trusted(request.host, ours):
+    hosts = current_app.config["HOSTS"]
+    if hosts and request.blueprint != EXEMPT_BLUEPRINT and not host_is_trusted(request.host, hosts):
         raise BadRequest("this site has another name")

@@ -1,7 +1,7 @@
-"""Limit how much a request may send, before anything reads it.
+"""Limit the size of request bodies, before anything reads them.
 
-What a form or a row of the API holds is small. The few routes that take more are listed here, and
-the one that takes a file does so only for a person who is logged in and sends it from our own page.
+Forms and calls of the API are small. Routes that accept more are listed here; the one that accepts
+a file does so only from a logged-in user and a page of this site.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from flask import Flask, Response, request
 from flask_login import current_user
 from werkzeug.wsgi import LimitedStream
 
-# Any other form or JSON body; a form of an account, which anybody may send.
+# Forms and JSON in general; forms of accounts, which anybody may send.
 BODY_BYTES = 32_000
 ACCOUNT_BYTES = 10_000
-# A file of ratings; the form around it has a size of its own.
+# A file of ratings; the form around it takes space too.
 LARGEST_FILE = 30_000_000
 LARGEST_UPLOAD = LARGEST_FILE + 100_000
 UPLOADS = ("mydata.bring",)
 BODY_BYTES_BY_ENDPOINT = {"api.batch": 1_000_000}
 FORM_PARTS = 50
-# A file, the form's token and its button. A part's headers, which werkzeug reads whole and at
-# length, may be as large as a field.
+# The file, the form token and the button. The headers of a part, which Werkzeug parses slowly, may
+# be as large as a field.
 UPLOAD_PARTS = 5
 FIELD_BYTES = 100_000
 PIECE_BYTES = 65_536
 
 
 def init_app(app: Flask) -> None:
-    """Register the limits; before the check of the form token, which reads the request."""
+    """Register the limits, before the check of the form token, which reads the body."""
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
     app.config["MAX_FORM_PARTS"] = FORM_PARTS
     app.config["MAX_FORM_MEMORY_SIZE"] = FIELD_BYTES
@@ -47,27 +47,23 @@ def _set_limit() -> None:
 
 
 def _may_upload() -> bool:
-    """Return whether it is a file from our own page, sent by a user who is logged in.
+    """Return whether a logged-in user sends a file from a page of this site.
 
-    A file is stored on disk while it arrives; every other kind of body would stand in memory.
+    Files are written to disk while they arrive; other bodies would be kept in memory.
     """
-    is_file = request.mimetype == "multipart/form-data"
-    return is_file and not _is_cross_site() and bool(current_user.is_authenticated)
-
-
-def _is_cross_site() -> bool:
-    """Return whether the browser says that a page of another site sent this."""
     origin = request.headers.get("Origin")
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    return site not in ("same-origin", "none") or (
-        origin is not None and origin.partition("://")[2] != request.host
+    return (
+        request.mimetype == "multipart/form-data"
+        and request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none")
+        and (origin is None or origin.partition("://")[2] == request.host)
+        and bool(current_user.is_authenticated)
     )
 
 
 def _drain_body(response: Response) -> Response:
     """Drain rejected request bodies, so that nginx relays our 413 instead of a 502.
 
-    A body of more than twice the largest upload is cut off.
+    Bodies of more than twice the largest upload are not read.
     """
     size, limit = request.content_length or 0, request.max_content_length
     if limit is not None and limit < size <= 2 * LARGEST_UPLOAD:

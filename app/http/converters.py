@@ -11,7 +11,7 @@ from recommender.catalogue import LARGEST_ID
 
 
 class IdConverter(IntegerConverter):
-    """``<id:…>``: a number that fits an id column; any other address does not exist."""
+    """``<id:…>``: a number that fits an id column; other addresses are a 404."""
 
     regex = "[0-9]{1,10}"
 
@@ -20,7 +20,7 @@ class IdConverter(IntegerConverter):
 
 
 class AnyIdConverter(IntegerConverter):
-    """``<any_id:…>``: a whole number of any size; the view checks that there is such an id."""
+    """``<any_id:…>``: a whole number of any size, which the view checks."""
 
     regex = "-?[0-9]{1,40}"
 
@@ -29,5 +29,5 @@ class AnyIdConverter(IntegerConverter):
 
 
 def init_app(app: Flask) -> None:
-    """Register the converters; before the routes that use them."""
+    """Register the converters, before the routes that use them."""
     app.url_map.converters |= {"id": IdConverter, "any_id": AnyIdConverter}

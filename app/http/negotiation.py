@@ -1,4 +1,4 @@
-"""What a request says of its sender: an API client or a browser, and the token that it shows."""
+"""Whether a request is from an API client or a browser, and its bearer token."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
-# Characters of an Accept header that are read; browsers send two hundred.
+# Characters of an Accept header that are parsed; browsers send two hundred.
 LONGEST_ACCEPT = 1_000
 # Paths of the API that do not begin with /api/.
 SERVICE_PATHS = ("/recommendations", "/features")
@@ -18,7 +18,7 @@ def is_api_path() -> bool:
 
 
 def wants_json() -> bool:
-    """Return whether the sender is a script rather than a person with a page before them."""
+    """Return whether to answer with JSON rather than a page."""
     if is_api_path():
         return True
     accepted = parse_accept_header(request.headers.get("Accept", "")[:LONGEST_ACCEPT], MIMEAccept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from flask import request
 
@@ -11,16 +12,16 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True)
 class Page:
-    """The page ``number``, from 1, of a list of ``total`` entries."""
+    """The page ``number``, from 1, of a list of ``total`` entries; an empty list has one page."""
 
     number: int
     total: int
 
     @classmethod
     def requested(cls, total: int) -> Page:
-        """Return the page that the address asks for, at most the last one."""
-        number = request.args.get("page", 1, type=int)
-        return cls(min(max(number, 1), _pages(total)), total)
+        """Return the page in the query string, at most the last one."""
+        last = max(ceil(total / PAGE_SIZE), 1)
+        return cls(min(max(request.args.get("page", 1, type=int), 1), last), total)
 
     @property
     def offset(self) -> int:
@@ -38,9 +39,4 @@ class Page:
 
     @property
     def next(self) -> int | None:
-        return self.number + 1 if self.number < _pages(self.total) else None
-
-
-def _pages(total: int) -> int:
-    """Return the number of pages; an empty list has one."""
-    return max(-(-total // PAGE_SIZE), 1)
+        return self.number + 1 if self.end < self.total else None

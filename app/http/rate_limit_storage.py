@@ -1,4 +1,4 @@
-"""Storages for the counts of rate limits: Redis if configured, else each process's own memory."""
+"""Storages of rate limits: Redis if configured, else the memory of each process."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 
 from flask import Flask
 
-# Private: ``limits`` has no function that registers a storage, only a metaclass that does so when
-# the storage's module is imported. Works with limits 5.8.
+# Private: limits 5.8 registers storages by a metaclass at import only, and has no function for it.
 from limits._storage_scheme import SCHEMES
 from limits.storage import RedisStorage, Storage
 
 # Seconds to wait for Redis; seconds to count in the process before Redis is tried again.
 PATIENCE_SECONDS = 0.5
 RETRY_SECONDS = 5.0
-# Seconds between two removals of ended windows.
+# Seconds between removals of ended windows.
 SWEEP_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
@@ -34,7 +33,7 @@ class ProcessMemory(Storage):
     """Counts fixed windows by key in the memory of the process.
 
     ``limits.storage.MemoryStorage`` starts a thread at nearly every request to remove ended
-    windows; here ``incr`` removes them, once every SWEEP_SECONDS.
+    windows; here ``incr`` removes them every SWEEP_SECONDS.
     """
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: str):
@@ -82,17 +81,13 @@ class ProcessMemory(Storage):
 
 
 class RedisOrProcessMemory(RedisStorage):
-    """Counts in Redis, and in the memory of the process while Redis is unreachable or too slow.
+    """Counts in Redis, or in the memory of the process while Redis is unreachable or too slow.
 
-    So limits hold and no request fails during an outage; Flask-Limiter's own fallback answers 500
-    until it has noticed the outage.
+    Flask-Limiter's own fallback answers 500 until it has noticed an outage.
     """
 
     def __init__(self, uri: str, **options: Any):
-        timeouts = {
-            "socket_timeout": PATIENCE_SECONDS,
-            "socket_connect_timeout": PATIENCE_SECONDS,
-        }
+        timeouts = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), PATIENCE_SECONDS)
         super().__init__(uri, **{**timeouts, **options})
         self._fallback = ProcessMemory()
         self._retry_at = 0.0

@@ -1,9 +1,8 @@
 """Limit the seconds that a request may take.
 
-A thread cannot be ended from outside. So every kind of input has a bound (docs/security.md), and
-work whose length depends on data asks here again and again: before each statement of the database,
-and at each turn of a long loop. The first question after the budget is spent ends the request with
-a 503, and frees its thread.
+Threads cannot be ended from outside. So all input is bounded (docs/security.md), and work that
+depends on data calls ``check`` repeatedly: before each SQL statement and in long loops. The first
+check after the budget is spent ends the request with a 503.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ RETRY_SECONDS = 60
 
 
 class BudgetSpent(ServiceUnavailable):
-    """The request exceeded its budget; what it had not committed is not stored."""
+    """The request exceeded its budget; uncommitted changes are lost."""
 
 
 def init_app(app: Flask) -> None:
@@ -33,10 +32,9 @@ def limit(seconds: float) -> None:
 
 
 def check() -> None:
-    """Raise BudgetSpent, once, if the request has exceeded its budget.
+    """Raise BudgetSpent if the request has exceeded its budget; only once, for the error page.
 
-    Once, so that the error page and what ends the request can still be made. Does nothing outside
-    of a request.
+    Does nothing outside of a request.
     """
     if has_request_context() and monotonic() > g.get("budget_ends_at", float("inf")):
         del g.budget_ends_at

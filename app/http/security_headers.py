@@ -6,13 +6,13 @@ from flask import Flask, Response, current_app, g, request
 
 from app.observability import logs
 
-# Bootstrap's style sheet draws its icons from data: addresses; posters may be TMDB's.
+# Bootstrap's style sheet has icons as data: URLs; posters may be TMDB's.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"
     " https://image.tmdb.org;"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# What the site never asks a browser for, so that nothing smuggled into a page can.
+# Features that the site does not use, so that injected code cannot use them either.
 PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"
     for feature in (
@@ -39,10 +39,9 @@ def _add_headers(response: Response) -> Response:
     response.headers.update(ALWAYS)
     if "model_versions" in g:
         response.headers["X-Model-Version"] = ", ".join(g.model_versions)
-    if current_app.config["HSTS_SECONDS"] and request.is_secure:
-        seconds = current_app.config["HSTS_SECONDS"]
+    if (seconds := current_app.config["HSTS_SECONDS"]) and request.is_secure:
         response.headers["Strict-Transport-Security"] = f"max-age={seconds}"
     response.headers[logs.HEADER] = logs.request_id()
-    # Whatever does not say that it may be kept is someone's own, or of this moment.
+    # Responses are private or short-lived unless they say otherwise.
     response.headers.setdefault("Cache-Control", "no-store")
     return response

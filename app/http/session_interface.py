@@ -10,7 +10,7 @@ from itsdangerous import SignatureExpired, TimestampSigner, URLSafeTimedSerializ
 
 from app.db.clock import utcnow
 
-# A client that fetches no page piles up messages: compressed, a cookie of 8 kB holds a million.
+# A client that loads no page accumulates messages: compressed, a cookie of 8 kB holds a million.
 MOST_FLASHES = 10
 
 
@@ -19,9 +19,9 @@ def init_app(app: Flask) -> None:
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Saves no session with a public response, which caches share between users.
+    """Does not save sessions with public responses, which caches share between users.
 
-    A session stays valid when the clock is set back.
+    Sessions stay valid when the clock is set back.
     """
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
@@ -38,12 +38,12 @@ class Sessions(SecureCookieSessionInterface):
 
 
 class ForgivingSigner(TimestampSigner):
-    """Accepts signatures from the future: they are from before the clock was set back."""
+    """Accepts signatures from the future, which are from before the clock was set back."""
 
     def unsign(
         self, signed_value: str | bytes, max_age: int | None = None, return_timestamp: bool = False
     ) -> Any:
-        unsign: Any = super().unsign  # its types want to know return_timestamp beforehand
+        unsign: Any = super().unsign  # overloaded by literal values of return_timestamp
         try:
             return unsign(signed_value, max_age, return_timestamp)
         except SignatureExpired as error:

@@ -1,9 +1,8 @@
-"""Style sheets, scripts and icons: browsers and proxies keep them for good, because their address
-names their content.
+"""Static files with a hash of their content in the address, cached permanently.
 
-The address holds one hash for a whole folder, ``/static/0123456789ab/page.js``, so that a script
-finds those it imports beside it. An address with another hash, as pages of another version have it
-while two serve side by side, answers with what is here now, and that is not kept.
+There is one hash for a whole folder, ``/static/0123456789ab/page.js``, so that scripts can import
+each other by relative paths. Addresses with another hash, from pages of another version that is
+served at the same time, answer with the present content, uncached.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class HashConverter(BaseConverter):
 
 
 def init_app(app: Flask) -> None:
-    """Add the hash to the addresses of every static folder; after all blueprints are registered."""
+    """Add the hash to the addresses of all static folders, after blueprints are registered."""
     app.url_map.converters["content_hash"] = HashConverter
     _name_by_content(app, "static", app.static_folder)
     for name, blueprint in app.blueprints.items():
@@ -36,7 +35,7 @@ def init_app(app: Flask) -> None:
 
 @cache
 def content_hash(folder: Path) -> str:
-    """Return a hash of the names and contents of a folder's files; computed once."""
+    """Return a hash of the names and contents of a folder's files."""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())
@@ -45,18 +44,18 @@ def content_hash(folder: Path) -> str:
 
 
 def _name_by_content(app: Flask, endpoint: str, folder: str | None) -> None:
-    here = content_hash(Path(str(folder)))
+    current = content_hash(Path(str(folder)))
     send = app.view_functions[endpoint]
 
     def serve(filename: str, content: str | None = None) -> Response:
         response = cast(Response, send(filename=filename))
-        if content == here:
+        if content == current:
             response.headers["Cache-Control"] = FOR_GOOD
         return response
 
     def name_content(asked: str, values: dict[str, Any]) -> None:
         if asked == endpoint:
-            values.setdefault("content", here)
+            values.setdefault("content", current)
 
     app.view_functions[endpoint] = serve
     for rule in list(app.url_map.iter_rules(endpoint)):

@@ -7,10 +7,9 @@ from wtforms.validators import StopValidation
 
 
 class MaxLength:
-    """Stop at text that is too long, before any other validator reads it.
+    """Rejects text that is too long before other validators read it; each text field's first one.
 
-    WTForms' own ``Length`` reports the length and lets the validators after it run. Every text
-    field has this one first.
+    WTForms' ``Length`` lets the validators after it run.
     """
 
     def __init__(self, longest: int, message: str | None = None):

@@ -2,6 +2,9 @@
 
 from flask import Blueprint
 
+from app.accounts.login_sessions import require_login
+
 mydata = Blueprint("mydata", __name__)
+mydata.before_request(require_login)
 
 from app.mydata import routes  # noqa: E402, F401

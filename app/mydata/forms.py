@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import PasswordField, SubmitField
-from wtforms.validators import DataRequired
+from wtforms import SubmitField
 
-from app.accounts.password_policy import LONGEST
+from app.base.forms import present_password
 from app.http.body_limits import LARGEST_FILE
-from app.http.validators import MaxLength
 
 
 class ImportForm(FlaskForm):
@@ -26,9 +24,5 @@ class ImportForm(FlaskForm):
 
 
 class DeleteForm(FlaskForm):
-    password = PasswordField(
-        "Your password",
-        validators=[MaxLength(LONGEST), DataRequired("Your password, please.")],
-        render_kw={"autocomplete": "current-password"},
-    )
+    password = present_password("Your password")
     submit = SubmitField("Delete my account for good")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO
 
-from flask import Response, abort, flash, make_response, redirect, render_template, url_for
+from flask import Response, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required
+from flask_login import current_user
 
 from app.accounts import login_sessions, login_throttle
 from app.accounts import service as accounts
@@ -24,44 +24,39 @@ from app.recommend.model_watcher import serving
 from app.reports.accuracy import accuracy_of
 from app.reports.charts import errors_over_time
 
+TYPES = {"json": "application/json", "zip": "application/zip"}
 PIECE_BYTES = 65_536
 
 
 @mydata.get("/data")
-@login_required
 def index() -> ResponseReturnValue:
-    """Everything that can be done with one's data, on one page."""
+    """Show the import, the exports and the deletion."""
     return _page(ImportForm(), DeleteForm(formdata=None))
 
 
 @mydata.post("/data/import")
-@login_required
 def bring() -> ResponseReturnValue:
-    """Import ratings from a file: all that can be read and matched, or nothing."""
+    """Import all ratings of a file that can be read and matched, or none if it is invalid."""
     form = ImportForm()
     if not form.validate():
         return _page(form, DeleteForm(formdata=None), 422)
     login_throttle.record_attempts((login_throttle.IMPORTS, f"user {current_user.id}"))
-    file = form.file.data
+    file, model = form.file.data, serving.model_or_none
     try:
-        done = bring_in(
-            current_user.id, file.filename or "file", file.stream, serving.model_or_none
-        )
+        done = bring_in(current_user.id, file.filename or "file", file.stream, model)
     except ImportProblem as problem:
         form.file.errors = [str(problem)]
         return _page(form, DeleteForm(formdata=None), 422)
     except ImportBusy as busy:
         form.file.errors = [str(busy)]
-        response = make_response(_page(form, DeleteForm(formdata=None), 503))
-        response.headers["Retry-After"] = str(IMPORT_SECONDS)
-        return response
+        page = _page(form, DeleteForm(formdata=None), 503)
+        return *page, {"Retry-After": str(IMPORT_SECONDS)}
     return redirect(url_for("mydata.report", import_id=done.id), 303)
 
 
 @mydata.get("/data/imports/<id:import_id>")
-@login_required
 def report(import_id: int) -> ResponseReturnValue:
-    """The report of one import; 404 for another user's."""
+    """Show the report of an import; 404 for other users' imports."""
     done = db.session.get(Import, import_id)
     if done is None or done.user_id != current_user.id:
         abort(404)
@@ -69,25 +64,22 @@ def report(import_id: int) -> ResponseReturnValue:
 
 
 @mydata.get("/data/export.json")
-@login_required
 def export_json() -> Response:
-    """Everything we hold about the person."""
+    """Export everything that is stored about the user."""
     whole = everything_of(db.session.get_one(User, current_user.id))
     return _file(as_json(whole), "json")
 
 
 @mydata.get("/data/export.zip")
-@login_required
 def export_csv() -> Response:
-    """The same as CSV files, one a kind; ratings.csv can be brought in again."""
+    """Export the same as CSV files; ratings.csv can be imported again."""
     whole = everything_of(db.session.get_one(User, current_user.id))
     return _file(as_csv_files(whole), "zip")
 
 
 @mydata.post("/data/delete")
-@login_required
 def delete() -> ResponseReturnValue:
-    """Delete the account and all that belongs to it."""
+    """Delete the account and everything that belongs to it."""
     form = DeleteForm()
     if form.validate() and not accounts.is_present_password(current_user, form.password.data):
         form.password.errors = ["This is not your password, so nothing was deleted."]
@@ -101,9 +93,8 @@ def delete() -> ResponseReturnValue:
 
 
 @mydata.get("/accuracy")
-@login_required
 def accuracy() -> ResponseReturnValue:
-    """How well we know the person: our error over time against the community average's."""
+    """Show the error of predictions over time, beside that of the community mean."""
     if not serving.feedback_kind.has_accuracy:
         abort(404)
     accuracy = accuracy_of(current_user.id)
@@ -111,26 +102,20 @@ def accuracy() -> ResponseReturnValue:
     return render_template("mydata/accuracy.html", accuracy=accuracy, chart=chart)
 
 
-def _page(
-    bring_form: ImportForm, delete_form: DeleteForm, status: int = 200
-) -> ResponseReturnValue:
+def _page(form: ImportForm, delete_form: DeleteForm, status: int = 200) -> tuple[str, int]:
     imports = newest_reports(current_user.id, limit=10)
-    page = render_template(
-        "mydata/index.html", form=bring_form, delete_form=delete_form, imports=imports
-    )
-    return page, status
+    forms = {"form": form, "delete_form": delete_form}
+    return render_template("mydata/index.html", **forms, imports=imports), status
 
 
 def _file(content: IO[bytes], kind: str) -> Response:
-    types = {"json": "application/json", "zip": "application/zip"}
     name = f"marquee-{utcnow():%Y-%m-%d}.{kind}"
     size = content.tell()
     content.seek(0)
-    response = Response(_pieces(content), mimetype=types[kind])
+    response = Response(_pieces(content), mimetype=TYPES[kind])
     response.call_on_close(content.close)
     response.content_length = size
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
     return response
 
 

@@ -1,7 +1,7 @@
-"""Log lines: one JSON object each on standard output, or readable text in development.
+"""Log lines on standard output: a JSON object each, or readable text in development.
 
-A line written during a request has the request's id. Lines name people by id and requests by the
-rule of their route: paths and queries may contain secrets.
+Lines of a request have its id. They identify users by id and requests by the rule of their route,
+since paths and queries may contain secrets.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SECRETS = tuple(
         (r"/(reset|confirm)/[^\s\"'\]]+", r"/\1/[secret]"),
         (r"marquee_[\w-]{43}", "[secret]"),  # app.accounts.api_tokens
         (r"[\w.+%-]{1,64}@[\w-]+(\.[\w-]+)+", "[address]"),  # {1,64}: else quadratic
-        (r"(Invalid request) from ip=.*", r"\1"),  # gunicorn, of what is no HTTP
+        (r"(Invalid request) from ip=.*", r"\1"),  # gunicorn, of invalid HTTP
         (r"(Error handling request) .*", r"\1"),  # gunicorn, with path and query
     )
 )
@@ -63,7 +63,7 @@ class Json(logging.Formatter):
 
 
 class Readable(logging.Formatter):
-    """Formats a record for a developer's screen, with secrets such as links in mails."""
+    """Formats a record for developers, including secrets such as links in mails."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         fields = (f"{name}={value}" for name, value in _fields(record).items())
@@ -89,7 +89,7 @@ def method() -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the fields of the request, and those that the caller passed as ``extra["fields"]``."""
+    """Return the fields of the request, and those passed as ``extra["fields"]``."""
     fields: dict[str, Any] = getattr(record, "fields", {})
     if not has_request_context():
         return fields
@@ -104,7 +104,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _user_id() -> int | None:
-    """Return who is logged in or has a personal token; for a service token whom it asks about."""
+    """Return the user of the login or personal token; for a service token the user in the path."""
     user_id: int | None = g.get("user_id")
     return user_id if user_id is not None else (request.view_args or {}).get("user_id")
 

@@ -13,7 +13,7 @@ _M_ARENA_MAX = -8  # of <malloc.h>
 
 
 def share_heaps() -> None:
-    """Limit the number of heaps. To be called before there are threads."""
+    """Limit the number of heaps; call it before threads are started."""
     _call("mallopt", _M_ARENA_MAX, HEAPS)
 
 

@@ -1,7 +1,7 @@
-"""Metrics for Prometheus. Labels have few values, fixed beforehand: no path, no person.
+"""Metrics for Prometheus. Labels have few, fixed values: no paths, no users.
 
-Each worker stores its metrics in a file of the folder that gunicorn.conf.py makes; the worker that
-answers ``/metrics`` adds all of them up.
+Each worker stores its metrics in a file of the folder that gunicorn.conf.py creates; the worker
+that answers ``/metrics`` aggregates them.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def release_in_service(version: str, before: str | None) -> None:
 
 @event.listens_for(Pool, "checkout")
 def _count_in(_connection: Any, record: Any, _proxy: Any) -> None:
-    # The event comes again for a connection that replaces a broken one.
+    # The event is repeated for a connection that replaces a broken one.
     if not record.record_info.get("in_use"):
         record.record_info["in_use"] = True
         DATABASE_CONNECTIONS.inc()
@@ -109,6 +109,6 @@ def _count_in(_connection: Any, record: Any, _proxy: Any) -> None:
 
 @event.listens_for(Pool, "checkin")
 def _count_out(_connection: Any, record: Any) -> None:
-    # A connection that could not be made is checked in without having been checked out.
+    # A connection that failed to open is checked in without having been checked out.
     if record.record_info.pop("in_use", False):
         DATABASE_CONNECTIONS.dec()

@@ -1,4 +1,4 @@
-"""Measure how long each request takes, and its parts."""
+"""Measure the time of requests and their parts."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from sqlalchemy import Engine, event
 
 from app.observability import logs, metrics
 
-# Seconds from which on a request is logged as slow, with its parts.
+# Requests that take longer are logged as slow, with their parts.
 SLOW_SECONDS = 0.5
 DATABASE, TEMPLATES = "database", "templates"
 
 
 @dataclass(slots=True)
 class Stopwatch:
-    """``parts``: seconds by name; templates include the queries they cause."""
+    """``parts``: seconds by name; "templates" includes the queries of templates."""
 
     began: float = field(default_factory=perf_counter)
     parts: dict[str, float] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Stopwatch:
 
 
 def init_app(app: Flask) -> None:
-    """Register the first and last hooks of a request; before all others, so that these count."""
+    """Register the first and last hooks of a request, before all others, to measure those too."""
     app.before_request(_begin)
     app.after_request(_end)
     before_render_template.connect(_begin_rendering, app)
@@ -63,7 +63,7 @@ def part(name: str) -> Iterator[None]:
 
 @contextmanager
 def at_least(seconds: float) -> Iterator[None]:
-    """Let what is done within take so long, so that its time does not tell what was done."""
+    """Extend the time of the block to ``seconds``, so that it does not reveal what was done."""
     began = perf_counter()
     yield
     sleep(max(seconds - (perf_counter() - began), 0))

@@ -1,4 +1,4 @@
-"""For the site's owner alone: figures, and the release in service."""
+"""Pages for the owner only: key figures, experiments, and the release in service."""
 
 from flask import Blueprint
 

@@ -32,7 +32,7 @@ def let_the_owner_alone_in() -> None:
 
 @owner.get("")
 def figures() -> ResponseReturnValue:
-    """How the site does against its charter."""
+    """Show the key figures beside the charter's targets."""
     latest = latest_figures()
     model = serving.model_or_none
     return render_template(
@@ -51,7 +51,7 @@ def figures() -> ResponseReturnValue:
 @owner.get("/experiments")
 @owner.get("/experiments/<name>")
 def experiments(name: str | None = None) -> ResponseReturnValue:
-    """What two arms reached beside each other: the newest experiment, or the one named."""
+    """Show the results of an experiment: the newest, or the one named."""
     every = every_experiment()
     experiment = next((e for e in every if name in (None, e.name)), None)
     if name and not experiment:
@@ -72,7 +72,7 @@ def experiments(name: str | None = None) -> ResponseReturnValue:
 
 @owner.get("/report/<path:name>")
 def report(name: str) -> Response:
-    """A file of the evaluation report of the release in service."""
+    """Send a file of the evaluation report of the release in service."""
     folder = _report_folder()
     if folder is None or name not in _reports():
         abort(404)
@@ -82,7 +82,7 @@ def report(name: str) -> Response:
 
 
 def _charts(results: ExperimentResults) -> dict[str, Spans]:
-    """Return charts of each figure: both arms, and their difference around 0."""
+    """Return charts of each figure: both variants, and their difference around 0."""
     charts = {}
     for name, compared in (("accepted", results.accepted), ("rating", results.rating)):
         if compared is not None:
@@ -93,7 +93,7 @@ def _charts(results: ExperimentResults) -> dict[str, Spans]:
 
 
 def _reports() -> list[str]:
-    """Return the report's files, HTML first; without links to files outside of its folder."""
+    """Return the report's files, HTML first, without links out of its folder."""
     folder = _report_folder()
     if folder is None:
         return []

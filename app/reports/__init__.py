@@ -1,1 +1,1 @@
-"""Figures over time: accuracy, key figures of the site, and their charts."""
+"""Accuracy of predictions, key figures of the site, and their charts."""

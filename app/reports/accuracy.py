@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 
 from sqlalchemy import select
 
@@ -37,9 +38,9 @@ class PredictedRating:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Mean absolute errors of predictions and of the community mean; oldest prediction first.
+    """Mean absolute errors of predictions and of the community mean; predictions oldest first.
 
-    ``gain``: by how much our error is smaller, with its 95 % interval.
+    ``gain``: the difference of the two errors, with its 95 % interval.
     """
 
     predictions: list[PredictedRating]
@@ -51,7 +52,7 @@ class Accuracy:
     def curves(self) -> list[tuple[float, float]]:
         """Mean (error, community error) of the WINDOW ratings up to each, from the WINDOW-th on."""
         return [
-            (_mean([t.error for t in part]), _mean([t.community_error for t in part]))
+            (fmean(t.error for t in part), fmean(t.community_error for t in part))
             for end in range(WINDOW, len(self.predictions) + 1)
             for part in [self.predictions[end - WINDOW : end]]
         ]
@@ -79,11 +80,7 @@ def accuracy_of(user_id: int) -> Accuracy:
         return Accuracy([], None, None, None)
     return Accuracy(
         predictions,
-        _mean([t.error for t in predictions]),
-        _mean([t.community_error for t in predictions]),
+        fmean(t.error for t in predictions),
+        fmean(t.community_error for t in predictions),
         ratio([t.community_error - t.error for t in predictions], [1] * len(predictions)),
     )
-
-
-def _mean(numbers: list[float]) -> float:
-    return sum(numbers) / len(numbers)

@@ -1,4 +1,4 @@
-"""Charts as numbers for SVG: templates draw them, without script and without inline style."""
+"""Coordinates of charts, which templates draw as SVG without scripts and inline styles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEFT, BOTTOM, TOP, RIGHT = 36, 28, 12, 8
 
 @dataclass(frozen=True)
 class Line:
-    """``points``: as in an SVG polyline. ``end``: where the last one is."""
+    """``points``: as in an SVG polyline. ``end``: the last of them."""
 
     name: str
     points: str
@@ -24,7 +24,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """``ticks``: (y, label) of the horizontal rules; ``ends``: labels of the first and last x."""
+    """``ticks``: (y, label) of horizontal rules. ``ends``: labels of the first and last x."""
 
     lines: list[Line]
     ticks: list[tuple[float, str]]
@@ -36,7 +36,7 @@ class Chart:
 
 
 def errors_over_time(accuracy: Accuracy) -> Chart | None:
-    """Two curves of mean error in stars; None for too few ratings."""
+    """Return two curves of the mean error in stars; None for too few ratings."""
     curves = accuracy.curves
     if len(curves) < 2:
         return None
@@ -60,7 +60,7 @@ class Bar:
 
 
 def weekly_bars(values: Sequence[int]) -> list[Bar]:
-    """One bar a week, in a box of 120 × 48; the tallest is the highest of them."""
+    """Return one bar for each week, scaled to the highest, in a box of 120 × 48."""
     top = max([*values, 1])
     step = 120 / max(len(values), 1)
     heights = [max(44 * value / top, 0.5) for value in values]
@@ -72,7 +72,7 @@ def weekly_bars(values: Sequence[int]) -> list[Bar]:
 
 @dataclass(frozen=True)
 class Span:
-    """Where an estimate lies on an axis, and its interval where it has one."""
+    """An estimate on an axis, and its interval if it has one."""
 
     at: float
     start: float | None
@@ -81,7 +81,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Spans:
-    """Estimates on one axis from ``low`` to ``high``, in a box 240 wide; ``zero``: where 0 lies."""
+    """Estimates on an axis from ``low`` to ``high``, in a box 240 wide; ``zero``: the x of 0."""
 
     spans: list[Span]
     low: float

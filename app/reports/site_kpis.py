@@ -16,19 +16,19 @@ from app.feedback.ratings import IMPORT, RECOMMENDATION
 from app.models import Impression, Rating, User, Visit
 from recommender.confidence_intervals import Interval, ratio, wilson
 
-# The charter's target for people who return within a month.
+# The charter's target for users who return within a month.
 MONTHLY_TARGET = 100_000
 WEEK, MONTH = 7, 30
 WEEKS = 12
-# Figures that took longer than LONG_SECONDS are cached for KEPT times as long.
+# Figures that took at least LONG_SECONDS are cached for KEPT times as long.
 LONG_SECONDS, KEPT = 2.0, 60
-# Ratings of onboarding and imports are of items that the user did not come across here.
+# Imports and onboarding: items that the user did not find on the site.
 NOT_FOUND_HERE = (IMPORT, "onboarding")
 
 
 @dataclass(frozen=True)
 class Week:
-    """``registered``: in all, when the week ended on ``last_day``."""
+    """``registered``: the total at the end of ``last_day``."""
 
     last_day: date
     registered: int
@@ -37,7 +37,7 @@ class Week:
 
 @dataclass(frozen=True)
 class Figures:
-    """Shares and means have 95 % intervals; people are counted, all of them, and have none."""
+    """Key figures; shares and means have 95 % intervals, numbers of users are exact."""
 
     counted_at: datetime
     registered: int
@@ -52,7 +52,7 @@ class Figures:
 
 
 def latest_figures() -> Figures:
-    """Return the figures of now, or cached ones if they took long to count."""
+    """Return the present figures, or cached ones if they took long to count."""
     cached, good_until = current_app.extensions.get("figures", (None, 0.0))
     began = perf_counter()
     if cached is not None and began < good_until:
@@ -86,14 +86,14 @@ def figures_of_today() -> Figures:
 
 
 def _registered(ends: Sequence[date]) -> list[int]:
-    """Return how many users were registered at the end of each of those days."""
+    """Return the number of registered users at the end of each day."""
     nights = [datetime.combine(end + timedelta(days=1), time(), UTC) for end in ends]
     until = [func.count(case((User.created_at < night, 1))) for night in nights]
     return list(db.session.execute(select(*until).where(User.username.is_not(None))).one())
 
 
 def _returning(spans: Sequence[tuple[date, int]]) -> list[int]:
-    """Return how many users came within each span, given as (last day, days), and before it."""
+    """Return how many users came within each span, (last day, days), and on an earlier day."""
     days = select(Visit.user_id, func.min(Visit.day).label("day")).group_by(Visit.user_id)
     first = days.subquery()
     within = [
@@ -112,7 +112,7 @@ def _first_day(last: date, days: int) -> date:
 
 
 def _shown_and_rated() -> tuple[list[int], list[int]]:
-    """Return by user the items recommended to them, and how many of those they rated as such."""
+    """Return, for each user, the numbers of recommended items and of ratings from them."""
     rated = and_(
         Rating.user_id == Impression.user_id,
         Rating.item_id == Impression.item_id,
@@ -128,16 +128,16 @@ def _shown_and_rated() -> tuple[list[int], list[int]]:
 
 
 def _mean_ratings() -> tuple[Interval | None, Interval | None]:
-    """Return the mean ratings of recommended items, and of those come across otherwise."""
+    """Return the mean ratings of recommended items, and of items found otherwise."""
     recommended = case((Rating.via == RECOMMENDATION, Rating.rating))
     otherwise = case((Rating.via != RECOMMENDATION, Rating.rating))
     sums = [f(stars) for stars in (recommended, otherwise) for f in (func.sum, func.count)]
     found_here = Rating.via.is_not(None) & Rating.via.not_in(NOT_FOUND_HERE)
     rows = db.session.execute(select(*sums).where(found_here).group_by(Rating.user_id)).all()
-    ours, theirs = ([row[of : of + 2] for row in rows if row[of + 1]] for of in (0, 2))
-    return _mean(ours), _mean(theirs)
+    from_lists, others = ([row[of : of + 2] for row in rows if row[of + 1]] for of in (0, 2))
+    return _mean(from_lists), _mean(others)
 
 
 def _mean(people: Sequence[Sequence[float]]) -> Interval | None:
-    """Return the mean of (sum, count) by user, with its interval."""
+    """Return the mean, with its interval, of users' (sum, count)."""
     return ratio([total for total, _ in people], [count for _, count in people])

@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
+from app.db.types import UtcDateTime
 from app.extensions import db
-from app.models import CatalogueState, SiteState, UtcDateTime
+from app.models import CatalogueState, SiteState
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ROWS = 3

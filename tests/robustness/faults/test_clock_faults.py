@@ -11,12 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.exceptions import TooManyRequests
 
-from app.accounts import api_tokens, login_sessions, login_throttle
-from app.accounts import service as accounts
+from app.accounts import login_throttle
 from app.catalogue import item_statistics
 from app.db import clock
-from app.feedback import ratings, visits
-from app.http import session_interface
 from app.http.rate_limit_storage import ProcessMemory
 from tests.support.api import Rest, client_with_token, stored
 
@@ -33,20 +30,31 @@ def move(monkeypatch: pytest.MonkeyPatch) -> Move:
 
     def set_clock(seconds: float) -> None:
         monkeypatch.setattr(time, "time", lambda: true() + seconds)
-        for module in (
-            accounts,
-            login_throttle,
-            login_sessions,
-            ratings,
-            session_interface,
-            item_statistics,
-            api_tokens,
-            visits,
-        ):
-            moved = lambda: clock.utcnow() + timedelta(seconds=seconds)  # noqa: E731
-            monkeypatch.setattr(module, "utcnow", moved)
 
     return set_clock
+
+
+def test_utcnow_reads_the_clock_of_libraries(move: Move) -> None:
+    move(-HOUR)
+    assert clock.utcnow().timestamp() == pytest.approx(time.time(), abs=5)
+
+
+def test_later_than_is_after_what_was_there() -> None:
+    now = clock.utcnow()
+    ahead, behind = now + timedelta(hours=1), now - timedelta(hours=1)
+    assert clock.later_than(None, now) == now
+    assert clock.later_than(behind, now) == now
+    assert clock.later_than(now, now) == now + timedelta.resolution
+    assert clock.later_than(ahead, now) == ahead + timedelta.resolution
+
+
+@pytest.mark.parametrize(("minutes", "recent"), [(-10, False), (-9, True), (9, True), (10, False)])
+def test_is_recent_takes_no_time_from_before_the_clock_was_set_back(
+    minutes: int, recent: bool
+) -> None:
+    now = clock.utcnow()
+    moment = now + timedelta(minutes=minutes)
+    assert clock.is_recent(moment, now, timedelta(minutes=10)) is recent
 
 
 def test_a_rating_is_newer_than_what_was_there_whatever_the_clock_says(

@@ -108,7 +108,7 @@ def test_while_it_is_away_pages_say_so_and_health_holds(
     assert "Back in a moment" in page.text
     assert page.headers["Retry-After"] == "5"
     answer = rest("GET", "/movies/top")
-    assert (answer.status_code, answer.json["message"]) == (503, "the database is out of reach")
+    assert (answer.status_code, answer.json["message"]) == (503, "the database is unreachable")
     assert ann.get("/health").status_code == 200
     ready = ann.get("/ready")
     assert ready.status_code == 503

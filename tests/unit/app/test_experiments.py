@@ -487,7 +487,7 @@ def test_one_runs_at_a_time_and_no_name_comes_twice(app: Flask) -> None:
     run(app, "experiments", "end")
     status, said = run(app, "experiments", "start", "tune", "--treatment", "min_ratings=3")
     assert status == 2
-    assert "a name of its own" in said
+    assert "choose another name" in said
     with app.app_context():
         assert running_plan() is None
 
