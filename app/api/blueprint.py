@@ -13,7 +13,8 @@ from flask import Request, abort
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnprocessableEntity
 
-from app.api import schemas, vocabulary
+from app.api import request_schemas, vocabulary
+from app.api.response_schemas import ErrorSchema
 
 ERRORS = (401, 403, 422, 429)
 ERRORS_OF_BODIES = (413, 415)
@@ -28,7 +29,7 @@ def explain(error: HTTPException) -> str:
     messages = getattr(error, "data", {}).get("messages")
     if not messages:
         return _shorten(str(error.description))
-    first = islice(_sentences(messages), schemas.MOST_ERRORS)
+    first = islice(_sentences(messages), request_schemas.MOST_ERRORS)
     return "; ".join(map(_shorten, first))
 
 
@@ -81,41 +82,39 @@ def _reject(constant: str) -> NoReturn:
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """Decorators that document and enforce the contract of a route."""
+    """Documents and enforces the contract of each route."""
 
     ARGUMENTS_PARSER = Parser()
 
-    def answers(self, schema: type[ma.Schema], *errors: int) -> Callable[[View], View]:
-        """200 with ``schema``, or an error of the one shape with one of the codes."""
+    def contract(
+        self,
+        answer: type[ma.Schema],
+        *errors: int,
+        query: type[ma.Schema] = request_schemas.NothingSchema,
+        body: type[ma.Schema] | None = None,
+    ) -> Callable[[View], View]:
+        """Read ``query`` and ``body`` into keywords; answer 200, or an error with one of the codes.
+
+        Every route says what its query may hold, so that unknown parameters are refused.
+        """
 
         def decorate(view: View) -> View:
-            documented = self.response(200, schema)(view)
-            for code in (*ERRORS, *errors):
-                documented = self.alt_response(code, schema=schemas.ErrorSchema)(documented)
-            return documented
+            if body is not None:
+                view = self.arguments(body, as_kwargs=True)(view)
+            view = self.arguments(query, location="query", as_kwargs=True)(view)
+            view = self.response(200, answer)(view)
+            for code in (*ERRORS, *(ERRORS_OF_BODIES if body else ()), *errors):
+                view = self.alt_response(code, schema=ErrorSchema)(view)
+            return view
 
         return decorate
-
-    def reads(self, schema: type[ma.Schema]) -> Callable[[View], View]:
-        """The body, passed on as keywords."""
-
-        def decorate(view: View) -> View:
-            for code in ERRORS_OF_BODIES:
-                view = self.alt_response(code, schema=schemas.ErrorSchema)(view)
-            return self.arguments(schema, as_kwargs=True)(view)
-
-        return decorate
-
-    def asks(self, schema: type[ma.Schema] = schemas.NothingSchema) -> Callable[[View], View]:
-        """The query, passed on as keywords; every row says what its query may hold."""
-        return self.arguments(schema, location="query", as_kwargs=True)
 
 
 class Api(flask_smorest.Api):
     """The OpenAPI document alone: ``app.error_pages`` answers errors."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
-    ERROR_SCHEMA = schemas.ErrorSchema
+    ERROR_SCHEMA = ErrorSchema
 
     def _register_error_handlers(self) -> None:
         pass

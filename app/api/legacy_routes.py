@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from app.api import access, schemas
+from app.api import access, request_schemas, response_schemas
 from app.api.blueprint import Blueprint
 from app.api.lookup import person, taste
 from app.api.routes import gone_meanwhile
@@ -21,14 +21,18 @@ services.register_error_handler(IntegrityError, gone_meanwhile)
 
 
 @services.get("/recommendations")
-@services.answers(schemas.ServiceItemsSchema, 404, 503)
-@services.asks(schemas.OfUserMaybeInFullSchema)
+@services.contract(
+    response_schemas.ServiceItemsSchema, 404, 503, query=request_schemas.OfUserMaybeInFullSchema
+)
 def recommendations(user_id: int, in_full: bool) -> dict[str, Any]:
     """The best titles for someone, by id, or with their title and genres."""
     access.authorise([user_id])
     profile = taste(user_id)
     served = serving.to(user_id)
-    items = [r.item for r in recommend(served.model, profile.ratings, schemas.FEW, profile.hidden)]
+    items = [
+        r.item
+        for r in recommend(served.model, profile.ratings, request_schemas.FEW, profile.hidden)
+    ]
     note_exposures([(user_id, served, [item.id for item in items])])
     if not in_full:
         return {"items": [{"id": item.id} for item in items]}
@@ -38,8 +42,7 @@ def recommendations(user_id: int, in_full: bool) -> dict[str, Any]:
 
 
 @services.get("/features")
-@services.answers(schemas.FeaturesSchema, 404)
-@services.asks(schemas.OfUserSchema)
+@services.contract(response_schemas.FeaturesSchema, 404, query=request_schemas.OfUserSchema)
 def features(user_id: int) -> dict[str, Any]:
     """Ids of what someone rated, ascending."""
     access.authorise([user_id])

@@ -8,7 +8,7 @@ from flask import abort, current_app
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import service as accounts
-from app.api import access, schemas
+from app.api import access, request_schemas, response_schemas
 from app.api.blueprint import Blueprint
 from app.api.lookup import model_knowing, movie, movies, people, person, taste
 from app.catalogue import items as catalogue
@@ -40,17 +40,14 @@ def gone_meanwhile(_error: IntegrityError) -> Any:
 
 
 @api.get("/user/<any_id:user_id>")
-@api.answers(schemas.UserSchema, 404)
-@api.asks()
+@api.contract(response_schemas.UserSchema, 404)
 def get_user(user_id: int) -> User:
     """Someone by their id."""
     return person(user_id)
 
 
 @api.put("/user")
-@api.answers(schemas.UserSchema)
-@api.asks()
-@api.reads(schemas.NewUserSchema)
+@api.contract(response_schemas.UserSchema, body=request_schemas.NewUserSchema)
 def put_user(gender: str | None, year_of_birth: int | None) -> User:
     """A new user; the id is given here. For service tokens."""
     access.authorise_service()
@@ -58,8 +55,7 @@ def put_user(gender: str | None, year_of_birth: int | None) -> User:
 
 
 @api.delete("/user/<any_id:user_id>")
-@api.answers(schemas.DeletedUserSchema, 404)
-@api.asks()
+@api.contract(response_schemas.DeletedUserSchema, 404)
 def delete_user(user_id: int) -> Answer:
     """Delete someone with everything that is theirs."""
     accounts.delete_account(person(user_id))
@@ -67,8 +63,7 @@ def delete_user(user_id: int) -> Answer:
 
 
 @api.get(f"{RATINGS}/top")
-@api.answers(schemas.RatedMoviesSchema, 404)
-@api.asks(schemas.LimitSchema)
+@api.contract(response_schemas.RatedMoviesSchema, 404, query=request_schemas.LimitSchema)
 def top_ratings(user_id: int, limit: int) -> Answer:
     """What someone rated, highest first, newer first among equals."""
     person(user_id)
@@ -77,8 +72,7 @@ def top_ratings(user_id: int, limit: int) -> Answer:
 
 
 @api.get(f"{RATINGS}/latest")
-@api.answers(schemas.RatedMoviesSchema, 404)
-@api.asks(schemas.LimitSchema)
+@api.contract(response_schemas.RatedMoviesSchema, 404, query=request_schemas.LimitSchema)
 def latest_ratings(user_id: int, limit: int) -> Answer:
     """What someone rated, newest first, higher first among equals."""
     person(user_id)
@@ -87,9 +81,7 @@ def latest_ratings(user_id: int, limit: int) -> Answer:
 
 
 @api.put(RATING)
-@api.answers(schemas.RatingSchema, 404)
-@api.asks()
-@api.reads(schemas.MovieRatingSchema)
+@api.contract(response_schemas.RatingSchema, 404, body=request_schemas.MovieRatingSchema)
 def put_rating(user_id: int, movie_id: int, rating: float) -> Answer:
     """Rate, in place of any earlier rating; rounded to the nearest half, halves of it upwards."""
     person(user_id)
@@ -101,9 +93,7 @@ def put_rating(user_id: int, movie_id: int, rating: float) -> Answer:
 
 
 @api.delete(RATING)
-@api.answers(schemas.DeletedRatingSchema, 404)
-@api.asks()
-@api.reads(schemas.OfMovieSchema)
+@api.contract(response_schemas.DeletedRatingSchema, 404, body=request_schemas.OfMovieSchema)
 def delete_rating(user_id: int, movie_id: int) -> Answer:
     """Remove a rating; done already, it stays done."""
     ratings.unrate(person(user_id).id, movie(movie_id).id)
@@ -111,9 +101,7 @@ def delete_rating(user_id: int, movie_id: int) -> Answer:
 
 
 @api.put("/user/<any_id:user_id>/watched")
-@api.answers(schemas.WatchedSchema, 404)
-@api.asks()
-@api.reads(schemas.OfMovieSchema)
+@api.contract(response_schemas.WatchedSchema, 404, body=request_schemas.OfMovieSchema)
 def put_watched(user_id: int, movie_id: int) -> Answer:
     """Note that someone watched a title, as an implicit rating, unless they rated it."""
     person(user_id)
@@ -123,9 +111,7 @@ def put_watched(user_id: int, movie_id: int) -> Answer:
 
 
 @api.delete("/user/<any_id:user_id>/watched")
-@api.answers(schemas.WatchedSchema, 404)
-@api.asks()
-@api.reads(schemas.OfMovieSchema)
+@api.contract(response_schemas.WatchedSchema, 404, body=request_schemas.OfMovieSchema)
 def delete_watched(user_id: int, movie_id: int) -> Answer:
     """Take that back; what they rated themselves stays."""
     ratings.unwatch(person(user_id).id, movie(movie_id).id)
@@ -133,8 +119,7 @@ def delete_watched(user_id: int, movie_id: int) -> Answer:
 
 
 @api.get("/user/<any_id:user_id>/recommendations")
-@api.answers(schemas.RecommendationsSchema, 404, 503)
-@api.asks(schemas.LimitSchema)
+@api.contract(response_schemas.RecommendationsSchema, 404, 503, query=request_schemas.LimitSchema)
 def recommendations(user_id: int, limit: int) -> Answer:
     """The best titles for someone by their ratings of this moment; without any, popular ones."""
     profile = taste(user_id)
@@ -145,9 +130,7 @@ def recommendations(user_id: int, limit: int) -> Answer:
 
 
 @api.post("/recommendations/batch")
-@api.answers(schemas.BatchResultsSchema, 404, 503)
-@api.asks()
-@api.reads(schemas.BatchSchema)
+@api.contract(response_schemas.BatchResultsSchema, 404, 503, body=request_schemas.BatchSchema)
 def batch(limit: int, requests: list[Answer]) -> Answer:
     """The same for many people at once, known ones and lists of ratings that nobody keeps."""
     user_ids = list(dict.fromkeys(r["user_id"] for r in requests if "user_id" in r))
@@ -185,7 +168,7 @@ def batch(limit: int, requests: list[Answer]) -> Answer:
 
 def _check_size(user_ids: list[int], lists_of_ratings: list[dict[int, float]]) -> None:
     """422 where the batch would fold in more than it may, before any of it is loaded."""
-    most = schemas.MOST_RATINGS
+    most = request_schemas.MOST_RATINGS
     if sum(map(len, lists_of_ratings)) + count_up_to(most + 1, user_ids) > most:
         abort(
             422,
@@ -195,16 +178,14 @@ def _check_size(user_ids: list[int], lists_of_ratings: list[dict[int, float]]) -
 
 
 @api.get(MOVIE)
-@api.answers(schemas.MovieSchema, 404)
-@api.asks()
+@api.contract(response_schemas.MovieSchema, 404)
 def get_movie(movie_id: int) -> Item:
     """A title by its id."""
     return movie(movie_id)
 
 
 @api.get("/<word('movies'):movies>/top")
-@api.answers(schemas.TopMoviesSchema)
-@api.asks(schemas.LongLimitSchema)
+@api.contract(response_schemas.TopMoviesSchema, query=request_schemas.LongLimitSchema)
 def top_movies(limit: int) -> Answer:
     """Titles, most rated first, better rated first among equals."""
     top = catalogue.most_rated(limit)
@@ -213,8 +194,7 @@ def top_movies(limit: int) -> Answer:
 
 
 @api.get(f"{MOVIE}/similar")
-@api.answers(schemas.SimilarMoviesSchema, 404, 503)
-@api.asks(schemas.LimitSchema)
+@api.contract(response_schemas.SimilarMoviesSchema, 404, 503, query=request_schemas.LimitSchema)
 def similar(movie_id: int, limit: int) -> Answer:
     """Titles like a title, most like it first."""
     movie(movie_id)
@@ -224,8 +204,7 @@ def similar(movie_id: int, limit: int) -> Answer:
 
 
 @api.get("/user/<any_id:user_id>/estimate/<any_id:movie_id>")
-@api.answers(schemas.EstimateSchema, 404, 503)
-@api.asks()
+@api.contract(response_schemas.EstimateSchema, 404, 503)
 def estimate(user_id: int, movie_id: int) -> Answer:
     """What someone would rate a title, as far as their ratings of this moment tell."""
     person(user_id)
@@ -236,8 +215,7 @@ def estimate(user_id: int, movie_id: int) -> Answer:
 
 
 @api.get("/user/<any_id:user_id>/because/<any_id:movie_id>")
-@api.answers(schemas.BecauseSchema, 404, 503)
-@api.asks()
+@api.contract(response_schemas.BecauseSchema, 404, 503)
 def because(user_id: int, movie_id: int) -> Answer:
     """What each of someone's ratings adds to the score of a title, exactly."""
     person(user_id)
@@ -256,8 +234,7 @@ def because(user_id: int, movie_id: int) -> Answer:
 
 
 @api.get("/search")
-@api.answers(schemas.MoviesSchema)
-@api.asks(schemas.SearchSchema)
+@api.contract(response_schemas.MoviesSchema, query=request_schemas.SearchSchema)
 def search(q: str, limit: int) -> Answer:
     """Titles by any part of their name, in any order, with a typo; the best match first."""
     return {"movies": catalogue.search(q, limit, serving.titles)}
