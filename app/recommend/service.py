@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.catalogue.items import items_by_id
+from app.feedback.profile import UserProfile
 from app.feedback.ratings import NO_PREDICTION, Prediction, rate, ratings_of
 from app.models import Item
 from app.observability import metrics, timing
@@ -95,19 +96,16 @@ def recommend(
 
 
 def recommend_many(
-    models: Sequence[Model],
-    people: Sequence[RatingsByItem],
-    n: int,
-    hidden: Sequence[Collection[int]],
+    models: Sequence[Model], profiles: Sequence[UserProfile], n: int
 ) -> list[list[Recommended]]:
-    """Recommend to each of ``people`` by their model without what they hid; one pass a model."""
-    ranked: list[list[Recommendation]] = [[]] * len(people)
+    """Recommend for each profile by its model, in one pass over each model."""
+    ranked: list[list[Recommendation]] = [[]] * len(profiles)
     for model in {id(model): model for model in models}.values():
-        places = [place for place, its in enumerate(models) if its is model]
-        ratings = [people[place] for place in places]
-        hidden_ids = [hidden[place] for place in places]
+        places = [place for place, served_by in enumerate(models) if served_by is model]
+        ratings = [profiles[place].ratings for place in places]
+        hidden = [profiles[place].hidden for place in places]
         with timing.part("batch"):
-            lists = batch.recommend_many(model, ratings, n, hidden_ids)
+            lists = batch.recommend_many(model, ratings, n, hidden)
         for place, one in zip(places, lists, strict=True):
             ranked[place] = one
     items = items_by_id({r.item_id for one in ranked for r in one})
