@@ -17,8 +17,9 @@ from app.accounts import api_tokens
 from app.extensions import db
 from app.models import Import, ListEntry, Rating, User
 from app.portability import uploads
+from app.portability.entries import Entry, RejectedLine
 from app.portability.exports import COLUMNS
-from app.portability.import_formats import Entry, RejectedLine, read
+from app.portability.imports import read
 from app.portability.text import texts
 from tests.conftest import PASSWORD, register
 from tests.test_cli import run
@@ -184,7 +185,7 @@ def test_recommendations_follow_what_was_brought(ann: FlaskClient) -> None:
         ("1,6,0", "off the scale, which ends at 5"),
         ("1,-1,0", "off the scale"),
         ("1,nan,0", "off the scale"),
-        ("1,five,0", "is no rating"),
+        ("1,five,0", "is not a rating"),
         ("one,5,0", "not a whole number"),
         ("1,5", "2 fields, not 3"),
         ("99999999999,5,0", "out of range"),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from app.catalogue import items as catalogue
 from app.db.clock import utcnow
@@ -21,10 +21,12 @@ from app.feedback.user_lists import WATCHLIST
 from app.http import request_budget
 from app.models import Import, ListEntry, Rating
 from app.observability import metrics
-from app.portability.import_formats import Contents, Entry, RejectedLine, read
+from app.portability.csv_kinds import read_csv
+from app.portability.entries import Contents, Entry, RejectedLine
 from app.portability.import_reports import delete_old_reports
 from app.portability.matching import Matcher
-from app.portability.text import texts
+from app.portability.steam_library import is_steam, read_steam
+from app.portability.text import TextFile, texts
 from app.portability.uploads import ImportProblem
 from app.recommend import feedback_kind
 from app.recommend.model_watcher import serving
@@ -40,6 +42,9 @@ IMPORT_SECONDS = 20
 WAIT_SECONDS = 3
 # Imports that may wait at once in a process: each keeps a thread from everyone else.
 MOST_WAITING = 2
+# (value, time) by item id.
+Values = dict[int, tuple[float, datetime]]
+Row = TypeVar("Row")
 NO_EARLIER_THAN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -122,6 +127,11 @@ def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) ->
     return done
 
 
+def read(text: TextFile) -> Contents:
+    """Detect the format of a file. Raises ImportProblem if it is not supported."""
+    return read_steam(text) if is_steam(text) else read_csv(text)
+
+
 def _check_kind(contents: Contents, model: Model | None) -> None:
     kind = serving.feedback_kind
     if contents.feedback != kind.feedback:
@@ -140,52 +150,53 @@ def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
         request_budget.check()
         if isinstance(row, RejectedLine):
             report.bad += 1
-            if len(report.bad_lines) < MOST_LISTED:
-                report.bad_lines.append({"line": row.line, "why": row.why[:200]})
+            _list(report.bad_lines, {"line": row.line, "why": row.why[:200]})
         elif (item_id := matcher.match(row)) is None:
             report.unmatched += 1
-            if len(report.unmatched_lines) < MOST_LISTED:
-                line = {"line": row.line, "title": row.title[:200], "year": row.year}
-                report.unmatched_lines.append(line)
+            line = {"line": row.line, "title": row.title[:200], "year": row.year}
+            _list(report.unmatched_lines, line)
         elif item_id not in entries or _order(row) >= _order(entries[item_id]):
             # A matched entry needs no names, which would fill the memory.
             entries[item_id] = replace(row, title="", imdb_id=None)
     if not (entries or report.bad or report.unmatched):
         raise ImportProblem(f"This {report.source} file holds no {serving.feedback_kind.numbers}.")
-    report.unmatched_lines = _within(LARGEST_LIST, report.unmatched_lines)
-    report.bad_lines = _within(LARGEST_LIST, report.bad_lines)
+    report.unmatched_lines = _shortened(report.unmatched_lines)
+    report.bad_lines = _shortened(report.bad_lines)
     return entries
 
 
-def _within(size: int, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the first lines that together have at most ``size`` bytes of JSON."""
+def _list(lines: list[dict[str, Any]], line: dict[str, Any]) -> None:
+    if len(lines) < MOST_LISTED:
+        lines.append(line)
+
+
+def _shortened(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first lines that together have at most LARGEST_LIST bytes of JSON."""
     sizes = accumulate(len(json.dumps(line)) for line in lines)
-    return [line for line, total in zip(lines, sizes, strict=True) if total <= size]
+    return [line for line, total in zip(lines, sizes, strict=True) if total <= LARGEST_LIST]
 
 
 def _order(entry: Entry) -> tuple[bool, datetime]:
-    rated = entry.stars is not None or entry.hours is not None
-    return rated, entry.at or NO_EARLIER_THAN
+    return entry.value is not None, entry.at or NO_EARLIER_THAN
 
 
 def _decide(
     matched: dict[int, Entry],
-    ratings_before: dict[int, tuple[float, datetime]],
+    ratings_before: Values,
     report: Report,
-) -> dict[int, tuple[float, datetime]]:
-    """Return (value, time) by id of the ratings to store."""
+) -> Values:
+    """Return the ratings to store."""
     rows = {}
     now = utcnow()
     for item_id, entry in matched.items():
-        stars = _rating(entry)
-        if stars is None:
+        if entry.value is None:
             report.wanted += 1
             continue
         at = entry.at if entry.at and NO_EARLIER_THAN < entry.at <= now else now
         before = ratings_before.get(item_id)
         if before is None:
             report.new += 1
-        elif before[0] == stars:
+        elif before[0] == entry.value:
             report.same += 1
             continue
         elif _stays(before, entry, at):
@@ -193,7 +204,7 @@ def _decide(
             continue
         else:
             report.changed += 1
-        rows[item_id] = (stars, at)
+        rows[item_id] = (entry.value, at)
     return rows
 
 
@@ -204,14 +215,10 @@ def _stays(before: tuple[float, datetime], entry: Entry, at: datetime) -> bool:
     return before[1] > at
 
 
-def _rating(entry: Entry) -> float | None:
-    return entry.stars if entry.hours is None else entry.hours
-
-
 def _store(
     user_id: int,
-    rows: dict[int, tuple[float, datetime]],
-    ratings_before: dict[int, tuple[float, datetime]],
+    rows: Values,
+    ratings_before: Values,
     matched: dict[int, Entry],
     model: Model | None,
 ) -> None:
@@ -230,20 +237,20 @@ def _store(
         for item_id, (stars, at) in rows.items()
     ]
     first_time = ("predicted", "community", "model_version", "via")
-    for start in range(0, len(stored), BATCH):
-        upsert(Rating, stored[start : start + BATCH], keep=first_time, newest_by="rated_at")
+    for batch in _batches(stored):
+        upsert(Rating, batch, keep=first_time, newest_by="rated_at")
     wanted = [
         {"user_id": user_id, "kind": WATCHLIST, "item_id": item_id, "marked_at": utcnow()}
         for item_id, entry in matched.items()
-        if entry.stars is None and entry.hours is None
+        if entry.value is None
     ]
-    for start in range(0, len(wanted), BATCH):
-        upsert(ListEntry, wanted[start : start + BATCH], keep=["marked_at"])
+    for batch in _batches(wanted):
+        upsert(ListEntry, batch, keep=["marked_at"])
 
 
 def _predictions(
-    rows: dict[int, tuple[float, datetime]],
-    ratings_before: dict[int, tuple[float, datetime]],
+    rows: Values,
+    ratings_before: Values,
     model: Model | None,
 ) -> dict[int, Prediction]:
     stars: dict[int, float] = {}
@@ -261,5 +268,5 @@ def _predictions(
     }
 
 
-def _batches(ids: list[int]) -> list[list[int]]:
-    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+def _batches(rows: list[Row]) -> Iterator[list[Row]]:
+    return (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))

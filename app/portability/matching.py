@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.http import request_budget
 from app.models import Item
-from app.portability.import_formats import Entry
+from app.portability.entries import Entry
 from recommender.formats.titles import search_key, split_title
 
 _ARTICLE = re.compile(r"^(the|a|an|le|la|les|un|une|el|los|las|il|der|die|das) (?=.)")
