@@ -1,4 +1,4 @@
-"""What all routes of the API share: strict parsing and one format of errors."""
+"""Strict parsing and one format of errors, for all routes of the API."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from app.api.response_schemas import ErrorSchema
 ERRORS = (401, 403, 422, 429)
 ERRORS_OF_BODIES = (413, 415)
 LONGEST_SENTENCE = 200
-# What webargs and marshmallow put where errors have the name of a field.
+# Keys of webargs and marshmallow that are not names of fields.
 NOT_A_FIELD = ("json", "query", "_schema", vocabulary.AS_SENT)
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def explain(error: HTTPException) -> str:
-    """Return the first errors, each with its field; long ones are cut off."""
+    """Return the first errors, each with its field; long ones are shortened."""
     messages = getattr(error, "data", {}).get("messages")
     if not messages:
         return _shorten(str(error.description))
@@ -38,7 +38,7 @@ def _shorten(text: str) -> str:
 
 
 def _sentences(messages: Any, path: str = "", as_sent: bool = False) -> Iterator[str]:
-    """Yield "path: message" of each error, its path in the words of the release in service."""
+    """Yield "path: message" of each error, its path in the names of the release in service."""
     if not isinstance(messages, Mapping):
         sentence = " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
         yield f"{path}: {sentence}" if path else sentence
@@ -65,7 +65,7 @@ class Parser(FlaskParser):
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         content = req.get_data()
-        # A body sent in chunks says no length beforehand, and is cut off at the limit.
+        # A chunked body has no Content-Length, and is truncated at the limit.
         most = req.max_content_length
         if req.content_length is None and most is not None and len(content) >= most:
             raise RequestEntityTooLarge
@@ -111,7 +111,7 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 class Api(flask_smorest.Api):
-    """The OpenAPI document alone: ``app.error_pages`` answers errors."""
+    """Makes the OpenAPI document, and leaves errors to ``app.error_pages``."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
     ERROR_SCHEMA = ErrorSchema

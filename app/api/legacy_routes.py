@@ -1,4 +1,4 @@
-"""The two rows without the base path, as an earlier service answered them."""
+"""The two routes without the base path, as an earlier service answered them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of the contract under ``/api/v1``, in its order."""
+"""The routes of the contract under ``/api/v1``, in its order."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ from recommender.storage.release import Release
 ARTICLES = frozenset("the a an le la les un une el los las il lo der die das den ein eine".split())
 # How a title matches, best first. Among equals the one with more ratings comes first.
 WHOLE, WORDS, BEGINNINGS, TYPO, NOT = range(5)
-# So many wrong letters are forgiven in a word of at least so many letters.
+# (letters of a word, at least; typos that it may have).
 FORGIVEN = ((8, 2), (4, 1))
 LONGEST_STEM = 14
 MOST_WORDS, MOST_FORGIVEN = 12, 4
 Rows = NDArray[np.int32]
 Kinds = NDArray[np.int8]
-# Of each key, where in the catalogue the titles stand that have it.
+# Positions in the catalogue of the titles with each key.
 Places = dict[str, "array[int]"]
 
 
@@ -49,7 +49,7 @@ class TitleIndex:
         ids = array("l")
         words: Places = defaultdict(partial(array, "l"))
         runs: Places = defaultdict(partial(array, "l"))
-        # A stream: the whole catalogue as objects would stay in the process's memory for good.
+        # Read as a stream: the heap would not shrink after holding the catalogue as objects.
         for place, item in enumerate(items):
             ids.append(item.item_id)
             title = search_key(item.title).split()
@@ -98,7 +98,7 @@ class TitleIndex:
         return kinds
 
     def _with_typos(self, words: Sequence[str], kinds_by_word: Sequence[Kinds]) -> Kinds:
-        """Forgive typos in the words that no title begins with; without such words in any."""
+        """Allow typos in the words that begin no title's word; if there are none, in all words."""
         strange = [bool((kinds == NOT).all()) for kinds in kinds_by_word]
         if sum(strange) > MOST_FORGIVEN or (not any(strange) and len(words) > MOST_FORGIVEN):
             return np.full(len(self._ids), NOT, np.int8)
@@ -113,7 +113,7 @@ class TitleIndex:
         return np.asarray(np.maximum.reduce(forgiven))
 
     def _alike_of(self, word: str) -> tuple[slice, ...]:
-        """Return the words that begin like ``word`` but for typos (optimal string alignment).
+        """Return the words that begin with ``word``, typos allowed (optimal string alignment).
 
         A typo is a letter too many, too few or wrong, or two letters swapped.
         """

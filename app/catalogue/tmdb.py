@@ -1,4 +1,4 @@
-"""Posters from The Movie Database: which picture belongs to which title."""
+"""Look up posters in The Movie Database."""
 
 from __future__ import annotations
 

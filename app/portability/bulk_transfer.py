@@ -32,7 +32,7 @@ Batches = Iterator[tuple[list[Row], int]]
 
 @dataclass
 class ImportCounts:
-    """Numbers of ratings; ``untitled``: of items that the catalogue lacks, which were left out."""
+    """Numbers of ratings: ``untitled`` ones are of items that the catalogue lacks, and left out."""
 
     ratings: int = 0
     untitled: int = 0
@@ -116,10 +116,11 @@ def _add_ratings(rows: list[Row]) -> None:
 
 
 def export_ratings(destination: str, release: Release) -> int:
-    """Write every explicit rating as ``ratings.csv`` to a folder or ``s3://bucket/prefix``; how
-    many. The file is replaced whole. Raises ConfigError or StorageError where it cannot be written.
+    """Write every explicit rating as ``ratings.csv`` to a folder or ``s3://bucket/prefix``.
 
-    A rating of 0 is the scale's lowest, which is what training reads.
+    Returns their number. The file is replaced whole. A rating below the scale's lowest, such as 0,
+    is written as the lowest, which training accepts. Raises ConfigError or StorageError if the file
+    cannot be written.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, ML_CSV.ratings_file)

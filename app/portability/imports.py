@@ -34,13 +34,13 @@ from app.recommend.service import fold_in
 from recommender.model import Model
 
 BATCH = 500
-# Lines of a kind that a report lists, and their bytes as JSON; its counts are of all lines.
+# Rejected and unmatched lines that a report lists, each, and their bytes as JSON.
 MOST_LISTED = 500
 LARGEST_LIST = 32_000
 # Seconds that an import may take; seconds to wait for another one in the same process.
 IMPORT_SECONDS = 20
 WAIT_SECONDS = 3
-# Imports that may wait at once in a process: each keeps a thread from everyone else.
+# Imports that may wait at once in a process, since each occupies a thread.
 MOST_WAITING = 2
 # (value, time) by item id.
 Values = dict[int, tuple[float, datetime]]
@@ -76,9 +76,9 @@ _waiting = threading.BoundedSemaphore(MOST_WAITING)
 def bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
     """Import a file. Raises ImportProblem, and then nothing has been stored.
 
-    Of a title rated here and there, the newer rating stays. One file is read at a time in a
-    process, so that many at once cannot use up its memory; raises ImportBusy after a short wait,
-    and at once where others wait already.
+    If an item has a rating both here and in the file, the newer one stays. A process reads one file
+    at a time, to bound its memory; raises ImportBusy after a short wait, and at once if others wait
+    already.
     """
     with _turn():
         request_budget.limit(IMPORT_SECONDS)
@@ -87,7 +87,14 @@ def bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> 
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    if not (_one_at_a_time.acquire(blocking=False) or _wait_for_turn()):
+    """Wait while another file is read, unless others wait already."""
+    is_ours = _one_at_a_time.acquire(blocking=False)
+    if not is_ours and _waiting.acquire(blocking=False):
+        try:
+            is_ours = _one_at_a_time.acquire(timeout=WAIT_SECONDS)
+        finally:
+            _waiting.release()
+    if not is_ours:
         raise ImportBusy(
             "We are reading someone else's file just now. Yours was not read: send it again in a"
             " moment."
@@ -96,16 +103,6 @@ def _turn() -> Iterator[None]:
         yield
     finally:
         _one_at_a_time.release()
-
-
-def _wait_for_turn() -> bool:
-    """Wait while another file is read, unless others wait already; return whether it is over."""
-    if not _waiting.acquire(blocking=False):
-        return False
-    try:
-        return _one_at_a_time.acquire(timeout=WAIT_SECONDS)
-    finally:
-        _waiting.release()
 
 
 @retry_on_conflict
@@ -180,13 +177,9 @@ def _order(entry: Entry) -> tuple[bool, datetime]:
     return entry.value is not None, entry.at or NO_EARLIER_THAN
 
 
-def _decide(
-    matched: dict[int, Entry],
-    ratings_before: Values,
-    report: Report,
-) -> Values:
+def _decide(matched: dict[int, Entry], ratings_before: Values, report: Report) -> Values:
     """Return the ratings to store."""
-    rows = {}
+    rows: Values = {}
     now = utcnow()
     for item_id, entry in matched.items():
         if entry.value is None:
@@ -194,17 +187,14 @@ def _decide(
             continue
         at = entry.at if entry.at and NO_EARLIER_THAN < entry.at <= now else now
         before = ratings_before.get(item_id)
-        if before is None:
-            report.new += 1
-        elif before[0] == entry.value:
+        if before is not None and before[0] == entry.value:
             report.same += 1
-            continue
-        elif _stays(before, entry, at):
+        elif before is not None and _stays(before, entry, at):
             report.kept += 1
-            continue
         else:
-            report.changed += 1
-        rows[item_id] = (entry.value, at)
+            rows[item_id] = (entry.value, at)
+            report.new += before is None
+            report.changed += before is not None
     return rows
 
 
@@ -223,49 +213,37 @@ def _store(
     model: Model | None,
 ) -> None:
     """Store ratings with their predictions, and the watchlist. The caller commits."""
-    predictions = _predictions(rows, ratings_before, model)
-    stored = [
-        {
-            "user_id": user_id,
-            "item_id": item_id,
-            "rating": stars,
-            "rated_at": at,
-            "is_implicit": False,
-            **asdict(predictions[item_id]),
-            "via": IMPORT,
-        }
-        for item_id, (stars, at) in rows.items()
-    ]
+    predictions = _predictions(list(rows), ratings_before, model)
     first_time = ("predicted", "community", "model_version", "via")
-    for batch in _batches(stored):
-        upsert(Rating, batch, keep=first_time, newest_by="rated_at")
-    wanted = [
-        {"user_id": user_id, "kind": WATCHLIST, "item_id": item_id, "marked_at": utcnow()}
-        for item_id, entry in matched.items()
-        if entry.value is None
-    ]
-    for batch in _batches(wanted):
-        upsert(ListEntry, batch, keep=["marked_at"])
+    for batch in _batches(list(rows.items())):
+        stored = [
+            {
+                **{"user_id": user_id, "item_id": item_id, "rating": value, "rated_at": at},
+                **{"is_implicit": False, **asdict(predictions[item_id]), "via": IMPORT},
+            }
+            for item_id, (value, at) in batch
+        ]
+        upsert(Rating, stored, keep=first_time, newest_by="rated_at")
+    now, wanted = utcnow(), [item_id for item_id, entry in matched.items() if entry.value is None]
+    for ids in _batches(wanted):
+        key = {"user_id": user_id, "kind": WATCHLIST, "marked_at": now}
+        upsert(ListEntry, [{**key, "item_id": item_id} for item_id in ids], keep=["marked_at"])
 
 
 def _predictions(
-    rows: Values,
-    ratings_before: Values,
-    model: Model | None,
+    item_ids: list[int], ratings_before: Values, model: Model | None
 ) -> dict[int, Prediction]:
     stars: dict[int, float] = {}
     if model is not None:
         person = fold_in(model, {item: rating for item, (rating, _) in ratings_before.items()})
-        stars = model.estimate(person, rows)
+        stars = model.estimate(person, item_ids)
     version = model.version if model else None
     means = {
         item_id: item.rating_mean
-        for batch in _batches(list(rows))
+        for batch in _batches(item_ids)
         for item_id, item in catalogue.items_by_id(batch).items()
     }
-    return {
-        item_id: Prediction(stars.get(item_id), means.get(item_id), version) for item_id in rows
-    }
+    return {i: Prediction(stars.get(i), means.get(i), version) for i in item_ids}
 
 
 def _batches(rows: list[Row]) -> Iterator[list[Row]]:

@@ -1,4 +1,4 @@
-"""The two kinds of feedback that a catalogue can have: stars for movies, hours played for games.
+"""The two kinds of feedback: stars for movies, and hours played for games.
 
 A release names its kind; ``serving.feedback_kind`` is that of the release in service.
 """

@@ -1,4 +1,4 @@
-"""Variants: the arms of an experiment, and which user gets which."""
+"""Variants: the arms of an experiment, and which user gets which one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
 
 CONTROL, TREATMENT = ARMS = ("control", "treatment")
-# Stands for the release in service, whichever that is.
+# Means the release in service.
 IN_SERVICE = "current"
 # Parameters that a variant may change; the others belong to the fitted factors.
 SETTINGS = ("popularity_weight", "min_ratings")
