@@ -40,33 +40,22 @@ WHOLE = fields.Integer(required=True)
 NUMBER = fields.Float(required=True)
 TEXT = fields.String(required=True)
 FLAG = fields.Boolean(required=True)
-
-
-def _movie(of: str = "", example: str | None = None) -> dict[str, fields.Field]:
-    """Return the fields of a movie; ``of`` leads from what is answered to its item."""
-    return {
-        "movie_id": fields.Integer(required=True, attribute=f"{of}id"),
-        "title": fields.String(required=True, attribute=f"{of}title"),
-        "year": fields.Integer(required=True, allow_none=True, attribute=f"{of}year"),
-        "genres": fields.String(
-            required=True,
-            attribute=f"{of}genres",
-            metadata={"example": example} if example else {},
-        ),
-        "description": fields.String(required=True, allow_none=True, attribute=f"{of}description"),
-    }
-
+OPTIONAL_WHOLE = fields.Integer(required=True, allow_none=True)
+OPTIONAL_TEXT = fields.String(required=True, allow_none=True)
 
 ErrorSchema = _fixed("Error", code=WHOLE, message=TEXT)
-UserSchema = _schema(
-    "User",
-    user_id=fields.Integer(required=True, attribute="id"),
-    gender=fields.String(required=True, allow_none=True),
-    year_of_birth=fields.Integer(required=True, allow_none=True),
-)
+ID = fields.Integer(required=True, attribute="id")
+UserSchema = _schema("User", user_id=ID, gender=OPTIONAL_TEXT, year_of_birth=OPTIONAL_WHOLE)
 DeletedUserSchema = _schema("DeletedUser", user_id=WHOLE, msg=TEXT)
 
-MovieSchema = _schema("Movie", **_movie(example="Drama|Comedy"))
+MovieSchema = _schema(
+    "Movie",
+    movie_id=ID,
+    title=TEXT,
+    year=OPTIONAL_WHOLE,
+    genres=fields.String(required=True, metadata={"example": "Drama|Comedy"}),
+    description=OPTIONAL_TEXT,
+)
 MoviesSchema = _schema("Movies", movies=_list(MovieSchema))
 SimilarMoviesSchema = _schema("SimilarMovies", movie_id=WHOLE, similar=_list(MovieSchema))
 MOVIE = fields.Nested(MovieSchema, required=True)
@@ -74,64 +63,42 @@ TopMovieSchema = _schema("TopMovie", avg_rating=NUMBER, votes=WHOLE, movie=MOVIE
 TopMoviesSchema = _schema("TopMovies", top_movies=_list(TopMovieSchema))
 
 ITEM = fields.Nested(MovieSchema, required=True, attribute="item")
-RatedMovieSchema = _schema(
-    "RatedMovie",
-    is_implicit=FLAG,
-    movie=ITEM,
-    rating=NUMBER,
-    ts=fields.DateTime(required=True, attribute="rated_at"),
-)
+RATED_AT = fields.DateTime(required=True, attribute="rated_at")
+RatedMovieSchema = _schema("RatedMovie", is_implicit=FLAG, movie=ITEM, rating=NUMBER, ts=RATED_AT)
 RatedMoviesSchema = _schema(
     "RatedMovies", user_id=WHOLE, limit=WHOLE, ratings=_list(RatedMovieSchema)
 )
-RatingSchema = _schema(
-    "Rating",
-    user_id=WHOLE,
-    movie_id=WHOLE,
-    rating=NUMBER,
-    is_implicit=FLAG,
-    ts=fields.DateTime(required=True),
-)
+RATING = {"user_id": WHOLE, "movie_id": WHOLE, "rating": NUMBER, "is_implicit": FLAG}
+RatingSchema = _schema("Rating", **RATING, ts=fields.DateTime(required=True))
 DeletedRatingSchema = _schema("DeletedRating", user_id=WHOLE, msg=TEXT, movie_id=WHOLE)
 WatchedSchema = _schema("Watched", user_id=WHOLE, movie_id=WHOLE, watched=FLAG)
 
 RecommendationSchema = _schema(
     "Recommendation",
-    **_movie("item."),
+    movie_id=fields.Integer(required=True, attribute="item.id"),
+    title=fields.String(required=True, attribute="item.title"),
+    year=fields.Integer(required=True, allow_none=True, attribute="item.year"),
+    genres=fields.String(required=True, attribute="item.genres"),
+    description=fields.String(required=True, allow_none=True, attribute="item.description"),
     score=NUMBER,
     predicted_rating=fields.Float(attribute="guess"),
 )
-RecommendationsSchema = _schema(
-    "Recommendations", user_id=WHOLE, recommendations=_list(RecommendationSchema)
-)
+RECOMMENDATIONS = _list(RecommendationSchema)
+RecommendationsSchema = _schema("Recommendations", user_id=WHOLE, recommendations=RECOMMENDATIONS)
 BatchResultSchema = _schema(
-    "BatchResult", user_id=fields.Integer(), recommendations=_list(RecommendationSchema)
+    "BatchResult", user_id=fields.Integer(), recommendations=RECOMMENDATIONS
 )
 BatchResultsSchema = _schema("BatchResults", results=_list(BatchResultSchema))
 
 EstimateSchema = _schema("Estimate", user_id=WHOLE, movie_id=WHOLE, predicted_rating=NUMBER)
-PartSchema = _schema(
-    "Part",
-    movie=ITEM,
-    rating=NUMBER,
-    contribution=fields.Float(required=True, attribute="part"),
-)
+PART = fields.Float(required=True, attribute="part")
+PartSchema = _schema("Part", movie=ITEM, rating=NUMBER, contribution=PART)
 # The score is the popularity and all contributions together.
-BecauseSchema = _schema(
-    "Because",
-    user_id=WHOLE,
-    movie_id=WHOLE,
-    score=NUMBER,
-    popularity=NUMBER,
-    because=_list(PartSchema),
-)
+SCORES = {"user_id": WHOLE, "movie_id": WHOLE, "score": NUMBER, "popularity": NUMBER}
+BecauseSchema = _schema("Because", **SCORES, because=_list(PartSchema))
 
-ServiceItemSchema = _fixed(
-    "ServiceItem",
-    id=WHOLE,
-    title=fields.String(),
-    genres=fields.List(fields.String()),
-)
+STRINGS = fields.List(fields.String())
+ServiceItemSchema = _fixed("ServiceItem", id=WHOLE, title=fields.String(), genres=STRINGS)
 ServiceItemsSchema = _fixed("ServiceItems", items=_list(ServiceItemSchema))
 HistorySchema = _fixed("History", histories=fields.List(fields.Integer(), required=True))
 FeaturesSchema = _fixed("Features", features=_list(HistorySchema))

@@ -7,6 +7,7 @@ hours, votes are owners, and a predicted rating is a match.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from typing import Any
 
 from werkzeug.routing import BaseConverter, ValidationError
@@ -87,19 +88,14 @@ def in_document(document: Mapping[str, Any]) -> Any:
 
 
 def _describe_hours(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    def describe_tag(tag: Mapping[str, Any]) -> Mapping[str, Any]:
-        description = DESCRIPTIONS_FOR_HOURS.get(tag["name"], tag["description"])
-        return {**tag, "description": description}
-
-    def describe(path: str, method: str, operation: Any) -> Any:
-        summary = SUMMARIES_FOR_HOURS.get(f"{method.upper()} {path}")
-        return {**operation, "summary": summary} if summary else operation
-
-    paths = {
-        path: {method: describe(path, method, operation) for method, operation in methods.items()}
-        for path, methods in document["paths"].items()
-    }
-    return {**document, "paths": paths, "tags": list(map(describe_tag, document["tags"]))}
+    described = deepcopy(document)
+    for tag in described["tags"]:
+        tag["description"] = DESCRIPTIONS_FOR_HOURS.get(tag["name"], tag["description"])
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            if summary := SUMMARIES_FOR_HOURS.get(f"{method.upper()} {path}"):
+                operation["summary"] = summary
+    return described
 
 
 def _translate(value: Any) -> Any:

@@ -60,26 +60,6 @@ def _rows(
     used = {*kind.required, *kind.optional}
     places = {name: place for place, name in enumerate(header) if name in used}
     people = set()
-    for cells in _records(lines, records):
-        if isinstance(cells, RejectedLine):
-            yield cells
-        elif len(cells) != len(header):
-            yield RejectedLine(lines.number, f"{len(cells)} fields, not {len(header)}")
-        else:
-            row = {name: cells[place].strip() for name, place in places.items()}
-            people.add(row.get("userId", "")[:LONGEST_FIELD])
-            if len(people) > 1:
-                raise ImportProblem(
-                    "This file holds the ratings of several people. Send one with yours alone."
-                )
-            if any(len(cell) > LONGEST_FIELD for cell in row.values()):
-                yield RejectedLine(lines.number, "a field is far too long")
-            else:
-                yield parse_line(kind.parse, lines.number, row)
-
-
-def _records(lines: Lines, records: Iterator[list[str]]) -> Iterator[list[str] | RejectedLine]:
-    """Yield the cells of each record that is not empty."""
     while True:
         lines.begin_record()
         try:
@@ -89,8 +69,18 @@ def _records(lines: Lines, records: Iterator[list[str]]) -> Iterator[list[str] |
         except csv.Error as error:
             yield RejectedLine(lines.number, f"not CSV ({error})")
             continue
-        if "".join(cells).strip():
-            yield cells
+        if not "".join(cells).strip():
+            continue
+        if len(cells) != len(header):
+            yield RejectedLine(lines.number, f"{len(cells)} fields, not {len(header)}")
+            continue
+        row = {name: cells[place].strip() for name, place in places.items()}
+        people.add(row.get("userId", "")[:LONGEST_FIELD])
+        if len(people) > 1:
+            raise ImportProblem(
+                "This file holds the ratings of several people. Send one with yours alone."
+            )
+        yield _parse(kind, lines.number, row)
 
 
 def _marquee(line: int, row: Row) -> Entry:
@@ -146,6 +136,12 @@ def _letterboxd(line: int, row: Row) -> Entry:
     stars = _stars(row["Rating"]) if row.get("Rating") else None
     at = _moment(row.get("Date", ""))
     return Entry(line, row["Name"], _whole(row, "Year"), stars=stars, at=at)
+
+
+def _parse(kind: CsvKind, line: int, row: Row) -> Entry | RejectedLine:
+    if any(len(cell) > LONGEST_FIELD for cell in row.values()):
+        return RejectedLine(line, "a field is far too long")
+    return parse_line(kind.parse, line, row)
 
 
 _IDS = ("imdb_id", "tmdb_id")
