@@ -99,17 +99,16 @@ class TitleIndex:
 
     def _with_typos(self, words: Sequence[str], kinds_by_word: Sequence[Kinds]) -> Kinds:
         """Allow typos in the words that begin no title's word; if there are none, in all words."""
-        strange = [bool((kinds == NOT).all()) for kinds in kinds_by_word]
-        if sum(strange) > MOST_FORGIVEN or (not any(strange) and len(words) > MOST_FORGIVEN):
+        is_unknown = [bool((kinds == NOT).all()) for kinds in kinds_by_word]
+        is_wrong = is_unknown if any(is_unknown) else [True] * len(words)
+        if sum(is_wrong) > MOST_FORGIVEN:
             return np.full(len(self._ids), NOT, np.int8)
-        forgiven = []
-        for word, kinds, alone in zip(words, kinds_by_word, strange, strict=True):
-            if alone or not any(strange):
-                kinds = kinds.copy()
-                for numbers in self._alike(word):
-                    rows = self._words.rows(numbers)
-                    kinds[rows] = np.minimum(kinds[rows], TYPO)
-            forgiven.append(kinds)
+        forgiven = list(kinds_by_word)
+        for place in np.flatnonzero(is_wrong):
+            forgiven[place] = forgiven[place].copy()
+            for numbers in self._alike(words[place]):
+                rows = self._words.rows(numbers)
+                forgiven[place][rows] = np.minimum(forgiven[place][rows], TYPO)
         return np.asarray(np.maximum.reduce(forgiven))
 
     def _alike_of(self, word: str) -> tuple[slice, ...]:
