@@ -53,8 +53,8 @@ class TitleIndex:
         for place, item in enumerate(items):
             ids.append(item.item_id)
             title = search_key(item.title).split()
-            telling = _without_articles(title)
-            for run in {"".join(title), "".join(telling)}:
+            significant = _without_articles(title)
+            for run in {"".join(title), "".join(significant)}:
                 runs[run].append(place)
             for word in {*title, *([str(item.year)] if item.year else [])}:
                 words[word].append(place)
@@ -66,7 +66,7 @@ class TitleIndex:
         self._ids = item_ids[order]
         self._words, self._runs = _Postings(words, row_of), _Postings(runs, row_of)
         self._stems = {n: _Stems(self._words.keys, n) for n in range(3, LONGEST_STEM + 2)}
-        self._alike = lru_cache(maxsize=4096)(self._alike_of)
+        self._similar = lru_cache(maxsize=4096)(self._similar_words)
 
     def find(self, query: str, limit: int) -> list[int]:
         """Return ids of the ``limit`` best matches: titles that have every word of ``query``.
@@ -75,17 +75,17 @@ class TitleIndex:
         none, typos are forgiven.
         """
         words = search_key(query).split()[:MOST_WORDS]
-        telling = _without_articles(words)
-        if not telling or limit <= 0:
+        significant = _without_articles(words)
+        if not significant or limit <= 0:
             return []
-        kinds_by_word = [self._kinds_of(word) for word in telling]
+        kinds_by_word = [self._kinds_of(word) for word in significant]
         kinds = np.maximum.reduce(kinds_by_word)
-        for run in {"".join(words), "".join(telling)}:  # "spiderman" finds "Spider-Man"
+        for run in {"".join(words), "".join(significant)}:  # "spiderman" finds "Spider-Man"
             rows = self._runs.beginning(run)
             kinds[rows] = np.minimum(kinds[rows], BEGINNINGS)
-        kinds[self._runs.exactly("".join(telling))] = WHOLE
+        kinds[self._runs.exactly("".join(significant))] = WHOLE
         if (kinds == NOT).all():
-            kinds = self._with_typos(telling, kinds_by_word)
+            kinds = self._with_typos(significant, kinds_by_word)
         best = np.concatenate([np.flatnonzero(kinds == kind)[:limit] for kind in range(NOT)])
         return self._ids[best[:limit]].tolist()
 
@@ -106,12 +106,12 @@ class TitleIndex:
         forgiven = list(kinds_by_word)
         for place in np.flatnonzero(is_wrong):
             forgiven[place] = forgiven[place].copy()
-            for numbers in self._alike(words[place]):
+            for numbers in self._similar(words[place]):
                 rows = self._words.rows(numbers)
                 forgiven[place][rows] = np.minimum(forgiven[place][rows], TYPO)
         return np.asarray(np.maximum.reduce(forgiven))
 
-    def _alike_of(self, word: str) -> tuple[slice, ...]:
+    def _similar_words(self, word: str) -> tuple[slice, ...]:
         """Return the words that begin with ``word``, typos allowed (optimal string alignment).
 
         A typo is a letter too many, too few or wrong, or two letters swapped.
@@ -121,7 +121,7 @@ class TitleIndex:
             return ()
         matches: list[slice] = []
         for length in range(len(word) - 1, len(word) + 2):
-            matches += self._stems[length].alike(word, wrong)
+            matches += self._stems[length].similar(word, wrong)
         return tuple(matches)
 
 
@@ -139,7 +139,7 @@ class _Stems:
         self._starts = np.array([*starts, len(words)], np.int32)
         self._letters = np.array(letters, np.uint64)
 
-    def alike(self, word: str, wrong: int) -> Iterator[slice]:
+    def similar(self, word: str, wrong: int) -> Iterator[slice]:
         """Yield numbers of the words whose stem is at most ``wrong`` typos from ``word``."""
         # A typo changes the set of letters by at most two, which rules out nearly all of them.
         differing = np.bitwise_count(self._letters ^ np.uint64(_letters(word)))

@@ -19,10 +19,10 @@ from app.posters.lettering import LEADING, YEAR_SIZE, clean, lettering, set_titl
 def draw_poster(title: str, year: int | None, genres: Sequence[str]) -> str:
     """Return an SVG document, 2:3, for a title without a picture."""
     title, names = clean(title), {ALIASES.get(genre, genre) for genre in genres}
-    telling = [genre for genre in GENRES if genre in names][:2] or [""]
+    chosen = [genre for genre in GENRES if genre in names][:2] or [""]
     d = Dice("\n".join((title, str(year), *sorted(names))))
     era = next(era for era in ERAS if (year or inf) <= era.until)
-    lead, lender = d.pick(telling[0], telling[0], telling[-1]), d.pick(*telling)
+    lead, lender = d.pick(chosen[0], chosen[0], chosen[-1]), d.pick(*chosen)
     palette = PALETTES[d.pick(*GENRES[lender][1].split())]
     c = Colours(*(era.age(colour) for colour in palette.split()))
     kind, centred, above = d.pick(*era.grounds.split()), d.roll() < era.centred, d.roll() < 0.36
