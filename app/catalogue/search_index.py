@@ -104,7 +104,7 @@ class TitleIndex:
         if sum(is_wrong) > MOST_FORGIVEN:
             return np.full(len(self._ids), NOT, np.int8)
         forgiven = list(kinds_by_word)
-        for place in np.flatnonzero(is_wrong):
+        for place in np.flatnonzero(is_wrong).tolist():
             forgiven[place] = forgiven[place].copy()
             for numbers in self._similar(words[place]):
                 rows = self._words.rows(numbers)
