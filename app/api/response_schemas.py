@@ -9,6 +9,8 @@ from marshmallow import fields
 
 from app.api import vocabulary
 
+Fields = dict[str, fields.Field]
+
 
 class ResponseSchema(ma.Schema):
     """Writes the names of the release in service."""
@@ -68,7 +70,7 @@ RatedMovieSchema = _schema("RatedMovie", is_implicit=FLAG, movie=ITEM, rating=NU
 RatedMoviesSchema = _schema(
     "RatedMovies", user_id=WHOLE, limit=WHOLE, ratings=_list(RatedMovieSchema)
 )
-RATING = {"user_id": WHOLE, "movie_id": WHOLE, "rating": NUMBER, "is_implicit": FLAG}
+RATING: Fields = {"user_id": WHOLE, "movie_id": WHOLE, "rating": NUMBER, "is_implicit": FLAG}
 RatingSchema = _schema("Rating", **RATING, ts=fields.DateTime(required=True))
 DeletedRatingSchema = _schema("DeletedRating", user_id=WHOLE, msg=TEXT, movie_id=WHOLE)
 WatchedSchema = _schema("Watched", user_id=WHOLE, movie_id=WHOLE, watched=FLAG)
@@ -94,7 +96,7 @@ EstimateSchema = _schema("Estimate", user_id=WHOLE, movie_id=WHOLE, predicted_ra
 PART = fields.Float(required=True, attribute="part")
 PartSchema = _schema("Part", movie=ITEM, rating=NUMBER, contribution=PART)
 # The score is the popularity and all contributions together.
-SCORES = {"user_id": WHOLE, "movie_id": WHOLE, "score": NUMBER, "popularity": NUMBER}
+SCORES: Fields = {"user_id": WHOLE, "movie_id": WHOLE, "score": NUMBER, "popularity": NUMBER}
 BecauseSchema = _schema("Because", **SCORES, because=_list(PartSchema))
 
 STRINGS = fields.List(fields.String())
