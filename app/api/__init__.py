@@ -1,4 +1,4 @@
-"""The REST API: rows of a contract, each a view of a few lines over what the site runs on."""
+"""The REST API: one short view for each route of the contract, over the site's services."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def init_app(app: Flask) -> None:
     app.url_map.converters["word"] = vocabulary.WordConverter
     api = blueprint.Api(app)
     for rows, prefix in ((routes.api, BASE_PATH), (legacy_routes.services, None)):
-        # Requests are known by their token, never by a cookie: there is nothing to forge.
+        # Requests are authenticated by a token, never by a cookie, so CSRF is impossible.
         csrf.exempt(rows)
         api.register_blueprint(rows, url_prefix=prefix)
     access.describe(api.spec)

@@ -17,8 +17,8 @@ from app.models import Token
 
 
 def guard(blueprint: Blueprint) -> None:
-    """Require a good token for every route of a blueprint; a personal one for its owner's rows."""
-    # The headers of an answer are those of the first limit.
+    """Require a valid token for every route of a blueprint."""
+    # The response headers describe the first limit.
     limiter.shared_limit(
         _limit_of_token, scope="api", key_func=_token_key, exempt_when=lambda: _token() is None
     )(blueprint)
@@ -28,12 +28,12 @@ def guard(blueprint: Blueprint) -> None:
         key_func=login_throttle.caller,
         exempt_when=_is_service,
     )(blueprint)
-    blueprint.before_request(_let_in)
+    blueprint.before_request(_authenticate)
     blueprint.url_value_preprocessor(_drop_words)
 
 
 def authorise(user_ids: Iterable[int]) -> None:
-    """Abort with 403 if the token is not for all these users."""
+    """Abort with 403 unless the token may act for all these users."""
     token = _token()
     if token is not None and token.user_id is not None and set(user_ids) - {token.user_id}:
         abort(403, "this token is good for its owner alone")
@@ -51,7 +51,7 @@ def describe(spec: APISpec) -> None:
     spec.options["security"] = [{"token": []}]
 
 
-def _let_in() -> None:
+def _authenticate() -> None:
     token = _token()
     if token is None:
         problem = "it is unknown, expired or revoked" if bearer_token() else "there is none"
@@ -69,7 +69,7 @@ def _drop_words(_endpoint: str | None, values: dict[str, object] | None) -> None
 
 
 def _token() -> Token | None:
-    """Return the good token of the request, looked up once."""
+    """Return the valid token of the request, looked up once."""
     if "token" not in g:
         secret = bearer_token()
         g.token = api_tokens.recognise(secret) if secret else None

@@ -1,4 +1,4 @@
-"""What all routes of the API share: strict parsing and one format of errors."""
+"""Strict parsing and one format of errors, for all routes of the API."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from flask import Request, abort
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnprocessableEntity
 
-from app.api import schemas, vocabulary
+from app.api import request_schemas, vocabulary
+from app.api.response_schemas import ErrorSchema
 
 ERRORS = (401, 403, 422, 429)
 ERRORS_OF_BODIES = (413, 415)
 LONGEST_SENTENCE = 200
-# What webargs and marshmallow put where errors have the name of a field.
+# Keys of webargs and marshmallow that are not names of fields.
 NOT_A_FIELD = ("json", "query", "_schema", vocabulary.AS_SENT)
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def explain(error: HTTPException) -> str:
-    """Return the first errors, each with its field; long ones are cut off."""
+    """Return the first errors, each with its field; long ones are shortened."""
     messages = getattr(error, "data", {}).get("messages")
     if not messages:
         return _shorten(str(error.description))
-    first = islice(_sentences(messages), schemas.MOST_ERRORS)
+    first = islice(_sentences(messages), request_schemas.MOST_ERRORS)
     return "; ".join(map(_shorten, first))
 
 
@@ -37,7 +38,7 @@ def _shorten(text: str) -> str:
 
 
 def _sentences(messages: Any, path: str = "", as_sent: bool = False) -> Iterator[str]:
-    """Yield "path: message" of each error, its path in the words of the release in service."""
+    """Yield "path: message" of each error, its path in the names of the release in service."""
     if not isinstance(messages, Mapping):
         sentence = " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
         yield f"{path}: {sentence}" if path else sentence
@@ -64,7 +65,7 @@ class Parser(FlaskParser):
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         content = req.get_data()
-        # A body sent in chunks says no length beforehand, and is cut off at the limit.
+        # A chunked body has no Content-Length, and is truncated at the limit.
         most = req.max_content_length
         if req.content_length is None and most is not None and len(content) >= most:
             raise RequestEntityTooLarge
@@ -81,41 +82,39 @@ def _reject(constant: str) -> NoReturn:
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """Decorators that document and enforce the contract of a route."""
+    """Documents and enforces the contract of each route."""
 
     ARGUMENTS_PARSER = Parser()
 
-    def answers(self, schema: type[ma.Schema], *errors: int) -> Callable[[View], View]:
-        """200 with ``schema``, or an error of the one shape with one of the codes."""
+    def contract(
+        self,
+        answer: type[ma.Schema],
+        *errors: int,
+        query: type[ma.Schema] = request_schemas.NothingSchema,
+        body: type[ma.Schema] | None = None,
+    ) -> Callable[[View], View]:
+        """Read ``query`` and ``body`` into keywords; answer 200, or an error with one of the codes.
+
+        Every route says what its query may hold, so that unknown parameters are refused.
+        """
 
         def decorate(view: View) -> View:
-            documented = self.response(200, schema)(view)
-            for code in (*ERRORS, *errors):
-                documented = self.alt_response(code, schema=schemas.ErrorSchema)(documented)
-            return documented
+            if body is not None:
+                view = self.arguments(body, as_kwargs=True)(view)
+            view = self.arguments(query, location="query", as_kwargs=True)(view)
+            view = self.response(200, answer)(view)
+            for code in (*ERRORS, *(ERRORS_OF_BODIES if body else ()), *errors):
+                view = self.alt_response(code, schema=ErrorSchema)(view)
+            return view
 
         return decorate
-
-    def reads(self, schema: type[ma.Schema]) -> Callable[[View], View]:
-        """The body, passed on as keywords."""
-
-        def decorate(view: View) -> View:
-            for code in ERRORS_OF_BODIES:
-                view = self.alt_response(code, schema=schemas.ErrorSchema)(view)
-            return self.arguments(schema, as_kwargs=True)(view)
-
-        return decorate
-
-    def asks(self, schema: type[ma.Schema] = schemas.NothingSchema) -> Callable[[View], View]:
-        """The query, passed on as keywords; every row says what its query may hold."""
-        return self.arguments(schema, location="query", as_kwargs=True)
 
 
 class Api(flask_smorest.Api):
-    """The OpenAPI document alone: ``app.error_pages`` answers errors."""
+    """Makes the OpenAPI document, and leaves errors to ``app.error_pages``."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
-    ERROR_SCHEMA = schemas.ErrorSchema
+    ERROR_SCHEMA = ErrorSchema
 
     def _register_error_handlers(self) -> None:
         pass

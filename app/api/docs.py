@@ -9,11 +9,11 @@ from flask import Blueprint, Response, current_app, jsonify, make_response, rend
 
 from app.api import vocabulary
 
-# The package's own files, served from here: the page fetches nothing from elsewhere.
+# Served from the package's files, so that the page loads nothing from other hosts.
 ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
 docs = Blueprint("docs", __name__, static_folder=str(ASSETS), static_url_path="/docs/assets")
 
-# Swagger UI sets styles of its own.
+# Swagger UI sets inline styles.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data:; connect-src 'self'; form-action 'none'; base-uri 'none';"
@@ -23,7 +23,7 @@ POLICY = (
 
 @docs.get("/openapi.json")
 def document() -> Response:
-    """In the words of the release in service."""
+    """Return the document in the names of the release in service."""
     return jsonify(vocabulary.in_document(current_app.extensions["openapi"].to_dict()))
 
 

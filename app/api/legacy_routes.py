@@ -1,4 +1,4 @@
-"""The two rows without the base path, as an earlier service answered them."""
+"""The two routes without the base path, as an earlier service answered them."""
 
 from __future__ import annotations
 
@@ -6,30 +6,25 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from app.api import access, schemas
+from app.api import access, request_schemas, response_schemas
 from app.api.blueprint import Blueprint
-from app.api.lookup import person, taste
-from app.api.routes import gone_meanwhile
-from app.experiments.store import note_exposures
+from app.api.lookup import user_or_404
+from app.api.routes import answer_deleted_user, recommend_and_note
 from app.feedback import ratings
-from app.recommend.model_watcher import serving
-from app.recommend.service import recommend
 
 services = Blueprint("services", __name__, description="As an earlier service answered.")
 access.guard(services)
-services.register_error_handler(IntegrityError, gone_meanwhile)
+services.register_error_handler(IntegrityError, answer_deleted_user)
 
 
 @services.get("/recommendations")
-@services.answers(schemas.ServiceItemsSchema, 404, 503)
-@services.asks(schemas.OfUserMaybeInFullSchema)
+@services.contract(
+    response_schemas.ServiceItemsSchema, 404, 503, query=request_schemas.OfUserMaybeInFullSchema
+)
 def recommendations(user_id: int, in_full: bool) -> dict[str, Any]:
     """The best titles for someone, by id, or with their title and genres."""
     access.authorise([user_id])
-    profile = taste(user_id)
-    served = serving.to(user_id)
-    items = [r.item for r in recommend(served.model, profile.ratings, schemas.FEW, profile.hidden)]
-    note_exposures([(user_id, served, [item.id for item in items])])
+    items = [r.item for r in recommend_and_note(user_id, request_schemas.FEW)]
     if not in_full:
         return {"items": [{"id": item.id} for item in items]}
     return {
@@ -38,10 +33,9 @@ def recommendations(user_id: int, in_full: bool) -> dict[str, Any]:
 
 
 @services.get("/features")
-@services.answers(schemas.FeaturesSchema, 404)
-@services.asks(schemas.OfUserSchema)
+@services.contract(response_schemas.FeaturesSchema, 404, query=request_schemas.OfUserSchema)
 def features(user_id: int) -> dict[str, Any]:
     """Ids of what someone rated, ascending."""
     access.authorise([user_id])
-    person(user_id)
+    user_or_404(user_id)
     return {"features": [{"histories": sorted(ratings.ratings_of(user_id))}]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TypeVar
 
 from flask import abort
 from sqlalchemy import select
@@ -16,54 +17,57 @@ from app.recommend.model_watcher import serving
 from recommender.catalogue import LARGEST_ID
 from recommender.model import Model
 
-
-def person(user_id: int) -> User:
-    user = db.session.get(User, user_id) if _possible(user_id) else None
-    if user is None:
-        abort(404, f"there is no user {user_id}")
-    return user
+Entity = TypeVar("Entity", User, Item)
 
 
-def taste(user_id: int) -> UserProfile:
+def user_or_404(user_id: int) -> User:
+    return _get_or_404(User, user_id, "user")
+
+
+def item_or_404(item_id: int) -> Item:
+    return _get_or_404(Item, item_id, noun())
+
+
+def profile_or_404(user_id: int) -> UserProfile:
     """Return a user's profile; one with ratings proves that the user exists."""
-    profile = profile_of(user_id) if _possible(user_id) else UserProfile()
+    profile = profile_of(user_id) if _fits_column(user_id) else UserProfile()
     if not profile.ratings:
-        person(user_id)
+        user_or_404(user_id)
     return profile
 
 
-def people(user_ids: Collection[int]) -> None:
+def require_users(user_ids: Collection[int]) -> None:
     """Abort with 404 unless all these users exist."""
-    possible = [user_id for user_id in user_ids if _possible(user_id)]
-    existing = set(db.session.scalars(select(User.id).where(User.id.in_(possible))))
+    ids = list(filter(_fits_column, user_ids))
+    existing = set(db.session.scalars(select(User.id).where(User.id.in_(ids))))
     if missing := [user_id for user_id in user_ids if user_id not in existing]:
         abort(404, f"there is no user {missing[0]}")
 
 
-def movie(movie_id: int) -> Item:
-    item = db.session.get(Item, movie_id) if _possible(movie_id) else None
-    if item is None:
-        abort(404, f"there is no {noun()} {movie_id}")
-    return item
-
-
-def movies(movie_ids: Collection[int]) -> None:
+def require_items(item_ids: Collection[int]) -> None:
     """Abort with 404 unless all these items exist."""
-    existing = existing_ids([movie_id for movie_id in movie_ids if _possible(movie_id)])
-    if missing := sorted(set(movie_ids) - existing):
+    existing = existing_ids(list(filter(_fits_column, item_ids)))
+    if missing := sorted(set(item_ids) - existing):
         abort(404, f"there is no {noun()} {missing[0]}")
 
 
-def model_knowing(movie_id: int, user_id: int) -> Model:
+def model_with_item(item_id: int, user_id: int) -> Model:
     """Return the model that serves the user if it has the item, else abort with 404."""
     model = serving.to(user_id).model
-    if not len(model.item_index.known_rows([movie(movie_id).id])):
+    if not len(model.item_index.known_rows([item_or_404(item_id).id])):
         abort(
-            404, f"the release in service knows no {to_response('ratings')} of {noun()} {movie_id}"
+            404, f"the release in service knows no {to_response('ratings')} of {noun()} {item_id}"
         )
     return model
 
 
-def _possible(number: int) -> bool:
+def _get_or_404(entity: type[Entity], number: int, name: str) -> Entity:
+    row = db.session.get(entity, number) if _fits_column(number) else None
+    if row is None:
+        abort(404, f"there is no {name} {number}")
+    return row
+
+
+def _fits_column(number: int) -> bool:
     """Return whether the number fits an id column; databases answer differently to others."""
     return 0 <= number <= LARGEST_ID

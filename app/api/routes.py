@@ -1,4 +1,4 @@
-"""The rows of the contract under ``/api/v1``, in its order."""
+"""The routes of the contract under ``/api/v1``, in its order."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from flask import abort, current_app
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import service as accounts
-from app.api import access, schemas
+from app.api import access, request_schemas, response_schemas
 from app.api.blueprint import Blueprint
-from app.api.lookup import model_knowing, movie, movies, people, person, taste
+from app.api.lookup import (
+    item_or_404,
+    model_with_item,
+    profile_or_404,
+    require_items,
+    require_users,
+    user_or_404,
+)
 from app.catalogue import items as catalogue
 from app.experiments.store import note_exposures
 from app.extensions import db
@@ -18,7 +25,13 @@ from app.feedback import ratings
 from app.feedback.profile import UserProfile, count_up_to, profiles_of
 from app.models import Item, User
 from app.recommend.model_watcher import serving
-from app.recommend.service import fold_in, rate_and_log_prediction, recommend, recommend_many
+from app.recommend.service import (
+    Recommended,
+    fold_in,
+    rate_and_log_prediction,
+    recommend,
+    recommend_many,
+)
 from app.recommend.variants import ServedVariant
 from recommender.explanations import explain
 from recommender.item_similarity import similar_items
@@ -33,24 +46,21 @@ Answer = dict[str, Any]
 
 
 @api.errorhandler(IntegrityError)
-def gone_meanwhile(_error: IntegrityError) -> Any:
-    """Another client deleted the user between our look and our writing."""
+def answer_deleted_user(_error: IntegrityError) -> Any:
+    """Answer 404 if another client deleted the user between our reading and our writing."""
     db.session.rollback()
     return {"code": 404, "message": "the user has been deleted meanwhile"}, 404
 
 
 @api.get("/user/<any_id:user_id>")
-@api.answers(schemas.UserSchema, 404)
-@api.asks()
+@api.contract(response_schemas.UserSchema, 404)
 def get_user(user_id: int) -> User:
     """Someone by their id."""
-    return person(user_id)
+    return user_or_404(user_id)
 
 
 @api.put("/user")
-@api.answers(schemas.UserSchema)
-@api.asks()
-@api.reads(schemas.NewUserSchema)
+@api.contract(response_schemas.UserSchema, body=request_schemas.NewUserSchema)
 def put_user(gender: str | None, year_of_birth: int | None) -> User:
     """A new user; the id is given here. For service tokens."""
     access.authorise_service()
@@ -58,134 +68,118 @@ def put_user(gender: str | None, year_of_birth: int | None) -> User:
 
 
 @api.delete("/user/<any_id:user_id>")
-@api.answers(schemas.DeletedUserSchema, 404)
-@api.asks()
+@api.contract(response_schemas.DeletedUserSchema, 404)
 def delete_user(user_id: int) -> Answer:
     """Delete someone with everything that is theirs."""
-    accounts.delete_account(person(user_id))
+    accounts.delete_account(user_or_404(user_id))
     return {"user_id": user_id, "msg": "deleted"}
 
 
 @api.get(f"{RATINGS}/top")
-@api.answers(schemas.RatedMoviesSchema, 404)
-@api.asks(schemas.LimitSchema)
+@api.contract(response_schemas.RatedMoviesSchema, 404, query=request_schemas.LimitSchema)
 def top_ratings(user_id: int, limit: int) -> Answer:
     """What someone rated, highest first, newer first among equals."""
-    person(user_id)
+    user_or_404(user_id)
     rated = ratings.top_rated_items(user_id, limit)
     return {"user_id": user_id, "limit": limit, "ratings": rated}
 
 
 @api.get(f"{RATINGS}/latest")
-@api.answers(schemas.RatedMoviesSchema, 404)
-@api.asks(schemas.LimitSchema)
+@api.contract(response_schemas.RatedMoviesSchema, 404, query=request_schemas.LimitSchema)
 def latest_ratings(user_id: int, limit: int) -> Answer:
     """What someone rated, newest first, higher first among equals."""
-    person(user_id)
+    user_or_404(user_id)
     rated = ratings.rated_items(user_id, limit)
     return {"user_id": user_id, "limit": limit, "ratings": rated}
 
 
 @api.put(RATING)
-@api.answers(schemas.RatingSchema, 404)
-@api.asks()
-@api.reads(schemas.MovieRatingSchema)
+@api.contract(response_schemas.RatingSchema, 404, body=request_schemas.MovieRatingSchema)
 def put_rating(user_id: int, movie_id: int, rating: float) -> Answer:
     """Rate, in place of any earlier rating; rounded to the nearest half, halves of it upwards."""
-    person(user_id)
+    user_or_404(user_id)
     served = serving.to_or_none(user_id)
     model = served.model if served else None
-    at, _ = rate_and_log_prediction(user_id, movie(movie_id), rating, ratings.REST, model)
+    at, _ = rate_and_log_prediction(user_id, item_or_404(movie_id), rating, ratings.REST, model)
     stored = {"user_id": user_id, "movie_id": movie_id, "rating": rating}
     return {**stored, "is_implicit": False, "ts": at}
 
 
 @api.delete(RATING)
-@api.answers(schemas.DeletedRatingSchema, 404)
-@api.asks()
-@api.reads(schemas.OfMovieSchema)
+@api.contract(response_schemas.DeletedRatingSchema, 404, body=request_schemas.OfMovieSchema)
 def delete_rating(user_id: int, movie_id: int) -> Answer:
     """Remove a rating; done already, it stays done."""
-    ratings.unrate(person(user_id).id, movie(movie_id).id)
+    ratings.unrate(user_or_404(user_id).id, item_or_404(movie_id).id)
     return {"user_id": user_id, "movie_id": movie_id, "msg": "deleted"}
 
 
 @api.put("/user/<any_id:user_id>/watched")
-@api.answers(schemas.WatchedSchema, 404)
-@api.asks()
-@api.reads(schemas.OfMovieSchema)
+@api.contract(response_schemas.WatchedSchema, 404, body=request_schemas.OfMovieSchema)
 def put_watched(user_id: int, movie_id: int) -> Answer:
     """Note that someone watched a title, as an implicit rating, unless they rated it."""
-    person(user_id)
-    item, enough = movie(movie_id), current_app.config["MEAN_NEEDS_RATINGS"]
+    user_or_404(user_id)
+    item, enough = item_or_404(movie_id), current_app.config["MEAN_NEEDS_RATINGS"]
     ratings.watch(user_id, item.id, serving.feedback_kind.value_if_watched(item, enough))
     return {"user_id": user_id, "movie_id": movie_id, "watched": True}
 
 
 @api.delete("/user/<any_id:user_id>/watched")
-@api.answers(schemas.WatchedSchema, 404)
-@api.asks()
-@api.reads(schemas.OfMovieSchema)
+@api.contract(response_schemas.WatchedSchema, 404, body=request_schemas.OfMovieSchema)
 def delete_watched(user_id: int, movie_id: int) -> Answer:
     """Take that back; what they rated themselves stays."""
-    ratings.unwatch(person(user_id).id, movie(movie_id).id)
+    ratings.unwatch(user_or_404(user_id).id, item_or_404(movie_id).id)
     return {"user_id": user_id, "movie_id": movie_id, "watched": False}
 
 
 @api.get("/user/<any_id:user_id>/recommendations")
-@api.answers(schemas.RecommendationsSchema, 404, 503)
-@api.asks(schemas.LimitSchema)
+@api.contract(response_schemas.RecommendationsSchema, 404, 503, query=request_schemas.LimitSchema)
 def recommendations(user_id: int, limit: int) -> Answer:
     """The best titles for someone by their ratings of this moment; without any, popular ones."""
-    profile = taste(user_id)
+    return {"user_id": user_id, "recommendations": recommend_and_note(user_id, limit)}
+
+
+def recommend_and_note(user_id: int, limit: int) -> list[Recommended]:
+    """Recommend to a user; if an experiment is running, record what was shown."""
+    profile = profile_or_404(user_id)
     served = serving.to(user_id)
     recommended = recommend(served.model, profile.ratings, limit, profile.hidden)
     note_exposures([(user_id, served, [r.item.id for r in recommended])])
-    return {"user_id": user_id, "recommendations": recommended}
+    return recommended
 
 
 @api.post("/recommendations/batch")
-@api.answers(schemas.BatchResultsSchema, 404, 503)
-@api.asks()
-@api.reads(schemas.BatchSchema)
+@api.contract(response_schemas.BatchResultsSchema, 404, 503, body=request_schemas.BatchSchema)
 def batch(limit: int, requests: list[Answer]) -> Answer:
     """The same for many people at once, known ones and lists of ratings that nobody keeps."""
     user_ids = list(dict.fromkeys(r["user_id"] for r in requests if "user_id" in r))
     lists_of_ratings = [dict(r["ratings"]) for r in requests if "ratings" in r]
     access.authorise(user_ids)
-    people(user_ids)
-    movies(set().union(*lists_of_ratings))
+    require_users(user_ids)
+    require_items(set().union(*lists_of_ratings))
     _check_size(user_ids, lists_of_ratings)
-    stored_profiles = profiles_of(user_ids)
-    profiles = [*stored_profiles.values(), *map(UserProfile, lists_of_ratings)]
+    profiles = [*profiles_of(user_ids).values(), *map(UserProfile, lists_of_ratings)]
     served = [*map(serving.to, user_ids), *[ServedVariant(serving.model)] * len(lists_of_ratings)]
-    lists = recommend_many(
-        [by.model for by in served],
-        [t.ratings for t in profiles],
-        limit,
-        [t.hidden for t in profiles],
-    )
+    ranked = iter(recommend_many([by.model for by in served], profiles, limit))
     # Each user is ranked once, however often the batch names them.
-    of_users = dict(zip(user_ids, lists, strict=False))
-    of_lists = iter(lists[len(user_ids) :])
+    of_users = {user_id: next(ranked) for user_id in user_ids}
     note_exposures(
         [
-            (user_id, by, [request.item.id for request in of_users[user_id]])
-            for user_id, by in zip(user_ids, served, strict=False)
+            (user_id, by, [r.item.id for r in recommended])
+            for (user_id, recommended), by in zip(of_users.items(), served, strict=False)
         ]
     )
     results = [
-        {"user_id": request["user_id"], "recommendations": of_users[request["user_id"]]}
-        if "user_id" in request
-        else {"recommendations": next(of_lists)}
-        for request in requests
+        {**r, "recommendations": of_users[r["user_id"]]}
+        if "user_id" in r
+        else {"recommendations": next(ranked)}
+        for r in requests
     ]
     return {"results": results}
 
 
 def _check_size(user_ids: list[int], lists_of_ratings: list[dict[int, float]]) -> None:
-    """422 where the batch would fold in more than it may, before any of it is loaded."""
-    most = schemas.MOST_RATINGS
+    """Abort with 422, before anything is loaded, if the batch would fold in too many ratings."""
+    most = request_schemas.MOST_RATINGS
     if sum(map(len, lists_of_ratings)) + count_up_to(most + 1, user_ids) > most:
         abort(
             422,
@@ -195,16 +189,14 @@ def _check_size(user_ids: list[int], lists_of_ratings: list[dict[int, float]]) -
 
 
 @api.get(MOVIE)
-@api.answers(schemas.MovieSchema, 404)
-@api.asks()
+@api.contract(response_schemas.MovieSchema, 404)
 def get_movie(movie_id: int) -> Item:
     """A title by its id."""
-    return movie(movie_id)
+    return item_or_404(movie_id)
 
 
 @api.get("/<word('movies'):movies>/top")
-@api.answers(schemas.TopMoviesSchema)
-@api.asks(schemas.LongLimitSchema)
+@api.contract(response_schemas.TopMoviesSchema, query=request_schemas.LongLimitSchema)
 def top_movies(limit: int) -> Answer:
     """Titles, most rated first, better rated first among equals."""
     top = catalogue.most_rated(limit)
@@ -213,36 +205,33 @@ def top_movies(limit: int) -> Answer:
 
 
 @api.get(f"{MOVIE}/similar")
-@api.answers(schemas.SimilarMoviesSchema, 404, 503)
-@api.asks(schemas.LimitSchema)
+@api.contract(response_schemas.SimilarMoviesSchema, 404, 503, query=request_schemas.LimitSchema)
 def similar(movie_id: int, limit: int) -> Answer:
     """Titles like a title, most like it first."""
-    movie(movie_id)
+    item_or_404(movie_id)
     similar_ids = similar_items(serving.model, movie_id, limit)
     items = catalogue.items_by_id(similar_ids)
     return {"movie_id": movie_id, "similar": [items[i] for i in similar_ids if i in items]}
 
 
 @api.get("/user/<any_id:user_id>/estimate/<any_id:movie_id>")
-@api.answers(schemas.EstimateSchema, 404, 503)
-@api.asks()
+@api.contract(response_schemas.EstimateSchema, 404, 503)
 def estimate(user_id: int, movie_id: int) -> Answer:
     """What someone would rate a title, as far as their ratings of this moment tell."""
-    person(user_id)
-    model = model_knowing(movie_id, user_id)
+    user_or_404(user_id)
+    model = model_with_item(movie_id, user_id)
     folded = fold_in(model, ratings.ratings_of(user_id))
     guess = serving.feedback_kind.predict(model, folded, [movie_id])[movie_id]
     return {"user_id": user_id, "movie_id": movie_id, "predicted_rating": guess}
 
 
 @api.get("/user/<any_id:user_id>/because/<any_id:movie_id>")
-@api.answers(schemas.BecauseSchema, 404, 503)
-@api.asks()
+@api.contract(response_schemas.BecauseSchema, 404, 503)
 def because(user_id: int, movie_id: int) -> Answer:
     """What each of someone's ratings adds to the score of a title, exactly."""
-    person(user_id)
+    user_or_404(user_id)
     rated = ratings.ratings_of(user_id)
-    explained = explain(model_knowing(movie_id, user_id), rated, movie_id)
+    explained = explain(model_with_item(movie_id, user_id), rated, movie_id)
     assert explained is not None
     items = catalogue.items_by_id(explained.parts)
     parts = sorted(explained.parts.items(), key=lambda part: -part[1])
@@ -256,8 +245,7 @@ def because(user_id: int, movie_id: int) -> Answer:
 
 
 @api.get("/search")
-@api.answers(schemas.MoviesSchema)
-@api.asks(schemas.SearchSchema)
+@api.contract(response_schemas.MoviesSchema, query=request_schemas.SearchSchema)
 def search(q: str, limit: int) -> Answer:
     """Titles by any part of their name, in any order, with a typo; the best match first."""
     return {"movies": catalogue.search(q, limit, serving.titles)}

@@ -1,4 +1,4 @@
-"""What the API's document says of routes in a catalogue of games, where it differs from movies."""
+"""Summaries of routes for a catalogue of games, where they differ from those for movies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 DESCRIPTIONS_FOR_HOURS = {
     "api": "People, what they have, and recommendations.",
 }
-# By method and path, as the document names them before its words are translated.
+# By method and path, as in the document before its names are translated.
 SUMMARIES_FOR_HOURS = {
     "GET /api/v1/user/{user_id}/{ratings}/top": (
         "What someone has, most hours first, newer first among equals."

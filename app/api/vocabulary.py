@@ -1,12 +1,13 @@
-"""The API's words follow the release: names are translated where requests enter and answers leave.
+"""Translate the API's names to those of the release, in requests and in responses.
 
-Internally a title is a movie and its value a rating; in a catalogue of games they are a game and
+In code an item is a movie and its value a rating; in a catalogue of games they are a game and
 hours, votes are owners, and a predicted rating is a match.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from typing import Any
 
 from werkzeug.routing import BaseConverter, ValidationError
@@ -26,16 +27,16 @@ RATED = {
     "predicted_rating": "match",
 }
 NAMES = (MOVIE, "movies", "movie_id", "top_movies", *RATED)
-# Stands in the document for the highest value that people may give.
+# Replaced in the document by the highest value of the scale.
 HIGHEST = "highest"
-# Errors under this key are of names as the client sent them, all others of names of ours.
+# Errors under this key have names as the client sent them; all others have our names.
 AS_SENT = "_as_sent"
-# Names that stand in paths.
+# Names in paths.
 WORDS = (MOVIE, "movies", "rating", "ratings")
 
 
 def noun() -> str:
-    """Return what the release in service calls a title; a movie before the first release."""
+    """Return the item's name in the release in service; "movie" before the first release."""
     try:
         return serving.watcher.model.catalogue.noun
     except NoRelease:
@@ -43,7 +44,7 @@ def noun() -> str:
 
 
 def to_response(name: str) -> str:
-    """Return the name that stands for our ``name`` in requests and answers."""
+    """Return the name of our ``name`` in requests and responses."""
     word = noun()
     if word == MOVIE or name not in NAMES:
         return name
@@ -51,21 +52,21 @@ def to_response(name: str) -> str:
 
 
 def from_request(data: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """Return ``data`` by our ``names``, without what ``unknown_names`` lists."""
+    """Return ``data`` by our ``names``, without those of ``unknown_names``."""
     ours = {to_response(name): name for name in names}
     unknown = unknown_names(data, names)
     return {ours.get(key, key): value for key, value in data.items() if key not in unknown}
 
 
 def unknown_names(data: Mapping[str, Any], names: Collection[str]) -> set[str]:
-    """Return those of our ``names`` in ``data`` that this catalogue has another word for."""
+    """Return those of our ``names`` in ``data`` that this catalogue has another name for."""
     return data.keys() & set(names) - set(map(to_response, names))
 
 
 class WordConverter(BaseConverter):
-    """``<word("movies"):movies>``: a part of a path, in the word of the release in service.
+    """``<word("movies"):movies>``: a part of a path, in the name of the release in service.
 
-    Loads the release if this request is the first: the word decides whether the path exists.
+    The first request loads the release, since the name decides whether the path exists.
     """
 
     def __init__(self, url_map: Any, word: str):
@@ -80,26 +81,21 @@ class WordConverter(BaseConverter):
 
 
 def in_document(document: Mapping[str, Any]) -> Any:
-    """Return the OpenAPI document in the words of the release in service."""
+    """Return the OpenAPI document in the names of the release in service."""
     if serving.feedback_kind is HOURS:
         document = _describe_hours(document)
     return _translate(document)
 
 
 def _describe_hours(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    def describe_tag(tag: Mapping[str, Any]) -> Mapping[str, Any]:
-        description = DESCRIPTIONS_FOR_HOURS.get(tag["name"], tag["description"])
-        return {**tag, "description": description}
-
-    def describe(path: str, method: str, operation: Any) -> Any:
-        summary = SUMMARIES_FOR_HOURS.get(f"{method.upper()} {path}")
-        return {**operation, "summary": summary} if summary else operation
-
-    paths = {
-        path: {method: describe(path, method, operation) for method, operation in methods.items()}
-        for path, methods in document["paths"].items()
-    }
-    return {**document, "paths": paths, "tags": list(map(describe_tag, document["tags"]))}
+    described = deepcopy(document)
+    for tag in described["tags"]:
+        tag["description"] = DESCRIPTIONS_FOR_HOURS.get(tag["name"], tag["description"])
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            if summary := SUMMARIES_FOR_HOURS.get(f"{method.upper()} {path}"):
+                operation["summary"] = summary
+    return described
 
 
 def _translate(value: Any) -> Any:
@@ -113,7 +109,7 @@ def _translate(value: Any) -> Any:
 
 
 def _is_word(value: Any) -> bool:
-    """Return whether this is the parameter that a ``WordConverter`` stands for."""
+    """Return whether this is the path parameter of a ``WordConverter``."""
     return isinstance(value, dict) and value.get("in") == "path" and value.get("name") in WORDS
 
 

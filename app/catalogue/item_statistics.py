@@ -1,15 +1,14 @@
 """The number and mean of each item's ratings: the release's, kept current with the database.
 
-Implicit ratings are no votes. Where a data set was imported the database holds every rating there
-is, and what it says replaces the release's figures. Elsewhere what the release cannot know is added
-to them: ratings by people above its ``max_user_id``, and those given after it was made.
+Implicit ratings are not counted. If a data set was imported, the database has every rating, and its
+statistics replace the release's. Otherwise the ratings that the release lacks are added to its
+statistics: those by users above its ``max_user_id``, and those given after it was made.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -28,14 +27,14 @@ from recommender.errors import NoRelease
 from recommender.storage.release import Release
 
 BATCH = 1000
-_FIGURES = np.dtype([("id", np.int64), ("votes", np.int64), ("total", np.float64)])
+_STATISTICS = np.dtype([("id", np.int64), ("votes", np.int64), ("total", np.float64)])
 
 
 def init_app(app: Flask, release_in_service: Callable[[], Release]) -> None:
     """Refresh every ``STATISTICS_MINUTES`` while the site serves; with 0 never.
 
     Every process has a thread for it, started by its first request and ended by the event under
-    ``app.extensions["statistics"]``; the one whose turn is written into the database does the work.
+    ``app.extensions["statistics"]``; the one that takes the turn in the database does the work.
     ``release_in_service`` is called in an application context and may raise NoRelease.
     """
     period = timedelta(minutes=app.config["STATISTICS_MINUTES"])
@@ -43,19 +42,17 @@ def init_app(app: Flask, release_in_service: Callable[[], Release]) -> None:
     starting = threading.Lock()
     threads: list[threading.Thread] = []
 
-    def refresh_in_turn() -> None:
-        with app.app_context():
-            try:
-                if take_turn(period):
-                    _refresh_now(release_in_service())
-                    give_back()
-            except (SQLAlchemyError, NoRelease) as error:
-                app.logger.warning("statistics not refreshed: %s", error)
-
     def refresh_in_turns() -> None:
-        refresh_in_turn()
-        while not ended.wait(period.total_seconds()):
-            refresh_in_turn()
+        pause = 0.0
+        while not ended.wait(pause):
+            pause = period.total_seconds()
+            with app.app_context():
+                try:
+                    if take_turn(period):
+                        _refresh_now(release_in_service())
+                        give_back()
+                except (SQLAlchemyError, NoRelease) as error:
+                    app.logger.warning("statistics not refreshed: %s", error)
 
     def start() -> None:
         with starting:
@@ -75,7 +72,7 @@ def _refresh_now(release: Release) -> None:
 def take_turn(period: timedelta) -> bool:
     """Return whether a refresh is due and this process is the one to do it.
 
-    A last refresh in the future is from before the clock was set back.
+    It is also due if the last one is in the future: the clock has been set back since.
     """
     now, last = utcnow(), SiteState.statistics_at
     due = or_(last.is_(None), last <= now - period, last > now + period)
@@ -87,14 +84,17 @@ def take_turn(period: timedelta) -> bool:
 
 def refresh(release: Release) -> int:
     """Update every item's count and mean; return how many changed. The caller commits."""
-    figures = _figures(release)
+    ids, votes, totals = _current_statistics(release)
     stored = select(Item.id, Item.rating_count, Item.rating_mean)
     changed = []
-    for titles in db.session.execute(stored.execution_options(yield_per=BATCH)).partitions():
-        now = figures.of([title.id for title in titles])
-        for title, (votes, mean) in zip(titles, now, strict=True):
-            if (votes, mean) != (title.rating_count, title.rating_mean):
-                changed.append({"item": title.id, "votes": votes, "mean": mean})
+    for items in db.session.execute(stored.execution_options(yield_per=BATCH)).partitions():
+        item_ids = [item.id for item in items]
+        places = np.searchsorted(ids, item_ids)
+        counts = np.where(ids[places] == item_ids, votes[places], 0).tolist()
+        for item, count, total in zip(items, counts, totals[places].tolist(), strict=True):
+            mean = total / count if count else None
+            if (count, mean) != (item.rating_count, item.rating_mean):
+                changed.append({"item": item.id, "votes": count, "mean": mean})
     if changed:
         table: Any = Item.__table__
         row = update(table).where(table.c.id == bindparam("item"))
@@ -103,36 +103,24 @@ def refresh(release: Release) -> int:
     return len(changed)
 
 
-@dataclass(frozen=True)
-class _Figures:
-    """``ids`` ascending, and last one that no title has; ``totals`` in stars; all of shape
-    (titles + 1,). Arrays, because the room of as many objects is not given back: among them stands
-    what requests made meanwhile."""
+def _current_statistics(
+    release: Release,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return item ids, ascending, and the number and sum of each item's ratings.
 
-    ids: NDArray[np.int64]
-    votes: NDArray[np.int64]
-    totals: NDArray[np.float64]
-
-    def of(self, item_ids: Sequence[int]) -> Iterator[tuple[int, float | None]]:
-        """Yield (count, mean) of each item."""
-        places = np.searchsorted(self.ids, item_ids)
-        is_in_index = self.ids[places] == item_ids
-        votes, totals = np.where(is_in_index, self.votes[places], 0), self.totals[places]
-        for count, total in zip(votes.tolist(), totals.tolist(), strict=True):
-            yield count, total / count if count else None
-
-
-def _figures(release: Release) -> _Figures:
-    # Of the table, not of its class: of that SQLAlchemy fetches all rows before it gives one. Not
-    # behind a cursor: for that PostgreSQL takes a plan that begins soon, and ends late.
+    The last id belongs to no item, so that every id has a place. Arrays, since many small objects
+    would fragment the heap, which then keeps its size.
+    """
+    # Of the table: from the class, SQLAlchemy would fetch all rows before it returns the first.
+    # Without a cursor: with one, PostgreSQL plans for the first rows and takes longer for all.
     ratings = Rating.__table__.c
     rated = select(ratings.item_id, func.count(), func.sum(ratings.rating))
     rated = rated.where(ratings.is_implicit.is_(False)).group_by(ratings.item_id)
-    before = np.array([(np.iinfo(np.int64).max, 0, 0.0)], _FIGURES)
+    before = np.array([(np.iinfo(np.int64).max, 0, 0.0)], _STATISTICS)
     if not db.session.scalars(select(SiteState.has_data_set)).one():
         arrays = release.arrays
         totals = arrays.item_counts * arrays.item_means.astype(float)
-        from_release = np.rec.fromarrays([arrays.item_ids, arrays.item_counts, totals], _FIGURES)
+        from_release = np.rec.fromarrays([arrays.item_ids, arrays.item_counts, totals], _STATISTICS)
         before = np.concatenate([from_release, before])
         rated = rated.where(
             or_(
@@ -140,8 +128,8 @@ def _figures(release: Release) -> _Figures:
                 ratings.rated_at > datetime.fromisoformat(release.created_at),
             )
         )
-    both = np.concatenate([before, np.fromiter(map(tuple, db.session.execute(rated)), _FIGURES)])
+    since = np.fromiter(map(tuple, db.session.execute(rated)), _STATISTICS)
+    both = np.concatenate([before, since])
     ids, places = np.unique(both["id"], return_inverse=True)
     votes = np.bincount(places, both["votes"]).astype(np.int64)
-    totals = np.bincount(places, both["total"]).astype(np.float64)
-    return _Figures(ids, votes, totals)
+    return ids, votes, np.bincount(places, both["total"]).astype(np.float64)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, true, update
 
 from app.catalogue import item_statistics
 from app.catalogue.search_index import TitleIndex
@@ -26,6 +26,7 @@ LONGEST_QUERY = 100
 LONGEST_DESCRIPTION = 16_000
 # Columns of existing items that ``app.catalogue.item_statistics`` updates.
 _STATISTICS = ("rating_count", "rating_mean")
+Row = TypeVar("Row")
 # Built once: that takes longer than the database takes to answer.
 _BY_ID = select(Item).where(Item.id.in_(bindparam("ids", expanding=True)))
 _IDS = select(Item.id).where(Item.id.in_(bindparam("ids", expanding=True)))
@@ -35,18 +36,17 @@ _IDS = select(Item.id).where(Item.id.in_(bindparam("ids", expanding=True)))
 def sync_catalogue(release: Release, again: bool = False) -> None:
     """Write the release's items to the database, unless that was done already.
 
-    Items that the release lacks stay, since people may have rated them. ``again``: do it anyway.
+    Items that the release lacks stay, since users may have rated them. ``again``: do it anyway.
     """
     state = _locked_state()
     if state.version == release.version and not again:
         db.session.rollback()
         return
-    rows = _item_rows(release)
-    while batch := list(islice(rows, BATCH)):
+    for batch in _batches(_item_rows(release), BATCH):
         _write_changed(batch)
     item_statistics.refresh(release)
     state.version = release.version
-    _reserve_user_ids(release.catalogue.max_user_id)  # the last: sign-ups wait for it
+    _reserve_user_ids(release.catalogue.max_user_id)  # last, since sign-ups wait for it
     db.session.commit()
 
 
@@ -54,25 +54,23 @@ def add_missing_titles(release: Release) -> None:
     """Add the items of a release that are not in the database; change none that are."""
     stored = set(db.session.scalars(select(Item.id)))
     rows = (row for row in _item_rows(release) if row["id"] not in stored)
-    while batch := list(islice(rows, BATCH)):
+    for batch in _batches(rows, BATCH):
         upsert(Item, batch, keep=batch[0])
     db.session.commit()
 
 
 def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
     """Return the items that exist, by id."""
-    ids = iter(item_ids)
     items: dict[int, Item] = {}
-    while batch := list(islice(ids, MOST_PARAMETERS)):
+    for batch in _batches(item_ids, MOST_PARAMETERS):
         items |= {item.id: item for item in db.session.scalars(_BY_ID, {"ids": batch})}
     return items
 
 
 def existing_ids(item_ids: Collection[int]) -> set[int]:
     """Return those of the ids that exist."""
-    ids = iter(item_ids)
     existing: set[int] = set()
-    while batch := list(islice(ids, MOST_PARAMETERS)):
+    for batch in _batches(item_ids, MOST_PARAMETERS):
         existing.update(db.session.scalars(_IDS, {"ids": batch}))
     return existing
 
@@ -95,28 +93,22 @@ def popular(limit: int, genre: str | None = None) -> list[Item]:
     votes = Item.rating_count
     catalogue_mean = select(func.sum(Item.rating_mean * votes) / func.sum(votes)).scalar_subquery()
     weighted = vote_weighted(Item.rating_mean, votes, catalogue_mean)
-    ranked = select(Item).where(votes > 0).order_by(weighted.desc(), Item.id)
-    if genre is not None:
-        ranked = ranked.where(_is_of(genre))
+    ranked = select(Item).where(votes > 0, _is_of(genre)).order_by(weighted.desc(), Item.id)
     return list(db.session.scalars(ranked.limit(limit)))
 
 
 def most_rated(limit: int, genre: str | None = None, offset: int = 0) -> list[Item]:
     """Return items (of ``genre``) by number of ratings, the better rated first among equals."""
-    ranked = select(Item).where(Item.rating_count > 0)
-    if genre is not None:
-        ranked = ranked.where(_is_of(genre))
+    ranked = select(Item).where(Item.rating_count > 0, _is_of(genre))
     ranked = ranked.order_by(Item.rating_count.desc(), Item.rating_mean.desc(), Item.id)
     return list(db.session.scalars(ranked.limit(limit).offset(offset)))
 
 
-def _is_of(genre: str) -> ColumnElement[bool]:
-    return or_(
-        Item.genres == genre,
-        Item.genres.startswith(f"{genre}|", autoescape=True),
-        Item.genres.endswith(f"|{genre}", autoescape=True),
-        Item.genres.contains(f"|{genre}|", autoescape=True),
-    )
+def _is_of(genre: str | None) -> ColumnElement[bool]:
+    """Match the genre in "Comedy|Drama"; None matches every item."""
+    if genre is None:
+        return true()
+    return ("|" + Item.genres + "|").contains(f"|{genre}|", autoescape=True)
 
 
 def _search_in_database(query: str, limit: int) -> list[Item]:
@@ -126,9 +118,14 @@ def _search_in_database(query: str, limit: int) -> list[Item]:
     matching = select(Item).where(
         *(Item.search_key.contains(word, autoescape=True) for word in words)
     )
-    return list(
-        db.session.scalars(matching.order_by(Item.rating_count.desc(), Item.id).limit(limit))
-    )
+    ranked = matching.order_by(Item.rating_count.desc(), Item.id)
+    return list(db.session.scalars(ranked.limit(limit)))
+
+
+def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    rows = iter(rows)
+    while batch := list(islice(rows, size)):
+        yield batch
 
 
 def _write_changed(rows: list[dict[str, Any]]) -> None:
@@ -166,19 +163,18 @@ def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
         count, mean = figures_by_id.get(item.item_id, (0, None))
         yield {
             "id": item.item_id,
-            "title": _without_nul(item.title)[:255],
+            "title": _storable(item.title, 255),
             "year": item.year,
-            "genres": _without_nul("|".join(item.genres))[:255],
-            "imdb_id": item.imdb_id and _without_nul(item.imdb_id),
+            "genres": _storable("|".join(item.genres), 255),
+            "imdb_id": _storable(item.imdb_id, None),
             "tmdb_id": item.tmdb_id,
             "search_key": search_key(f"{item.title} {item.year or ''}")[:255],
             "rating_count": count,
             "rating_mean": mean,
-            "description": item.description
-            and _without_nul(item.description)[:LONGEST_DESCRIPTION],
+            "description": _storable(item.description, LONGEST_DESCRIPTION),
         }
 
 
-def _without_nul(text: str) -> str:
-    """Remove NUL, which PostgreSQL does not store."""
-    return text.replace("\0", "")
+def _storable(text: str | None, longest: int | None) -> str | None:
+    """Shorten a text and remove NUL, which PostgreSQL does not store."""
+    return text and text.replace("\0", "")[:longest]

@@ -23,13 +23,13 @@ from recommender.storage.release import Release
 ARTICLES = frozenset("the a an le la les un une el los las il lo der die das den ein eine".split())
 # How a title matches, best first. Among equals the one with more ratings comes first.
 WHOLE, WORDS, BEGINNINGS, TYPO, NOT = range(5)
-# So many wrong letters are forgiven in a word of at least so many letters.
+# (letters of a word, at least; typos that it may have).
 FORGIVEN = ((8, 2), (4, 1))
 LONGEST_STEM = 14
 MOST_WORDS, MOST_FORGIVEN = 12, 4
 Rows = NDArray[np.int32]
 Kinds = NDArray[np.int8]
-# Of each key, where in the catalogue the titles stand that have it.
+# Positions in the catalogue of the titles with each key.
 Places = dict[str, "array[int]"]
 
 
@@ -49,12 +49,12 @@ class TitleIndex:
         ids = array("l")
         words: Places = defaultdict(partial(array, "l"))
         runs: Places = defaultdict(partial(array, "l"))
-        # A stream: the whole catalogue as objects would stay in the process's memory for good.
+        # Read as a stream: the heap would not shrink after holding the catalogue as objects.
         for place, item in enumerate(items):
             ids.append(item.item_id)
             title = search_key(item.title).split()
-            telling = _without_articles(title)
-            for run in {"".join(title), "".join(telling)}:
+            significant = _without_articles(title)
+            for run in {"".join(title), "".join(significant)}:
                 runs[run].append(place)
             for word in {*title, *([str(item.year)] if item.year else [])}:
                 words[word].append(place)
@@ -66,7 +66,7 @@ class TitleIndex:
         self._ids = item_ids[order]
         self._words, self._runs = _Postings(words, row_of), _Postings(runs, row_of)
         self._stems = {n: _Stems(self._words.keys, n) for n in range(3, LONGEST_STEM + 2)}
-        self._alike = lru_cache(maxsize=4096)(self._alike_of)
+        self._similar = lru_cache(maxsize=4096)(self._similar_words)
 
     def find(self, query: str, limit: int) -> list[int]:
         """Return ids of the ``limit`` best matches: titles that have every word of ``query``.
@@ -75,17 +75,17 @@ class TitleIndex:
         none, typos are forgiven.
         """
         words = search_key(query).split()[:MOST_WORDS]
-        telling = _without_articles(words)
-        if not telling or limit <= 0:
+        significant = _without_articles(words)
+        if not significant or limit <= 0:
             return []
-        kinds_by_word = [self._kinds_of(word) for word in telling]
+        kinds_by_word = [self._kinds_of(word) for word in significant]
         kinds = np.maximum.reduce(kinds_by_word)
-        for run in {"".join(words), "".join(telling)}:  # "spiderman" finds "Spider-Man"
+        for run in {"".join(words), "".join(significant)}:  # "spiderman" finds "Spider-Man"
             rows = self._runs.beginning(run)
             kinds[rows] = np.minimum(kinds[rows], BEGINNINGS)
-        kinds[self._runs.exactly("".join(telling))] = WHOLE
+        kinds[self._runs.exactly("".join(significant))] = WHOLE
         if (kinds == NOT).all():
-            kinds = self._with_typos(telling, kinds_by_word)
+            kinds = self._with_typos(significant, kinds_by_word)
         best = np.concatenate([np.flatnonzero(kinds == kind)[:limit] for kind in range(NOT)])
         return self._ids[best[:limit]].tolist()
 
@@ -98,22 +98,21 @@ class TitleIndex:
         return kinds
 
     def _with_typos(self, words: Sequence[str], kinds_by_word: Sequence[Kinds]) -> Kinds:
-        """Forgive typos in the words that no title begins with; without such words in any."""
-        strange = [bool((kinds == NOT).all()) for kinds in kinds_by_word]
-        if sum(strange) > MOST_FORGIVEN or (not any(strange) and len(words) > MOST_FORGIVEN):
+        """Allow typos in the words that begin no title's word; if there are none, in all words."""
+        is_unknown = [bool((kinds == NOT).all()) for kinds in kinds_by_word]
+        is_wrong = is_unknown if any(is_unknown) else [True] * len(words)
+        if sum(is_wrong) > MOST_FORGIVEN:
             return np.full(len(self._ids), NOT, np.int8)
-        forgiven = []
-        for word, kinds, alone in zip(words, kinds_by_word, strange, strict=True):
-            if alone or not any(strange):
-                kinds = kinds.copy()
-                for numbers in self._alike(word):
-                    rows = self._words.rows(numbers)
-                    kinds[rows] = np.minimum(kinds[rows], TYPO)
-            forgiven.append(kinds)
+        forgiven = list(kinds_by_word)
+        for place in np.flatnonzero(is_wrong).tolist():
+            forgiven[place] = forgiven[place].copy()
+            for numbers in self._similar(words[place]):
+                rows = self._words.rows(numbers)
+                forgiven[place][rows] = np.minimum(forgiven[place][rows], TYPO)
         return np.asarray(np.maximum.reduce(forgiven))
 
-    def _alike_of(self, word: str) -> tuple[slice, ...]:
-        """Return the words that begin like ``word`` but for typos (optimal string alignment).
+    def _similar_words(self, word: str) -> tuple[slice, ...]:
+        """Return the words that begin with ``word``, typos allowed (optimal string alignment).
 
         A typo is a letter too many, too few or wrong, or two letters swapped.
         """
@@ -122,7 +121,7 @@ class TitleIndex:
             return ()
         matches: list[slice] = []
         for length in range(len(word) - 1, len(word) + 2):
-            matches += self._stems[length].alike(word, wrong)
+            matches += self._stems[length].similar(word, wrong)
         return tuple(matches)
 
 
@@ -140,7 +139,7 @@ class _Stems:
         self._starts = np.array([*starts, len(words)], np.int32)
         self._letters = np.array(letters, np.uint64)
 
-    def alike(self, word: str, wrong: int) -> Iterator[slice]:
+    def similar(self, word: str, wrong: int) -> Iterator[slice]:
         """Yield numbers of the words whose stem is at most ``wrong`` typos from ``word``."""
         # A typo changes the set of letters by at most two, which rules out nearly all of them.
         differing = np.bitwise_count(self._letters ^ np.uint64(_letters(word)))

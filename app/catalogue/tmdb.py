@@ -1,13 +1,13 @@
-"""Posters from The Movie Database: which picture belongs to which title."""
+"""Look up posters in The Movie Database."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from flask import current_app
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import or_, select
 from urllib3 import PoolManager, Retry
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
@@ -17,50 +17,50 @@ from app.models import Item
 from recommender.errors import ConfigError, DataError
 
 ADDRESS = "https://api.themoviedb.org/3"
-PATIENCE = 20.0
-# TMDB asks for a pause with 429 and Retry-After; other stumbles are tried again after 1, 2, 4 … s.
+TIMEOUT_SECONDS = 20.0
+# TMDB asks for a pause with 429 and Retry-After; other failures are retried after 1, 2, 4 … s.
 TRIES = Retry(
     total=5, backoff_factor=1, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False
 )
 COMMIT_EACH = 20
+# Only a plain file name may become part of an address.
+_PICTURE = re.compile(r"/[._-]*[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-@dataclass(frozen=True)
-class Waiting:
-    item_id: int
-    tmdb_id: int
+def titles_without_poster(again: bool = False) -> list[tuple[int, int]]:
+    """Return (item id, TMDB id) of items not looked up yet, most rated first.
 
-
-def titles_without_poster(again: bool = False) -> list[Waiting]:
-    """Titles not asked about yet, most rated first; ``again``: also those TMDB had none of."""
-    unknown: ColumnElement[bool] = Item.poster_path.is_(None)
-    if again:
-        unknown = or_(unknown, Item.poster_path == "")
+    ``again``: also of those for which TMDB had no poster.
+    """
+    unknown = Item.poster_path.is_(None)
     rows = db.session.execute(
         select(Item.id, Item.tmdb_id)
-        .where(Item.tmdb_id.is_not(None), unknown)
+        .where(
+            Item.tmdb_id.is_not(None), or_(unknown, Item.poster_path == "") if again else unknown
+        )
         .order_by(Item.rating_count.desc(), Item.id)
     )
-    return [Waiting(row.id, row.tmdb_id) for row in rows if row.tmdb_id is not None]
+    return [(item_id, tmdb_id) for item_id, tmdb_id in rows if tmdb_id is not None]
 
 
-def fetch_posters(waiting: Sequence[Waiting], rate: float) -> Iterator[bool]:
-    """Ask for each title and store the answer; yields whether there is a poster.
+def fetch_posters(waiting: Sequence[tuple[int, int]], rate: float) -> Iterator[bool]:
+    """Look up (item id, TMDB id) pairs, ``rate`` a second, and store the answers; yield whether
+    there is a poster.
 
-    What was stored stays when this is interrupted. Raises ConfigError without a key or with a
-    wrong one, DataError where TMDB cannot be reached.
+    What was stored stays when this is interrupted. Raises ConfigError if the key is missing or
+    refused, DataError if TMDB cannot be reached.
     """
     key = current_app.config["TMDB_API_KEY"]
     if not key:
         raise ConfigError("TMDB_API_KEY is not set; themoviedb.org gives one to every account")
-    pool = PoolManager(retries=TRIES, timeout=PATIENCE)
+    pool = PoolManager(retries=TRIES, timeout=TIMEOUT_SECONDS)
     due = time.monotonic()
     try:
-        for number, title in enumerate(waiting, start=1):
+        for number, (item_id, tmdb_id) in enumerate(waiting, start=1):
             time.sleep(max(0.0, due - time.monotonic()))
             due = time.monotonic() + 1 / rate
-            path = _poster_path(pool, title.tmdb_id, key)
-            db.session.get_one(Item, title.item_id).poster_path = path
+            path = _poster_path(pool, tmdb_id, key)
+            db.session.get_one(Item, item_id).poster_path = path
             if number % COMMIT_EACH == 0:
                 db.session.commit()
             yield bool(path)
@@ -69,7 +69,7 @@ def fetch_posters(waiting: Sequence[Waiting], rate: float) -> Iterator[bool]:
 
 
 def _poster_path(pool: PoolManager, tmdb_id: int, key: str) -> str:
-    """As "/abc.jpg"; "" where TMDB has no poster, or no such title."""
+    """Return the path as "/abc.jpg"; "" if TMDB has no poster, or no such title."""
     address = current_app.config.get("TMDB_ADDRESS", ADDRESS)
     # Keys of version 4 are bearer tokens, those of version 3 a parameter.
     bearer = len(key) > 40
@@ -102,11 +102,4 @@ def _read(answer: BaseHTTPResponse) -> str:
 
 
 def _is_picture(path: object) -> bool:
-    """What goes into an address is a plain file name, whoever sent it."""
-    return (
-        isinstance(path, str)
-        and path.isascii()
-        and path.startswith("/")
-        and path[1:].replace(".", "").replace("-", "").replace("_", "").isalnum()
-        and len(path) <= 64
-    )
+    return isinstance(path, str) and len(path) <= 64 and bool(_PICTURE.fullmatch(path))

@@ -33,7 +33,7 @@ Batches = Iterator[tuple[list[Row], int]]
 
 @dataclass
 class ImportCounts:
-    """Numbers of ratings; ``untitled``: of items that the catalogue lacks, which were left out."""
+    """Numbers of ratings: ``untitled`` ones are of items that the catalogue lacks, and left out."""
 
     ratings: int = 0
     untitled: int = 0
@@ -57,9 +57,9 @@ def import_ratings(
     interrupted import can be repeated. Raises DataError if a line is invalid or an id belongs to a
     user who signed up here.
     """
-    titles = set(db.session.scalars(select(Item.id)))
+    item_ids = set(db.session.scalars(select(Item.id)))
     for rows, size in batches:
-        listed = [row for row in rows if row.item_id in titles]
+        listed = [row for row in rows if row.item_id in item_ids]
         if listed:
             _import_batch(listed, path)
         counts.ratings += len(listed)
@@ -70,7 +70,7 @@ def import_ratings(
 
 @retry_on_conflict
 def _import_batch(rows: list[Row], path: Path) -> None:
-    _add_people({row.user_id for row in rows}, path)
+    _add_users({row.user_id for row in rows}, path)
     _add_ratings(rows)
     db.session.commit()
 
@@ -82,21 +82,21 @@ def _finish(release: Release) -> None:
     db.session.commit()
 
 
-def _add_people(user_ids: set[int], path: Path) -> None:
+def _add_users(user_ids: set[int], path: Path) -> None:
     """Add users without a login; users who sign up meanwhile get none of these ids."""
     highest = max(user_ids)
     taken = update(SiteState).where(SiteState.last_user_id < highest)
     db.session.execute(taken.values(last_user_id=highest))
     signed_up = select(User.id).where(User.id.in_(user_ids), User.from_data_set.is_(False)).limit(1)
-    if (someone := db.session.scalar(signed_up)) is not None:
+    if (user_id := db.session.scalar(signed_up)) is not None:
         db.session.rollback()
         raise DataError(
-            f"{path}: user {someone} is someone who signed up here; import a data set before"
-            " people sign up, or give its users ids that are not taken"
+            f"{path}: user {user_id} signed up here; import a data set before people sign up, or"
+            " give its users ids that are not taken"
         )
     now = utcnow()
-    people = [{"id": user_id, "created_at": now, "from_data_set": True} for user_id in user_ids]
-    upsert(User, people, keep=("created_at", "from_data_set"))
+    users = [{"id": user_id, "created_at": now, "from_data_set": True} for user_id in user_ids]
+    upsert(User, users, keep=("created_at", "from_data_set"))
 
 
 def _add_ratings(rows: list[Row]) -> None:
@@ -117,10 +117,11 @@ def _add_ratings(rows: list[Row]) -> None:
 
 
 def export_ratings(destination: str, release: Release) -> int:
-    """Write every explicit rating as ``ratings.csv`` to a folder or ``s3://bucket/prefix``; how
-    many. The file is replaced whole. Raises ConfigError or StorageError where it cannot be written.
+    """Write every explicit rating as ``ratings.csv`` to a folder or ``s3://bucket/prefix``.
 
-    A rating of 0 is the scale's lowest, which is what training reads.
+    Returns their number. The file is replaced whole. A rating below the scale's lowest, such as 0,
+    is written as the lowest, which training accepts. Raises ConfigError or StorageError if the file
+    cannot be written.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, ML_CSV.ratings_file)

@@ -8,11 +8,11 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import IO, Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, case, or_, select
 
 from app.db.clock import utcnow
 from app.extensions import db
@@ -37,53 +37,46 @@ Row = dict[str, Any]
 ROWS_AT_A_TIME = 1_000
 LARGEST_IN_MEMORY = 1_000_000
 FORMULA = re.compile(r"'*[=+\-@\t\r\n\0]")
+_OF_ACCOUNT = ["username", "email", "email_confirmed_at", "role", "created_at", "reset_asked_at"]
+_OF_ACCOUNT += ["gender", "year_of_birth"]
+_OF_ITEM = ["title", "year", "imdb_id", "tmdb_id"]
+_OF_RATING = ["rating", "rated_at", "is_implicit", "predicted", "community", "model_version", "via"]
+# The columns of each kind; those of imports are followed by the fields of the reports.
+COLUMNS = {
+    "ratings": ["item_id", *_OF_ITEM, *_OF_RATING],
+    "marks": ["item_id", *_OF_ITEM, "kind", "marked_at"],
+    "shown": ["item_id", *_OF_ITEM, "shown_at", "place", "model_version"],
+    "exposures": ["experiment", "item_id", "title", "arm", "shown_at", "place", "model_version"],
+    "visits": ["day"],
+    "imports": ["imported_at", "source", "file"],
+    "companions": ["username", "asked_at", "agreed_at", "asked_by_them"],
+    "tokens": ["name", "created_at", "expires_at", "revoked_at", "last_used_at"],
+}
 
 
-def everything_of(user: User) -> dict[str, Any]:
+def everything_of(user: User) -> dict[str, Row | Iterable[Row]]:
     """Return the user's data by kind, times in ISO 8601, UTC; without hash and session key.
 
-    Kinds that may have many rows are read while they are asked for, once.
+    Rows are read from the database while they are iterated over, once.
     """
-    column = serving.feedback_kind.column
+    account = {name: _plain(getattr(user, name)) for name in _OF_ACCOUNT}
     return {
-        "account": {
-            "user_id": user.id,
-            "username": user.username,
-            "email": user.email,
-            "email_confirmed_at": _plain(user.email_confirmed_at),
-            "role": user.role,
-            "created_at": user.created_at.isoformat(),
-            "reset_asked_at": user.reset_asked_at.isoformat() if user.reset_asked_at else None,
-            "gender": user.gender,
-            "year_of_birth": user.year_of_birth,
-        },
-        "ratings": (
-            _with_column_name(row, column) for row in _with_titles(Rating, user.id, _OF_RATING)
-        ),
-        "marks": _with_titles(ListEntry, user.id, ["kind", "marked_at"]),
-        "shown": _with_titles(Impression, user.id, ["shown_at", "place", "model_version"]),
-        "exposures": _exposures(user),
-        "visits": [
-            {"day": day.isoformat()}
-            for day in db.session.scalars(
-                select(Visit.day).where(Visit.user_id == user.id).order_by(Visit.day)
-            )
-        ],
+        "account": {"user_id": user.id, **account},
+        "ratings": _item_rows("ratings", Rating, user.id),
+        "marks": _item_rows("marks", ListEntry, user.id),
+        "shown": _item_rows("shown", Impression, user.id),
+        "exposures": _exposures(user.id),
+        "visits": _own_rows("visits", Visit, user.id, Visit.day),
         "imports": [
             {"imported_at": done.imported_at.isoformat(), **done.report}
             for done in reversed(newest_reports(user.id))
         ],
-        "companions": _companions(user),
-        "tokens": [
-            {name: _plain(getattr(token, name)) for name in EMPTY["tokens"]}
-            for token in db.session.scalars(
-                select(Token).where(Token.user_id == user.id).order_by(Token.id)
-            )
-        ],
+        "companions": _companions(user.id),
+        "tokens": _own_rows("tokens", Token, user.id, Token.id),
     }
 
 
-def as_json(whole: dict[str, Any]) -> IO[bytes]:
+def as_json(whole: dict[str, Row | Iterable[Row]]) -> IO[bytes]:
     """Return a temporary file with one JSON object, a row a line."""
     file = _temporary_file()
     file.write(b"{")
@@ -100,7 +93,7 @@ def as_json(whole: dict[str, Any]) -> IO[bytes]:
     return file
 
 
-def as_csv_files(whole: dict[str, Any]) -> IO[bytes]:
+def as_csv_files(whole: dict[str, Row | Iterable[Row]]) -> IO[bytes]:
     """Return a temporary file: a zip with one CSV file a kind."""
     file = _temporary_file()
     with zipfile.ZipFile(file, "w") as archive:
@@ -125,9 +118,7 @@ def _json(row: Row) -> bytes:
 
 def _write_csv(text: IO[str], kind: str, rows: Iterator[Row]) -> None:
     first = [_plain_columns(row) for row in islice(rows, 1)]
-    empty = dict.fromkeys(EMPTY.get(kind, ["nothing"]))
-    header = first[0] if first else _with_column_name(empty, serving.feedback_kind.column)
-    writer = csv.DictWriter(text, list(header), lineterminator="\r\n")
+    writer = csv.DictWriter(text, list(first[0]) if first else _columns(kind))
     writer.writeheader()
     writer.writerows(chain(first, map(_plain_columns, rows)))
 
@@ -148,31 +139,14 @@ def unguarded(text: str) -> str:
     return text[1:] if text.startswith("'") and FORMULA.match(text[1:]) else text
 
 
-# The first lines of files without rows, so that an empty export can be read like any other.
-_TITLE = ["item_id", "title", "year", "imdb_id", "tmdb_id"]
-_OF_RATING = [
-    *("rating", "rated_at", "is_implicit"),
-    *("predicted", "community", "model_version", "via"),
-]
-EMPTY = {
-    "ratings": [*_TITLE, *_OF_RATING],
-    "marks": [*_TITLE, "kind", "marked_at"],
-    "shown": [*_TITLE, "shown_at", "place", "model_version"],
-    "exposures": ["experiment", "item_id", "title", "arm", "shown_at", "place", "model_version"],
-    "visits": ["day"],
-    "imports": ["imported_at", "source", "file"],
-    "companions": ["username", "asked_at", "agreed_at", "asked_by_them"],
-    "tokens": ["name", "created_at", "expires_at", "revoked_at", "last_used_at"],
-}
-
-
-def _with_column_name(row: Row, column: str) -> Row:
-    """Name the rating of a row as the release's kind of feedback does."""
-    return {column if name == "rating" else name: value for name, value in row.items()}
+def _columns(kind: str) -> list[str]:
+    """Return the names of a kind's columns, the rating's as the release's feedback is named."""
+    column = serving.feedback_kind.column
+    return [column if name == "rating" else name for name in COLUMNS[kind]]
 
 
 def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
-    """Read the rows a few at a time: all of a person's may be hundreds of thousands."""
+    """Read the rows a few at a time: all of a user's may be hundreds of thousands."""
     result = db.session.execute(query.execution_options(yield_per=ROWS_AT_A_TIME))
     for rows in result.mappings().partitions():
         request_budget.check()
@@ -180,52 +154,49 @@ def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
             yield {name: _plain(value) for name, value in row.items()}
 
 
-def _with_titles(model: Any, user_id: int, columns: list[str]) -> Iterator[Row]:
+def _own_rows(kind: str, model: Any, user_id: int, order: Any) -> Iterator[Row]:
+    columns = (getattr(model, name) for name in COLUMNS[kind])
+    yield from _rows(select(*columns).where(model.user_id == user_id).order_by(order))
+
+
+def _item_rows(kind: str, model: Any, user_id: int) -> Iterator[Row]:
+    columns = (
+        getattr(Item if name in _OF_ITEM else model, name).label(label)
+        for name, label in zip(COLUMNS[kind], _columns(kind), strict=True)
+    )
     yield from _rows(
-        select(
-            Item.id.label("item_id"),
-            *(getattr(Item, name) for name in _TITLE[1:]),
-            *(getattr(model, name) for name in columns),
-        )
-        .join(model, model.item_id == Item.id)
+        select(*columns)
+        .join_from(model, Item)
         .where(model.user_id == user_id)
-        .order_by(Item.id)
+        .order_by(model.item_id)
     )
 
 
-def _exposures(user: User) -> Iterator[Row]:
+def _exposures(user_id: int) -> Iterator[Row]:
     columns = (Exposure.arm, Exposure.shown_at, Exposure.place, Exposure.model_version)
     yield from _rows(
-        select(Experiment.name.label("experiment"), Item.id.label("item_id"), Item.title, *columns)
-        .join(Exposure, Exposure.experiment_id == Experiment.id)
-        .join(Item, Item.id == Exposure.item_id)
-        .where(Exposure.user_id == user.id)
+        select(Experiment.name.label("experiment"), Exposure.item_id, Item.title, *columns)
+        .join_from(Exposure, Experiment)
+        .join(Item)
+        .where(Exposure.user_id == user_id)
         .order_by(Experiment.id, Item.id)
     )
 
 
-def _companions(user: User) -> list[Row]:
-    rows = [
-        *db.session.execute(
-            select(User.username, Friendship)
-            .join(Friendship, Friendship.user_id == User.id)
-            .where(Friendship.asked_id == user.id)
-        ),
-        *db.session.execute(
-            select(User.username, Friendship)
-            .join(Friendship, Friendship.asked_id == User.id)
-            .where(Friendship.user_id == user.id)
-        ),
-    ]
-    return [
-        {
-            "username": name,
-            "asked_at": _plain(pair.asked_at),
-            "agreed_at": _plain(pair.agreed_at),
-            "asked_by_them": pair.asked_id == user.id,
-        }
-        for name, pair in rows
-    ]
+def _companions(user_id: int) -> Iterator[Row]:
+    asked_by_them = Friendship.asked_id == user_id
+    other = case((asked_by_them, Friendship.user_id), else_=Friendship.asked_id)
+    yield from _rows(
+        select(
+            User.username,
+            Friendship.asked_at,
+            Friendship.agreed_at,
+            asked_by_them.label("asked_by_them"),
+        )
+        .join_from(Friendship, User, User.id == other)
+        .where(or_(asked_by_them, Friendship.user_id == user_id))
+        .order_by(Friendship.asked_id != user_id, User.id)
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from app.catalogue import items as catalogue
 from app.db.clock import utcnow
@@ -21,10 +21,12 @@ from app.feedback.user_lists import WATCHLIST
 from app.http import request_budget
 from app.models import Import, ListEntry, Rating
 from app.observability import metrics
-from app.portability.import_formats import Contents, Entry, RejectedLine, read
+from app.portability.csv_kinds import read_csv
+from app.portability.entries import Contents, Entry, RejectedLine
 from app.portability.import_reports import delete_old_reports
 from app.portability.matching import Matcher
-from app.portability.text import texts
+from app.portability.steam_library import is_steam, read_steam
+from app.portability.text import TextFile, texts
 from app.portability.uploads import ImportProblem
 from app.recommend import feedback_kind
 from app.recommend.model_watcher import serving
@@ -32,14 +34,17 @@ from app.recommend.service import fold_in
 from recommender.model import Model
 
 BATCH = 500
-# Lines of a kind that a report lists, and their bytes as JSON; its counts are of all lines.
+# Rejected and unmatched lines that a report lists, each, and their bytes as JSON.
 MOST_LISTED = 500
 LARGEST_LIST = 32_000
 # Seconds that an import may take; seconds to wait for another one in the same process.
 IMPORT_SECONDS = 20
 WAIT_SECONDS = 3
-# Imports that may wait at once in a process: each keeps a thread from everyone else.
+# Imports that may wait at once in a process, since each occupies a thread.
 MOST_WAITING = 2
+# (value, time) by item id.
+Values = dict[int, tuple[float, datetime]]
+Row = TypeVar("Row")
 NO_EARLIER_THAN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -71,9 +76,9 @@ _waiting = threading.BoundedSemaphore(MOST_WAITING)
 def bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
     """Import a file. Raises ImportProblem, and then nothing has been stored.
 
-    Of a title rated here and there, the newer rating stays. One file is read at a time in a
-    process, so that many at once cannot use up its memory; raises ImportBusy after a short wait,
-    and at once where others wait already.
+    If an item has a rating both here and in the file, the newer one stays. A process reads one file
+    at a time, to bound its memory; raises ImportBusy after a short wait, and at once if others wait
+    already.
     """
     with _turn():
         request_budget.limit(IMPORT_SECONDS)
@@ -82,7 +87,14 @@ def bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> 
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    if not (_one_at_a_time.acquire(blocking=False) or _wait_for_turn()):
+    """Wait while another file is read, unless others wait already."""
+    is_ours = _one_at_a_time.acquire(blocking=False)
+    if not is_ours and _waiting.acquire(blocking=False):
+        try:
+            is_ours = _one_at_a_time.acquire(timeout=WAIT_SECONDS)
+        finally:
+            _waiting.release()
+    if not is_ours:
         raise ImportBusy(
             "We are reading someone else's file just now. Yours was not read: send it again in a"
             " moment."
@@ -91,16 +103,6 @@ def _turn() -> Iterator[None]:
         yield
     finally:
         _one_at_a_time.release()
-
-
-def _wait_for_turn() -> bool:
-    """Wait while another file is read, unless others wait already; return whether it is over."""
-    if not _waiting.acquire(blocking=False):
-        return False
-    try:
-        return _one_at_a_time.acquire(timeout=WAIT_SECONDS)
-    finally:
-        _waiting.release()
 
 
 @retry_on_conflict
@@ -122,6 +124,11 @@ def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) ->
     return done
 
 
+def read(text: TextFile) -> Contents:
+    """Detect the format of a file. Raises ImportProblem if it is not supported."""
+    return read_steam(text) if is_steam(text) else read_csv(text)
+
+
 def _check_kind(contents: Contents, model: Model | None) -> None:
     kind = serving.feedback_kind
     if contents.feedback != kind.feedback:
@@ -140,60 +147,54 @@ def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
         request_budget.check()
         if isinstance(row, RejectedLine):
             report.bad += 1
-            if len(report.bad_lines) < MOST_LISTED:
-                report.bad_lines.append({"line": row.line, "why": row.why[:200]})
+            _list(report.bad_lines, {"line": row.line, "why": row.why[:200]})
         elif (item_id := matcher.match(row)) is None:
             report.unmatched += 1
-            if len(report.unmatched_lines) < MOST_LISTED:
-                line = {"line": row.line, "title": row.title[:200], "year": row.year}
-                report.unmatched_lines.append(line)
+            line = {"line": row.line, "title": row.title[:200], "year": row.year}
+            _list(report.unmatched_lines, line)
         elif item_id not in entries or _order(row) >= _order(entries[item_id]):
             # A matched entry needs no names, which would fill the memory.
             entries[item_id] = replace(row, title="", imdb_id=None)
     if not (entries or report.bad or report.unmatched):
         raise ImportProblem(f"This {report.source} file holds no {serving.feedback_kind.numbers}.")
-    report.unmatched_lines = _within(LARGEST_LIST, report.unmatched_lines)
-    report.bad_lines = _within(LARGEST_LIST, report.bad_lines)
+    report.unmatched_lines = _shortened(report.unmatched_lines)
+    report.bad_lines = _shortened(report.bad_lines)
     return entries
 
 
-def _within(size: int, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the first lines that together have at most ``size`` bytes of JSON."""
+def _list(lines: list[dict[str, Any]], line: dict[str, Any]) -> None:
+    if len(lines) < MOST_LISTED:
+        lines.append(line)
+
+
+def _shortened(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first lines that together have at most LARGEST_LIST bytes of JSON."""
     sizes = accumulate(len(json.dumps(line)) for line in lines)
-    return [line for line, total in zip(lines, sizes, strict=True) if total <= size]
+    return [line for line, total in zip(lines, sizes, strict=True) if total <= LARGEST_LIST]
 
 
 def _order(entry: Entry) -> tuple[bool, datetime]:
-    rated = entry.stars is not None or entry.hours is not None
-    return rated, entry.at or NO_EARLIER_THAN
+    return entry.value is not None, entry.at or NO_EARLIER_THAN
 
 
-def _decide(
-    matched: dict[int, Entry],
-    ratings_before: dict[int, tuple[float, datetime]],
-    report: Report,
-) -> dict[int, tuple[float, datetime]]:
-    """Return (value, time) by id of the ratings to store."""
-    rows = {}
+def _decide(matched: dict[int, Entry], ratings_before: Values, report: Report) -> Values:
+    """Return the ratings to store."""
+    rows: Values = {}
     now = utcnow()
     for item_id, entry in matched.items():
-        stars = _rating(entry)
-        if stars is None:
+        if entry.value is None:
             report.wanted += 1
             continue
         at = entry.at if entry.at and NO_EARLIER_THAN < entry.at <= now else now
         before = ratings_before.get(item_id)
-        if before is None:
-            report.new += 1
-        elif before[0] == stars:
+        if before is not None and before[0] == entry.value:
             report.same += 1
-            continue
-        elif _stays(before, entry, at):
+        elif before is not None and _stays(before, entry, at):
             report.kept += 1
-            continue
         else:
-            report.changed += 1
-        rows[item_id] = (stars, at)
+            rows[item_id] = (entry.value, at)
+            report.new += before is None
+            report.changed += before is not None
     return rows
 
 
@@ -204,62 +205,46 @@ def _stays(before: tuple[float, datetime], entry: Entry, at: datetime) -> bool:
     return before[1] > at
 
 
-def _rating(entry: Entry) -> float | None:
-    return entry.stars if entry.hours is None else entry.hours
-
-
 def _store(
     user_id: int,
-    rows: dict[int, tuple[float, datetime]],
-    ratings_before: dict[int, tuple[float, datetime]],
+    rows: Values,
+    ratings_before: Values,
     matched: dict[int, Entry],
     model: Model | None,
 ) -> None:
     """Store ratings with their predictions, and the watchlist. The caller commits."""
-    predictions = _predictions(rows, ratings_before, model)
-    stored = [
-        {
-            "user_id": user_id,
-            "item_id": item_id,
-            "rating": stars,
-            "rated_at": at,
-            "is_implicit": False,
-            **asdict(predictions[item_id]),
-            "via": IMPORT,
-        }
-        for item_id, (stars, at) in rows.items()
-    ]
+    predictions = _predictions(list(rows), ratings_before, model)
     first_time = ("predicted", "community", "model_version", "via")
-    for start in range(0, len(stored), BATCH):
-        upsert(Rating, stored[start : start + BATCH], keep=first_time, newest_by="rated_at")
-    wanted = [
-        {"user_id": user_id, "kind": WATCHLIST, "item_id": item_id, "marked_at": utcnow()}
-        for item_id, entry in matched.items()
-        if entry.stars is None and entry.hours is None
-    ]
-    for start in range(0, len(wanted), BATCH):
-        upsert(ListEntry, wanted[start : start + BATCH], keep=["marked_at"])
+    for batch in _batches(list(rows.items())):
+        stored = [
+            {
+                **{"user_id": user_id, "item_id": item_id, "rating": value, "rated_at": at},
+                **{"is_implicit": False, **asdict(predictions[item_id]), "via": IMPORT},
+            }
+            for item_id, (value, at) in batch
+        ]
+        upsert(Rating, stored, keep=first_time, newest_by="rated_at")
+    now, wanted = utcnow(), [item_id for item_id, entry in matched.items() if entry.value is None]
+    for ids in _batches(wanted):
+        key = {"user_id": user_id, "kind": WATCHLIST, "marked_at": now}
+        upsert(ListEntry, [{**key, "item_id": item_id} for item_id in ids], keep=["marked_at"])
 
 
 def _predictions(
-    rows: dict[int, tuple[float, datetime]],
-    ratings_before: dict[int, tuple[float, datetime]],
-    model: Model | None,
+    item_ids: list[int], ratings_before: Values, model: Model | None
 ) -> dict[int, Prediction]:
     stars: dict[int, float] = {}
     if model is not None:
         person = fold_in(model, {item: rating for item, (rating, _) in ratings_before.items()})
-        stars = model.estimate(person, rows)
+        stars = model.estimate(person, item_ids)
     version = model.version if model else None
     means = {
         item_id: item.rating_mean
-        for batch in _batches(list(rows))
+        for batch in _batches(item_ids)
         for item_id, item in catalogue.items_by_id(batch).items()
     }
-    return {
-        item_id: Prediction(stars.get(item_id), means.get(item_id), version) for item_id in rows
-    }
+    return {i: Prediction(stars.get(i), means.get(i), version) for i in item_ids}
 
 
-def _batches(ids: list[int]) -> list[list[int]]:
-    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+def _batches(rows: list[Row]) -> Iterator[list[Row]]:
+    return (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))

@@ -10,16 +10,16 @@ from sqlalchemy import select
 from app.extensions import db
 from app.http import request_budget
 from app.models import Item
-from app.portability.import_formats import Entry
+from app.portability.entries import Entry
 from recommender.formats.titles import search_key, split_title
 
 _ARTICLE = re.compile(r"^(the|a|an|le|la|les|un|une|el|los|las|il|der|die|das) (?=.)")
 _BRACKETS = re.compile(r"\(([^()]*)\)")
-# Names in brackets that are tried; MovieLens has three at most.
+# Bracketed names that are tried; MovieLens has three at most.
 MOST_BRACKETS = 5
-# No title of the catalogue is longer.
+# The longest title that the catalogue stores.
 LONGEST_NAME = 255
-# Services differ on the year of a title, by country.
+# Services give different years to a title, by country.
 NEARBY = (0, 1, -1)
 
 
@@ -62,8 +62,10 @@ class Matcher:
 
 
 def _names(title: str) -> Iterator[str]:
-    """A title, without what stands in brackets, and what stands there: "Amelie (Le Fabuleux
-    destin d'Amélie Poulain)" is known by three names."""
+    """Yield search keys of a title: whole, without brackets, and of what is in brackets.
+
+    "Amelie (Le Fabuleux destin d'Amélie Poulain)" has three names.
+    """
     bracketed = _BRACKETS.findall(title)[:MOST_BRACKETS]
     for name in dict.fromkeys((title, _BRACKETS.sub(" ", title), *bracketed)):
         if len(name) <= LONGEST_NAME and (key := search_key(name.removeprefix("a.k.a. "))):

@@ -1,7 +1,7 @@
 """Translate a Python literal, as Steam's published libraries have it, to JSON.
 
 ``ast.literal_eval`` takes a hundred times the memory of what it reads. This takes time and memory
-in proportion to it: no character is looked at twice.
+in proportion to it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ _ESCAPE = re.compile(r"""\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[\
 def as_json(literal: str) -> str:
     """Translate dicts, lists, strings, numbers, True, False and None.
 
-    Raises ValueError where there is anything else. That brackets and commas stand where they
-    should is left for the reader of the JSON to see.
+    Raises ValueError for anything else. Brackets and commas are not checked: a JSON parser does.
     """
     translated = io.StringIO()
     position = 0
@@ -32,7 +31,7 @@ def as_json(literal: str) -> str:
             position = plain.end()
         elif opening := _OPENING.match(literal, position):
             end = _end_of_string(literal, opening.end(), opening[1])
-            translated.write(json.dumps(_unescape(literal[opening.end() : end])))
+            translated.write(json.dumps(_ESCAPE.sub(_character, literal[opening.end() : end])))
             position = end + 1
         else:
             raise ValueError(f"not a Python literal at character {position}")
@@ -40,17 +39,13 @@ def as_json(literal: str) -> str:
 
 
 def _end_of_string(literal: str, start: int, quote: str) -> int:
-    """The position of the quote that ends the string."""
+    """Return the position of the quote that ends the string."""
     position = start
     while stop := _STOPS[quote].search(literal, position):
         if stop[0] == quote:
             return stop.start()
         position = stop.end() + 1
     raise ValueError(f"a string without an end at character {start}")
-
-
-def _unescape(text: str) -> str:
-    return _ESCAPE.sub(_character, text) if "\\" in text else text
 
 
 def _character(escape: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""The text of an uploaded file, read in pieces: decoded, and never much of it at once."""
+"""The text of an uploaded file, decoded and read in pieces."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 MOST_LINES = 100_000
-# Characters of a CSV record, which may span lines: a review of ten thousand words is no fault.
+# Characters of a CSV record, which may span lines: a review may have ten thousand words.
 LONGEST_RECORD = 100_000
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """A text file of an upload. What reads it raises ImportProblem where it is no text."""
+    """A text file of an upload. Reading it raises ImportProblem if it is not text."""
 
     file: UploadedFile
     encoding: str
@@ -46,7 +46,7 @@ class TextFile:
 
 
 class Lines(Iterator[str]):
-    """The lines of a text with their ends; ``number`` is that of the latest."""
+    """The lines of a text with their line ends; ``number`` is that of the latest."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self.number = 0
@@ -54,11 +54,11 @@ class Lines(Iterator[str]):
         self._room = LONGEST_RECORD
 
     def begin_record(self) -> None:
-        """Let the lines from here on be as long together as a record may be."""
+        """Start a record: its lines together may have LONGEST_RECORD characters."""
         self._room = LONGEST_RECORD
 
     def __next__(self) -> str:
-        """Raises csv.Error where the record is too long, and goes on with the line after it."""
+        """Raise csv.Error if the record is too long; the next call returns the line after it."""
         request_budget.check()
         line = self._read(self._room + 1)
         if not line:
@@ -71,7 +71,7 @@ class Lines(Iterator[str]):
                 line = self._read(LONGEST_RECORD)
             raise csv.Error(f"longer than {LONGEST_RECORD:,} characters")
         self._room -= len(line)
-        # Some programs write the mark of the encoding twice.
+        # Some programs write the byte order mark twice.
         return line.lstrip("\ufeff") if self.number == 1 else line
 
     def _read(self, length: int) -> str:
@@ -84,9 +84,9 @@ def texts(name: str, upload: BinaryIO) -> list[TextFile]:
 
 
 def _encoding_of(file: UploadedFile) -> str:
-    """UTF-8 or UTF-16; else Windows-1252, as older exports are."""
+    """Return UTF-8 or UTF-16, or else Windows-1252, as older exports are."""
     start = io.BufferedReader(_ByteReader(file.read())).read(3)
-    for mark, encoding in _MARKS:
+    for mark, encoding in _BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return encoding
     try:
@@ -110,7 +110,7 @@ def _checked(read: Callable[[int], str], length: int) -> str:
 
 
 class _ByteReader(io.RawIOBase):
-    """Pieces of bytes as a file."""
+    """A file of pieces of bytes."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces

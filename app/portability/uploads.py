@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -21,12 +22,12 @@ MOST_MEMBERS = 2_000
 # Of a zip's list of its files, which zipfile reads whole: 250 bytes for each of them.
 LARGEST_DIRECTORY = 500_000
 PIECE_BYTES = 65_536
-# What a Letterboxd export holds that we use; the rest of the zip is not looked at.
+# What we use of a Letterboxd export; the rest of the zip is not read.
 WANTED = ("ratings.csv", "watchlist.csv")
 # zipfile bounds what it unpacks of these alone.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# What the reader of zips and the unpackers below it say of bytes that are none.
-_NO_ZIP = (
+# What zipfile and the decompressors below it raise for bytes that are not a zip.
+_NOT_A_ZIP = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
     *(ValueError, OverflowError, MemoryError, RuntimeError),
 )
@@ -51,7 +52,9 @@ def unpack(name: str, upload: BinaryIO) -> list[UploadedFile]:
     """
     upload.seek(0)
     start = upload.read(2)
-    if _is_zip(upload):
+    with _zip_errors():
+        is_zip = zipfile.is_zipfile(upload)
+    if is_zip:
         files = _zipped_files(upload)
     else:
         read = _read_gzip if start == b"\x1f\x8b" else _read_plain
@@ -60,11 +63,15 @@ def unpack(name: str, upload: BinaryIO) -> list[UploadedFile]:
     return files
 
 
-def _is_zip(upload: BinaryIO) -> bool:
+@contextmanager
+def _zip_errors() -> Iterator[None]:
+    """Turn errors of zipfile into an ImportProblem."""
     try:
-        return zipfile.is_zipfile(upload)
-    except _NO_ZIP as error:  # of one that says to go on in another file
-        raise _damaged_zip() from error
+        yield
+    except _NOT_A_ZIP as error:
+        raise ImportProblem(
+            "This zip is damaged or locked. Download the export again and send it as it is."
+        ) from error
 
 
 def _check_size(files: list[UploadedFile]) -> None:
@@ -94,21 +101,17 @@ def _read_gzip(upload: BinaryIO) -> Iterator[bytes]:
         packed = unpacker.unconsumed_tail or upload.read(PIECE_BYTES)
         try:
             piece = unpacker.decompress(packed, PIECE_BYTES)
+            if not packed and not piece:
+                raise zlib.error("incomplete")
         except zlib.error as error:
-            raise _damaged() from error
-        if not packed and not piece:
-            raise _damaged()
+            raise ImportProblem("This file is damaged. Download it again and send it.") from error
         yield piece
     if unpacker.unused_data or upload.read(1):
         raise ImportProblem("This gzip file holds more than one file. Send each by itself.")
 
 
-def _damaged() -> ImportProblem:
-    return ImportProblem("This file is damaged. Download it again and send it.")
-
-
 class _ZipSource:
-    """An upload as zipfile reads it, but for a list of files that is longer than any of ours."""
+    """Gives zipfile an upload, unless it asks for a list of files that is too long."""
 
     def __init__(self, upload: BinaryIO) -> None:
         self._upload = upload
@@ -124,10 +127,8 @@ class _ZipSource:
 
 
 def _zipped_files(upload: BinaryIO) -> list[UploadedFile]:
-    try:
+    with _zip_errors():
         archive = zipfile.ZipFile(_ZipSource(upload))
-    except _NO_ZIP as error:
-        raise _damaged_zip() from error
     members = archive.infolist()
     if len(members) > MOST_MEMBERS:
         raise ImportProblem(f"This zip holds {len(members):,} files; that is no export.")
@@ -141,18 +142,21 @@ def _zipped_files(upload: BinaryIO) -> list[UploadedFile]:
 
 
 def _wanted(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """At the top, or in the one folder that some programs pack around everything; what lies
-    deeper is what the person deleted there."""
-    named = [m for m in members if PurePosixPath(m.filename).name in WANTED]
-    depths = [len(PurePosixPath(m.filename).parts) for m in named]
-    chosen = [m for m, depth in zip(named, depths, strict=True) if depth == min(depths)]
-    if len({PurePosixPath(m.filename).name for m in chosen}) < len(chosen):
+    """Return the members called as in WANTED from the highest folder that has any.
+
+    Some programs pack everything in one folder; deeper folders hold what the person deleted.
+    """
+    paths = {m.filename: PurePosixPath(m.filename) for m in members}
+    named = [m for m in members if paths[m.filename].name in WANTED]
+    top = min((len(paths[m.filename].parts) for m in named), default=0)
+    chosen = [m for m in named if len(paths[m.filename].parts) == top]
+    if len({paths[m.filename].name for m in chosen}) < len(chosen):
         raise ImportProblem("This zip holds more than one export. Send one at a time.")
     return chosen
 
 
 def _only_csv(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """Another service's zip: taken where it holds one CSV file."""
+    """Return the one CSV file of another service's zip."""
     csv_files = [m for m in members if m.filename.lower().endswith(".csv")]
     if len(csv_files) != 1:
         raise ImportProblem("This zip holds no ratings.csv. Send the export as it was downloaded.")
@@ -160,15 +164,6 @@ def _only_csv(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    try:
-        with archive.open(member) as unpacked:
-            while piece := unpacked.read(PIECE_BYTES):
-                yield piece
-    except _NO_ZIP as error:
-        raise _damaged_zip() from error
-
-
-def _damaged_zip() -> ImportProblem:
-    return ImportProblem(
-        "This zip is damaged or locked. Download the export again and send it as it is."
-    )
+    with _zip_errors(), archive.open(member) as unpacked:
+        while piece := unpacked.read(PIECE_BYTES):
+            yield piece

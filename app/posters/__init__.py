@@ -1,8 +1,8 @@
-"""Posters for titles without a picture: one small SVG each, always the same for the same title.
+"""Draw posters for titles without a picture: one small SVG each, the same for the same title.
 
 The genres give a motif and a palette, the year gives an era (paper, frame, grain, lettering), and
-title, year and genres together seed the dice that compose them. The title is laid out first; the
-motif gets the room that is left, its stage, and is clipped by it.
+title, year and genres together seed the random choices. The title is laid out first; the motif
+fills the rest, its stage, and is clipped by it.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ from app.posters.lettering import LEADING, YEAR_SIZE, clean, lettering, set_titl
 
 
 def draw_poster(title: str, year: int | None, genres: Sequence[str]) -> str:
-    """A whole SVG document, 2:3, for a title that has no known picture."""
+    """Return an SVG document, 2:3, for a title without a picture."""
     title, names = clean(title), {ALIASES.get(genre, genre) for genre in genres}
-    telling = [genre for genre in GENRES if genre in names][:2] or [""]
+    chosen = [genre for genre in GENRES if genre in names][:2] or [""]
     d = Dice("\n".join((title, str(year), *sorted(names))))
     era = next(era for era in ERAS if (year or inf) <= era.until)
-    lead, lender = d.pick(telling[0], telling[0], telling[-1]), d.pick(*telling)
+    lead, lender = d.pick(chosen[0], chosen[0], chosen[-1]), d.pick(*chosen)
     palette = PALETTES[d.pick(*GENRES[lender][1].split())]
     c = Colours(*(era.age(colour) for colour in palette.split()))
     kind, centred, above = d.pick(*era.grounds.split()), d.roll() < era.centred, d.roll() < 0.36
     if kind == "paper" and luminance(c.ground) > 0.74:
-        kind = "block"  # a picture as pale as the paper would be lost on it
+        kind = "block"  # pale ground would not contrast with the paper
     if kind == "block" and abs(luminance(c.second) - 0.18) < 0.05:
-        kind = "own"  # no ink is legible on a middling tone
+        kind = "own"  # neither ink is legible on a medium tone
     paper, night = era.age("f5ecda"), "14110d"
     ground = {"own": c.ground, "block": c.second, "paper": paper, "night": night}[kind]
     ink = "12141c" if luminance(ground) > 0.18 else "fbf4e6"

@@ -1,4 +1,4 @@
-"""Palettes, and what can be said of colours. A colour is 'rrggbb'."""
+"""Palettes, and functions of colours. A colour is 'rrggbb'."""
 
 from dataclasses import dataclass
 
@@ -36,13 +36,13 @@ PALETTES = {
 
 
 def mix(a: str, b: str, share: float) -> str:
-    """Colour a with a share of colour b."""
+    """Mix ``a`` with a ``share`` of ``b``, from 0 to 1."""
     pairs = ((int(a[i : i + 2], 16), int(b[i : i + 2], 16)) for i in (0, 2, 4))
     return "".join(f"{round(x + (y - x) * share):02x}" for x, y in pairs)
 
 
 def luminance(colour: str) -> float:
-    """Relative luminance as WCAG 2 defines it."""
+    """Return the relative luminance as WCAG 2 defines it, from 0 to 1."""
     parts = (int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4))
     r, g, b = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts)
     return 0.2126 * r + 0.7152 * g + 0.0722 * b

@@ -1,4 +1,4 @@
-"""Chance that always falls the same way."""
+"""Seeded random choices."""
 
 import hashlib
 from random import Random

@@ -1,4 +1,4 @@
-"""The sheet and how to draw on it: path data first, then elements."""
+"""The size of a poster, and helpers that make SVG path data and elements."""
 
 from math import cos, sin
 

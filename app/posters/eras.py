@@ -1,4 +1,4 @@
-"""How films were printed: the paper, frame, grain and lettering of each era."""
+"""The paper, frame, grain and lettering of posters in each era of film."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from app.posters.drawing import ALL, MARGIN, WIDTH, box, fill, line, ring, trace
 
 
 def shade(*stops: tuple[float, str, float]) -> str:
-    """Gradient stops: offset, colour, opacity."""
+    """Return gradient stops of (offset, colour, opacity)."""
     stop = '<stop offset="{}" stop-color="#{}" stop-opacity="{}"/>'
     return "".join(stop.format(*values) for values in stops)
 
@@ -65,7 +65,7 @@ def keyline(d: Dice, s: Backdrop) -> str:
 
 
 def dusk(d: Dice, s: Backdrop) -> str:
-    """The picture sinks into the dark behind the title."""
+    """Fade the picture into the dark ground behind the title."""
     if luminance(s.ground) > 0.18:
         return ""
     y1, y2 = (s.y + s.h, s.y) if s.above else (s.y, s.y + s.h)

@@ -1,4 +1,4 @@
-"""What a genre looks like: its motifs, and the palettes they may take."""
+"""The motifs and palettes of each genre."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from app.posters.motifs import patterns, scenes, things
 
 Motif = Callable[[Dice, float, float, Colours], str]
 
-# The most telling first: of a title's genres the first two have a say.
+# The most characteristic first: the first two of a title's genres are used.
 GENRES: dict[str, tuple[tuple[Motif, ...], str]] = {
     "Film-Noir": ((scenes.blinds, scenes.doorway), "noir slate"),
     "Western": ((scenes.mesas, scenes.ridges), "desert rust mustard"),

@@ -1,4 +1,4 @@
-"""The title: where its lines break, how large it is set, and how it is drawn."""
+"""Break the title into lines, choose its size, and draw it."""
 
 import re
 import unicodedata
@@ -53,12 +53,12 @@ def glyph_width(glyph: str) -> float:
 
 
 def em(text: str) -> float:
-    """A cautious estimate of the width of bold text, in em."""
+    """Return a cautious estimate of the width of bold text, in em."""
     return sum(map(glyph_width, text))
 
 
 def clean(text: str) -> str:
-    """Text without what XML forbids and readers cannot see: controls, lone surrogates."""
+    """Remove what XML forbids or readers cannot see: control characters, lone surrogates."""
     text = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", unicodedata.normalize("NFC", text[:300]))
     unseen, joiners = ("Cf", "Cs", "Cn"), "\u200c\u200d"  # these join letters
     kept = (g for g in text if g in joiners or unicodedata.category(g) not in unseen)
@@ -66,7 +66,7 @@ def clean(text: str) -> str:
 
 
 def pieces(word: str) -> list[str]:
-    """Where a word may break: between CJK characters; anywhere if it is too long to set."""
+    """Split a word where it may break: between CJK characters; anywhere if it is too long."""
     out = []
     for part in CJK_PIECES.findall(word):
         step = len(part) if em(part) <= LONGEST_WORD else 5
@@ -76,7 +76,7 @@ def pieces(word: str) -> list[str]:
 
 
 def wrap(words: list[list[tuple[str, float]]], room: float) -> list[str]:
-    """Lines of at most room em, of words given as pieces with their widths."""
+    """Return lines of at most ``room`` em of words, given as pieces with their widths."""
     lines, used = [""], 0.0
     for word in words:
         for i, (piece, wide) in enumerate(word):
@@ -90,7 +90,7 @@ def wrap(words: list[list[tuple[str, float]]], room: float) -> list[str]:
 
 
 def set_title(title: str, bold: bool) -> tuple[list[str], float]:
-    """The title as lines of even length, and the type size in which they fit."""
+    """Return the title as lines of even length, and the type size in which they fit."""
     if not title:
         return [], 0
     title = re.sub(" (?=[-–—] )", FIXED_SPACE, title)  # no line begins with a dash

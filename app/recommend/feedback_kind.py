@@ -1,4 +1,4 @@
-"""The two kinds of feedback that a catalogue can have: stars for movies, hours played for games.
+"""The two kinds of feedback: stars for movies, and hours played for games.
 
 A release names its kind; ``serving.feedback_kind`` is that of the release in service.
 """
@@ -91,6 +91,8 @@ def _round_to_step(stars: float, step: float) -> float:
     return math.floor(stars / step + 0.5) * step
 
 
+_HIDDEN = {HIDDEN: "{} will not be suggested again"}
+_SUGGESTED_AGAIN = {HIDDEN: "{} may be suggested again", UNSEEN: "{}: we may ask again"}
 STARS = FeedbackKind(
     template="kinds/stars.html",
     feedback=EXPLICIT,
@@ -108,16 +110,8 @@ STARS = FeedbackKind(
     default_genres=(),
     numbers="ratings",
     removed="{}: rating removed",
-    marked={
-        WATCHLIST: "{} is on your watchlist",
-        HIDDEN: "{} will not be suggested again",
-        UNSEEN: "{}: not seen",
-    },
-    unmarked={
-        WATCHLIST: "{} is off your watchlist",
-        HIDDEN: "{} may be suggested again",
-        UNSEEN: "{}: we may ask again",
-    },
+    marked={WATCHLIST: "{} is on your watchlist", UNSEEN: "{}: not seen", **_HIDDEN},
+    unmarked={WATCHLIST: "{} is off your watchlist", **_SUGGESTED_AGAIN},
     too_few_for_guest="Rate at least {}, so that we have something to go by.",
     failure="The projector broke down",
 )
@@ -138,16 +132,8 @@ HOURS = FeedbackKind(
     default_genres=("Game",),
     numbers="games",
     removed="{}: no longer among your games",
-    marked={
-        WATCHLIST: "{} is on your wishlist",
-        HIDDEN: "{} will not be suggested again",
-        UNSEEN: "{}: not yours",
-    },
-    unmarked={
-        WATCHLIST: "{} is off your wishlist",
-        HIDDEN: "{} may be suggested again",
-        UNSEEN: "{}: we may ask again",
-    },
+    marked={WATCHLIST: "{} is on your wishlist", UNSEEN: "{}: not yours", **_HIDDEN},
+    unmarked={WATCHLIST: "{} is off your wishlist", **_SUGGESTED_AGAIN},
     too_few_for_guest="Give the hours of at least {} games, so that we have something to go by.",
     failure="The machine stopped",
 )

@@ -1,10 +1,11 @@
-"""The release in service: loaded in each process, watched, swapped by replacing one reference."""
+"""Watch for a new release, in each process, and swap it in by replacing one reference."""
 
 from __future__ import annotations
 
 import gc
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flask import Flask, current_app, g, has_request_context, request
@@ -36,12 +37,12 @@ class InService:
 
 
 class ReleaseWatcher:
-    """Loads what ``current.json`` names: at the first request, then every ``period`` seconds, in a
-    thread. The first requests wait for it a little, so that none is refused that need not be.
+    """Loads the release that ``current.json`` names, at the first request and then every ``period``
+    seconds, in a thread. The first requests wait for it up to FIRST_LOAD_SECONDS.
 
-    ``prepare`` runs, in an application context, before a release goes into service. Whatever
+    ``prepare`` runs, in an application context, before a release goes into service. If anything
     fails, the release in service stays and ``problem`` says why. With a ``period`` of 0 there is
-    no thread, and every request looks. ``trials`` looks at the same times.
+    no thread, and every request checks. ``trials`` is refreshed at the same times.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class ReleaseWatcher:
 
     @property
     def current(self) -> InService:
-        """What is in service. Raises NoRelease with the reason while there is nothing."""
+        """The model and index in service. Raises NoRelease with the reason while there is none."""
         if self._current is None:
             raise NoRelease(self.problem or "no release has been loaded yet")
         return self._current
@@ -78,7 +79,7 @@ class ReleaseWatcher:
         return self.current.model
 
     def look(self) -> None:
-        """Load the release and start watching, if that has not been done; before each request."""
+        """Start watching, or without a period refresh; called before each request."""
         if not self._period:
             self.refresh()
         elif not self._tried.is_set():
@@ -152,7 +153,7 @@ class ReleaseWatcher:
 
 
 def _free_memory() -> None:
-    """Free the previous release, which reference cycles may hold, and what the load needed."""
+    """Free the previous release, which reference cycles may hold, and the memory of loading."""
     gc.collect()
     give_back()
 
@@ -188,10 +189,9 @@ class Serving:
     @property
     def model_or_none(self) -> Model | None:
         """The model in service, None while there is none."""
-        try:
+        with suppress(NoRelease):
             return self.model
-        except NoRelease:
-            return None
+        return None
 
     @property
     def feedback_kind(self) -> FeedbackKind:
@@ -207,27 +207,25 @@ class Serving:
         return kind
 
     def to(self, user_id: int) -> ServedVariant:
-        """Return what serves a user: the model of their arm while an experiment runs, else the one
-        in service; named in ``X-Model-Version``. Raises NoRelease."""
+        """Return the model of a user's arm while an experiment runs, else the one in service; it is
+        named in ``X-Model-Version``. Raises NoRelease."""
         trial = self.watcher.trials.current
         served = trial.served(user_id) if trial else ServedVariant(self.watcher.model)
         _note(served.model)
         return served
 
     def to_or_none(self, user_id: int) -> ServedVariant | None:
-        """Return what serves a user, None while there is no release."""
-        try:
+        """Return the same as ``to``, or None while there is no release."""
+        with suppress(NoRelease):
             return self.to(user_id)
-        except NoRelease:
-            return None
+        return None
 
     @property
     def titles(self) -> TitleIndex | None:
         """The index of the titles in service; None until those of the first release are indexed."""
-        try:
+        with suppress(NoRelease):
             return self.watcher.current.titles
-        except NoRelease:
-            return None
+        return None
 
 
 serving = Serving()

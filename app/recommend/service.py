@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.catalogue.items import items_by_id
+from app.feedback.profile import UserProfile
 from app.feedback.ratings import NO_PREDICTION, Prediction, rate, ratings_of
 from app.models import Item
 from app.observability import metrics, timing
@@ -88,33 +89,30 @@ def recommend(
     items = items_by_id([*(r.item_id for r in ranked), *reason_of.values()])
     because = {item_id: items.get(reason) for item_id, reason in reason_of.items()}
     return [
-        _with_title(r, items[r.item_id], because.get(r.item_id))
+        _with_item(r, items[r.item_id], because.get(r.item_id))
         for r in ranked
         if r.item_id in items
     ]
 
 
 def recommend_many(
-    models: Sequence[Model],
-    people: Sequence[RatingsByItem],
-    n: int,
-    hidden: Sequence[Collection[int]],
+    models: Sequence[Model], profiles: Sequence[UserProfile], n: int
 ) -> list[list[Recommended]]:
-    """Recommend to each of ``people`` by their model without what they hid; one pass a model."""
-    ranked: list[list[Recommendation]] = [[]] * len(people)
+    """Recommend for each profile by its model, in one pass over each model."""
+    ranked: list[list[Recommendation]] = [[]] * len(profiles)
     for model in {id(model): model for model in models}.values():
-        places = [place for place, its in enumerate(models) if its is model]
-        ratings = [people[place] for place in places]
-        hidden_ids = [hidden[place] for place in places]
+        places = [place for place, served_by in enumerate(models) if served_by is model]
+        ratings = [profiles[place].ratings for place in places]
+        hidden = [profiles[place].hidden for place in places]
         with timing.part("batch"):
-            lists = batch.recommend_many(model, ratings, n, hidden_ids)
+            lists = batch.recommend_many(model, ratings, n, hidden)
         for place, one in zip(places, lists, strict=True):
             ranked[place] = one
     items = items_by_id({r.item_id for one in ranked for r in one})
-    return [[_with_title(r, items[r.item_id]) for r in one if r.item_id in items] for one in ranked]
+    return [[_with_item(r, items[r.item_id]) for r in one if r.item_id in items] for one in ranked]
 
 
-def _with_title(r: Recommendation, item: Item, because: Item | None = None) -> Recommended:
+def _with_item(r: Recommendation, item: Item, because: Item | None = None) -> Recommended:
     return Recommended(item, r.score, r.predicted_rating, r.match, because)
 
 
@@ -134,8 +132,8 @@ def why(
     rank = _rank(model, ratings, item_id, hidden)
     if explained is None or rank is None:
         return None
-    adding = sorted((p for p in explained.parts.items() if p[1]), key=lambda p: -p[1])
-    items = items_by_id([item for item, _ in adding])
+    adding = dict(sorted((p for p in explained.parts.items() if p[1]), key=lambda p: -p[1]))
+    items = items_by_id(adding)
     parts = [
         RatingContribution(
             items[item],
@@ -143,7 +141,7 @@ def why(
             part,
             rank_without(model, ratings, item_id, item, hidden) if place < counted else None,
         )
-        for place, (item, part) in enumerate(adding)
+        for place, (item, part) in enumerate(adding.items())
         if item in items
     ]
     silent = len(explained.parts) - len(adding)
@@ -153,7 +151,7 @@ def why(
 def rank_without(
     model: Model, ratings: RatingsByItem, item_id: int, removed: int, hidden: Iterable[int] = ()
 ) -> int | None:
-    """Return the rank of ``item_id`` on the list of a user who had not rated ``removed``."""
+    """Return the rank that ``item_id`` would have if the user had not rated ``removed``."""
     rest = {item: stars for item, stars in ratings.items() if item != removed}
     return _rank(model, rest, item_id, hidden)
 
@@ -166,31 +164,24 @@ def _rank(model: Model, ratings: RatingsByItem, item_id: int, hidden: Iterable[i
 
 def predicted(model: Model, ratings: RatingsByItem, items: Sequence[Item]) -> dict[int, float]:
     """Return predicted values by item id, for those of ``items`` that the model has."""
-    return serving.feedback_kind.predict(
-        model, fold_in(model, ratings), [item.id for item in items]
-    )
-
-
-def predict_before_rating(current: Model | None, ratings: RatingsByItem, item: Item) -> Prediction:
-    """Predict the rating of ``item`` from the present ratings."""
-    if current is None:
-        return Prediction(community=item.rating_mean)
-    stars = current.estimate(fold_in(current, ratings), [item.id]).get(item.id)
-    return Prediction(stars, item.rating_mean, current.version)
+    person, ids = fold_in(model, ratings), [item.id for item in items]
+    return serving.feedback_kind.predict(model, person, ids)
 
 
 def rate_and_log_prediction(
-    user_id: int, item: Item, stars: float, via: str, current: Model | None
+    user_id: int, item: Item, stars: float, via: str, model: Model | None
 ) -> tuple[datetime, float | None]:
-    """Store a rating; a first one together with its prediction.
+    """Store a rating; a first one with the prediction that the earlier ratings give.
 
     Returns when it was stored, and the rating before, if there was one.
     """
     ratings = ratings_of(user_id)
-    before = ratings.get(item.id)
-    prediction = NO_PREDICTION
-    if before is None:
-        prediction = predict_before_rating(current, ratings, item)
+    before, prediction = ratings.get(item.id), NO_PREDICTION
+    if before is None and model is None:
+        prediction = Prediction(community=item.rating_mean)
+    elif before is None and model is not None:
+        predicted = model.estimate(fold_in(model, ratings), [item.id]).get(item.id)
+        prediction = Prediction(predicted, item.rating_mean, model.version)
     return rate(user_id, item.id, stars, prediction, via), before
 
 

@@ -1,11 +1,11 @@
-"""Variants: the arms of an experiment, and which user gets which."""
+"""Variants: the arms of an experiment, and which user gets which one."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from operator import attrgetter
 
 from recommender.errors import ConfigError, ReleaseError
 from recommender.model import Model
@@ -13,8 +13,8 @@ from recommender.params import RankingParams
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
 
-CONTROL, TREATMENT = ARMS = ("control", "treatment")
-# Stands for the release in service, whichever that is.
+CONTROL, TREATMENT = ("control", "treatment")
+# Means the release in service.
 IN_SERVICE = "current"
 # Parameters that a variant may change; the others belong to the fitted factors.
 SETTINGS = ("popularity_weight", "min_ratings")
@@ -112,7 +112,7 @@ class RunningExperiment:
         cls, plan: ExperimentConfig, store: ReleaseStore, in_service: Model
     ) -> RunningExperiment:
         """Load the models of both arms. Raises ReleaseError if one cannot be served."""
-        arms: dict[str, Any] = {CONTROL: plan.control, TREATMENT: plan.treatment}
+        arms = {CONTROL: plan.control, TREATMENT: plan.treatment}
         models = {name: arm.model(store, in_service) for name, arm in arms.items()}
         return cls(plan, in_service.version, models)
 
@@ -134,13 +134,9 @@ def _setting(word: str, text: str) -> tuple[str, float]:
 
 
 def _check_comparable(release: Release, in_service: Release) -> None:
-    """Raise ReleaseError unless ratings mean the same in both: people rate once for both arms."""
-
-    def scale(of: Release) -> tuple[Any, ...]:
-        c = of.catalogue
-        return c.noun, c.feedback, c.rating_min, c.rating_max, c.rating_step
-
-    if scale(release) != scale(in_service):
+    """Raise ReleaseError unless ratings mean the same in both, since users rate for both arms."""
+    scale = attrgetter("noun", "feedback", "rating_min", "rating_max", "rating_step")
+    if scale(release.catalogue) != scale(in_service.catalogue):
         raise ReleaseError(
             f"release {release.version} is of {release.catalogue.noun}s with other ratings than"
             f" {in_service.version}, which is in service; compare releases of one kind"

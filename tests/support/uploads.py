@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Import
-from app.portability.import_formats import Entry, RejectedLine, read
+from app.portability.entries import Entry, RejectedLine
+from app.portability.imports import read
 from app.portability.text import texts
 
 MOVIELENS = "userId,movieId,rating,timestamp\n7,1,4.5,1000000000\n7,8,3.0,1100000000\n"

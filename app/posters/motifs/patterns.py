@@ -1,4 +1,4 @@
-"""Motifs without a subject: rays, tiles, frames and turns that fill the stage."""
+"""Abstract motifs: rays, tiles, frames and turns that fill the stage."""
 
 from math import hypot, pi, sqrt, tau
 

@@ -1,4 +1,4 @@
-"""Motifs that are a place, and what stands there."""
+"""Motifs that show a place."""
 
 from math import asin, cos, degrees, pi, sqrt
 

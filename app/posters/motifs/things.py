@@ -1,4 +1,4 @@
-"""Motifs that are one thing: a face, a lens, a heart, a moon."""
+"""Motifs that show one thing: a face, a lens, a heart, a moon."""
 
 from math import acos, cos, pi, tau
 

@@ -287,6 +287,6 @@ def test_a_user_deleted_meanwhile_is_a_404(
 ) -> None:
     from app.api import routes
 
-    monkeypatch.setattr(routes, "person", lambda user_id: None)
+    monkeypatch.setattr(routes, "user_or_404", lambda user_id: None)
     answer = rest("PUT", "/user/999/rating", json={"movie_id": 1, "rating": 4})
     refused(answer, 404, "deleted meanwhile")

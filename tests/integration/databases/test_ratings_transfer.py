@@ -112,7 +112,7 @@ def test_whoever_signed_up_is_not_mixed_with_a_data_set(
     lines = [(21, 1, 4.0, 1), (22, 1, 4.0, 1)]
     status, said = run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))
     assert status == 2
-    assert "user 21 is someone who signed up here" in said
+    assert "user 21 signed up here" in said
     assert stored(app) == []
     assert people(app) == [21]
 

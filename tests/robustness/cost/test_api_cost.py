@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from marshmallow import fields
 
-from app.api import schemas
+from app.api import request_schemas
 from tests.support.api import Rest, client_with_token
 from tests.support.large_site import (
     add_users,
@@ -177,8 +177,8 @@ ODD_RATINGS = [
 @pytest.mark.parametrize("item", ODD_RATINGS, ids=repr)
 def test_rating_list_accepts_and_refuses_what_the_schema_does(site: Flask, item: Any) -> None:
     with site.app_context():
-        quick = outcome(schemas.RatingListSchema(), [item])
-        documented = outcome(fields.List(fields.Nested(schemas.MovieRatingSchema)), [item])
+        quick = outcome(request_schemas.RatingList(), [item])
+        documented = outcome(fields.List(fields.Nested(request_schemas.MovieRatingSchema)), [item])
     if isinstance(documented, list):
         documented = [(one["movie_id"], one["rating"]) for one in documented]
     assert json.dumps(quick) == json.dumps(documented)

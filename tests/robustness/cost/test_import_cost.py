@@ -30,7 +30,7 @@ from app.extensions import db
 from app.http import body_limits, request_budget
 from app.models import Import, Rating
 from app.portability import imports, matching, uploads
-from app.portability.import_formats import LONGEST_FIELD, Entry, RejectedLine
+from app.portability.entries import LONGEST_FIELD, Entry, RejectedLine
 from app.portability.import_reports import MOST_REPORTS, newest_reports
 from app.portability.python_literal import as_json
 from app.portability.text import LONGEST_RECORD, MOST_LINES

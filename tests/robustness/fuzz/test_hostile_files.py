@@ -26,8 +26,8 @@ from app.extensions import db
 from app.feedback import ratings
 from app.models import Import, ListEntry, Rating, User
 from app.portability.bulk_transfer import export_ratings
+from app.portability.entries import Entry
 from app.portability.exports import as_csv_files, everything_of
-from app.portability.import_formats import Entry
 from app.portability.imports import bring_in
 from app.portability.text import MOST_LINES
 from app.portability.uploads import ImportProblem

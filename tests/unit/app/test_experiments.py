@@ -431,7 +431,7 @@ def test_a_person_deleted_meanwhile_is_a_404(
 
     start(app)
     for module in (routes, legacy_routes):
-        monkeypatch.setattr(module, "person", lambda user_id: None)
+        monkeypatch.setattr(module, "user_or_404", lambda user_id: None)
     for path in ("/user/999/recommendations", "//recommendations?user_id=999"):
         assert rest("GET", path).status_code == 404, path
 

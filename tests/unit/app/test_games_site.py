@@ -346,8 +346,8 @@ def test_a_file_of_games_is_refused_by_a_site_of_movies(ann: FlaskClient, app: F
 def test_hours_off_the_scale_are_told_by_line(games_app: Flask, gil: FlaskClient) -> None:
     lines = "item_id,title,hours,rated_at\n10,A,-4,2026-01-01\n20,B,x,\n30,C,1e9,\n50,D,3,\n"
     page = words_of(bring(gil, lines, "ratings.csv"))
-    assert "-4 hours are more than there are, or fewer" in page
-    assert "“x” is no number of hours" in page
+    assert "-4 hours is not from 0 to 100,000" in page
+    assert "“x” is not a number of hours" in page
     assert stored(games_app) == [(50, 3.0)]
 
 

@@ -17,7 +17,7 @@ from app.accounts import api_tokens
 from app.extensions import db
 from app.models import Import, ListEntry, Rating, User
 from app.portability import uploads
-from app.portability.exports import EMPTY
+from app.portability.exports import COLUMNS
 from tests.support.commands import run
 from tests.support.pages import shown, stored
 from tests.support.site import PASSWORD, register
@@ -160,7 +160,7 @@ def test_recommendations_follow_what_was_brought(ann: FlaskClient) -> None:
         ("1,6,0", "off the scale, which ends at 5"),
         ("1,-1,0", "off the scale"),
         ("1,nan,0", "off the scale"),
-        ("1,five,0", "is no rating"),
+        ("1,five,0", "is not a rating"),
         ("one,5,0", "not a whole number"),
         ("1,5", "2 fields, not 3"),
         ("99999999999,5,0", "out of range"),
@@ -335,7 +335,7 @@ def test_the_export_has_a_part_for_every_table_with_people_in_it() -> None:
         for table in db.metadata.sorted_tables
         if any(key.target_fullname == "users.id" for key in table.foreign_keys)
     }
-    assert about_people == set(EMPTY)
+    assert about_people == set(COLUMNS)
 
 
 def test_an_export_of_nothing_has_its_headers(ann: FlaskClient) -> None:
@@ -348,7 +348,7 @@ def test_deleting_the_account_leaves_nothing_of_it_in_any_table(
     app: Flask, ann: FlaskClient
 ) -> None:
     furnish(app, ann)
-    everywhere = {"users", *EMPTY}
+    everywhere = {"users", *COLUMNS}
     assert tables_with(app, 21, "ann", "ann@example.com") >= everywhere
     answer = ann.post("/data/delete", data={"password": PASSWORD})
     assert (answer.status_code, answer.location) == (303, "/login")

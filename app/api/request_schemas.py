@@ -1,0 +1,221 @@
+"""What clients may send. Types are strict: NaN is rejected, and a string is not a number."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, utils, validate
+
+from app.api import vocabulary
+from app.db.clock import utcnow
+from app.recommend.model_watcher import serving
+
+MOST, FEW, MANY = 1000, 20, 100
+MOST_REQUESTS = 1000
+# What one batch may cost: items in its answer, and ratings and hidden items that it reads.
+MOST_IN_ANSWER = 20_000
+MOST_RATINGS = 120_000
+# A few errors show what is wrong with a list; checking the rest would only cost time.
+MOST_ERRORS = 20
+MOST_FIELDS = 50
+RATING_MAX, RATING_STEP = 5.0, 0.5
+LONGEST_QUERY = 100
+LETTERS = "Only letters, blanks and hyphens."
+
+
+class RequestSchema(ma.Schema):
+    """Reads the names of the release in service; an unknown field is an error."""
+
+    class Meta:
+        unknown = ma.RAISE
+
+    @ma.pre_load
+    def _translate(self, data: Any, **_: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        if len(data) > MOST_FIELDS:
+            raise ma.ValidationError(f"Has {len(data):,} fields; it may have {MOST_FIELDS}.")
+        return vocabulary.from_request(data, self.load_fields)
+
+    @ma.validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _reject_our_names(self, _data: Any, original: Any, **_: Any) -> None:
+        """Report as unknown those of our names that this catalogue has other names for."""
+        if not isinstance(original, Mapping):
+            return
+        if unknown := sorted(vocabulary.unknown_names(original, self.load_fields)):
+            problems = {name: [self.error_messages["unknown"]] for name in unknown}
+            raise ma.ValidationError({vocabulary.AS_SENT: problems})
+
+
+class WholeNumber(fields.Integer):
+    """A whole number in JSON."""
+
+    def _deserialize(self, value: Any, *rest: Any, **more: Any) -> int:
+        if not _is_whole(value):
+            raise self.make_error("invalid", input=value)
+        return int(value)
+
+
+class WholeNumberText(fields.Integer):
+    """A whole number in a query."""
+
+    def _deserialize(self, value: Any, *rest: Any, **more: Any) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,40}", str(value)):
+            raise self.make_error("invalid", input=value)
+        return int(value)
+
+
+class RatingValue(fields.Float):
+    """A rating on the scale, rounded to the nearest step, halves of a step upwards; or hours."""
+
+    def _deserialize(self, value: Any, *rest: Any, **more: Any) -> float:
+        if not _is_number(value):
+            raise self.make_error("invalid", input=value)
+        best, step = _scale()
+        if not 0 <= value <= best:
+            raise ma.ValidationError(f"Must be from 0 to {best:g}.")
+        return serving.feedback_kind.to_step(float(value), step)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return _is_number(value) and (isinstance(value, int) or value.is_integer())
+
+
+def _scale() -> tuple[float, float]:
+    """Return the highest rating and the step of the release in service."""
+    model = serving.model_or_none
+    if model is None:
+        return RATING_MAX, RATING_STEP
+    return model.catalogue.rating_max, model.catalogue.rating_step
+
+
+class BoundedList(fields.List):
+    """Checks its length before its items, and its items until MOST_ERRORS are wrong."""
+
+    def _deserialize(self, value: Any, *_: Any, **more: Any) -> list[Any]:
+        if not utils.is_collection(value):
+            raise self.make_error("invalid")
+        self._validate(value)
+        read, items, errors = self._reader(**more), [], {}
+        for position, item in enumerate(value):
+            try:
+                items.append(read(item))
+            except ma.ValidationError as error:
+                errors[position] = error.messages
+                if len(errors) == MOST_ERRORS:
+                    break
+        if errors:
+            raise ma.ValidationError(errors)
+        return items
+
+    def _reader(self, **more: Any) -> Callable[[Any], Any]:
+        """Return a function that reads one item; called once for each list."""
+        return lambda item: self.inner.deserialize(item, **more)
+
+
+class NothingSchema(RequestSchema):
+    """No parameters."""
+
+
+class LimitSchema(RequestSchema):
+    limit = WholeNumberText(load_default=FEW, validate=validate.Range(1, MOST))
+
+
+class LongLimitSchema(RequestSchema):
+    limit = WholeNumberText(load_default=MANY, validate=validate.Range(1, MOST))
+
+
+class SearchSchema(LimitSchema):
+    q = fields.String(required=True, validate=validate.Length(1, LONGEST_QUERY))
+
+
+class OfUserSchema(RequestSchema):
+    user_id = WholeNumberText(required=True)
+
+
+class OfUserMaybeInFullSchema(OfUserSchema):
+    in_full = fields.Boolean(
+        truthy={"true"}, falsy={"false"}, load_default=False, data_key="returnMetadata"
+    )
+
+
+class NewUserSchema(RequestSchema):
+    gender = fields.String(
+        required=True,
+        allow_none=True,
+        validate=[
+            validate.Length(1, 16),
+            validate.ContainsOnly(string.ascii_letters + " -", error=LETTERS),
+        ],
+        metadata={"pattern": "^[A-Za-z -]+$"},
+    )
+    year_of_birth = WholeNumber(
+        required=True, allow_none=True, validate=validate.Range(1900, utcnow().year)
+    )
+
+
+class OfMovieSchema(RequestSchema):
+    movie_id = WholeNumber(required=True)
+
+
+class MovieRatingSchema(OfMovieSchema):
+    rating = RatingValue(required=True, metadata={"minimum": 0, "maximum": vocabulary.HIGHEST})
+
+
+class RatingList(BoundedList):
+    """(item id, rating) of each ``MovieRatingSchema``; well-formed ones skip marshmallow."""
+
+    def __init__(self) -> None:
+        super().__init__(fields.Nested(MovieRatingSchema))
+
+    def _reader(self, **more: Any) -> Callable[[Any], tuple[int, float]]:
+        movie_id, rating = vocabulary.to_response("movie_id"), vocabulary.to_response("rating")
+        (best, step), to_step = _scale(), serving.feedback_kind.to_step
+
+        def read(item: Any) -> tuple[int, float]:
+            if isinstance(item, dict) and item.keys() == {movie_id, rating}:
+                number, value = item[movie_id], item[rating]
+                if _is_whole(number) and _is_number(value) and 0 <= value <= best:
+                    return int(number), to_step(float(value), step)
+            checked = self.inner.deserialize(item, **more)  # raises with the reason
+            return checked["movie_id"], checked["rating"]
+
+        return read
+
+
+class BatchRequestSchema(RequestSchema):
+    """A user, or a list of ratings that is not stored."""
+
+    user_id = WholeNumber()
+    ratings = RatingList()
+
+    @ma.validates_schema
+    def _either(self, data: dict[str, Any], **_: Any) -> None:
+        if len(data) != 1:
+            raise ma.ValidationError(
+                f"Give user_id or {vocabulary.to_response('ratings')}, one of the two."
+            )
+
+
+class BatchSchema(RequestSchema):
+    limit = WholeNumber(load_default=10, validate=validate.Range(1, MOST))
+    requests = BoundedList(
+        fields.Nested(BatchRequestSchema),
+        required=True,
+        validate=validate.Length(max=MOST_REQUESTS),
+    )
+
+    @ma.validates_schema
+    def _fits(self, data: dict[str, Any], **_: Any) -> None:
+        if data["limit"] * len(data["requests"]) > MOST_IN_ANSWER:
+            raise ma.ValidationError(
+                f"limit times requests must be at most {MOST_IN_ANSWER:,}; send several batches."
+            )
