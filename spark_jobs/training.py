@@ -133,25 +133,25 @@ def _command(folders: Sequence[str], settings: Config) -> str:
 
 
 def warm_starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Factors]:
-    """Item factors of the release in service, of those heads whose rank stays as it is."""
+    """Item factors of the release in service, of those models whose rank stays as it is."""
     if solver != "als":
         raise ConfigError("--warm-start needs --solver als")
     try:
         release = store.read(store.current().version)
     except NoRelease:
-        tell("There is no release to start from; both heads start afresh.")
+        tell("There is no release to start from; both models start afresh.")
         return {}
     arrays, starts = release.arrays, {}
     models = {"ranking": (arrays.ranking_factors, settings.ranking.rank)}
     if release.rating is not None:
         learned = arrays.rating_factors[:, : release.rating.rank]
         models["rating"] = (learned, settings.rating.rank)
-    for head, (vectors, rank) in models.items():
+    for model, (vectors, rank) in models.items():
         if vectors.shape[1] == rank:
-            starts[head] = Factors(arrays.item_ids, np.array(vectors))
+            starts[model] = Factors(arrays.item_ids, np.array(vectors))
         else:
             tell(
-                f"the {head} head of rank {rank} starts afresh: the release in service has rank"
+                f"the {model} model of rank {rank} starts afresh: the release in service has rank"
                 f" {vectors.shape[1]}"
             )
     return starts

@@ -84,10 +84,10 @@ def check_ranks(catalogue: Catalogue, settings: Config) -> None:
         "ranking": settings.ranking.rank,
         **({"rating": settings.rating.rank} if stars else {}),
     }
-    for head, rank in ranks.items():
+    for model, rank in ranks.items():
         if rank > most:
             raise ConfigError(
-                f"{catalogue.name}: rank {rank} of the {head} head is above its"
+                f"{catalogue.name}: rank {rank} of the {model} model is above its"
                 f" {catalogue.users:,} people or {catalogue.items:,} titles; give a"
                 f" rank of {most} or less"
             )

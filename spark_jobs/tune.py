@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--grid",
         metavar="FILE",
-        help="YAML lists of values by head and parameter (default: pipelines/movies-grid.yaml)",
+        help="YAML lists of values by model and parameter (default: pipelines/movies-grid.yaml)",
     )
     parser.add_argument("--folds", type=int, default=3, metavar="K", help="(default: %(default)s)")
     parser.add_argument(

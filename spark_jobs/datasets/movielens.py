@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from msgspec.structs import replace
 from pyspark.sql import SparkSession
 
 from recommender.catalogue import LARGEST_ID, CatalogueItem

@@ -9,10 +9,10 @@ was fitted on the ratings that are held out now.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from recommender.errors import ReleaseError
 from recommender.model import Model
@@ -37,8 +37,10 @@ def measure(training: TrainingSet, settings: Config, solver: str, warm: bool = F
         ranking, rating = settings.ranking, settings.rating
         settings = replace(
             settings,
-            ranking=replace(ranking, iterations=max(ranking.iterations, RankingParams.iterations)),
-            rating=replace(rating, iterations=max(rating.iterations, RatingParams.iterations)),
+            ranking=replace(
+                ranking, iterations=max(ranking.iterations, RankingParams().iterations)
+            ),
+            rating=replace(rating, iterations=max(rating.iterations, RatingParams().iterations)),
         )
     gate = settings.gate
     plan = EvaluationPlan(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from markupsafe import Markup
 
+from recommender.params import describe_params
 from spark_jobs.config.configuration import PARAMS
 from spark_jobs.protocols import HINTS, METRICS, PROTOCOLS, SERVED
 from spark_jobs.reporting import charts
@@ -147,8 +147,8 @@ def model_views(evaluation: Figures) -> list[dict[str, Any]]:
     """``sizes``, where there: titles and factors of each model, as the release holds them."""
     sizes, models = evaluation.get("sizes") or {}, []
     for name, values in evaluation["settings"].items():
-        sentences = {spec.name: spec.metadata["help"] for spec in fields(PARAMS[name])}
-        caption = f"{name.capitalize()} head"
+        sentences = {field: sentence for field, _, sentence in describe_params(PARAMS[name])}
+        caption = f"{name.capitalize()} model"
         if name in sizes:
             rows, columns = sizes[name]
             megabytes = rows * columns * FACTOR_BYTES / 1e6

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from recommender.errors import ConfigError
@@ -58,7 +59,7 @@ class TuningResults:
 
 
 def key(**of: Any) -> str:
-    """What a measure is of, as text: the data, the folds, the head and all its parameters."""
+    """What a measure is of, as text: the data, the folds, the model and all its parameters."""
     return json.dumps(of, sort_keys=True)
 
 
