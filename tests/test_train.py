@@ -20,7 +20,7 @@ from recommender.params import RankingParams, RatingParams
 from recommender.parity import check_parity
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
-from spark_jobs import train
+from spark_jobs import command, train
 from tests.datasets import (
     MOVIES_HEADER,
     QUICK,
@@ -430,7 +430,7 @@ def test_without_java_a_run_ends_with_what_to_install(
 def test_without_data_what_obtain_finds_is_read(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "obtain", lambda data, tell: tmp_path / data / "found")
+    monkeypatch.setattr(command, "obtain", lambda data, tell: tmp_path / data / "found")
     ended = run(tmp_path)
     assert ended.err == (
         f"error: {tmp_path}/data/found: no such folder; give one that holds a ratings data set\n"

@@ -83,7 +83,7 @@ def test_a_bad_configuration_is_improved_and_its_comments_stay(
     write_files(tmp_path, {"grid.yaml": BOTH})
     assert tune.main([*arguments, "--folds", "3"]) == 0
     kept = (tmp_path / "bad.yaml").read_text()
-    better = BAD.replace("  regularization: 1000.0  #", "  regularization: 0.05  #")
+    better = BAD.replace("  regularization: 1000.0  #", "  regularization: 0.05    #")
     assert kept == better.replace("regularization: 1000.0,", "regularization: 0.5,")
     output = capsys.readouterr()
     best, configured = output.out.split("rating model")[0].splitlines()[2:4]
@@ -313,12 +313,14 @@ def test_the_grid_that_comes_along_is_one_that_can_be_searched() -> None:
     ("text", "expected"),
     [
         ("", "ranking:\n  rank: 8\n"),
-        ("noun: film", "noun: film\n\nranking:\n  rank: 8\n"),
+        ("noun: film", "noun: film\nranking:\n  rank: 8\n"),
         ("ranking:  # why\n  rank: 3  # because\n", "ranking:  # why\n  rank: 8  # because\n"),
         ("ranking:\n  alpha: 2\n", "ranking:\n  rank: 8\n  alpha: 2\n"),
-        ("ranking: {alpha: 2}", "ranking: {rank: 8, alpha: 2}"),
-        ("ranking: {}\nseed: 1\n", "ranking:\n  rank: 8\n\nseed: 1\n"),
-        ("ranking:\nseed: 1\n", "ranking:\n  rank: 8\n\nseed: 1\n"),
+        ("ranking: {alpha: 2}", "ranking: {rank: 8, alpha: 2}\n"),
+        ("ranking: {}\nseed: 1\n", "ranking:\n  rank: 8\nseed: 1\n"),
+        ("ranking:\nseed: 1\n", "ranking:\n  rank: 8\nseed: 1\n"),
+        ("# nothing yet\n", "# nothing yet\nranking:\n  rank: 8\n"),
+        ("ranking:\n  alpha: 2\n# end\n", "ranking:\n  rank: 8\n  alpha: 2\n# end\n"),
     ],
 )
 def test_a_number_is_put_into_yaml_and_the_rest_stays(text: str, expected: str) -> None:

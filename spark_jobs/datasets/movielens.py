@@ -63,12 +63,12 @@ def read_movielens(spark: SparkSession, folder: str) -> Dataset:
     about = read_about(spark, folder, names)
     return Dataset(
         path=folder,
-        name=about.get("name") or folder.rstrip("/").rsplit("/", 1)[-1],
+        name=about.name or folder.rstrip("/").rsplit("/", 1)[-1],
         layout=layout.ratings.name,
         ratings=ratings,
         rows=rows,
         items=items,
-        simulated=bool(about.get("simulated", False)),
+        simulated=bool(about.simulated),
     )
 
 

@@ -107,12 +107,12 @@ def _read(spark: SparkSession, folder: str, names: set[str]) -> Dataset:
     about = read_about(spark, folder, names)
     return Dataset(
         path=folder,
-        name=about.get("name") or folder.rstrip("/").rsplit("/", 1)[-1],
+        name=about.name or folder.rstrip("/").rsplit("/", 1)[-1],
         layout="Steam",
         ratings=ratings,
         rows=rows,
         items=sorted(items.values(), key=lambda item: item.item_id),
-        simulated=bool(about.get("simulated", False)),
+        simulated=bool(about.simulated),
         feedback=IMPLICIT,
         findings=findings,
     )

@@ -9,7 +9,6 @@ The sha256 of every file goes up last, as ``SHA256SUMS``; what has none is no da
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from recommender.errors import ConfigError, DataError, MarqueeError
 from recommender.storage import s3
+from spark_jobs.datasets.fetch import checksum
 
 SUMS = "SHA256SUMS"  # as sha256sum writes and checks them
 
@@ -97,9 +97,7 @@ def _sums(folder: Path) -> dict[str, str]:
     sums = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path != folder / SUMS:
-            with path.open("rb") as content:
-                sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-            sums[path.relative_to(folder).as_posix()] = sha256
+            sums[path.relative_to(folder).as_posix()] = checksum(path, "sha256")
     return sums
 
 

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from recommender.errors import ConfigError, MarqueeError
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs.config.configuration import Config
@@ -56,11 +58,10 @@ class State:
 
     def _read(self) -> dict[str, Record]:
         try:
-            saved = json.loads(self._path.read_text(encoding="utf-8"))
-            return {stage: Record(**record) for stage, record in saved.items()}
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Record])
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError) as error:
             raise ConfigError(
                 f"{self._path}: cannot be read ({error}); remove it, and every stage runs again"
             ) from error
