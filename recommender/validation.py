@@ -86,8 +86,6 @@ def _describe(type_: Any) -> str:
     if isinstance(type_, inspect.Metadata):
         title = (type_.extra_json_schema or {}).get("title")
         return str(title or _describe(type_.type))
-    if isinstance(type_, inspect.LiteralType):
-        return f"one of {', '.join(map(str, type_.values))}"
     if isinstance(type_, inspect.DictType):
         return f"`name: value` lines, each value {_describe(type_.value_type)}"
     if isinstance(type_, (inspect.IntType, inspect.FloatType)):

@@ -238,7 +238,10 @@ def test_a_warm_start_is_from_the_release_in_service(spark: SparkSession, tmp_pa
     assert "no release to start from" in cold.err
     before = cold.release.arrays.ranking_factors
     warm = run(tmp_path, *data, "--warm-start", "--ranking-iterations", "1", "--rating-rank", "3")
-    assert "the rating model of rank 3 starts afresh: the release in service has rank 4" in warm.err
+    assert (
+        "the rating model of rank 3 starts from scratch: the release in service has rank 4"
+        in warm.err
+    )
     after = warm.release.arrays.ranking_factors
     assert np.sum(before * after) > 0.95 * np.linalg.norm(before) * np.linalg.norm(after)
 

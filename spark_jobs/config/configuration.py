@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct, field, structs
 
@@ -59,8 +59,13 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     ranking: RankingParams = RankingParams()
     rating: RatingParams = RatingParams()
     gate: Gate = field(default_factory=Gate)
-    dataset: Literal["movielens", "steam"] = "movielens"
+    dataset: str = "movielens"
     pipeline: Pipeline = Pipeline()
+
+    def __post_init__(self) -> None:
+        if self.dataset not in DEFAULT_FILES:
+            known = ", ".join(DEFAULT_FILES)
+            raise ValueError(f"dataset must be one of {known}, not {self.dataset!r}")
 
 
 def load_config(options: argparse.Namespace) -> Config:

@@ -29,7 +29,7 @@ STATE = "state.json"
 
 @dataclass(frozen=True)
 class Record:
-    """That a stage ended well. ``run``: made up for this run of it. ``of``: a hash of its
+    """A stage that succeeded. ``run``: a random id of this run. ``of``: a hash of its
     parameters and of the runs it read from. ``files``: sha256 of what it made, by path."""
 
     run: str
@@ -50,7 +50,7 @@ class Outcome:
 
 
 class State:
-    """What the pipeline's folder says of earlier runs, in ``state.json``."""
+    """The records of earlier runs, in ``state.json`` of the pipeline's folder."""
 
     def __init__(self, folder: Path):
         self._path = folder / STATE
@@ -67,7 +67,7 @@ class State:
             ) from error
 
     def is_current(self, stage: str, work: Work) -> bool:
-        """Whether running the stage, and those it needs, again would make the same."""
+        """Return whether the stage, and those it needs, would give the same result again."""
         record = self.records.get(stage)
         return (
             record is not None
@@ -135,8 +135,8 @@ def _run_stage(stage: str, work: Work, facts: dict[str, Any], state: State, agai
 
 
 def _facts(stage: str, work: Work, state: State) -> dict[str, Any]:
-    """Of the stages that it needs. Raises ConfigError, saying which to run, where one is not up
-    to date."""
+    """Return the facts of the stages it needs. Raises ConfigError, saying which to run, if one is
+    not up to date."""
     needs = _all_needs(stage)
     missing = [need for need in needs if not state.is_current(need, work)]
     if missing:
@@ -148,7 +148,7 @@ def _facts(stage: str, work: Work, state: State) -> dict[str, Any]:
 
 
 def _all_needs(stage: str) -> list[str]:
-    """The stages that a stage needs, directly or not, in their order."""
+    """Return the stages that a stage needs, directly or indirectly, in their order."""
     direct = STAGES[stage].needs
     every = {*direct, *(further for need in direct for further in _all_needs(need))}
     return [name for name in STAGES if name in every]
@@ -163,13 +163,13 @@ def _sha256(file: str) -> str | None:
 
 @cache
 def _remembered(path: Path, size: int, changed: int) -> str:
-    """sha256 of a file, which several stages look at, while it stays as it is."""
+    """Hash a file once while its size and time of change stay the same."""
     return checksum(path, "sha256")
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[Path]:
-    """The folder, with no other run at work in it. Raises ConfigError."""
+    """Lock the folder against other runs. Raises ConfigError if one is active."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")

@@ -24,7 +24,7 @@ Grid = dict[str, list[Params]]
 
 
 def read_grid(path: Traversable, settings: Config) -> Grid:
-    """The candidates of a grid: lists of values by model and parameter. Raises ConfigError."""
+    """Read the candidates of a grid: lists of values by model and parameter. Raises ConfigError."""
     values = read_yaml(path)
     if not values or (unknown := sorted(set(values) - set(PARAMS), key=str)):
         which = f"unknown model {unknown[0]!r}" if values else "nothing to try"

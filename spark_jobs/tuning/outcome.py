@@ -1,4 +1,4 @@
-"""What a search found: the best candidates, as a table and in the configuration."""
+"""The result of a search: the best candidates, as a table and in the configuration."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ Measures = dict[str, dict[Params, list[float]]]
 
 
 def best(model: str, measured: Mapping[Params, Sequence[float]]) -> Params:
-    """The candidate with the best mean; of equal ones the earlier."""
+    """Return the candidate with the best mean; the earlier one of equals."""
     return ranked(model, measured)[0]
 
 
 def ranked(model: str, measured: Mapping[Params, Sequence[float]]) -> list[Params]:
-    """The candidates by their mean, best first; equal ones in their order."""
+    """Sort the candidates by their mean, best first; equal ones keep their order."""
     direction = METRICS[METRIC[model]].direction
     return sorted(measured, key=lambda params: -direction * np.mean(measured[params]))
 
 
 def table(measures: Measures) -> str:
-    """All results, best first: mean ± standard deviation over the folds."""
+    """Format all results, best first: mean ± standard deviation over the folds."""
     lines = []
     for model, measured in measures.items():
         configured = next(iter(measured))
@@ -55,7 +55,7 @@ def table(measures: Measures) -> str:
 
 
 def differing_values(params: Params, candidates: Sequence[Params]) -> str:
-    """Those parameters in which the candidates differ."""
+    """Return the parameters in which the candidates differ."""
     every = [asdict(candidate) for candidate in candidates]
     differing = (name for name in every[0] if len({each[name] for each in every}) > 1)
     values = asdict(params)
@@ -63,7 +63,7 @@ def differing_values(params: Params, candidates: Sequence[Params]) -> str:
 
 
 def write_best(source: Traversable, target: Path, measures: Measures) -> None:
-    """Write the winners into the configuration, and say what changed."""
+    """Write the best parameters into the configuration, and print what changed."""
     text = source.read_text(encoding="utf-8")
     changes = []
     for model, measured in measures.items():
@@ -82,7 +82,7 @@ def write_best(source: Traversable, target: Path, measures: Measures) -> None:
 
 
 def check_target(source: Traversable, target: Path, grid: Grid) -> None:
-    """Raises ConfigError where the winner could not be written, before there is one."""
+    """Raise ConfigError, before the search, if its result could not be written."""
     if not (target.is_file() or not target.exists()) or not os.access(target.parent, os.W_OK):
         raise ConfigError(f"{target}: cannot be written; name another file with --out")
     text = source.read_text(encoding="utf-8")

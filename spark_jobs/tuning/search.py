@@ -58,7 +58,7 @@ def tune(
 
 @dataclass(frozen=True)
 class Search:
-    """The search for one model. ``about``: what its results have in common."""
+    """The search for one model. ``about``: what the keys of its results share."""
 
     model: str
     candidates: list[Params]
@@ -67,7 +67,7 @@ class Search:
     results: TuningResults
 
     def run(self, training: TrainingSet, settings: Config) -> dict[Params, list[float]]:
-        """By candidate, its measure on each fold: known already, or measured now."""
+        """Return each candidate's metric on each fold: from the results file, or measured now."""
         folds = range(len(self.splits))
         keys = {
             (p, fold): self._key(with_params(settings, p), fold)
@@ -92,7 +92,7 @@ class Search:
     def _measured(
         self, cells: Sequence[tuple[Params, int]], training: TrainingSet, settings: Config
     ) -> Iterator[float]:
-        """The measure of each cell; the blocks of a fold are built once."""
+        """Yield the metric of each cell; the blocks of a fold are built once."""
         for fold, several in itertools.groupby(cells, lambda cell: cell[1]):
             made = self.splits[fold]
             stars = build_blocks(made.fitted)
@@ -127,9 +127,9 @@ class OnceFitter(Fitter):
 
 
 def divide(training: TrainingSet, model: str, folds: int, seed: int) -> list[Split]:
-    """Each rating, or for the ranking model each person, is held out in one of the splits.
+    """Split so that each rating, or for the ranking model each user, is held out once.
 
-    Raises DataError where a fold has nothing to measure on.
+    Raises DataError if a fold has nothing to measure on.
     """
     stars, splits = training.stars, []
     for fold in range(folds):
