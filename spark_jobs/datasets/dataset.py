@@ -1,4 +1,4 @@
-"""The normal form that every reader produces."""
+"""The common form that every reader returns."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from spark_jobs.ratings import Ratings
 class Dataset:
     """One input as read and checked.
 
-    ``ratings``: every one whole and on the scale of ``feedback``, pairs possibly repeated;
-    ``rows`` of them. ``items``: the catalogue, which fits on the driver. ``findings``: what was
-    odd, and left out or mended.
+    ``ratings``: complete and on the scale of ``feedback``, pairs possibly repeated; ``rows`` of
+    them. ``items``: the catalogue, which fits on the driver. ``findings``:
+    irregularities, left out or corrected.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""A data set as read and checked once: what the pipeline's jobs read instead of the raw files.
+"""A data set read and checked once, which the pipeline's jobs read instead of the raw files.
 Its folder holds
 
     processed.json      what it is: name, counts, kind of feedback, what was odd, and its parts

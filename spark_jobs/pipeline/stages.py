@@ -1,4 +1,4 @@
-"""The stages of the pipeline: what each reads, what it makes, and where."""
+"""The stages of the pipeline: their inputs, parameters and outputs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _processed_as(work: Work) -> Any:
 
 
 def process(work: Work) -> Made:
-    """The raw data read, checked and written as the later stages read it, with a page about it."""
+    """Read, check and write the data for the later stages, and describe it on a page."""
     from spark_jobs.reporting.html import exploration_page, write
 
     unfinished, folder = work.folder / "processed.unfinished", work.folder / "processed"
@@ -87,13 +87,13 @@ def _fitted_with(work: Work) -> Any:
 
 
 def _trained_with(work: Work) -> Any:
-    """Of the gate, whom it measures on; what it asks of them is for ``publish``."""
+    """Of the gate, the users held out; its floors and margins concern ``publish``."""
     held_out = work.settings.gate.people, work.settings.gate.seed
     return _fitted_with(work), held_out, work.store.place
 
 
 def fit(work: Work) -> Made:
-    """A release, measured on people held out and not promoted."""
+    """Train a release, measure it on users held out, and do not promote it."""
     processed = work.facts["process"]["folder"]
     trained = train(work.spark, [processed], work.settings, work.store, promote="never")
     version = trained.release.version
@@ -115,7 +115,7 @@ def _measured_with(work: Work) -> Any:
 
 
 def measure(work: Work) -> Made:
-    """The parameters beside baselines, by the configured protocols."""
+    """Evaluate the parameters beside baselines, by the configured protocols."""
     from spark_jobs.reporting.html import evaluation_page, write
 
     settings, measured = work.settings, work.settings.pipeline.evaluate
@@ -139,7 +139,7 @@ def measure(work: Work) -> Made:
 
 
 def _database(work: Work) -> Any:
-    """Which database, without its password."""
+    """Return which database, without its password."""
     place = urlsplit(os.environ.get("DATABASE_URL", ""))
     rds = [os.environ.get(f"RDS_{name}") for name in ("HOSTNAME", "PORT", "DB_NAME")]
     where = [place.scheme, place.hostname, place.port, place.path, *rds]
@@ -147,7 +147,7 @@ def _database(work: Work) -> Any:
 
 
 def ingest(work: Work) -> Made:
-    """The release's titles in the site's database, before it is in service."""
+    """Add the release's titles to the site's database before it is in service."""
     version = work.facts["train"]["release"]
     _flask(work, "db", "upgrade")
     lines = [_flask(work, "sync-catalogue", "--release", version)]
@@ -181,12 +181,12 @@ def _flask(work: Work, *command: str) -> str:
 
 
 def _published_to(work: Work) -> Any:
-    """Where to, and what the gate asks of a release."""
+    """Return the target and the gate's conditions."""
     return work.settings.pipeline.publish.to, asdict(work.settings.gate)
 
 
 def publish(work: Work) -> Made:
-    """The release in service, if the gate accepts it beside the one that is there now."""
+    """Put the release into service if the gate accepts it."""
     version, elsewhere = work.facts["train"]["release"], work.settings.pipeline.publish.to
     release = work.store.read(version)
     target = open_releases(elsewhere) if elsewhere else work.store
