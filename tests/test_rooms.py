@@ -148,7 +148,7 @@ JOB_LAYERS = (
     "als datasets",
     "config",
     "fit_models reporting training_set",
-    "exploration parity_sample",
+    "command exploration parity_sample",
     "evaluation",
     "training tuning",
     "evaluate explore pipeline recommend train tune",

@@ -14,27 +14,11 @@ from spark_jobs.protocols import PROTOCOLS
 
 SAMPLE = "sample"
 Text = Annotated[str, Meta(pattern=r"\S", title="text that is not blank")]
-Sha256 = Annotated[
-    str,
-    Meta(
-        pattern=r"^[0-9a-fA-F]{64}$",
-        title="64 hexadecimal digits (in quotes where they look like a number)",
-    ),
-]
-Md5 = Annotated[
-    str,
-    Meta(
-        pattern=r"^[0-9a-fA-F]{32}$",
-        title="32 hexadecimal digits (in quotes where they look like a number)",
-    ),
-]
-S3Address = Annotated[
-    str,
-    Meta(
-        pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$)",
-        title="an S3 URL like s3://bucket/folder",
-    ),
-]
+QUOTES = "hexadecimal digits (in quotes where they look like a number)"
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$", title=f"64 {QUOTES}")]
+Md5 = Annotated[str, Meta(pattern="^[0-9a-fA-F]{32}$", title=f"32 {QUOTES}")]
+BUCKET = "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+S3_URL = Meta(pattern=f"^s3://{BUCKET}(/|$)", title="an S3 URL like s3://bucket/folder")
 Seed = Annotated[int, Meta(ge=0)]
 
 
@@ -56,16 +40,12 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"{checksum} is of a file, and {self.address!r} is a folder")
 
     @property
-    def is_web(self) -> bool:
-        return urlsplit(self.address).scheme in ("http", "https")
-
-    @property
     def is_s3(self) -> bool:
         return is_address(self.address)
 
     @property
     def is_remote(self) -> bool:
-        return self.is_web or self.is_s3
+        return self.is_s3 or urlsplit(self.address).scheme in ("http", "https")
 
     @property
     def is_s3_folder(self) -> bool:
@@ -84,7 +64,7 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True):
 class Process(Struct, frozen=True, forbid_unknown_fields=True):
     """``upload``: where in S3 the processed data goes too."""
 
-    upload: S3Address | None = None
+    upload: Annotated[str, S3_URL] | None = None
 
 
 class Evaluate(Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,7 +91,7 @@ class Ingest(Struct, frozen=True, forbid_unknown_fields=True):
 class Publish(Struct, frozen=True, forbid_unknown_fields=True):
     """``to``: a place in S3 that an accepted release is copied to and promoted in."""
 
-    to: S3Address | None = None
+    to: Annotated[str, S3_URL] | None = None
 
 
 class Pipeline(Struct, frozen=True, forbid_unknown_fields=True):
