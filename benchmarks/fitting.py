@@ -57,7 +57,7 @@ def _fits(folder: Path, warm_up: Path, size: str, repeats: int) -> dict[str, lis
 
 
 def _training_job(folder: Path) -> Run:
-    """``spark_jobs.train`` on files as MovieLens has them, both heads at rank 64, unmeasured."""
+    """``spark_jobs.train`` on files as MovieLens has them, both models at rank 64, unmeasured."""
     releases = folder / "releases"
     job = [sys.executable, "-m", "spark_jobs.train", "--releases", str(releases)]
     job += ["--data", str(folder / "movielens"), "--promote", "always"]
@@ -141,7 +141,7 @@ def _report(
         "",
         *markdown_table(["ratings", "fit", "seconds", "NDCG@10", "memory"], fit_rows),
         "",
-        "The training job on CSV files, both heads at rank 64, start and end of Spark included:",
+        "The training job on CSV files, both models at rank 64, start and end of Spark included:",
         "",
         *markdown_table(["ratings", "whole", "fitting", "the rest", "memory"], job_rows),
         "",

@@ -16,13 +16,14 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from heapq import nlargest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from benchmarks import data
@@ -49,7 +50,7 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Fitted:
-    """``factors``: (items, rank) float32 of the ranking head. ``counts``: ratings of each item."""
+    """``factors``: (items, rank) float32 of the ranking model. ``counts``: ratings of each item."""
 
     factors: Vectors
     counts: NDArray[np.int64]
@@ -88,7 +89,7 @@ def one_at_a_time(train: Path, fitted: Path) -> dict[str, float]:
 
 
 class _Ranked:
-    """The ranking head alone, ready to serve."""
+    """The ranking model alone, ready to serve."""
 
     def __init__(self, factors: Vectors, counts: NDArray[Any]):
         self.factors = factors
@@ -181,7 +182,7 @@ def _enlarged(factors: Vectors) -> Vectors:
 
 
 def release_of(fitted: Fitted, version: str = "benchmark") -> Release:
-    """A release in memory; its rating head costs what a fitted one does."""
+    """A release in memory; its rating model costs what a fitted one does."""
     items, rank = fitted.factors.shape
     random = np.random.default_rng(5)
     arrays = ItemArrays(

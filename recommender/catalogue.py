@@ -6,35 +6,37 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct, structs
 
 from recommender.errors import ReleaseError
-from recommender.typed import check_types
+from recommender.validation import LARGEST_FLOAT
 
 # User and item ids are 32-bit everywhere: in Spark, in the blocks, in the database.
 LARGEST_ID = 2**31 - 1
 # Of a catalogue's file: a line that unpacks to more is no title.
 LONGEST_LINE = 1_000_000
-LONGEST_IMDB_ID = 16
-_NO_ITEM = (ValueError, TypeError, KeyError, RecursionError)
+Id = Annotated[int, Meta(ge=0, le=LARGEST_ID)]
+Number = Annotated[int, Meta(ge=-LARGEST_ID, le=LARGEST_ID)]  # that every database can store
+Finite = Annotated[float, Meta(ge=-LARGEST_FLOAT, le=LARGEST_FLOAT)]
 
 
-@dataclass(frozen=True)
-class CatalogueItem:
+class CatalogueItem(Struct, frozen=True, forbid_unknown_fields=True):
     """One title. ``imdb_id`` as in IMDb's addresses ("tt0133093")."""
 
-    item_id: int
+    item_id: Id
     title: str
-    year: int | None = None
+    year: Number | None = None
     genres: tuple[str, ...] = ()
-    imdb_id: str | None = None
-    tmdb_id: int | None = None
+    imdb_id: Annotated[str, Meta(max_length=16)] | None = None
+    tmdb_id: Number | None = None
     description: str | None = None
 
 
-@dataclass(frozen=True)
-class Catalogue:
+class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
     """What a release says of the data it was fitted on.
 
     ``feedback``: "explicit" (stars) or "implicit". People who sign up get ids above
@@ -43,14 +45,14 @@ class Catalogue:
 
     name: str
     noun: str
-    feedback: str
-    rating_min: float
-    rating_max: float
-    rating_step: float
+    feedback: Annotated[str, Meta(pattern="^(explicit|implicit)$", title="explicit or implicit")]
+    rating_min: Finite
+    rating_max: Finite
+    rating_step: Annotated[float, Meta(gt=0, le=LARGEST_FLOAT)]
     ratings: int
     users: int
     items: int
-    max_user_id: int
+    max_user_id: Id
     simulated: bool = False
 
 
@@ -58,36 +60,23 @@ def write_items(path: Path, items: Iterable[CatalogueItem]) -> None:
     """Write one JSON object a line, gzipped; the same items give the same bytes."""
     with path.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
         for item in items:
-            packed.write(json.dumps(asdict(item), ensure_ascii=False).encode() + b"\n")
+            packed.write(json.dumps(structs.asdict(item), ensure_ascii=False).encode() + b"\n")
 
 
 def read_items(path: Path) -> Iterator[CatalogueItem]:
-    """The items of a release, in a stream. Raises ReleaseError naming the file and line."""
+    """Yield the items of a release. Raises ReleaseError naming the file and line."""
     done, last = 0, -1
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
+        with gzip.open(path) as lines:
             while line := lines.readline(LONGEST_LINE):
                 if len(line) == LONGEST_LINE:
                     raise ValueError("far too long")
-                values = json.loads(line)
-                item = CatalogueItem(**{**values, "genres": tuple(values["genres"])})
-                _check(item, last)
+                item = msgspec.json.decode(line, type=CatalogueItem)
+                if item.item_id <= last:
+                    raise ValueError(f"id {item.item_id} does not follow {last}")
                 yield item
                 done, last = done + 1, item.item_id
-    except (OSError, EOFError, zlib.error, *_NO_ITEM) as error:
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise ReleaseError(
             f"{path}, line {done + 1}: not a catalogue entry ({error}); publish the release again"
         ) from error
-
-
-def _check(item: CatalogueItem, last: int) -> None:
-    """Raises TypeError or ValueError for what no database could take. ``last``: the id before."""
-    check_types(item)
-    # Half a surrogate pair is no text.
-    "".join((item.title, item.description or "", *item.genres)).encode()
-    if not last < item.item_id <= LARGEST_ID:
-        raise ValueError(f"id {item.item_id} does not follow {last}")
-    if not all(abs(number or 0) <= LARGEST_ID for number in (item.year, item.tmdb_id)):
-        raise ValueError("a number is too large")
-    if len((item.imdb_id or "").encode()) > LONGEST_IMDB_ID:
-        raise ValueError("imdb_id is too long")

@@ -39,7 +39,7 @@ def gram(factors: FloatArray) -> Float64Array:
 class Ridge:
     """What regularization adds to a row's diagonal: ``λ·(n + α₀·catalogue)^ν``.
 
-    ``n`` is the row's number of ratings (ranking head: of positive ones), ``unrated`` is
+    ``n`` is the row's number of ratings (ranking model: of positive ones), ``unrated`` is
     ``α₀·catalogue``. Rendle et al. 2022, "Revisiting the performance of iALS"; with ν = 1 and
     α₀ = 0 this is Spark MLlib's scaling.
     """

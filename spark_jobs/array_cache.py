@@ -1,7 +1,7 @@
-"""Arrays kept at hand for many passes.
+"""Arrays cached for many passes.
 
-On one machine they are in files that every worker maps into its memory, so that nothing travels
-again; on a cluster they are in Spark's cache, which makes what is lost again from its lineage.
+On one machine they are in files that every worker maps into memory, so nothing is sent twice; on a
+cluster they are in Spark's cache, which recomputes lost partitions from their lineage.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python -m spark_jobs.environment dist/environment.tar.gz
 
 This Python itself, its standard library, and requirements-spark.txt without pyspark, which the
-cluster has. A node then needs neither Python nor packages, only the system this is run on: the same
-architecture and C library, or a newer one.
+cluster has. A node then needs neither Python nor packages, only the same architecture and a C
+library no older than that of the machine that packed it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ exec "$here/bin/interpreter" "$@"
 
 
 def pack_environment(target: Path) -> None:
-    """Write ``target`` (.tar.gz), whole or not at all."""
+    """Write ``target`` (.tar.gz) atomically."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
         folder = Path(temporary, "environment")

@@ -24,33 +24,27 @@ if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
-import shlex
 from collections.abc import Sequence
 
-from recommender.errors import ConfigError, MarqueeError
+from recommender.errors import ConfigError
+from spark_jobs.command import command, command_line, data_folders
 from spark_jobs.config.configuration import load_config
 from spark_jobs.config.options import add_options
-from spark_jobs.datasets.obtain import obtain
 from spark_jobs.evaluation.measuring import EvaluationPlan, evaluate
 from spark_jobs.evaluation.tables import tables
 from spark_jobs.filesystem import check_out
 from spark_jobs.protocols import DEFAULT_PROTOCOLS, PROTOCOLS
 from spark_jobs.session import build_session
-from spark_jobs.training_set import tell
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    try:
-        settings, out = load_config(options), check_out(options.out)
-        plan = _plan(options, settings.dataset)
-        folders = options.data or [str(obtain(Path("data"), tell))]
-        report = evaluate(build_session("marquee evaluate"), folders, settings, plan)
-    except MarqueeError as error:
-        tell(f"error: {error}")
-        return 2
-    command_line = sys.argv[1:] if arguments is None else arguments
-    report["command"] = shlex.join(["python", "-m", "spark_jobs.evaluate", *command_line])
+    settings, out = load_config(options), check_out(options.out)
+    plan = _plan(options, settings.dataset)
+    folders = data_folders(options.data)
+    report = evaluate(build_session("marquee evaluate"), folders, settings, plan)
+    report["command"] = command_line("spark_jobs.evaluate", arguments)
     # Only where a page is written, so that Spark's workers need no Matplotlib.
     from spark_jobs.reporting.html import evaluation_page, write
 

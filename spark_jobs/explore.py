@@ -17,35 +17,26 @@ if __name__ == "__main__" and not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
-import shlex
 from collections.abc import Sequence
 
-from recommender.errors import MarqueeError
+from spark_jobs.command import command, command_line, data_folders
 from spark_jobs.config.configuration import load_config
 from spark_jobs.config.options import add_file_options
-from spark_jobs.datasets.obtain import obtain
 from spark_jobs.exploration import explore, summary
 from spark_jobs.filesystem import check_out
 from spark_jobs.session import build_session
-from spark_jobs.training_set import tell
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    try:
-        settings = load_config(options)
-        out = check_out(options.out)
-        folders = options.data or [str(obtain(Path("data"), tell))]
-        explored = explore(build_session("marquee explore"), folders, settings)
-    except MarqueeError as error:
-        tell(f"error: {error}")
-        return 2
+    settings, out = load_config(options), check_out(options.out)
+    folders = data_folders(options.data)
+    explored = explore(build_session("marquee explore"), folders, settings)
     # Only where a page is written, so that Spark's workers need no Matplotlib.
     from spark_jobs.reporting.html import exploration_page, write
 
-    explored["command"] = shlex.join(
-        ["python", "-m", "spark_jobs.explore", *(sys.argv[1:] if arguments is None else arguments)]
-    )
+    explored["command"] = command_line("spark_jobs.explore", arguments)
     page = write(out, explored, exploration_page)
     print(summary(explored))
     print(f"Written to {page} and {out}.")

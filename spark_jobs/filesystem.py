@@ -25,19 +25,19 @@ def join(folder: str, name: str) -> str:
 
 
 def exactly(path: str) -> str:
-    """``path`` as Spark's readers take it, for whom brackets and stars are patterns."""
+    """Escape ``path`` for Spark's readers, to which brackets and stars are patterns."""
     return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
 
 
 def local_file(spark: SparkSession, path: str) -> Path | None:
-    """The file, where driver and workers can open it without Spark."""
+    """Return the file if driver and workers can open it without Spark, else None."""
     there = on_one_machine(spark.sparkContext) and Path(path).is_file()
     return Path(path).absolute() if there else None
 
 
 def check_out(name: str) -> Path:
-    """Where figures are to be written. Raises ConfigError, before any work is done for them, where
-    that is no .json file in a folder that can be written to."""
+    """Return the path to write figures to. Raises ConfigError unless it is a .json file in a
+    writable folder."""
     out = Path(name)
     if out.suffix != ".json" or out.is_dir() or not os.access(out.parent, os.W_OK):
         raise ConfigError(
@@ -47,7 +47,7 @@ def check_out(name: str) -> Path:
 
 
 def list_folder(spark: SparkSession, folder: str) -> set[str]:
-    """The names in a folder. Raises DataError where it is absent, empty or out of Spark's reach."""
+    """List the names in a folder. Raises DataError if it is missing, empty or unreachable."""
     jvm: Any = spark.sparkContext._jvm
     try:
         path = jvm.org.apache.hadoop.fs.Path(folder)
@@ -67,9 +67,9 @@ def list_folder(spark: SparkSession, folder: str) -> set[str]:
 
 
 def read_text(spark: SparkSession, path: str, *encodings: str) -> str:
-    """A small file as text in the first of ``encodings`` that fits.
+    """Read a small file as text in the first of ``encodings`` that fits.
 
-    Raises DataError for an empty file, and, naming the line, where none fits.
+    Raises DataError for an empty file, and naming the line if none fits.
     """
     if local := local_file(spark, path):
         content = local.read_bytes()

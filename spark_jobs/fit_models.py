@@ -35,20 +35,20 @@ class FittedModels:
 
 @dataclass(frozen=True)
 class Fitter:
-    """Fits a head with the chosen solver, as one stage."""
+    """Fits a model with the chosen solver, as one stage."""
 
     progress: ProgressBar
     solver: str
     seed: int
     starts: Mapping[str, Factors]
 
-    def fit(self, head: str, blocks: BlockedRatings, params: Params) -> FittedFactors:
-        name, context = f"fitting the {head} head", blocks.users.blocks.context
+    def fit(self, model: str, blocks: BlockedRatings, params: Params) -> FittedFactors:
+        name, context = f"fitting the {model} model", blocks.users.blocks.context
         if self.solver == "mllib":
             with self.progress.stage(name, context, mllib.expected_stages(params)):
                 return mllib.fit(mllib.frame(blocks), params, self.seed)
         with self.progress.stage(name, context, ticks=2 * params.iterations) as tick:
-            return solver.fit(blocks, params, self.seed, self.starts.get(head), tick)
+            return solver.fit(blocks, params, self.seed, self.starts.get(model), tick)
 
 
 def fit_models(

@@ -1,4 +1,4 @@
-"""What a catalogue says of its titles, as numbers: genres, decade, and how many rated them."""
+"""Features of items as numbers: genres, decade and number of ratings."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from recommender.catalogue import CatalogueItem
 def item_features(
     items: Sequence[CatalogueItem], item_ids: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Of each of ``item_ids``, (ids, features): ``log(1 + count)``, and a 1 for each of its genres
-    and for its decade."""
+    """Return the features of ``item_ids``, (ids, features): ``log(1 + count)``, and a 1 for each
+    genre of the item and for its decade."""
     by_id = {item.item_id: item for item in items}
     rows = [by_id[item_id] for item_id in item_ids.tolist()]
     words = [{*row.genres, *_decade(row)} for row in rows]
@@ -26,7 +26,7 @@ def item_features(
 
 
 def centred(features: NDArray[np.floating], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The same features with mean 0 and rows of mean square length 1, over all ratings."""
+    """Scale the features to mean 0 and rows of mean square length 1, over all ratings."""
     weights = counts / counts.sum()
     moved = features - weights @ features
     length = np.sqrt(weights @ (moved**2).sum(axis=1))

@@ -14,7 +14,7 @@ JAVA_NEEDED = 17
 
 
 def check_java() -> None:
-    """Raises SetupError, saying what to install, where Spark would find no Java it can use."""
+    """Raise SetupError, saying what to install, if Spark would find no suitable Java."""
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home, "bin", "java")) if home else shutil.which("java")
     remedy = f"install it (Debian, Ubuntu: apt-get install openjdk-{JAVA_NEEDED}-jre-headless)"

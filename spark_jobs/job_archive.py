@@ -1,8 +1,8 @@
-"""Packs the code that Spark's workers import, and ships it with a job.
+"""Packs the code that Spark's workers import, and sends it with a job.
 
     python -m spark_jobs.job_archive dist/jobs.zip
 
-That needs no package beside the standard library.
+Needs the standard library alone.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def pack_code(target: Path) -> None:
 
 
 def ship_code(context: SparkContext) -> None:
-    """Let workers import this code, wherever the job was started from."""
+    """Make this code importable on the workers, wherever the job was started."""
     if any(path.endswith(f"/{SHIPPED}") for path in context.listFiles):
         return
     # Executors fetch the file from this path when they start, so it lives as long as the process.

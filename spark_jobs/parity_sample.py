@@ -1,4 +1,4 @@
-"""Samples trained users, on whom serving checks that folding in finds their trained vectors."""
+"""Samples trained users, with whom serving checks that fold-in returns their trained vectors."""
 
 from __future__ import annotations
 

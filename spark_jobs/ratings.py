@@ -1,4 +1,4 @@
-"""Ratings between a file and the solver: arrays of one row a rating, one partition at a time."""
+"""Ratings as arrays, one row for each rating, one partition at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Ratings(NamedTuple):
-    """Some ratings, in the order they were read. ``values``: stars, or hours played.
+    """Ratings in the order they were read. ``values``: stars, or hours played.
     ``seconds``: when each was given, since 1970."""
 
     users: NDArray[np.int32]

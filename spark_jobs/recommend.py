@@ -26,33 +26,31 @@ import numpy as np
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from recommender.errors import ConfigError, DataError, MarqueeError
+from recommender.errors import ConfigError, DataError
 from recommender.model import Model
 from spark_jobs.als import solver
 from spark_jobs.als.rating_blocks import Block, BlockedRatings, NothingToPack, build_blocks
+from spark_jobs.command import command
 from spark_jobs.config.configuration import dataset_of
 from spark_jobs.config.options import add_releases_option, open_releases
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.session import build_session
-from spark_jobs.training_set import tell, together
+from spark_jobs.training_set import together
 
 SCHEMA = "user_id bigint, recommendations array<struct<item_id: bigint, score: double>>"
 Row = tuple[int, list[tuple[int, float]]]
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    try:
-        if options.n < 1:
-            raise ConfigError(f"--n {options.n}: give at least 1")
-        store = open_releases(options.releases)
-        model = Model(store.read(options.version or store.current().version))
-        spark = build_session("marquee recommend")
-        stars = read_stars(spark, options.data, model)
-        _write(recommend_all(spark, stars, model, options.n), options.out)
-    except MarqueeError as error:
-        tell(f"error: {error}")
-        return 2
+    if options.n < 1:
+        raise ConfigError(f"--n {options.n}: give at least 1")
+    store = open_releases(options.releases)
+    model = Model(store.read(options.version or store.current().version))
+    spark = build_session("marquee recommend")
+    stars = read_stars(spark, options.data, model)
+    _write(recommend_all(spark, stars, model, options.n), options.out)
     print(
         f"The best {options.n} titles for each of {len(stars.users.ids):,} people are in"
         f" {options.out}, by release {model.version}."

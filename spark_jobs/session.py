@@ -14,7 +14,7 @@ from spark_jobs.java import check_java
 from spark_jobs.job_archive import ROOT, ship_code
 from spark_jobs.temporary_folders import temporary_folder
 
-# Of macOS; Linux takes a few letters more.
+# The limit of macOS; that of Linux is slightly higher.
 LONGEST_SOCKET = 103
 # MLlib chains the iterations of a fit, and Java follows such chains recursively.
 JAVA_STACK = "-Xss16m"
@@ -70,12 +70,12 @@ def build_session(name: str = "marquee") -> SparkSession:
 
 @cache
 def _scratch() -> Path:
-    """Where Spark on this machine keeps what it spills; killed, it leaves that there."""
+    """Return the folder for what Spark spills here; a killed Spark leaves files in it."""
     return temporary_folder()
 
 
 def _fits_sockets(folder: Path) -> bool:
-    """Whether Unix domain sockets that Spark makes there have names of a length they may have."""
+    """Return whether the names of Spark's Unix domain sockets in the folder are short enough."""
     return len(f"{folder}/.{uuid.UUID(int=0)}.sock") <= LONGEST_SOCKET
 
 

@@ -20,37 +20,32 @@ if __name__ == "__main__" and not __package__:
 import argparse
 from collections.abc import Sequence
 
-from recommender.errors import MarqueeError
+from spark_jobs.command import command, data_folders
 from spark_jobs.config.configuration import load_config
 from spark_jobs.config.options import add_options, add_releases_option, open_releases
-from spark_jobs.datasets.obtain import obtain
 from spark_jobs.session import build_session
 from spark_jobs.training import PROMOTE, SOLVERS, train, warm_starts
 from spark_jobs.training_set import tell
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    try:
-        settings = load_config(options)
-        store = open_releases(options.releases)
-        store.check_writable()
-        starts = warm_starts(store, settings, options.solver) if options.warm_start else {}
-        folders = options.data or [str(obtain(Path("data"), tell))]
-        spark = build_session("marquee train")
-        trained = train(
-            spark,
-            folders,
-            settings,
-            store,
-            solver=options.solver,
-            starts=starts,
-            promote=options.promote,
-            exported=options.ratings,
-        )
-    except MarqueeError as error:
-        tell(f"error: {error}")
-        return 2
+    settings = load_config(options)
+    store = open_releases(options.releases)
+    store.check_writable()
+    starts = warm_starts(store, settings, options.solver) if options.warm_start else {}
+    folders = data_folders(options.data)
+    trained = train(
+        build_session("marquee train"),
+        folders,
+        settings,
+        store,
+        solver=options.solver,
+        starts=starts,
+        promote=options.promote,
+        exported=options.ratings,
+    )
     version, facts = trained.release.version, trained.release.catalogue
     state = "in service" if trained.promoted else "written, and not promoted"
     print(

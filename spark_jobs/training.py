@@ -40,7 +40,7 @@ STAGES = {"movielens": 7, "steam": 5}
 
 @dataclass(frozen=True)
 class Trained:
-    """A written release. ``reasons``: why the gate refuses it."""
+    """A written release. ``reasons``: why the gate rejects it."""
 
     release: Release
     promoted: bool
@@ -59,9 +59,9 @@ def train(
 ) -> Trained:
     """Read ``folders``, measure, fit, publish, promote. Raises MarqueeError with nothing promoted.
 
-    ``starts``: item factors that a model starts from, by its name. ``promote``: the measures decide
-    ("gate"), or nothing is measured ("always"), or the release is measured and not promoted
-    ("never"). ``exported``: folders of ratings given on the site.
+    ``starts``: initial item factors by model. ``promote``: "gate" (the metrics decide), "always"
+    (without measuring) or "never" (measured, not promoted). ``exported``: folders of ratings given
+    on the site.
     """
     progress = ProgressBar(STAGES[settings.dataset])
     context = spark.sparkContext
@@ -125,7 +125,7 @@ def _about(dataset: Dataset) -> dict[str, Any]:
 
 
 def _command(folders: Sequence[str], settings: Config) -> str:
-    """What measures the same again."""
+    """Return the command that repeats the measurement."""
     options = ["--protocol", "G,E", "--seeds", str(settings.gate.seed)]
     for folder in folders:
         options += ["--data", folder]
@@ -133,25 +133,25 @@ def _command(folders: Sequence[str], settings: Config) -> str:
 
 
 def warm_starts(store: ReleaseStore, settings: Config, solver: str) -> dict[str, Factors]:
-    """Item factors of the release in service, of those heads whose rank stays as it is."""
+    """Return the item factors of the release in service, for each model whose rank is unchanged."""
     if solver != "als":
         raise ConfigError("--warm-start needs --solver als")
     try:
         release = store.read(store.current().version)
     except NoRelease:
-        tell("There is no release to start from; both heads start afresh.")
+        tell("There is no release to start from; both models start from scratch.")
         return {}
     arrays, starts = release.arrays, {}
     models = {"ranking": (arrays.ranking_factors, settings.ranking.rank)}
     if release.rating is not None:
         learned = arrays.rating_factors[:, : release.rating.rank]
         models["rating"] = (learned, settings.rating.rank)
-    for head, (vectors, rank) in models.items():
+    for model, (vectors, rank) in models.items():
         if vectors.shape[1] == rank:
-            starts[head] = Factors(arrays.item_ids, np.array(vectors))
+            starts[model] = Factors(arrays.item_ids, np.array(vectors))
         else:
             tell(
-                f"the {head} head of rank {rank} starts afresh: the release in service has rank"
-                f" {vectors.shape[1]}"
+                f"the {model} model of rank {rank} starts from scratch: the release in"
+                f" service has rank {vectors.shape[1]}"
             )
     return starts

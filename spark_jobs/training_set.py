@@ -21,7 +21,7 @@ from spark_jobs.ratings import Ratings
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Everything read, as one. ``stars``: one rating a pair, of items in the catalogue; hours where
+    """All inputs merged. ``stars``: one rating a pair, of items in the catalogue; hours where
     the catalogue's feedback is implicit."""
 
     stars: BlockedRatings
@@ -31,7 +31,7 @@ class TrainingSet:
 
 
 def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
-    """All inputs as one; the catalogue entry of the later input wins, as its ratings do."""
+    """Merge the inputs; a later input's catalogue entries and ratings replace earlier ones."""
     items = {item.item_id: item for dataset in datasets for item in dataset.items}
     listed = np.array(sorted(items), np.int64)
     every = together([dataset.ratings.rows for dataset in datasets])
@@ -73,7 +73,7 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
 
 
 def together(several: Sequence[RDD[Ratings]]) -> RDD[Ratings]:
-    """All of them. A union sends everything through the JVM, so one alone is left as it is."""
+    """Return the union. It sends all data through the JVM, so a single RDD is returned as it is."""
     return several[0] if len(several) == 1 else several[0].context.union(list(several))
 
 
@@ -84,10 +84,10 @@ def check_ranks(catalogue: Catalogue, settings: Config) -> None:
         "ranking": settings.ranking.rank,
         **({"rating": settings.rating.rank} if stars else {}),
     }
-    for head, rank in ranks.items():
+    for model, rank in ranks.items():
         if rank > most:
             raise ConfigError(
-                f"{catalogue.name}: rank {rank} of the {head} head is above its"
+                f"{catalogue.name}: rank {rank} of the {model} model is above its"
                 f" {catalogue.users:,} people or {catalogue.items:,} titles; give a"
                 f" rank of {most} or less"
             )

@@ -26,10 +26,10 @@ from contextlib import contextmanager
 
 from pyspark.sql import SparkSession
 
-from recommender.errors import ConfigError, MarqueeError
+from recommender.errors import ConfigError
+from spark_jobs.command import command, data_folders
 from spark_jobs.config.configuration import default_file, load_config
 from spark_jobs.config.options import add_file_options
-from spark_jobs.datasets.obtain import obtain
 from spark_jobs.session import build_session
 from spark_jobs.training_set import tell
 from spark_jobs.tuning.grid import GRID, read_grid
@@ -40,6 +40,7 @@ from spark_jobs.tuning.search import tune
 INTERRUPTED = 130
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     results = Path(options.results)
@@ -52,13 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known = TuningResults.read(results)
         if options.folds < 2:
             raise ConfigError(f"--folds: must be 2 or more, not {options.folds}")
-        folders = options.data or [str(obtain(Path("data"), tell))]
+        folders = data_folders(options.data)
         spark = build_session("marquee tune")
         with _quiet_interruption(spark):
             measures = tune(spark, folders, settings, grid, options.folds, known)
-    except MarqueeError as error:
-        tell(f"error: {error}")
-        return 2
     except KeyboardInterrupt:
         tell(
             f"Interrupted. What was measured is in {results}; the same command goes on from there."
@@ -101,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--grid",
         metavar="FILE",
-        help="YAML lists of values by head and parameter (default: pipelines/movies-grid.yaml)",
+        help="YAML lists of values by model and parameter (default: pipelines/movies-grid.yaml)",
     )
     parser.add_argument("--folds", type=int, default=3, metavar="K", help="(default: %(default)s)")
     parser.add_argument(

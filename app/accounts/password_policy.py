@@ -42,6 +42,6 @@ def _words(about: Iterable[str | None]) -> set[str]:
 def _is_common(text: str) -> bool:
     """Return whether who guesses would arrive at a text within the first FIRST_GUESSES."""
     # Loaded with the first password that is set: its lists take 12 MB.
-    from zxcvbn import zxcvbn
+    from zxcvbn import zxcvbn  # type: ignore[import-untyped]
 
     return len(text) <= LONGEST_COMMON and zxcvbn(text)["guesses"] <= FIRST_GUESSES

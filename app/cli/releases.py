@@ -57,7 +57,7 @@ def verify(version: str | None) -> None:
     parity = check_parity(release)
     click.echo(
         f"{release.version}: largest difference over {parity.users} users is"
-        f" {parity.ranking:.1e} (ranking head), {parity.rating:.1e} (rating head)"
+        f" {parity.ranking:.1e} (ranking model), {parity.rating:.1e} (rating model)"
     )
     if not parity.holds:
         raise CommandError(

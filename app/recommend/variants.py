@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from operator import attrgetter
+
+from msgspec.structs import asdict
 
 from recommender.errors import ConfigError, ReleaseError
 from recommender.model import Model
 from recommender.params import RankingParams
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
+from recommender.validation import convert
 
 CONTROL, TREATMENT = ("control", "treatment")
 # Means the release in service.
@@ -38,7 +41,7 @@ class Variant:
         settings = dict(_setting(word, text) for word in words)
         if len(settings) < len(words):
             raise ConfigError(f"{text!r}: one setting is given twice")
-        RankingParams.from_mapping(settings, repr(text))
+        convert(settings, RankingParams, repr(text))
         return cls(None if first in ("", IN_SERVICE) else first, settings)
 
     def __str__(self) -> str:
@@ -59,9 +62,8 @@ class Variant:
         if self.release not in (None, in_service.version):
             release = store.read(self.release or "")
             _check_comparable(release, in_service.release)
-        ranking = RankingParams.from_mapping(
-            {**asdict(release.ranking), **self.settings}, str(self)
-        )
+        settings = {**asdict(release.ranking), **self.settings}
+        ranking = convert(settings, RankingParams, str(self))
         if release is in_service.release and ranking == release.ranking:
             return in_service
         model = Model(replace(release, ranking=ranking))

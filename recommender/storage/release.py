@@ -15,12 +15,13 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from recommender.arrays import Float32Array, Int64Array
@@ -158,10 +159,10 @@ def write_release(
         "format_version": FORMAT_VERSION,
         "version": release.version,
         "created_at": release.created_at,
-        "catalogue": asdict(release.catalogue),
-        "ranking": asdict(release.ranking),
+        "catalogue": structs.asdict(release.catalogue),
+        "ranking": structs.asdict(release.ranking),
         "rating": {
-            **(asdict(release.rating) if release.rating else {}),
+            **(structs.asdict(release.rating) if release.rating else {}),
             "mean_rating": release.mean_rating,
         },
         "inputs": release.inputs,

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import mmap
-import sys
-from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from msgspec import Struct
 
-from recommender.catalogue import LARGEST_ID, Catalogue
+from recommender.catalogue import Catalogue, Finite
 from recommender.errors import ConfigError, ReleaseError
-from recommender.feedback import IMPLICIT, KINDS
+from recommender.feedback import IMPLICIT
 from recommender.params import RankingParams, RatingParams
 from recommender.storage.release import (
     FORMAT_VERSION,
@@ -28,7 +27,41 @@ from recommender.storage.release import (
     array_fields,
     file_digest,
 )
-from recommender.typed import check_types
+from recommender.validation import convert
+
+Params = TypeVar("Params", RankingParams, RatingParams)
+
+
+class FileDigest(Struct, frozen=True):
+    """What the manifest says of a file."""
+
+    size: int
+    sha256: str
+
+
+class RatingSection(Struct, frozen=True):
+    mean_rating: Finite
+
+
+class Manifest(Struct, frozen=True):
+    """``release.json``. ``rating``: the mean rating, and the parameters where users give stars."""
+
+    version: str
+    created_at: str
+    catalogue: Catalogue
+    ranking: dict[str, Any]
+    rating: dict[str, Any]
+    inputs: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    seconds: dict[str, float]
+    files: dict[str, FileDigest]
+
+    def __post_init__(self) -> None:
+        if datetime.fromisoformat(self.created_at).tzinfo is None:
+            raise ValueError(f"created_at {self.created_at!r} has no time zone")
+        for name in ITEMS, PARITY, *(f"{f.name}.npy" for f in fields(ItemArrays)):
+            if name not in self.files:
+                raise ValueError(f"files does not list {name}")
 
 
 def read_release(folder: Path) -> Release:
@@ -36,122 +69,78 @@ def read_release(folder: Path) -> Release:
 
     Raises ReleaseError naming the file that is missing, damaged, or of a newer format.
     """
-    manifest = _read_manifest(folder / MANIFEST)
+    path = folder / MANIFEST
+    values = _read_json(path)
     try:
-        files, ranking = manifest["files"], manifest["ranking"]
-        _verify_files(folder, files)
-        _check_complete(RankingParams, ranking)
-        where = str(folder / MANIFEST)
-        catalogue = Catalogue(**manifest["catalogue"])
-        mean_rating, rating = _rating_head(manifest["rating"], catalogue, where)
-        release = Release(
-            version=manifest["version"],
-            created_at=manifest["created_at"],
-            catalogue=catalogue,
-            ranking=RankingParams.from_mapping(ranking, where),
-            mean_rating=mean_rating,
-            rating=rating,
-            inputs=manifest["inputs"],
-            metrics=manifest["metrics"],
-            seconds=manifest["seconds"],
-            arrays=_read_arrays(folder),
-            folder=folder,
-        )
-        _check_facts(release)
-    except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
-        raise ReleaseError(
-            f"{folder / MANIFEST}: not a complete manifest ({error}); publish the release again"
-        ) from error
-    _check_scale(release, folder / MANIFEST)
+        manifest = convert(values, Manifest, str(path))
+        ranking = _read_params(manifest.ranking, RankingParams, f"{path}, ranking")
+        mean_rating = convert(manifest.rating, RatingSection, f"{path}, rating").mean_rating
+        rating = None
+        if manifest.catalogue.feedback != IMPLICIT:
+            written = {k: v for k, v in manifest.rating.items() if k != "mean_rating"}
+            rating = _read_params(written, RatingParams, f"{path}, rating")
+    except ConfigError as error:
+        raise ReleaseError(f"{error}; publish the release again") from error
+    _check_scale(manifest.catalogue, ranking, path)
+    for name, digest in manifest.files.items():
+        try:
+            _verify_file(folder, name, digest)
+        except (OSError, ValueError) as error:
+            raise ReleaseError(
+                f"{path}: {name!r} cannot be read ({error}); publish the release again"
+            ) from error
+    release = Release(
+        version=manifest.version,
+        created_at=manifest.created_at,
+        catalogue=manifest.catalogue,
+        ranking=ranking,
+        mean_rating=mean_rating,
+        rating=rating,
+        inputs=manifest.inputs,
+        metrics=manifest.metrics,
+        seconds=manifest.seconds,
+        arrays=_read_arrays(folder),
+        folder=folder,
+    )
     _check_arrays(release, folder)
     return release
 
 
-def _rating_head(
-    section: Mapping[str, Any], catalogue: Catalogue, where: str
-) -> tuple[float, RatingParams | None]:
-    """The mean rating, and the head's parameters where people give stars."""
-    if catalogue.feedback not in KINDS:
-        raise ConfigError(f"feedback {catalogue.feedback!r} is none of {', '.join(KINDS)}")
-    values = dict(section)
-    mean = values.pop("mean_rating")
-    if catalogue.feedback == IMPLICIT:
-        return mean, None
-    _check_complete(RatingParams, values)
-    return mean, RatingParams.from_mapping(values, where)
-
-
-def _check_complete(head: type[RankingParams | RatingParams], values: Mapping[str, Any]) -> None:
-    """A default is for training to choose; a release says what it was fitted with."""
-    if missing := [f.name for f in fields(head) if f.name not in values]:
-        raise KeyError(missing[0])
-
-
-def _check_facts(release: Release) -> None:
-    """Raises TypeError or ValueError for a value that no release has."""
-    check_types(release)
-    check_types(release.catalogue)
-    if datetime.fromisoformat(release.created_at).tzinfo is None:
-        raise ValueError(f"created_at {release.created_at!r} is of no time zone")
-    if not 0 <= release.catalogue.max_user_id <= LARGEST_ID:
-        raise ValueError(f"max_user_id {release.catalogue.max_user_id} is no id")
-
-
-def _check_scale(release: Release, path: Path) -> None:
-    scale, neutral = release.catalogue, release.ranking.neutral
-    numbers = {
-        "rating_min": scale.rating_min,
-        "rating_max": scale.rating_max,
-        "rating_step": scale.rating_step,
-        "mean_rating": release.mean_rating,
-    }
-    for name, value in numbers.items():
-        if not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
-            raise ReleaseError(f"{path}: {name} must be a number, not {value!r}; train again")
-    if scale.rating_step <= 0:
-        raise ReleaseError(
-            f"{path}: rating_step must be above 0, not {scale.rating_step:g}; train again"
-        )
-    lowest = scale.rating_min if scale.feedback == IMPLICIT else max(scale.rating_min, neutral)
-    if not lowest < scale.rating_max:
-        raise ReleaseError(
-            f"{path}: rating_max ({scale.rating_max:g}) must be above rating_min"
-            f" ({scale.rating_min:g}) and neutral ({neutral:g}); train again"
-        )
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> Any:
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        written_as = manifest["format_version"]
+        values = json.loads(path.read_text(encoding="utf-8"))
+        format_version = values["format_version"]
     except FileNotFoundError as error:
         raise ReleaseError(f"{path}: missing, so this is no release; train one") from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ReleaseError(f"{path}: not a manifest ({error}); publish it again") from error
-    if written_as != FORMAT_VERSION:
+    if format_version != FORMAT_VERSION:
         raise ReleaseError(
-            f"{path}: format {written_as}, and this version of Marquee reads {FORMAT_VERSION};"
+            f"{path}: format {format_version}, and this version of Marquee reads {FORMAT_VERSION};"
             " upgrade Marquee, or train again with this version"
         )
-    return dict(manifest)
+    return values
 
 
-def _verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
-    arrays = [f"{f.name}.npy" for f in fields(ItemArrays)]
-    if missing := sorted({*arrays, ITEMS, PARITY} - set(files)):
+def _read_params(values: dict[str, Any], kind: type[Params], where: str) -> Params:
+    """Read the parameters of a model, all of them: defaults are for training."""
+    if missing := [name for name in kind.__struct_fields__ if name not in values]:
+        raise ConfigError(f"{where}: {missing[0]} is missing")
+    return convert(values, kind, where)
+
+
+def _check_scale(scale: Catalogue, ranking: RankingParams, path: Path) -> None:
+    lowest = scale.rating_min
+    if scale.feedback != IMPLICIT:
+        lowest = max(lowest, ranking.neutral)
+    if not lowest < scale.rating_max:
         raise ReleaseError(
-            f"{folder / MANIFEST}: does not list {missing[0]}; publish the release again"
+            f"{path}: rating_max ({scale.rating_max:g}) must be above rating_min"
+            f" ({scale.rating_min:g}) and neutral ({ranking.neutral:g}); train again"
         )
-    for name, expected in files.items():
-        try:
-            _verify_file(folder, name, expected)
-        except (OSError, ValueError) as error:
-            raise ReleaseError(
-                f"{folder / MANIFEST}: {name!r} cannot be read ({error}); publish the release again"
-            ) from error
 
 
-def _verify_file(folder: Path, name: str, expected: Mapping[str, Any]) -> None:
+def _verify_file(folder: Path, name: str, expected: FileDigest) -> None:
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
         raise ReleaseError(
@@ -160,12 +149,11 @@ def _verify_file(folder: Path, name: str, expected: Mapping[str, Any]) -> None:
         )
     if not path.is_file():
         raise ReleaseError(f"{path}: missing; publish the release again")
-    if path.stat().st_size != expected["size"]:
+    if path.stat().st_size != expected.size:
         raise ReleaseError(
-            f"{path}: {path.stat().st_size} bytes, not {expected['size']};"
-            " publish the release again"
+            f"{path}: {path.stat().st_size} bytes, not {expected.size}; publish the release again"
         )
-    if file_digest(path)["sha256"] != expected["sha256"]:
+    if file_digest(path)["sha256"] != expected.sha256:
         raise ReleaseError(f"{path}: damaged (its sha256 differs); publish the release again")
 
 

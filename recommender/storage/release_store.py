@@ -11,24 +11,24 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
+
+import msgspec
 
 from recommender.catalogue import CatalogueItem
 from recommender.errors import ConfigError, NoRelease, ReleaseError
 from recommender.storage.atomic_files import lock, remove_stale, write_atomically
 from recommender.storage.release import MANIFEST, ParitySample, Release, write_release
 from recommender.storage.release_reader import read_release
-from recommender.typed import check_types
 
 CURRENT = "current.json"
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-@dataclass(frozen=True)
-class Current:
+class Current(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of ``current.json``. ``promoted_at``: ISO 8601, UTC."""
 
     version: str
@@ -39,16 +39,14 @@ class Current:
     def parse(cls, content: bytes, where: str) -> Current:
         """Raises ReleaseError naming ``where`` the content is from."""
         try:
-            current = cls(**json.loads(content))
-            check_types(current)
-        except (ValueError, TypeError, RecursionError) as error:
+            return msgspec.json.decode(content, type=cls)
+        except (msgspec.DecodeError, RecursionError) as error:
             raise ReleaseError(
                 f"{where}: not a pointer to a release ({error}); `flask releases promote VERSION`"
             ) from error
-        return current
 
     def text(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
+        return json.dumps(msgspec.structs.asdict(self), indent=2) + "\n"
 
 
 class ReleaseStore:

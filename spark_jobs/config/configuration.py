@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from recommender.errors import ConfigError
+from msgspec import Meta, Struct, field, structs
+
 from recommender.feedback import IMPLICIT
 from recommender.formats.steam import is_steam
-from recommender.params import RankingParams, RatingParams
-from spark_jobs.config.pipeline import Pipeline, read_pipeline
+from recommender.params import NotNegative, RankingParams, RatingParams
+from recommender.validation import convert
+from spark_jobs.config.pipeline import Pipeline, Text
 from spark_jobs.config.yaml_files import read_yaml
 from spark_jobs.datasets.processed import feedback_of, is_processed
 from spark_jobs.protocols import GATE_METRICS
@@ -27,69 +28,67 @@ PARAMS: dict[str, type[RankingParams] | type[RatingParams]] = {
     "ranking": RankingParams,
     "rating": RatingParams,
 }
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1, title="a whole number of at least 0")]
 
 
-@dataclass(frozen=True)
-class Gate:
+class Gate(Struct, frozen=True, forbid_unknown_fields=True):
     """What a release has to reach. ``people``: how many are held out at most, drawn with ``seed``.
     By metric, ``floors``: the worst value that is promoted; ``margins``: how much worse than the
     release in service it may be."""
 
-    people: int = 2000
-    seed: int = 0
-    floors: dict[str, float] = field(
+    people: Annotated[int, Meta(ge=0)] = 2000
+    seed: Seed = 0
+    floors: dict[str, NotNegative] = field(
         default_factory=lambda: {"RMSE": 1.0, "PR-AUC": 0.7, "NDCG@10": 0.1}
     )
-    margins: dict[str, float] = field(
+    margins: dict[str, NotNegative] = field(
         default_factory=lambda: {"RMSE": 0.01, "PR-AUC": 0.01, "NDCG@10": 0.02}
     )
 
+    def __post_init__(self) -> None:
+        if unknown := [name for name in (*self.floors, *self.margins) if name not in GATE_METRICS]:
+            raise ValueError(f"unknown metric {unknown[0]!r}; known are {', '.join(GATE_METRICS)}")
 
-@dataclass(frozen=True)
-class Config:
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """``noun``: what the catalogue calls an item. ``seed``: of everything drawn at random.
     ``rating``: unused where nobody gives stars. ``dataset``: which reader reads it."""
 
-    noun: str
-    seed: int
-    ranking: RankingParams
-    rating: RatingParams
+    noun: Text = "movie"
+    seed: Seed = 1
+    ranking: RankingParams = RankingParams()
+    rating: RatingParams = RatingParams()
     gate: Gate = field(default_factory=Gate)
     dataset: str = "movielens"
-    pipeline: Pipeline = field(default_factory=Pipeline)
+    pipeline: Pipeline = Pipeline()
+
+    def __post_init__(self) -> None:
+        if self.dataset not in DEFAULT_FILES:
+            known = ", ".join(DEFAULT_FILES)
+            raise ValueError(f"dataset must be one of {known}, not {self.dataset!r}")
 
 
 def load_config(options: argparse.Namespace) -> Config:
-    """The configuration that ``options`` ask for. Raises ConfigError naming file and parameter."""
+    """Read the configuration that ``options`` select, and override it with their values.
+
+    Raises ConfigError naming file and parameter.
+    """
     detected = options.dataset or dataset_of(getattr(options, "data", None) or [])
     where = options.config or DEFAULT_FILES[detected]
     values = read_yaml(Path(options.config) if options.config else default_file(detected))
-    known = ("noun", "seed", *PARAMS, "gate", "dataset", "pipeline")
-    if unknown := sorted(set(values) - set(known), key=str):
-        raise ConfigError(f"{where}: unknown section {unknown[0]!r}; known are {', '.join(known)}")
-    heads: dict[str, Any] = {}
-    for head, params in PARAMS.items():
-        section = values.get(head) or {}
-        if not isinstance(section, dict):
-            raise ConfigError(f"{where}: {head} must be a list of `parameter: value` lines")
-        given = {
+    for model, params in PARAMS.items():
+        overrides = {
             spec.name: value
-            for spec in fields(params)
-            if (value := getattr(options, f"{head}.{spec.name}", None)) is not None
+            for spec in structs.fields(params)
+            if (value := getattr(options, f"{model}.{spec.name}", None)) is not None
         }
-        heads[head] = params.from_mapping({**section, **given}, f"{where}, {head}")
-    seed = options.seed if options.seed is not None else values.get("seed", 1)
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
-        raise ConfigError(f"{where}: seed must be a whole number, not {seed!r}")
-    noun = values.get("noun", "movie")
-    if not isinstance(noun, str) or not noun:
-        raise ConfigError(f"{where}: noun must be a word, not {noun!r}")
-    dataset = options.dataset or values.get("dataset", detected)
-    if dataset not in DEFAULT_FILES:
-        raise ConfigError(f"{where}: dataset {dataset!r} is none of {', '.join(DEFAULT_FILES)}")
-    gate = _gate(values.get("gate") or {}, where)
-    pipeline = read_pipeline(values.get("pipeline"), where)
-    return Config(noun, seed, gate=gate, dataset=dataset, pipeline=pipeline, **heads)
+        section = values.get(model) or {}
+        if overrides and isinstance(section, dict):
+            values[model] = {**section, **overrides}
+    if options.seed is not None:
+        values["seed"] = options.seed
+    values["dataset"] = options.dataset or values.get("dataset", detected)
+    return convert(values, Config, where)
 
 
 def dataset_of(folders: Iterable[str]) -> str:
@@ -103,25 +102,3 @@ def dataset_of(folders: Iterable[str]) -> str:
 
 def default_file(dataset: str) -> Traversable:
     return resources.files("spark_jobs") / DEFAULT_FILES[dataset]
-
-
-def _gate(section: Any, where: str) -> Gate:
-    kinds: dict[str, type] = {"people": int, "seed": int, "floors": dict, "margins": dict}
-    if not isinstance(section, dict) or set(section) - set(kinds):
-        raise ConfigError(f"{where}: gate must hold some of {', '.join(kinds)}")
-    for name, value in section.items():
-        if type(value) is not kinds[name] or (isinstance(value, int) and value < 0):
-            shape = "a whole number" if kinds[name] is int else "`metric: value` lines"
-            raise ConfigError(f"{where}: gate, {name} must be {shape}, not {value!r}")
-    for name in ("floors", "margins"):
-        for metric, value in section.get(name, {}).items():
-            if metric not in GATE_METRICS:
-                raise ConfigError(
-                    f"{where}: gate, {name}: unknown metric {metric!r}; known are"
-                    f" {', '.join(GATE_METRICS)}"
-                )
-            if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
-                raise ConfigError(
-                    f"{where}: gate, {name}: {metric} must be a number of at least 0, not {value!r}"
-                )
-    return Gate(**section)

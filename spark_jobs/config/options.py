@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import fields
 
+from msgspec.structs import asdict
+
+from recommender.params import describe_params
 from recommender.storage.release_store import ReleaseStore
 from recommender.storage.s3_release_store import open_store
+from recommender.validation import convert
 from spark_jobs.config.configuration import DEFAULT_FILES, PARAMS, Config, default_file
 from spark_jobs.config.yaml_files import read_yaml
 
@@ -47,27 +50,30 @@ def open_releases(place: str) -> ReleaseStore:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``add_file_options``, and one for each parameter of each model."""
     add_file_options(parser)
-    for head, params in PARAMS.items():
-        group = parser.add_argument_group(f"{head} head")
-        for spec in fields(params):
+    for model, params in PARAMS.items():
+        group = parser.add_argument_group(f"{model} model")
+        for name, default, sentence in describe_params(params):
             group.add_argument(
-                f"--{head}-{spec.name.replace('_', '-')}",
-                dest=f"{head}.{spec.name}",
-                type=type(spec.default),
-                metavar="N" if isinstance(spec.default, int) else "X",
-                help=f"{spec.metadata['help']} (default: {spec.default:g})",
+                _option(model, name),
+                dest=f"{model}.{name}",
+                type=type(default),
+                metavar="N" if isinstance(default, int) else "X",
+                help=f"{sentence} (default: {default:g})",
             )
 
 
 def as_options(settings: Config) -> list[str]:
-    """Options that amount to ``settings``, but for the gate and the noun."""
-    options = [] if settings.dataset == Config.dataset else ["--dataset", settings.dataset]
+    """Options that set ``settings``, except the gate and the noun."""
+    options = [] if settings.dataset == Config().dataset else ["--dataset", settings.dataset]
     options += ["--seed", str(settings.seed)]
-    where = DEFAULT_FILES[settings.dataset]
     written = read_yaml(default_file(settings.dataset))
-    for head, params in (("ranking", settings.ranking), ("rating", settings.rating)):
-        default = PARAMS[head].from_mapping(written.get(head) or {}, where)
-        for spec in fields(params):
-            if (value := getattr(params, spec.name)) != getattr(default, spec.name):
-                options += [f"--{head}-{spec.name.replace('_', '-')}", str(value)]
+    default = convert(written, Config, DEFAULT_FILES[settings.dataset])
+    for model in PARAMS:
+        for name, value in asdict(getattr(settings, model)).items():
+            if value != getattr(getattr(default, model), name):
+                options += [_option(model, name), str(value)]
     return options
+
+
+def _option(model: str, parameter: str) -> str:
+    return f"--{model}-{parameter.replace('_', '-')}"

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from recommender.errors import ConfigError
-from recommender.storage.s3 import is_address, split
+from msgspec import Meta, Struct, field
+
+from recommender.storage.s3 import is_address
 from spark_jobs.datasets.obtain import ADDRESS, ARCHIVE_SHA256
 from spark_jobs.protocols import PROTOCOLS
 
 SAMPLE = "sample"
+Text = Annotated[str, Meta(pattern=r"\S", title="text that is not blank")]
+QUOTES = "hexadecimal digits (in quotes where they look like a number)"
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$", title=f"64 {QUOTES}")]
+Md5 = Annotated[str, Meta(pattern="^[0-9a-fA-F]{32}$", title=f"32 {QUOTES}")]
+BUCKET = "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+S3_URL = Meta(pattern=f"^s3://{BUCKET}(/|$)", title="an S3 URL like s3://bucket/folder")
+Seed = Annotated[int, Meta(ge=0)]
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True, forbid_unknown_fields=True):
     """``address``: of a file (http, https), a folder or packed file in S3, a local file or folder,
     or "sample". ``sha256``, ``md5``: of the file as published."""
 
-    address: str
-    sha256: str | None = None
-    md5: str | None = None
+    address: Text = field(name="from")
+    sha256: Sha256 | None = None
+    md5: Md5 | None = None
 
-    @property
-    def is_web(self) -> bool:
-        return urlsplit(self.address).scheme in ("http", "https")
+    def __post_init__(self) -> None:
+        if "://" in self.address and not self.is_remote:
+            raise ValueError(f"{self.address!r} must begin with http://, https:// or s3://")
+        if self.is_remote and self.file_name in ("", ".", ".."):
+            raise ValueError(f"{self.address!r} names no file or folder")
+        if (self.sha256 or self.md5) and (self.is_s3_folder or self.local_folder):
+            checksum = "sha256" if self.sha256 else "md5"
+            raise ValueError(f"{checksum} is of a file, and {self.address!r} is a folder")
 
     @property
     def is_s3(self) -> bool:
@@ -36,7 +45,7 @@ class Source:
 
     @property
     def is_remote(self) -> bool:
-        return self.is_web or self.is_s3
+        return self.is_s3 or urlsplit(self.address).scheme in ("http", "https")
 
     @property
     def is_s3_folder(self) -> bool:
@@ -52,125 +61,53 @@ class Source:
         return urlsplit(self.address).path.rstrip("/").rsplit("/", 1)[-1]
 
 
-@dataclass(frozen=True)
-class Pipeline:
-    """``folder``: where the stages keep what they make. ``upload``: where in S3 the processed data
-    goes too. ``protocols`` and ``seeds``: what ``evaluate`` measures. ``import_ratings``: whether
-    the database gets the data set's people and ratings beside the catalogue. ``publish_to``: a
-    place in S3 that a release which the gate accepts is copied to and promoted in."""
+class Process(Struct, frozen=True, forbid_unknown_fields=True):
+    """``upload``: where in S3 the processed data goes too."""
 
-    folder: str = "data/pipelines/movies"
-    sources: tuple[Source, ...] = (Source(ADDRESS, sha256=ARCHIVE_SHA256),)
-    upload: str | None = None
-    protocols: tuple[str, ...] = ("A", "B", "E")
-    seeds: tuple[int, ...] = (0,)
-    import_ratings: bool = False
-    publish_to: str | None = None
+    upload: Annotated[str, S3_URL] | None = None
 
 
-def read_pipeline(section: Any, where: str) -> Pipeline:
-    """Raises ConfigError naming file, stage and line."""
-    where = f"{where}, pipeline"
-    lines = _lines(section, ("folder", "acquire", *SETTINGS), where)
-    values: dict[str, Any] = {}
-    if "folder" in lines:
-        values["folder"] = _checked(lines["folder"], _is_text, "a folder", f"{where}, folder")
-    if "acquire" in lines:
-        values["sources"] = _sources(lines["acquire"], f"{where}, acquire")
-    for stage, settings in SETTINGS.items():
-        here = f"{where}, {stage}"
-        for name, value in _lines(lines.get(stage), tuple(settings), here).items():
-            setting = settings[name]
-            good = _checked(value, setting.allows, setting.shape, f"{here}, {name}")
-            values[setting.field] = tuple(good) if isinstance(good, list) else good
-    return Pipeline(**values)
+class Evaluate(Struct, frozen=True, forbid_unknown_fields=True):
+    protocols: Annotated[
+        tuple[str, ...], Meta(min_length=1, title=f"some of [{', '.join(PROTOCOLS)}]")
+    ] = ("A", "B", "E")
+    seeds: Annotated[
+        tuple[Seed, ...], Meta(min_length=1, title="whole numbers such as [0, 1, 2]")
+    ] = (0,)
 
-
-@dataclass(frozen=True)
-class Setting:
-    """``field``: of Pipeline."""
-
-    field: str
-    allows: Callable[[Any], bool]
-    shape: str
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_s3(value: Any) -> bool:
-    return isinstance(value, str) and is_address(value) and bool(split(value))
-
-
-def _are_protocols(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(name in PROTOCOLS for name in value)
-
-
-def _are_seeds(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(_is_seed(seed) for seed in value)
-
-
-def _is_seed(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-SETTINGS: dict[str, dict[str, Setting]] = {
-    "process": {"upload": Setting("upload", _is_s3, "like s3://bucket/folder")},
-    "evaluate": {
-        "protocols": Setting("protocols", _are_protocols, f"some of [{', '.join(PROTOCOLS)}]"),
-        "seeds": Setting("seeds", _are_seeds, "whole numbers such as [0, 1, 2]"),
-    },
-    "ingest": {
-        "ratings": Setting("import_ratings", lambda value: isinstance(value, bool), "true or false")
-    },
-    "publish": {"to": Setting("publish_to", _is_s3, "like s3://bucket/folder")},
-}
-
-
-def _lines(section: Any, known: tuple[str, ...], where: str) -> dict[str, Any]:
-    if section is None:
-        return {}
-    if not isinstance(section, dict) or set(section) - set(known):
-        raise ConfigError(f"{where}: must hold some of {', '.join(known)}, not {section!r}")
-    return section
-
-
-def _checked(value: Any, allows: Callable[[Any], bool], shape: str, where: str) -> Any:
-    if not allows(value):
-        raise ConfigError(f"{where}: must be {shape}, not {value!r}")
-    return value
-
-
-def _sources(section: Any, where: str) -> tuple[Source, ...]:
-    if not isinstance(section, list) or not section:
-        raise ConfigError(f"{where}: must be a list of `- from: address` entries")
-    sources = tuple(_source(entry, where) for entry in section)
-    names = [source.file_name for source in sources]
-    if len(sources) > 1 and (
-        len(set(names)) < len(names) or any(x.local_folder or x.is_s3_folder for x in sources)
-    ):
-        raise ConfigError(f"{where}: several sources must be files with names of their own")
-    return sources
-
-
-def _source(entry: Any, where: str) -> Source:
-    values = _lines(entry, ("from", "sha256", "md5"), where)
-    address = _checked(values.get("from"), _is_text, "`from: address`", where)
-    source = Source(address, values.get("sha256"), values.get("md5"))
-    if "://" in address and not source.is_remote:
-        raise ConfigError(f"{where}: {address!r} must begin with http://, https:// or s3://")
-    if source.is_remote and source.file_name in ("", ".", ".."):
-        raise ConfigError(f"{where}: {address!r} names no file or folder")
-    for kind, digits in (("sha256", 64), ("md5", 32)):
-        value = values.get(kind)
-        if value is None:
-            continue
-        if not isinstance(value, str) or not re.fullmatch(f"[0-9a-fA-F]{{{digits}}}", value):
-            raise ConfigError(
-                f"{where}: {kind} must be {digits} hexadecimal digits (in quotes where they look"
-                f" like a number), not {value!r}"
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.protocols if name not in PROTOCOLS]:
+            raise ValueError(
+                f"protocols must be some of [{', '.join(PROTOCOLS)}], not {unknown[0]!r}"
             )
-        if source.is_s3_folder or source.local_folder:
-            raise ConfigError(f"{where}: {kind} is of a file, and {address!r} is a folder")
-    return source
+
+
+class Ingest(Struct, frozen=True, forbid_unknown_fields=True):
+    """``ratings``: whether the database gets the data set's users and ratings too."""
+
+    ratings: bool = False
+
+
+class Publish(Struct, frozen=True, forbid_unknown_fields=True):
+    """``to``: a place in S3 that an accepted release is copied to and promoted in."""
+
+    to: Annotated[str, S3_URL] | None = None
+
+
+class Pipeline(Struct, frozen=True, forbid_unknown_fields=True):
+    """``folder``: where the stages keep their results. The other fields are named after stages."""
+
+    folder: Text = "data/pipelines/movies"
+    acquire: Annotated[
+        tuple[Source, ...], Meta(min_length=1, title="a list of `- from: address` entries")
+    ] = (Source(ADDRESS, sha256=ARCHIVE_SHA256),)
+    process: Process = Process()
+    evaluate: Evaluate = Evaluate()
+    ingest: Ingest = Ingest()
+    publish: Publish = Publish()
+
+    def __post_init__(self) -> None:
+        names = {source.file_name for source in self.acquire}
+        folders = [x for x in self.acquire if x.local_folder or x.is_s3_folder]
+        if len(self.acquire) > 1 and (folders or len(names) < len(self.acquire)):
+            raise ValueError("several sources must be files with names of their own")

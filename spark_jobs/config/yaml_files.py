@@ -1,11 +1,15 @@
-"""YAML files of `name: value` lines: read, and edited without touching anything else."""
+"""YAML files of `name: value` lines: read, and edited with their comments kept."""
 
 from __future__ import annotations
 
+import io
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MantissaNoDotYAML1_1Warning, YAMLError
 
 from recommender.errors import ConfigError
 
@@ -16,10 +20,10 @@ if TYPE_CHECKING:
 def read_yaml(path: Traversable) -> dict[str, Any]:
     """The `name: value` lines of a file. Raises ConfigError."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        values = _parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}); give a YAML file") from error
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{path}: not YAML ({problem}); correct the file") from error
     if not isinstance(values, dict):
@@ -27,35 +31,38 @@ def read_yaml(path: Traversable) -> dict[str, Any]:
     return values
 
 
+def _parse(text: str) -> Any:
+    reader = YAML(typ="safe", pure=True)
+    reader.version = (1, 1)  # in which `yes` is true
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MantissaNoDotYAML1_1Warning)  # 1e-5 is a number
+        values = reader.load(text)
+    return {} if values is None else values
+
+
 def edit_yaml(text: str, section: str, values: Mapping[str, float]) -> str:
-    """YAML with these numbers in ``section``, and everything else, comments too, as it was.
+    """Set these numbers in ``section`` of a YAML text; other values and comments stay.
 
-    Raises ConfigError where the section is not written out as plain numbers.
+    Raises ConfigError where the section cannot be edited without changing another one.
     """
-    before = yaml.safe_load(text) or {}
+    before = _parse(text)
+    editor = YAML()
+    editor.preserve_quotes = True
+    editor.width = 4096
+    editor.indent(mapping=2, sequence=4, offset=2)
+    document = editor.load(text)
+    edited = io.StringIO()
+    if document is None:
+        document = CommentedMap()
+        edited.write(text)  # comments alone
+    if not document.get(section):
+        document[section] = CommentedMap()
     for name, value in values.items():
-        text = _with_number(text, section, name, yaml.safe_dump(value).split("\n")[0])
-    if yaml.safe_load(text) != {**before, section: {**(before.get(section) or {}), **values}}:
+        if name in document[section]:
+            document[section][name] = value
+        else:
+            document[section].insert(0, name, value)
+    editor.dump(document, edited)
+    if _parse(edited.getvalue()) != {**before, section: {**(before.get(section) or {}), **values}}:
         raise ConfigError(f"{section} must stand as plain `parameter: value` lines to be edited")
-    return text
-
-
-def _with_number(text: str, section: str, name: str, number: str) -> str:
-    root = yaml.compose(text, yaml.SafeLoader)
-    inside = _children(root).get(section)
-    if inside is None:
-        return f"{text.rstrip()}\n\n{section}:\n  {name}: {number}\n".lstrip()
-    children = _children(inside)
-    if name in children:
-        start, end = children[name].start_mark.index, children[name].end_mark.index
-        return text[:start] + number + text[end:]
-    start = inside.start_mark.index
-    if not children:  # `section:`, or `section: {}`
-        return f"{text[:start].rstrip()}\n  {name}: {number}\n{text[inside.end_mark.index :]}"
-    if inside.flow_style:
-        return f"{text[: start + 1]}{name}: {number}, {text[start + 1 :]}"
-    return f"{text[:start]}{name}: {number}\n{' ' * inside.start_mark.column}{text[start:]}"
-
-
-def _children(node: Any) -> dict[str, Any]:
-    return {key.value: value for key, value in node.value} if hasattr(node, "flow_style") else {}
+    return edited.getvalue()

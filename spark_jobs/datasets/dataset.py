@@ -1,12 +1,11 @@
-"""The normal form that every reader produces."""
+"""The common form that every reader returns."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
 
+import msgspec
 from pyspark.sql import SparkSession
 
 from recommender.catalogue import CatalogueItem
@@ -22,9 +21,9 @@ from spark_jobs.ratings import Ratings
 class Dataset:
     """One input as read and checked.
 
-    ``ratings``: every one whole and on the scale of ``feedback``, pairs possibly repeated;
-    ``rows`` of them. ``items``: the catalogue, which fits on the driver. ``findings``: what was
-    odd, and left out or mended.
+    ``ratings``: complete and on the scale of ``feedback``, pairs possibly repeated; ``rows`` of
+    them. ``items``: the catalogue, which fits on the driver. ``findings``:
+    irregularities, left out or corrected.
     """
 
     path: str
@@ -38,21 +37,22 @@ class Dataset:
     findings: Findings = field(default_factory=Findings)
 
 
-def read_about(spark: SparkSession, folder: str, names: Collection[str]) -> dict[str, Any]:
-    """``dataset.json``, where the folder has one, gives a name and says that data is simulated."""
+class About(msgspec.Struct):
+    """``dataset.json``, which a folder may have."""
+
+    name: str = ""
+    simulated: bool | None = None
+
+
+def read_about(spark: SparkSession, folder: str, names: Collection[str]) -> About:
+    """Read what ``dataset.json`` says of the data, where there is one. Raises DataError."""
     if "dataset.json" not in names:
-        return {}
+        return About()
     path = join(folder, "dataset.json")
     try:
-        about = dict(json.loads(read_text(spark, path, "utf-8")))
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path}: not a JSON object ({error}); correct or remove it") from error
-    if not isinstance(about.get("name", ""), str) or about.get("simulated") not in (
-        None,
-        True,
-        False,
-    ):
+        return msgspec.json.decode(read_text(spark, path, "utf-8"), type=About)
+    except msgspec.DecodeError as error:
         raise DataError(
-            f"{path}: `name` must be text and `simulated` true or false; correct or remove it"
-        )
-    return about
+            f"{path}: not a JSON object whose `name` is text and `simulated` true or false"
+            f" ({error}); correct or remove it"
+        ) from error

@@ -1,4 +1,4 @@
-"""Brings published files here: resumed where a download broke off, checked, safely unpacked."""
+"""Downloads published files: resumes interrupted downloads, checks, and unpacks safely."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Answer:
 
 
 def download(address: str, target: Path, tell: Tell) -> None:
-    """Bring a file to ``target``, going on where an earlier attempt broke off.
+    """Download a file to ``target``, resuming an interrupted attempt.
 
-    What has come is kept beside it, and what the server said of the file. A file that has changed
-    since starts over. Raises OSError or HTTPException when an attempt brings nothing more.
+    The partial file, and the server's ETag and size, are kept beside it. A file that has changed
+    starts over. Raises OSError or HTTPException if an attempt receives nothing more.
     """
     part = target.with_name(f"{target.name}.part")
     while True:
@@ -85,7 +85,7 @@ def _notes(part: Path) -> Path:
 
 
 def _read_notes(part: Path, address: str) -> dict:
-    """What was noted of the part that is here; nothing where it cannot be gone on with."""
+    """Read the notes on a partial download; nothing if it cannot be resumed."""
     try:
         noted = json.loads(_notes(part).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -94,7 +94,7 @@ def _read_notes(part: Path, address: str) -> dict:
 
 
 def _open(address: str, start: int, mark: str | None) -> Answer:
-    """The file from ``start`` on if it still has this ``mark``, else from its beginning."""
+    """Open the file from ``start`` on if it still has this ``mark``, else from its beginning."""
     request = urllib.request.Request(address)  # the caller names it  # noqa: S310
     if start and mark:
         request.add_header("Range", f"bytes={start}-")
@@ -119,7 +119,7 @@ def _open(address: str, start: int, mark: str | None) -> Answer:
 
 
 def _mark(headers: http.client.HTTPMessage) -> str | None:
-    """What If-Range takes: a strong ETag, else the date of the last change."""
+    """Return a value for If-Range: a strong ETag, else Last-Modified."""
     etag = headers.get("ETag")
     return etag if etag and etag.startswith('"') else headers.get("Last-Modified")
 
@@ -132,9 +132,9 @@ def checksum(file: Path, kind: str) -> str:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Every file of a zip archive into ``folder``, which may then be incomplete on an error.
+    """Unpack a zip archive into ``folder``, which may be incomplete after an error.
 
-    Raises DataError for one that is damaged, would write elsewhere, or unpacks to far too much.
+    Raises DataError for an archive that is damaged, writes elsewhere, or unpacks to far too much.
     """
     room = max(SMALL, MOST_TIMES * archive.stat().st_size)
     try:

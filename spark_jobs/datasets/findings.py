@@ -1,4 +1,4 @@
-"""What a reader found odd in a data set: how often, and the first examples."""
+"""Irregularities in a data set: how many of each kind, with examples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EXAMPLES = 3
 
 @dataclass
 class Findings:
-    """By kind: how many there are, and examples of them."""
+    """Counts and examples of irregularities, by kind."""
 
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)

@@ -101,6 +101,6 @@ class _Growing:
 
 
 def _key(user: str) -> int:
-    """64 bits that stand for a user's name. Among a billion people one pair in forty data sets
-    shares them."""
+    """Hash a user's name to 64 bits. Among a billion users, one data set in forty has a
+    collision."""
     return int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8).digest(), "big")

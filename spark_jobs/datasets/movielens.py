@@ -1,6 +1,6 @@
 """Reads every layout that GroupLens publishes: 100k, 1M and 10M, and the CSV ones.
 
-Catalogues are small and parsed in Python; ratings are for ``rating_lines``.
+Catalogues are small and parsed in Python; ``rating_lines`` reads the ratings.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from msgspec.structs import replace
 from pyspark.sql import SparkSession
 
 from recommender.catalogue import LARGEST_ID, CatalogueItem
@@ -37,7 +38,7 @@ Fields = list[str]
 class Layout:
     """How one generation of MovieLens lays out its files.
 
-    ``parse_item`` turns a catalogue line, split at ``items_separator``, into an CatalogueItem.
+    ``parse_item`` turns a catalogue line, split at ``items_separator``, into a CatalogueItem.
     """
 
     ratings: RatingsLayout
@@ -62,12 +63,12 @@ def read_movielens(spark: SparkSession, folder: str) -> Dataset:
     about = read_about(spark, folder, names)
     return Dataset(
         path=folder,
-        name=about.get("name") or folder.rstrip("/").rsplit("/", 1)[-1],
+        name=about.name or folder.rstrip("/").rsplit("/", 1)[-1],
         layout=layout.ratings.name,
         ratings=ratings,
         rows=rows,
         items=items,
-        simulated=bool(about.get("simulated", False)),
+        simulated=bool(about.simulated),
     )
 
 
@@ -88,7 +89,7 @@ def _detect(names: set[str], folder: str) -> Layout:
 
 
 def read_exported(spark: SparkSession, folder: str, feedback: str = EXPLICIT) -> Dataset:
-    """Ratings that the site exported, which may be none: of titles that other inputs list.
+    """Read ratings that the site exported, possibly none, of titles that other inputs list.
 
     Raises DataError like ``read_movielens``.
     """
@@ -146,7 +147,7 @@ def _check_header(found: Fields, wanted: tuple[str, ...], path: str) -> None:
 
 
 def _with_links(items: list[CatalogueItem], text: str, folder: str) -> list[CatalogueItem]:
-    """Items with the ids that IMDb and TMDB know them by."""
+    """Add the ids of IMDb and TMDB to the items."""
     path = join(folder, "links.csv")
     rows = _rows(text, path, ",")
     _check_header(next(rows, (1, []))[1], ("movieId", "imdbId", "tmdbId"), path)

@@ -1,4 +1,4 @@
-"""Finds something to train on: MovieLens latest-small, else the built-in sample."""
+"""Provides default data: MovieLens latest-small, else the built-in sample."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ REMEDY = "try again, or give a folder: make run DATA=folder"
 
 
 def obtain(data: Path, tell: Tell, address: str = ADDRESS) -> Path:
-    """The folder below ``data`` to train on: what is there already, a download, or the sample.
+    """Return a folder below ``data`` to train on: an earlier download, a new one, or the sample.
 
-    ``tell`` receives lines for the terminal. Raises DataError for a download that is not what
+    ``tell`` receives lines for the terminal. Raises DataError if the download differs from what
     GroupLens published.
     """
     published = data / "ml-latest-small"
@@ -44,7 +44,7 @@ def obtain(data: Path, tell: Tell, address: str = ADDRESS) -> Path:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack the data set into ``folder``, whole and checked or not at all. Raises DataError."""
+    """Unpack the data set into ``folder`` atomically, and check it. Raises DataError."""
     unpacked = archive.parent / "unpacked"
     try:
         unpack(archive, unpacked)

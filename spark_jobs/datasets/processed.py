@@ -1,4 +1,4 @@
-"""A data set as read and checked once: what the pipeline's jobs read instead of the raw files.
+"""A data set read and checked once, which the pipeline's jobs read instead of the raw files.
 Its folder holds
 
     processed.json      what it is: name, counts, kind of feedback, what was odd, and its parts
@@ -12,8 +12,8 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,9 +27,20 @@ from spark_jobs.datasets.findings import Findings
 from spark_jobs.ratings import Ratings
 
 ABOUT, ITEMS, RATINGS = "processed.json", "items.jsonl.gz", "ratings"
-NEEDED = ("name", "layout", "rows", "simulated", "feedback", "findings", "parts")
 COLUMNS = ("user_id", "item_id", "value", "seconds")
 REMEDY = "run the pipeline's stage `process` again"
+
+
+class About(msgspec.Struct):
+    """What is read of ``processed.json``."""
+
+    name: str
+    layout: str
+    rows: int
+    simulated: bool
+    feedback: str
+    findings: Findings
+    parts: list[str]
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,7 @@ def is_processed(folder: str | Path) -> bool:
 
 def feedback_of(folder: Path) -> str:
     """Raises DataError."""
-    return str(_about(folder / ABOUT)["feedback"])
+    return _about(folder / ABOUT).feedback
 
 
 def write_processed(dataset: Dataset, folder: Path) -> Written:
@@ -86,29 +97,28 @@ def write_processed(dataset: Dataset, folder: Path) -> Written:
 def read_processed(spark: SparkSession, folder: str) -> Dataset:
     """Raises DataError where the files are not those that were written."""
     about = _about(Path(folder, ABOUT))
-    files = [Path(folder, RATINGS, part).absolute() for part in about["parts"]]
+    files = [Path(folder, RATINGS, part).absolute() for part in about.parts]
     rows = sum(_rows(file) for file in files)
-    if rows != about["rows"] or not rows:
-        raise DataError(f"{folder}: holds {rows:,} ratings, not {about['rows']:,}; {REMEDY}")
+    if rows != about.rows or not rows:
+        raise DataError(f"{folder}: holds {rows:,} ratings, not {about.rows:,}; {REMEDY}")
     ratings = spark.sparkContext.parallelize(files, len(files)).map(_load)
     return Dataset(
         path=folder,
-        name=about["name"],
-        layout=f"processed {about['layout']}",
+        name=about.name,
+        layout=f"processed {about.layout}",
         ratings=cache(ratings, Ratings),
         rows=rows,
         items=list(read_items(Path(folder, ITEMS))),
-        simulated=about["simulated"],
-        feedback=about["feedback"],
-        findings=Findings(**about["findings"]),
+        simulated=about.simulated,
+        feedback=about.feedback,
+        findings=about.findings,
     )
 
 
-def _about(path: Path) -> dict[str, Any]:
+def _about(path: Path) -> About:
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        return {name: about[name] for name in NEEDED}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return msgspec.json.decode(path.read_bytes(), type=About)
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({error}); {REMEDY}") from error
 
 

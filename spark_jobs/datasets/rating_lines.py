@@ -1,8 +1,8 @@
 """Reads lines of ratings: four numbers at known places among fields with a separator.
 
 Arrow's CSV reader parses them, a piece of the file at a time. On one machine the workers open the
-file themselves. Elsewhere, and wherever something seems amiss, the lines come from Spark, whose
-expressions can say which is the first bad one, and why.
+file themselves. On a cluster, and after an error, Spark reads the lines: its expressions can name
+the first bad one and the reason.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Format:
 
 
 class Parsed(NamedTuple):
-    """The ratings of some lines, as in Ratings, or what is wrong with one of the lines."""
+    """The ratings of some lines, as in Ratings, or the first error in them."""
 
     users: NDArray[np.int32]
     items: NDArray[np.int32]
@@ -65,7 +65,7 @@ def read_ratings(
     may_be_none: bool = False,
     feedback: str = EXPLICIT,
 ) -> tuple[CachedArrays[Ratings], int]:
-    """The ratings of a file in its order, and how many.
+    """Read the ratings of a file in its order; return them and their number.
 
     Raises DataError naming line and remedy: for a file without ratings (unless it
     ``may_be_none``), a missing column, a malformed line, or a number out of range.
@@ -112,8 +112,8 @@ def _first_line(spark: SparkSession, path: str) -> str:
 
 
 def _sources(spark: SparkSession, path: str, form: Format) -> Iterator[RDD[bytes]]:
-    """The text below the header in pieces of whole lines: straight from the file where workers
-    see it, then from Spark, which reads anything it calls a line and leaves out blank ones."""
+    """Yield the text below the header in pieces of whole lines: directly from the file if workers
+    can open it, then from Spark, which omits blank lines."""
     if local := local_file(spark, path):
         with local.open("rb") as file:
             if form.header is not None:
@@ -131,7 +131,7 @@ def _sources(spark: SparkSession, path: str, form: Format) -> Iterator[RDD[bytes
 
 
 def _piece(path: Path, start: int, stop: int) -> bytes:
-    """The lines of a file that begin from byte ``start`` up to ``stop``."""
+    """Return the lines of a file that begin at bytes ``start`` to ``stop``."""
     with path.open("rb") as file:
         file.seek(start - 1 if start else 0)
         if start:
@@ -180,7 +180,7 @@ def _parse(text: bytes, form: Format) -> Parsed:
 
 
 def _problem(form: Format) -> Column:
-    """What is wrong with a line (column ``fields``), null where nothing is."""
+    """Return the error in a line (column ``fields``), null if there is none."""
     user, item, rating, seconds = (f"trim(get(fields, {place}))" for place in form.positions)
     stars, at = _tried(rating, "double"), _tried(seconds, "long")
     return (
@@ -208,13 +208,13 @@ def _is_id(field: str) -> Column:
 
 
 def _tried(field: str, kind: str) -> Column:
-    """The SQL expression ``field`` as a number, null where it is none: Spark 3.5 has no other way
-    to say so."""
+    """Cast the SQL expression ``field`` to a number, null if it is none: Spark 3.5 has no other
+    way."""
     return F.expr(f"try_cast({field} as {kind})")
 
 
 def _first_problem(lines: DataFrame, path: str, form: Format) -> DataError | None:
-    """The error for the first bad line, found by reading the file again with line numbers."""
+    """Return the error for the first bad line, reading the file again with line numbers."""
     # The id holds the partition, in the order of the file, and the line's place in it.
     numbered = lines.withColumn("at", F.monotonically_increasing_id())
     kept = (F.trim("value") != "") & (F.col("value") != F.lit(form.header or ""))

@@ -1,4 +1,4 @@
-"""Every data set there is a reader for."""
+"""Readers by data set."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ READERS: dict[str, Callable[[SparkSession, str], Dataset]] = {
 def read_datasets(
     spark: SparkSession, kind: str, folders: Sequence[str], exported: Sequence[str] = ()
 ) -> list[Dataset]:
-    """The data sets in ``folders``, of the ``kind`` that ``READERS`` names or processed, then what
-    the site ``exported``. Raises DataError, StorageError."""
+    """Read the data sets in ``folders``, of ``kind`` (see ``READERS``) or processed, then the
+    ratings that the site ``exported``. Raises DataError, StorageError."""
     datasets = [
         replace(_reader(reachable, kind)(spark, reachable), path=folder)
         for folder, reachable in ((folder, _within_reach(spark, folder)) for folder in folders)
@@ -43,8 +43,8 @@ def _reader(folder: str, kind: str) -> Callable[[SparkSession, str], Dataset]:
 
 
 def _within_reach(spark: SparkSession, folder: str) -> str:
-    """A folder that Spark can read: itself, or on one machine a copy of one in S3, which Spark
-    alone does not know. The copy lives as long as the process."""
+    """Return a folder that Spark can read: itself, or on one machine a copy of one in S3, which
+    Spark cannot read by itself. The copy lives as long as the process."""
     if not (s3.is_address(folder) and on_one_machine(spark.sparkContext)):
         return folder
     copy = temporary_folder() / folder.rstrip("/").rsplit("/", 1)[-1]

@@ -1,9 +1,9 @@
 """Reads the published Steam files: what people own and how long they played it, and the catalogue.
 
-Both are gzipped lines, each a Python dict literal. A gzip file cannot be entered in the middle, but
-to unpack it is cheap beside reading literals: on one machine every worker unpacks all of it and
-reads each n-th line. Elsewhere Spark unpacks the file once and deals the lines out. Nobody holds
-more than a batch of them.
+Both are gzipped lines, each a Python dict literal. A gzip file cannot be read from the middle, but
+unpacking is cheap compared to parsing literals: on one machine every worker unpacks the whole file
+and parses each n-th line. On a cluster Spark unpacks it once and distributes the lines. No process
+holds more than a batch.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ from spark_jobs.datasets.library_batches import (
 from spark_jobs.filesystem import exactly, join, list_folder, local_file
 from spark_jobs.ratings import Ratings
 
-# More bad lines than this are no accident.
+# A larger share of bad lines fails the job.
 MOST_BAD = 0.01
 
 UNLISTED = "games that the catalogue does not list (named as in the libraries)"
 TWICE = "people listed twice (the later line counts)"
 LISTED_TWICE = "games listed twice (the later line counts)"
-# What makes a line bad; the others are no fault of the file.
+# Findings that count as bad lines.
 BAD = (UNREADABLE, CUT_SHORT, ODD_GAMES)
 
 
@@ -61,8 +61,8 @@ def read_steam(spark: SparkSession, folder: str) -> Dataset:
     """Read a folder with the two files. A person's id is the number of the line that first has
     them, a game's is its id at Steam.
 
-    What is odd is counted (``Dataset.findings``). Raises DataError where a file is missing or
-    holds nothing, or more than 1 % of its lines are bad.
+    Irregularities are counted (``Dataset.findings``). Raises DataError if a file is missing or
+    empty, or more than 1 % of its lines are bad.
     """
     names = list_folder(spark, folder)
     try:
@@ -107,12 +107,12 @@ def _read(spark: SparkSession, folder: str, names: set[str]) -> Dataset:
     about = read_about(spark, folder, names)
     return Dataset(
         path=folder,
-        name=about.get("name") or folder.rstrip("/").rsplit("/", 1)[-1],
+        name=about.name or folder.rstrip("/").rsplit("/", 1)[-1],
         layout="Steam",
         ratings=ratings,
         rows=rows,
         items=sorted(items.values(), key=lambda item: item.item_id),
-        simulated=bool(about.get("simulated", False)),
+        simulated=bool(about.simulated),
         feedback=IMPLICIT,
         findings=findings,
     )
@@ -175,7 +175,7 @@ def _every_nth(path: Path, part: int, parts: int) -> Iterator[Line]:
 def _first_lines(
     people: NDArray[np.int64], keys: NDArray[np.uint64]
 ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], list[int]]:
-    """Of the lines whose person an earlier line has already: (their numbers, the first line's)."""
+    """Return, for lines whose user an earlier line has: (their numbers, that of the first line)."""
     order = np.lexsort((people, keys))
     people, keys = people[order], keys[order]
     new = np.ones(len(keys), bool)
@@ -190,8 +190,8 @@ def _ratings(
     kept: CachedArrays[LibraryBatch],
     first_line: Broadcast[tuple[NDArray[np.int64], NDArray[np.int64]]],
 ) -> CachedArrays[Ratings]:
-    """Hours as ratings. Nothing tells when games were played: the number of the line stands for
-    the time, so that of a person listed twice the later line counts."""
+    """Convert hours to ratings. The files have no times: the line number takes their place, so
+    the later line of a user counts."""
 
     def ratings(batch: LibraryBatch) -> Ratings:
         later, first = first_line.value

@@ -1,15 +1,14 @@
-"""Data sets to S3 and back: each file checked, all of them or nothing.
+"""Copies data sets to and from S3: checked, and complete or not at all.
 
     python -m spark_jobs.datasets.transfer FOLDER s3://bucket/folder
     python -m spark_jobs.datasets.transfer s3://bucket/folder FOLDER
 
-The sha256 of every file goes up last, as ``SHA256SUMS``; what has none is no data set.
+The sha256 of every file is uploaded last, as ``SHA256SUMS``; without it an upload is incomplete.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from recommender.errors import ConfigError, DataError, MarqueeError
 from recommender.storage import s3
+from spark_jobs.datasets.fetch import checksum
 
 SUMS = "SHA256SUMS"  # as sha256sum writes and checks them
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def upload(folder: Path, address: str) -> dict[str, str]:
-    """The sha256 of each file, by its name. Raises DataError where there is none, StorageError."""
+    """Upload a folder; return the sha256 by file name. Raises DataError if empty, StorageError."""
     sums = _sums(folder)
     if not sums:
         raise DataError(f"{folder}: holds no files; give the folder of a data set")
@@ -55,10 +55,10 @@ def upload(folder: Path, address: str) -> dict[str, str]:
 
 
 def download(address: str, folder: Path) -> dict[str, str]:
-    """The sha256 of each file, by its name; ``folder`` is new, and there whole or not at all.
+    """Download into a new ``folder``, atomically; return the sha256 by file name.
 
-    Called again it goes on where it was interrupted. Raises DataError for an upload that is not
-    complete or not as it was, StorageError.
+    Resumes an interrupted download. Raises DataError for an incomplete or changed upload,
+    StorageError.
     """
     if folder.exists():
         raise DataError(f"{folder}: exists; remove it, or name another folder")
@@ -97,9 +97,7 @@ def _sums(folder: Path) -> dict[str, str]:
     sums = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path != folder / SUMS:
-            with path.open("rb") as content:
-                sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-            sums[path.relative_to(folder).as_posix()] = sha256
+            sums[path.relative_to(folder).as_posix()] = checksum(path, "sha256")
     return sums
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec.structs import asdict
 from pyspark import RDD
 from pyspark.sql import SparkSession
 
@@ -72,7 +73,7 @@ class EvaluationPlan:
     seeds: tuple[int, ...]
     validation: bool = False
     baselines: bool = True
-    people: int = Gate.people
+    people: int = Gate().people
     solver: str = "als"
 
 

@@ -8,10 +8,10 @@ with. The release in service itself is not measured: it was fitted on the rating
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from recommender.errors import ReleaseError
 from recommender.model import Model
@@ -36,8 +36,10 @@ def measure(training: TrainingSet, settings: Config, solver: str, warm: bool = F
         ranking, rating = settings.ranking, settings.rating
         settings = replace(
             settings,
-            ranking=replace(ranking, iterations=max(ranking.iterations, RankingParams.iterations)),
-            rating=replace(rating, iterations=max(rating.iterations, RatingParams.iterations)),
+            ranking=replace(
+                ranking, iterations=max(ranking.iterations, RankingParams().iterations)
+            ),
+            rating=replace(rating, iterations=max(rating.iterations, RatingParams().iterations)),
         )
     gate = settings.gate
     plan = EvaluationPlan(

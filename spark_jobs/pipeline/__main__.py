@@ -17,26 +17,23 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recommender.errors import ConfigError, MarqueeError
+from recommender.errors import ConfigError
+from spark_jobs.command import command
 from spark_jobs.config.configuration import load_config
 from spark_jobs.config.options import add_options, add_releases_option, open_releases
 from spark_jobs.pipeline.runner import Outcome, State, alone, run
 from spark_jobs.pipeline.stages import STAGES
-from spark_jobs.training_set import tell
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    try:
-        settings = load_config(options)
-        store = open_releases(options.releases)
-        store.check_writable()
-        stages = _chosen(options.stage)
-        with alone(Path(settings.pipeline.folder)) as folder:
-            outcomes = run(settings, store, State(folder), stages, options.again)
-    except MarqueeError as error:
-        tell(f"error: {error}")
-        return 2
+    settings = load_config(options)
+    store = open_releases(options.releases)
+    store.check_writable()
+    stages = _chosen(options.stage)
+    with alone(Path(settings.pipeline.folder)) as folder:
+        outcomes = run(settings, store, State(folder), stages, options.again)
     print(table(outcomes))
     states = [outcome.state for outcome in outcomes]
     return 2 if "failed" in states else 3 if "refused" in states else 0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import asdict
 
 from recommender.errors import DataError
 from recommender.storage import s3
@@ -19,7 +20,7 @@ from spark_jobs.training_set import tell
 
 def acquired_from(work: Work) -> Any:
     """The configured sources, and the files of local ones: a new file there is acquired."""
-    sources = work.settings.pipeline.sources
+    sources = work.settings.pipeline.acquire
     return [(asdict(source), _state_of(Path(source.address).expanduser())) for source in sources]
 
 
@@ -31,7 +32,7 @@ def _state_of(place: Path) -> Any:
 
 def acquire(work: Work) -> Made:
     """The data as published, unpacked below ``raw``; a local folder is read where it is."""
-    sources = work.settings.pipeline.sources
+    sources = work.settings.pipeline.acquire
     raw = sources[0].local_folder or _fetch(sources, work.folder)
     data = _innermost(raw)
     files = [data / name for name in list_files(data)]

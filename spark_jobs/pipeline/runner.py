@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from recommender.errors import ConfigError, MarqueeError
 from recommender.storage.atomic_files import write_atomically
 from recommender.storage.release_store import ReleaseStore
@@ -28,7 +30,7 @@ STATE = "state.json"
 
 @dataclass(frozen=True)
 class Record:
-    """That a stage ended well. ``run``: made up for this run of it. ``of``: a hash of its
+    """A stage that succeeded. ``run``: a random id of this run. ``of``: a hash of its
     parameters and of the runs it read from. ``files``: sha256 of what it made, by path."""
 
     run: str
@@ -49,7 +51,7 @@ class Outcome:
 
 
 class State:
-    """What the pipeline's folder says of earlier runs, in ``state.json``."""
+    """The records of earlier runs, in ``state.json`` of the pipeline's folder."""
 
     def __init__(self, folder: Path):
         self._path = folder / STATE
@@ -57,17 +59,16 @@ class State:
 
     def _read(self) -> dict[str, Record]:
         try:
-            saved = json.loads(self._path.read_text(encoding="utf-8"))
-            return {stage: Record(**record) for stage, record in saved.items()}
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Record])
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError) as error:
             raise ConfigError(
                 f"{self._path}: cannot be read ({error}); remove it, and every stage runs again"
             ) from error
 
     def is_current(self, stage: str, work: Work) -> bool:
-        """Whether running the stage, and those it needs, again would make the same."""
+        """Return whether the stage, and those it needs, would give the same result again."""
         record = self.records.get(stage)
         return (
             record is not None
@@ -133,8 +134,8 @@ def _run_stage(stage: str, work: Work, facts: dict[str, Any], state: State, agai
 
 
 def _facts(stage: str, work: Work, state: State) -> dict[str, Any]:
-    """Of the stages that it needs. Raises ConfigError, saying which to run, where one is not up
-    to date."""
+    """Return the facts of the stages it needs. Raises ConfigError, saying which to run, if one is
+    not up to date."""
     needs = _all_needs(stage)
     missing = [need for need in needs if not state.is_current(need, work)]
     if missing:
@@ -146,7 +147,7 @@ def _facts(stage: str, work: Work, state: State) -> dict[str, Any]:
 
 
 def _all_needs(stage: str) -> list[str]:
-    """The stages that a stage needs, directly or not, in their order."""
+    """Return the stages that a stage needs, directly or indirectly, in their order."""
     direct = STAGES[stage].needs
     every = {*direct, *(further for need in direct for further in _all_needs(need))}
     return [name for name in STAGES if name in every]
@@ -161,13 +162,13 @@ def _sha256(file: str) -> str | None:
 
 @cache
 def _remembered(path: Path, size: int, changed: int) -> str:
-    """sha256 of a file, which several stages look at, while it stays as it is."""
+    """Hash a file once while its size and time of change stay the same."""
     return checksum(path, "sha256")
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[Path]:
-    """The folder, with no other run at work in it. Raises ConfigError."""
+    """Lock the folder against other runs. Raises ConfigError if one is active."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")

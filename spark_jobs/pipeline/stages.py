@@ -1,4 +1,4 @@
-"""The stages of the pipeline: what each reads, what it makes, and where."""
+"""The stages of the pipeline: their inputs, parameters and outputs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec.structs import asdict
 
 from recommender.errors import DataError
 from recommender.storage import s3
@@ -36,11 +37,11 @@ FLASK = (sys.executable, "-m", "flask", "--app", "app")
 
 
 def _processed_as(work: Work) -> Any:
-    return work.settings.dataset, work.settings.pipeline.upload
+    return work.settings.dataset, work.settings.pipeline.process.upload
 
 
 def process(work: Work) -> Made:
-    """The raw data read, checked and written as the later stages read it, with a page about it."""
+    """Read, check and write the data for the later stages, and describe it on a page."""
     from spark_jobs.reporting.html import exploration_page, write
 
     unfinished, folder = work.folder / "processed.unfinished", work.folder / "processed"
@@ -56,7 +57,7 @@ def process(work: Work) -> Made:
     write(unfinished / "exploration.json", explored, exploration_page)
     replace_folder(unfinished, folder)
     tell(exploration.summary(explored))
-    upload = work.settings.pipeline.upload
+    upload = work.settings.pipeline.process.upload
     if upload:
         s3.upload_folder(folder, upload, last=ABOUT)
     files = [folder / name for name in list_files(folder)]
@@ -86,13 +87,13 @@ def _fitted_with(work: Work) -> Any:
 
 
 def _trained_with(work: Work) -> Any:
-    """Of the gate, whom it measures on; what it asks of them is for ``publish``."""
+    """Of the gate, the users held out; its floors and margins concern ``publish``."""
     held_out = work.settings.gate.people, work.settings.gate.seed
     return _fitted_with(work), held_out, work.store.place
 
 
 def fit(work: Work) -> Made:
-    """A release, measured on people held out and not promoted."""
+    """Train a release, measure it on users held out, and do not promote it."""
     processed = work.facts["process"]["folder"]
     trained = train(work.spark, [processed], work.settings, work.store, promote="never")
     version = trained.release.version
@@ -109,17 +110,17 @@ def fit(work: Work) -> Made:
 
 
 def _measured_with(work: Work) -> Any:
-    pipeline = work.settings.pipeline
-    return _fitted_with(work), pipeline.protocols, pipeline.seeds
+    plan = work.settings.pipeline.evaluate
+    return _fitted_with(work), plan.protocols, plan.seeds
 
 
 def measure(work: Work) -> Made:
-    """The parameters beside baselines, by the configured protocols."""
+    """Evaluate the parameters beside baselines, by the configured protocols."""
     from spark_jobs.reporting.html import evaluation_page, write
 
-    settings, pipeline = work.settings, work.settings.pipeline
+    settings, measured = work.settings, work.settings.pipeline.evaluate
     processed = work.facts["process"]["folder"]
-    plan = EvaluationPlan(pipeline.protocols, pipeline.seeds)
+    plan = EvaluationPlan(measured.protocols, measured.seeds)
     report = evaluate(work.spark, [processed], settings, plan)
     options = ["--data", processed, "--protocol", ",".join(plan.protocols)]
     options += ["--seeds", ",".join(map(str, plan.seeds)), *as_options(settings)]
@@ -138,19 +139,19 @@ def measure(work: Work) -> Made:
 
 
 def _database(work: Work) -> Any:
-    """Which database, without its password."""
+    """Return which database, without its password."""
     place = urlsplit(os.environ.get("DATABASE_URL", ""))
     rds = [os.environ.get(f"RDS_{name}") for name in ("HOSTNAME", "PORT", "DB_NAME")]
     where = [place.scheme, place.hostname, place.port, place.path, *rds]
-    return where, work.settings.pipeline.import_ratings
+    return where, work.settings.pipeline.ingest.ratings
 
 
 def ingest(work: Work) -> Made:
-    """The release's titles in the site's database, before it is in service."""
+    """Add the release's titles to the site's database before it is in service."""
     version = work.facts["train"]["release"]
     _flask(work, "db", "upgrade")
     lines = [_flask(work, "sync-catalogue", "--release", version)]
-    if work.settings.pipeline.import_ratings:
+    if work.settings.pipeline.ingest.ratings:
         raw = str(Path(work.facts["acquire"]["folder"]).absolute())
         lines.append(_flask(work, "import-ratings", "--release", version, raw))
     return Made("; ".join(lines))
@@ -180,13 +181,13 @@ def _flask(work: Work, *command: str) -> str:
 
 
 def _published_to(work: Work) -> Any:
-    """Where to, and what the gate asks of a release."""
-    return work.settings.pipeline.publish_to, asdict(work.settings.gate)
+    """Return the target and the gate's conditions."""
+    return work.settings.pipeline.publish.to, asdict(work.settings.gate)
 
 
 def publish(work: Work) -> Made:
-    """The release in service, if the gate accepts it beside the one that is there now."""
-    version, elsewhere = work.facts["train"]["release"], work.settings.pipeline.publish_to
+    """Put the release into service if the gate accepts it."""
+    version, elsewhere = work.facts["train"]["release"], work.settings.pipeline.publish.to
     release = work.store.read(version)
     target = open_releases(elsewhere) if elsewhere else work.store
     before, sample = promotion_gate.in_service(target), release.parity_sample()

@@ -1,7 +1,7 @@
-"""What a stage of the pipeline is, what it works with and what it makes.
+"""A stage of the pipeline, its inputs and its outputs.
 
-Each stage works in the pipeline's folder, and what it makes replaces the earlier result once it is
-complete: a stage that breaks off leaves the earlier result.
+Each stage works in the pipeline's folder; its output replaces the earlier one once it is complete,
+so a failed stage leaves the earlier output.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from spark_jobs.session import build_session
 
 
 class NotGoodEnough(MarqueeError):
-    """The gate does not let a release into service."""
+    """The gate rejects a release."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Work:
-    """What a stage works with. ``facts``: those of the stages that it needs, by name."""
+    """The inputs of a stage. ``facts``: those of the stages that it needs, by name."""
 
     settings: Config
     store: ReleaseStore

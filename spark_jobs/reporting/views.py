@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from markupsafe import Markup
 
+from recommender.params import describe_params
 from spark_jobs.config.configuration import PARAMS
 from spark_jobs.protocols import HINTS, METRICS, PROTOCOLS, SERVED
 from spark_jobs.reporting import charts
@@ -87,7 +87,7 @@ def _chart(protocol: str, metric: str, rows: Figures) -> Markup | None:
 
 def parameter_sentences(models: Sequence[str]) -> dict[str, dict[str, str]]:
     """The help sentence of each parameter, by model and name."""
-    return {m: {spec.name: spec.metadata["help"] for spec in fields(PARAMS[m])} for m in models}
+    return {m: {name: help for name, _, help in describe_params(PARAMS[m])} for m in models}
 
 
 def data_charts(explored: Figures, unit: str) -> list[tuple[Markup, str, str]]:

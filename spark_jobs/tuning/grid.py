@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import asdict, replace
+
 from recommender.errors import ConfigError
 from recommender.params import RankingParams
+from recommender.validation import convert
 from spark_jobs.als.solver import Params
 from spark_jobs.config.configuration import PARAMS, Config
 from spark_jobs.config.yaml_files import read_yaml
@@ -22,18 +24,17 @@ Grid = dict[str, list[Params]]
 
 
 def read_grid(path: Traversable, settings: Config) -> Grid:
-    """The candidates of a grid: lists of values by head and parameter. Raises ConfigError."""
+    """Read the candidates of a grid: lists of values by model and parameter. Raises ConfigError."""
     values = read_yaml(path)
     if not values or (unknown := sorted(set(values) - set(PARAMS), key=str)):
-        which = f"unknown head {unknown[0]!r}" if values else "nothing to try"
+        which = f"unknown model {unknown[0]!r}" if values else "nothing to try"
         raise ConfigError(f"{path}: {which}; give lists of values under {' or '.join(PARAMS)}")
-    return {
-        head: _candidates(values[head], head, path, settings) for head in PARAMS if head in values
-    }
+    models = [model for model in PARAMS if model in values]
+    return {model: _candidates(values[model], model, path, settings) for model in models}
 
 
-def _candidates(lists: Any, head: str, path: Traversable, settings: Config) -> list[Params]:
-    where = f"{path}, {head}"
+def _candidates(lists: Any, model: str, path: Traversable, settings: Config) -> list[Params]:
+    where = f"{path}, {model}"
     if not isinstance(lists, dict) or not lists:
         raise ConfigError(f"{where}: must be `parameter: [value, value]` lines")
     for name, tried in lists.items():
@@ -41,14 +42,12 @@ def _candidates(lists: Any, head: str, path: Traversable, settings: Config) -> l
             raise ConfigError(
                 f"{where}: {name} must be a list of at least one value, not {tried!r}"
             )
-    configured: Params = getattr(settings, head)
-    combinations = (
-        PARAMS[head].from_mapping(
-            {**asdict(configured), **dict(zip(lists, combination, strict=True))}, where
-        )
-        for combination in itertools.product(*lists.values())
-    )
-    return list(dict.fromkeys([configured, *combinations]))
+    configured: Params = getattr(settings, model)
+    candidates = [configured]
+    for combination in itertools.product(*lists.values()):
+        values = {**asdict(configured), **dict(zip(lists, combination, strict=True))}
+        candidates.append(convert(values, PARAMS[model], where))
+    return list(dict.fromkeys(candidates))
 
 
 def with_params(settings: Config, params: Params) -> Config:

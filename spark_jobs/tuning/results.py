@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from recommender.errors import ConfigError
@@ -30,7 +31,7 @@ class TuningResults:
 
     @classmethod
     def read(cls, path: Path) -> TuningResults:
-        """Raises ConfigError for a file that is something else, or cannot be written."""
+        """Raises ConfigError for a file of another kind, or one that cannot be written."""
         try:
             with path.open("ab+") as file:
                 file.seek(0)
@@ -39,7 +40,7 @@ class TuningResults:
                 values = {key(**row["of"]): float(row["value"]) for row in rows}
                 if not BEGINNING.startswith(torn[: len(BEGINNING)]):
                     raise ValueError("its last line has no end")
-                # What is left of a line that was being written when the process was killed.
+                # The start of a line that was being written when the process was killed.
                 file.truncate(file.tell() - len(torn))
             return cls(path, values)
         except OSError as error:
@@ -58,12 +59,12 @@ class TuningResults:
 
 
 def key(**of: Any) -> str:
-    """What a measure is of, as text: the data, the folds, the head and all its parameters."""
+    """Return the key of a result: its data, folds, model and all parameters, as JSON."""
     return json.dumps(of, sort_keys=True)
 
 
 def fingerprint(training: TrainingSet) -> str:
-    """Of the ratings and the catalogue, in whatever order they were read."""
+    """Return a hash of the ratings and the catalogue, independent of the order of the ratings."""
     stars = training.stars
     ids = stars.users.blocks.context.broadcast((stars.users.ids, stars.items.ids))
 

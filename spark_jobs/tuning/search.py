@@ -6,10 +6,11 @@ import io
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from msgspec.structs import asdict, replace
 from pyspark import RDD
 from pyspark.sql import SparkSession
 
@@ -40,33 +41,33 @@ def tune(
     folds: int,
     results: TuningResults,
 ) -> Measures:
-    """What every candidate of every head reaches on each fold. The rating model is tuned beside the
-    best ranking head, whose factors it uses. Raises MarqueeError before anything is fitted."""
+    """Measure every candidate of each model on every fold. The rating model is tuned with the best
+    ranking model, whose factors it uses. Raises MarqueeError before anything is fitted."""
     training = merge(read_datasets(spark, settings.dataset, folders), settings)
     for params in itertools.chain(*grid.values()):
         check_ranks(training.catalogue, with_params(settings, params))
-    splits = {head: divide(training, head, folds, settings.seed) for head in grid}
+    splits = {model: divide(training, model, folds, settings.seed) for model in grid}
     about = {"data": fingerprint(training), "folds": folds, "seed": settings.seed}
     measures: Measures = {}
-    for head, candidates in grid.items():
-        search = Search(head, candidates, splits[head], about, results)
-        measures[head] = search.run(training, settings)
-        settings = with_params(settings, best(head, measures[head]))
+    for model, candidates in grid.items():
+        search = Search(model, candidates, splits[model], about, results)
+        measures[model] = search.run(training, settings)
+        settings = with_params(settings, best(model, measures[model]))
     return measures
 
 
 @dataclass(frozen=True)
 class Search:
-    """The search for one model. ``about``: what its results have in common."""
+    """The search for one model. ``about``: what the keys of its results share."""
 
-    head: str
+    model: str
     candidates: list[Params]
     splits: list[Split]
     about: Mapping[str, Any]
     results: TuningResults
 
     def run(self, training: TrainingSet, settings: Config) -> dict[Params, list[float]]:
-        """By candidate, its measure on each fold: known already, or measured now."""
+        """Return each candidate's metric on each fold: from the results file, or measured now."""
         folds = range(len(self.splits))
         keys = {
             (p, fold): self._key(with_params(settings, p), fold)
@@ -75,15 +76,15 @@ class Search:
         }
         missing = [cell for cell in keys if keys[cell] not in self.results.values]
         known = f"{len(keys) - len(missing)} of {len(keys)} fits are known"
-        tell(f"{self.head} head: {known} from {self.results.path}")
+        tell(f"{self.model} model: {known} from {self.results.path}")
         started = time.monotonic()
         for number, value in enumerate(self._measured(missing, training, settings), start=1):
             params, fold = missing[number - 1]
             self.results.add(keys[params, fold], value)
             left = (time.monotonic() - started) / number * (len(missing) - number)
             tell(
-                f"[{number}/{len(missing)}] {self.head} head, fold {fold + 1} of {len(folds)},"
-                f" {differing_values(params, self.candidates)}: {METRIC[self.head]} {value:.4f};"
+                f"[{number}/{len(missing)}] {self.model} model, fold {fold + 1} of {len(folds)},"
+                f" {differing_values(params, self.candidates)}: {METRIC[self.model]} {value:.4f};"
                 f" about {_duration(left)} to go"
             )
         return {p: [self.results.values[keys[p, fold]] for fold in folds] for p in self.candidates}
@@ -91,33 +92,33 @@ class Search:
     def _measured(
         self, cells: Sequence[tuple[Params, int]], training: TrainingSet, settings: Config
     ) -> Iterator[float]:
-        """The measure of each cell; the blocks of a fold are built once."""
+        """Yield the metric of each cell; the blocks of a fold are built once."""
         for fold, several in itertools.groupby(cells, lambda cell: cell[1]):
             made = self.splits[fold]
             stars = build_blocks(made.fitted)
             fitter = OnceFitter(ProgressBar(3, io.StringIO()), "als", settings.seed, {})
             for params, _ in several:
                 yield measure(
-                    self.head, stars, made.cases, training, with_params(settings, params), fitter
+                    self.model, stars, made.cases, training, with_params(settings, params), fitter
                 )
             stars.unpersist()
 
     def _key(self, settings: Config, fold: int) -> str:
-        models = ("ranking",) if self.head == "ranking" else ("ranking", "rating")
-        params = {head: asdict(getattr(settings, head)) for head in models}
-        return key(**self.about, head=self.head, fold=fold, params=params)
+        models = ("ranking",) if self.model == "ranking" else ("ranking", "rating")
+        params = {model: asdict(getattr(settings, model)) for model in models}
+        return key(**self.about, head=self.model, fold=fold, params=params)
 
 
 class OnceFitter(Fitter):
     """Reuses the last fit of the ranking model where no parameter of the fit differs."""
 
-    def fit(self, head: str, blocks: BlockedRatings, params: Params) -> FittedFactors:
+    def fit(self, model: str, blocks: BlockedRatings, params: Params) -> FittedFactors:
         if not isinstance(params, RankingParams):
-            return super().fit(head, blocks, params)
+            return super().fit(model, blocks, params)
         fitted = replace(params, popularity_weight=1.0, min_ratings=1)
         if fitted not in self._made:
             self._made.clear()
-            self._made[fitted] = super().fit(head, blocks, params)
+            self._made[fitted] = super().fit(model, blocks, params)
         return self._made[fitted]
 
     @cached_property
@@ -125,25 +126,25 @@ class OnceFitter(Fitter):
         return {}
 
 
-def divide(training: TrainingSet, head: str, folds: int, seed: int) -> list[Split]:
-    """Each rating, or for the ranking model each person, is held out in one of the splits.
+def divide(training: TrainingSet, model: str, folds: int, seed: int) -> list[Split]:
+    """Split so that each rating, or for the ranking model each user, is held out once.
 
-    Raises DataError where a fold has nothing to measure on.
+    Raises DataError if a fold has nothing to measure on.
     """
     stars, splits = training.stars, []
     for fold in range(folds):
-        if head == "ranking":
+        if model == "ranking":
             made = split(stars, person_fold(seed, stars.users.ids, fold, folds), seed)
         else:
             made = split(stars, rating_fold(seed, fold, folds), seed)
-        where = f"{training.catalogue.name}: {head} head, fold {fold + 1} of {folds}"
+        where = f"{training.catalogue.name}: {model} model, fold {fold + 1} of {folds}"
         check_cases(where, made, 2, "ask for fewer folds", least_liked(training.catalogue))
         splits.append(made)
     return splits
 
 
 def measure(
-    head: str,
+    model: str,
     stars: BlockedRatings,
     cases: RDD[Case],
     training: TrainingSet,
@@ -151,12 +152,12 @@ def measure(
     fitter: Fitter,
 ) -> float:
     """Fit on ``stars``, measure on ``cases``."""
-    with_rating = head == "rating"
+    with_rating = model == "rating"
     models = fit_models(stars, training.items, training.catalogue, settings, fitter, with_rating)
     served = ServedModel(Model(as_release(models, training, settings)))
     if with_rating:
-        return star_metrics(cases, served)[METRIC[head]]
-    return ranking_metrics(cases, served, least_liked(training.catalogue))[METRIC[head]]
+        return star_metrics(cases, served)[METRIC[model]]
+    return ranking_metrics(cases, served, least_liked(training.catalogue))[METRIC[model]]
 
 
 def _duration(seconds: float) -> str:

@@ -32,7 +32,7 @@ FITTED = ITEMS[:-1]
 
 
 def tiny_release(version: str = "20260101-000000-aaaa", **changes: object) -> Release:
-    """Rank 2 in both heads: one factor for each taste."""
+    """Rank 2 in both models: one factor for each taste."""
     tastes = np.repeat(np.eye(2, dtype=np.float32), 4, axis=0)
     values: dict[str, object] = {
         "version": version,
@@ -69,7 +69,7 @@ GAMES = [
 
 
 def tiny_games_release(version: str = "20260202-000000-bbbb", **changes: object) -> Release:
-    """Hours played instead of stars: rank 2, one factor for each taste, and no rating head."""
+    """Hours played instead of stars: rank 2, one factor for each taste, and no rating model."""
     scale = SCALES[IMPLICIT]
     values: dict[str, object] = {
         "catalogue": Catalogue(

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 OURS = {"app", "application", "config", "recommender", "spark_jobs"}
-BATCH_ONLY = {"pyspark", "pyarrow", "py4j", "yaml", "matplotlib"}
+BATCH_ONLY = {"pyspark", "pyarrow", "py4j", "ruamel", "matplotlib"}
 WEB_ONLY = {"flask", "sqlalchemy", "werkzeug", "wtforms"}
 MAY_IMPORT = {
     "recommender": {"recommender"},
@@ -103,8 +103,8 @@ def test_neither_tier_needs_the_libraries_of_the_other(room: str, forbidden: set
     assert [(p.name, name) for p, name in imports(room) if name in forbidden] == []
 
 
-def test_the_shared_room_imports_numpy_and_the_standard_library_alone() -> None:
-    allowed = {"numpy", "recommender", *sys.stdlib_module_names}
+def test_the_shared_room_imports_numpy_msgspec_and_the_standard_library_alone() -> None:
+    allowed = {"msgspec", "numpy", "recommender", *sys.stdlib_module_names}
     others = {(p.name, name) for p, name in imports("recommender") if name not in allowed}
     assert others == {("s3.py", name) for name in ("boto3", "botocore", "urllib3")}
 
@@ -148,7 +148,7 @@ JOB_LAYERS = (
     "als datasets",
     "config",
     "fit_models reporting training_set",
-    "exploration parity_sample",
+    "command exploration parity_sample",
     "evaluation",
     "training tuning",
     "evaluate explore pipeline recommend train tune",

@@ -35,7 +35,7 @@ def test_training_publishes_to_s3_and_starts_from_and_is_held_against_what_is_in
     first = store.current().version
     assert train.main([*given, *QUICK, "--warm-start", "--promote", "never"]) == 0
     assert store.current().version == first
-    assert "starts afresh" not in capsys.readouterr().err
+    assert "from scratch" not in capsys.readouterr().err
     second = store.versions()[-1]
     assert store.versions() == [first, second]
     report, _ = s3.read(f"{place}/{second}/report/report.json") or (b"", "")

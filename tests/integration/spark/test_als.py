@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from pyspark.sql import SparkSession
 
 from benchmarks import data
@@ -20,7 +21,7 @@ from tests.support.rating_rows import packed
 RANKING = RankingParams(rank=3, iterations=4, regularization=0.2, alpha=5.0)
 RATING = RatingParams(rank=3, iterations=4, regularization=0.1)
 PEOPLE, FILMS = 12, 8
-# Solver and the changes to the parameters of both heads.
+# Solver and the changes to the parameters of both models.
 SOLVERS = {
     "als": ("als", {}),
     "als, Rendle's regularization": (
@@ -65,7 +66,7 @@ def fit(
 
 @dataclass(frozen=True)
 class Fits:
-    """Both heads as one solver fitted them."""
+    """Both models as one solver fitted them."""
 
     ranking_params: RankingParams
     rating_params: RatingParams

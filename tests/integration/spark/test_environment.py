@@ -55,7 +55,7 @@ def test_it_runs_wherever_it_is_unpacked(packed: Path, tmp_path: Path) -> None:
     with tarfile.open(packed) as archive:
         archive.extractall(tmp_path / "some where", filter="tar")
     script = (
-        "import sys, ssl, ctypes, numpy, numba, pyarrow, yaml, boto3, matplotlib;"
+        "import sys, ssl, ctypes, numpy, numba, pyarrow, msgspec, ruamel.yaml, boto3, matplotlib;"
         "print(sys.prefix, numpy.__file__, numba.njit(lambda x: x + 1)(1), sep='\\n')"
     )
     ran = subprocess.run(

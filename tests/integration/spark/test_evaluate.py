@@ -41,7 +41,7 @@ def test_taste_is_told_from_popularity_on_every_protocol(
     assert "Predicted stars" in page
     assert report["exploration"]["rated_titles"] == 20
     assert "Most rated" in page
-    assert report["seconds"]["fitting the ranking head"] > 0
+    assert report["seconds"]["fitting the ranking model"] > 0
     assert mean(report, "A", "Marquee", "RMSE") < mean(report, "A", "biases alone", "RMSE")
     assert mean(report, "B", "Marquee", "NDCG@10") > mean(report, "B", "popularity", "NDCG@10")
     assert 0 < mean(report, "E", "Marquee", "coverage@10") <= 1

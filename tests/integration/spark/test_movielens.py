@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from pyspark.sql import SparkSession
 
 from recommender.catalogue import CatalogueItem
@@ -310,7 +310,7 @@ BAD_FILES: list[tuple[dict[str, str | bytes | None], str, str]] = [
     ({"links.csv": LINKS_CSV + "3,1\n"}, "links.csv, line 6: not a link", CORRECT),
     ({"dataset.json": ""}, "dataset.json: is empty", UNPACK),
     ({"dataset.json": "[1]"}, "dataset.json: not a JSON object", "correct or remove it"),
-    ({"dataset.json": '{"simulated": "false"}'}, "dataset.json: `name` must be text",
+    ({"dataset.json": '{"simulated": "false"}'}, "dataset.json: not a JSON object whose `name`",
      "correct or remove it"),
     ({"dataset.json": '{"name": '}, "dataset.json: not a JSON object", "correct or remove it"),
 ]  # fmt: skip

@@ -600,7 +600,7 @@ def test_what_cannot_be_done_is_one_line(place: Place, tastes: Path) -> None:
     for changed, arguments, expected in (
         ({}, ("--stage", "serve"), "--stage: 'serve' is none of acquire, process, train,"),
         ({"folder": str(tastes / "movies.csv")}, (), "cannot be written (File exists)"),
-        ({"folder": ""}, (), "pipeline, folder: must be a folder"),
+        ({"folder": ""}, (), "pipeline: folder must be text that is not blank"),
     ):
         status, said = place.run({**section, **changed}, *arguments)
         assert status == 2

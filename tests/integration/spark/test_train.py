@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import asdict
 from pyspark.sql import SparkSession
 
 from recommender.model import Model
@@ -17,7 +17,7 @@ from recommender.params import RankingParams, RatingParams
 from recommender.parity import check_parity
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
-from spark_jobs import train
+from spark_jobs import command, train
 from tests.support.datasets import (
     MOVIES_HEADER,
     QUICK,
@@ -32,7 +32,7 @@ from tests.support.training import Run, run
 
 STAGES_BEFORE_WRITING = [
     *("reading and checking", "one rating for each pair"),
-    *("fitting the ranking head", "fitting biases", "fitting the rating head"),
+    *("fitting the ranking model", "fitting biases", "fitting the rating model"),
 ]
 
 # --- on MovieLens latest-small ---
@@ -209,7 +209,10 @@ def test_a_warm_start_is_from_the_release_in_service(spark: SparkSession, tmp_pa
     assert "no release to start from" in cold.err
     before = cold.release.arrays.ranking_factors
     warm = run(tmp_path, *data, "--warm-start", "--ranking-iterations", "1", "--rating-rank", "3")
-    assert "the rating head of rank 3 starts afresh: the release in service has rank 4" in warm.err
+    assert (
+        "the rating model of rank 3 starts from scratch: the release in service has rank 4"
+        in warm.err
+    )
     after = warm.release.arrays.ranking_factors
     assert np.sum(before * after) > 0.95 * np.linalg.norm(before) * np.linalg.norm(after)
 
@@ -244,7 +247,7 @@ def test_the_same_inputs_and_seed_give_the_same_bytes(spark: SparkSession, tmp_p
 
 def test_beside_the_learned_rating_factors_stand_taste_and_description(merged: Run) -> None:
     arrays, params = merged.release.arrays, merged.release.rating
-    # Four learned, four of the ranking head; popularity, Drama and one decade.
+    # Four learned, four of the ranking model; popularity, Drama and one decade.
     assert arrays.rating_factors.shape == (8, 4 + 4 + 3)
     shares = arrays.item_counts / arrays.item_counts.sum()
     taste, description = arrays.rating_factors[:, 4:8], arrays.rating_factors[:, 8:]
@@ -401,7 +404,7 @@ def test_without_java_a_run_ends_with_what_to_install(
 def test_without_data_what_obtain_finds_is_read(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "obtain", lambda data, tell: tmp_path / data / "found")
+    monkeypatch.setattr(command, "obtain", lambda data, tell: tmp_path / data / "found")
     ended = run(tmp_path)
     assert ended.err == (
         f"error: {tmp_path}/data/found: no such folder; give one that holds a ratings data set\n"

@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 from pyspark.sql import SparkSession
 
 from recommender.params import RankingParams, RatingParams
@@ -61,7 +61,7 @@ def arguments(tmp_path: Path, folder: Path) -> list[str]:
 
 @pytest.fixture
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Grows by the head of each fit."""
+    """Grows by the model of each fit."""
     done: list[str] = []
     measure = search.measure
 
@@ -83,16 +83,16 @@ def test_a_bad_configuration_is_improved_and_its_comments_stay(
     write_files(tmp_path, {"grid.yaml": BOTH})
     assert tune.main([*arguments, "--folds", "3"]) == 0
     kept = (tmp_path / "bad.yaml").read_text()
-    better = BAD.replace("  regularization: 1000.0  #", "  regularization: 0.05  #")
+    better = BAD.replace("  regularization: 1000.0  #", "  regularization: 0.05    #")
     assert kept == better.replace("regularization: 1000.0,", "regularization: 0.5,")
     output = capsys.readouterr()
-    best, configured = output.out.split("rating head")[0].splitlines()[2:4]
+    best, configured = output.out.split("rating model")[0].splitlines()[2:4]
     assert best.endswith("regularization 0.05  best")
     assert configured.endswith("regularization 1000  as configured")
     assert float(best.split()[0]) > float(configured.split()[0])
     assert "ranking.regularization 1000 → 0.05, rating.regularization 1000 → 0.5" in output.out
-    assert len(fits) == 12  # two candidates and three folds for each head
-    assert "[6/6] rating head, fold 3 of 3, regularization 0.5: RMSE" in output.err
+    assert len(fits) == 12  # two candidates and three folds for each model
+    assert "[6/6] rating model, fold 3 of 3, regularization 0.5: RMSE" in output.err
 
 
 def test_a_configuration_that_wins_stays_untouched(
@@ -233,11 +233,11 @@ def test_the_fingerprint_is_of_what_was_read_and_not_of_its_order(
         ("rating: {regularization: [[1.0]]}", "regularization must be a number of at least 1e-09"),
         ("rating: {regularization: [-1]}", "regularization must be a number of at least 1e-09"),
         ("ranking: [rank]", "grid.yaml, ranking: must be `parameter: [value, value]` lines"),
-        ("heads: {rank: [3]}", "grid.yaml: unknown head 'heads'; give lists of values under"),
+        ("heads: {rank: [3]}", "grid.yaml: unknown model 'heads'; give lists of values under"),
         ("", "grid.yaml: nothing to try; give lists of values under ranking or rating"),
         ("rank: [3", "grid.yaml: not YAML"),
-        ("ranking: {rank: [21]}", "rank 21 of the ranking head is above its 30 people or 20"),
-        ("rating: {rank: [4, 400]}", "rank 400 of the rating head is above its 30 people or 20"),
+        ("ranking: {rank: [21]}", "rank 21 of the ranking model is above its 30 people or 20"),
+        ("rating: {rank: [4, 400]}", "rank 400 of the rating model is above its 30 people or 20"),
         ("ranking: {neutral: [5.0]}", "neutral must be below the best rating, 5"),
     ],
 )
@@ -263,7 +263,7 @@ def test_a_grid_that_cannot_be_searched_is_refused_before_anything_is_fitted(
     ("more", "expected"),
     [
         (("--folds", "1"), "--folds: must be 2 or more, not 1"),
-        (("--folds", "31"), "ranking head, fold 1 of 31: 1 people to test on"),
+        (("--folds", "31"), "ranking model, fold 1 of 31: 1 people to test on"),
         (("--grid", "/nowhere.yaml"), "/nowhere.yaml: cannot be read"),
         (("--out", "/nowhere/found.yaml"), "/nowhere/found.yaml: cannot be written"),
         (("--results", "/nowhere/tuning.jsonl"), "--results /nowhere/tuning.jsonl: cannot be used"),
@@ -294,7 +294,7 @@ def test_folds_without_positives_are_refused_before_anything_is_fitted(
     dull = write_csv(tmp_path / "dull", rows, {i: f"Film {i}" for i in range(1, 11)})
     assert tune.main(["--data", str(dull), *arguments[2:]]) == 2
     last = capsys.readouterr().err.splitlines()[-1]
-    assert "ranking head, fold 1 of 2:" in last
+    assert "ranking model, fold 1 of 2:" in last
     assert "0 of them with a held-out rating of 4 or more" in last
     assert fits == []
 
@@ -313,12 +313,14 @@ def test_the_grid_that_comes_along_is_one_that_can_be_searched() -> None:
     ("text", "expected"),
     [
         ("", "ranking:\n  rank: 8\n"),
-        ("noun: film", "noun: film\n\nranking:\n  rank: 8\n"),
+        ("noun: film", "noun: film\nranking:\n  rank: 8\n"),
         ("ranking:  # why\n  rank: 3  # because\n", "ranking:  # why\n  rank: 8  # because\n"),
         ("ranking:\n  alpha: 2\n", "ranking:\n  rank: 8\n  alpha: 2\n"),
-        ("ranking: {alpha: 2}", "ranking: {rank: 8, alpha: 2}"),
-        ("ranking: {}\nseed: 1\n", "ranking:\n  rank: 8\n\nseed: 1\n"),
-        ("ranking:\nseed: 1\n", "ranking:\n  rank: 8\n\nseed: 1\n"),
+        ("ranking: {alpha: 2}", "ranking: {rank: 8, alpha: 2}\n"),
+        ("ranking: {}\nseed: 1\n", "ranking:\n  rank: 8\nseed: 1\n"),
+        ("ranking:\nseed: 1\n", "ranking:\n  rank: 8\nseed: 1\n"),
+        ("# nothing yet\n", "# nothing yet\nranking:\n  rank: 8\n"),
+        ("ranking:\n  alpha: 2\n# end\n", "ranking:\n  rank: 8\n  alpha: 2\n# end\n"),
     ],
 )
 def test_a_number_is_put_into_yaml_and_the_rest_stays(text: str, expected: str) -> None:

@@ -34,14 +34,14 @@ pytestmark = pytest.mark.faults
 STAGES = (
     "reading and checking",
     "one rating for each pair",
-    "fitting the ranking head",
+    "fitting the ranking model",
     "fitting biases",
-    "fitting the rating head",
+    "fitting the rating model",
     "writing the release",
     "verifying and promoting",
 )
 EVERYWHERE = [*STAGES[:5], *POINTS]
-FEW = ["fitting the ranking head", "half of the release is written"]
+FEW = ["fitting the ranking model", "half of the release is written"]
 OLD = "20260101-000000-aaaa"
 PATIENCE = 600
 

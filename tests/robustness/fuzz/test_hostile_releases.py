@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from recommender.errors import ConfigError, ReleaseError
 from recommender.model import Model
@@ -199,7 +200,7 @@ def test_a_hostile_manifest_is_refused_or_what_it_says_has_the_types_of_a_releas
             before = contents(read_release(good))
             for name, value in read.items():
                 assert type(value) is type(before[name]) or name == "mean_rating", name
-            for name, value in vars(before["catalogue"]).items():
+            for name, value in asdict(before["catalogue"]).items():
                 found = getattr(read["catalogue"], name)
                 same = (int, float) if isinstance(value, float) else type(value)
                 assert isinstance(found, same), name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -14,6 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import downgrade, upgrade
+from msgspec.structs import replace
 from sqlalchemy import event, inspect, select
 
 from app import create_app

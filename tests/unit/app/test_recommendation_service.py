@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flask import Flask
+from msgspec import structs
 
 from app.catalogue.items import sync_catalogue
 from app.recommend.service import recommend
@@ -18,7 +19,7 @@ def test_recommend_gives_the_reason_when_its_id_is_0(app: Flask, store: ReleaseS
     item_ids = release.arrays.item_ids.copy()
     item_ids[0] = 0
     release = replace(release, arrays=replace(release.arrays, item_ids=item_ids))
-    items = [replace(ITEMS[0], item_id=0), *ITEMS[1:]]
+    items = [structs.replace(ITEMS[0], item_id=0), *ITEMS[1:]]
     published = store.publish(release, items, no_parity_sample())
     with app.app_context():
         sync_catalogue(published)

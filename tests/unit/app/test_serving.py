@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from msgspec import structs
 
 from app import create_app
 from app.extensions import db
@@ -126,7 +127,9 @@ def test_a_larger_data_set_moves_the_next_id_up_and_a_smaller_one_does_not_move_
     client.get("/ready")
     for version, largest, expected in ((SECOND, 1000, 1000), ("20260103-x", 5, 1000)):
         release = tiny_release(version)
-        release = replace(release, catalogue=replace(release.catalogue, max_user_id=largest))
+        release = replace(
+            release, catalogue=structs.replace(release.catalogue, max_user_id=largest)
+        )
         store.publish(release, ITEMS, no_parity_sample())
         store.promote(version)
         client.get("/ready")
@@ -189,7 +192,7 @@ def test_the_release_before_is_let_go_though_a_request_left_it_in_a_cycle(
 
 def test_simulated_data_is_announced_on_every_page(closed_app: Flask, store: ReleaseStore) -> None:
     release = tiny_release()
-    release = replace(release, catalogue=replace(release.catalogue, simulated=True))
+    release = replace(release, catalogue=structs.replace(release.catalogue, simulated=True))
     store.publish(release, ITEMS, no_parity_sample())
     store.promote(release.version)
     client = closed_app.test_client()

@@ -1,4 +1,4 @@
-"""Hours played in place of stars: strengths, a release without a rating head, its model."""
+"""Hours played in place of stars: strengths, a release without a rating model, its model."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_release_of_hours_is_read_as_it_was_written(store: ReleaseStore) -> No
 def test_feedback_of_no_known_kind_is_refused(store: ReleaseStore) -> None:
     path = store.folder / publish_tiny_games(store).version / "release.json"
     path.write_text(path.read_text().replace('"implicit"', '"sideways"'))
-    with pytest.raises(ReleaseError, match="feedback 'sideways' is none of explicit, implicit"):
+    with pytest.raises(ReleaseError, match="feedback must be explicit or implicit, not 'sideways'"):
         store.read(path.parent.name)
 
 

@@ -1,4 +1,4 @@
-"""Folding in: the normal equations of both heads against sums done by hand and by plain loops."""
+"""Folding in: the normal equations of both models against sums done by hand and by plain loops."""
 
 from fractions import Fraction
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from recommender.errors import ReleaseError
 from recommender.params import RankingParams, RatingParams
@@ -33,8 +34,12 @@ WRITTEN = [
     *("format_version", "version", "created_at", "inputs", "metrics", "seconds"),
     *("files", "files/parity.npz", "files/items.jsonl.gz", *(f"files/{name}" for name in ARRAYS)),
     *("catalogue", "catalogue/name", "catalogue/rating_max", "catalogue/max_user_id"),
-    *("ranking", *(f"ranking/{field.name}" for field in fields(RankingParams))),
-    *("rating", "rating/mean_rating", *(f"rating/{field.name}" for field in fields(RatingParams))),
+    *("ranking", *(f"ranking/{field.name}" for field in structs.fields(RankingParams))),
+    *(
+        "rating",
+        "rating/mean_rating",
+        *(f"rating/{field.name}" for field in structs.fields(RatingParams)),
+    ),
 ]
 NO_FILE = {"size": 0, "sha256": ""}
 ROOT = Path(__file__).resolve().parents[3]
@@ -170,7 +175,7 @@ MANIFESTS: dict[str, tuple[str, str, object, str]] = {
         "",
         "files",
         [*ARRAYS, "items.jsonl.gz", "parity.npz"],
-        "not a complete manifest",
+        "files must be `name: value` lines",
     ),
     "unknown_fact": ("catalogue", "beta", 1, "'beta'"),
     "unknown_parameter": ("ranking", "beta", 1, "unknown parameter 'beta'"),

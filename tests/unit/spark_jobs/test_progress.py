@@ -26,12 +26,12 @@ def test_a_log_gets_one_line_a_stage() -> None:
     report = ProgressBar(2, log)
     with report.stage("reading"):
         assert log.getvalue() == ""
-    with report.stage("fitting the head"):
+    with report.stage("fitting the model"):
         pass
     lines = [LINE.fullmatch(line) for line in log.getvalue().splitlines()]
     assert [line and line.groups() for line in lines] == [
         ("1", "2", "reading", "0.0"),
-        ("2", "2", "fitting the head", "0.0"),
+        ("2", "2", "fitting the model", "0.0"),
     ]
 
 

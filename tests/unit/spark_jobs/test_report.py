@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 from playwright.sync_api import Browser
 
 from app.owner.routes import REPORT_POLICY
@@ -48,7 +48,7 @@ def evaluation() -> dict[str, Any]:
         "validation": False,
         "seeds": [0, 1],
         "notes": ["EASE was left out."],
-        "seconds": {"fitting the ranking head": 12.345},
+        "seconds": {"fitting the ranking model": 12.345},
         "protocols": {
             "A": {
                 "Marquee": measures(RMSE=0.844, PR_AUC=NAN),
@@ -167,8 +167,8 @@ def test_everything_that_is_told_stands_on_the_page(evaluation: dict[str, Any]) 
         "20260101-000000-aaaa",
         "7.2 of 10",
         "−0.0060",
-        "Ranking head: 9,724 × 64 factors, 2.5 MB",
-        "fitting the ranking head",
+        "Ranking model: 9,724 × 64 factors, 2.5 MB",
+        "fitting the ranking model",
         "EASE was left out.",
         "python -m spark_jobs.evaluate --data &#39;films &lt;1999&gt;&#39;",
     ):
