@@ -50,13 +50,14 @@ class RatingContribution:
 
 @dataclass(frozen=True)
 class Why:
-    """An explained score; ``parts``: greatest first; ``silent``: how many ratings add nothing."""
+    """An explained score. ``parts``: greatest first. ``without_effect``: number of the
+    ratings that add nothing."""
 
     rank: int
     score: float
     popularity: float
     parts: list[RatingContribution]
-    silent: int
+    without_effect: int
 
 
 def fold_in(model: Model, ratings: RatingsByItem) -> Person:
@@ -144,8 +145,8 @@ def why(
         for place, (item, part) in enumerate(adding.items())
         if item in items
     ]
-    silent = len(explained.parts) - len(adding)
-    return Why(rank, explained.score, explained.popularity, parts, silent)
+    without_effect = len(explained.parts) - len(adding)
+    return Why(rank, explained.score, explained.popularity, parts, without_effect)
 
 
 def rank_without(

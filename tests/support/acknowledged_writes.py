@@ -1,12 +1,12 @@
 """People who rate titles all the time, and an account, outside the site, of what it acknowledged.
 
-ledger = Ledger()
-with People(address, secret, person_ids, ledger) as people:
+writes = AcknowledgedWrites()
+with People(address, secret, person_ids, writes) as people:
     people.go_on()
-    struck = time.monotonic()
+    fault_at = time.monotonic()
     ...                         # what breaks, and heals
     people.go_on()
-figures = people.figures(struck, stored_ratings)
+figures = people.figures(fault_at, stored_ratings)
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BROKEN = 0  # in place of a status, where the connection broke
 Pair = tuple[int, int]
 
 
-class Ledger:
+class AcknowledgedWrites:
     """What the site acknowledged: the last rating of each (person, title).
 
     What was sent since and never acknowledged may have been stored, or not.
@@ -89,12 +89,12 @@ RecordJob = Callable[[str, float], None]
 class People:
     """Each rates title after title over REST, waiting for the answer."""
 
-    def __init__(self, address: str, secret: str, ids: Sequence[int], ledger: Ledger):
+    def __init__(self, address: str, secret: str, ids: Sequence[int], writes: AcknowledgedWrites):
         self.attempts: list[Attempt] = []
         self._address = address
         self._secret = secret
         self._ids = ids
-        self._ledger = ledger
+        self._writes = writes
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._rate_on, args=(person,)) for person in ids]
 
@@ -129,8 +129,8 @@ class People:
         """Seconds."""
         return max(a.ended - a.begun for a in self.attempts if a.ended >= since)
 
-    def figures(self, struck: float, stored: Mapping[Pair, float]) -> Figures:
-        """After the end. ``struck``: when the fault came. ``stored``: what the database has."""
+    def figures(self, fault_at: float, stored: Mapping[Pair, float]) -> Figures:
+        """After the end. ``fault_at``: when the fault came. ``stored``: what the database has."""
         ended = sorted(self.attempts, key=lambda attempt: attempt.ended)
         failures = [attempt.ended for attempt in ended if attempt.status != 200]
         well = [a.ended for a in ended if a.status == 200 and a.ended > max(failures, default=0.0)]
@@ -138,9 +138,9 @@ class People:
         return Figures(
             requests=len(ended),
             failed=len(failures),
-            recovered=well[0] - struck if failures else 0.0,
+            recovered=well[0] - fault_at if failures else 0.0,
             acknowledged=len(ended) - len(failures),
-            missing=len(self._ledger.missing(stored)),
+            missing=len(self._writes.missing(stored)),
         )
 
     def _rate_on(self, person: int) -> None:
@@ -149,12 +149,12 @@ class People:
                 return
             pair = person, MOVIES[step % len(MOVIES)]
             stars = 0.5 + 0.5 * (step // len(MOVIES) % 10)
-            self._ledger.sent(pair, stars)
+            self._writes.sent(pair, stars)
             begun = time.monotonic()
             status = self._put(pair, stars)
             self.attempts.append(Attempt(begun, time.monotonic(), status))
             if status == 200:
-                self._ledger.acknowledged(pair, stars)
+                self._writes.acknowledged(pair, stars)
 
     def _put(self, pair: Pair, stars: float) -> int:
         path = f"/api/v1/user/{pair[0]}/rating"

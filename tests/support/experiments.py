@@ -13,8 +13,8 @@ FIRST, SECOND, THIRD = "20260101-000000-aaaa", "20260102-000000-bbbb", "20260103
 
 
 def start(app: Flask, *options: str, treatment: str = "min_ratings=12") -> None:
-    status, said = run(app, "experiments", "start", "tune", "--treatment", treatment, *options)
-    assert status == 0, said
+    status, printed = run(app, "experiments", "start", "tune", "--treatment", treatment, *options)
+    assert status == 0, printed
 
 
 def populate(app: Flask, people: dict[str, list[list[float | None]]]) -> None:

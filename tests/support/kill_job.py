@@ -38,12 +38,12 @@ def strike_at(where: str) -> None:
         return
     stage: Callable[..., Any] = ProgressBar.stage
 
-    def struck(self: ProgressBar, name: str, *arguments: Any, **options: Any) -> Any:
+    def killed(self: ProgressBar, name: str, *arguments: Any, **options: Any) -> Any:
         if name == where:
             threading.Timer(DELAY, die).start()
         return stage(self, name, *arguments, **options)
 
-    ProgressBar.stage = struck  # type: ignore[method-assign]
+    ProgressBar.stage = killed  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -14,12 +14,12 @@ JSON = "application/json"
 HUGE = 10**30
 
 
-def refused(answer: Any, code: int, *said: str) -> None:
+def refused(answer: Any, code: int, *printed: str) -> None:
     assert answer.status_code == code, answer.text
     assert answer.mimetype == JSON
     assert answer.json.keys() == {"code", "message"}
     assert answer.json["code"] == code
-    for words in said:
+    for words in printed:
         assert words in answer.json["message"]
 
 

@@ -131,12 +131,12 @@ def known() -> SimpleNamespace:
     )
 
 
-def problem(program: str, said: str, options: list[str]) -> str | None:
+def problem(program: str, output: str, options: list[str]) -> str | None:
     """What is wrong with a command."""
-    words = said.split()
+    words = output.split()
     if program == "make":
         if words[0] not in make_targets():
-            return f"no target: make {said}"
+            return f"no target: make {output}"
         allowed = known().jobs.get(known().behind.get(words[0]), set())
     elif program == "flask":
         name = next(
@@ -148,14 +148,14 @@ def problem(program: str, said: str, options: list[str]) -> str | None:
             None,
         )
         if name is None:
-            return f"no command: flask {said}"
+            return f"no command: flask {output}"
         allowed = {option for param in known().flask[name] for option in param.opts}
     else:
         if importlib.util.find_spec(words[0]) is None:
-            return f"no module: python -m {said}"
+            return f"no module: python -m {output}"
         allowed = known().jobs.get(words[0], set(options))
     wrong = sorted(set(options) - allowed - {"--help"})
-    return f"no option {wrong[0]}: {program} {said}" if wrong else None
+    return f"no option {wrong[0]}: {program} {output}" if wrong else None
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=names)
@@ -182,7 +182,7 @@ def test_a_command_that_exists_is_found(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [
         ("make trian", "no target"),
         ('make train ARGS="--warm-stat"', "no option --warm-stat"),
@@ -192,10 +192,10 @@ def test_a_command_that_exists_is_found(tmp_path: Path, text: str) -> None:
         ("python -m spark_jobs.recommend --m 20", "no option --m"),
     ],
 )
-def test_a_command_that_does_not_exist_is_told(tmp_path: Path, text: str, said: str) -> None:
+def test_a_command_that_does_not_exist_is_told(tmp_path: Path, text: str, output: str) -> None:
     (tmp_path / "page.md").write_text(f"So: `{text}`.\n")
     [command] = commands(tmp_path / "page.md")
-    assert said in str(problem(*command))
+    assert output in str(problem(*command))
 
 
 @pytest.fixture

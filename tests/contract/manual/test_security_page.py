@@ -59,9 +59,9 @@ def _tests_in(file: str) -> frozenset[str]:
     return frozenset(function.name for function in functions)
 
 
-def requirements(said: str) -> Iterator[str]:
+def requirements(printed: str) -> Iterator[str]:
     """Of "1.2.6–8, 1.4.1": each."""
-    for part in said.split(", "):
+    for part in printed.split(", "):
         first, _, last = part.partition("–")
         section, _, number = first.rpartition(".")
         for each in range(int(number), int(last or number) + 1):

@@ -139,15 +139,15 @@ def test_nobody_reaches_what_is_someone_elses(site: Flask) -> None:
     for rule in walked:
         for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
             answer = _as_eve(eve, hers, method, rule)
-            said = (method, address(rule), answer.status_code)
+            output = (method, address(rule), answer.status_code)
             if is_api(rule):
-                assert answer.status_code in (403, 422), said
+                assert answer.status_code in (403, 422), output
             elif method == "GET":
-                assert answer.status_code == 404, said
+                assert answer.status_code == 404, output
             else:
-                assert answer.status_code in (303, 404), said
-            assert "Space Station" not in answer.text, said
-            assert "ann@" not in answer.text, said
+                assert answer.status_code in (303, 404), output
+            assert "Space Station" not in answer.text, output
+            assert "ann@" not in answer.text, output
     assert rows(site, "tokens") == before
 
 
@@ -243,13 +243,13 @@ def test_no_policy_lets_a_page_run_what_stands_in_it(
 
 def test_nothing_of_anyone_is_kept_by_a_cache(answers: list[tuple[Rule, TestResponse]]) -> None:
     for rule, answer in answers:
-        said = answer.headers["Cache-Control"]
+        output = answer.headers["Cache-Control"]
         public = rule.endpoint.endswith("static") or rule.endpoint == "home.poster"
         if public and answer.status_code == 200:
-            assert said != "no-store", rule.rule
+            assert output != "no-store", rule.rule
             assert "Set-Cookie" not in answer.headers, rule.rule
         else:
-            assert said == "no-store", (rule.rule, said)
+            assert output == "no-store", (rule.rule, output)
 
 
 def test_every_answer_with_text_says_its_letters(answers: list[tuple[Rule, TestResponse]]) -> None:

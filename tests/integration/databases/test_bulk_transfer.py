@@ -205,15 +205,15 @@ def test_what_a_list_is_made_from_is_alike_for_one_and_for_many(furnished: Flask
 @contextmanager
 def recorded(app: Flask) -> Iterator[list[tuple[str, Any]]]:
     """(statement, parameters) of everything that is said to the database meanwhile."""
-    said: list[tuple[str, Any]] = []
+    printed: list[tuple[str, Any]] = []
     with app.app_context():
         engine = db.engine
 
     def listen(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        said.append((statement, parameters))
+        printed.append((statement, parameters))
 
     event.listen(engine, "before_cursor_execute", listen)
-    yield said
+    yield printed
     event.remove(engine, "before_cursor_execute", listen)
 
 

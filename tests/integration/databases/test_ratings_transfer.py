@@ -39,8 +39,8 @@ def data_set(folder: Path, lines: list[Line] = LINES) -> Path:
 
 @pytest.mark.every_database
 def test_a_data_sets_people_and_ratings_become_rows(app: Flask, tmp_path: Path) -> None:
-    status, said = run(app, "import-ratings", str(data_set(tmp_path / "data")))
-    assert (status, said.splitlines()[-1]) == (
+    status, printed = run(app, "import-ratings", str(data_set(tmp_path / "data")))
+    assert (status, printed.splitlines()[-1]) == (
         0,
         "3 ratings; 0 of titles that the release does not list were left out",
     )
@@ -86,9 +86,9 @@ def test_an_import_that_breaks_off_goes_on_where_it_is_repeated(
     monkeypatch.setattr(bulk_transfer, "BATCH", 2)
     folder = tmp_path / "data"
     data_set(folder, [*LINES, (20, 2, 9.0, 1)])
-    status, said = run(app, "import-ratings", str(folder))
+    status, printed = run(app, "import-ratings", str(folder))
     assert status == 2
-    assert "line 5: the rating is off the scale" in said
+    assert "line 5: the rating is off the scale" in printed
     assert len(stored(app)) == 2
     data_set(folder)
     assert run(app, "import-ratings", str(folder))[0] == 0
@@ -100,8 +100,8 @@ def test_titles_that_the_catalogue_lacks_are_left_out_and_counted(
     app: Flask, tmp_path: Path
 ) -> None:
     lines = [*LINES, (7, 999, 4.0, 1)]
-    said = run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))[1]
-    assert "3 ratings; 1 of titles" in said
+    printed = run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))[1]
+    assert "3 ratings; 1 of titles" in printed
     assert people(app) == [1, 20]
 
 
@@ -110,9 +110,9 @@ def test_whoever_signed_up_is_not_mixed_with_a_data_set(
     app: Flask, ann: FlaskClient, tmp_path: Path
 ) -> None:
     lines = [(21, 1, 4.0, 1), (22, 1, 4.0, 1)]
-    status, said = run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))
+    status, printed = run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))
     assert status == 2
-    assert "user 21 signed up here" in said
+    assert "user 21 signed up here" in printed
     assert stored(app) == []
     assert people(app) == [21]
 
@@ -148,15 +148,15 @@ def test_after_an_import_the_statistics_are_those_of_the_database(
 def test_an_import_without_ratings_says_what_it_wants(
     app: Flask, tmp_path: Path, files: dict[str, str]
 ) -> None:
-    status, said = run(app, "import-ratings", str(write_files(tmp_path / "data", files)))
+    status, printed = run(app, "import-ratings", str(write_files(tmp_path / "data", files)))
     assert status == 2
-    assert said.splitlines()[-1].startswith("error: ")
+    assert printed.splitlines()[-1].startswith("error: ")
 
 
 @pytest.mark.every_database
 def test_an_import_before_the_first_release_is_refused(closed_app: Flask, tmp_path: Path) -> None:
-    status, said = run(closed_app, "import-ratings", str(data_set(tmp_path / "data")))
-    assert (status, "no release has been promoted yet" in said) == (2, True)
+    status, printed = run(closed_app, "import-ratings", str(data_set(tmp_path / "data")))
+    assert (status, "no release has been promoted yet" in printed) == (2, True)
 
 
 # Out to training
@@ -168,8 +168,8 @@ def test_explicit_ratings_are_exported_as_training_reads_them(
     run(app, "import-ratings", str(data_set(tmp_path / "data")))
     rest.answer("PUT", "/user/1/watched", {"movie_id": 3})
     rest.answer("PUT", "/user/1/rating", {"movie_id": 2, "rating": 0})
-    status, said = run(app, "export-ratings", str(tmp_path / "new" / "out"))
-    assert (status, said.startswith("3 ratings; ")) == (0, True)
+    status, printed = run(app, "export-ratings", str(tmp_path / "new" / "out"))
+    assert (status, printed.startswith("3 ratings; ")) == (0, True)
     header, *lines = (tmp_path / "new" / "out" / "ratings.csv").read_text().splitlines()
     assert header == "userId,movieId,rating,timestamp"
     assert lines[0] == "1,1,4.5,978300760"
@@ -212,15 +212,15 @@ def test_an_export_replaces_the_one_before(app: Flask, rest: Rest, tmp_path: Pat
 @pytest.mark.every_database
 def test_a_place_that_cannot_be_written_is_named(app: Flask, rest: Rest, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    status, said = run(app, "export-ratings", str(tmp_path / "file" / "out"))
-    assert (status, said.count("\n")) == (2, 1)
-    assert "cannot be written" in said
+    status, printed = run(app, "export-ratings", str(tmp_path / "file" / "out"))
+    assert (status, printed.count("\n")) == (2, 1)
+    assert "cannot be written" in printed
 
 
 def test_an_export_goes_to_s3(app: Flask, rest: Rest, tmp_path: Path, bucket: str) -> None:
     run(app, "import-ratings", str(data_set(tmp_path / "data")))
-    status, said = run(app, "export-ratings", f"{bucket}/site/ratings/")
-    assert status == 0, said
+    status, printed = run(app, "export-ratings", f"{bucket}/site/ratings/")
+    assert status == 0, printed
     s3.download(f"{bucket}/site/ratings/ratings.csv", tmp_path / "ratings.csv")
     assert (tmp_path / "ratings.csv").read_text().startswith(RATINGS_HEADER)
 
@@ -228,9 +228,9 @@ def test_an_export_goes_to_s3(app: Flask, rest: Rest, tmp_path: Path, bucket: st
 def test_a_place_in_s3_that_cannot_be_written_is_named(
     app: Flask, rest: Rest, proxy: FaultProxy
 ) -> None:
-    status, said = run(app, "export-ratings", "s3://no-such-bucket/site")
-    assert (status, said.count("\n")) == (2, 1)
-    assert "s3://no-such-bucket/site/ratings.csv" in said
+    status, printed = run(app, "export-ratings", "s3://no-such-bucket/site")
+    assert (status, printed.count("\n")) == (2, 1)
+    assert "s3://no-such-bucket/site/ratings.csv" in printed
 
 
 def test_training_takes_exported_ratings_beside_the_data_set(

@@ -90,9 +90,9 @@ def in_this_process(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Non
 
     def run_here(module: str, *arguments: object, **_environ: str) -> Run:
         monkeypatch.setattr("sys.argv", [module, *map(str, arguments)])
-        with redirect_stdout(io.StringIO()) as said:
+        with redirect_stdout(io.StringIO()) as printed:
             importlib.import_module(f"benchmarks.{module}").main()
-        return Run(json.loads(said.getvalue().splitlines()[-1]), memory=0.1)
+        return Run(json.loads(printed.getvalue().splitlines()[-1]), memory=0.1)
 
     for part in (fitting, serving):
         monkeypatch.setattr(part, "run", run_here)
@@ -217,17 +217,17 @@ def slow_server(seconds: float) -> Iterator[int]:
 
 
 @pytest.mark.parametrize(
-    ("name", "asked", "said"),
+    ("name", "asked", "printed"),
     [
         ("SIZES", "1m huge", "SIZES: 'huge' is none of tiny, 1m, 10m, 25m"),
         ("PARTS", "serving lunch", "PARTS: 'lunch' is none of fitting, serving"),
     ],
 )
 def test_an_unknown_size_or_part_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, asked: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, asked: str, printed: str
 ) -> None:
     monkeypatch.setenv(name, asked)
-    with pytest.raises(SystemExit, match=said):
+    with pytest.raises(SystemExit, match=printed):
         run.main(tmp_path)
 
 

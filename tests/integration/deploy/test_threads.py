@@ -19,7 +19,7 @@ print(len(os.listdir("/proc/self/task")), os.environ["OPENBLAS_NUM_THREADS"])
 
 def test_what_gunicorn_serves_with_multiplies_in_the_thread_that_asks(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if "BLAS" not in name}
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", MULTIPLY],
         cwd=ROOT,
         env={**environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
@@ -27,4 +27,4 @@ def test_what_gunicorn_serves_with_multiplies_in_the_thread_that_asks(tmp_path: 
         text=True,
         check=True,
     )
-    assert said.stdout.split() == ["1", "1"]
+    assert output.stdout.split() == ["1", "1"]

@@ -94,7 +94,7 @@ def test_an_interrupted_download_goes_on(uploaded: str, proxy: FaultProxy, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("source", "destination", "said"),
+    ("source", "destination", "output"),
     [
         ("here", "there", "give a folder and a place in S3"),
         ("s3://bucket/a", "s3://bucket/b", "give a folder and a place in S3"),
@@ -107,7 +107,7 @@ def test_an_interrupted_download_goes_on(uploaded: str, proxy: FaultProxy, tmp_p
 def test_what_cannot_be_done_is_said_in_one_line(
     source: str,
     destination: str,
-    said: str,
+    output: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -117,5 +117,5 @@ def test_what_cannot_be_done_is_said_in_one_line(
     write_files(Path("full"), FILES)
     assert transfer.main([source, destination]) == 2
     error = capsys.readouterr().err
-    assert said in error
+    assert output in error
     assert error.count("\n") == 1

@@ -51,7 +51,7 @@ def test_a_bucket_that_is_not_there_is_said_before_anything_is_read(
 ) -> None:
     given = ["--data", str(tmp_path / "nowhere"), "--releases", "s3://no-such-bucket/releases"]
     assert train.main(given) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("error: s3://no-such-bucket/releases: ")
-    assert "create the bucket, or correct the address" in said
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith("error: s3://no-such-bucket/releases: ")
+    assert "create the bucket, or correct the address" in output
+    assert output.count("\n") == 1

@@ -85,9 +85,9 @@ def problems(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_a_release_promoted_in_s3_is_served(client: FlaskClient, remote: S3Store) -> None:
-    said = client.get("/ready")
-    assert said.status_code == 503
-    assert f"{remote.place}: no release has been promoted yet" in said.json["reason"]
+    output = client.get("/ready")
+    assert output.status_code == 503
+    assert f"{remote.place}: no release has been promoted yet" in output.json["reason"]
     publish_tiny(remote)
     assert look(client) == serves(FIRST)
     publish_tiny(remote, SECOND)
@@ -112,9 +112,9 @@ def test_what_is_damaged_in_s3_leaves_the_old_release_in_service(
     proxy.seen.clear()
     with caplog.at_level(logging.WARNING):
         point_to(remote, SECOND)
-        said = [look(client) for _ in range(3)][-1]
-    assert (said["status"], said["release"]) == ("ready", FIRST)
-    assert said["problem"].startswith(f"{named}: ")
+        output = [look(client) for _ in range(3)][-1]
+    assert (output["status"], output["release"]) == ("ready", FIRST)
+    assert output["problem"].startswith(f"{named}: ")
     assert len(problems(caplog)) == 1
     assert named in problems(caplog)[0]
     assert max(Counter(fetched(proxy)).values()) == 1  # not downloaded again at each look
@@ -158,12 +158,12 @@ def test_an_s3_that_fails_leaves_the_old_release_in_service_until_it_is_well_aga
     if "current" not in what:
         point_to(remote, SECOND)
     with caplog.at_level(logging.WARNING):
-        said = [look(client) for _ in range(2)][-1]
+        output = [look(client) for _ in range(2)][-1]
         start = time.monotonic()
         assert client.get("/login").status_code == 200
         assert time.monotonic() - start < 2
-    assert (said["status"], said["release"]) == ("ready", FIRST)
-    assert "s3://" in said["problem"]
+    assert (output["status"], output["release"]) == ("ready", FIRST)
+    assert "s3://" in output["problem"]
     assert len(problems(caplog)) == 1
     proxy.fault = lambda *_: ""
     assert look(client) == serves(SECOND)
@@ -180,9 +180,9 @@ def test_a_site_that_starts_while_s3_hangs_lives_and_is_not_ready(
     assert time.monotonic() - start < 2
     assert client.get("/login").status_code == 200
     assert time.monotonic() - start < FIRST_LOAD_SECONDS + 2
-    said = look(client)
-    assert said["status"] == "not ready"
-    assert f"{remote.place}/current.json: " in said["reason"]
+    output = look(client)
+    assert output["status"] == "not ready"
+    assert f"{remote.place}/current.json: " in output["reason"]
     proxy.fault = lambda *_: ""
     assert look(client) == serves(FIRST)
 
@@ -196,13 +196,13 @@ def test_the_command_line_lists_promotes_rolls_back_and_verifies(
     promoted = f"{SECOND} is in service (before: {FIRST})\n"
     assert run(site, "releases", "promote", SECOND) == (0, promoted)
     assert run(site, "releases", "current") == (0, f"{SECOND}\n")
-    status, said = run(site, "releases", "verify")
-    assert (status, said.splitlines()[0]) == (0, f"{SECOND}: files are whole")
+    status, output = run(site, "releases", "verify")
+    assert (status, output.splitlines()[0]) == (0, f"{SECOND}: files are whole")
     assert run(site, "releases", "rollback")[0] == 0
     assert remote.current().version == FIRST
-    status, said = run(site, "releases", "promote", NEWEST)
-    assert (status, said.count("\n")) == (2, 1)
-    assert f"{remote.place}/{NEWEST}: no such release" in said
+    status, output = run(site, "releases", "promote", NEWEST)
+    assert (status, output.count("\n")) == (2, 1)
+    assert f"{remote.place}/{NEWEST}: no such release" in output
 
 
 # The slack is for a machine that has other work: the callers alone keep two cores busy.

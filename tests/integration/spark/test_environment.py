@@ -101,13 +101,13 @@ def test_a_cluster_without_our_packages_trains_with_the_archive(
     bare_cluster: str, packed: Path, tmp_path: Path
 ) -> None:
     archive = ("--archives", f"{packed}#environment")
-    status, said = train(tmp_path, bare_cluster, "./environment/bin/python", *archive)
-    assert status == 0, said
+    status, output = train(tmp_path, bare_cluster, "./environment/bin/python", *archive)
+    assert status == 0, output
     store = ReleaseStore(tmp_path / "releases")
     assert store.read(store.current().version).catalogue.ratings == 400
 
 
 def test_and_without_the_archive_it_cannot(bare_cluster: str, tmp_path: Path) -> None:
-    status, said = train(tmp_path, bare_cluster, "python3")
+    status, output = train(tmp_path, bare_cluster, "python3")
     assert status != 0
-    assert "No module named 'numpy'" in said or "No module named 'pyarrow'" in said
+    assert "No module named 'numpy'" in output or "No module named 'pyarrow'" in output

@@ -232,9 +232,9 @@ def test_a_bad_rating_is_named_with_its_line_and_a_remedy(
     problem: Callable[..., str], line: str, expected: str
 ) -> None:
     content = f"{RATINGS_HEADER}1,1,4,9\n{line}\n1,3,4,9\n"
-    said = problem({**GOOD, "ratings.csv": content})
-    assert said.startswith(f"ratings.csv, line 3: {expected}")
-    assert said.endswith(f"({line!r}); correct or remove the line")
+    output = problem({**GOOD, "ratings.csv": content})
+    assert output.startswith(f"ratings.csv, line 3: {expected}")
+    assert output.endswith(f"({line!r}); correct or remove the line")
 
 
 @pytest.mark.parametrize(
@@ -269,9 +269,9 @@ def test_lines_are_counted_as_an_editor_counts_them(
 
 
 def test_a_long_bad_line_is_shown_in_part(problem: Callable[..., str]) -> None:
-    said = problem({**GOOD, "ratings.csv": RATINGS_CSV + 5000 * "x" + ",1,1,1\n"})
-    assert said.startswith("ratings.csv, line 5: the user id")
-    assert len(said) < 250
+    output = problem({**GOOD, "ratings.csv": RATINGS_CSV + 5000 * "x" + ",1,1,1\n"})
+    assert output.startswith("ratings.csv, line 5: the user id")
+    assert len(output) < 250
 
 
 CORRECT, UNPACK = "correct or remove the line", "unpack the data set again"
@@ -323,9 +323,9 @@ def test_a_bad_file_is_named_with_a_remedy(
     problem: Callable[..., str], files: dict[str, str | bytes | None], expected: str, remedy: str
 ) -> None:
     every = {name: content for name, content in {**GOOD, **files}.items() if content is not None}
-    said = problem(every)
-    assert said.startswith(expected)
-    assert said.endswith(remedy)
+    output = problem(every)
+    assert output.startswith(expected)
+    assert output.endswith(remedy)
 
 
 @pytest.mark.parametrize(
@@ -344,9 +344,9 @@ def test_a_bad_title_is_named_in_the_old_layouts_too(
         "u.item": {"u.data": U_DATA, "u.item": U_ITEM + line},
         "movies.dat": {"ratings.dat": RATINGS_DAT, "movies.dat": MOVIES_DAT + line},
     }
-    said = problem(old[file])
-    assert said.startswith(f"{file}, line 5: {expected}")
-    assert said.endswith(CORRECT)
+    output = problem(old[file])
+    assert output.startswith(f"{file}, line 5: {expected}")
+    assert output.endswith(CORRECT)
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,10 @@ class Place:
         self, section: Section, *arguments: str, gate: Section | None = None
     ) -> tuple[int, str]:
         """(exit status, what was printed) of the pipeline with this section."""
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             status = command.main(self.options(section, *arguments, gate=gate))
-        return status, said.getvalue()
+        return status, output.getvalue()
 
     def options(self, section: Section, *arguments: str, gate: Section | None = None) -> list[str]:
         file = self.folder / "pipeline.yaml"
@@ -77,10 +77,12 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def states(said: str) -> dict[str, str]:
+def states(output: str) -> dict[str, str]:
     """The state of each stage in the summary at the end."""
-    lines = [line for line in said.splitlines() if line.split(" ")[0] in STAGES and " s  " in line]
-    lines += [line for line in said.splitlines() if "not run" in line]
+    lines = [
+        line for line in output.splitlines() if line.split(" ")[0] in STAGES and " s  " in line
+    ]
+    lines += [line for line in output.splitlines() if "not run" in line]
     return {line.split()[0]: line[10:21].strip() for line in lines}
 
 
@@ -108,7 +110,7 @@ class Whole:
     place: Place
     section: Section
     status: int
-    said: str
+    output: str
     database: Path
 
 
@@ -126,13 +128,13 @@ def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iter
         patch.setenv("SECRET_KEY", "only-for-tests-0123456789")
         patch.setenv("DATABASE_URL", f"sqlite:///{folder / 'site.db'}")
         place = Place(folder)
-        status, said = place.run(section)
-        yield Whole(place, section, status, said, folder / "site.db")
+        status, output = place.run(section)
+        yield Whole(place, section, status, output, folder / "site.db")
 
 
 def test_every_stage_runs_and_says_what_it_made(whole: Whole) -> None:
-    assert whole.status == 0, whole.said
-    assert states(whole.said) == dict.fromkeys(STAGES, "done")
+    assert whole.status == 0, whole.output
+    assert states(whole.output) == dict.fromkeys(STAGES, "done")
     version = whole.place.store.current().version
     for line in (
         f"2 files, 0.0 MB in {whole.place.folder / 'tastes'}",
@@ -142,7 +144,7 @@ def test_every_stage_runs_and_says_what_it_made(whole: Whole) -> None:
         f"20 titles from release {version}; ",
         f"release {version} is in service in {whole.place.store.folder} (before: none)",
     ):
-        assert line in whole.said
+        assert line in whole.output
 
 
 def test_the_release_is_in_service_with_what_it_was_trained_on(whole: Whole) -> None:
@@ -189,9 +191,9 @@ def test_what_was_processed_is_what_was_read(whole: Whole, spark: SparkSession) 
 
 def test_a_second_run_finds_everything_up_to_date(whole: Whole) -> None:
     before = whole.place.state()
-    status, said = whole.place.run(whole.section)
+    status, output = whole.place.run(whole.section)
     assert status == 0
-    assert states(said) == dict.fromkeys(STAGES, "up to date")
+    assert states(output) == dict.fromkeys(STAGES, "up to date")
     assert whole.place.state() == before
     assert len(whole.place.store.versions()) == 1
 
@@ -283,19 +285,19 @@ def test_a_release_that_the_gate_refuses_is_not_published(whole: Whole) -> None:
     version = whole.place.store.current().version
     (whole.place.store.folder / "current.json").rename(whole.place.folder / "aside.json")
     gate = {"floors": {"RMSE": 0.0}, "margins": {}}
-    status, said = whole.place.run(whole.section, gate=gate)
+    status, output = whole.place.run(whole.section, gate=gate)
     assert status == 3
-    assert states(said) == {**dict.fromkeys(STAGES, "up to date"), "publish": "refused"}
-    assert "is above its floor of 0" in said
-    assert f"`flask releases promote {version}`" in said
+    assert states(output) == {**dict.fromkeys(STAGES, "up to date"), "publish": "refused"}
+    assert "is above its floor of 0" in output
+    assert f"`flask releases promote {version}`" in output
     assert not (whole.place.store.folder / "current.json").exists()
     (whole.place.folder / "aside.json").rename(whole.place.store.folder / "current.json")
 
 
 def test_a_stage_runs_alone_and_again_where_that_is_asked_for(whole: Whole) -> None:
     for arguments, state in (((), "up to date"), (("--again",), "done")):
-        status, said = whole.place.run(whole.section, "--stage", "evaluate", *arguments)
-        assert (status, states(said)) == (0, {"evaluate": state})
+        status, output = whole.place.run(whole.section, "--stage", "evaluate", *arguments)
+        assert (status, states(output)) == (0, {"evaluate": state})
     assert outdated(whole) == ""  # nothing reads what evaluate makes
 
 
@@ -305,8 +307,8 @@ def test_a_stage_that_ran_again_outdates_those_that_read_from_it(
     section = {"acquire": [{"from": str(tastes)}]}
     assert place.run(section, "--stage", "acquire,process")[0] == 0
     assert place.run(section, "--stage", "acquire", "--again")[0] == 0
-    status, said = place.run(section, "--stage", "acquire,process")
-    assert (status, states(said)) == (0, {"acquire": "up to date", "process": "done"})
+    status, output = place.run(section, "--stage", "acquire,process")
+    assert (status, states(output)) == (0, {"acquire": "up to date", "process": "done"})
 
 
 def test_a_stage_alone_names_what_has_to_run_before(whole: Whole) -> None:
@@ -316,10 +318,10 @@ def test_a_stage_alone_names_what_has_to_run_before(whole: Whole) -> None:
         ("evaluate", "acquire,process"),
         ("publish", "acquire,process,train"),
     ):
-        status, said = whole.place.run(other, "--stage", stage)
-        assert (status, states(said)) == (2, {stage: "failed"})
-        assert f"{stage} needs what acquire makes" in said
-        assert f"run --stage {missing} first" in said
+        status, output = whole.place.run(other, "--stage", stage)
+        assert (status, states(output)) == (2, {stage: "failed"})
+        assert f"{stage} needs what acquire makes" in output
+        assert f"run --stage {missing} first" in output
 
 
 def test_a_release_that_is_accepted_can_go_to_s3(
@@ -329,8 +331,8 @@ def test_a_release_that_is_accepted_can_go_to_s3(
     before = state.read_bytes()
     monkeypatch.setenv("RELEASE_CACHE", str(cache))
     section = {**whole.section, "publish": {"to": f"{bucket}/releases"}}
-    status, said = whole.place.run(section, "--stage", "publish")
-    assert (status, states(said)) == (0, {"publish": "done"}), said
+    status, output = whole.place.run(section, "--stage", "publish")
+    assert (status, states(output)) == (0, {"publish": "done"}), output
     store = open_store(f"{bucket}/releases", str(cache))
     version = whole.place.store.current().version
     assert store.current().version == version
@@ -354,10 +356,10 @@ def test_a_published_archive_is_brought_checked_and_unpacked(
         "sha256": hashlib.sha256(content).hexdigest().upper(),
         "md5": hashlib.md5(content).hexdigest(),
     }
-    status, said = acquire(place, {"from": address, **checksums})
-    assert (status, states(said)) == (0, {"acquire": "done"})
+    status, output = acquire(place, {"from": address, **checksums})
+    assert (status, states(output)) == (0, {"acquire": "done"})
     raw = place.made / "raw"
-    assert f"2 files, 0.0 MB in {raw / 'made' / 'tastes'}" in said
+    assert f"2 files, 0.0 MB in {raw / 'made' / 'tastes'}" in output
     for name in ("ratings.csv", "movies.csv"):
         assert (raw / "made" / "tastes" / name).read_bytes() == (tastes / name).read_bytes()
     assert {path.name for path in place.made.iterdir()} == {".lock", "raw", "state.json"}
@@ -372,8 +374,8 @@ def test_it_is_brought_once_and_again_when_asked(
         ((), "up to date", 1),
         (("--again",), "done", 2),
     ):
-        status, said = place.run(section, "--stage", "acquire", *arguments)
-        assert (status, states(said)) == (0, {"acquire": state})
+        status, output = place.run(section, "--stage", "acquire", *arguments)
+        assert (status, states(output)) == (0, {"acquire": state})
         assert len(publisher.asked) == times
 
 
@@ -385,11 +387,11 @@ def test_a_wrong_checksum_stops_the_run_and_what_was_there_stays(
     assert acquire(place, {"from": address})[0] == 0
     wrong = "0" * (64 if kind == "sha256" else 32)
     section = {"acquire": [{"from": address, kind: wrong}]}
-    status, said = place.run(section, "--stage", "acquire,process")
+    status, output = place.run(section, "--stage", "acquire,process")
     assert status == 2
-    assert states(said) == {"acquire": "failed", "process": "not run"}
-    assert f"{address}: its {kind} is " in said
-    assert f"not {wrong}; try again, or correct the configuration" in said
+    assert states(output) == {"acquire": "failed", "process": "not run"}
+    assert f"{address}: its {kind} is " in output
+    assert f"not {wrong}; try again, or correct the configuration" in output
     assert (place.made / "raw" / "made" / "tastes" / "ratings.csv").is_file()
     assert not [path for path in (place.made / "downloads").rglob("*") if path.is_file()]
 
@@ -401,9 +403,9 @@ def test_a_run_that_broke_off_goes_on(place: Place, publisher: Publisher, tastes
         "sha256": hashlib.sha256(content).hexdigest(),
     }
     publisher.breaks = [500, 0]
-    status, said = acquire(place, source)
-    assert (status, states(said)) == (2, {"acquire": "failed"})
-    assert f"cannot be downloaded (it broke off after 500 of {len(content):,} bytes)" in said
+    status, output = acquire(place, source)
+    assert (status, states(output)) == (2, {"acquire": "failed"})
+    assert f"cannot be downloaded (it broke off after 500 of {len(content):,} bytes)" in output
     publisher.asked.clear()
     assert acquire(place, source)[0] == 0
     assert publisher.asked == [("/ml.zip", "bytes=500-")]
@@ -423,12 +425,12 @@ def test_several_files_come_together_packed_or_not(
 ) -> None:
     packed = gzip.compress((tastes / "ratings.csv").read_bytes())
     titles = (tastes / "movies.csv").read_bytes()
-    status, said = acquire(
+    status, output = acquire(
         place,
         {"from": publisher.publish("ratings.csv.gz", packed)},
         {"from": publisher.publish("movies.csv", titles)},
     )
-    assert status == 0, said
+    assert status == 0, output
     raw = place.made / "raw" / "made"
     assert (raw / "ratings.csv").read_bytes() == (tastes / "ratings.csv").read_bytes()
     assert (raw / "movies.csv").read_bytes() == titles
@@ -450,8 +452,8 @@ def test_a_local_folder_is_read_where_it_is_and_a_local_file_unpacked(
 
 
 def test_the_built_in_sample_is_a_source(place: Place) -> None:
-    status, said = acquire(place, {"from": "sample"})
-    assert status == 0, said
+    status, output = acquire(place, {"from": "sample"})
+    assert status == 0, output
     assert (place.made / "raw" / "made" / "sample" / "dataset.json").is_file()
 
 
@@ -468,10 +470,10 @@ def test_the_built_in_sample_is_a_source(place: Place) -> None:
 def test_a_source_that_is_none_is_one_line(
     place: Place, publisher: Publisher, make: Any, expected: str
 ) -> None:
-    status, said = acquire(place, {"from": make(publisher)})
-    assert (status, states(said)) == (2, {"acquire": "failed"})
-    assert expected in said
-    assert "Traceback" not in said
+    status, output = acquire(place, {"from": make(publisher)})
+    assert (status, states(output)) == (2, {"acquire": "failed"})
+    assert expected in output
+    assert "Traceback" not in output
 
 
 def test_data_comes_from_s3_and_goes_there_processed(
@@ -482,28 +484,28 @@ def test_data_comes_from_s3_and_goes_there_processed(
         "acquire": [{"from": f"{bucket}/raw/tastes"}],
         "process": {"upload": f"{bucket}/processed/tastes"},
     }
-    status, said = place.run(section, "--stage", "acquire,process")
-    assert (status, states(said)) == (0, {"acquire": "done", "process": "done"}), said
+    status, output = place.run(section, "--stage", "acquire,process")
+    assert (status, states(output)) == (0, {"acquire": "done", "process": "done"}), output
     there = s3.listing(f"{bucket}/processed/tastes")
     assert {"processed.json", "items.jsonl.gz", "exploration.html"} <= set(there)
     read_back = replace(place, folder=place.folder / "other")
     read_back.folder.mkdir()
     section = {"acquire": [{"from": f"{bucket}/processed/tastes"}]}
-    status, said = read_back.run(section, "--stage", "acquire,process")
-    assert status == 0, said
-    assert "400 ratings by 30 people of 20 titles" in said
+    status, output = read_back.run(section, "--stage", "acquire,process")
+    assert status == 0, output
+    assert "400 ratings by 30 people of 20 titles" in output
 
 
 def test_an_archive_in_s3_is_brought_too(place: Place, tastes: Path, bucket: str) -> None:
     (place.folder / "ml.zip").write_bytes(archive(tastes))
     s3.upload(place.folder / "ml.zip", f"{bucket}/ml.zip")
     checksum = hashlib.sha256(archive(tastes)).hexdigest()
-    status, said = acquire(place, {"from": f"{bucket}/ml.zip", "sha256": checksum})
-    assert status == 0, said
+    status, output = acquire(place, {"from": f"{bucket}/ml.zip", "sha256": checksum})
+    assert status == 0, output
     assert (place.made / "raw" / "made" / "tastes" / "ratings.csv").is_file()
-    status, said = acquire(place, {"from": f"{bucket}/nothing"})
+    status, output = acquire(place, {"from": f"{bucket}/nothing"})
     assert status == 2
-    assert "there is nothing" in said
+    assert "there is nothing" in output
 
 
 # --- process, ingest, and what stops a run ---
@@ -517,11 +519,11 @@ def test_bad_input_is_named_and_the_earlier_result_stays(
     before = (place.made / "processed" / "processed.json").read_bytes()
     with (tastes / "ratings.csv").open("a") as ratings:
         ratings.write("1,1,five,0\n")
-    status, said = place.run(section)
+    status, output = place.run(section)
     assert status == 2
     later = dict.fromkeys(list(STAGES)[2:], "not run")
-    assert states(said) == {"acquire": "done", "process": "failed", **later}
-    assert f"{tastes}/ratings.csv, line 402: the rating is not a number" in said
+    assert states(output) == {"acquire": "done", "process": "failed", **later}
+    assert f"{tastes}/ratings.csv, line 402: the rating is not a number" in output
     assert (place.made / "processed" / "processed.json").read_bytes() == before
 
 
@@ -538,10 +540,10 @@ def test_games_are_acquired_and_processed_with_what_is_odd_in_the_summary(
     ]
     arguments = ("--stage", "acquire,process", "--dataset", "steam")
     for state in ("done", "up to date"):
-        status, said = place.run({"acquire": sources}, *arguments)
-        assert (status, states(said)) == (0, {"acquire": state, "process": state}), said
-        assert f"301 ratings by 301 people of 1 titles in {place.made / 'processed'}" in said
-        assert "\n            1 lines that cannot be read: line 1: not a Python literal" in said
+        status, output = place.run({"acquire": sources}, *arguments)
+        assert (status, states(output)) == (0, {"acquire": state, "process": state}), output
+        assert f"301 ratings by 301 people of 1 titles in {place.made / 'processed'}" in output
+        assert "\n            1 lines that cannot be read: line 1: not a Python literal" in output
     processed = str(place.made / "processed")
     assert dataset_of([processed]) == "steam"
     [dataset] = read_datasets(spark, "steam", [processed])
@@ -555,9 +557,9 @@ def test_ratings_of_titles_that_are_not_listed_are_counted_and_left_out(
 ) -> None:
     with (tastes / "ratings.csv").open("a") as ratings:
         ratings.write("1,99,5.0,0\n1,3,4.0,999999\n")
-    status, said = place.run({"acquire": [{"from": str(tastes)}]}, "--stage", "acquire,process")
-    assert status == 0, said
-    assert "400 ratings by 30 people of 20 titles (1 repeated, 1 without a title)" in said
+    status, output = place.run({"acquire": [{"from": str(tastes)}]}, "--stage", "acquire,process")
+    assert status == 0, output
+    assert "400 ratings by 30 people of 20 titles (1 repeated, 1 without a title)" in output
 
 
 def test_a_processed_set_that_was_cut_is_refused(
@@ -567,20 +569,20 @@ def test_a_processed_set_that_was_cut_is_refused(
     part = next((place.made / "processed" / "ratings").iterdir())
     part.write_bytes(part.read_bytes()[:100])
     section = {"acquire": [{"from": str(place.made / "processed")}], "folder": f"{place.made}-2"}
-    status, said = place.run(section, "--stage", "acquire,process")
+    status, output = place.run(section, "--stage", "acquire,process")
     assert status == 2
-    assert f"{part}: cannot be read" in said
-    assert "run the pipeline's stage `process` again" in said
+    assert f"{part}: cannot be read" in output
+    assert "run the pipeline's stage `process` again" in output
 
 
 def test_a_site_that_is_not_set_up_is_said_in_its_words(
     whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "short")
-    status, said = whole.place.run(whole.section, "--stage", "ingest", "--again")
-    assert (status, states(said)) == (2, {"ingest": "failed"})
-    assert "`flask db upgrade` failed: " in said
-    assert "SECRET_KEY: too easy to guess" in said
+    status, output = whole.place.run(whole.section, "--stage", "ingest", "--again")
+    assert (status, states(output)) == (2, {"ingest": "failed"})
+    assert "`flask db upgrade` failed: " in output
+    assert "SECRET_KEY: too easy to guess" in output
 
 
 def test_two_runs_do_not_work_in_one_folder(place: Place, tastes: Path) -> None:
@@ -588,9 +590,9 @@ def test_two_runs_do_not_work_in_one_folder(place: Place, tastes: Path) -> None:
     place.made.mkdir()
     with (place.made / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        status, said = place.run(section, "--stage", "acquire")
+        status, output = place.run(section, "--stage", "acquire")
     assert status == 2
-    assert said == f"error: {place.made}: another run is at work there; wait for its end\n"
+    assert output == f"error: {place.made}: another run is at work there; wait for its end\n"
     assert place.run(section, "--stage", "acquire")[0] == 0
 
 
@@ -602,16 +604,16 @@ def test_what_cannot_be_done_is_one_line(place: Place, tastes: Path) -> None:
         ({"folder": str(tastes / "movies.csv")}, (), "cannot be written (File exists)"),
         ({"folder": ""}, (), "pipeline: folder must be text that is not blank"),
     ):
-        status, said = place.run({**section, **changed}, *arguments)
+        status, output = place.run({**section, **changed}, *arguments)
         assert status == 2
-        assert said.startswith("error: ")
-        assert said.count("\n") == 1
-        assert expected in said
+        assert output.startswith("error: ")
+        assert output.count("\n") == 1
+        assert expected in output
     (place.made / "state.json").write_text("{")
-    status, said = place.run(section)
+    status, output = place.run(section)
     assert status == 2
-    assert "state.json: cannot be read" in said
-    assert "remove it, and every stage runs again" in said
+    assert "state.json: cannot be read" in output
+    assert "remove it, and every stage runs again" in output
 
 
 def test_killed_while_writing_its_state_a_run_finds_the_earlier_one(
@@ -620,5 +622,5 @@ def test_killed_while_writing_its_state_a_run_finds_the_earlier_one(
     section = {"acquire": [{"from": str(tastes)}]}
     place.run(section, "--stage", "acquire")
     (place.made / ".state.json.1.unfinished").write_text('{"acqu')
-    status, said = place.run(section, "--stage", "acquire")
-    assert (status, states(said)) == (0, {"acquire": "up to date"})
+    status, output = place.run(section, "--stage", "acquire")
+    assert (status, states(output)) == (0, {"acquire": "up to date"})

@@ -69,7 +69,7 @@ def test_the_job_writes_parquet_that_other_programs_read(
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "printed"),
     [
         (["--n", "0"], "--n 0: give at least 1"),
         (["--version", "20250101-000000-ffff"], "no such release"),
@@ -82,7 +82,7 @@ def test_bad_input_is_named_and_nothing_is_written(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     given: list[str],
-    said: str,
+    printed: str,
 ) -> None:
     out = tmp_path / "out"
     if given[0] == "--out":
@@ -90,7 +90,7 @@ def test_bad_input_is_named_and_nothing_is_written(
         given = []
     usual = ["--data", folder, "--releases", str(releases.folder), "--out", str(out)]
     assert recommend.main([*usual, *given]) == 2
-    assert said in capsys.readouterr().err
+    assert printed in capsys.readouterr().err
     assert not out.exists() or not list(out.iterdir())
 
 

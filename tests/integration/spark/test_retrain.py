@@ -121,13 +121,13 @@ def test_two_runs_never_overlap(settings: dict[str, str]) -> None:
 
 def test_a_run_that_cannot_start_says_what_is_missing(settings: dict[str, str]) -> None:
     del settings["DATA"]
-    for step, said in (
+    for step, printed in (
         ([], "DATA names the folders of the data set"),
         (["export"], "RATINGS names the place between export and train"),
         (["trian"], "no such step: trian; leave it out, or say export or train"),
     ):
         done = retrain(settings, *step)
-        assert (done.returncode, done.stderr) == (2, f"error: {said}\n")
+        assert (done.returncode, done.stderr) == (2, f"error: {printed}\n")
 
 
 def test_nothing_is_trained_where_the_export_failed(settings: dict[str, str]) -> None:
@@ -226,9 +226,9 @@ def test_a_job_that_cannot_start_says_why(
     answers.add_client_error("start_job_run", "ResourceNotFoundException", "no application 00abc")
     monkeypatch.setattr(script.Session, "client", lambda *_: client)
     assert script.main(EMR) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("error: ")
-    assert "no application 00abc" in said
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert "no application 00abc" in printed
 
 
 def test_the_example_for_airflow_runs_the_script_step_by_step(

@@ -65,9 +65,9 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     done: list[str] = []
     measure = search.measure
 
-    def counted(head: str, *rest: Any) -> float:
-        done.append(head)
-        return measure(head, *rest)
+    def counted(model: str, *rest: Any) -> float:
+        done.append(model)
+        return measure(model, *rest)
 
     monkeypatch.setattr(search, "measure", counted)
     return done
@@ -302,7 +302,7 @@ def test_folds_without_positives_are_refused_before_anything_is_fitted(
 def test_the_grid_that_comes_along_is_one_that_can_be_searched() -> None:
     settings = replace(SETTINGS, rating=RatingParams(rank=7))
     grid = grids.read_grid(grids.GRID, settings)
-    assert {head: len(candidates) > 3 for head, candidates in grid.items()} == {
+    assert {model: len(candidates) > 3 for model, candidates in grid.items()} == {
         "ranking": True,
         "rating": True,
     }

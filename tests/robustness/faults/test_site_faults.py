@@ -27,7 +27,15 @@ from app.feedback.profile import profiles_of
 from recommender.storage import s3
 from recommender.storage.release_store import ReleaseStore
 from recommender.storage.s3_release_store import open_store
-from tests.support.acknowledged_writes import BROKEN, LONG, Figures, Ledger, People, Record, ask
+from tests.support.acknowledged_writes import (
+    BROKEN,
+    LONG,
+    AcknowledgedWrites,
+    Figures,
+    People,
+    Record,
+    ask,
+)
 from tests.support.aws import Fault, FaultProxy
 from tests.support.databases import SERVERS, Server, migrate
 from tests.support.releases import ITEMS, publish_tiny
@@ -115,9 +123,9 @@ def site(database_server: Server, tmp_path: Path) -> Iterator[Site]:
         database_server.start()
 
 
-def judge(site: Site, address: str, people: People, struck: float) -> Figures:
+def judge(site: Site, address: str, people: People, fault_at: float) -> Figures:
     """What came of it, where nothing that was acknowledged is missing."""
-    figures = people.figures(struck, site.stored())
+    figures = people.figures(fault_at, site.stored())
     assert figures.missing == 0
     site.check(address)
     return figures
@@ -129,16 +137,16 @@ def test_a_killed_worker_costs_the_requests_it_had_in_hand(
 ) -> None:
     with site.serve() as (address, master):
         wait_for_release(address, FIRST)
-        with People(address, site.secret, site.ids, Ledger()) as people:
+        with People(address, site.secret, site.ids, AcknowledgedWrites()) as people:
             people.go_on()
-            struck = time.monotonic()
+            fault_at = time.monotonic()
             for _ in range(5 if LONG else 1):
                 before = workers_of(master)
                 os.kill(before[0], signal.SIGKILL)
                 people.go_on()
                 assert len(workers_of(master)) == len(before)
                 assert before[0] not in workers_of(master)
-        figures = judge(site, address, people, struck)
+        figures = judge(site, address, people, fault_at)
     assert set(people.statuses()) <= {200, BROKEN}
     assert figures.failed <= PEOPLE * (5 if LONG else 1)
     assert "was sent SIGKILL" in site.log.read_text()
@@ -153,18 +161,18 @@ def test_the_database_away_is_told_at_once_and_forgotten_at_once(
     away = 10.0 if LONG else 1.0
     with site.serve() as (address, _):
         wait_for_release(address, FIRST)
-        with People(address, site.secret, site.ids, Ledger()) as people:
+        with People(address, site.secret, site.ids, AcknowledgedWrites()) as people:
             people.go_on()
-            struck = time.monotonic()
+            fault_at = time.monotonic()
             database_server.stop()
             assert ask(f"{address}/health", "")[0] == 200
             assert ask(f"{address}/ready", "")[0] == 503
             time.sleep(away)
             database_server.start()
             people.go_on()
-        figures = judge(site, address, people, struck)
+        figures = judge(site, address, people, fault_at)
     assert set(people.statuses()) == {200, 503}
-    assert people.slowest(struck) < SOON
+    assert people.slowest(fault_at) < SOON
     assert figures.recovered < away + SOON
     assert "Traceback" not in site.log.read_text()
     record(f"{database_server.kind}: away for {away:g} seconds", figures)
@@ -244,10 +252,10 @@ def test_without_redis_the_site_goes_on_and_still_limits(
     limits |= {"REDIS_URL": redis_server.url, "RATELIMIT_SERVICE_TOKEN": "100000/minute"}
     with site.serve(**limits) as (address, master):
         wait_for_release(address, FIRST)
-        with People(address, site.secret, site.ids, Ledger()) as people:
+        with People(address, site.secret, site.ids, AcknowledgedWrites()) as people:
             people.go_on()
             assert limited_after(site, address, mine[0]) == 5  # both processes count together
-            struck = time.monotonic()
+            fault_at = time.monotonic()
             strike(redis_server)
             people.go_on(10.0 if LONG else 1.0)
             # Each process counts for itself.
@@ -255,9 +263,9 @@ def test_without_redis_the_site_goes_on_and_still_limits(
             heal(redis_server)
             people.go_on()
             wait_until(lambda: redis_server.counters() > 0, 60)
-        figures = judge(site, address, people, struck)
+        figures = judge(site, address, people, fault_at)
     assert figures.failed == 0
-    assert people.slowest(struck) < SOON
+    assert people.slowest(fault_at) < SOON
     assert "Traceback" not in site.log.read_text()
     assert "no Redis (" in site.log.read_text()
     record(f"Redis {way}", figures)
@@ -308,8 +316,12 @@ def wait_for_release(address: str, version: str, problem: str = "") -> None:
     """Until /ready names a release and a problem, in whichever process it is asked."""
 
     def is_so() -> bool:
-        status, said = ask(f"{address}/ready", "")
-        return status == 200 and said["release"] == version and problem in said.get("problem", "")
+        status, printed = ask(f"{address}/ready", "")
+        return (
+            status == 200
+            and printed["release"] == version
+            and problem in printed.get("problem", "")
+        )
 
     wait_until(lambda: all(is_so() for _ in range(8)), 60)
 
@@ -340,9 +352,9 @@ def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbi
 
         with on_s3.serve(RELEASE_CACHE=str(cache)) as (address, _):
             wait_for_release(address, FIRST)
-            with People(address, on_s3.secret, on_s3.ids, Ledger()) as people:
+            with People(address, on_s3.secret, on_s3.ids, AcknowledgedWrites()) as people:
                 people.go_on()
-                struck = time.monotonic()
+                fault_at = time.monotonic()
                 promote(on_s3, proxy, fault)
                 wait_until(lambda: bool(filled), 60)
                 wait_for_release(address, FIRST, "MB must stay so; make room")
@@ -351,7 +363,7 @@ def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbi
                 filled[0].unlink()
                 wait_for_release(address, SECOND)
                 people.go_on()
-            figures = judge(on_s3, address, people, struck)
+            figures = judge(on_s3, address, people, fault_at)
     assert figures.failed == 0
     assert "No space left on device" in on_s3.log.read_text()
     assert "release not loaded: s3://" in on_s3.log.read_text()
@@ -368,17 +380,17 @@ def test_an_s3_that_fails_is_not_noticed_by_people(
 ) -> None:
     with on_s3.serve() as (address, _):
         wait_for_release(address, FIRST)
-        with People(address, on_s3.secret, on_s3.ids, Ledger()) as people:
+        with People(address, on_s3.secret, on_s3.ids, AcknowledgedWrites()) as people:
             people.go_on()
-            struck = time.monotonic()
+            fault_at = time.monotonic()
             promote(on_s3, proxy, lambda _, path: fault if what in path else "")
             people.go_on(10.0 if LONG else 1.0)
             proxy.fault = lambda *_: ""
             wait_for_release(address, SECOND)
             people.go_on()
-        figures = judge(on_s3, address, people, struck)
+        figures = judge(on_s3, address, people, fault_at)
     assert figures.failed == 0
-    assert people.slowest(struck) < SOON
+    assert people.slowest(fault_at) < SOON
     record(f"S3: {fault}", figures)
 
 
@@ -391,16 +403,16 @@ def test_a_clock_that_is_set_back_an_hour_is_no_fault(site: Site, record: Record
         _,
     ):
         wait_for_release(address, FIRST)
-        with People(address, site.secret, site.ids, Ledger()) as people:
+        with People(address, site.secret, site.ids, AcknowledgedWrites()) as people:
             people.go_on()
-            struck = time.monotonic()
+            fault_at = time.monotonic()
             replace_text(clock, "-3600")
             people.go_on(10.0 if LONG else 1.0)
             assert hours_back(address, site.secret, site.ids[0]) == pytest.approx(1, abs=0.1)
             publish_tiny(ReleaseStore(site.environ["RELEASES"]), SECOND)
             wait_for_release(address, SECOND)
             people.go_on()
-        figures = judge(site, address, people, struck)
+        figures = judge(site, address, people, fault_at)
     assert figures.failed == 0
     record("the clock set back an hour", figures)
 

@@ -88,14 +88,14 @@ def test_a_killed_training_leaves_the_release_in_service_and_the_next_one_clears
 ) -> None:
     job = Job(tmp_path)
     for point in points:
-        status, said = job.run("tests.support.kill_job", point)
-        assert status == -signal.SIGKILL, said
+        status, printed = job.run("tests.support.kill_job", point)
+        assert status == -signal.SIGKILL, printed
         assert job.store.current().version == OLD
         assert job.store.read(OLD).version == OLD
         assert job.rubbish()  # so that there is something to clear up
     began = time.monotonic()
-    status, said = job.run()
-    assert status == 0, said
+    status, printed = job.run()
+    assert status == 0, printed
     assert job.store.current().version == job.store.versions()[-1] != OLD
     assert job.rubbish() == set()
     record_job(f"training killed: {', '.join(points)}", time.monotonic() - began)

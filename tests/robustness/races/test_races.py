@@ -377,10 +377,10 @@ def test_of_releases_promoted_at_once_one_is_in_service_and_whole(
             return outcome(lambda: store.promote(version).version, StorageError)()
 
         with ThreadPoolExecutor(len(stores)) as pool:
-            said = list(pool.map(promote, stores, [*VERSIONS, *VERSIONS]))
-        assert set(said) & set(VERSIONS)
+            output = list(pool.map(promote, stores, [*VERSIONS, *VERSIONS]))
+        assert set(output) & set(VERSIONS)
         current = open_again().current()
-        assert current.version in said
+        assert current.version in output
         assert open_again().read(current.version).version == current.version
         assert current.previous in (*VERSIONS, None)
 

@@ -46,7 +46,7 @@ def test_a_changed_password_ends_the_other_sessions_and_keeps_this_one(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "output"),
     [
         ({"present": "wrong"}, "This is not your password."),
         ({"confirm": "different!"}, "The two passwords differ."),
@@ -54,10 +54,10 @@ def test_a_changed_password_ends_the_other_sessions_and_keeps_this_one(
     ],
 )
 def test_a_wrong_change_changes_nothing(
-    app: Flask, ann: FlaskClient, change: dict[str, str], said: str
+    app: Flask, ann: FlaskClient, change: dict[str, str], output: str
 ) -> None:
     answer = ann.post("/account", data={**CHANGE, **change})
-    assert (answer.status_code, said in answer.text) == (422, True)
+    assert (answer.status_code, output in answer.text) == (422, True)
     assert login(app, PASSWORD) == 303
 
 

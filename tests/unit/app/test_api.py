@@ -393,8 +393,8 @@ def test_search_forgives_a_typo(rest: Rest) -> None:
 def test_recommendations_by_id_or_with_metadata(rest: Rest, someone: int) -> None:
     output = rest.answer("GET", f"//recommendations?user_id={someone}")
     assert output["items"][:2] == [{"id": 1}, {"id": 8}]
-    for said, keys in (("false", {"id"}), ("true", {"id", "title", "genres"})):
-        output = rest.answer("GET", f"//recommendations?user_id={someone}&returnMetadata={said}")
+    for printed, keys in (("false", {"id"}), ("true", {"id", "title", "genres"})):
+        output = rest.answer("GET", f"//recommendations?user_id={someone}&returnMetadata={printed}")
         assert output["items"][0].keys() == keys
     assert output["items"][1] == {
         "id": 8,

@@ -183,8 +183,8 @@ def test_documents_are_for_everyone(app: Flask) -> None:
 
 
 def test_create_token_prints_the_token_alone_on_its_last_line(app: Flask) -> None:
-    status, said = run(app, "create-token", "--name", "shop")
-    secret = said.splitlines()[-1]
+    status, output = run(app, "create-token", "--name", "shop")
+    secret = output.splitlines()[-1]
     assert status == 0
     assert secret.startswith("marquee_")
     assert Rest(app.test_client(), secret)("GET", "/movies/top").status_code == 200
@@ -207,9 +207,9 @@ def test_a_personal_token_is_for_a_name_or_an_id(app: Flask, ann: Any) -> None:
 
 @pytest.mark.parametrize("whom", ["nobody", "999", "9" * 40, ""])
 def test_a_token_for_nobody_is_refused(app: Flask, whom: str) -> None:
-    status, said = run(app, "create-token", "--name", "t", "--user", whom)
+    status, output = run(app, "create-token", "--name", "t", "--user", whom)
     assert status == 2
-    assert said == f"error: there is no user {whom!r}\n"
+    assert output == f"error: there is no user {whom!r}\n"
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "x", "1000000"])

@@ -34,11 +34,11 @@ def test_the_catalogue_of_a_release_can_be_there_before_the_release_is_in_servic
     closed_app: Flask, store: ReleaseStore
 ) -> None:
     store.publish(tiny_release(FIRST), ITEMS, no_parity_sample())
-    said = run(closed_app, "sync-catalogue", "--release", FIRST)
-    assert said == (0, f"9 titles from release {FIRST}\n")
+    output = run(closed_app, "sync-catalogue", "--release", FIRST)
+    assert output == (0, f"9 titles from release {FIRST}\n")
     assert run(closed_app, "releases", "current")[0] == 2
-    status, said = run(closed_app, "sync-catalogue", "--release", SECOND)
-    assert (status, "no such release" in said) == (2, True)
+    status, output = run(closed_app, "sync-catalogue", "--release", SECOND)
+    assert (status, "no such release" in output) == (2, True)
 
 
 def test_ratings_can_be_there_before_the_release_is_in_service(
@@ -46,9 +46,9 @@ def test_ratings_can_be_there_before_the_release_is_in_service(
 ) -> None:
     store.publish(tiny_release(FIRST), ITEMS, no_parity_sample())
     folder = write_csv(tmp_path / "ml", [(1, 1, 4.0, 7), (2, 5, 3.0, 8)], {})
-    status, said = run(closed_app, "import-ratings", "--release", FIRST, str(folder))
-    assert status == 0, said
-    assert said.endswith("2 ratings; 0 of titles that the release does not list were left out\n")
+    status, output = run(closed_app, "import-ratings", "--release", FIRST, str(folder))
+    assert status == 0, output
+    assert output.endswith("2 ratings; 0 of titles that the release does not list were left out\n")
 
 
 def test_bringing_it_again_mends_what_was_changed(app: Flask) -> None:
@@ -63,11 +63,11 @@ def test_bringing_it_again_mends_what_was_changed(app: Flask) -> None:
 
 def test_without_a_release_every_command_says_so_in_one_line(closed_app: Flask) -> None:
     for command in (["sync-catalogue"], ["releases", "verify"], ["releases", "rollback"]):
-        status, said = run(closed_app, *command)
+        status, output = run(closed_app, *command)
         assert status == 2
-        assert said.startswith("error: ")
-        assert "no release has been promoted yet" in said
-        assert said.count("\n") == 1
+        assert output.startswith("error: ")
+        assert "no release has been promoted yet" in output
+        assert output.count("\n") == 1
     assert run(closed_app, "releases", "list") == (0, "")
 
 
@@ -84,9 +84,9 @@ def test_a_damaged_release_is_not_promoted(app: Flask, store: ReleaseStore) -> N
     publish_tiny(store, SECOND)
     store.rollback()
     (store.folder / SECOND / "item_means.npy").write_bytes(b"")
-    status, said = run(app, "releases", "promote", SECOND)
+    status, output = run(app, "releases", "promote", SECOND)
     assert status == 2
-    assert "item_means.npy" in said
+    assert "item_means.npy" in output
     assert run(app, "releases", "current") == (0, f"{FIRST}\n")
 
 
@@ -103,9 +103,9 @@ def test_verify_folds_trained_users_in_again(app: Flask, store: ReleaseStore) ->
             rating_vectors=person.rating_vector[None].astype(np.float32),
         )
         store.publish(tiny_release(version), ITEMS, parity)
-        status, said = run(app, "releases", "verify", version)
-        assert status == expected, said
-        assert "over 1 users" in said
+        status, output = run(app, "releases", "verify", version)
+        assert status == expected, output
+        assert "over 1 users" in output
 
 
 def test_sqlite_lets_readers_read_while_someone_writes(closed_app: Flask, tmp_path: Path) -> None:

@@ -458,7 +458,7 @@ def test_an_experiment_is_started_listed_and_ended(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "printed"),
     [
         (["tune", "--treatment", SECOND], "no such release"),
         (["tune", "--treatment", "../else"], "is not a version"),
@@ -470,10 +470,12 @@ def test_an_experiment_is_started_listed_and_ended(app: Flask) -> None:
         (["x" * 65, "--treatment", "min_ratings=3"], "a name is"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(app: Flask, options: list[str], said: str) -> None:
+def test_what_cannot_be_is_refused_in_one_line(
+    app: Flask, options: list[str], printed: str
+) -> None:
     status, answer = run(app, "experiments", "start", *options)
     assert (status, answer.count("\n")) == (2, 1), answer
-    assert said in answer
+    assert printed in answer
     with app.app_context():
         assert running() is None
 
@@ -482,27 +484,27 @@ def test_one_runs_at_a_time_and_no_name_comes_twice(app: Flask) -> None:
     """Else people of the one would be in the same arm of the other."""
     assert "no experiment is running" in run(app, "experiments", "end")[1]
     start(app)
-    status, said = run(app, "experiments", "start", "two", "--treatment", "min_ratings=3")
-    assert (status, said) == (2, "error: tune is running; `flask experiments end` ends it\n")
+    status, printed = run(app, "experiments", "start", "two", "--treatment", "min_ratings=3")
+    assert (status, printed) == (2, "error: tune is running; `flask experiments end` ends it\n")
     run(app, "experiments", "end")
-    status, said = run(app, "experiments", "start", "tune", "--treatment", "min_ratings=3")
+    status, printed = run(app, "experiments", "start", "tune", "--treatment", "min_ratings=3")
     assert status == 2
-    assert "choose another name" in said
+    assert "choose another name" in printed
     with app.app_context():
         assert running_plan() is None
 
 
 def test_a_release_of_other_ratings_is_no_arm(app: Flask, store: ReleaseStore) -> None:
     store.publish(tiny_games_release(SECOND), GAMES, no_parity_sample(rating_width=0))
-    status, said = run(app, "experiments", "start", "tune", "--treatment", SECOND)
+    status, printed = run(app, "experiments", "start", "tune", "--treatment", SECOND)
     assert status == 2
-    assert "compare releases of one kind" in said
+    assert "compare releases of one kind" in printed
 
 
 def test_without_a_release_there_is_nothing_to_compare(closed_app: Flask) -> None:
-    status, said = run(closed_app, "experiments", "start", "x", "--treatment", "min_ratings=3")
+    status, printed = run(closed_app, "experiments", "start", "x", "--treatment", "min_ratings=3")
     assert status == 2
-    assert "no release has been promoted yet" in said
+    assert "no release has been promoted yet" in printed
 
 
 # The figures

@@ -108,14 +108,14 @@ def test_both_kinds_have_words_for_the_same(games_app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "said"),
+    ("hours", "output"),
     [
         *((0.0, "not played yet"), (1 / 60, "1 min"), (0.5, "30 min"), (1.0, "1 h")),
         *((2.53, "2.5 h"), (12.4, "12.4 h"), (99.96, "100 h"), (1234.5, "1,234 h")),
     ],
 )
-def test_hours_are_said_as_people_say_them(hours: float, said: str) -> None:
-    assert hours_in_words(hours) == said
+def test_hours_are_said_as_people_say_them(hours: float, output: str) -> None:
+    assert hours_in_words(hours) == output
 
 
 def test_each_card_shows_the_store_the_genres_and_the_match(gil: FlaskClient) -> None:

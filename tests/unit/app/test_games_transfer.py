@@ -35,8 +35,8 @@ def steam(folder: Path, libraries: str | bytes = LIBRARIES) -> Path:
 
 def test_libraries_become_people_with_hours(games_app: Flask, tmp_path: Path) -> None:
     """Numbered as in training: by the line that first has them, of which the later one counts."""
-    status, said = run(games_app, "import-ratings", str(steam(tmp_path / "steam")))
-    assert (status, said.splitlines()[-1]) == (
+    status, printed = run(games_app, "import-ratings", str(steam(tmp_path / "steam")))
+    assert (status, printed.splitlines()[-1]) == (
         0,
         "3 ratings; 1 of titles that the release does not list were left out",
     )
@@ -75,11 +75,11 @@ def test_importing_again_changes_nothing(games_app: Flask, tmp_path: Path) -> No
     ],
 )
 def test_a_bad_line_is_named(games_app: Flask, tmp_path: Path, line: str, output: str) -> None:
-    status, said = run(
+    status, printed = run(
         games_app, "import-ratings", str(steam(tmp_path / "steam", LIBRARIES + line + "\n"))
     )
     assert status == 2
-    assert output in said
+    assert output in printed
     assert stored(games_app) == []
 
 
@@ -88,15 +88,15 @@ def test_a_file_that_was_cut_short_is_told(games_app: Flask, tmp_path: Path) -> 
     file = find_libraries(folder)
     assert file is not None
     file.write_bytes(file.read_bytes()[:-10])
-    status, said = run(games_app, "import-ratings", str(folder))
+    status, printed = run(games_app, "import-ratings", str(folder))
     assert status == 2
-    assert "cannot be unpacked" in said
+    assert "cannot be unpacked" in printed
 
 
 def test_libraries_are_no_ratings_of_films(app: Flask, tmp_path: Path) -> None:
-    status, said = run(app, "import-ratings", str(steam(tmp_path / "steam")))
+    status, printed = run(app, "import-ratings", str(steam(tmp_path / "steam")))
     assert status == 2
-    assert "no ratings file of a known layout" in said
+    assert "no ratings file of a known layout" in printed
 
 
 @pytest.mark.slow

@@ -134,7 +134,7 @@ def test_a_guest_is_added_by_three_ratings_and_forgotten_at_logout(ann: FlaskCli
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "output"),
     [
         ({"rating-8": "6"}, "Rate at least 3"),
         ({"rating-8": "nan", "rating-x": "5"}, "Rate at least 3"),
@@ -144,10 +144,10 @@ def test_a_guest_is_added_by_three_ratings_and_forgotten_at_logout(ann: FlaskCli
     ],
 )
 def test_a_guest_who_says_too_little_keeps_what_was_said(
-    ann: FlaskClient, change: dict[str, str], said: str
+    ann: FlaskClient, change: dict[str, str], output: str
 ) -> None:
     answer = ann.post("/group/guest", data={**GUEST, **change})
-    assert (answer.status_code, said in answer.text) == (422, True)
+    assert (answer.status_code, output in answer.text) == (422, True)
     assert re.search(r'name="rating-13" value="4.5"[^>]*checked', answer.text)
 
 

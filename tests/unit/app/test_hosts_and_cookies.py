@@ -98,27 +98,27 @@ def cookies(app: Flask, address: str) -> dict[str, str]:
     ):
         answer = client.post(path, data=sent, base_url=address)
         assert answer.status_code in (302, 303), answer.text
-        for said in answer.headers.getlist("Set-Cookie"):
-            found[said.partition("=")[0]] = said
+        for output in answer.headers.getlist("Set-Cookie"):
+            found[output.partition("=")[0]] = output
     return found
 
 
 def test_over_https_cookies_are_for_this_host_and_https_alone(made: Callable[..., Flask]) -> None:
     found = cookies(made(SECURE_COOKIES="True", SITE_URL=SITE), SITE)
     assert found.keys() == {"__Host-session", "__Host-remember", "__Host-device"}
-    for said in found.values():
-        parts = {part.strip() for part in said.split(";")[1:]}
+    for output in found.values():
+        parts = {part.strip() for part in output.split(";")[1:]}
         assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= parts
-        assert "Domain" not in said
-        assert len(said) < 4096
+        assert "Domain" not in output
+        assert len(output) < 4096
 
 
 def test_in_development_they_are_out_of_reach_of_scripts_too(made: Callable[..., Flask]) -> None:
     found = cookies(made(), "http://localhost")
     assert found.keys() == {"session", "remember_token", "device"}
-    for said in found.values():
-        assert "HttpOnly" in said
-        assert "SameSite=Lax" in said
+    for output in found.values():
+        assert "HttpOnly" in output
+        assert "SameSite=Lax" in output
 
 
 def test_production_takes_the_strict_names() -> None:

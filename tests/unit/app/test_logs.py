@@ -133,18 +133,18 @@ def test_no_line_holds_a_secret_or_an_address(
     rest = client_with_token(app, "service")
     rest("GET", "/movies/top", environ_overrides=far)
     secret = rest._headers["Authorization"].removeprefix("Bearer ")
-    said = json.dumps(lines)
+    output = json.dumps(lines)
     assert len(lines) >= 9
     for hidden in (
         *("203.0.113.9", "ann@example.com", "something-private"),
         *(PASSWORD, "not the password", changed, link, secret, cookie.value),
     ):
-        assert hidden not in said, hidden
+        assert hidden not in output, hidden
     assert "/reset/<token>" in {line.get("route") for line in lines}
 
 
 @pytest.mark.parametrize(
-    ("said", "logged"),
+    ("output", "logged"),
     [
         ("no host in postgresql://u:p4ss@db/x", "no host in postgresql://[secret]@db/x"),
         ("mail to ann.b+c@mail.example.com: hello", "mail to [address]: hello"),
@@ -155,11 +155,11 @@ def test_no_line_holds_a_secret_or_an_address(
         ("at 12:30:01 marquee_ratings_written_total", "at 12:30:01 marquee_ratings_written_total"),
     ],
 )
-def test_what_an_error_says_of_secrets_is_left_out(lines: Lines, said: str, logged: str) -> None:
-    logging.getLogger("gunicorn.error").warning("%s", said)
+def test_what_an_error_says_of_secrets_is_left_out(lines: Lines, output: str, logged: str) -> None:
+    logging.getLogger("gunicorn.error").warning("%s", output)
     assert lines[-1]["message"] == logged
     try:
-        raise ValueError(said)
+        raise ValueError(output)
     except ValueError:
         logging.getLogger("app").exception("failed")
     assert lines[-1]["traceback"].endswith(f"ValueError: {logged}")

@@ -180,7 +180,7 @@ def test_one_bad_line_in_a_good_file_is_named_and_the_rest_is_kept(
 
 
 @pytest.mark.parametrize(
-    ("content", "name", "said"),
+    ("content", "name", "printed"),
     [
         ("a,b,c\n1,2,3\n", "x.csv", "its first line says “a, b, c”"),
         ("", "x.csv", "its first line says “nothing”"),
@@ -199,11 +199,11 @@ def test_one_bad_line_in_a_good_file_is_named_and_the_rest_is_kept(
     ],
 )
 def test_a_file_that_cannot_be_used_is_a_422_that_says_why_and_stores_nothing(
-    app: Flask, ann: FlaskClient, content: str | bytes, name: str, said: str
+    app: Flask, ann: FlaskClient, content: str | bytes, name: str, printed: str
 ) -> None:
     answer = bring(ann, content, name)
     assert answer.status_code == 422
-    assert said in answer.text
+    assert printed in answer.text
     assert stored(app) == []
     with app.app_context():
         assert db.session.scalars(select(Import)).all() == []

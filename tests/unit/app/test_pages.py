@@ -96,7 +96,7 @@ def test_session_cookies_are_out_of_reach_of_scripts(client: FlaskClient) -> Non
 
 
 @pytest.mark.parametrize(
-    ("stars", "said"),
+    ("stars", "output"),
     [
         (0.5, "half a star"),
         (1.0, "one star"),
@@ -105,16 +105,16 @@ def test_session_cookies_are_out_of_reach_of_scripts(client: FlaskClient) -> Non
         (5.0, "five stars"),
     ],
 )
-def test_stars_are_spoken_as_people_say_them(stars: float, said: str) -> None:
-    assert template_helpers.stars_in_words(stars) == said
+def test_stars_are_spoken_as_people_say_them(stars: float, output: str) -> None:
+    assert template_helpers.stars_in_words(stars) == output
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "output"),
     [(5, "just now"), (70, "1 min ago"), (7_300, "2 h ago"), (90_000, "1 d ago")],
 )
-def test_times_are_told_by_their_largest_unit(seconds: int, said: str) -> None:
-    assert template_helpers.ago(utcnow() - timedelta(seconds=seconds)) == said
+def test_times_are_told_by_their_largest_unit(seconds: int, output: str) -> None:
+    assert template_helpers.ago(utcnow() - timedelta(seconds=seconds)) == output
 
 
 def test_the_visitors_choice_of_theme_is_kept(client: FlaskClient) -> None:

@@ -81,6 +81,6 @@ def test_every_letter_of_a_password_counts(app: Flask) -> None:
         "/register", data={**form, "password": password, "confirm": password}
     )
     assert made.status_code == 303
-    for said, code in ((password, 303), (password.strip(), 422), (password[:-1], 422)):
-        login = {"username": "eve", "password": said}
+    for output, code in ((password, 303), (password.strip(), 422), (password[:-1], 422)):
+        login = {"username": "eve", "password": output}
         assert app.test_client().post("/login", data=login).status_code == code

@@ -201,12 +201,12 @@ def test_the_parts_shown_add_up_to_the_score_shown(ann: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("item", "said"),
+    ("item", "output"),
     [(1, "You have rated it"), (55, "Too few people have rated it")],
 )
-def test_a_title_on_no_list_says_why_not(ann: FlaskClient, item: int, said: str) -> None:
+def test_a_title_on_no_list_says_why_not(ann: FlaskClient, item: int, output: str) -> None:
     rate(ann, 1, 5)
-    assert said in ann.get(f"/title/{item}").text
+    assert output in ann.get(f"/title/{item}").text
 
 
 def test_a_title_that_is_not_there_is_a_404_page(ann: FlaskClient) -> None:

@@ -83,8 +83,8 @@ def paths(app: Flask) -> dict[int, str | None]:
 
 
 def test_posters_are_stored_and_asked_for_once(app: Flask, tmdb: Tmdb) -> None:
-    status, said = run(app, "fetch-posters", "--rate", "40")
-    assert (status, "2 posters for 5 titles" in said) == (0, True)
+    status, printed = run(app, "fetch-posters", "--rate", "40")
+    assert (status, "2 posters for 5 titles" in printed) == (0, True)
     assert paths(app) == {1: "/one-A_1.jpg", 2: "", 3: "", 5: "", 8: "/eight.jpg", 13: None}
     asked = len(tmdb.asked)
     assert "0 posters for 0 titles" in run(app, "fetch-posters")[1]
@@ -106,14 +106,14 @@ def test_a_request_to_wait_is_followed(app: Flask, tmdb: Tmdb) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "said"), [(None, "TMDB_API_KEY is not set"), ("bad", "is not accepted")]
+    ("key", "printed"), [(None, "TMDB_API_KEY is not set"), ("bad", "is not accepted")]
 )
 def test_without_a_good_key_one_line_says_so(
-    app: Flask, tmdb: Tmdb, key: str | None, said: str
+    app: Flask, tmdb: Tmdb, key: str | None, printed: str
 ) -> None:
     app.config["TMDB_API_KEY"] = key
     status, output = run(app, "fetch-posters")
-    assert (status, said in output) == (2, True)
+    assert (status, printed in output) == (2, True)
     assert set(paths(app).values()) == {None}
 
 
@@ -122,8 +122,8 @@ def test_what_was_fetched_before_an_interruption_stays(
     app: Flask, tmdb: Tmdb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(ANSWERS, "/movie/102", (418, {}))
-    status, said = run(app, "fetch-posters", "--rate", "40")
-    assert (status, "TMDB answers 418; run this again" in said) == (2, True)
+    status, printed = run(app, "fetch-posters", "--rate", "40")
+    assert (status, "TMDB answers 418; run this again" in printed) == (2, True)
     assert paths(app)[1] == "/one-A_1.jpg"
     monkeypatch.undo()
     assert "0 posters for 3 titles" in run(app, "fetch-posters", "--rate", "40")[1]
@@ -134,8 +134,8 @@ def test_an_answer_that_is_none_is_one_line_to_say_so(
     app: Flask, tmdb: Tmdb, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
     monkeypatch.setitem(ANSWERS, "/movie/101", (200, body))
-    status, said = run(app, "fetch-posters", "--rate", "40")
-    assert (status, "TMDB answers no JSON" in said) == (2, True)
+    status, printed = run(app, "fetch-posters", "--rate", "40")
+    assert (status, "TMDB answers no JSON" in printed) == (2, True)
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "1000"])

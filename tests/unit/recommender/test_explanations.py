@@ -107,8 +107,8 @@ def test_for_a_hundred_people_the_place_without_a_rating_is_that_of_a_recomputed
         (first,) = trained.recommend(trained.fold_in(ratings), 1)
         explained = explain(trained, ratings, first.item_id)
         assert explained is not None
-        chief = max(explained.parts, key=lambda item: explained.parts[item])
-        rest = {item: stars for item, stars in ratings.items() if item != chief}
+        main_reason = max(explained.parts, key=lambda item: explained.parts[item])
+        rest = {item: stars for item, stars in ratings.items() if item != main_reason}
         everything = trained.recommend(trained.fold_in(rest), len(trained.item_index))
         place = [r.item_id for r in everything].index(first.item_id) + 1
-        assert rank_without(trained, ratings, first.item_id, chief) == place
+        assert rank_without(trained, ratings, first.item_id, main_reason) == place

@@ -28,7 +28,7 @@ def rating(factors: np.ndarray, rows: list[int], deviations: list[float]) -> np.
     return np.array([bias, *vector])
 
 
-HEADS = pytest.mark.parametrize("head", [ranking, rating])
+MODELS = pytest.mark.parametrize("model", [ranking, rating])
 
 
 @pytest.mark.parametrize(
@@ -121,32 +121,32 @@ def test_rating_equals_plain_loops_over_the_formula(seed: int):
     assert_allclose(found, [bias, *np.linalg.solve(left, right)], rtol=1e-10)
 
 
-@HEADS
-def test_the_order_of_ratings_does_not_matter(head):
+@MODELS
+def test_the_order_of_ratings_does_not_matter(model):
     factors = made_up(1).astype(float)
-    forwards = head(factors, [0, 5, 2, 9], [1.0, -0.5, 0.3, 0.8])
-    backwards = head(factors, [9, 2, 5, 0], [0.8, 0.3, -0.5, 1.0])
+    forwards = model(factors, [0, 5, 2, 9], [1.0, -0.5, 0.3, 0.8])
+    backwards = model(factors, [9, 2, 5, 0], [0.8, 0.3, -0.5, 1.0])
     assert_allclose(forwards, backwards, rtol=1e-12)
 
 
-@HEADS
-def test_single_precision_moves_a_vector_by_a_millionth_at_most(head):
+@MODELS
+def test_single_precision_moves_a_vector_by_a_millionth_at_most(model):
     factors = made_up(4, items=2_000, rank=32)
     rows = [*range(300)]
     numbers = np.sin(rows).tolist()
     single, double = (
-        head(as_given, rows, numbers) for as_given in (factors, factors.astype(float))
+        model(as_given, rows, numbers) for as_given in (factors, factors.astype(float))
     )
     assert_allclose(single, double, atol=1e-6 * np.abs(double).max(), rtol=0)
 
 
-@HEADS
-def test_a_rating_added_and_removed_leaves_no_trace(head):
+@MODELS
+def test_a_rating_added_and_removed_leaves_no_trace(model):
     factors = made_up(2)
-    before = head(factors, [0, 5], [1.0, -0.5])
-    during = head(factors, [0, 5, 7], [1.0, -0.5, 0.9])
+    before = model(factors, [0, 5], [1.0, -0.5])
+    during = model(factors, [0, 5, 7], [1.0, -0.5, 0.9])
     assert not np.allclose(before, during)
-    assert_array_equal(head(factors, [0, 5], [1.0, -0.5]), before)
+    assert_array_equal(model(factors, [0, 5], [1.0, -0.5]), before)
 
 
 def test_what_is_given_is_not_changed():

@@ -169,21 +169,21 @@ def test_parity_holds_where_folding_in_finds_what_training_found(store: ReleaseS
     assert max(parity.ranking, parity.rating) < 1e-6
 
 
-@pytest.mark.parametrize("head", ["ranking", "rating"])
+@pytest.mark.parametrize("kind", ["ranking", "rating"])
 def test_parity_fails_for_a_vector_of_one_head_changed_and_says_by_how_much(
-    store: ReleaseStore, head: str
+    store: ReleaseStore, kind: str
 ):
     change = np.array([[0, 0], [0, 0.01]], np.float32)
-    parity = check_parity(sampled(store, **{f"{head}_vectors": lambda v: v + change}))
+    parity = check_parity(sampled(store, **{f"{kind}_vectors": lambda v: v + change}))
     assert not parity.holds
-    other = {"ranking": "rating", "rating": "ranking"}[head]
-    assert getattr(parity, head) == pytest.approx(0.01, rel=1e-3)
+    other = {"ranking": "rating", "rating": "ranking"}[kind]
+    assert getattr(parity, kind) == pytest.approx(0.01, rel=1e-3)
     assert getattr(parity, other) < 1e-6
 
 
-@pytest.mark.parametrize("head", ["ranking_vectors", "rating_vectors"])
-def test_parity_fails_where_training_found_no_number(store: ReleaseStore, head: str):
-    assert not check_parity(sampled(store, **{head: lambda v: v * np.float32(np.nan)})).holds
+@pytest.mark.parametrize("kind", ["ranking_vectors", "rating_vectors"])
+def test_parity_fails_where_training_found_no_number(store: ReleaseStore, kind: str):
+    assert not check_parity(sampled(store, **{kind: lambda v: v * np.float32(np.nan)})).holds
 
 
 def test_parity_fails_for_a_rating_changed(store: ReleaseStore):
