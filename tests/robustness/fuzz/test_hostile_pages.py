@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_wtf import FlaskForm
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from werkzeug.test import TestResponse
 
 from app import create_app
