@@ -49,7 +49,8 @@ download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(FROM) $(DATA)
 
 test-quick: .venv/dev ## what needs no Spark, server or browser, in a minute: make test-quick ARGS="-k rating"
-	$(PYTEST) -m "not spark and not browser and not database and not server and not slow" $(ARGS)
+	$(PYTEST) -m "not (spark or browser or database or server or slow)" \
+	  $(if $(findstring tests/,$(ARGS)),,tests/unit tests/contract) $(ARGS)
 
 test: .venv/dev java blas browser axe databases nginx redis eb spark35 ## everything, then the site's queries on each database
 	@.ci/ensure summary

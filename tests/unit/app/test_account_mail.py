@@ -177,7 +177,7 @@ class Clerk(socketserver.StreamRequestHandler):
 def postbox() -> Iterator[Postbox]:
     with Postbox(("127.0.0.1", 0), Clerk) as server:
         server.letters = []
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
         server.shutdown()

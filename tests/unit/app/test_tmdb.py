@@ -67,7 +67,7 @@ def tmdb(app: Flask) -> Iterator[Tmdb]:
         server.asked = []
         app.config["TMDB_ADDRESS"] = f"http://127.0.0.1:{server.server_address[1]}"
         app.config["TMDB_API_KEY"] = "good"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
         server.shutdown()
