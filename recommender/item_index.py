@@ -1,4 +1,4 @@
-"""Converts item ids to rows of arrays; no other module does."""
+"""Converts item ids to rows of arrays; no other module of the model or the site does."""
 
 from __future__ import annotations
 

@@ -152,17 +152,17 @@ def test_recommending_and_the_site_are_measured_against_their_targets(
 
 
 def test_a_target_is_met_at_its_limit_and_else_says_by_how_much_not() -> None:
-    lines = [
-        Target("time", 20, "ms", 20).line,
-        Target("time", 30, "ms", 20, more="busy").line,
-        Target("speed", 600, "a second", 500, least=True).line,
-        Target("speed", 400, "a second", 500, least=True).line,
+    cells = [
+        Target("time", 20, "ms", 20).cells,
+        Target("time", 30, "ms", 20, more="busy").cells,
+        Target("speed", 600, "a second", 500, least=True).cells,
+        Target("speed", 400, "a second", 500, least=True).cells,
     ]
-    assert lines == [
-        "| time | 20 ms | ≤ 20 ms | met |",
-        "| time | 30 ms (busy) | ≤ 20 ms | missed by 50 % |",
-        "| speed | 600 a second | ≥ 500 a second | met |",
-        "| speed | 400 a second | ≥ 500 a second | missed by 20 % |",
+    assert cells == [
+        ["time", "20 ms", "≤ 20 ms", "met"],
+        ["time", "30 ms (busy)", "≤ 20 ms", "missed by 50 %"],
+        ["speed", "600 a second", "≥ 500 a second", "met"],
+        ["speed", "400 a second", "≥ 500 a second", "missed by 20 %"],
     ]
 
 
