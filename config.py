@@ -133,8 +133,8 @@ SETTINGS = (
     Setting("RATELIMIT_PASSWORDS", rate_limit, "10/15minutes", "wrong passwords for one account"),
     Setting("RATELIMIT_PASSWORDS_ADDRESS", rate_limit, "100/15minutes", "... from one address"),
     Setting("RATELIMIT_ACCOUNTS", rate_limit, "60/hour", "registrations from one address"),
-    Setting("RATELIMIT_LETTERS", rate_limit, "5/hour", "mails of one kind to one mailbox"),
-    Setting("RATELIMIT_LETTERS_ADDRESS", rate_limit, "30/hour", "... from one address"),
+    Setting("RATELIMIT_RESET_MAIL", rate_limit, "5/hour", "mails of one kind to one mailbox"),
+    Setting("RATELIMIT_RESET_MAIL_ADDRESS", rate_limit, "30/hour", "... from one address"),
     Setting("RATELIMIT_IMPORTS", rate_limit, "20/hour", "imported files of one user"),
     Setting("REQUEST_SECONDS", at_least_zero, 30.0, "after which a request is ended with a 503"),
     Setting("HOSTS", host_names, None, "host names the site answers to; default: SITE_URL's"),
@@ -147,6 +147,12 @@ SETTINGS = (
     Setting("SECURE_COOKIES", boolean, None, "cookies over HTTPS only; default: in production"),
     Setting("PORT", int, 5000, "where `make run` serves"),
 )
+
+# Earlier names, still read.
+OLD_NAMES = {
+    "RATELIMIT_RESET_MAIL": "RATELIMIT_LETTERS",
+    "RATELIMIT_RESET_MAIL_ADDRESS": "RATELIMIT_LETTERS_ADDRESS",
+}
 
 
 def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -198,7 +204,8 @@ def is_development() -> bool:
 def _read(environ: Mapping[str, str]) -> dict[str, Any]:
     values = {}
     for setting in SETTINGS:
-        text = environ.get(setting.name, "").strip()
+        text = environ.get(setting.name) or environ.get(OLD_NAMES.get(setting.name, ""), "")
+        text = text.strip()
         try:
             values[setting.name] = setting.read(text) if text else setting.default
         except ValueError as error:

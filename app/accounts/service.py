@@ -201,7 +201,7 @@ def mail_confirmation(user: User) -> None:
 
 def _limit_mail(mailbox: str) -> None:
     login_throttle.record_attempts(
-        (login_throttle.LETTERS, mailbox), (login_throttle.LETTERS_ADDRESS, login_throttle.caller())
+        (login_throttle.MAIL, mailbox), (login_throttle.MAIL_ADDRESS, login_throttle.caller())
     )
 
 

@@ -111,3 +111,11 @@ def test_the_example_file_and_the_manual_list_every_setting() -> None:
     )
     assert example == settings
     assert manual == settings
+
+
+def test_old_names_of_settings_are_read_unless_the_new_one_is_set() -> None:
+    old = {"DEBUG": "True", "RATELIMIT_LETTERS": "2/hour"}
+    assert config.load(old)["RATELIMIT_RESET_MAIL"] == "2/hour"
+    assert (
+        config.load({**old, "RATELIMIT_RESET_MAIL": "3/hour"})["RATELIMIT_RESET_MAIL"] == "3/hour"
+    )

@@ -144,7 +144,7 @@ def test_account_page_mails_the_link_again_until_the_address_is_confirmed(
 def test_confirmation_letters_to_one_mailbox_are_limited_and_registering_goes_on(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app.config["RATELIMIT_LETTERS"] = "2/hour"
+    app.config["RATELIMIT_RESET_MAIL"] = "2/hour"
     caplog.set_level(logging.WARNING)
     people = [sign_up(app, f"n{n}") for n in range(4)]
     assert len(letters(caplog)) == 2
@@ -157,7 +157,7 @@ def test_confirmation_letters_to_one_mailbox_are_limited_and_registering_goes_on
 def test_confirmation_letters_from_one_address_are_limited(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app.config["RATELIMIT_LETTERS_ADDRESS"] = "2/hour"
+    app.config["RATELIMIT_RESET_MAIL_ADDRESS"] = "2/hour"
     caplog.set_level(logging.WARNING)
     for n in range(4):
         sign_up(app, f"n{n}", f"n{n}@example.com")

@@ -231,14 +231,14 @@ def test_registrations_from_one_address_are_limited(app: Flask) -> None:
 def test_a_mailbox_is_written_to_so_often_whoever_is_registered(
     ann: FlaskClient, app: Flask, email: str
 ) -> None:
-    app.config["RATELIMIT_LETTERS"] = "2/hour"
+    app.config["RATELIMIT_RESET_MAIL"] = "2/hour"
     guest = app.test_client()
     asked = [guest.post("/forgotten", data={"email": email}).status_code for _ in range(3)]
     assert asked == [200, 200, 429]
 
 
 def test_one_address_may_not_have_many_mailboxes_written_to(app: Flask) -> None:
-    app.config["RATELIMIT_LETTERS_ADDRESS"] = "2/hour"
+    app.config["RATELIMIT_RESET_MAIL_ADDRESS"] = "2/hour"
     guest = app.test_client()
     boxes = [f"{n}@example.com" for n in range(3)]
     asked = [guest.post("/forgotten", data={"email": box}).status_code for box in boxes]
