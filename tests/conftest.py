@@ -42,8 +42,9 @@ BY_FIXTURE = {
 
 def pytest_configure(config: pytest.Config) -> None:
     """Compile each template once, not once for each application that tests make."""
-    folder = config.cache.mkdir("templates")
-    Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache(str(folder))}
+    if cache := getattr(config, "cache", None):  # not with -p no:cacheprovider
+        folder = cache.mkdir("templates")
+        Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache(str(folder))}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
