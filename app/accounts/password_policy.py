@@ -44,4 +44,4 @@ def _is_common(text: str) -> bool:
     # Loaded with the first password that is set: its lists take 12 MB.
     from zxcvbn import zxcvbn  # type: ignore[import-untyped]
 
-    return len(text) <= LONGEST_COMMON and zxcvbn(text)["guesses"] <= FIRST_GUESSES
+    return 0 < len(text) <= LONGEST_COMMON and zxcvbn(text)["guesses"] <= FIRST_GUESSES

@@ -29,7 +29,7 @@ def test_what_others_try_first_is_refused(password: str) -> None:
     "password",
     [
         *(PASSWORD, "an even better one", "password of my own garden", "tr4v3l1ing-k1te"),
-        *("8472-a-938475", "ünïcödé päss", "        x        ", "我的密码是一只猫在屋顶"),
+        *("8472-a-938475", "ünïcödé päss", "        x        ", "我的密码是一只猫在屋顶", ""),
     ],
 )
 def test_anything_else_is_taken(password: str) -> None:
