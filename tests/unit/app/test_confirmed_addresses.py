@@ -111,7 +111,7 @@ def test_confirm_refuses_a_link_when_it_is_old_forged_or_for_another_address(
         assert not accounts.is_confirmation_of(user, token)
 
 
-def test_confirmation_letter_holds_no_text_of_whoever_registered(
+def test_confirmation_mail_contains_no_text_from_the_registration(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -121,7 +121,7 @@ def test_confirmation_letter_holds_no_text_of_whoever_registered(
     assert "parcel" not in letter
 
 
-def test_confirmation_link_does_not_hold_the_address(
+def test_confirmation_link_does_not_contain_the_address(
     bea: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     (link,) = links(caplog)
@@ -129,7 +129,7 @@ def test_confirmation_link_does_not_hold_the_address(
     assert ADDRESS not in str(payload)
 
 
-def test_account_page_mails_the_link_again_until_the_address_is_confirmed(
+def test_account_page_sends_the_link_again_until_the_address_is_confirmed(
     app: Flask, bea: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert bea.post("/account/confirmation").status_code == 303
@@ -141,7 +141,7 @@ def test_account_page_mails_the_link_again_until_the_address_is_confirmed(
     assert letters(caplog) == []
 
 
-def test_confirmation_letters_to_one_mailbox_are_limited_and_registering_goes_on(
+def test_confirmation_mails_are_limited_per_mailbox_and_registration_still_works(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.config["RATELIMIT_LETTERS"] = "2/hour"
@@ -154,7 +154,7 @@ def test_confirmation_letters_to_one_mailbox_are_limited_and_registering_goes_on
     assert len(ask(app.test_client(), ADDRESS, caplog)) == 1  # reset links are counted apart
 
 
-def test_confirmation_letters_from_one_address_are_limited(
+def test_confirmation_mails_are_limited_per_client_address(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.config["RATELIMIT_LETTERS_ADDRESS"] = "2/hour"
@@ -164,12 +164,12 @@ def test_confirmation_letters_from_one_address_are_limited(
     assert len(letters(caplog)) == 2
 
 
-def test_registering_works_when_mail_fails(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_register_succeeds_when_mail_fails(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     app.config["MAIL"] = "smtp://127.0.0.1:1"
     assert sign_up(app, "bea").get("/account").status_code == 200
 
 
-def test_site_without_mail_says_that_login_is_by_name(environ: dict[str, str]) -> None:
+def test_account_page_says_to_log_in_by_name_when_site_has_no_mail(environ: dict[str, str]) -> None:
     silent = create_app({**environ, "DEBUG": "False"}, TESTING=True, WTF_CSRF_ENABLED=False)
     silent.config.update(SESSION_COOKIE_SECURE=False)
     bea = sign_up(silent, "bea")
@@ -180,7 +180,7 @@ def test_site_without_mail_says_that_login_is_by_name(environ: dict[str, str]) -
         db.engine.dispose()
 
 
-def test_export_says_when_the_address_was_confirmed(app: Flask, bea: FlaskClient) -> None:
+def test_export_contains_the_time_of_confirmation(app: Flask, bea: FlaskClient) -> None:
     assert bea.get("/data/export.json").json["account"]["email_confirmed_at"] is None
     confirm_address(app, "bea")
     assert bea.get("/data/export.json").json["account"]["email_confirmed_at"].startswith("20")
@@ -189,12 +189,12 @@ def test_export_says_when_the_address_was_confirmed(app: Flask, bea: FlaskClient
 # What an address that nobody confirmed does not do
 
 
-def test_unconfirmed_address_does_not_log_in(app: Flask, bea: FlaskClient) -> None:
+def test_login_rejects_an_unconfirmed_address(app: Flask, bea: FlaskClient) -> None:
     assert log_in(app.test_client(), ADDRESS, PASSWORD).status_code == 422
     assert log_in(app.test_client(), "bea", PASSWORD).status_code == 303
 
 
-def test_unconfirmed_address_gets_no_reset_link(
+def test_forgotten_sends_no_link_to_an_unconfirmed_address(
     app: Flask, bea: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert ask(app.test_client(), ADDRESS, caplog) == []
@@ -202,7 +202,7 @@ def test_unconfirmed_address_gets_no_reset_link(
 
 
 @pytest.mark.every_database
-def test_squatters_cannot_keep_the_owner_of_an_address_out(
+def test_login_by_address_works_for_the_owner_when_others_registered_it_first(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Ten accounts with her address, all older than hers."""
@@ -231,7 +231,7 @@ def test_reset_link_goes_to_the_stored_address_when_another_one_folds_to_it(
 # Guesses are counted by the account that they would open
 
 
-def test_guesses_at_an_account_share_one_counter_whatever_is_typed(
+def test_login_throttle_counts_per_account_for_any_spelling_of_the_name(
     app: Flask,
     ann: FlaskClient,
     three_guesses: None,
@@ -242,7 +242,7 @@ def test_guesses_at_an_account_share_one_counter_whatever_is_typed(
     assert guesses == [422, 422, 422, 429, 429]
 
 
-def test_devices_of_other_accounts_of_an_address_have_no_counter_of_their_own(
+def test_login_throttle_ignores_devices_of_other_accounts_of_the_address(
     app: Flask,
     ann: FlaskClient,
     three_guesses: None,
@@ -255,7 +255,7 @@ def test_devices_of_other_accounts_of_an_address_have_no_counter_of_their_own(
     assert guesses.count(422) == 3
 
 
-def test_known_device_has_its_own_counter_for_its_own_account_alone(
+def test_login_throttle_counts_a_trusted_device_separately_for_its_own_account_only(
     app: Flask,
     three_guesses: None,
 ) -> None:
@@ -273,7 +273,7 @@ def test_known_device_has_its_own_counter_for_its_own_account_alone(
     assert codes(app.test_client(), 1, name="cat") == [429]
 
 
-def test_recognise_hashes_as_often_when_nobody_confirmed_the_address(
+def test_recognise_computes_as_many_hashes_when_address_is_unconfirmed(
     app: Flask, bea: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked: list[str] = []

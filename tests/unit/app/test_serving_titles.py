@@ -30,7 +30,7 @@ def found_meanwhile(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[s
     return seen
 
 
-def test_the_first_is_searched_in_the_database_and_the_next_by_the_index_before(
+def test_search_uses_database_then_previous_index_while_the_index_is_built(
     app: Flask, store: ReleaseStore, found_meanwhile: list[tuple[str, list[int]]]
 ) -> None:
     watcher: ReleaseWatcher = app.extensions["serving"]
