@@ -86,19 +86,19 @@ def navigation(index: str, pages: list[str]) -> list[str]:
     return re.findall(r"^.+ <([\w/]+)>$", with_navigation(index, pages), re.MULTILINE)
 
 
-def test_every_page_stands_once_in_the_navigation() -> None:
+def test_navigation_lists_every_page_once() -> None:
     index = (DOCS / "index.md").read_text(encoding="utf-8")
     pages = [path.relative_to(DOCS).with_suffix("").as_posix() for path in PAGES]
     assert sorted([*navigation(index, pages), "index"]) == sorted(pages)
 
 
-def test_a_page_that_the_index_does_not_know_says_how_to_do_something() -> None:
+def test_navigation_adds_pages_missing_from_the_index_to_how_to() -> None:
     index = "# The manual\n\n## Begin\n\n- [A](a.md): first\n\n## How to\n\n- [B](b.md)\n\n## Z\n"
     assert navigation(index, ["index", "a", "b", "new"]) == ["a", "b", "new"]
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=names)
-def test_every_local_link_leads_somewhere(path: Path) -> None:
+def test_local_links_have_existing_targets(path: Path) -> None:
     dead = []
     for target in links(path):
         file, _, anchor = target.partition("#")
@@ -116,7 +116,7 @@ def defined_tests(file: str) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=names)
-def test_every_test_that_a_page_names_exists(path: Path) -> None:
+def test_tests_named_by_pages_exist(path: Path) -> None:
     named = TEST.findall(path.read_text(encoding="utf-8"))
     assert [f"{file}::{test}" for file, test in named if test not in defined_tests(file)] == []
 
@@ -159,7 +159,7 @@ def problem(program: str, output: str, options: list[str]) -> str | None:
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=names)
-def test_every_command_and_option_exists(path: Path) -> None:
+def test_commands_and_options_in_pages_exist(path: Path) -> None:
     assert [found for command in commands(path) if (found := problem(*command))] == []
 
 
@@ -175,7 +175,7 @@ def test_every_command_and_option_exists(path: Path) -> None:
         "python -m spark_jobs.recommend --n 20",
     ],
 )
-def test_a_command_that_exists_is_found(tmp_path: Path, text: str) -> None:
+def test_problem_is_none_when_command_exists(tmp_path: Path, text: str) -> None:
     (tmp_path / "page.md").write_text(f"```sh\n{text}  # as it is\n```\n")
     [command] = commands(tmp_path / "page.md")
     assert problem(*command) is None
@@ -192,7 +192,9 @@ def test_a_command_that_exists_is_found(tmp_path: Path, text: str) -> None:
         ("python -m spark_jobs.recommend --m 20", "no option --m"),
     ],
 )
-def test_a_command_that_does_not_exist_is_told(tmp_path: Path, text: str, output: str) -> None:
+def test_problem_names_the_command_or_option_that_does_not_exist(
+    tmp_path: Path, text: str, output: str
+) -> None:
     (tmp_path / "page.md").write_text(f"So: `{text}`.\n")
     [command] = commands(tmp_path / "page.md")
     assert output in str(problem(*command))
@@ -208,7 +210,7 @@ def film_club() -> SimpleNamespace:
     return SimpleNamespace(**module)
 
 
-def test_the_reader_of_the_guide_reads(
+def test_example_reader_reads_ratings_and_items(
     spark: SparkSession, film_club: SimpleNamespace, tmp_path: Path
 ) -> None:
     (tmp_path / "films.txt").write_text("12|Metropolis (1927)|Drama, Sci-Fi\n", encoding="utf-8")
@@ -222,7 +224,7 @@ def test_the_reader_of_the_guide_reads(
     assert dataset.rows == 2
 
 
-def test_the_reader_of_the_guide_names_a_bad_line(
+def test_example_reader_names_the_bad_line(
     spark: SparkSession, film_club: SimpleNamespace, tmp_path: Path
 ) -> None:
     (tmp_path / "films.txt").write_text("12|Metropolis (1927)|Drama\n", encoding="utf-8")
