@@ -65,7 +65,7 @@ FORMS: tuple[Callable[[], FlaskForm], ...] = (
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("new_form", FORMS, ids=lambda form: form.__name__)
-def test_form_costs_little_when_every_field_is_oversized(
+def test_form_is_cheap_when_every_field_is_oversized(
     app: Flask, ann: FlaskClient, new_form: Callable[[], FlaskForm], text: str
 ) -> None:
     """Also where no limit of the body has cut it off before."""
@@ -79,7 +79,7 @@ def test_form_costs_little_when_every_field_is_oversized(
         assert thread_seconds(validate) < SECONDS
 
 
-def test_register_costs_little_when_a_password_fills_the_body(
+def test_register_is_cheap_when_a_password_fills_the_body(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(body_limits, "ACCOUNT_BYTES", 100_000)  # the validators alone are tested
@@ -97,18 +97,18 @@ def test_is_easy_to_guess_takes_linear_time() -> None:
     assert thread_seconds(lambda: is_easy_to_guess(DIGITS_BETWEEN_LETTERS)) < SECONDS
 
 
-def test_named_costs_little_when_the_name_is_oversized(app: Flask) -> None:
+def test_named_is_cheap_when_the_name_is_oversized(app: Flask) -> None:
     with app.app_context():
         assert thread_seconds(lambda: accounts.named(MARKS)) < SECONDS
 
 
 @pytest.mark.parametrize("character", ["/", "\\", "\u0315\u0300", "?", "%2f"])
-def test_is_own_costs_little_when_the_target_is_oversized(character: str) -> None:
+def test_is_own_is_cheap_when_the_target_is_oversized(character: str) -> None:
     assert thread_seconds(lambda: is_own("/" + character * 500_000)) < SECONDS
     assert is_own("/" + character * 500_000) is False
 
 
-def test_pages_do_not_repeat_an_oversized_address_in_each_form(ann: FlaskClient) -> None:
+def test_pages_do_not_repeat_an_oversized_url_in_each_form(ann: FlaskClient) -> None:
     short, long = ann.get("/popular"), ann.get("/popular?x=" + "y" * 3_900)
     assert "yyyy" not in long.text
     assert short.text.count('name="next"') > 5
@@ -116,7 +116,7 @@ def test_pages_do_not_repeat_an_oversized_address_in_each_form(ann: FlaskClient)
     assert 'value="/popular?genre=Comedy"' in ann.get("/popular?genre=Comedy").text
 
 
-def test_login_page_is_asked_for_without_next_when_the_address_is_oversized(
+def test_login_redirect_omits_next_when_the_url_is_oversized(
     client: FlaskClient,
 ) -> None:
     assert client.get("/search?q=" + "y" * 3_900).location == "/login?next=/"
@@ -124,7 +124,7 @@ def test_login_page_is_asked_for_without_next_when_the_address_is_oversized(
     assert "yyyy" not in page.text
 
 
-def test_session_keeps_few_messages_when_nobody_reads_them(client: FlaskClient) -> None:
+def test_session_keeps_at_most_ten_flashed_messages(client: FlaskClient) -> None:
     for _ in range(30):
         client.get("/ratings")
     with client.session_transaction() as session:
@@ -150,7 +150,7 @@ def unpacked_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize("cookie", ["session", "device", "remember_token"])
-def test_forged_cookie_is_not_unpacked(
+def test_forged_cookie_is_not_decompressed(
     app: Flask, monkeypatch: pytest.MonkeyPatch, cookie: str
 ) -> None:
     unpacked = unpacked_bytes(monkeypatch)
@@ -166,7 +166,7 @@ def test_forged_cookie_is_not_unpacked(
 
 
 @pytest.mark.parametrize("path", ["/reset/", "/confirm/"])
-def test_forged_link_is_not_unpacked(
+def test_forged_link_is_not_decompressed(
     ann: FlaskClient, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     unpacked = unpacked_bytes(monkeypatch)
@@ -179,7 +179,7 @@ def test_forged_link_is_not_unpacked(
 @pytest.mark.parametrize(
     ("path", "most"), [("/login", 3), ("/register", 1), ("/account", 2), ("/data/delete", 1)]
 )
-def test_request_hashes_a_password_at_most_three_times(
+def test_request_computes_at_most_three_password_hashes(
     ann: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch, path: str, most: int
 ) -> None:
     hashed: list[str] = []
@@ -208,7 +208,7 @@ def test_request_hashes_a_password_at_most_three_times(
 
 
 @pytest.mark.parametrize("unit", ["a/b,", "a/b;q=0.1,", ";a=b"])
-def test_error_page_costs_little_when_the_accept_header_is_oversized(
+def test_error_page_is_cheap_when_the_accept_header_is_oversized(
     client: FlaskClient, unit: str
 ) -> None:
     headers = {"Accept": f"a/b{unit * 500_000}"}
@@ -219,7 +219,9 @@ def test_error_page_costs_little_when_the_accept_header_is_oversized(
     assert thread_seconds(send) < SECONDS / 2
 
 
-def test_passwords_are_hashed_few_at_a_time(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_hashes_run_with_bounded_concurrency(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     running, most, lock = 0, 0, threading.Lock()
 
     def compare(_stored: str, _password: str) -> bool:

@@ -129,14 +129,14 @@ def seconds_to_match(pattern: re.Pattern[str], text: str, anchored: bool) -> flo
     return thread_time() - began
 
 
-def test_patterns_are_found() -> None:
+def test_patterns_of_the_code_are_collected() -> None:
     assert len(PATTERNS) > 20
     assert r"[A-Za-z0-9._-]{8,64}" in PATTERNS, "a module's own"
     assert r"[\x00-\x1f\x7f-\x9f]" in PATTERNS, "one that is compiled where it is used"
 
 
 @pytest.mark.parametrize("source", [r"\s+$", r"(a+)+b", r"\w+@"])
-def test_pumped_texts_reveal_a_quadratic_pattern(source: str) -> None:
+def test_pumped_texts_detect_a_quadratic_pattern(source: str) -> None:
     length = 25 if source == r"(a+)+b" else LENGTH
     texts = (" " * length + "x", "a" * length)
     slowest = max(seconds_to_match(re.compile(source), text, anchored=False) for text in texts)
@@ -144,7 +144,7 @@ def test_pumped_texts_reveal_a_quadratic_pattern(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", PATTERNS)
-def test_pattern_is_linear(source: str) -> None:
+def test_pattern_matches_in_linear_time(source: str) -> None:
     pattern = PATTERNS[source]
     anchored = is_anchored(pattern)
     for text in pumped(pattern):

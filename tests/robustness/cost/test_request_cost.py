@@ -210,7 +210,7 @@ def query(client: FlaskClient, path: str, name: str) -> Send:
     return lambda text: client.get(path, query_string=urlencode({name: text})[:LONGEST_LINE])
 
 
-def test_every_query_of_a_page_is_cheap(site: Site) -> None:
+def test_page_query_parameters_are_cheap(site: Site) -> None:
     names = sorted(names_read() | set().union(*fields_of(site, "GET").values()))
     assert {"q", "next", "genre", "show", "page"} <= set(names)
     rotation = cycle(names)
@@ -222,7 +222,7 @@ def test_every_query_of_a_page_is_cheap(site: Site) -> None:
 
 
 @pytest.mark.parametrize("parameter", ["a=1&", "genre=Drama&", "q=a&", "&", "who=1&", "a&", "="])
-def test_a_thousand_parameters_are_cheap(site: Site, parameter: str) -> None:
+def test_thousand_query_parameters_are_cheap(site: Site, parameter: str) -> None:
     for path in ("/", "/search", "/group", "/ratings", "/api/v1/search"):
         check_cost(
             lambda text, path=path: site.bob.get(path, query_string=text),
@@ -248,7 +248,7 @@ def field(client: FlaskClient, path: str, name: str) -> Send:
     return send
 
 
-def test_every_field_of_a_form_is_cheap(site: Site) -> None:
+def test_form_fields_are_cheap(site: Site) -> None:
     forms = fields_of(site, "POST")
     assert {"/register", "/login", "/forgotten", "/account", "/data/delete"} <= forms.keys()
     assert {"username", "email", "password", "confirm"} <= forms["/register"]
@@ -262,7 +262,7 @@ def test_every_field_of_a_form_is_cheap(site: Site) -> None:
                 check_cost(send, shape, body_limits.BODY_BYTES, f"POST {path} {name}")
 
 
-def test_every_part_of_a_path_is_cheap(site: Site) -> None:
+def test_path_parameters_are_cheap(site: Site) -> None:
     starts = {
         rule.rule[: rule.rule.index("<")]
         for rule in site.app.url_map.iter_rules()
@@ -291,7 +291,7 @@ BEGINNINGS = {
 
 
 @pytest.mark.parametrize("header", BEGINNINGS)
-def test_every_header_is_cheap(site: Site, header: str) -> None:
+def test_headers_are_cheap(site: Site, header: str) -> None:
     name = header.upper().replace("-", "_")
     key = name if name == "CONTENT_TYPE" else f"HTTP_{name}"
 
@@ -357,7 +357,7 @@ def rows_with_bodies(site: Site) -> Iterator[tuple[str, str, list[str]]]:
                 yield method, path, list(whole["components"]["schemas"][name]["properties"])
 
 
-def test_every_body_of_the_api_is_cheap(site: Site) -> None:
+def test_api_bodies_are_cheap(site: Site) -> None:
     walked = 0
     for method, path, fields in rows_with_bodies(site):
         is_batch = path.endswith("/batch")
@@ -376,7 +376,7 @@ def test_every_body_of_the_api_is_cheap(site: Site) -> None:
     assert walked > 50
 
 
-def test_every_query_of_the_api_is_cheap(site: Site) -> None:
+def test_api_query_parameters_are_cheap(site: Site) -> None:
     walked = 0
     for path, operations in document(site)["paths"].items():
         path = path.replace("{user_id}", str(site.ann_id)).replace("{movie_id}", "1")
@@ -397,7 +397,7 @@ def test_every_query_of_the_api_is_cheap(site: Site) -> None:
 # Someone who rated everything
 
 
-def test_every_row_is_cheap_when_asked_for_most_by_someone_who_rated_everything(
+def test_api_operations_are_cheap_at_the_largest_limit_when_user_rated_everything(
     site: Site,
 ) -> None:
     user = f"/api/v1/user/{site.ann_id}"
@@ -412,7 +412,7 @@ def test_every_row_is_cheap_when_asked_for_most_by_someone_who_rated_everything(
     assert {path: took for path, took in cost.items() if took > SECONDS} == {}
 
 
-def test_every_page_of_someone_who_rated_everything_is_cheap(site: Site) -> None:
+def test_pages_are_cheap_when_user_rated_everything(site: Site) -> None:
     cost = {path: seconds(site.ann.get, path) for path in pages(site)}
     assert {path: took for path, took in cost.items() if took > SECONDS} == {}
 
@@ -453,7 +453,7 @@ LARGEST_TEXT = 8_000_000 if LONG else 1_000_000
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_every_file_is_cheap(site: Site, kind: str) -> None:
+def test_imported_files_are_cheap(site: Site, kind: str) -> None:
     for shape in shapes():
         for name, pack in (("x.csv", bytes), ("x.zip", packed)):
 
@@ -478,7 +478,7 @@ def _status(name: str) -> int:
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_every_file_fits_in_memory(site: Site, kind: str) -> None:
+def test_imported_files_are_read_in_bounded_memory(site: Site, kind: str) -> None:
     """60 MB in a zip of some kilobytes, which is all that is unpacked."""
     for shape in ("commas", "line breaks", "letters", "brackets", "emoji") if not LONG else SHAPES:
         size = 59_000_000 // len(SHAPES[shape](1000).encode()) * 1000

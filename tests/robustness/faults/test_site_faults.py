@@ -132,7 +132,7 @@ def judge(site: Site, address: str, people: People, fault_at: float) -> Figures:
 
 
 @pytest.mark.parametrize("database_server", SERVERS if LONG else ["postgresql"], indirect=True)
-def test_a_killed_worker_costs_the_requests_it_had_in_hand(
+def test_killed_worker_fails_only_its_requests_in_progress(
     site: Site, database_server: Server, record: Record
 ) -> None:
     with site.serve() as (address, master):
@@ -155,7 +155,7 @@ def test_a_killed_worker_costs_the_requests_it_had_in_hand(
 
 
 @pytest.mark.parametrize("database_server", SERVERS, indirect=True)
-def test_the_database_away_is_told_at_once_and_forgotten_at_once(
+def test_database_outage_is_reported_and_recovered_from_at_once(
     site: Site, database_server: Server, record: Record
 ) -> None:
     away = 10.0 if LONG else 1.0
@@ -242,7 +242,7 @@ WAYS: dict[str, tuple[Callable[[Redis], None], Callable[[Redis], None]]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_without_redis_the_site_goes_on_and_still_limits(
+def test_site_serves_and_limits_when_redis_fails(
     site: Site, redis_server: Redis, way: str, record: Record
 ) -> None:
     strike, heal = WAYS[way]
@@ -339,7 +339,7 @@ def promote(site: Site, proxy: FaultProxy, fault: Fault) -> None:
     publish_tiny(open_store(site.environ["RELEASES"], str(site.folder / "training")), SECOND)
 
 
-def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbish(
+def test_full_disk_during_download_keeps_the_current_release_and_leaves_no_files(
     on_s3: Site, proxy: FaultProxy, record: Record
 ) -> None:
     with small_disk() as disk:
@@ -375,7 +375,7 @@ S3_FAULTS = [("slow", ""), ("error", ""), ("hang", ""), ("truncate", SECOND), ("
 
 
 @pytest.mark.parametrize(("fault", "what"), S3_FAULTS if LONG else S3_FAULTS[1::3])
-def test_an_s3_that_fails_is_not_noticed_by_people(
+def test_s3_outage_fails_no_request(
     on_s3: Site, proxy: FaultProxy, record: Record, fault: str, what: str
 ) -> None:
     with on_s3.serve() as (address, _):
@@ -394,7 +394,7 @@ def test_an_s3_that_fails_is_not_noticed_by_people(
     record(f"S3: {fault}", figures)
 
 
-def test_a_clock_that_is_set_back_an_hour_is_no_fault(site: Site, record: Record) -> None:
+def test_site_serves_when_clock_is_set_back_one_hour(site: Site, record: Record) -> None:
     clock = site.folder / "clock"
     clock.write_text("0")
     limits = {"RATELIMIT_ENABLED": "True", "RATELIMIT_SERVICE_TOKEN": "100000/minute"}

@@ -83,7 +83,7 @@ class Job:
 
 
 @pytest.mark.parametrize("points", [[p] for p in EVERYWHERE] if LONG else [FEW], ids=", ".join)
-def test_a_killed_training_leaves_the_release_in_service_and_the_next_one_clears_up(
+def test_killed_training_keeps_the_current_release_and_the_next_run_cleans_up(
     tmp_path: Path, points: list[str], record_job: RecordJob
 ) -> None:
     job = Job(tmp_path)
@@ -137,7 +137,7 @@ def wait_for(log: Path, line: str, running: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
 
 
-def test_an_executor_killed_during_a_fit_changes_nothing_of_the_model(
+def test_model_is_identical_when_an_executor_is_killed_during_the_fit(
     tmp_path: Path, record_job: RecordJob
 ) -> None:
     cluster = tmp_path / "cluster"
