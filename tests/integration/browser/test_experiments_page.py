@@ -59,7 +59,9 @@ def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", WIDTHS)
-def test_the_page_of_experiments(browser: Browser, address: str, device: str, scheme: str) -> None:
+def test_experiments_page_fits_and_has_no_script_errors(
+    browser: Browser, address: str, device: str, scheme: str
+) -> None:
     viewport = {"width": WIDTHS[device], "height": 900}
     context = browser.new_context(base_url=address, viewport=viewport, color_scheme=scheme)
     page = context.new_page()

@@ -80,7 +80,7 @@ def release_of(movielens: Path) -> tuple[Release, list[Title]]:
     return tiny_release(catalogue=listed, arrays=arrays), titles
 
 
-def test_what_was_imported_in_bulk_is_exported_as_it_was(
+def test_export_ratings_equals_the_bulk_import(
     furnished: Flask, movielens: Path, tmp_path: Path
 ) -> None:
     shown_text = furnished.test_cli_runner().invoke(args=["export-ratings", str(tmp_path)])
@@ -91,7 +91,7 @@ def test_what_was_imported_in_bulk_is_exported_as_it_was(
     ]
 
 
-def test_statistics_follow_what_was_imported(furnished: Flask, movielens: Path) -> None:
+def test_item_statistics_equal_the_imported_ratings(furnished: Flask, movielens: Path) -> None:
     votes: dict[int, list[float]] = defaultdict(list)
     with (movielens / "ratings.csv").open(newline="") as file:
         for row in csv.DictReader(file):
@@ -133,7 +133,7 @@ API = (
 )
 
 
-def test_requests_find_their_rows_by_an_index(furnished: Flask) -> None:
+def test_queries_of_requests_use_an_index(furnished: Flask) -> None:
     """Every statement of the pages and rows of the API that people wait for; one row each holds
     the site's and the catalogue's state."""
     with recorded(furnished) as statements:
@@ -163,7 +163,7 @@ def test_requests_find_their_rows_by_an_index(furnished: Flask) -> None:
     assert scanned == {}
 
 
-def test_a_page_asks_once_for_ratings_and_once_for_titles(furnished: Flask) -> None:
+def test_page_runs_one_query_for_ratings_and_one_for_items(furnished: Flask) -> None:
     bob = furnished.test_client()
     register(bob, "bob")
     for item in (1, 2, 6):
@@ -183,7 +183,7 @@ def test_a_page_asks_once_for_ratings_and_once_for_titles(furnished: Flask) -> N
     assert (asked.count("ratings"), asked.count("items")) == (1, 1)
 
 
-def test_what_a_list_is_made_from_is_alike_for_one_and_for_many(furnished: Flask) -> None:
+def test_user_profiles_are_equal_for_one_and_for_many_users(furnished: Flask) -> None:
     dora = furnished.test_client()
     register(dora, "dora")
     dora.post("/title/1/rating", data={"rating": "4"})

@@ -47,7 +47,9 @@ def publish(folder: Path, version: str, titles: list) -> Release:
     return store.publish(tiny_release(version), titles, no_parity_sample())
 
 
-def test_nobody_waits(site: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_catalogue_sync_does_not_block_requests(
+    site: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: list[str] = []
     while_titles_came: list[str] = []
 
@@ -75,7 +77,7 @@ def test_nobody_waits(site: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert while_titles_came == ["signed up", "rated"]
 
 
-def test_ids_stay_above_the_data_set_s_and_are_given_once(site: Flask, tmp_path: Path) -> None:
+def test_user_ids_stay_above_the_data_set_and_are_never_reused(site: Flask, tmp_path: Path) -> None:
     with site.app_context():
         ann = accounts.register("ann", "ann@example.com", PASSWORD)
         assert ann.id == 21

@@ -66,7 +66,7 @@ def furnish(moment: str = "2026-01-01 12:00:00.123456") -> None:
     insert("ratings", **ROWS["ratings"], rated_at=moment)
 
 
-def test_they_lead_up_and_down_and_up(site: Flask) -> None:
+def test_migrations_run_up_down_and_up_again(site: Flask) -> None:
     to("head")
     tables = set(inspect(db.engine).get_table_names())
     assert {"users", "items", "ratings", "site_state"} <= tables
@@ -76,13 +76,13 @@ def test_they_lead_up_and_down_and_up(site: Flask) -> None:
     assert set(inspect(db.engine).get_table_names()) == tables
 
 
-def test_they_make_exactly_the_tables_of_the_models(site: Flask) -> None:
+def test_migrations_create_the_tables_of_the_models(site: Flask) -> None:
     to("head")
     with db.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
 
 
-def test_they_keep_what_people_stored(site: Flask) -> None:
+def test_upgrade_keeps_stored_data(site: Flask) -> None:
     to(FIRST)
     furnish()
     to("head")
@@ -97,7 +97,7 @@ def test_they_keep_what_people_stored(site: Flask) -> None:
     to("head")
 
 
-def test_going_back_before_the_rest_api_leaves_out_what_nobody_said(site: Flask) -> None:
+def test_downgrade_before_the_rest_api_deletes_implicit_ratings(site: Flask) -> None:
     to("head")
     furnish()
     insert("items", **{**ROWS["items"], "id": 2})
@@ -113,7 +113,7 @@ def test_going_back_before_the_rest_api_leaves_out_what_nobody_said(site: Flask)
     assert rows("SELECT version FROM catalogue_state") == [(None,)]
 
 
-def test_upgrade_confirms_an_address_when_one_account_alone_carries_it(site: Flask) -> None:
+def test_upgrade_confirms_an_address_when_only_one_account_has_it(site: Flask) -> None:
     to(BEFORE_CONFIRMATION)
     moment = "2026-01-01 12:00:00.123456"
     emails = ("ann@example.com", "shared@example.com", "shared@example.com", None)
@@ -128,7 +128,7 @@ def test_upgrade_confirms_an_address_when_one_account_alone_carries_it(site: Fla
     db.session.remove()
 
 
-def test_a_full_database_goes_down_to_nothing_and_up_again_and_keeps_what_both_can_hold(
+def test_downgrade_and_upgrade_of_a_full_database_keep_common_columns(
     site: Flask,
 ) -> None:
     to("head")

@@ -44,12 +44,14 @@ def seen(shell: Shell, name: str) -> str:
     return (shell.folder.parent / name).read_text()
 
 
-def test_every_command_of_the_page_succeeds(there_and_back: Shell) -> None:
+def test_deploy_page_commands_succeed(there_and_back: Shell) -> None:
     for name in ("marquee-web", "marquee-trial", "marquee-green"):
         assert name in seen(there_and_back, "environments")
 
 
-def test_instances_may_read_this_bucket_and_this_accounts_secrets(there_and_back: Shell) -> None:
+def test_deploy_page_policy_names_the_bucket_and_the_secrets_of_the_account(
+    there_and_back: Shell,
+) -> None:
     policy = seen(there_and_back, "policy")
     assert "arn:aws:s3:::marquee-123456789012/releases/*" in policy
     assert "secretsmanager:*:123456789012:secret:marquee/*" in policy
@@ -57,7 +59,7 @@ def test_instances_may_read_this_bucket_and_this_accounts_secrets(there_and_back
 
 
 @pytest.mark.parametrize("name", ["secrets.config", "https.config"])
-def test_the_files_it_fills_in_are_good_and_hold_no_secret(
+def test_deploy_page_option_files_are_valid_and_contain_no_secret(
     there_and_back: Shell, name: str
 ) -> None:
     text = seen(there_and_back, name)
@@ -66,7 +68,7 @@ def test_the_files_it_fills_in_are_good_and_hold_no_secret(
     assert "postgresql://" not in text
 
 
-def test_nothing_is_left(there_and_back: Shell) -> None:
+def test_deploy_page_commands_remove_every_resource(there_and_back: Shell) -> None:
     shell = there_and_back
     assert "marquee-123456789012" in seen(shell, "buckets")
     buckets = [bucket["Name"] for bucket in shell.client("s3").list_buckets()["Buckets"]]

@@ -59,12 +59,12 @@ def seen(what_then: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", done.stdout)]
 
 
-def test_threads_share_few_heaps() -> None:
+def test_share_heaps_limits_threads_to_few_heaps() -> None:
     assert seen("need_much(); print(heaps())") > [2]
     assert seen("share_heaps(); need_much(); print(heaps())") == [2]
 
 
-def test_what_was_needed_for_a_moment_is_given_back() -> None:
+def test_freed_memory_is_returned_to_the_system() -> None:
     before, kept, given_back = seen(
         "print(resident()); need_much(); print(resident()); give_back(); print(resident())"
     )

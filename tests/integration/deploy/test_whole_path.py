@@ -89,7 +89,7 @@ def publish_release(environ: dict[str, str], version: str) -> None:
         s3.client.cache_clear()
 
 
-def test_an_instance_has_neither_spark_nor_java_nor_the_batch_tier(instance: Instance) -> None:
+def test_instance_has_no_spark_no_java_and_no_batch_tier(instance: Instance) -> None:
     for module in ("pyspark", "pyarrow", "numba", "spark_jobs", "pytest"):
         assert not instance.can_import(module)
     assert instance.can_import("flask")
@@ -110,7 +110,7 @@ def deployed(instance: Instance) -> Instance:
     return instance
 
 
-def test_it_is_deployed_again_without_harm(deployed: Instance) -> None:
+def test_container_commands_are_repeatable(deployed: Instance) -> None:
     for command in deployed.container_commands().values():
         deployed.run(command)
 
@@ -126,7 +126,7 @@ def site(deployed: Instance) -> Iterator[tuple[str, int]]:
         yield address, master
 
 
-def test_a_newcomer_registers_rates_and_is_recommended_titles(site: tuple[str, int]) -> None:
+def test_new_user_registers_rates_and_gets_recommendations(site: tuple[str, int]) -> None:
     visitor = Visitor(site[0])
     form = {"username": "ann", "email": "ann@example.com"}
     visitor.post("/register", "/register", **form, password=PASSWORD, confirm=PASSWORD)
@@ -139,7 +139,7 @@ def test_a_newcomer_registers_rates_and_is_recommended_titles(site: tuple[str, i
     assert "Return to Space" in home
 
 
-def test_the_hook_after_a_deployment_finds_the_site_ready(
+def test_postdeploy_hook_succeeds_when_site_is_ready(
     deployed: Instance, site: tuple[str, int]
 ) -> None:
     for hooks in ("hooks", "confighooks"):
@@ -148,7 +148,7 @@ def test_the_hook_after_a_deployment_finds_the_site_ready(
             deployed.run(str(script))
 
 
-def test_new_settings_bring_the_driver_they_need(deployed: Instance) -> None:
+def test_predeploy_hook_installs_the_driver_of_new_settings(deployed: Instance) -> None:
     (script,) = (deployed.bundle / ".platform" / "confighooks" / "predeploy").iterdir()
     before = deployed.settings["DATABASE_URL"]
     deployed.settings["DATABASE_URL"] = "postgresql://u:p@elsewhere/marquee"
@@ -159,7 +159,7 @@ def test_new_settings_bring_the_driver_they_need(deployed: Instance) -> None:
     assert deployed.can_import("psycopg")
 
 
-def test_a_new_release_reaches_every_process_without_a_restart(
+def test_new_release_reaches_every_process_without_restart(
     deployed: Instance, site: tuple[str, int]
 ) -> None:
     """The thread that watches starts in each process, after they parted from the master."""
@@ -172,7 +172,7 @@ def test_a_new_release_reaches_every_process_without_a_restart(
         in_a_row = in_a_row + 1 if SECOND in visitor.get("/ready") else 0
 
 
-def test_each_process_takes_little_memory(site: tuple[str, int]) -> None:
+def test_worker_processes_use_little_memory(site: tuple[str, int]) -> None:
     address, master = site
     visitor = Visitor(address)
     for _ in range(50):

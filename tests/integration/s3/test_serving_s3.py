@@ -84,7 +84,7 @@ def problems(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [line for line in caplog.messages if line.startswith("release not loaded")]
 
 
-def test_a_release_promoted_in_s3_is_served(client: FlaskClient, remote: S3Store) -> None:
+def test_release_promoted_in_s3_is_served(client: FlaskClient, remote: S3Store) -> None:
     output = client.get("/ready")
     assert output.status_code == 503
     assert f"{remote.place}: no release has been promoted yet" in output.json["reason"]
@@ -98,7 +98,7 @@ def test_a_release_promoted_in_s3_is_served(client: FlaskClient, remote: S3Store
 
 @pytest.mark.faults
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_is_damaged_in_s3_leaves_the_old_release_in_service(
+def test_current_release_stays_in_service_when_the_new_one_is_damaged_in_s3(
     client: FlaskClient,
     remote: S3Store,
     damage: Callable[[S3Store, str], str],
@@ -143,7 +143,7 @@ FAULTS = [
 
 @pytest.mark.faults
 @pytest.mark.parametrize(("fault", "what"), FAULTS, ids=[f"{f} {w[-12:]}" for f, w in FAULTS])
-def test_an_s3_that_fails_leaves_the_old_release_in_service_until_it_is_well_again(
+def test_current_release_stays_in_service_until_s3_recovers(
     client: FlaskClient,
     remote: S3Store,
     proxy: FaultProxy,
@@ -170,7 +170,7 @@ def test_an_s3_that_fails_leaves_the_old_release_in_service_until_it_is_well_aga
 
 
 @pytest.mark.faults
-def test_a_site_that_starts_while_s3_hangs_lives_and_is_not_ready(
+def test_site_is_alive_and_not_ready_when_s3_hangs_at_start(
     client: FlaskClient, remote: S3Store, proxy: FaultProxy
 ) -> None:
     publish_tiny(remote)
@@ -187,9 +187,7 @@ def test_a_site_that_starts_while_s3_hangs_lives_and_is_not_ready(
     assert look(client) == serves(FIRST)
 
 
-def test_the_command_line_lists_promotes_rolls_back_and_verifies(
-    site: Flask, remote: S3Store
-) -> None:
+def test_releases_command_works_on_s3(site: Flask, remote: S3Store) -> None:
     publish(remote, SECOND)
     publish_tiny(remote)
     assert run(site, "releases", "list") == (0, f"* {FIRST}\n  {SECOND}\n")
@@ -259,7 +257,7 @@ class Load:
                 self.answers.append(Answer(begun, getattr(error, "code", 0), None))
 
 
-def test_no_request_fails_while_a_release_is_promoted_and_served_within_the_period(
+def test_promotion_in_s3_fails_no_request_and_is_served_within_the_period(
     on_s3: dict[str, str], remote: S3Store, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     publish_tiny(remote)

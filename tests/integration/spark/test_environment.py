@@ -43,7 +43,7 @@ def bare_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield master
 
 
-def test_nodes_need_all_that_the_batch_tier_does_but_spark() -> None:
+def test_environment_has_every_batch_requirement_except_spark() -> None:
     lines = (ROOT / "requirements-spark.txt").read_text().splitlines()
     pinned = [line for line in lines if "==" in line]
     assert [line for line in pinned if line not in requirements()] == [
@@ -51,7 +51,7 @@ def test_nodes_need_all_that_the_batch_tier_does_but_spark() -> None:
     ]
 
 
-def test_it_runs_wherever_it_is_unpacked(packed: Path, tmp_path: Path) -> None:
+def test_environment_runs_from_any_folder(packed: Path, tmp_path: Path) -> None:
     with tarfile.open(packed) as archive:
         archive.extractall(tmp_path / "some where", filter="tar")
     script = (
@@ -97,7 +97,7 @@ def train(folder: Path, master: str, python: str, *archives: str) -> tuple[int, 
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_cluster_without_our_packages_trains_with_the_archive(
+def test_cluster_without_packages_trains_with_the_archive(
     bare_cluster: str, packed: Path, tmp_path: Path
 ) -> None:
     archive = ("--archives", f"{packed}#environment")
@@ -107,7 +107,9 @@ def test_a_cluster_without_our_packages_trains_with_the_archive(
     assert store.read(store.current().version).catalogue.ratings == 400
 
 
-def test_and_without_the_archive_it_cannot(bare_cluster: str, tmp_path: Path) -> None:
+def test_cluster_without_packages_fails_without_the_archive(
+    bare_cluster: str, tmp_path: Path
+) -> None:
     status, output = train(tmp_path, bare_cluster, "python3")
     assert status != 0
     assert "No module named 'numpy'" in output or "No module named 'pyarrow'" in output

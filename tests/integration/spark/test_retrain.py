@@ -61,7 +61,7 @@ def gate(folder: Path, floors: str) -> str:
     return " ".join(("--config", str(path), *QUICK))
 
 
-def test_ratings_go_into_the_next_release_and_a_bad_one_leaves_the_old_in_service(
+def test_retrain_uses_new_ratings_and_keeps_the_release_when_training_is_bad(
     app: Flask, ann: FlaskClient, store: ReleaseStore, settings: dict[str, str], tmp_path: Path
 ) -> None:
     people = store.read(store.current().version).catalogue.max_user_id
@@ -89,7 +89,9 @@ def test_ratings_go_into_the_next_release_and_a_bad_one_leaves_the_old_in_servic
     assert not Path(new.inputs[1]["path"]).exists()
 
 
-def test_the_job_is_told_data_ratings_and_options(app: Flask, settings: dict[str, str]) -> None:
+def test_retrain_passes_data_ratings_and_options_to_the_job(
+    app: Flask, settings: dict[str, str]
+) -> None:
     given = {"DATA": "one two", "TRAIN": SHOWN, "OPTIONS": "--warm-start --seed 3"}
     done = retrain({**settings, **given})
     assert done.returncode == 0, done.stderr
@@ -98,7 +100,7 @@ def test_the_job_is_told_data_ratings_and_options(app: Flask, settings: dict[str
     assert words[2:] == ["--data", "one", "--data", "two", "--warm-start", "--seed", "3"]
 
 
-def test_the_two_sides_meet_in_s3(
+def test_retrain_exports_to_and_trains_from_s3(
     app: Flask, bucket: str, settings: dict[str, str], tmp_path: Path
 ) -> None:
     settings |= {name: os.environ[name] for name in os.environ if name.startswith("AWS_")}
@@ -111,7 +113,7 @@ def test_the_two_sides_meet_in_s3(
     assert trained.stdout.splitlines() == expected
 
 
-def test_two_runs_never_overlap(settings: dict[str, str]) -> None:
+def test_retrain_exits_when_another_run_holds_the_lock(settings: dict[str, str]) -> None:
     with Path(settings["LOCK"]).open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         second = retrain({**settings, "TRAIN": SHOWN})
@@ -119,7 +121,7 @@ def test_two_runs_never_overlap(settings: dict[str, str]) -> None:
     assert second.stderr == "retrain: another run has not ended; nothing was done\n"
 
 
-def test_a_run_that_cannot_start_says_what_is_missing(settings: dict[str, str]) -> None:
+def test_retrain_names_missing_settings(settings: dict[str, str]) -> None:
     del settings["DATA"]
     for step, printed in (
         ([], "DATA names the folders of the data set"),
@@ -130,13 +132,13 @@ def test_a_run_that_cannot_start_says_what_is_missing(settings: dict[str, str]) 
         assert (done.returncode, done.stderr) == (2, f"error: {printed}\n")
 
 
-def test_nothing_is_trained_where_the_export_failed(settings: dict[str, str]) -> None:
+def test_retrain_does_not_train_when_the_export_failed(settings: dict[str, str]) -> None:
     done = retrain({**settings, "TRAIN": SHOWN})
     assert (done.returncode, done.stdout) == (1, "")
     assert "no release has been promoted yet" in done.stderr
 
 
-def test_one_machine_reads_data_and_ratings_from_s3(
+def test_train_reads_data_and_ratings_from_s3_on_one_machine(
     spark: SparkSession, bucket: str, tmp_path: Path
 ) -> None:
     transfer.upload(write_two_tastes(tmp_path / "ml"), f"{bucket}/data/ml")
@@ -176,7 +178,7 @@ EMR = (
 
 
 @pytest.mark.parametrize(("end", "status"), [("SUCCESS", 0), ("FAILED", 3), ("CANCELLED", 3)])
-def test_a_job_on_emr_serverless_is_started_and_waited_for(
+def test_emr_script_starts_a_job_and_waits(
     emr: tuple[ModuleType, Any, Stubber],
     end: str,
     status: int,
@@ -217,7 +219,7 @@ def test_a_job_on_emr_serverless_is_started_and_waited_for(
         assert settings[f"spark.{name}.PYSPARK_PYTHON"] == "./environment/bin/python"
 
 
-def test_a_job_that_cannot_start_says_why(
+def test_emr_script_prints_the_error_when_the_job_cannot_start(
     emr: tuple[ModuleType, Any, Stubber],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -231,7 +233,7 @@ def test_a_job_that_cannot_start_says_why(
     assert "no application 00abc" in printed
 
 
-def test_the_example_for_airflow_runs_the_script_step_by_step(
+def test_airflow_example_runs_the_steps_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Airflow is not installed here: what the file asks of it is recorded."""

@@ -69,7 +69,7 @@ def check_same(ours: Release, theirs: Release) -> None:
     assert np.abs(ours.arrays.ranking_factors).max() > 0.01
 
 
-def test_films_are_fitted_alike(spark35: Path, tmp_path: Path) -> None:
+def test_spark_35_fits_films_like_spark_4(spark35: Path, tmp_path: Path) -> None:
     data = ("--data", str(write_two_tastes(tmp_path / "ml")), *QUICK)
     check_same(
         trained(spark35, tmp_path, "on35", *data),
@@ -77,7 +77,7 @@ def test_films_are_fitted_alike(spark35: Path, tmp_path: Path) -> None:
     )
 
 
-def test_games_are_fitted_alike(spark35: Path, tmp_path: Path) -> None:
+def test_spark_35_fits_games_like_spark_4(spark35: Path, tmp_path: Path) -> None:
     data = ("--data", folder_of(tmp_path / "steam", LIBRARIES, GAMES), *GAMES_QUICK)
     check_same(
         trained(spark35, tmp_path, "on35", *data),
@@ -85,13 +85,13 @@ def test_games_are_fitted_alike(spark35: Path, tmp_path: Path) -> None:
     )
 
 
-def test_mllib_fits_and_what_it_found_is_read(spark35: Path, tmp_path: Path) -> None:
+def test_spark_35_fits_with_mllib(spark35: Path, tmp_path: Path) -> None:
     data = ("--data", str(write_two_tastes(tmp_path / "ml")), *QUICK)
     release = trained(spark35, tmp_path, "on35", *data, "--solver", "mllib")
     assert release.arrays.ranking_factors.shape == (20, 4)
 
 
-def test_a_bad_line_is_named(spark35: Path, tmp_path: Path) -> None:
+def test_spark_35_names_a_bad_line(spark35: Path, tmp_path: Path) -> None:
     write_two_tastes(tmp_path / "ml")
     with (tmp_path / "ml" / "ratings.csv").open("a") as ratings:
         ratings.write("1,1,five,0\n")

@@ -80,11 +80,11 @@ def check_release(release: Release) -> None:
     assert parity.holds
 
 
-def test_one_machine_needs_no_zip_and_no_particular_folder(alone: Release) -> None:
+def test_local_submit_needs_no_zip_and_no_particular_folder(alone: Release) -> None:
     check_release(alone)
 
 
-def test_a_cluster_trains_with_the_zip_what_one_machine_with_as_many_cores_trains(
+def test_cluster_with_zip_trains_the_same_model_as_one_machine(
     tmp_path: Path, cluster: str, jobs_zip: Path, alone: Release
 ) -> None:
     release = trained(tmp_path, cluster, "--py-files", str(jobs_zip))
@@ -94,7 +94,7 @@ def test_a_cluster_trains_with_the_zip_what_one_machine_with_as_many_cores_train
         assert np.allclose(ours, theirs, atol=1e-4)
 
 
-def test_a_cluster_names_a_bad_line_and_ends_with_status_2(
+def test_cluster_names_a_bad_line_and_exits_with_status_2(
     tmp_path: Path, cluster: str, jobs_zip: Path
 ) -> None:
     write_two_tastes(tmp_path / "ml")
