@@ -1,4 +1,4 @@
-"""Changing the password, resetting it by mail, and how mail leaves."""
+"""Changing the password, resetting it by mail, and sending mail."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_forgotten_says_that_the_site_sends_no_mail_when_mail_is_unset(
 
 
 class Postbox(socketserver.ThreadingTCPServer):
-    """As much of an SMTP server as one letter needs."""
+    """A minimal SMTP server that accepts one mail."""
 
     allow_reuse_address = True
     letters: list[bytes]
@@ -204,7 +204,7 @@ def test_mail_is_sent_by_smtp(app: Flask, postbox: Postbox) -> None:
 
 @pytest.fixture
 def ses(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """Amazon SES, which answers as a test asks."""
+    """A stub of Amazon SES with responses set by the test."""
     client = boto3.client(
         "sesv2", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
@@ -262,7 +262,7 @@ def test_recognise_selects_the_account_by_password_when_accounts_share_an_addres
         assert accounts.recognise("ann@example.com", "neither") is None
 
 
-# What a header would read as victim@example.com, and what Python fails at.
+# Encoded words: one that a header decodes to victim@example.com, others that Python rejects.
 ENCODED_WORDS = ["=?utf-8?q?vic=74im?=@example.com", "=?utf-8?q??=@example.com"]
 
 
@@ -279,7 +279,7 @@ def test_forms_reject_an_address_with_an_encoded_word(app: Flask, email: str) ->
 def test_mail_is_not_sent_to_an_address_with_an_encoded_word(
     app: Flask, email: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of an account from before forms refused it."""
+    """Such an address can belong to an account from before forms rejected it."""
     with app.app_context():
         mail.send(email, "Confirm your address", "text")
     assert "mail could not be sent" in caplog.text

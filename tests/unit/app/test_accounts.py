@@ -1,4 +1,4 @@
-"""Registering, logging in and out, and where that leads."""
+"""Registering, logging in and out, and the redirects."""
 
 from __future__ import annotations
 

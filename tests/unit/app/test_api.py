@@ -1,4 +1,4 @@
-"""The rows of the REST contract on a release small enough to know by heart."""
+"""The rows of the REST contract on a release small enough to check by hand."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_rate_keeps_the_later_rating_when_it_is_stored_first(
     early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 
     def overtaken() -> datetime:
-        """The other one begins after this moment, and is stored before this one is."""
+        """Return an early time, after a rating with a later time was stored."""
         monkeypatch.setattr(ratings, "utcnow", lambda: late)
         ratings.rate(someone, 1, 5.0)
         return early
@@ -135,7 +135,7 @@ def test_delete_rating_is_idempotent(app: Flask, rest: Rest, someone: int) -> No
 
 
 def give(app: Flask, user_id: int, *rows: tuple[int, float, int]) -> None:
-    """Ratings as (item, stars, day of January)."""
+    """Store ratings given as (item, stars, day of January)."""
     with app.app_context():
         for item_id, stars, day in rows:
             at = datetime(2026, 1, day, tzinfo=UTC)
@@ -165,7 +165,7 @@ def test_latest_ratings_are_sorted_by_time_then_rating(
     assert ids([each["movie"] for each in output["ratings"]]) == [5, 3, 2, 1]
 
 
-# What was watched
+# Watched items
 
 
 def test_put_watched_stores_the_item_mean_as_implicit_rating(
@@ -404,7 +404,7 @@ def test_legacy_features_are_the_ids_of_rated_items(rest: Rest, someone: int) ->
     assert output == {"features": [{"histories": [1, 8, 34]}]}
 
 
-# With the site
+# Together with the site
 
 
 def test_put_rating_appears_on_the_site_and_stores_the_prediction(

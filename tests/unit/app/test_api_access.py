@@ -19,7 +19,7 @@ from tests.support.commands import run
 
 RATING = {"movie_id": 1, "rating": 4}
 MOVIE = {"movie_id": 1}
-# Rows of someone, and rows of nobody in particular.
+# Operations on a user, and operations without a user.
 OF_SOMEONE: list[tuple[str, str, Any]] = [
     ("GET", "/user/{}", None),
     ("GET", "/user/{}/ratings/top", None),
@@ -64,7 +64,7 @@ def with_header(app: Flask, value: str) -> Rest:
 
 
 def ended(app: Flask, **values: Any) -> Rest:
-    """A client whose token was good once."""
+    """A client with a token that is no longer valid."""
     client = client_with_token(app, "ended")
     with app.app_context():
         db.session.execute(update(Token).where(Token.name == "ended").values(**values))
@@ -73,8 +73,10 @@ def ended(app: Flask, **values: Any) -> Rest:
 
 
 def clients(app: Flask, owner: int, other: int) -> dict[str, tuple[Rest, int, int, int]]:
-    """By scenario: the client, and what it is answered on rows of the owner, of nobody, of
-    services."""
+    """Return, by scenario, the client and its expected statuses.
+
+    These are for operations on the token's user, without a user, and for services only.
+    """
     now = clock.utcnow()
     return {
         "no token": (Rest(app.test_client(), None), 401, 401, 401),
@@ -126,7 +128,7 @@ def test_access_of_every_operation_matches_its_scenario(
 
 
 def _order(expected: list[int]) -> list[int]:
-    """The owner's rows come last, since the last of those deletes the owner."""
+    """Move operations on the token's user to the end, because the last one deletes the user."""
     of_owner, of_nobody, of_services = expected
     return [of_nobody, of_services, of_owner]
 

@@ -1,4 +1,4 @@
-"""Static files: their address names their content, and what it names is kept for good."""
+"""Static files: URLs contain a hash of the content, and are cached permanently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a body is read, and for whom."""
+"""Limits of request bodies, by sender and type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
 
 
 def limit_of(client: FlaskClient, **sent: Any) -> int | None:
-    """The limit of a body that is sent to the import page."""
+    """Return the limit of a body that is sent to the import page."""
     with client:
         client.post("/data/import", **sent).close()
         return request.max_content_length
@@ -65,7 +65,7 @@ def test_body_has_the_form_limit_when_content_type_is_not_multipart(ann: FlaskCl
 def test_form_without_length_is_cut_off_while_streaming(
     app: Flask, ann: FlaskClient, path: str
 ) -> None:
-    app.config["WTF_CSRF_ENABLED"] = True  # which reads the form of every change
+    app.config["WTF_CSRF_ENABLED"] = True  # CSRF protection reads the form of every POST
     body = BytesIO(b"a=" + b"b" * 10_000_000)
     answer = ann.post(
         path,

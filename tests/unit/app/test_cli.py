@@ -1,4 +1,4 @@
-"""Operations on the command line."""
+"""The commands of the site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses count once they are confirmed, and guesses by the account that they would open."""
+"""Addresses count only when confirmed; password attempts count for the account they target."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sign_up(app: Flask, name: str, email: str = ADDRESS, password: str = PASSWOR
 
 
 def links(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Paths of the links that were mailed to confirm an address."""
+    """Return the paths of the mailed confirmation links."""
     records = [*caplog.get_records("setup"), *caplog.get_records("call")]
     texts = [record.getMessage() for record in records]
     return [path for text in texts for path in re.findall(r"/confirm/\S+", text)]
@@ -63,7 +63,7 @@ def test_confirm_confirms_the_address_when_its_account_is_logged_in(
     assert "We mailed you a link" in bea.get("/").text
     assert "not confirmed yet" in bea.get("/account").text
     assert ADDRESS in bea.get(link).text
-    assert not is_confirmed(app, "bea")  # looking changes nothing
+    assert not is_confirmed(app, "bea")  # GET changes nothing
     assert bea.post(link).location == "/account"
     assert is_confirmed(app, "bea")
     assert "Your address is confirmed" in bea.get("/account").text
@@ -85,7 +85,7 @@ def test_confirm_asks_to_log_in_when_nobody_is(
 def test_confirm_refuses_a_link_that_was_mailed_for_another_account(
     app: Flask, ann: FlaskClient, bea: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who registers a stranger's address cannot make the stranger confirm it."""
+    """A user who registers a stranger's address cannot make the stranger confirm it."""
     of_bea = links(caplog)[-1]
     for answer in (ann.get(of_bea), ann.post(of_bea)):
         assert answer.status_code == 404
@@ -151,7 +151,7 @@ def test_confirmation_mails_are_limited_per_mailbox_and_registration_still_works
     assert people[3].post("/account/confirmation").status_code == 429
     caplog.clear()
     confirm_address(app, "n0")
-    assert len(ask(app.test_client(), ADDRESS, caplog)) == 1  # reset links are counted apart
+    assert len(ask(app.test_client(), ADDRESS, caplog)) == 1  # reset links are counted separately
 
 
 def test_confirmation_mails_are_limited_per_client_address(
@@ -186,7 +186,7 @@ def test_export_contains_the_time_of_confirmation(app: Flask, bea: FlaskClient) 
     assert bea.get("/data/export.json").json["account"]["email_confirmed_at"].startswith("20")
 
 
-# What an address that nobody confirmed does not do
+# Unconfirmed addresses
 
 
 def test_login_rejects_an_unconfirmed_address(app: Flask, bea: FlaskClient) -> None:
@@ -205,7 +205,7 @@ def test_forgotten_sends_no_link_to_an_unconfirmed_address(
 def test_login_by_address_works_for_the_owner_when_others_registered_it_first(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Ten accounts with her address, all older than hers."""
+    """Ten older accounts have the same address as hers."""
     for n in range(10):
         sign_up(app, f"squatter{n}", password=f"my own garden {n}")
     sign_up(app, "bea")
@@ -220,7 +220,7 @@ def test_login_by_address_works_for_the_owner_when_others_registered_it_first(
 def test_reset_link_goes_to_the_stored_address_when_another_one_folds_to_it(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Both fold to one address, and may be mailboxes of two people."""
+    """Both addresses fold to the same text, but may belong to two people."""
     sign_up(app, "bea", "gross@example.com")
     confirm_address(app, "bea")
     assert len(ask(app.test_client(), "groß@example.com", caplog)) == 1
@@ -228,7 +228,7 @@ def test_reset_link_goes_to_the_stored_address_when_another_one_folds_to_it(
     assert letter.startswith("mail to gross@example.com: ")
 
 
-# Guesses are counted by the account that they would open
+# Password attempts are counted for the account they target
 
 
 def test_login_throttle_counts_per_account_for_any_spelling_of_the_name(
@@ -247,7 +247,7 @@ def test_login_throttle_ignores_devices_of_other_accounts_of_the_address(
     ann: FlaskClient,
     three_guesses: None,
 ) -> None:
-    """Five squatted accounts, each known on a device of the attacker's."""
+    """Five accounts of the attacker with her address, each with a trusted device."""
     squatters = [sign_up(app, f"squatter{n}", "ann@example.com") for n in range(5)]
     for client in squatters:
         client.post("/logout")
@@ -259,7 +259,7 @@ def test_login_throttle_counts_a_trusted_device_separately_for_its_own_account_o
     app: Flask,
     three_guesses: None,
 ) -> None:
-    """Two accounts that one person confirmed one address for."""
+    """Two accounts for which one person confirmed the same address."""
     bea = sign_up(app, "bea")
     sign_up(app, "cat", password=NEW)
     for name in ("bea", "cat"):

@@ -1,4 +1,4 @@
-"""Experiments: who gets which arm, what is noted, and when the figures say something."""
+"""Experiments: assignment of variants, recorded exposures, and when results are conclusive."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from tests.support.releases import (
 from tests.support.servers import gunicorn
 from tests.support.site import register
 
-# Of the tiny release's titles those with 12 ratings and more.
+# Items of the tiny release with at least 12 ratings.
 WELL_KNOWN = {1, 8, 13}
 
 
@@ -61,7 +61,7 @@ def publish_candidate(store: ReleaseStore, **changes: object) -> None:
 
 
 def people_of_both_arms(app: Flask, rest: Rest) -> dict[str, int]:
-    """A user of each arm of the experiment "tune" with half of the people."""
+    """Return a user of each variant of the experiment "tune" with share 0.5."""
     found: dict[str, int] = {}
     while len(found) < 2:
         user_id = rest.answer("PUT", "/user", {"gender": "F", "year_of_birth": 1990})["user_id"]
@@ -70,7 +70,7 @@ def people_of_both_arms(app: Flask, rest: Rest) -> dict[str, int]:
 
 
 def recommended(rest: Rest, user_id: int) -> tuple[list[int], str]:
-    """Ids of someone's list, and the release named with it."""
+    """Return the ids of a user's list, and the release named in the response."""
     answer = rest("GET", f"/user/{user_id}/recommendations?limit=20")
     ids = [each["movie_id"] for each in answer.json["recommendations"]]
     return ids, answer.headers["X-Model-Version"]
@@ -124,11 +124,11 @@ def test_variant_rejects_invalid_text(text: str) -> None:
         Variant.parse(text)
 
 
-# Who gets which
+# Assignment
 
 
 def test_variant_assignment_equals_the_documented_hash() -> None:
-    """printf tune:1 | sha256sum | cut -c1-8, and so on; below 80000000 is the first half."""
+    """Digests by printf tune:1 | sha256sum | cut -c1-8, etc.; below 80000000 is the first half."""
     digests = [
         "0d73337a",
         "720b133e",
@@ -329,7 +329,7 @@ def test_processes_agree_and_follow_start_and_end_without_restart(
             return answer.headers["X-Model-Version"]
 
     def served_alike(address: str, expected: dict[str, str]) -> None:
-        """Both processes answer so, twenty times in a row."""
+        """Return whether both processes give this response, twenty times in a row."""
         in_a_row, deadline = 0, utcnow() + timedelta(seconds=30)
         while in_a_row < 20:
             right = all(served(address, people[arm]) == of for arm, of in expected.items())
@@ -366,7 +366,7 @@ def test_experiment_is_read_by_the_watcher_and_not_by_requests(
     engine.dispose()
 
 
-# What is noted
+# Exposures
 
 
 def test_exposures_are_stored_with_variant_for_every_list(app: Flask, rest: Rest) -> None:
@@ -485,7 +485,7 @@ def test_experiments_start_prints_a_one_line_error_when_options_are_invalid(
 
 
 def test_experiments_start_rejects_a_second_running_one_and_a_used_name(app: Flask) -> None:
-    """Else people of the one would be in the same arm of the other."""
+    """Two experiments of one name would assign users to the same variants."""
     assert "no experiment is running" in run(app, "experiments", "end")[1]
     start(app)
     status, printed = run(app, "experiments", "start", "two", "--treatment", "min_ratings=3")
@@ -517,7 +517,7 @@ def test_experiments_start_fails_when_there_is_no_release(closed_app: Flask) -> 
 
 
 def test_difference_combines_the_standard_errors() -> None:
-    """Standard errors 0.3 and 0.4 make 0.5 together: 3-4-5."""
+    """Standard errors 0.3 and 0.4 combine to 0.5 (3-4-5)."""
     z = 1.959964
     before = Interval(3.0, 3.0 - 0.3 * z, 3.0 + 0.3 * z, 10)
     after = Interval(3.6, 3.6 - 0.4 * z, 3.6 + 0.4 * z, 12)
@@ -528,8 +528,10 @@ def test_difference_combines_the_standard_errors() -> None:
 
 
 def test_times_needed_equals_the_textbook_sample_size() -> None:
-    """One answer each, 100 people an arm, a fifth accepts: σ² = 0.2·0.8·100/99. To see 0.02 takes
-    2·(1.96 + 0.84)²·σ²/0.02² people an arm, the textbook's figure."""
+    """One response each, 100 users per variant, a fifth accepts: σ² = 0.2·0.8·100/99.
+
+    By the textbook, detecting 0.02 takes 2·(1.96 + 0.84)²·σ²/0.02² users per variant.
+    """
     accepted = ratio([1] * 20 + [0] * 80, [1] * 100)
     assert accepted is not None
     times = times_needed(difference(accepted, accepted), 0.1 * accepted.value)
@@ -540,7 +542,7 @@ def test_times_needed_equals_the_textbook_sample_size() -> None:
 
 
 def simulated(rng: np.random.Generator, people: int, rate: float) -> Interval:
-    """People who were shown 1 to 20 titles each, and who differ in what they accept."""
+    """Simulate users who were shown 1 to 20 items each, with different acceptance rates."""
     shown = rng.integers(1, 21, people)
     estimate = ratio(rng.binomial(shown, rng.beta(4 * rate, 4 * (1 - rate), people)), shown)
     assert estimate is not None
@@ -592,7 +594,7 @@ def test_results_equal_the_figures_computed_by_hand(running_app: Flask) -> None:
     assert (control.accepted.value, treatment.accepted.value) == (3 / 8, 0.5)
     assert (control.rating.value, treatment.rating.value) == (3.0, pytest.approx(14 / 3))
     assert output.accepted.difference.value == 0.125
-    # Between people: var = 2·(0.5² + 0.5²)/8² and 1.5·(1² + 0² + 1²)/6².
+    # Variance between users: 2·(0.5² + 0.5²)/8² and 1.5·(1² + 0² + 1²)/6².
     se = (2 * 0.5 / 64 + 1.5 * 2 / 36) ** 0.5
     assert output.accepted.difference.high == pytest.approx(0.125 + 1.959964 * se)
     assert output.rating.difference.value == pytest.approx(5 / 3)

@@ -1,4 +1,4 @@
-"""What holds for every form of the site, also for those that are added tomorrow."""
+"""Rules for every form of the site, including forms added later."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def forms(of: type[FlaskForm] = FlaskForm) -> Iterator[type[FlaskForm]]:
 
 
 def text_fields() -> Iterator[tuple[str, UnboundField[Field]]]:
-    """Each text field of each form: PasswordField, EmailField and others are StringFields."""
+    """Yield each text field of each form: PasswordField, EmailField and others are StringFields."""
     for form in forms():
         for name in dir(form):
             field = getattr(form, name)

@@ -1,4 +1,4 @@
-"""The REST API in a catalogue of games: its nouns, hours as they are given, a match."""
+"""The REST API in a catalogue of games: its nouns, unchanged hours, a match."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The site with a release of games: its words, hours in place of stars, a Steam library; and one
-process that serves either kind from its release alone."""
+"""The site with a release of games: its words, hours in place of stars, Steam libraries; and a
+process that serves games or films depending on the release."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_pages_do_not_mention_films_ratings_or_stars(games_app: Flask, gil: Flas
 
 
 def words_of(page: str) -> str:
-    """What is seen or read aloud: text, labels, placeholders. Files have names of their own."""
+    """Return what is seen or read aloud: text, labels, placeholders; no file names."""
     spoken = re.findall(r'(?:aria-label|placeholder|title|alt)="([^"]*)"', page)
     text = re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<code>.*?</code>|<script.*?</script>", "", page))
     return html.unescape(re.sub(r"\s+", " ", " ".join([text, *spoken])))
@@ -372,7 +372,7 @@ def test_owner_page_shows_hours_without_target(games_app: Flask, gil: FlaskClien
 def test_site_switches_feedback_type_with_the_promoted_release(
     app: Flask, store: ReleaseStore, ann: FlaskClient
 ) -> None:
-    """Promoting a release is all it takes, there and back."""
+    """Only promoting a release switches the type, in both directions."""
     assert 'type="radio"' in ann.get("/").text
     assert ann.get("/accuracy").status_code == 200
     publish_tiny_games(store)
@@ -408,7 +408,7 @@ def test_running_servers_switch_feedback_type_without_restart(
 
 
 def said_in_a_row(address: str, words: str) -> bool:
-    """Whether all processes come to say so: many answers one after the other do."""
+    """Return whether all processes show the text: many responses in a row contain it."""
     deadline, times = time.monotonic() + 60, 0
     while times < 12 and time.monotonic() < deadline:
         with urllib.request.urlopen(f"{address}/register", timeout=30) as page:

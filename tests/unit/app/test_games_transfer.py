@@ -1,4 +1,4 @@
-"""Hours in bulk: Steam libraries into the database of a games site, its games out to training."""
+"""Bulk transfer of hours: import of Steam libraries, and export for training."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def steam(folder: Path, libraries: str | bytes = LIBRARIES) -> Path:
 def test_import_ratings_stores_steam_libraries_as_users_with_hours(
     games_app: Flask, tmp_path: Path
 ) -> None:
-    """Numbered as in training: by the line that first has them, of which the later one counts."""
+    """Users are numbered as in training, by their first line; their last line counts."""
     status, printed = run(games_app, "import-ratings", str(steam(tmp_path / "steam")))
     assert (status, printed.splitlines()[-1]) == (
         0,

@@ -1,4 +1,4 @@
-"""Group nights: who agreed, guests, three ways to agree; what strangers cannot do."""
+"""Group nights: friends, guests, three strategies, and protection from strangers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def bob(app: Flask, ann: FlaskClient) -> FlaskClient:
 
 
 def befriend(ann: FlaskClient, bob: FlaskClient) -> None:
-    """21 asks, 22 agrees."""
+    """Make friends: user 21 asks, user 22 agrees."""
     ann.post("/group/ask", data={"name": "bob"})
     assert bob.post("/group/21/agree").status_code == 303
 

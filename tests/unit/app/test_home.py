@@ -1,4 +1,4 @@
-"""The private pages: recommendations, rating, searching, one's ratings."""
+"""The private pages: recommendations, rating, searching, the user's ratings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""By which names the site is called, and what its cookies are good for."""
+"""Accepted host names, and attributes of cookies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SITE = "https://marquee.example"
 
 @pytest.fixture
 def made(environ: dict[str, str], store: ReleaseStore) -> Iterator[Callable[..., Flask]]:
-    """Call it with settings for a site that has them."""
+    """A function that creates a site with the given settings."""
     publish_tiny(store)
     apps: list[Flask] = []
 
@@ -61,7 +61,7 @@ def test_site_responds_to_its_own_host_names_only(
     assert client.get("/login", headers={"Host": host}).status_code == (200 if known else 400)
     api = client.get("/api/v1/movies/top", headers={"Host": host})
     assert (api.status_code, api.json["code"]) == ((401, 401) if known else (400, 400))
-    for path in ("/health", "/ready"):  # load balancers ask by address
+    for path in ("/health", "/ready"):  # load balancers use the IP address as host
         assert client.get(path, headers={"Host": "10.0.0.7"}).status_code == 200
 
 
@@ -87,7 +87,7 @@ def test_redirects_do_not_use_a_forged_host_header(app: Flask, client: FlaskClie
 
 
 def cookies(app: Flask, address: str) -> dict[str, str]:
-    """Everything that is set by registering, logging out, and logging in to stay, by name."""
+    """Return the cookies set by registering, logging out, and a remembered login, by name."""
     client, found = app.test_client(), {}
     password = {"password": PASSWORD, "confirm": PASSWORD}
     form = {"username": "eve", "email": "eve@example.com"}

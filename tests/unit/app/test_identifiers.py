@@ -1,4 +1,4 @@
-"""Names and addresses: when two are the same, and which names are refused."""
+"""Names and addresses: when two are equal, and which names are rejected."""
 
 from __future__ import annotations
 

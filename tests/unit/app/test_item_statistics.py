@@ -1,4 +1,4 @@
-"""Titles' counts and means follow the database while the release's age."""
+"""Counts and means of items follow the database, while those of the release become old."""
 
 from __future__ import annotations
 

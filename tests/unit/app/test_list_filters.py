@@ -1,4 +1,4 @@
-"""Filters, the popular–obscure slider, and the words that say what is in force."""
+"""Filters, the popular–obscure slider, and the text that describes active filters."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_recommend_returns_n_qualifying_items_or_all_of_them(
 
 
 def _tiny() -> Model:
-    """One for all examples: making it writes files."""
+    """Return one cached model for all examples, because creating it writes files."""
     import tempfile
 
     global _MODEL

@@ -1,4 +1,4 @@
-"""Whoever guesses is slowed down, by account and by address, and nobody is locked out by others."""
+"""Password attempts are limited by account and by address, and nobody is locked out by others."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_login_throttle_ignores_successful_logins(
     for _ in range(5):
         assert log_in(app.test_client(), password=PASSWORD).status_code == 303
     with app.app_context():
-        # That she registered, and the letter that confirms her address: two limits.
+        # Her registration, and the confirmation mail, which counts for two limits.
         assert len(db.session.scalars(select(Attempt)).all()) == 3
 
 
@@ -119,12 +119,12 @@ def test_login_throttle_does_not_lock_out_the_owner(
 ) -> None:
     ann.post("/logout")
     codes(app.test_client(), 4)
-    assert log_in(ann, password=PASSWORD).status_code == 303  # her device is known
+    assert log_in(ann, password=PASSWORD).status_code == 303  # her device is trusted
     new = app.test_client()
     assert log_in(new, password=PASSWORD).status_code == 429
     (link,) = ask(new, "ann@example.com", caplog)
     new.post(link, data={"password": NEW, "confirm": NEW})
-    assert log_in(new, password=NEW).status_code == 303  # she holds the mailed link
+    assert log_in(new, password=NEW).status_code == 303  # she has the mailed link
 
 
 def test_login_throttle_limits_a_trusted_device(
@@ -273,12 +273,12 @@ def test_login_throttle_is_off_when_disabled(app: Flask) -> None:
     assert codes(app.test_client(), 3) == [422] * 3
 
 
-# Logins, and what ends them
+# Logins and their end
 
 
 @pytest.fixture
 def remembered(ann: FlaskClient, app: Flask) -> FlaskClient:
-    """Ann, kept logged in."""
+    """Ann, with a remembered login."""
     client = app.test_client()
     form = {"username": "ann", "password": PASSWORD, "remember": "y"}
     assert client.post("/login", data=form).status_code == 303
@@ -286,13 +286,13 @@ def remembered(ann: FlaskClient, app: Flask) -> FlaskClient:
 
 
 def without_session(client: FlaskClient) -> FlaskClient:
-    """As after the browser was closed."""
+    """Delete the session cookie, as when the browser is closed."""
     client.delete_cookie("session")
     return client
 
 
 def stolen(app: Flask, client: FlaskClient, *names: str) -> FlaskClient:
-    """A client with copies of another's cookies."""
+    """Return a client with copies of another client's cookies."""
     thief = app.test_client()
     for name in names:
         cookie = client.get_cookie(name)

@@ -1,4 +1,4 @@
-"""Log lines: JSON, one a request, with ids of requests and people, without their secrets."""
+"""Log lines: JSON, one per request, with ids of requests and users, without secrets."""
 
 from __future__ import annotations
 
@@ -160,7 +160,9 @@ def test_logs_redact_secrets_in_error_messages(lines: Lines, output: str, logged
 
 
 def test_log_lines_escape_line_breaks_in_input(lines: Lines) -> None:
-    logging.getLogger("app").warning('a\n{"level": "info"}\r\u2028\x85b')  # asserted by Kept
+    logging.getLogger("app").warning(
+        'a\n{"level": "info"}\r\u2028\x85b'
+    )  # Kept asserts that it is one line
     assert lines[-1]["message"] == 'a\n{"level": "info"}\r\u2028\x85b'
 
 
@@ -218,7 +220,7 @@ def test_slow_request_log_assigns_time_to_the_right_part(
         return "done"
 
     client = own_app.test_client()
-    client.get("/health")  # which loads the release
+    client.get("/health")  # loads the release
     client.get("/slow")
     parts = lines[-1]["parts"]
     assert parts.keys() == {"database"}

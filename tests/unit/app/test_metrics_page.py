@@ -1,4 +1,4 @@
-"""What Prometheus reads, who may read it, and that it is right with several workers."""
+"""Metrics for Prometheus: contents, access, and correct sums over several workers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DASHBOARD = ROOT / "docs" / "grafana-dashboard.json"
 
 
 class Numbers:
-    """What the page says; labels that are not named are summed over."""
+    """The values of the page, summed over labels that are not given."""
 
     def __init__(self, exposition: str):
         self._samples = [
@@ -72,7 +72,7 @@ def requests(output: Numbers, **labels: str) -> float:
     return output("marquee_request_seconds_count", **labels)
 
 
-# Who may read it
+# Access
 
 
 def test_metrics_page_is_404_when_token_is_not_set(app: Flask) -> None:
@@ -193,7 +193,7 @@ def test_metrics_count_release_load_failures(client: FlaskClient, store: Release
     client.get("/ready")
     client.get("/ready")
     name = "marquee_release_load_failures_total"
-    assert numbers(client)(name) - before(name) == 3  # the last one by asking
+    assert numbers(client)(name) - before(name) == 3  # the last one by requesting the metrics
 
 
 def test_metrics_count_connections_in_use(app: Flask, client: FlaskClient) -> None:
@@ -224,7 +224,7 @@ def test_metrics_do_not_count_a_failed_connection(
 def metrics_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "metrics"
     folder.mkdir()
-    (folder / "gauge_livesum_4711.db").touch()  # of a site that was killed
+    (folder / "gauge_livesum_4711.db").touch()  # left by a killed site
     return folder
 
 
@@ -270,7 +270,7 @@ def test_metrics_and_logs_combine_two_workers(
     def health() -> float:
         return requests(Numbers(ask(f"{site}/metrics")), route="/health", status="2xx")
 
-    # Numbers of all workers are added up, whichever is asked.
+    # Values of all workers are added up, whichever worker responds.
     with ThreadPoolExecutor(8) as pool:
         asked = 0
         before = health()
@@ -282,18 +282,18 @@ def test_metrics_and_logs_combine_two_workers(
     assert [health() for _ in range(4)] == [before + asked] * 4
     deadline = time.monotonic() + PATIENCE
     while (output := Numbers(ask(f"{site}/metrics")))("marquee_database_connections"):
-        assert time.monotonic() < deadline  # both bring the release's catalogue at first
+        assert time.monotonic() < deadline  # both workers sync the release's catalogue at first
     assert output("marquee_release_info", version=FIRST) == 1
     assert not (metrics_folder / "gauge_livesum_4711.db").exists()
 
-    # What a worker that died had counted stays; what it held does not.
+    # Counters of a worker that died stay; its gauges do not.
     killed = workers(log)[0]
     os.kill(killed, signal.SIGKILL)
     wait_until(lambda: not list(metrics_folder.glob(f"gauge_live*_{killed}.db")))
     assert killed in numbered_files(metrics_folder)
     assert health() == before + asked
 
-    # gunicorn logs what is no HTTP at all, in the same format.
+    # gunicorn logs invalid HTTP in the same format.
     host, port = urlsplit(site).netloc.split(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(b"nonsense\nhush\r\n\r\n")

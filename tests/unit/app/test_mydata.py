@@ -1,4 +1,4 @@
-"""Bringing ratings in, taking everything along, leaving nothing behind; and hostile files."""
+"""Import, export, deleting an account; and hostile files."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def test_import_report_escapes_markup(ann: FlaskClient) -> None:
 
 
 def furnish(app: Flask, client: FlaskClient) -> None:
-    """Something of a person in every table that can hold something of a person."""
+    """Store a row of the user in every table that references users."""
     assert run(app, "experiments", "start", "few", "--treatment", "min_ratings=9")[0] == 0
     client.get("/")
     client.post("/title/1/rating", data={"rating": "4"})
@@ -281,7 +281,7 @@ def furnish(app: Flask, client: FlaskClient) -> None:
 
 
 def tables_with(app: Flask, *needles: object) -> set[str]:
-    """Names of the tables with a row one of whose columns holds one of these."""
+    """Return the names of tables in which a column contains one of these values."""
     with app.app_context():
         return {
             table.name

@@ -1,4 +1,4 @@
-"""The owner's figures, who may see them, and the report of the release in service."""
+"""The owner's figures, access to them, and the report of the release in service."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_site_kpis_equal_figures_computed_by_hand(app: Flask, client: FlaskClien
     assert (output.shown, output.rated_share.value) == (6, 0.5)
     assert (output.recommended.value, output.recommended.n) == (4.0, 3)
     assert (output.otherwise.value, output.otherwise.n) == (2.5, 2)
-    assert output.rated_share.low == pytest.approx(0.5)  # both people rated half of theirs
+    assert output.rated_share.low == pytest.approx(0.5)  # both users rated half
     assert output.recommended.low < 4.0 < output.recommended.high
     assert output.weeks[-1].returning == 2
     assert len(output.weeks) == 12

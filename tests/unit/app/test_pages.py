@@ -1,4 +1,4 @@
-"""What holds for every page: error pages, headers, and words as people read them."""
+"""Rules for every page: error pages, headers, and text for screen readers."""
 
 from __future__ import annotations
 

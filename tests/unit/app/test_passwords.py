@@ -1,4 +1,4 @@
-"""Which passwords are taken: long enough, not too long, and none that others would try first."""
+"""Accepted passwords: long enough, not too long, and not easy to guess."""
 
 from __future__ import annotations
 

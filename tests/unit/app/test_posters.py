@@ -1,4 +1,4 @@
-"""Every poster is a sound, small, self-contained picture in which the whole title can be read."""
+"""Every poster is a valid, small, self-contained SVG with the whole title in readable text."""
 
 import os
 import random
@@ -76,7 +76,7 @@ def posters_of(title: str | None) -> list[str]:
 
 
 def lines_of(poster: str) -> list[tuple[str, float, float]]:
-    """Text, width and baseline of every line, by the estimate."""
+    """Return text, estimated width and baseline of every line."""
     text = ElementTree.fromstring(poster).find(f"{SVG}text")
     assert text is not None
     lines = []
@@ -116,7 +116,7 @@ def test_draw_poster_is_deterministic(genres):
 
 
 def test_draw_poster_needs_only_the_standard_library_and_is_equal_in_every_process():
-    """Without site-packages, and without app/__init__.py, which needs them."""
+    """Run without site-packages, and without app/__init__.py, which needs them."""
     names = ["Action", "Comedy", "Crime", "Drama", "IMAX", "War"]
     code = (
         "import sys, types; app = sys.modules['app'] = types.ModuleType('app');"
@@ -152,7 +152,7 @@ def test_set_title_ends_long_titles_with_an_ellipsis():
     lines, _ = set_title(NASTY["long title"].strip(), bold=True)
     assert lines[0].startswith("The Persecution")
     assert lines[-1].endswith("…")
-    assert set_title("x" * 200, bold=True)[0][-1].endswith("x…")  # and not in a hyphen
+    assert set_title("x" * 200, bold=True)[0][-1].endswith("x…")  # and not with a hyphen
 
 
 def test_set_title_uses_larger_type_for_short_titles():

@@ -1,4 +1,4 @@
-"""Rate limits counted in a process's own memory."""
+"""Rate limits counted in the memory of a process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.api import client_with_token
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A clock that stands still until its one number is changed."""
+    """A clock that stands still until the test changes its only element."""
     moment = [1000.0]
     monkeypatch.setattr(time, "time", lambda: moment[0])
     return moment

@@ -1,4 +1,4 @@
-"""A request that outlasts its seconds ends with a 503, and nothing of it is stored."""
+"""A request that exceeds its time budget ends with a 503 and stores nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.api import Rest
 
 @pytest.fixture
 def spent(app: Flask, ann: FlaskClient) -> Iterator[None]:
-    """From now on every request has outlasted its budget at its first statement."""
+    """Let the budget of every request be spent at its first statement."""
     app.config["REQUEST_SECONDS"] = -1.0
     yield
     app.config["REQUEST_SECONDS"] = 30.0

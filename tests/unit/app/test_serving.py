@@ -1,4 +1,4 @@
-"""The release in service: loaded, watched, swapped, and kept whatever happens to the next one."""
+"""The release in service: loaded, watched, swapped, and kept if the next one fails."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_pages_announce_simulated_data(closed_app: Flask, store: ReleaseStore) -
 def test_sync_waits_for_another_process_that_holds_the_sqlite_write_lock(
     environ: dict[str, str], app: Flask
 ) -> None:
-    """SQLite's own patience ends after five seconds."""
+    """SQLite's default busy timeout is five seconds."""
     other = sqlite3.connect(environ["DATABASE_URL"].removeprefix("sqlite:///"), timeout=1)
     other.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor(1) as waiting:

@@ -1,4 +1,4 @@
-"""A release recommends before its titles are indexed, and titles are found all the while."""
+"""A release serves recommendations before its search index is built; search works meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.releases import publish_tiny
 
 @pytest.fixture
 def found_meanwhile(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
-    """The version in service, and what a search finds, whenever titles are about to be indexed."""
+    """Records the version in service and a search result each time before an index is built."""
     seen: list[tuple[str, list[int]]] = []
 
     index = TitleIndex.of

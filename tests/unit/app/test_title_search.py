@@ -59,7 +59,7 @@ def found(query: str, limit: int = 5) -> list[str]:
         ("a", "A"),
         ("the the", "The The"),
         ("terminator 1994", "The Terminator"),
-        # a letter wrong, missing, too many, or two that changed places; also half typed
+        # a letter wrong, missing, added, or two swapped; also incomplete words
         ("matrux", "The Matrix"),
         ("matix", "The Matrix"),
         ("mattrix", "The Matrix"),
@@ -95,7 +95,7 @@ def test_find_returns_at_most_the_limit() -> None:
 
 @pytest.fixture(scope="module")
 def large() -> TitleIndex:
-    """60,000 titles of two to five made-up words, with as many words as real catalogues have."""
+    """60,000 titles of two to five generated words, with a vocabulary of realistic size."""
     rng = random.Random(1)
     letters = "aaabcdeeefghiiklmnooprrssttuvwy"
     words = ["".join(rng.choices(letters, k=rng.randint(3, 11))) for _ in range(40_000)]

@@ -1,4 +1,4 @@
-"""Onboarding, filters, what is set aside, and the page of one title, through HTTP."""
+"""Onboarding, filters, watchlist and hidden items, and the page of a title, over HTTP."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_home_accepts_invalid_filter_values(ann: FlaskClient, query: str) -> Non
     assert ann.get(f"/?{query}").status_code == 200
 
 
-# Setting aside
+# Watchlist and hidden items
 
 
 @pytest.mark.every_database
@@ -229,7 +229,7 @@ def test_card_names_the_rating_behind_a_recommendation(ann: FlaskClient) -> None
     assert re.search(r"Because you liked <a[^>]*>Love Letters", ann.get("/").text)
 
 
-# What is kept for later judgement
+# Data stored for evaluation
 
 
 @pytest.mark.every_database

@@ -1,4 +1,4 @@
-"""Posters fetched from TMDB: resumable, polite, and never in the way of the drawn ones."""
+"""Posters from TMDB: resumable, rate-limited, with the drawn posters as fallback."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
 
     def log_message(self, *_: object) -> None:
-        """Quietly."""
+        """Log nothing."""
 
 
 @pytest.fixture

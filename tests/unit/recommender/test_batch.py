@@ -1,4 +1,4 @@
-"""Many people in one pass: the same answers as one at a time."""
+"""Many users in one pass: the same results as one at a time."""
 
 from __future__ import annotations
 

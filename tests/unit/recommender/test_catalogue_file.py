@@ -1,4 +1,4 @@
-"""items.jsonl.gz: written and read back the same, and every damage named with its line."""
+"""items.jsonl.gz: read back as written, and damage reported with its line."""
 
 import gzip
 import json

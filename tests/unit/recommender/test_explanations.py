@@ -1,4 +1,4 @@
-"""Why a title: parts that add up, and places that a recomputation finds as well."""
+"""Explanations: contributions that add up, and ranks equal to a recomputation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_contributions_add_up_for_any_ratings(seed: int, ratings: int, rank: int
 
 
 def test_contributions_equal_a_value_computed_by_hand() -> None:
-    # One factor, one rating of strength 1, alpha 1: A = 4 + 1 + 1 = 6, b = 2, x = 1/3.
+    # One factor, one rating of preference 1, alpha 1: A = 4 + 1 + 1 = 6, b = 2, x = 1/3.
     parts = contributions(
         np.array([[4.0]]), np.array([[1.0]]), np.array([1.0]), 1.0, Ridge(1.0), np.array([3.0])
     )
@@ -73,7 +73,7 @@ def trained(trained_store: ReleaseStore) -> Model:
 
 @pytest.fixture(scope="module")
 def hundred(trained: Model) -> list[dict[int, float]]:
-    """Ratings of a hundred people of MovieLens latest-small."""
+    """Ratings of a hundred users of MovieLens latest-small."""
 
     def people() -> Iterator[dict[int, float]]:
         for _, ratings in trained.release.parity_sample().users():

@@ -1,4 +1,4 @@
-"""Hours played in place of stars: strengths, a release without a rating model, its model."""
+"""Hours played in place of stars: preferences, a release without a rating model, its model."""
 
 from __future__ import annotations
 

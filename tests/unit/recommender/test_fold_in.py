@@ -1,4 +1,4 @@
-"""Folding in: the normal equations of both models against sums done by hand and by plain loops."""
+"""Fold-in: normal equations of both models, compared with hand-computed values and plain loops."""
 
 from fractions import Fraction
 
@@ -23,7 +23,7 @@ def ranking(factors: np.ndarray, rows: list[int], strengths: list[float]) -> np.
 
 
 def rating(factors: np.ndarray, rows: list[int], deviations: list[float]) -> np.ndarray:
-    """The bias, then the vector."""
+    """Return the bias, then the vector."""
     bias, vector = fold_in_rating(factors[rows], np.array(deviations), RIDGE, LAMBDA_B)
     return np.array([bias, *vector])
 
@@ -177,7 +177,7 @@ def test_dislike_lowers_the_score_of_similar_items():
     ids=["nobody", "only_neutral", "only_dislikes"],
 )
 def test_ranking_vector_is_zero_without_a_like(rows: list[int], strengths: list[float]):
-    """Even where two titles with three factors leave the equations without one solution."""
+    """Even if two items with three factors make the equations singular."""
     assert_array_equal(ranking(made_up(5, items=2), rows, strengths), np.zeros(3))
 
 
@@ -187,7 +187,7 @@ def test_bias_and_rating_vector_are_zero_without_ratings():
 
 @pytest.mark.parametrize("ratings", [0, 1, 3, 9, 97])
 def test_user_bias_shrinks_more_with_fewer_ratings(ratings: int):
-    """Everything one star above what was expected: n / (n + 3)."""
+    """Every rating is one star above the expected one: n / (n + 3)."""
     assert user_bias(np.ones(ratings), 3.0) == float(Fraction(ratings, ratings + 3))
 
 

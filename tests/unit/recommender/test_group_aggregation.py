@@ -1,4 +1,4 @@
-"""One list for several people, titles like a title, and how sure a figure is."""
+"""Group recommendations, similar items, and confidence intervals."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_ratio_has_no_interval_for_too_few_users() -> None:
 
 
 def test_wilson_interval_equals_the_textbook() -> None:
-    # The textbook's 10 of 20: 0.2993 to 0.7007.
+    # Textbook example, 10 of 20: 0.2993 to 0.7007.
     estimate = wilson(10, 20)
     assert estimate is not None
     assert (estimate.low, estimate.high) == (

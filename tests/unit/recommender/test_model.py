@@ -1,4 +1,4 @@
-"""What a release answers: the tiny one, where every answer can be said beforehand."""
+"""The model of the tiny release, whose results can be computed by hand."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -15,7 +15,7 @@ from recommender.storage.release_store import ReleaseStore
 from tests.support.releases import FITTED, ITEMS, tiny_release
 
 SCI_FI, LOVE, NEVER_RATED = [1, 2, 3, 5], [8, 13, 21, 34], 55
-POPULAR = [1, 8, 13, 2, 21, 3, 34, 5]  # by falling count of ratings
+POPULAR = [1, 8, 13, 2, 21, 3, 34, 5]  # by descending number of ratings
 BETA = tiny_release().ranking.popularity_weight
 VERSION = "20260101-000000-aaaa"
 
@@ -82,7 +82,7 @@ def test_recommend_returns_estimates_and_descending_scores(model: Model):
 
 
 def test_recommend_returns_plain_python_numbers(model: Model):
-    """So that they can be written as JSON."""
+    """They must be serializable as JSON."""
     first: Recommendation = model.recommend(model.fold_in({}), 1)[0]
     assert [type(first.item_id), type(first.score), type(first.predicted_rating)] == [
         int,
@@ -143,7 +143,7 @@ def test_estimates_stay_within_the_scale(bias: float, stars: float):
 
 
 def sampled(store: ReleaseStore, **changes: np.ndarray) -> Release:
-    """A release whose sample is two people folded in, changed where the test says so."""
+    """Return a release with a sample of two users, with the given changes."""
     model = Model(tiny_release())
     people = [model.fold_in(ratings) for ratings in ({1: 5.0, 8: 0.5}, {13: 4.0})]
     honest = ParitySample(

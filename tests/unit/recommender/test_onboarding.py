@@ -1,4 +1,4 @@
-"""Which title to ask about next, and when enough is known."""
+"""The next question, and the end of the questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters of both models: what is taken, what is refused, and what a refusal says."""
+"""Parameters of both models: accepted and rejected values, and error messages."""
 
 import math
 from typing import Any

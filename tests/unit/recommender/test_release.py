@@ -1,4 +1,4 @@
-"""A release on disk: read back as it was written, or refused with the name of what is wrong."""
+"""A release on disk: read back as written, or rejected with the name of the bad file."""
 
 import gzip
 import hashlib
@@ -129,7 +129,7 @@ def packed(save: Callable[..., None], array: np.ndarray) -> bytes:
 
 
 def refusal(folder: Path, file: str) -> str:
-    """The message that refuses the release: it names the file and says what to do."""
+    """Return the error of the rejected release: it names the file and says what to do."""
     with pytest.raises(ReleaseError) as error:
         read_release(folder)
     message = str(error.value)
@@ -248,7 +248,7 @@ def test_parity_sample_is_rejected_when_unreadable(folder: Path, content: bytes)
 
 
 class Pickled:
-    """Makes a folder when it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, folder: Path):
         self.folder = folder

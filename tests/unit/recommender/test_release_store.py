@@ -1,4 +1,4 @@
-"""Where releases live: published whole or not at all, promoted only when they verify."""
+"""The release store: publishes completely or not at all, promotes only verified releases."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def publish(store: ReleaseStore, version: str) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below, with what is in it."""
+    """Return every file in a folder with its contents."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 

@@ -112,7 +112,7 @@ def test_search_key_of_part_of_a_korean_title_is_contained_in_the_whole():
     assert search_key("생충") in search_key("기생충")
 
 
-# The same rules as patterns, which take quadratic time: a reference for short titles.
+# The same rules as regular expressions, which take quadratic time: reference for short titles.
 YEAR = re.compile(r"\s*\((\d{4})(?:\s*[-–]\s*(?:\d{4})?)?\)\s*$")
 ARTICLES = (
     "The|A|An|Le|La|Les|Un|Une|Des|El|Los|Las|Una|Il|Lo|Gli|I|O|Os|As|Uma"

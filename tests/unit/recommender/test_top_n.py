@@ -1,4 +1,4 @@
-"""Exact top-N: the same answer as sorting everything."""
+"""Exact top-N: equal to sorting everything."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def by_sorting(scores: np.ndarray, n: int, excluded: list[int]) -> list[int]:
     return sorted(rows, key=lambda r: -scores[r])[: max(n, 0)]  # sorted() is stable
 
 
-few_values = st.sampled_from([NEVER, -1.5, -0.0, 0.0, 1.0, 2.0])  # so that ties abound
+few_values = st.sampled_from([NEVER, -1.5, -0.0, 0.0, 1.0, 2.0])  # so that there are many ties
 any_values = st.floats(width=32, allow_nan=False)
 
 
@@ -78,8 +78,8 @@ def test_top_n_returns_int64_rows_even_when_empty():
 
 @st.composite
 def catalogues(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
-    """Factors and offsets of up to a few thousand items: ties, zeros and items that are never
-    listed among them, norms alike or falling as in a fitted model."""
+    """Factors and offsets of up to a few thousand items, including ties, zeros and items that are
+    never listed, with equal norms or norms that decrease as in a fitted model."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     items, rank = draw(st.integers(0, 3000)), draw(st.integers(1, 8))
     factors = random.standard_normal((items, rank), np.float32)
@@ -139,5 +139,5 @@ def test_best_first_reads_few_items_when_norms_fall_fast():
     asked = np.ones(8), 20, np.empty(0, np.int64)
     best = BestFirst(factors, np.zeros(len(factors)))
     expected = best.top(*asked)[0]
-    best._factors[20 * BOUND :] = np.nan  # whoever looks there finds nothing sensible
+    best._factors[20 * BOUND :] = np.nan  # reading these would give wrong results
     assert best.top(*asked)[0].tolist() == expected.tolist()

@@ -1,4 +1,4 @@
-"""The configuration of a training run: a YAML file, any parameter of it overridden by an option."""
+"""The configuration of a training run: a YAML file, whose parameters options override."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_default_file_has_the_default_pipeline() -> None:
 def test_load_returns_the_pipeline_for_games() -> None:
     pipeline = load("--dataset", "steam").pipeline
     assert is_steam(source.file_name for source in pipeline.acquire)
-    assert "A" not in pipeline.evaluate.protocols  # nobody gives stars
+    assert "A" not in pipeline.evaluate.protocols  # there are no stars
     assert pipeline.folder != Pipeline().folder
 
 

@@ -1,4 +1,4 @@
-"""Downloads that break off and go on, and archives that are not to be trusted."""
+"""Downloads that break and resume, and untrusted archives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONTENT = bytes(range(256)) * 40  # 10,240 bytes
 
 
 def bring(address: str, target: Path) -> list[str]:
-    """Messages that the download printed."""
+    """Download a file; return the printed messages."""
     output: list[str] = []
     download(address, target, output.append)
     return output
@@ -51,7 +51,7 @@ def test_download_resumes_when_the_connection_breaks(publisher: Publisher, tmp_p
 
 
 def broken_off(publisher: Publisher, target: Path) -> str:
-    """A download that brought 1,000 bytes and was given up; its address."""
+    """Interrupt a download after 1,000 bytes; return its URL."""
     address = publisher.publish("a.zip", CONTENT)
     publisher.breaks = [1000, 0]
     with pytest.raises(ConnectionError, match=r"it broke off after 1,000 of 10,240 bytes"):

@@ -1,4 +1,4 @@
-"""What a job shows of its stages, on a terminal and in a log."""
+"""The progress of a job, on a terminal and in a log."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ NAN = float("nan")
 
 
 def measures(**means: float) -> dict[str, Any]:
-    """By metric ("@" is written "_at_"), with a spread."""
+    """Return measures by metric ("@" is written "_at_"), with a spread."""
     return {
         name.replace("_at_", "@").replace("PR_", "PR-"): {
             **{"mean": mean, "sd": 0.01, "seeds": [mean] * 2}
@@ -136,7 +136,7 @@ def test_best_value_of_a_column_is_marked(
 ) -> None:
     page = evaluation_page(evaluation, "evaluation.json")
     best = re.findall(r'<td class="best">([\d.]+)', page)
-    # RMSE of A; NDCG@10 and recall@20 of B; nothing of E, where more is not better, or of G, alone.
+    # RMSE of A; NDCG@10 and recall@20 of B; none of E (more is not better) and of G (one model).
     assert best == ["0.8440", "0.3100", "0.3400"]
     assert "best baseline: 0.290 (EASE)" in page
 

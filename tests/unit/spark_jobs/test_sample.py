@@ -1,4 +1,4 @@
-"""The built-in sample: the files of MovieLens, the same bytes everywhere, tastes to be found."""
+"""The built-in sample: MovieLens files, deterministic, with learnable preferences."""
 
 import csv
 import hashlib
