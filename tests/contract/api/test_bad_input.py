@@ -1,4 +1,4 @@
-"""What hostile and mistaken clients send: a 4xx of the one shape, and nothing is written."""
+"""Invalid requests get a 4xx response with code and message, and write nothing."""
 
 from __future__ import annotations
 

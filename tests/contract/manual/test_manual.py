@@ -1,6 +1,6 @@
-"""The manual: every page is found, every link leads somewhere, every command is one that exists.
+"""The manual: every page is in the navigation; every link, test and command exists.
 
-That it builds without a warning is for ``make lint``.
+``make lint`` checks that it builds without a warning.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from recommender.errors import DataError
 
 PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [ROOT / "README.md", *PAGES]
-# A command as it is typed: settings may stand before it.
+# A command as it is typed, perhaps after settings.
 COMMAND = re.compile(r"(?:^|[;(]|\s)(make|flask|python -m)\s+([a-z][\w.-]*)([^;|\n]*)")
 TYPED = re.compile(r"^(\w+=\S* )*(\.venv/bin/)?(make|flask|python -m) ")
-# A test as pages name it: "tests/test_x.py::test_y", or "test_x.py::test_y".
+# A test as named in pages: "tests/test_x.py::test_y", or "test_x.py::test_y".
 TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")
 
 
@@ -46,14 +46,14 @@ def names(path: Path) -> str:
 
 @cache
 def tokens(path: Path) -> list[Token]:
-    """Of a page, with what is inside its paragraphs."""
+    """Return the tokens of a page, including those inside paragraphs."""
     blocks = MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8"))
     return [token for block in blocks for token in (block, *(block.children or []))]
 
 
 @cache
 def anchors(path: Path) -> frozenset[str]:
-    """What may stand after # in a link to a page; some pages include one from elsewhere."""
+    """Return the anchors of a page; some pages include a file from another place."""
     found = tokens(path)
     if found[0].info.startswith("{include}"):
         return anchors((path.parent / found[0].info.split()[1]).resolve())
@@ -69,7 +69,7 @@ def links(path: Path) -> Iterator[str]:
 
 
 def commands(path: Path) -> Iterator[tuple[str, str, list[str]]]:
-    """(program, what it is to do, options) of each command that a page shows."""
+    """Yield (program, subcommand, options) of each command on a page."""
     for token in tokens(path):
         text = token.content.replace("\\\n", " ")
         if token.type == "fence" and token.info == "sh":
@@ -110,7 +110,7 @@ def test_local_links_have_existing_targets(path: Path) -> None:
 
 @cache
 def defined_tests(file: str) -> frozenset[str]:
-    """The names of the test functions in a file below ``tests``; none where there is no file."""
+    """Return the names of test functions in a file below ``tests``; none if it does not exist."""
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob(file)]
     return frozenset(re.findall(r"^def (test_\w+)", "\n".join(sources), re.MULTILINE))
 
@@ -132,7 +132,7 @@ def known() -> SimpleNamespace:
 
 
 def problem(program: str, output: str, options: list[str]) -> str | None:
-    """What is wrong with a command."""
+    """Return the error of a command, or None."""
     words = output.split()
     if program == "make":
         if words[0] not in make_targets():
@@ -202,7 +202,7 @@ def test_problem_names_the_command_or_option_that_does_not_exist(
 
 @pytest.fixture
 def film_club() -> SimpleNamespace:
-    """The reader that the guide writes, as it stands there."""
+    """The example reader of the guide, as printed there."""
     page = tokens(DOCS / "add_a_data_set.md")
     [code] = [token.content for token in page if token.info == "python"]
     module = {"__name__": "film_club"}

@@ -1,5 +1,5 @@
-"""docs/security.md: each test that it names exists, each requirement stands once; and what the
-code as a whole does not do."""
+"""docs/security.md: each named test exists, each requirement is listed once; and constructs that
+the whole code base must not contain."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROW = re.compile(
     r"^\| (\d[^|]*?) \| ([^|]+) \| (met|open|not applicable): ([^|]+) \|$", re.MULTILINE
 )
 NAMED = re.compile(r"(test_\w+)\.py::(test_\w+)")
-# Of version 5.0.0, levels 1 and 2: how many of each section; those of level 3 come after them.
+# Version 5.0.0: number of requirements of levels 1 and 2 by section; level 3 follows after them.
 SECTIONS = {
     **{"1.1": 2, "1.2": 9, "1.3": 11, "1.4": 3, "1.5": 2},
     **{"2.1": 3, "2.2": 3, "2.3": 4, "2.4": 1},
@@ -60,7 +60,7 @@ def _tests_in(file: str) -> frozenset[str]:
 
 
 def requirements(printed: str) -> Iterator[str]:
-    """Of "1.2.6–8, 1.4.1": each."""
+    """Yield each id of a list like "1.2.6–8, 1.4.1"."""
     for part in printed.split(", "):
         first, _, last = part.partition("–")
         section, _, number = first.rpartition(".")
@@ -93,7 +93,7 @@ def test_met_requirements_name_a_test_or_link_a_page() -> None:
     assert bare == []
 
 
-# What the code does not do
+# Forbidden constructs
 
 
 def calls(folder: str) -> Iterator[tuple[Path, ast.Call, str]]:
@@ -104,7 +104,7 @@ def calls(folder: str) -> Iterator[tuple[Path, ast.Call, str]]:
 
 
 def imports(folder: str) -> set[tuple[str, str]]:
-    """(file, package) of everything imported."""
+    """Yield (file, package) of every import."""
     found = set()
     for path in (ROOT / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -134,7 +134,7 @@ def test_code_contains_no_eval_or_pickle(folder: str) -> None:
 
 @pytest.mark.parametrize("folder", ["app", "recommender"])
 def test_regular_expressions_are_not_built_from_input(folder: str) -> None:
-    """Patterns are written down, or put together from constants of the module."""
+    """Patterns are literals, or built from constants of the module."""
     for path, node, name in calls(folder):
         if name in PATTERNS and not isinstance(node.args[0], ast.Constant):
             parts = [each.id for each in ast.walk(node.args[0]) if isinstance(each, ast.Name)]
@@ -143,7 +143,7 @@ def test_regular_expressions_are_not_built_from_input(folder: str) -> None:
 
 def test_secrets_do_not_use_the_random_module() -> None:
     seeded = {file for file, package in imports("app") if package == "random"}
-    assert seeded == {"dice.py", "retry.py"}  # of posters, and how long to wait
+    assert seeded == {"dice.py", "retry.py"}  # for posters, and for waiting times
 
 
 def test_scripts_do_not_write_html() -> None:
@@ -155,7 +155,7 @@ def test_scripts_do_not_write_html() -> None:
     assert [path.name for path in scripts if writes.search(path.read_text())] == []
 
 
-# What holds on a whole site
+# Checks on a running site
 
 
 def test_responses_have_no_cors_headers(ann: FlaskClient) -> None:

@@ -1,4 +1,4 @@
-"""Three rooms and one rule: who may import what, and a web tier that needs no Spark."""
+"""Import rules of the three packages, and a web tier that needs no Spark."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MAY_IMPORT = {
     "app": {"app", "config", "recommender"},
 }
 
-# The packages and modules directly in app/, lowest first: each imports from lines above its own and
-# from itself alone. What stands on one line knows nothing of the others on it.
+# The packages and modules directly in app/, lowest layer first: each imports only from itself and
+# from the lines above. Units on the same line do not import each other.
 APP_LAYERS = (
     {"extensions", "posters"},
     {"db"},
@@ -43,7 +43,7 @@ APP_LAYERS = (
 
 
 def imports(room: str) -> Iterator[tuple[Path, str]]:
-    """(file, top-level package) of every import in a room, also those inside functions."""
+    """Yield (file, top-level package) of every import in a room, also inside functions."""
     for path in sorted((ROOT / room).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
@@ -156,7 +156,7 @@ JOB_LAYERS = (
 
 
 def job_imports() -> Iterator[tuple[str, str]]:
-    """(module, imported module) of every import inside ``spark_jobs``, as paths below it."""
+    """Yield (module, imported module) of every import inside ``spark_jobs``, as paths below it."""
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for path in (ROOT / "spark_jobs").rglob("*.py")
@@ -197,7 +197,7 @@ def test_job_modules_have_no_import_cycle() -> None:
 
 
 def test_modules_do_not_import_each_other() -> None:
-    """What several of them need is in tests/support."""
+    """Shared code is in tests/support."""
     imported = [
         (path.name, node.module)
         for path in (ROOT / "tests").rglob("*.py")

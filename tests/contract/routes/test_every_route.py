@@ -1,4 +1,4 @@
-"""What holds for every address there is, found in the map of addresses: none can be forgotten."""
+"""Rules for every route, taken from the URL map, so that none can be forgotten."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EXTRA = {
 
 @pytest.fixture(scope="module")
 def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """Ann (21) and Bob (22) are companions; Ann brought a file, rated, and set something aside."""
+    """Ann (21) and Bob (22) are friends; Ann imported a file, rated, and marked items."""
     folder = tmp_path_factory.mktemp("every-route")
     database = Path(shutil.copy(migrated, folder / "site.db"))
     publish_tiny(ReleaseStore(folder / "releases"))
@@ -55,7 +55,7 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 
 
 def someone(app: Flask, name: str) -> FlaskClient:
-    """Logged in, once more for those who are registered."""
+    """Return a logged-in client; register the user if needed."""
     client = app.test_client()
     answer = client.post("/login", data={"username": name, "password": PASSWORD})
     if answer.status_code != 303:
@@ -64,7 +64,7 @@ def someone(app: Flask, name: str) -> FlaskClient:
 
 
 def changes(app: Flask) -> Iterator[tuple[str, str, Rule]]:
-    """(method, path, rule) of all that may change something."""
+    """Yield (method, path, rule) of every route that may change something."""
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - SAFE):
             yield method, address(rule), rule
@@ -77,7 +77,7 @@ def test_every_route_argument_is_classified_by_owner(site: Flask) -> None:
 
 @pytest.fixture
 def strict(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forms need their tokens from now on; logins before need none."""
+    """Require form tokens from now on; earlier logins needed none."""
     monkeypatch.setitem(site.config, "WTF_CSRF_ENABLED", True)
 
 
@@ -129,7 +129,7 @@ def test_get_requests_change_nothing(site: Flask, ann: FlaskClient) -> None:
 
 
 def test_routes_deny_access_to_data_of_other_users(site: Flask) -> None:
-    """Eve, logged in and with a token of her own, at every address that names what is Ann's."""
+    """Eve, logged in and with her own token, requests every URL that names an object of Ann."""
     eve = someone(site, "eve")
     with site.app_context():
         user = accounts.named("eve")
@@ -207,7 +207,7 @@ POLICY_OF_THEIR_OWN = {"docs.page", "owner.report"}
 
 @pytest.fixture(scope="module")
 def answers(site: Flask) -> list[tuple[Rule, TestResponse]]:
-    """Of every address, to someone logged in, or with a token."""
+    """The response of every route to a logged-in user, or with a token."""
     ann, rest = someone(site, "ann"), client_with_token(site, "a service")
     found = []
     for path, rule in looks(site):

@@ -1,4 +1,4 @@
-""".ci/ensure: waits for another apt, and says in one line what is missing and what that costs."""
+""".ci/ensure: waits for another apt, and prints what is missing and its cost in one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if [ "$1" = update ] && [ "$tries" -le {locked} ]; then echo "{complaint}" >&2; 
 
 
 class Machine:
-    """A machine whose only programs are a shell's tools and an apt-get that may be locked."""
+    """A machine with only shell tools and an apt-get that may be locked."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -32,7 +32,7 @@ class Machine:
         (self.folder / name).chmod(0o755)
 
     def apt(self, locked: int, complaint: str = LOCKED) -> None:
-        """An apt-get whose first ``locked`` updates fail with ``complaint``."""
+        """Install an apt-get whose first ``locked`` updates fail with ``complaint``."""
         script = APT.format(folder=self.folder, locked=locked, complaint=complaint)
         self.program("apt-get", script)
 
@@ -68,7 +68,7 @@ def test_ensure_waits_while_another_apt_runs(machine: Machine) -> None:
 def test_ensure_does_not_wait_when_apt_fails_for_another_reason(machine: Machine) -> None:
     machine.apt(locked=9, complaint="E: no network")
     done = machine.ensure("redis")
-    assert done.returncode == 0  # tests with Redis are skipped
+    assert done.returncode == 0  # then tests with Redis are skipped
     assert machine.asked == ["update -qq"]
     assert "E: no network" in done.stderr
     assert "Redis: tests of limits that processes share" in done.stderr

@@ -1,4 +1,4 @@
-"""Elastic Beanstalk's option files: what they say is known to the platform, and is what we mean."""
+"""Elastic Beanstalk's option files: the platform knows every option, and values are as intended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ names = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 
 
 def content(section: str, files: list[Path] = SHIPPED) -> dict[str, Any]:
-    """A section of all files together, as the platform merges them."""
+    """Return a section of all files, merged as by the platform."""
     merged: dict[str, Any] = {}
     for path in files:
         for name, value in yaml.safe_load(path.read_text()).get(section, {}).items():
@@ -166,7 +166,7 @@ def test_ebignore_does_not_exist() -> None:
 
 
 def allowed(policy: str) -> set[tuple[str, str]]:
-    """(action, resource) of all that a policy allows."""
+    """Return (action, resource) of everything that a policy allows."""
     statements = json.loads(Path(ROOT, "deploy", policy).read_text())["Statement"]
     assert all(statement["Effect"] == "Allow" for statement in statements)
 

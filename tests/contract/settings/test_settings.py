@@ -1,4 +1,4 @@
-"""Settings: coerced once, explained in one table, and strict in production."""
+"""Settings: parsed once, documented in one table, and strict in production."""
 
 from __future__ import annotations
 
