@@ -1,8 +1,8 @@
-"""What a request to the accounts' pages may cost, whatever is sent.
+"""The maximum cost of a request to the account pages, for any input.
 
-Times are processor time of the test's own thread: a machine that is busy with other work does not
-make them longer. The bounds are ten times and more what is needed, and a tenth and less of what the
-same input cost before it was bounded.
+Times are processor time of the test's thread, so that other work on the machine does not count.
+The limits are at least ten times the normal cost, and at most a tenth of what the same input cost
+before it was limited.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from app.mydata.forms import DeleteForm
 from tests.support.site import PASSWORD
 
 SECONDS = 1.0
-# Each is the worst case of something linear code replaced, or of a library behind it.
+# Each is the worst case of code that was replaced by linear code, or of a library.
 MARKS = "a" + "\u0315\u0300" * 60_000 + "@example.com"
 DIGITS_BETWEEN_LETTERS = "a" + "1" * 40_000 + "a"
 HOSTILE = {
@@ -68,7 +68,7 @@ FORMS: tuple[Callable[[], FlaskForm], ...] = (
 def test_form_is_cheap_when_every_field_is_oversized(
     app: Flask, ann: FlaskClient, new_form: Callable[[], FlaskForm], text: str
 ) -> None:
-    """Also where no limit of the body has cut it off before."""
+    """Even if no body limit applies before."""
     with app.test_request_context("/", method="POST"):
         names = [field.name for field in new_form()]
         request.form = MultiDict(dict.fromkeys(names, text))  # type: ignore[assignment]
@@ -82,8 +82,8 @@ def test_form_is_cheap_when_every_field_is_oversized(
 def test_register_is_cheap_when_a_password_fills_the_body(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(body_limits, "ACCOUNT_BYTES", 100_000)  # the validators alone are tested
-    client.get("/register")  # whatever is read once
+    monkeypatch.setattr(body_limits, "ACCOUNT_BYTES", 100_000)  # only the validators are tested
+    client.get("/register")  # loads data that is read once
     form = {"username": "bea", "email": "bea@example.com", "password": "a" + "1" * 31_000 + "a"}
 
     def send() -> None:
@@ -131,12 +131,12 @@ def test_session_keeps_at_most_ten_flashed_messages(client: FlaskClient) -> None
         assert len(session["_flashes"]) == 10
 
 
-# About as long as a cookie may be; with a dot before it, it says that it is compressed.
+# About the maximum length of a cookie; a leading dot marks it as compressed.
 FORGED = "eJzT" * 950
 
 
 def unpacked_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Sizes of what itsdangerous decompresses from now on."""
+    """Record the sizes of data that itsdangerous decompresses from now on."""
     sizes: list[int] = []
 
     def decompress(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What one request to the REST API may cost, on a site as large as MovieLens latest-small."""
+"""The maximum cost of a REST API request, on a site as large as MovieLens latest-small."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.large_site import (
 
 BATCH = "/recommendations/batch"
 JSON = "application/json"
-# The machine of the tests may be several times slower than that of the measurements.
+# Test machines may be several times slower than the one of the measurements.
 MOST_SECONDS = 5.0
 MOST_BYTES = 100_000_000
 
@@ -37,7 +37,7 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 
 @pytest.fixture(scope="module")
 def users(site: Flask) -> list[int]:
-    """Ids of people who rated everything."""
+    """Ids of users who rated everything."""
     ids = add_users(site, 13)
     for user_id in ids:
         rate_everything(site, user_id)
@@ -142,7 +142,7 @@ def test_error_message_is_short_when_input_is_long(
     assert max(map(len, sentences)) <= 200
 
 
-# The quick reader of ratings against the schema that the document shows
+# The fast rating parser, compared with the documented schema
 
 ODD_RATINGS = [
     {"movie_id": 1, "rating": 4},
@@ -183,7 +183,7 @@ def test_rating_list_validates_as_the_documented_schema(site: Flask, item: Any) 
 
 
 def outcome(field: fields.Field, value: Any) -> Any:
-    """What the field reads, or the messages of its errors."""
+    """Return the parsed value of a field, or its error messages."""
     try:
         return field.deserialize(value)
     except ma.ValidationError as error:

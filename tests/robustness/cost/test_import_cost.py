@@ -1,4 +1,4 @@
-"""What an imported file costs: time in proportion to its size, little memory, and an end."""
+"""The cost of an import: linear time, little memory, and a time limit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from tests.support.site import real_data
 from tests.support.uploads import MOVIELENS, bring, report_of, rows_of
 
 HEADER = "Name,Year,Rating\n"
-# Many times what each of these takes on a slow machine, and far below what it took.
+# Many times the normal duration on a slow machine, and far below that before the limits.
 SECONDS = 5
 MEGABYTES = 60
 UPLOAD = "/data/import"
@@ -100,7 +100,7 @@ def test_unpack_rejects_zip_whose_directory_claims_another_method(method: int) -
 
 
 def zip_of_directory_entries(count: int, extra: bytes = b"") -> bytes:
-    """A zip that is nothing but the list of its files."""
+    """Return a zip that contains only a directory."""
     entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, *(0,) * 8, 1, len(extra), *(0,) * 5)
     directory = (entry + b"a" + extra) * count
     counted = min(count, 0xFFFF)
@@ -378,7 +378,7 @@ def test_import_is_503_and_stores_nothing_when_its_time_is_spent(
 
 
 def passes(checks: int) -> Callable[[], None]:
-    """A budget that is spent after so many questions."""
+    """Return a budget check that fails after this number of calls."""
     left = iter(range(checks))
 
     def check() -> None:
@@ -406,11 +406,11 @@ def test_import_is_limited_per_hour(app: Flask, ann: FlaskClient) -> None:
     assert stored_imports(app) == 2
 
 
-# What reaches the parser of forms
+# Input of the form parser
 
 
 class EndlessBody:
-    """A body that repeats itself; ``taken`` counts the bytes that were read of it."""
+    """An endless repeating body; ``taken`` counts the bytes that were read."""
 
     def __init__(self, start: bytes, repeated: bytes) -> None:
         self.taken = 0
@@ -428,7 +428,7 @@ class EndlessBody:
 def post_chunked(
     client: FlaskClient, body: EndlessBody, content_type: str, headers: dict[str, str]
 ) -> int:
-    """Send the body as chunks without a length, as gunicorn hands them on; return the status."""
+    """Send a chunked body without a length, as gunicorn passes it; return the status."""
     chunked = {
         "wsgi.input": body,
         "wsgi.input_terminated": True,
@@ -436,7 +436,7 @@ def post_chunked(
         "HTTP_TRANSFER_ENCODING": "chunked",
     }
     with warnings.catch_warnings():
-        # The parser of forms leaves it to the collector to close the file of a body it gives up.
+        # When the form parser aborts, only the garbage collector closes the temporary file.
         warnings.simplefilter("ignore", ResourceWarning)
         answer = client.post(UPLOAD, headers=headers, environ_overrides=chunked)
         gc.collect()

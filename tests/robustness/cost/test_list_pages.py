@@ -1,4 +1,4 @@
-"""Lists of any length come by pages of 100, and no page of the site costs more for long ones."""
+"""Lists have pages of 100, and the cost of a page does not grow with the list."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 
 @pytest.fixture(scope="module")
 def ann(site: Flask) -> FlaskClient:
-    """Someone who rated nearly everything, and set everything aside."""
+    """A user who rated nearly everything, and marked every item."""
     client = site.test_client()
     register(client, "ann")
     user_id = id_of(site, "ann")
@@ -51,7 +51,7 @@ def ann(site: Flask) -> FlaskClient:
 
 @pytest.fixture(scope="module")
 def friends(site: Flask, ann: FlaskClient) -> list[int]:
-    """People who rated everything and agreed to group nights with ann."""
+    """Users who rated everything and are friends of ann."""
     ids = add_users(site, 20, companion_of=id_of(site, "ann"))
     for user_id in ids[:19]:
         rate_everything(site, user_id)
@@ -68,7 +68,7 @@ def items(page: str) -> list[int]:
 
 
 def links(page: str) -> dict[str, str]:
-    """The addresses of the pager by their ``rel``."""
+    """Return the links of the pager by ``rel``."""
     return dict(re.findall(r'rel="(prev|next)" href="([^"]+)"', page))
 
 

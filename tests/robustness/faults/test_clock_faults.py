@@ -1,4 +1,4 @@
-"""The clock is set back: what was stored, signed or counted before does not get in the way."""
+"""The clock is set back: data stored, signed or counted before causes no errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Move = Callable[[float], None]
 
 @pytest.fixture
 def move(monkeypatch: pytest.MonkeyPatch) -> Move:
-    """Set the clock forward by so many seconds, or back, from the true time."""
+    """A function that sets the clock forward or back by seconds from the true time."""
     true = time.time
 
     def set_clock(seconds: float) -> None:

@@ -1,5 +1,7 @@
-"""The database goes away and comes back, and nobody sees a traceback. Under load:
-tests/robustness/faults/test_site_faults.py."""
+"""The database stops and restarts, without a visible traceback.
+
+For the same under load see tests/robustness/faults/test_site_faults.py.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +38,13 @@ def server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> 
 
 @pytest.fixture
 def site(server: Server, tmp_path: Path) -> Iterator[Flask]:
-    """A site on a database of its own, whose server is there again afterwards."""
+    """A site on its own database; the server is started again afterwards."""
     url = server.new_database()
     migrate(url)
     store = ReleaseStore(tmp_path / "releases")
     publish_tiny(store)
     app = create_app(settings(url, store.folder), TESTING=True, WTF_CSRF_ENABLED=False)
-    app.test_client().get("/health")  # brings the catalogue
+    app.test_client().get("/health")  # syncs the catalogue
     yield app
     with app.app_context():
         db.engine.dispose()

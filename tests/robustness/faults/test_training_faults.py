@@ -1,4 +1,4 @@
-"""Training that is killed, and a cluster that loses a part: the release in service stays."""
+"""Killed trainings, and a cluster that loses an executor: the release in service stays."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PATIENCE = 600
 
 
 class Job:
-    """Training in a folder of its own, with temporary files of its own."""
+    """Training in its own folder, with its own temporary files."""
 
     def __init__(self, folder: Path):
         self.temporary = folder / "temporary"
@@ -59,7 +59,7 @@ class Job:
         self._job = ["spark_jobs.train", *data, *place, *QUICK, "--promote", "always"]
 
     def run(self, *before: str) -> tuple[int, str]:
-        """Exit status and what it said."""
+        """Run it; return exit status and output."""
         java = f"{BRISK} -Djava.io.tmpdir={self.temporary}"
         environ = {**os.environ, "TMPDIR": str(self.temporary), "JAVA_TOOL_OPTIONS": java}
         ended = subprocess.run(
@@ -76,7 +76,7 @@ class Job:
         return ended.returncode, ended.stdout + ended.stderr
 
     def rubbish(self) -> set[str]:
-        """What lies about, beside releases and the pointer to one."""
+        """Return leftover files: everything except releases and the pointer."""
         wanted = {"current.json", *self.store.versions()}
         places = (self.store.folder, self.temporary)
         return {path.name for place in places for path in place.iterdir()} - wanted
@@ -92,7 +92,7 @@ def test_killed_training_keeps_the_current_release_and_the_next_run_cleans_up(
         assert status == -signal.SIGKILL, printed
         assert job.store.current().version == OLD
         assert job.store.read(OLD).version == OLD
-        assert job.rubbish()  # so that there is something to clear up
+        assert job.rubbish()  # so that there are files to remove
     began = time.monotonic()
     status, printed = job.run()
     assert status == 0, printed

@@ -1,4 +1,4 @@
-"""Files and answers from elsewhere, whatever is in them: read, or refused with the error for it."""
+"""Arbitrary external files and responses are read, or rejected with the proper error."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252", "u
 
 @st.composite
 def tables(draw: st.DrawFn) -> str:
-    """A file of a known kind, a cell or two of which is something else."""
+    """A file of a known kind with one or two arbitrary cells."""
     rows = [line.split(",") for line in draw(st.sampled_from(KNOWN[:7])).splitlines()]
     for _ in range(draw(st.integers(1, 4))):
         row = rows[draw(st.sampled_from(range(len(rows))) if draw(st.booleans()) else st.just(-1))]
@@ -90,7 +90,7 @@ libraries = st.fixed_dictionaries(
 
 
 def literal(value: Any) -> str:
-    """As the published files of Steam have it, with numbers that are too long in hexadecimal."""
+    """Return a literal as in the published Steam files; very long numbers in hexadecimal."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
@@ -100,7 +100,7 @@ def literal(value: Any) -> str:
 
 @st.composite
 def uploads(draw: st.DrawFn) -> bytes:
-    """A file as people send it: of any kind, in any encoding, packed, and perhaps damaged."""
+    """An uploaded file of any kind and encoding, packed, and perhaps damaged."""
     text = draw(
         tables()
         | st.sampled_from(KNOWN)
@@ -131,7 +131,7 @@ MEMBERS = st.sampled_from(
 
 
 def long_free(value: Any) -> bool:
-    """Whether JSON can be written of it."""
+    """Return whether the value can be written as JSON."""
     try:
         json.dumps(value)
     except ValueError:
@@ -381,7 +381,7 @@ def test_reset_rejects_any_token_except_the_mailed_one(
 
 
 def signature(token: str) -> bytes | None:
-    """The bits of it: the last letter of Base64 has some that say nothing."""
+    """Return the decoded bytes, because the last Base64 character has unused bits."""
     try:
         return base64_decode(token.rpartition(".")[2])
     except BadData:

@@ -1,4 +1,4 @@
-"""A damaged or hostile release is read as it was written or refused; nothing of it is executed."""
+"""A damaged or hostile release is read as written or rejected; nothing in it is executed."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from recommender.storage.release_store import CURRENT, Current, ReleaseStore
 from tests.support.fuzzing import DEEP, HOSTILE, any_json, damaged, fuzz
 from tests.support.releases import ITEMS, SAMPLE, TINY, signed
 
-# What numpy says of some broken headers before it goes on.
+# Warnings of numpy about some broken headers.
 pytestmark = pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required")
 NAMES = [*(f"{f.name}.npy" for f in fields(ItemArrays)), "items.jsonl.gz", "parity.npz"]
 ARRAYS = [name for name in NAMES if name.endswith(".npy")]
 
 
 class Trap:
-    """Whoever unpickles it is found out."""
+    """Records that it was unpickled."""
 
     sprung = False
 
@@ -60,7 +60,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextlib.contextmanager
 def copied(good: Path, work: Path) -> Iterator[Path]:
-    """A copy of the good release; only what differs is copied anew."""
+    """Yield a copy of the good release; only changed files are copied again."""
     for file in sorted(good.iterdir()):
         other = work / file.name
         if not (other.is_file() and other.read_bytes() == file.read_bytes()):
@@ -70,7 +70,7 @@ def copied(good: Path, work: Path) -> Iterator[Path]:
 
 
 def contents(release: Release) -> dict[str, Any]:
-    """All that serving takes from a release."""
+    """Return everything that serving uses of a release."""
     sample = release.parity_sample()
     return {
         **{f.name: getattr(release, f.name) for f in fields(release) if f.name != "folder"},
@@ -82,7 +82,7 @@ def contents(release: Release) -> dict[str, Any]:
 
 
 def refused_or_read(folder: Path) -> dict[str, Any] | None:
-    """What the release holds, or None where it is refused by the error for it."""
+    """Return the contents of the release, or None if it is rejected with a ReleaseError."""
     try:
         release = read_release(folder)
         Model(release)
@@ -169,7 +169,7 @@ def test_arrays_are_never_unpickled(good: Path, work: Path) -> None:
 
 @st.composite
 def changed(draw: st.DrawFn, manifest: dict[str, Any]) -> dict[str, Any]:
-    """The manifest with a value somewhere in it replaced by any other, left out, or added."""
+    """A manifest with one value replaced, removed, or added."""
     whole = copy.deepcopy(manifest)
     inside: Any = whole
     while True:

@@ -1,4 +1,4 @@
-"""What is stored or sent stays what it is: text in pages, pictures, files, mail and queries."""
+"""Stored and sent text remains text in pages, pictures, files, mail and queries."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ADDRESS = "javascript:alert(1)//"
 
 
 class Page(HTMLParser):
-    """What a browser would run or fetch."""
+    """Collects what a browser would execute or fetch."""
 
     def __init__(self, text: str):
         super().__init__()
@@ -75,7 +75,7 @@ def test_page_parser_finds_executable_markup() -> None:
 
 @pytest.fixture
 def hostile(app: Flask, ann: FlaskClient) -> FlaskClient:
-    """Ann, an owner, on a site where every text that is stored tries to be more than text."""
+    """Ann, an owner, on a site where every stored text contains an attack."""
     ann.get("/")
     bob = app.test_client()
     register(bob, "bob")
@@ -169,7 +169,7 @@ def test_mail_is_plain_text(
     assert ATTRIBUTE[:40] in message.get_content().replace("\n", "")
 
 
-# Files that a person takes along
+# Exported files
 
 
 FORMULAS = ["=HYPERLINK(1)", "+1", "-30-", "@SUM(1)", "\tx", "\rx", "'=1", "''+x"]

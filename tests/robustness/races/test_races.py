@@ -1,4 +1,4 @@
-"""What two do at the same moment, on every database: one outcome, nothing half, no 5xx."""
+"""Concurrent actions on every database: one outcome, nothing partially stored, no 5xx."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def site(migrated_database: str, store: ReleaseStore) -> Iterator[Flask]:
 
 
 def race(app: Flask, *calls: Callable[[], Any]) -> list[Any]:
-    """What the calls give, each in an app context of its own, when none begins before all can."""
+    """Run calls at the same moment, each in its own app context; return their results."""
     line = threading.Barrier(len(calls), timeout=PATIENCE)
 
     def run(call: Callable[[], Any]) -> Any:
         with app.app_context():
-            db.session.connection()  # not the time to connect is what is raced
+            db.session.connection()  # connect before the race
             db.session.rollback()
             line.wait()
             return call()
@@ -75,7 +75,7 @@ def race(app: Flask, *calls: Callable[[], Any]) -> list[Any]:
 
 
 def outcome(call: Callable[[], Any], *refusals: type[Exception]) -> Callable[[], Any]:
-    """The call, which gives what it raised where that is a refusal."""
+    """Wrap a call to return the exception if it is an expected rejection."""
 
     def tried() -> Any:
         try:
@@ -87,7 +87,7 @@ def outcome(call: Callable[[], Any], *refusals: type[Exception]) -> Callable[[],
 
 
 def client_of(app: Flask, login: str | None) -> FlaskClient:
-    """Logged in by that login, or a guest."""
+    """Return a client with that login, or a guest."""
     client = app.test_client()
     if login is not None:
         with client.session_transaction() as session:
@@ -100,7 +100,7 @@ def status_of(client: FlaskClient, address: str) -> int:
 
 
 def poster(app: Flask, login: str | None = None) -> Callable[..., int]:
-    """What sends a form, as the person of that session, and gives the status of the answer."""
+    """Return a function that sends a form in that session and returns the status."""
     client = client_of(app, login)
 
     def post(address: str, **form: Any) -> int:
@@ -110,7 +110,7 @@ def poster(app: Flask, login: str | None = None) -> Callable[..., int]:
 
 
 def new_account(app: Flask, name: str) -> tuple[int, str]:
-    """(id, login)"""
+    """Create an account; return (id, login)."""
     with app.app_context():
         user = accounts.register(name, f"{name}@example.com", PASSWORD)
         assert user is not None
@@ -124,7 +124,7 @@ def count_of(app: Flask, model: type[Any], *conditions: Any) -> int:
 
 @pytest.fixture(autouse=True)
 def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashing is slow on purpose: a race would be long over."""
+    """Make hashing fast, because a slow hash would prevent the race."""
 
     def set_password(user: User, password: str) -> None:
         user.password_hash = generate_password_hash(password, method="pbkdf2:sha256:1")
@@ -257,7 +257,7 @@ def test_concurrent_token_creations_of_one_name_create_one_working_token(site: F
 
 
 def use(app: Flask, secret: str) -> int:
-    """The status of a request that shows a token."""
+    """Return the status of a request with a token."""
     return Rest(app.test_client(), secret)("GET", "/movies/top").status_code
 
 
@@ -349,7 +349,7 @@ VERSIONS = "20260102-000000-bbbb", "20260103-000000-cccc"
 
 @pytest.fixture(params=["folder", "s3"])
 def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], ReleaseStore]:
-    """Opens one store with two releases, in a folder or in S3, as another process would."""
+    """A function that opens a store with two releases, in a folder or S3, like another process."""
     place = str(tmp_path / "shared")
     if request.param == "s3":
         place = f"{request.getfixturevalue('bucket')}/releases"
