@@ -1,4 +1,4 @@
-"""The page to try the API, in a real browser: it works under its policy, and asks nobody else."""
+"""The interactive API page in a real browser: works under its policy, loads nothing external."""
 
 from __future__ import annotations
 

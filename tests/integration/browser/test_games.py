@@ -1,4 +1,4 @@
-"""A site of games in a real browser at two widths: what people have, with hours, in place of
+"""A site of games in a real browser at two widths: owned games and hours in place of
 stars; against real servers, with a model that Spark fitted on a sample of real libraries."""
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PAGES = (
 
 @pytest.fixture(scope="module")
 def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The site, serving what training made of the sample of Steam libraries."""
+    """The site, with a release trained on the sample of Steam libraries."""
     from spark_jobs import train
 
     data = real_data("steam")
@@ -68,7 +68,7 @@ def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def wait_until_ready(address: str) -> None:
-    """Either process has the release: each answers some of many questions in a row."""
+    """Wait until both processes have the release: many requests in a row reach each of them."""
     deadline, ready = time.monotonic() + 120, 0
     while ready < 20 and time.monotonic() < deadline:
         try:
@@ -92,7 +92,7 @@ def sign_up(page: Page, name: str) -> None:
 
 
 def add_by_search(page: Page, title: str, hours: str) -> None:
-    """Type a title, say the hours at its suggestion, and wait until the page has followed."""
+    """Type a title, enter hours at its suggestion, and wait until the page is updated."""
     page.get_by_role("searchbox").fill(title)
     whole = re.compile(rf"^{re.escape(title)}$")
     suggestion = page.locator(".suggestions li").filter(has=page.get_by_text(whole)).first
@@ -103,7 +103,7 @@ def add_by_search(page: Page, title: str, hours: str) -> None:
 
 
 def furnish(page: Page, name: str) -> None:
-    """A person with something on every page."""
+    """Create a user with data on every page."""
     sign_up(page, name)
     page.goto("/")
     for title, hours in THREE[:2]:

@@ -1,4 +1,4 @@
-"""What people come back for, in a real browser at two widths: onboarding, search, filters, reasons,
+"""The main functions in a real browser at two widths: onboarding, search, filters, reasons,
 group night, their own data; no serious accessibility violation; every page by keyboard."""
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ def test_import_rejects_a_large_file_before_sending_it(
 
 
 def furnish(page: Page, name: str) -> None:
-    """A person with something on every page."""
+    """Create a user with data on every page."""
     sign_up(page, name)
     for title, stars in (("Alien", "five stars"), ("Fargo", "four stars")):
         rate_by_search(page, title, stars)
@@ -258,7 +258,7 @@ def test_pages_have_no_serious_axe_violation(visitor: tuple[Page, str]) -> None:
 
 
 def test_pages_work_by_keyboard(visitor: tuple[Page, str]) -> None:
-    """Tab reaches everything that can be acted on, in the order of the page, visibly focused."""
+    """Tab reaches every control, in page order, with visible focus."""
     page, device = visitor
     furnish(page, f"walker-{device}")
     for path in (*PAGES, "/group?guest=0"):

@@ -1,5 +1,4 @@
-"""A data set in the database: brought in and taken out in bulk, and found by an index, on SQLite,
-MariaDB and PostgreSQL alike."""
+"""Bulk import and export of a data set, and use of indexes, on SQLite, MariaDB and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ def furnished(
     movielens: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Flask]:
-    """A site with the titles and ratings of MovieLens latest-small, brought in in bulk."""
+    """A site with the titles and ratings of MovieLens latest-small, imported in bulk."""
     folder = tmp_path_factory.mktemp("furnished")
     url = new_database(request.param, servers, folder)
     migrate(url)
@@ -61,7 +60,7 @@ def furnished(
 
 
 def release_of(movielens: Path) -> tuple[Release, list[Title]]:
-    """A release that lists the data set's titles and has learned nothing of them."""
+    """Return an untrained release with the items of the data set."""
     with (movielens / "movies.csv").open(encoding="utf-8", newline="") as file:
         titles = [
             Title(int(row["movieId"]), row["title"], None, tuple(row["genres"].split("|")))
@@ -134,8 +133,10 @@ API = (
 
 
 def test_queries_of_requests_use_an_index(furnished: Flask) -> None:
-    """Every statement of the pages and rows of the API that people wait for; one row each holds
-    the site's and the catalogue's state."""
+    """Covers every statement of pages and API operations.
+
+    The tables of the site's and the catalogue's state have one row and need no index.
+    """
     with recorded(furnished) as statements:
         ann = furnished.test_client()
         register(ann, "ann")
@@ -152,7 +153,7 @@ def test_queries_of_requests_use_an_index(furnished: Flask) -> None:
     assert len(statements) > 30
     with furnished.app_context(), db.engine.connect() as connection:
         if connection.dialect.name == "postgresql":
-            # Small tables are read whole though there is an index: then it must do without.
+            # Small tables are scanned despite an index, so scans are disabled for this check.
             connection.exec_driver_sql("SET enable_seqscan = off")
         scanned = {
             statement: plan
@@ -172,7 +173,7 @@ def test_page_runs_one_query_for_ratings_and_one_for_items(furnished: Flask) -> 
     with recorded(furnished) as statements:
         bob.get("/")
     asked = [re.search(r"FROM (\w+)", statement)[1] for statement, _ in statements]
-    asked.remove("experiments")  # by the watcher, who here looks at every request
+    asked.remove("experiments")  # by the watcher, which here polls at every request
     assert sorted(asked) == ["items", "marks", "ratings", "shown", "users"]
     rest = client_with_token(furnished, "counted")
     with recorded(furnished) as statements:
@@ -204,7 +205,7 @@ def test_user_profiles_are_equal_for_one_and_for_many_users(furnished: Flask) ->
 
 @contextmanager
 def recorded(app: Flask) -> Iterator[list[tuple[str, Any]]]:
-    """(statement, parameters) of everything that is said to the database meanwhile."""
+    """Record (statement, parameters) of every statement executed meanwhile."""
     printed: list[tuple[str, Any]] = []
     with app.app_context():
         engine = db.engine
@@ -218,7 +219,7 @@ def recorded(app: Flask) -> Iterator[list[tuple[str, Any]]]:
 
 
 def whole_scan(connection: Connection, statement: str, parameters: Any) -> str:
-    """The plan, if it reads a table from end to end; else nothing."""
+    """Return the query plan if it scans a whole table, else an empty text."""
     if not statement.startswith(("SELECT", "UPDATE", "DELETE")):
         return ""
     explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"

@@ -1,4 +1,4 @@
-"""What the site asks of a database holds on every one of them: SQLite, MariaDB, PostgreSQL."""
+"""Database behaviour that the site needs, on SQLite, MariaDB and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def site(migrated_database: str, store: ReleaseStore) -> Iterator[Flask]:
 
 
 def at_once(app: Flask, *calls: Callable[[], Any]) -> list[Any]:
-    """What the calls give when they are made side by side, each in an app context of its own."""
+    """Run calls concurrently, each in its own app context; return their results."""
 
     def made(call: Callable[[], Any]) -> Any:
         with app.app_context():
@@ -213,7 +213,7 @@ def test_take_turn_succeeds_for_one_of_many_threads(site: Flask) -> None:
 
 
 def test_concurrent_writers_in_opposite_order_all_succeed(site: Flask, store: ReleaseStore) -> None:
-    """Ratings of many titles in opposite orders, beside the statistics and the catalogue."""
+    """Ratings of many titles in opposite orders, while statistics and catalogue are updated."""
     people = [accounts.add_person(None, None).id for _ in range(THREADS - 2)]
     ids = [item.id for item in db.session.scalars(select(Item).order_by(Item.id))]
     release = store.read(store.current().version)

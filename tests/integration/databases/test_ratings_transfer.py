@@ -1,4 +1,4 @@
-"""Ratings in bulk: a data set into the database, the database out to training."""
+"""Bulk transfer of ratings: import of a data set, export for training."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_import_ratings_is_rejected_before_the_first_release(
     assert (status, "no release has been promoted yet" in printed) == (2, True)
 
 
-# Out to training
+# Export for training
 
 
 def test_export_ratings_writes_explicit_ratings_in_the_format_of_training(
@@ -197,7 +197,7 @@ def test_import_of_an_export_restores_the_same_rows(app: Flask, tmp_path: Path) 
 
 
 def rows_of_all(app: Flask) -> list[Row]:
-    """Of ratings, with every column."""
+    """Return all ratings with every column."""
     with app.app_context():
         return list(
             db.session.execute(select(Rating.__table__).order_by(*Rating.__mapper__.primary_key))

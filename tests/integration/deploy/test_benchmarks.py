@@ -1,4 +1,4 @@
-"""A tiny run of every benchmark: that it runs, not how fast."""
+"""A tiny run of every benchmark, to check that it works."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_generated_ratings_have_a_realistic_distribution() -> None:
 
 
 def test_generated_ratings_contain_learnable_preferences() -> None:
-    """Of the people who rated two titles, those who liked one more often liked its like."""
+    """Eight factors explain more variance than in shuffled ratings."""
     ratings = generate(SIZES["tiny"])
     table = np.full((SIZES["tiny"].users, SIZES["tiny"].items), np.nan)
     table[ratings.users, ratings.items] = ratings.stars
@@ -86,7 +86,7 @@ def test_run_measured_adds_memory_of_all_processes_and_reports_failure() -> None
 
 @pytest.fixture
 def in_this_process(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Benchmarks run here, with the Spark that the other tests use, and on little."""
+    """Run benchmarks in this process, with the shared Spark session and little data."""
 
     def run_here(module: str, *arguments: object, **_environ: str) -> Run:
         monkeypatch.setattr("sys.argv", [module, *map(str, arguments)])
@@ -105,7 +105,7 @@ def in_this_process(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("RELEASE_POLL_SECONDS", "0.2")
 
 
-@pytest.mark.filterwarnings("ignore:OpenBLAS is configured")  # it is, in a process of its own
+@pytest.mark.filterwarnings("ignore:OpenBLAS is configured")  # it is the default in its own process
 @pytest.mark.usefixtures("in_this_process")
 def test_fitting_benchmark_measures_every_peer_and_the_training_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -1,4 +1,4 @@
-"""The containers' files: linted, checked line by line; the web tier's steps, without an engine."""
+"""Container files: linted and checked; steps of the web image, without a container engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TIERS = ("web", "batch")
 
 
 def instructions(tier: str) -> list[tuple[str, str]]:
-    """(name, the rest) of each instruction, in order."""
+    """Return (name, arguments) of each instruction, in order."""
     text = (FOLDER / f"{tier}.Dockerfile").read_text()
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ")
@@ -38,14 +38,14 @@ def of(tier: str, name: str) -> list[str]:
 
 
 def committed() -> list[str]:
-    """Files that a clone has."""
+    """Return the files of a clone."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
 
 def sent(tier: str) -> list[str]:
-    """The committed files that the build is sent: those the .dockerignore lets in."""
+    """Return the build context: the committed files that .dockerignore allows."""
     lines = (FOLDER / f"{tier}.Dockerfile.dockerignore").read_text().splitlines()
     patterns = [line for line in lines if line and not line.startswith("#")]
     assert patterns[0] == "*"
@@ -96,9 +96,9 @@ def test_web_image_has_every_imported_package_and_no_spark() -> None:
 
 
 def test_web_image_steps_start_the_site(tmp_path: Path) -> None:
-    """COPY and pip in a clean folder and environment; the command and the health check as they are.
+    """Run COPY and pip in a clean folder and environment; command and health check unchanged.
 
-    What stays undone is what needs root: the user, and the folder of releases.
+    Steps that need root are omitted: the user, and the folder of releases.
     """
     work, venv = tmp_path / "marquee", tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
@@ -123,7 +123,7 @@ def test_web_image_steps_start_the_site(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr
         elif name == "ENV":
             environ |= dict(pair.split("=", 1) for pair in shlex.split(rest))
-            environ.pop("PIP_NO_CACHE_DIR", None)  # which keeps an image small, and a test slow
+            environ.pop("PIP_NO_CACHE_DIR", None)  # it makes images small, but tests slow
     environ |= {
         "PORT": str(port),
         "RELEASES": str(tmp_path / "releases"),

@@ -1,4 +1,4 @@
-"""docs/deploy.md: its commands, run one after the other against an endpoint on this machine."""
+"""docs/deploy.md: its commands, run one after the other against a local endpoint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.site import ROOT
 pytest_plugins = ["tests.support.fixtures.clone"]
 
 PAGE = Path(ROOT, "docs", "deploy.md").read_text()
-# Training has tests of its own, and takes Spark; the commands' environment is there already.
+# Training has its own tests and needs Spark; the environment of the commands already exists.
 LEFT_OUT = ("make train", "python3 -m venv")
 BACK = PAGE.index("## Back to nothing")
 
@@ -28,7 +28,7 @@ def commands(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def there_and_back(shell: Shell) -> Shell:
-    """After all of the page: what it made is looked at on the way, and at the end."""
+    """Run the whole page; its resources are inspected on the way and at the end."""
     looked = """
     aws s3api list-buckets --query 'Buckets[].Name' > ../buckets
     aws iam get-role-policy --role-name marquee-web --policy-name marquee > ../policy

@@ -1,4 +1,4 @@
-"""The real `eb` command, from a clean clone to a running environment and back to nothing."""
+"""The real `eb` command, from a clean clone to a running environment and its removal."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_acknowledged_ratings_are_read_with_those_sent_after_the_last_one(tmp_pa
     assert acknowledged_ratings(answers) == {("ann", 7): (2.0, {4.5})}
 
 
-# One minute of a hundred requests in 10 ms each, two workers of 100 MB.
+# One minute with a hundred requests of 10 ms each, two workers of 100 MB.
 ANSWERS = [Answer(0.6 * n, "GET /", 200, 0.01, OLD if n < 50 else NEW) for n in range(100)]
 SAMPLES = [
     Sample(float(at), {1: 100.0, 2: 100.0}, {1: 150.0, 2: 150.0}, {"site": 0.5 * at}, 4, 3.0)
@@ -127,7 +127,7 @@ def test_verdicts_name_the_missed_criteria(full: Run, missed: list[str]) -> None
 
 
 def test_verdicts_ignore_a_changed_mix_of_routes() -> None:
-    """Late in the run people ask for slow pages alone, which are as slow as before."""
+    """Late in the run there are only requests for slow pages, which are as slow as before."""
     slow = [replace(a, route="GET /ratings", seconds=0.1) for a in ANSWERS]
     mixed = [*ANSWERS[:45], *slow]
     results = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=mixed)})
@@ -135,13 +135,13 @@ def test_verdicts_ignore_a_changed_mix_of_routes() -> None:
 
 
 def test_growth_ignores_momentary_memory_use() -> None:
-    """A password is being checked in every other sample, in the last one by both workers."""
+    """Every other sample is taken during a password check, the last one in both workers."""
     spikes = [replace(s, pss={1: 132.0, 2: 132.0}) if s.at % 10 else s for s in SAMPLES]
     assert replace(QUIET, samples=spikes).growth == pytest.approx(0)
 
 
 def test_growth_ignores_a_single_last_sample() -> None:
-    """It comes when the run is over, and a password is just being checked."""
+    """The sample after the end of the run is taken during a password check."""
     last = replace(SAMPLES[-1], at=60.1, pss={1: 132.0, 2: 100.0})
     assert replace(QUIET, samples=[*SAMPLES, last]).growth == pytest.approx(0)
 

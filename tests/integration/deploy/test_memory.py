@@ -1,4 +1,4 @@
-"""What was freed goes back to the operating system. In a process of its own: its memory is seen."""
+"""Freed memory is returned to the operating system, measured in a separate process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc's, and /proc")
 
-# Each piece is far below what the C library asks the system for by itself.
+# Each piece is far below the size for which the C library uses mmap.
 NEED_MUCH_FOR_A_MOMENT = """
 import ctypes, mmap, tempfile, threading
 from pathlib import Path

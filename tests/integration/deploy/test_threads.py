@@ -1,4 +1,4 @@
-"""Threads of a worker: ours alone, none of the library that multiplies matrices."""
+"""Threads of a worker: only ours, none of the BLAS library."""
 
 from __future__ import annotations
 

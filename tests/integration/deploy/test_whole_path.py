@@ -1,5 +1,5 @@
 """From `git archive HEAD` to recommendations, as on an instance: clean folder, new environment,
-the Procfile's line behind nginx, MariaDB, and a release in S3."""
+the Procfile's command behind nginx, MariaDB, and a release in S3."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
 
 
 class Visitor:
-    """A browser that comes by HTTPS through the load balancer, which ends it."""
+    """A browser with HTTPS through a load balancer, which terminates TLS."""
 
     def __init__(self, address: str):
         self._address = address
@@ -41,7 +41,7 @@ class Visitor:
         return self._open(path, None)
 
     def post(self, path: str, page: str, **form: str) -> str:
-        """Send a form of ``page``, with the token that stands there."""
+        """Send a form of ``page``, with its token."""
         token = re.search('name="csrf_token"[^>]*value="([^"]+)"', self.get(page))
         assert token, page
         return self._open(path, {**form, "csrf_token": token[1]})
@@ -62,7 +62,7 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """Deployed as the platform does it, and not yet serving."""
+    """An instance deployed as by the platform, not yet serving."""
     folder = tmp_path_factory.mktemp("instance")
     with moto_server(folder / "moto.log") as amazon, mariadb() as database:
         environ = aws_environ(amazon)
@@ -77,7 +77,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 
 def publish_release(environ: dict[str, str], version: str) -> None:
-    """What training does, with a role of its own."""
+    """Publish a release as training does, with its own role."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environ.items():
             patch.setenv(name, value)
@@ -99,7 +99,7 @@ def test_instance_has_no_spark_no_java_and_no_batch_tier(instance: Instance) -> 
 
 @pytest.fixture(scope="module")
 def deployed(instance: Instance) -> Instance:
-    """After the container commands."""
+    """The instance after the container commands."""
     driver, migrate, sync = instance.container_commands().values()
     assert not instance.can_import("pymysql")
     instance.run(driver)
@@ -135,7 +135,7 @@ def test_new_user_registers_rates_and_gets_recommendations(site: tuple[str, int]
     home = visitor.get("/")
     assert visitor.model == FIRST
     first = re.findall(r'href="/title/(\d+)"', home)[0]
-    assert first == "5"  # the one film of their taste that is left
+    assert first == "5"  # the only unrated film of their taste
     assert "Return to Space" in home
 
 
@@ -162,7 +162,7 @@ def test_predeploy_hook_installs_the_driver_of_new_settings(deployed: Instance) 
 def test_new_release_reaches_every_process_without_restart(
     deployed: Instance, site: tuple[str, int]
 ) -> None:
-    """The thread that watches starts in each process, after they parted from the master."""
+    """The watcher thread starts in each process after the fork."""
     publish_release(deployed.settings, SECOND)
     visitor = Visitor(site[0])
     deadline = time.monotonic() + 30

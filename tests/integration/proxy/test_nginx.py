@@ -45,7 +45,7 @@ class Answer:
 
 @dataclass
 class Site:
-    """The address of nginx, the folder with its logs and cache, and what is behind it."""
+    """The address of nginx, the folder of its logs and cache, and the server behind it."""
 
     address: str
     folder: Path
@@ -66,7 +66,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The tiny release, served as on an instance of its own."""
+    """The tiny release, served as on an instance."""
     folder = tmp_path_factory.mktemp("behind-nginx")
     database = Path(shutil.copy(migrated, folder / "site.db"))
     publish_tiny(ReleaseStore(folder / "releases"))
@@ -99,7 +99,7 @@ def test_site_responds_while_slow_clients_send_partial_requests(
             client = socket.create_connection((parts.hostname, parts.port))
             slow.enter_context(client)
             client.sendall(half)
-        time.sleep(0.5)  # so that each half has arrived, and would hold its thread
+        time.sleep(0.5)  # so that each half has arrived and would occupy a thread
         with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:
             assert answer.status == 200
 
@@ -150,7 +150,7 @@ def test_text_responses_are_compressed(site: Site, path: str) -> None:
     assert packed.headers["Content-Encoding"] == "gzip"
     assert "Accept-Encoding" in ",".join(packed.headers.get_all("Vary", []))
     assert len(packed.body) < 0.7 * len(plain.body)
-    if path != "/login":  # where the form's token differs
+    if path != "/login":  # the form token differs
         assert gzip.decompress(packed.body) == plain.body
 
 
@@ -164,7 +164,7 @@ def test_responses_have_each_security_header_once(site: Site, path: str) -> None
 
 def test_upload_of_the_largest_size_reaches_the_site(site: Site) -> None:
     answer = upload(site, LARGEST_FILE, headers={"Cookie": sign_up(site)})
-    assert (answer.code, b"gone stale" in answer.body) == (400, True)  # by the form's checks
+    assert (answer.code, b"gone stale" in answer.body) == (400, True)  # rejected by form validation
 
 
 def test_upload_of_a_guest_gets_the_413_page_of_the_site(site: Site) -> None:
@@ -208,7 +208,7 @@ def test_health_agent_log_contains_every_request(site: Site) -> None:
         return sum(log.read_text().count('"/asked-once"404') for log in logs)
 
     site.get("/asked-once")
-    # nginx writes what it did after it has answered.
+    # nginx writes the log after the response.
     wait_until(lambda: recorded() > 0)
     assert recorded() == 1
 

@@ -1,4 +1,4 @@
-"""Behind proxies of our own: whose word on the caller's address and on HTTPS counts."""
+"""Behind our own proxies: which of them is trusted for the client address and HTTPS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.extensions import db
 
-# What each platform's proxies make of a request whose caller, 192.0.2.1, forges both headers.
+# Headers after each platform's proxies, if the client 192.0.2.1 forges both headers.
 FORGED = "6.6.6.6"
 LOAD_BALANCER = ({"PROXIES": "2", "PROTOCOL_PROXIES": "1"}, f"{FORGED}, 192.0.2.1, 10.0.0.1")
 NGINX_ALONE = ({"PROXIES": "1", "PROTOCOL_PROXIES": "0"}, f"{FORGED}, 192.0.2.1")

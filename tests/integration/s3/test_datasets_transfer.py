@@ -25,7 +25,7 @@ def write_files(folder: Path, files: dict[str, str]) -> Path:
 
 @pytest.fixture
 def uploaded(bucket: str, tmp_path: Path) -> str:
-    """The address of a small data set."""
+    """The URL of a small uploaded data set."""
     transfer.upload(write_files(tmp_path / "data", FILES), f"{bucket}/data/ml")
     return f"{bucket}/data/ml"
 

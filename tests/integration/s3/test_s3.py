@@ -102,7 +102,7 @@ def test_download_resumes_in_a_later_call_while_the_object_is_unchanged(
         s3.download(f"{bucket}/up", tmp_path / "down")
     assert not (tmp_path / "down").exists()
     (left,) = tmp_path.glob(".down.*.unfinished")
-    assert left.stat().st_size == 7000  # a half, then halves of what was left
+    assert left.stat().st_size == 7000  # a half, then half of the rest each time
     left.write_bytes(b"y" * 7000)
     proxy.fault = lambda *_: ""
     s3.download(f"{bucket}/up", tmp_path / "down")

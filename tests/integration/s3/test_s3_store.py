@@ -1,4 +1,4 @@
-"""Releases in S3: what holds for a folder of them holds there, and the cache serves many."""
+"""Releases in S3: the same rules as in a folder, and a cache shared by processes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def two(remote: S3Store) -> S3Store:
 
 
 def another(place: str, cache: Path) -> S3Store:
-    """The same store, as another process sees it."""
+    """Return the same store as another process opens it."""
     store = open_store(place, str(cache))
     assert isinstance(store, S3Store)
     return store
@@ -260,7 +260,7 @@ def test_cache_keeps_the_current_and_the_previous_release(two: S3Store) -> None:
         served.append(two.read(two.current().version))
     (two.folder / f".{OLD}.unfinished").mkdir()
     two.read(NEWEST)
-    assert cached(two) == [".lock", OLD, NEW, NEWEST]  # someone may be loading the old one
+    assert cached(two) == [".lock", OLD, NEW, NEWEST]  # a process may still be loading the old one
     long_ago = time.time() - s3_release_store.LOADING_SECONDS
     for version in (OLD, NEW, NEWEST):
         os.utime(two.folder / version, (long_ago, long_ago))

@@ -21,7 +21,7 @@ from tests.support.rating_rows import packed
 RANKING = RankingParams(rank=3, iterations=4, regularization=0.2, alpha=5.0)
 RATING = RatingParams(rank=3, iterations=4, regularization=0.1)
 PEOPLE, FILMS = 12, 8
-# Solver and the changes to the parameters of both models.
+# Solver, and changes to the parameters of both models.
 SOLVERS = {
     "als": ("als", {}),
     "als, Rendle's regularization": (
@@ -36,7 +36,7 @@ Table = dict[int, dict[int, float]]
 
 
 def signed_table() -> Table:
-    """Strengths from −1 to 1 by user and item; user 1000 dislikes all they rated."""
+    """Return preferences from −1 to 1 by user and item; user 1000 dislikes all they rated."""
     random = np.random.default_rng(3)
     table: Table = {}
     for user in random.permutation(PEOPLE) * 7 + 5:
@@ -231,7 +231,7 @@ def test_fit_is_deterministic_for_a_seed(spark: SparkSession) -> None:
 
 
 def test_long_fit_does_not_overflow_the_java_stack(spark: SparkSession) -> None:
-    # Asked first, because the overflow can end the JVM that all tests share.
+    # Checked first, because an overflow can end the JVM that all tests share.
     options = spark.sparkContext.getConf().get("spark.driver.extraJavaOptions") or ""
     assert spark.sparkContext.getCheckpointDir() or "-Xss" in options, "30 iterations are too many"
     params = RankingParams(rank=2, iterations=40)
@@ -240,8 +240,10 @@ def test_long_fit_does_not_overflow_the_java_stack(spark: SparkSession) -> None:
 
 
 def test_solvers_have_equal_ranking_quality(spark: SparkSession) -> None:
-    """On generated ratings, by held-out ones, averaged over seeds: starts differ between solvers,
-    and on data as small as this so does where they lead."""
+    """On generated and held-out ratings, averaged over seeds.
+
+    Solvers start from different values, and on small data also end at different ones.
+    """
     parts = data.split("tiny")
     train = parts.train
     strengths = (train.stars - 2) / 3

@@ -155,7 +155,7 @@ def rest(site: Flask) -> Rest:
 
 @pytest.fixture(scope="module")
 def given(movielens: Path) -> dict[int, list[tuple[int, float, int]]]:
-    """(movie, stars, seconds) by user, as the data set has them."""
+    """(movie, stars, seconds) by user, from the data set."""
     by_user = defaultdict(list)
     with (movielens / "ratings.csv").open() as text:
         for row in csv.DictReader(text):
@@ -165,7 +165,7 @@ def given(movielens: Path) -> dict[int, list[tuple[int, float, int]]]:
 
 
 def check(value: Any, shape: Any, path: str = "") -> None:
-    """That the value has exactly the fields and types of the shape."""
+    """Check that the value has exactly the fields and types of the shape."""
     if isinstance(shape, dict):
         assert value.keys() == shape.keys(), path
         for name, inner in shape.items():

@@ -1,4 +1,4 @@
-"""Baselines: each against its formula, and all without what a person knows already."""
+"""Baselines: each compared with its formula, and without items that a user already rated."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_ease_equals_its_closed_form() -> None:
     p = np.linalg.inv(x.T.astype(float) @ x + 2.0 * np.eye(4))
     b = -p / np.diag(p)
     np.fill_diagonal(b, 0)
-    # Of the three ratings two are likes.
+    # Two of the three ratings are likes.
     expected = np.array([1.0, 0.0, 1.0, 0.0]) @ b
     assert ease.scores({10: 5.0, 20: 3.5, 30: 4.0}) == pytest.approx(expected, abs=1e-6)
 

@@ -1,4 +1,4 @@
-"""Biases and what they leave over, on ratings few enough to work out by hand."""
+"""Biases and residuals, on ratings few enough to compute by hand."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_fit_biases_equals_shrunken_deviations_computed_by_hand(
 def plain_biases(
     table: np.ndarray, mean: float, params: RatingParams
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Items' and users' biases of a table (users, items) with NaN where nothing is rated."""
+    """Items' and users' biases of a table (users, items) with NaN for missing ratings."""
     counts_of_items, counts_of_users = (np.sum(~np.isnan(table), axis=axis) for axis in (0, 1))
     users = np.zeros(len(table))
     for _ in range(params.bias_sweeps):

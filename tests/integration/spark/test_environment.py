@@ -1,4 +1,4 @@
-"""``make cluster-env``: what nodes need that have neither our packages nor our Python."""
+"""``make cluster-env``: an environment for nodes without our packages and Python."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bare_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Its nodes know the system's Python alone, which lacks our packages where it is there."""
+    """A cluster whose nodes have at most the system's Python, without our packages."""
     folder = tmp_path_factory.mktemp("cluster")
     asked = ["env", "-i", f"PATH={SYSTEM}", "python3", "-c", "import numpy"]
     if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
@@ -74,7 +74,7 @@ def test_environment_runs_from_any_folder(packed: Path, tmp_path: Path) -> None:
 
 
 def train(folder: Path, master: str, python: str, *archives: str) -> tuple[int, str]:
-    """(exit status, everything said) of training on two tastes, workers starting ``python``."""
+    """Train on two tastes with workers that start ``python``; return (exit status, output)."""
     write_two_tastes(folder / "ml")
     pack_code(folder / "jobs.zip")
     submit = [PYSPARK / "bin" / "spark-submit", "--master", master, *SMALL, *archives]

@@ -1,4 +1,4 @@
-"""The evaluation job: its tables on a small folder, and what stops it."""
+"""The evaluation job: its tables on a small folder, and its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the data is like: figures of a folder known by heart, and the page that shows them."""
+"""Exploration: figures of a small folder, and the page that shows them."""
 
 from __future__ import annotations
 

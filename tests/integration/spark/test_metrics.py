@@ -1,4 +1,4 @@
-"""Each metric on an example worked by hand, and once against Spark's own evaluators."""
+"""Each metric on an example computed by hand, and compared with Spark's evaluators."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def test_pr_auc_adds_precision_at_each_positive() -> None:
 
 
 def test_pr_auc_treats_equal_scores_as_one_step() -> None:
-    # All four at once: precision 1/4 at recall 1, in whatever order they come.
+    # All four at once: precision 1/4 at recall 1, in any order.
     for positive in ([1, 0, 0, 0], [0, 0, 0, 1]):
         assert metrics.pr_auc([0.5] * 4, positive) == pytest.approx(1 / 4)
 
 
 def test_auc_is_the_share_of_correctly_ordered_pairs() -> None:
-    # Positives 0.9 and 0.3; negatives 0.5, 0.3, 0.1: right 3 + 1, half right 1, wrong 1, of 6.
+    # Positives 0.9 and 0.3; negatives 0.5, 0.3, 0.1: correct 3 + 1, tied 1, wrong 1, of 6.
     area = metrics.auc([0.9, 0.3, 0.5, 0.3, 0.1], [1, 1, 0, 0, 0])
     assert area == pytest.approx(4.5 / 6)
 
@@ -85,7 +85,7 @@ def test_coverage_counts_each_item_once() -> None:
 
 
 def test_diversity_is_the_mean_pairwise_distance() -> None:
-    # Alike, at right angles, and without features: distances 0, 1, 1, 1, 1, 1 over six pairs.
+    # Parallel, orthogonal, and without features: distances 0, 1, 1, 1, 1, 1 over six pairs.
     features = np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
     assert metrics.intra_list_diversity(features) == pytest.approx(5 / 6)
     assert math.isnan(metrics.intra_list_diversity(features[:1]))

@@ -1,4 +1,4 @@
-"""Every layout that GroupLens publishes, read into one normal form; every bad line named."""
+"""Every layout that GroupLens publishes, read into one form; every bad line reported."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def read(spark: SparkSession, tmp_path: Path) -> Read:
 
 @pytest.fixture
 def problem(read: Read, tmp_path: Path) -> Callable[..., str]:
-    """What is said of a folder with these files, without the path of the folder."""
+    """Return the error for a folder with these files, without the path of the folder."""
 
     def problem(files: dict[str, str | bytes]) -> str:
         with pytest.raises(DataError) as caught:

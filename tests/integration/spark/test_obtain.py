@@ -1,4 +1,4 @@
-"""Getting something to train on. No request leaves this machine."""
+"""Obtaining training data. No request leaves this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Publish = Callable[[bytes], str]
 
 
 class Publisher(ThreadingHTTPServer):
-    """Sends ``answer``, raw bytes, to every connection; with none it never answers."""
+    """Sends ``answer``, raw bytes, to every connection; without it, never responds."""
 
     answer = b""
     closing = threading.Event()
@@ -40,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def publish(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish]:
-    """Gives the address of a server that answers with these bytes."""
+    """A function that returns the URL of a server that sends these bytes."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     server = Publisher(("127.0.0.1", 0), _Handler)

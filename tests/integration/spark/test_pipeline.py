@@ -1,4 +1,4 @@
-"""From published data to a release in service, in stages that know what is up to date."""
+"""From published data to a release in service, in stages that are skipped if up to date."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Section = dict[str, Any]
 
 @dataclass(frozen=True)
 class Place:
-    """A folder with a configuration, and what is made by it."""
+    """A folder with a configuration and its outputs."""
 
     folder: Path
 
@@ -55,7 +55,7 @@ class Place:
     def run(
         self, section: Section, *arguments: str, gate: Section | None = None
     ) -> tuple[int, str]:
-        """(exit status, what was printed) of the pipeline with this section."""
+        """Run the pipeline with this section; return (exit status, output)."""
         output = io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             status = command.main(self.options(section, *arguments, gate=gate))
@@ -87,7 +87,7 @@ def states(output: str) -> dict[str, str]:
 
 
 def archive(folder: Path) -> bytes:
-    """A data set as GroupLens publishes one: a zip with a folder in it."""
+    """Return a data set as published by GroupLens: a zip with a folder in it."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as target:
         for file in sorted(folder.iterdir()):
@@ -199,7 +199,7 @@ def test_second_run_is_up_to_date(whole: Whole) -> None:
 
 
 def outdated(whole: Whole, *arguments: str, gate: Section | None = None, **changes: Any) -> str:
-    """Which stages a run would run, with these changes to the configuration."""
+    """Return the stages that would run after these changes to the configuration."""
     options = whole.place.options({**whole.section, **changes}, *arguments, gate=gate)
     parsed = command._parser().parse_args(options)
     work = Work(load_config(parsed), open_store(parsed.releases), {})
@@ -298,7 +298,7 @@ def test_single_stage_runs_and_repeats_with_again(whole: Whole) -> None:
     for arguments, state in (((), "up to date"), (("--again",), "done")):
         status, output = whole.place.run(whole.section, "--stage", "evaluate", *arguments)
         assert (status, states(output)) == (0, {"evaluate": state})
-    assert outdated(whole) == ""  # nothing reads what evaluate makes
+    assert outdated(whole) == ""  # no stage reads the output of evaluate
 
 
 def test_repeated_stage_outdates_its_dependents(
@@ -510,7 +510,7 @@ def test_acquire_downloads_an_archive_from_s3(place: Place, tastes: Path, bucket
     assert "there is nothing" in output
 
 
-# --- process, ingest, and what stops a run ---
+# --- process, ingest, and errors ---
 
 
 def test_process_names_bad_input_and_keeps_the_earlier_result(

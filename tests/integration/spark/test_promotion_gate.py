@@ -1,4 +1,4 @@
-"""The gate: what it compares, what it refuses, and that the release in service stays."""
+"""The gate: comparisons, rejections, and the release in service that stays."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def release(version: str, rmse: float, ndcg: float, **changes: Any) -> Release:
 
 
 def sample_of_one(item_id: int) -> ParitySample:
-    """Somebody who gave five stars to one title."""
+    """Return a parity sample of one user with one rating of five stars."""
     return ParitySample(
         user_ids=np.array([1]),
         starts=np.array([0, 1]),
@@ -108,7 +108,7 @@ def test_compare_reports_differences_and_list_overlap() -> None:
     assert compared["metrics"]["RMSE"] == {
         **{"now": 0.79, "before": 0.8, "difference": pytest.approx(-0.01)}
     }
-    # The tiny catalogue has eight titles, of which seven are new to them: no list is of ten.
+    # The tiny catalogue has eight titles, of which seven are unrated: lists have fewer than ten.
     assert compared["lists"] == {"people": 1, "kept_of_10": 7.0, "share_unchanged": 1.0}
 
 
@@ -131,7 +131,7 @@ def report(store: ReleaseStore, version: str) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-# So much shrinkage leaves popularity alone, which in data of two tastes says nothing.
+# This regularization leaves only popularity, which is useless in data of two tastes.
 BAD = ("--ranking-regularization", "1e6", "--rating-regularization", "1e6")
 
 

@@ -1,4 +1,4 @@
-"""Packing: what the solver passes over holds exactly the ratings that went in."""
+"""Rating blocks contain exactly the input ratings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, build_bl
 from spark_jobs.als.row_lookup import RowLookup
 from tests.support.rating_rows import Row, ratings
 
-LARGE = 2_000_000_000  # an id that no table of rows reaches
+LARGE = 2_000_000_000  # an id beyond the lookup table
 ROWS: list[Row] = [
     (7, 30, 1.0),
     (7, 10, -0.5),
@@ -27,7 +27,7 @@ ROWS: list[Row] = [
 
 
 def contents(packed: BlockedRatings) -> tuple[list[Row], list[Row]]:
-    """(user_id, item_id, value) as the blocks by user and those by item hold them, sorted."""
+    """Return sorted (user_id, item_id, value) of the blocks by user, and of those by item."""
     sides = []
     for side, other in ((packed.users, packed.items), (packed.items, packed.users)):
         found: list[Row] = []
@@ -155,7 +155,7 @@ def test_row_lookup_finds_rows_and_reports_unknown_ids(
 @pytest.mark.parametrize("implicit", [True, False], ids=["ranking", "rating"])
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 64, 301])
 def test_kernel_solves_the_normal_equations(implicit: bool, count: int) -> None:
-    """The sum over ratings written out, for numbers of them around the kernel's unrolling."""
+    """Compare with plain sums, for rating counts around the unrolling of the kernel."""
     random = np.random.default_rng(count)
     codes = random.integers(-32767, 32767, (400, 8)).astype(np.int16)
     scales = random.uniform(1e-5, 1e-4, 400).astype(np.float32)

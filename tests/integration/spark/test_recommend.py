@@ -1,4 +1,4 @@
-"""The best titles for everyone: what the site would show them."""
+"""The best items for every user, equal to those of the site."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.datasets import RATINGS_HEADER, write_files
 from tests.support.releases import FITTED, ITEMS, no_parity_sample, tiny_release
 
 MOVIES = "movieId,title,genres\n" + "".join(f"{item.item_id},A,B\n" for item in ITEMS)
-# 7 has rated one title that the release knows and one that it does not; 9 only the latter.
+# User 7 rated one item of the release and an unknown one; user 9 only the latter.
 RATINGS = {3: {1: 5.0, 2: 4.0}, 7: {8: 5.0, 55: 1.0}, 8: {1: 0.5}, 9: {55: 5.0}}
 
 

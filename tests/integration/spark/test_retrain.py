@@ -1,4 +1,4 @@
-"""Retraining on a schedule: export → train → gate → promote, and what starts it."""
+"""Retraining on a schedule: export → train → gate → promote, and its schedulers."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.support.fixtures.s3"]
 
 SCRIPTS = ROOT / "deploy" / "retrain"
-SHOWN = "printf %s\\n"  # in place of the job: shows what the job would be given
+SHOWN = "printf %s\\n"  # in place of the job: prints the arguments of the job
 
 
 @pytest.fixture
 def settings(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """What cron would know, and the environment in which the tests run as the active one."""
+    """Settings as under cron, with the environment of the tests as the active one."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ours = {"LOCK": str(tmp_path / "lock"), "DATA": str(tmp_path / "ml")}
     return {**os.environ, **environ, **ours, "PATH": path, "VIRTUAL_ENV": sys.prefix}
@@ -55,7 +55,7 @@ def retrain(settings: Mapping[str, str], *step: str) -> subprocess.CompletedProc
 
 
 def gate(folder: Path, floors: str) -> str:
-    """A configuration whose gate has these floors, of a small fit."""
+    """Return a configuration with a small fit and these floors of the gate."""
     path = folder / "gate.yaml"
     path.write_text(f"gate: {{floors: {floors}, margins: {{}}}}\n")
     return " ".join(("--config", str(path), *QUICK))
@@ -82,10 +82,10 @@ def test_retrain_uses_new_ratings_and_keeps_the_release_when_training_is_bad(
     new = store.read(store.current().version)
     assert new.version != old
     assert ann.get("/").headers["X-Model-Version"] == new.version
-    # Those of the data set, and Ann's.
+    # Ratings of the data set, and Ann's.
     assert (new.catalogue.ratings, new.catalogue.users) == (rows + 1, people + 1)
     assert [read["rows"] for read in new.inputs] == [rows, 1]
-    # Nobody's ratings are left lying about.
+    # No exported ratings remain.
     assert not Path(new.inputs[1]["path"]).exists()
 
 
@@ -148,13 +148,13 @@ def test_train_reads_data_and_ratings_from_s3_on_one_machine(
     places = f"{bucket}/data/ml", f"{bucket}/ratings"
     data, ratings = read_datasets(spark, "movielens", places[:1], places[1:])
     assert (data.rows, data.name, ratings.rows) == (400, "ml", 1)
-    # The release names where they are from, not their copies.
+    # The release names the source, not the temporary copies.
     assert (data.path, ratings.path) == places
 
 
 @pytest.fixture
 def emr() -> Iterator[tuple[ModuleType, Any, Stubber]]:
-    """The script, and a client that checks requests as boto3 does and answers as the test says."""
+    """The script, and a client that validates requests like boto3 and returns stubbed responses."""
     spec = importlib.util.spec_from_file_location("emr_serverless", SCRIPTS / "emr_serverless.py")
     assert spec
     assert spec.loader
@@ -236,7 +236,7 @@ def test_emr_script_prints_the_error_when_the_job_cannot_start(
 def test_airflow_example_runs_the_steps_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Airflow is not installed here: what the file asks of it is recorded."""
+    """Airflow is not installed here: a substitute records the calls."""
     made: list[dict[str, Any]] = []
     order: list[tuple[str, str]] = []
 

@@ -1,4 +1,4 @@
-"""The door to Spark: which Java will do, and the code that workers are given."""
+"""Spark sessions: accepted Java versions, and the code that workers get."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def install(folder: Path, says: str) -> Path:
-    """A ``java`` that says this of itself."""
+    """Install a ``java`` that prints this version."""
     folder.mkdir(parents=True, exist_ok=True)
     java = folder / "java"
     java.write_text(f"#!/bin/sh\nprintf '%s\\n' '{says}' >&2\n")
@@ -108,7 +108,7 @@ def test_session_time_zone_is_utc(spark: SparkSession) -> None:
 def test_local_workers_use_this_python_and_these_files(
     spark: SparkSession,
 ) -> None:
-    """Not a copy of them, beside which no compiled kernel would be found again."""
+    """Workers must not use a copy, because compiled kernels are cached beside the files."""
     workers = spark.sparkContext.parallelize([0], 1).map(
         lambda _: (__import__("sys").executable, __import__("spark_jobs").__file__)
     )
@@ -126,7 +126,7 @@ def test_submitted_session_adds_the_code_once(
     monkeypatch.setattr(spark.sparkContext, "addPyFile", given.append)
     monkeypatch.setattr(type(spark.sparkContext), "listFiles", property(lambda _: before))
     build_session("again")
-    # Of a file that has changed since, every later job would fail.
+    # If the file changed later, every following job would fail.
     assert len(given) + len(before) == 1
     if given:
         assert "spark_jobs/als/solver.py" in zipfile.ZipFile(given[0]).namelist()
@@ -134,7 +134,7 @@ def test_submitted_session_adds_the_code_once(
 
 @pytest.fixture(scope="module")
 def jobs_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What ``make jobs`` makes."""
+    """The output of ``make jobs``."""
     target = tmp_path_factory.mktemp("jobs") / "dist" / "jobs.zip"
     command = [sys.executable, "-m", "spark_jobs.job_archive", str(target)]
     subprocess.run(command, cwd=ROOT, check=True)

@@ -1,4 +1,4 @@
-"""Training on Spark 3.5, which managed services offer, gives what it gives on the pinned 4.x."""
+"""Training on Spark 3.5, which managed services offer, equals training on the pinned 4.x."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GAMES = [repr({**GAME, "id": str(n), "title": f"Game {n}"}) for n in range(10, 3
 
 @pytest.fixture(scope="module")
 def spark35() -> Path:
-    """The Python that has Spark 3.5 beside what else the jobs need."""
+    """A Python with Spark 3.5 and the other packages of the jobs."""
     python = ROOT / ".venv" / "spark35" / "bin" / "python"
     if not python.exists():
         missing("an environment with Spark 3.5", ".ci/ensure spark35")
@@ -38,7 +38,7 @@ def spark35() -> Path:
 
 
 def job(python: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Train in ``folder``, where releases go to a folder named like the Python's environment."""
+    """Train in ``folder``, with releases in a folder named like the Python environment."""
     known = {name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ}
     return subprocess.run(
         [python, "-m", "spark_jobs.train", "--promote", "always", *arguments],

@@ -1,4 +1,4 @@
-"""Divisions of ratings: what they hold out, and that they depend on the seed alone."""
+"""Splits of ratings: held-out ratings, and dependence on the seed only."""
 
 from __future__ import annotations
 

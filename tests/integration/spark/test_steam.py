@@ -1,4 +1,4 @@
-"""The published Steam files: what is read, what is odd, and a release fitted on it."""
+"""The published Steam files: valid and invalid data, and a release fitted on them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.steam_files import GAME, LIBRARIES, MANY, folder_of, library
 
 
 def pairs(dataset: Dataset) -> dict[tuple[int, int], float]:
-    """Hours by (user, item); of a repeated pair those of the later line."""
+    """Return hours by (user, item); for a repeated pair those of the later line."""
     found = dataset.ratings.rows.collect()
     rows = [row for some in found for row in zip(*(a.tolist() for a in some), strict=True)]
     return {(u, i): hours for u, i, hours, line in sorted(rows, key=lambda row: row[3])}
@@ -183,7 +183,7 @@ def test_read_steam_accepts_blank_lines_and_plain_files(
 def test_train_fits_a_release_on_hours(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two tastes: even people have even games, odd people odd ones."""
+    """Two tastes: users with even ids own even games, others odd ones."""
     from recommender.model import Model
     from recommender.parity import check_parity
     from recommender.storage.release_store import ReleaseStore
@@ -219,7 +219,7 @@ def test_train_fits_a_release_on_hours(
     assert "lines that cannot be read" in report
     assert {"catalogue AUC", "recall@10"} < release.metrics.keys()
     assert "RMSE" not in release.metrics
-    # What the site exports for games are hours too.
+    # The site also exports hours for games.
     exported = tmp_path / "exported"
     exported.mkdir()
     (exported / "ratings.csv").write_text(

@@ -1,4 +1,4 @@
-"""Training from files to a release in service, and what stops it."""
+"""Training from files to a release in service, and its errors."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_predicted_ratings_follow_taste_and_quality(release: Release) -> None:
 
 
 def of_user(release: Release, user: int) -> dict[int, float]:
-    """What training knew of one user, from the parity sample (which has everyone of a few)."""
+    """Return the training ratings of a user, from the parity sample (which has all users here)."""
     sample = release.parity_sample()
     ratings = dict(sample.users())
     return ratings[sample.user_ids.tolist().index(user)]
@@ -155,7 +155,7 @@ def of_user(release: Release, user: int) -> dict[int, float]:
 
 @pytest.fixture(scope="module")
 def merged(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Two inputs; the second has person 1 again, a new person, and titles nobody lists."""
+    """Two inputs; the second has user 1 again, a new user, and unlisted items."""
     folder = tmp_path_factory.mktemp("merged")
     write_two_tastes(folder / "first", people=10, films=8)
     before, after = 0, 10**9
@@ -271,7 +271,7 @@ def test_model_separates_users_of_two_tastes(merged: Run) -> None:
 def test_train_succeeds_at_a_high_rank_when_a_user_likes_nothing(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    """Two titles are liked, by all but one; without ratings above neutral λ·n₊ is 0."""
+    """Two items are liked, by all users but one, whose λ·n₊ is 0."""
     films = range(1, 11)
     ratings = [(u, i, 5.0 if i == 1 + u % 2 else 1.0, 0) for u in range(1, 11) for i in films]
     nothing = [(11, i, 0.5, 0) for i in films]
@@ -283,7 +283,7 @@ def test_train_succeeds_at_a_high_rank_when_a_user_likes_nothing(
     assert parity.holds
 
 
-# --- what stops it ---
+# --- errors ---
 
 
 def malformed(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Tuning: honest folds, a search that improves, goes on where it stopped, and refuses bad grids."""
+"""Tuning: disjoint folds, a search that improves and resumes, and rejected grids."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from spark_jobs.tuning.results import fingerprint
 from tests.support.datasets import write_csv, write_files, write_two_tastes
 from tests.support.site import ROOT
 
-# A model that shrinks every taste away, and remembers what it is for.
+# Regularization that shrinks every preference to zero, and a comment that must stay.
 BAD = """\
 # Chosen by nobody.
 noun: movie
@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def arguments(tmp_path: Path, folder: Path) -> list[str]:
-    """Of a search in ``tmp_path``."""
+    """Arguments of a search in ``tmp_path``."""
     write_files(tmp_path, {"bad.yaml": BAD, "grid.yaml": GRID})
     return [
         *("--data", str(folder), "--config", str(tmp_path / "bad.yaml")),
@@ -61,7 +61,7 @@ def arguments(tmp_path: Path, folder: Path) -> list[str]:
 
 @pytest.fixture
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Grows by the model of each fit."""
+    """A list that grows with the model of each fit."""
     done: list[str] = []
     measure = search.measure
 
