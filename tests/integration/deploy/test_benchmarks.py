@@ -64,7 +64,7 @@ def test_split_holds_out_liked_ratings_that_are_not_in_training() -> None:
     assert not trained & held_out
 
 
-def test_ranking_metric_is_best_for_the_test_part_and_poor_for_constant_scores() -> None:
+def test_ndcg_is_1_for_the_test_part_and_low_for_its_inverse() -> None:
     parts = data.split("tiny")
     size = SIZES["tiny"]
     liked = np.zeros((size.users, size.items), np.float32)

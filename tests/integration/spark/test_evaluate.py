@@ -32,7 +32,7 @@ def mean(report: dict[str, Any], protocol: str, contender: str, metric: str) -> 
     return report["protocols"][protocol][contender][metric]["mean"]
 
 
-def test_evaluate_ranks_marquee_above_popularity_on_every_protocol(
+def test_evaluate_measures_marquee_better_than_baselines(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_two_tastes(tmp_path / "ml")

@@ -57,7 +57,7 @@ def reasons(new: Release, before: Release | None) -> list[str]:
         (0.9, 0.29, ["NDCG@10 0.2900 is below its floor of 0.3"]),
     ],
 )
-def test_gate_accepts_metrics_equal_to_the_floor(
+def test_gate_rejects_metrics_worse_than_the_floor(
     rmse: float, ndcg: float, expected: list[str]
 ) -> None:
     assert reasons(release(NEW, rmse, ndcg), None) == expected

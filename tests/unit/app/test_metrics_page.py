@@ -112,7 +112,7 @@ def test_metrics_page_works_when_database_is_unreachable(environ: dict[str, str]
     assert requests(numbers(client), route="/ready", status="5xx") >= 1
 
 
-# What it says
+# Contents
 
 
 def test_metrics_count_requests_by_route_method_and_status_class(
