@@ -1,1 +1,1 @@
-"""What Marquee costs, against its peers on the same data in the same run: ``make bench``."""
+"""Benchmarks of Marquee and other libraries, on the same data in the same run: ``make bench``."""

@@ -1,4 +1,4 @@
-"""Generated ratings as training and test parts on disk, made once for all fits of a run."""
+"""Split generated ratings into training and test files, once for all fits of a run."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from recommender import metrics
 from recommender.top_n import top_n
 
 JUDGED = 2_000  # people
-HELD_OUT = 0.2  # of what each of them liked
+HELD_OUT = 0.2  # of the ratings that each user liked
 LIKED = 4.0
 TOP = 10
-# Rows of what a person rated, and the stars.
+# Item rows and stars of one user's ratings.
 Person = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class Split:
-    """``test``: liked ratings of people in ``train`` that are not in it."""
+    """``test``: liked ratings of users in ``train`` that are not part of ``train``."""
 
     train: Ratings
     test: Ratings
@@ -58,7 +58,7 @@ def read(path: Path) -> Ratings:
 def ndcg(
     parts: Split, user_factors: NDArray[np.float32], item_factors: NDArray[np.float32]
 ) -> float:
-    """Return the mean NDCG@10 of the test people, ranking the whole catalogue but what they rated.
+    """Return the mean NDCG@10 of the test people, ranking the whole catalogue except their ratings.
 
     Rows of the factors are those of the ratings.
     """
@@ -72,7 +72,7 @@ def ndcg(
 
 
 def by_person(ratings: Ratings, people: NDArray[np.integer]) -> list[Person]:
-    """The ratings of each of ``people``, whose rows ascend."""
+    """Return the ratings of each of ``people``, whose rows are ascending."""
     chosen = np.isin(ratings.users, people)
     order = np.argsort(ratings.users[chosen], kind="stable")
     bounds = np.searchsorted(ratings.users[chosen][order], people)[1:]

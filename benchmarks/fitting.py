@@ -1,4 +1,4 @@
-"""Measures fits of ours and of peers, alternating several times, and the training job."""
+"""Measure fits of Marquee and of other libraries, alternating, and the training job."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GROWTH = (("1m", "10m"), ("10m", "25m"))
 
 
 def fitting(scratch: Path, sizes: Sequence[str]) -> Section:
-    """Measure each of the sizes. ``REPEATS``: how often everything is fitted."""
+    """Measure each of the sizes. ``REPEATS``: number of repetitions."""
     repeats = int(os.environ.get("REPEATS", "3"))
     fits: dict[str, dict[str, list[Run]]] = {}
     jobs: dict[str, Run] = {}
@@ -49,7 +49,7 @@ def _fits(folder: Path, warm_up: Path, size: str, repeats: int) -> dict[str, lis
     for turn in range(repeats):
         for name, repeated in runs.items():
             files = (warm_up, folder / "train.parquet", folder / "test.parquet")
-            # All have threads of their own; without this implicit is much slower.
+            # All use their own threads; without this, implicit is much slower.
             repeated.append(run("peers", name, *files, OPENBLAS_NUM_THREADS="1"))
             seconds = repeated[-1].figures["seconds"]
             tell(f"{size}, turn {turn + 1} of {repeats}: {name} {seconds:.1f} s")
@@ -57,7 +57,7 @@ def _fits(folder: Path, warm_up: Path, size: str, repeats: int) -> dict[str, lis
 
 
 def _training_job(folder: Path) -> Run:
-    """``spark_jobs.train`` on files as MovieLens has them, both models at rank 64, unmeasured."""
+    """Run ``spark_jobs.train`` on MovieLens files, both models at rank 64, without evaluation."""
     releases = folder / "releases"
     job = [sys.executable, "-m", "spark_jobs.train", "--releases", str(releases)]
     job += ["--data", str(folder / "movielens"), "--promote", "always"]

@@ -1,5 +1,5 @@
-"""Generated ratings that look like real ones: a few people and titles have most of them, tastes
-decide what is watched and how it is liked, and stars come in halves."""
+"""Generate realistic ratings: a few users and items have most of them, tastes determine which items
+are rated and how, and stars are halves."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 TASTES = 8
-ACTIVITY_SPREAD = 1.2  # of the normal number whose exponential is a person's activity
-MOST_ACTIVE = 15.0  # times the median
+ACTIVITY_SPREAD = 1.2  # standard deviation of the log-normal activity of users
+MOST_ACTIVE = 15.0  # maximum, as a multiple of the median
 POPULARITY_POWER = 0.85  # popularity falls with rank to this power
 DRAWN = 1 << 22  # pairs drawn at a time
-LOOKUP = 1 << 22  # places of the table that people and titles are drawn from
+LOOKUP = 1 << 22  # entries of the table from which users and items are drawn
 
 Rows = NDArray[np.int32]
 Stars = NDArray[np.float32]
@@ -37,7 +37,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Ratings:
-    """One row a rating, in random order, no pair twice; users and items are rows from 0."""
+    """One entry per rating, in random order, no pair twice; users and items are rows from 0."""
 
     users: Rows
     items: Rows
@@ -45,7 +45,7 @@ class Ratings:
 
 
 def generate(size: Size, seed: int = 1) -> Ratings:
-    """``size.ratings`` ratings: the same for the same seed."""
+    """Generate ``size.ratings`` ratings, deterministic for a seed."""
     random = np.random.default_rng(seed)
     activity = np.minimum(np.exp(ACTIVITY_SPREAD * random.standard_normal(size.users)), MOST_ACTIVE)
     popularity = 1 / random.permutation(np.arange(1, size.items + 1)) ** POPULARITY_POWER
@@ -64,7 +64,7 @@ def generate(size: Size, seed: int = 1) -> Ratings:
 def _pairs(
     random: Generator, size: Size, people: Rows, titles: Rows, tastes: Stars, traits: Stars
 ) -> NDArray[np.int64]:
-    """Distinct ``user · items + item``: drawn by activity and popularity, kept by taste."""
+    """Return distinct ``user · items + item``: drawn by activity and popularity, kept by taste."""
     found = np.empty(0, np.int64)
     while len(found) < size.ratings:
         wanted = size.ratings - len(found)
@@ -80,7 +80,7 @@ def _pairs(
 
 
 def _lookup(weights: NDArray[np.float64]) -> Rows:
-    """A table that holds each row about as often as its weight says, and at least once."""
+    """Return a table with each row in proportion to its weight, and at least once."""
     times = np.maximum(1, np.round(weights / weights.sum() * LOOKUP)).astype(np.int64)
     return np.repeat(np.arange(len(weights), dtype=np.int32), times)
 

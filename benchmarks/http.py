@@ -29,11 +29,11 @@ from benchmarks.site import PATIENCE, Server, Site, request, site
 
 ACCOUNTS, RATED = 2_000, 100
 SECONDS = 20.0
-# A connection stays with the worker that accepted it: so many keep both workers busy.
+# A connection stays with the worker that accepted it; this number keeps both workers busy.
 CLOSED_CONNECTIONS = 16
-# So many that a connection is free when a request is due.
+# Enough that a connection is free when a request is due.
 OPEN_CONNECTIONS = 64
-SHORTEST_SWAP = 1.0  # seconds; fewer requests than are due in it say little
+SHORTEST_SWAP = 1.0  # seconds; shorter runs have too few requests
 LOAD = 0.5  # of the closed loop's throughput
 STARTS = 3
 RECOMMENDATIONS, PAGE = "/api/v1/user/<any_id:user_id>/recommendations", "/"
@@ -105,7 +105,7 @@ def _outcome(sender: subprocess.Popen[str]) -> Outcome:
 
 
 def _figures(outcome: Outcome) -> Figures:
-    """``sender``: the share of one core that sending took."""
+    """``sender``: share of one core used for sending."""
     spent = max(due - outcome.began for due in outcome.due)
     return {
         "a_second": outcome.a_second,
@@ -132,14 +132,14 @@ def _page(server: Server, requests: Sequence[str], seconds: float) -> Figures:
 
 
 def _logged(server: Server, route: str) -> Iterator[float]:
-    """Milliseconds of each request of that route so far."""
+    """Return the milliseconds of each logged request of that route."""
     for line in server.lines():
         if line["message"] == "request" and line.get("route") == route:
             yield line["milliseconds"]
 
 
 def _first_visit(server: Server, visit: str) -> tuple[int, int]:
-    """Bytes of the page with its styles and scripts, as they are and as nginx packs them."""
+    """Return the bytes of the page with styles and scripts, plain and compressed as by nginx."""
     with Connection(server.port) as connection:
         return _bytes_of_visit(connection, server, visit)
 
@@ -161,8 +161,10 @@ def _bytes_of_visit(connection: Connection, server: Server, visit: str) -> tuple
 
 
 def _memory(server: Server) -> Figures:
-    """Megabytes of a worker, the larger of each measure; ``shared``: pages that workers share are
-    divided among them."""
+    """Return the megabytes of a worker, the maximum of each measure.
+
+    ``shared``: shared pages are divided among the workers.
+    """
     return {
         "resident": max(held(worker, "Rss") for worker in server.workers) / 1000,
         "proportional": max(held(worker, "Pss") for worker in server.workers) / 1000,
@@ -172,8 +174,10 @@ def _memory(server: Server) -> Figures:
 def _swap(
     test_site: Site, server: Server, requests: Sequence[str], rate: float, seconds: float
 ) -> Figures:
-    """Promote a release under load; requests that are due until every worker serves it count as
-    during the swap."""
+    """Promote a release under load.
+
+    Requests due until every worker serves the new release count as during the swap.
+    """
     wanted = len(server.workers)
     sender = _sender(Job(server.port, requests, OPEN_CONNECTIONS, 2 * PATIENCE, rate))
     answered = server.times_logged(RECOMMENDATIONS)

@@ -1,4 +1,4 @@
-"""Runs a command and watches how much memory it and its children hold."""
+"""Run a command and measure the memory of it and its children."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ SECONDS_BETWEEN = 0.5
 
 @dataclass(frozen=True)
 class Finished:
-    """``memory``: the most held at once, in GB, what processes share counted once."""
+    """``memory``: the peak in GB, with shared pages counted once."""
 
     output: str
     memory: float
 
 
 def run_measured(command: Sequence[str]) -> Finished:
-    """Raises SystemExit with its last words where the command fails."""
+    """Run a command; raise SystemExit with its last output if it fails."""
     process = subprocess.Popen(  # our own command  # noqa: S603  # nosec B603
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -44,7 +44,7 @@ def run_measured(command: Sequence[str]) -> Finished:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all below it."""
+    """Return a process and all its descendants."""
     found = [pid]
     for parent in found:
         for children in Path(f"/proc/{parent}/task").glob("*/children"):
@@ -56,8 +56,10 @@ def family(pid: int) -> list[int]:
 
 
 def held(pid: int, measure: str = "Pss") -> int:
-    """What a process holds in kB, 0 where it is gone. ``Pss`` divides a page among the processes
-    that share it, ``Rss`` counts it for each."""
+    """Return the memory of a process in kB, 0 if it has ended.
+
+    ``Pss`` divides a page among the processes that share it, ``Rss`` counts it for each.
+    """
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
     except OSError:

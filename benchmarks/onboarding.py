@@ -1,10 +1,11 @@
-"""Simulated newcomers: do our questions teach the model more than the most popular titles would?
+"""Simulate newcomers to compare our questions with asking about the most popular items.
 
     python -m benchmarks.onboarding --data ../shared/data/ml-latest-small
 
-The people of a MovieLens folder are dealt into folds; for each fold a release is trained without
-its people, who then play newcomers. A newcomer's ratings are split 80:20 at random. Each question
-is answered from the 80 %: a title that is not among them was not seen, and the question is spent.
+The users of a MovieLens folder are split into folds; for each fold a release is trained without
+its users, who are then simulated as newcomers. A newcomer's ratings are split 80:20 at random.
+Each question is answered from the 80 %: a title that is not among them counts as not seen, and
+uses up the question.
 After 5, 10 and 15 questions the whole catalogue is ranked; relevant are the titles of the other
 20 % that the newcomer rated 4 or more. Differences are between the same people and splits.
 """
@@ -67,7 +68,7 @@ WAYS: dict[str, Ask] = {"random": at_random, "most popular": most_popular, "ours
 
 
 def interview(model: Model, newcomer: Newcomer, ask: Ask, rng: np.random.Generator) -> list[float]:
-    """NDCG after each number of questions in ``AFTER``, then the number of answers with stars."""
+    """Return NDCG after each number of questions in ``AFTER``, and the number of rated answers."""
     ratings: Ratings = {}
     unseen: list[int] = []
     reached = []
@@ -85,7 +86,7 @@ def interview(model: Model, newcomer: Newcomer, ask: Ask, rng: np.random.Generat
 
 
 def newcomers(people: Sequence[Ratings], rng: np.random.Generator) -> list[Newcomer]:
-    """Each person's ratings split 80:20; people without a relevant title among the 20 % are out."""
+    """Each person's ratings split 80:20; users without a relevant item in the 20 % are left out."""
     found = []
     for ratings in people:
         ids = rng.permutation(sorted(ratings)).tolist()
@@ -97,7 +98,7 @@ def newcomers(people: Sequence[Ratings], rng: np.random.Generator) -> list[Newco
 
 
 def simulate(model: Model, people: Sequence[Ratings], seed: int) -> dict[str, NDArray[np.float64]]:
-    """For each way of asking, one row a newcomer: NDCG after 5, 10, 15, and answers with stars."""
+    """Return, by strategy, one row per newcomer: NDCG after 5, 10, 15, and rated answers."""
     guests = newcomers(people, np.random.default_rng(seed))
     rng = np.random.default_rng(seed + 1)
     return {
@@ -115,7 +116,7 @@ def read(data: Path) -> dict[int, Ratings]:
 
 
 def train_without(data: Path, held_out: set[int], folder: Path) -> Model:
-    """The model of a release trained on everyone else."""
+    """Return a model trained without the given users."""
     from spark_jobs import train
 
     rest = folder / "data"
@@ -152,7 +153,7 @@ def main() -> None:
 
 
 def table(results: dict[str, NDArray[np.float64]]) -> str:
-    """Means, and our lead over the most popular with its 95 % interval, as Markdown."""
+    """Return a Markdown table of means, and of our lead over popularity with 95 % intervals."""
     lines = []
     for way, rows in results.items():
         *reached, rated = rows.mean(axis=0)

@@ -1,9 +1,9 @@
-"""Fits with our solver or a peer, in a process of its own: prints seconds and NDCG as JSON.
+"""Fit with our solver or another library in its own process; print seconds and NDCG as JSON.
 
     python -m benchmarks.peers NAME WARM_UP.parquet TRAIN.parquet TEST.parquet
 
 All fit the same implicit objective (signed preferences, rank 64, 10 iterations) on ratings that are
-in memory in the form that they take, after a warm-up on smaller data. Ours includes building
+already in memory in their input format, after a warm-up on smaller data. Ours includes building
 blocks, as Spark's does.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spark_jobs.als.solver import Factors
 
 BEST = 5.0
-# Of 0.1, 0.3, 1 and 3 the best on the generated ratings, for Spark's ALS as for ours.
+# The best of 0.1, 0.3, 1 and 3 on the generated ratings, for Spark's ALS and for ours.
 PARAMS = RankingParams(rank=64, iterations=10, regularization=0.3, alpha=5.0)
 # implicit does not scale regularization by the number of ratings; this is its best of 1 to 1000.
 UNSCALED = replace(PARAMS, regularization=200.0, regularization_exponent=0.0)
@@ -89,7 +89,7 @@ def implicit(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors
 
     ratings = data.read(path)
     preferences = preference(ratings.stars, params.neutral, BEST)
-    # It takes confidences, of which a negative one is a dislike.
+    # Its input is confidences; a negative one is a dislike.
     values = np.sign(preferences) + params.alpha * preferences
     matrix = csr_matrix((values.astype(np.float32), (ratings.users, ratings.items)))
     model = AlternatingLeastSquares(

@@ -1,13 +1,13 @@
-"""Recommending with fitted factors, ours and the peers, in a process of its own: prints JSON.
+"""Recommend with fitted factors, by Marquee and other libraries, in its own process; print JSON.
 
     python -m benchmarks.recommending fit TRAIN.parquet FITTED.npz       # for the others
-    python -m benchmarks.recommending one TRAIN.parquet FITTED.npz       # a person at a time
+    python -m benchmarks.recommending one TRAIN.parquet FITTED.npz       # one user at a time
     python -m benchmarks.recommending everyone TRAIN.parquet FITTED.npz  # as a Spark job
 
-``one``: microseconds on one core to fold a person in and find their best 20, in the catalogue as
-fitted and in one of a million titles whose vectors are as long as fitted ones; Surprise's are those
-of its loop over the catalogue for a few people, whom it knows from its fit. ``everyone``: seconds
-to find the best 20 of everyone who rated; MLlib's are those of a slice of the people, scaled.
+``one``: microseconds on one core to fold in a user and find the best 20 items, in the fitted
+catalogue and in one of a million items with vectors of the same length. Surprise loops over the
+catalogue for a few users of its fit. ``everyone``: seconds to find the best 20 items for all users
+with ratings; for MLlib, measured on a part of the users and scaled.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def one_at_a_time(train: Path, fitted: Path) -> dict[str, float]:
 
 
 class _Ranked:
-    """The ranking model alone, ready to serve."""
+    """Only the ranking model, ready to serve."""
 
     def __init__(self, factors: Vectors, counts: NDArray[Any]):
         self.factors = factors
@@ -129,8 +129,10 @@ def _implicit(factors: Vectors, people: Sequence[Person]) -> list[Call]:
 
 
 def _surprise(people: Sequence[Person], items: int) -> list[Call]:
-    """Its way to a list: ``predict`` for every title that the person has not rated, and the best of
-    that. What it was fitted to does not change what that costs: each title once, and the people."""
+    """Measure Surprise: ``predict`` for every unrated item, then the best of them.
+
+    The cost does not depend on the fit: its data are one rating per item and those of the users.
+    """
     from surprise import SVD, Dataset, Reader
 
     output: list[tuple[object, int, float, None]] = [("", item, 3.0, None) for item in range(items)]
@@ -147,7 +149,7 @@ def _surprise(people: Sequence[Person], items: int) -> list[Call]:
 
 
 def _alternately(calls_of: dict[str, list[Call]]) -> dict[str, float]:
-    """Median over turns of the mean microseconds of the calls of each."""
+    """Return, for each, the median over turns of the mean microseconds per call."""
     seconds: dict[str, list[float]] = {name: [] for name in calls_of}
     for _ in range(TURNS + 1):
         for name, calls in calls_of.items():
@@ -159,20 +161,20 @@ def _alternately(calls_of: dict[str, list[Call]]) -> dict[str, float]:
 
 
 def some_people(ratings: Ratings) -> list[Person]:
-    """Some of those who rated, drawn at random."""
+    """Return a random sample of users with ratings."""
     random = np.random.default_rng(2)
     there = np.unique(ratings.users)
     return by_person(ratings, np.sort(random.choice(there, min(PEOPLE, len(there)), replace=False)))
 
 
 def most_active(ratings: Ratings, number: int) -> list[Person]:
-    """Those who rated most."""
+    """Return the users with the most ratings."""
     active = np.argsort(-np.bincount(ratings.users), kind="stable")[:number]
     return by_person(ratings, np.sort(active))
 
 
 def _enlarged(factors: Vectors) -> Vectors:
-    """A million vectors as long as fitted ones, in similar directions."""
+    """Return a million vectors with lengths and directions similar to fitted ones."""
     random = np.random.default_rng(4)
     drawn = factors[random.integers(0, len(factors), LARGE), :LARGE_RANK]
     lengths = np.linalg.norm(drawn, axis=1, keepdims=True)
@@ -182,7 +184,7 @@ def _enlarged(factors: Vectors) -> Vectors:
 
 
 def release_of(fitted: Fitted, version: str = "benchmark") -> Release:
-    """A release in memory; its rating model costs what a fitted one does."""
+    """Return a release in memory, whose rating model is as expensive as a fitted one."""
     items, rank = fitted.factors.shape
     random = np.random.default_rng(5)
     arrays = ItemArrays(

@@ -1,4 +1,4 @@
-"""Writes RESULTS.md and RESULTS.json: a section for each part, kept until that part runs again."""
+"""Write RESULTS.md and RESULTS.json: one section per part, kept until that part runs again."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _sections(text: str) -> dict[str, str]:
 
 
 def run(module: str, *arguments: object, **environ: str) -> Run:
-    """Run a benchmark in a process of its own, whose last line is JSON."""
+    """Run a benchmark in its own process; parse its last line as JSON."""
     settings = [f"{name}={value}" for name, value in environ.items()]
     command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
     finished = run_measured(["env", *settings, *command])

@@ -1,9 +1,9 @@
-"""Runs the parts that are asked for, and writes what they found into RESULTS.md and RESULTS.json.
+"""Run the requested parts, and write their results to RESULTS.md and RESULTS.json.
 
     PARTS="fitting serving" SIZES="1m 10m 25m" REPEATS=3 python -m benchmarks.run
 
-Serving is measured with what the largest of the sizes fits. Ratios are between figures of one run:
-machines differ, and one machine differs from hour to hour.
+Serving uses the factors fitted at the largest size. Ratios compare figures of one run only, because
+speed differs between machines and from hour to hour.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Sends HTTP requests over connections that stay open, in a process of its own: prints JSON.
+"""Send HTTP requests over persistent connections, in its own process; print JSON.
 
     python -m benchmarks.sender < JOB.json
 
-Closed loop (no ``rate``): each connection sends the next request when it has its answer. Open loop:
-requests are due at a fixed rate, whatever became of those before, and a latency counts from when
-the request was due, so that a server that stands still is not spared those it held up.
+Closed loop (no ``rate``): each connection sends the next request after the response. Open loop:
+requests are due at a fixed rate, regardless of earlier ones, and latency counts from the time when
+the request was due, so that requests delayed by a stalled server are included.
 
 wrk and hey do not replace it: neither sends many addresses at a fixed total rate and reports each
 request, which the latencies during a swap need.
@@ -25,13 +25,13 @@ from itertools import count
 
 import numpy as np
 
-# Seconds in which all threads are started.
+# Seconds to start all threads.
 START = 0.2
 
 
 @dataclass(frozen=True)
 class Job:
-    """``requests``: as they are sent, in turn, again from the first. ``rate``: a second."""
+    """``requests``: raw, sent in turn, repeatedly. ``rate``: requests per second."""
 
     port: int
     requests: Sequence[str]
@@ -43,7 +43,7 @@ class Job:
 @dataclass
 class Outcome:
     """``due``: when each request was due or sent, on the clock that all processes share (seconds);
-    ``took``: seconds until its answer was read. ``processor``: seconds that this cost the sender.
+    ``took``: seconds until the response was read. ``processor``: processor seconds of the sender.
     """
 
     began: float
@@ -62,8 +62,10 @@ class Outcome:
 
 
 class Connection:
-    """A connection to this machine, opened for its first request and again where the server has
-    closed it: a thread of gunicorn waits for what a new connection is about to say."""
+    """A local connection, opened for the first request and reopened if the server closed it.
+
+    It is not opened earlier, because a gunicorn thread would wait for its first request.
+    """
 
     def __init__(self, port: int):
         self._port = port
@@ -77,7 +79,7 @@ class Connection:
             self._socket.close()
 
     def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Status and body."""
+        """Send a request; return status and body."""
         if self._socket:
             try:
                 return _ask(self._socket, request)
@@ -113,7 +115,7 @@ def _more(connection: socket.socket) -> bytes:
 
 
 def send(job: Job, stopped: threading.Event | None = None) -> Outcome:
-    """Send for ``job.seconds``, or until ``stopped``, and wait for what is still to come."""
+    """Send for ``job.seconds``, or until ``stopped``, and wait for pending responses."""
     requests = [request.encode() for request in job.requests]
     outcome = Outcome(time.monotonic() + START)
     numbers, statuses = count(), Counter[str]()
@@ -152,7 +154,7 @@ def _sleep_until(moment: float) -> None:
 
 
 def main() -> None:
-    # A thread that has its answer may note so at once.
+    # Short switch interval: a thread records the time as soon as its response arrives.
     sys.setswitchinterval(0.0005)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())

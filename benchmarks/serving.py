@@ -1,4 +1,4 @@
-"""Measures recommending, alone and over HTTP, against its targets."""
+"""Measure recommending, in process and over HTTP, and compare with targets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LATENCIES = {"median": "median", "90 %": "p90", "99 %": "p99", "slowest": "slowe
 
 @dataclass(frozen=True)
 class Target:
-    """``seen`` is to be at most ``limit``, or at least where ``least``. ``more``: to be shown."""
+    """``seen`` must be at most ``limit``, or at least that if ``least``. ``more``: extra text."""
 
     what: str
     seen: float
@@ -40,7 +40,7 @@ class Target:
 
 
 def serving(scratch: Path, sizes: Sequence[str]) -> Section:
-    """Serving the largest of the sizes. ``SECONDS``: how long each load over HTTP lasts."""
+    """Measure serving at the largest size. ``SECONDS``: duration of each load over HTTP."""
     size = max(sizes, key=lambda size: SIZES[size].ratings)
     train, fitted = scratch / "train.parquet", scratch / "fitted.npz"
     tell(f"generating {SIZES[size].ratings:,} ratings, and fitting them")

@@ -1,5 +1,5 @@
 """A whole site to measure: PostgreSQL, published releases of generated titles, people with ratings,
-and gunicorn as the Procfile starts it; all of it in a throwaway folder, on free ports."""
+and gunicorn as the Procfile starts it, in a temporary folder, on free ports."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = ("20260101-000000-aaaa", "20260102-000000-bbbb")
-# The limits are counted, as in service, but let everything through.
+# Limits are counted, as in production, but never reached.
 NO_LIMIT = "1000000/second"
 GENRES = (
     "Action Adventure Animation Children Comedy Crime Documentary Drama Fantasy Film-Noir Horror"
@@ -55,7 +55,7 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Site:
-    """``people``: ids of those who have accounts and ratings. ``token``: good for all of them."""
+    """``people``: ids of users with accounts and ratings. ``token``: a service token."""
 
     store: ReleaseStore
     environ: Mapping[str, str]
@@ -65,7 +65,7 @@ class Site:
 
     @contextmanager
     def running(self) -> Iterator[Server]:
-        """Serve, and give the server once it is ready."""
+        """Serve; yield the server once it is ready."""
         server = Server.started(self)
         try:
             server.ready_after = server.seconds_to_ready()
@@ -75,18 +75,18 @@ class Site:
             server.process.wait(timeout=PATIENCE)
 
     def swapped(self) -> str:
-        """Promote the other of the two releases; its version."""
+        """Promote the other one of the two releases; return its version."""
         version = next(v for v in VERSIONS if v != self.store.current().version)
         self.store.promote(version)
         return version
 
     def api_requests(self, port: int) -> list[str]:
-        """One for each person's recommendations."""
+        """Return one request for each user's recommendations."""
         paths = [f"/api/v1/user/{user_id}/recommendations" for user_id in self.people]
         return [request(path, port, f"Authorization: Bearer {self.token}") for path in paths]
 
     def page_requests(self, port: int) -> list[str]:
-        """One for each person's own page, logged in and not for the first time today."""
+        """Return one request for each user's home page, logged in and not the day's first visit."""
         return [request("/", port, f"Cookie: {cookie}") for cookie in self._cookies]
 
     @cached_property
@@ -96,9 +96,7 @@ class Site:
         signer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
         now = utcnow()
         known = {"_fresh": True, "came_on": now.date().isoformat()}
-        login = (
-            f"session-{{}}.login.{int(now.timestamp())}"  # as app.accounts.login_sessions has it
-        )
+        login = f"session-{{}}.login.{int(now.timestamp())}"  # as in login_sessions
         return [
             f"{name}={signer.dumps({'_user_id': login.format(who), **known})}"
             for who in self.people
@@ -148,14 +146,14 @@ class Server:
         sys.exit(f"the site did not start:\n{self.log.read_text('utf-8')[-2000:]}")
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """What the site logged so far."""
+        """Return the log lines so far."""
         with self.log.open("rb") as log:
             for line in log:
                 if line.endswith(b"\n"):
                     yield json.loads(line)
 
     def times_logged(self, words: str) -> int:
-        """At little cost: who asks often shares the machine with what is measured."""
+        """Count log lines cheaply: frequent calls share the machine with the measured site."""
         return self.log.read_bytes().count(words.encode())
 
     @property
@@ -167,7 +165,7 @@ class Server:
 
 @contextmanager
 def site(fitted: Fitted, people: Sequence[Person]) -> Iterator[Site]:
-    """Two releases (the second moved a little) of which the first is in service, and ``people``."""
+    """Yield a site with ``people`` and two similar releases, the first one in service."""
     with tempfile.TemporaryDirectory(prefix="marquee-site-") as name, postgresql() as database:
         folder = Path(name)
         store = ReleaseStore(folder / "releases")
@@ -194,7 +192,7 @@ def site(fitted: Fitted, people: Sequence[Person]) -> Iterator[Site]:
 
 
 def titles(number: int, random: Generator) -> Iterator[CatalogueItem]:
-    """Titles with as many and as long words as films have, of which some are in thousands."""
+    """Return titles with words as numerous and as long as in films; some are very frequent."""
     syllables = SYLLABLES.split()
     lengths = random.integers(1, 5, WORDS)
     words = [*COMMON, *("".join(random.choice(syllables, length)) for length in lengths)]

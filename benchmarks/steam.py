@@ -1,9 +1,9 @@
-"""How reading Steam libraries grows: time, and the memory of the driver, at several sizes.
+"""Measure reading Steam libraries at several sizes: time, and the memory of the driver.
 
     python -m benchmarks.steam ../shared/data/steam 1 10 30
 
-Each size repeats the given libraries under new names of people. Reading alone is measured: workers
-hold a batch of lines, and the driver's Python and Java should hold no more for more people.
+Each size repeats the given libraries under new user names. Only reading is measured: workers hold
+one batch of lines, and the memory of the driver's Python and Java should not grow with users.
 """
 
 from __future__ import annotations

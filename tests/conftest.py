@@ -1,4 +1,4 @@
-"""Shared fixtures, and marks by shelf and by what a test needs."""
+"""Shared fixtures, and marks by folder and by the fixtures that a test uses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ settings.register_profile("marquee", deadline=None)
 settings.load_profile("marquee")
 
 SHELVES = Path(__file__).parent
-# By folder, and by fixture: what a test needs beside Python.
+# What a test needs besides Python, by folder and by fixture.
 BY_SHELF = {
     "integration/browser": "browser",
     "integration/databases": "database",

@@ -13,8 +13,8 @@ NO_RATING = ("", 0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``at``: seconds since the run began, when it came. ``status``: 0 where none came.
-    ``rating``: the user's name, the item's id and the stars, where the request was one."""
+    """``at``: arrival in seconds since the run began. ``status``: 0 if there was no response.
+    ``rating``: user name, item id and stars, if the request was a rating."""
 
     at: float
     route: str
@@ -45,8 +45,10 @@ def read_answers(file: Path, began: float) -> list[Answer]:
 def acknowledged_ratings(
     answers: Iterable[Answer],
 ) -> dict[tuple[str, int], tuple[float, set[float]]]:
-    """Return by name and item the last acknowledged rating, and those that were sent later without
-    an acknowledgement: the database may have stored any of them."""
+    """Return the last acknowledged rating by user name and item, with ratings sent later.
+
+    Later ones have no acknowledgement: the database may have stored any of them.
+    """
     ratings: dict[tuple[str, int], tuple[float, set[float]]] = {}
     for answer in answers:
         name, item_id, stars = answer.rating

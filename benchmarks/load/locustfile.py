@@ -1,4 +1,4 @@
-"""Visitors and REST clients, for locust: what they do, one thing after the other.
+"""The behaviour of visitors and REST clients, for locust.
 
     LOAD_CROWD=crowd.json LOAD_ANSWERS=answers.csv locust -f benchmarks/load/locustfile.py
 
@@ -48,7 +48,7 @@ new_accounts = count()
 
 @events.test_start.add_listener
 def record_answers(environment: Any, **_: Any) -> None:
-    """Write each response to the file as it comes, with the rating that it acknowledges."""
+    """Write each response to the file at once, with the rating that it acknowledges."""
     path = Path(os.environ["LOAD_ANSWERS"])
     file = path.open("w", buffering=1, encoding="utf-8", newline="")
     writer = csv.writer(file)
@@ -71,7 +71,7 @@ def record_answers(environment: Any, **_: Any) -> None:
 
 
 class CrowdUser(HttpUser):
-    """A client with an address of its own. Pauses are exponential, at most ten times the mean."""
+    """A client with its own IP address. Pauses are exponential, at most ten times the mean."""
 
     abstract = True
 
@@ -85,8 +85,10 @@ class CrowdUser(HttpUser):
 
 
 class Visit(TaskSet):
-    """From the login or registration to the logout: 15 actions on average, which their weights
-    choose. A response that a visitor cannot continue from ends it."""
+    """A visit from login or registration to logout: 15 actions on average, chosen by weight.
+
+    It ends early after a response from which a visitor cannot continue.
+    """
 
     user: Visitor
 
@@ -139,7 +141,7 @@ class Visit(TaskSet):
 
     @task(14)
     def search(self) -> None:
-        """Fetch suggestions while typing, at times with a wrong letter; then the results."""
+        """Fetch suggestions while typing, sometimes with a typo; then the results."""
         word = random.choice(CROWD["words"])
         if random.random() < 0.1:
             place = random.randrange(2, len(word))
@@ -202,7 +204,7 @@ class Visit(TaskSet):
         self.request("POST", path, route, files=multipart, headers=accept, context=context)
 
     def request(self, method: str, path: str, route: str, **options: Any) -> Any:
-        """Return the response; end the visit where it is an error or does not come."""
+        """Return the response; end the visit if it is an error or does not arrive."""
         response = self.client.request(
             method, path, name=route, allow_redirects=False, timeout=TIMEOUT, **options
         )
@@ -217,7 +219,7 @@ class Visit(TaskSet):
         return {"csrf_token": html.unescape(token[1])}
 
     def _matches(self, pattern: re.Pattern[str]) -> list[Any]:
-        """Return the matches on the open page, or on the home page where it has none."""
+        """Return the matches on the open page, or on the home page if there are none."""
         if not pattern.search(self.page):
             self.home()
         return pattern.findall(self.page) or self._end()
@@ -228,7 +230,7 @@ class Visit(TaskSet):
 
 
 class Visitor(CrowdUser):
-    """Makes one visit after the other with one browser. No two visitors share an account."""
+    """Make one visit after the other with one browser. No two visitors share an account."""
 
     fixed_count = VISITORS
     tasks = [Visit]  # noqa: RUF012 - locust reads it from the class

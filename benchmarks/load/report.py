@@ -20,17 +20,17 @@ from benchmarks.load.watch import Sample
 from benchmarks.load.world import OLD
 from benchmarks.results import markdown_table
 
-# Shares of a run: before the first all of it is warming up; early and late are compared.
+# Fractions of a run: the part before the first is warm-up; early and late parts are compared.
 WARM, EARLY, LATE = 0.1, (0.1, 0.35), (0.75, 1.0)
-# Routes with fewer answers say nothing by themselves.
+# Routes with fewer responses are not judged separately.
 FEWEST = 20
-# Checking a password takes 32 MB for a moment: the memory of a worker is the minimum of the samples
-# within so many seconds.
+# Checking a password needs 32 MB for a moment: the memory of a worker is the minimum of the
+# samples within this number of seconds.
 FLOOR_SECONDS = 30.0
 # Once a release is in service its memory settles within this share of the run.
 SETTLED = 0.1
-# A noisy machine gives ratios of 1.1, and 1 MB a minute up or down, for nothing. What leaks at each
-# request shows: 2 KB of each of a worker's 1,500 requests a minute is 3 MB.
+# Noise of a machine causes ratios of 1.1, and 1 MB a minute up or down. A leak at each request is
+# still visible: 2 KB for each of 1,500 requests a minute is 3 MB.
 MOST_SLOWER, MOST_SLOWER_P95, MOST_MB_A_MINUTE = 1.25, 1.5, 2.0
 MEDIAN, P95, P99 = 50, 95, 99
 Timed = TypeVar("Timed", Answer, Sample)
@@ -38,8 +38,8 @@ Timed = TypeVar("Timed", Answer, Sample)
 
 @dataclass
 class Run:
-    """``minutes`` of answers and samples. Seconds are since it began. ``missing``: of the
-    ``acknowledged`` ratings, those that the database does not hold."""
+    """``minutes`` of responses and samples, in seconds since the start. ``missing``: number of
+    ``acknowledged`` ratings that the database does not have."""
 
     minutes: float
     answers: list[Answer]
@@ -50,15 +50,15 @@ class Run:
 
     @property
     def length(self) -> float:
-        """Seconds."""
+        """Return the length in seconds."""
         return 60 * self.minutes
 
     def between(self, first: float, last: float) -> list[Answer]:
-        """Answers within those shares of the run."""
+        """Return responses within a fraction of the run."""
         return _within(self.answers, first * self.length, last * self.length)
 
     def pace(self, first: float, last: float) -> float:
-        """Milliseconds for the same piece of arithmetic within those shares of the run, median."""
+        """Return the median milliseconds of a fixed computation within a fraction of the run."""
         samples = _within(self.samples, first * self.length, last * self.length)
         return float(np.median([s.pace for s in samples])) if samples else float("nan")
 
@@ -71,8 +71,7 @@ class Run:
 
     @property
     def swap(self) -> tuple[float, int]:
-        """Seconds until nothing came from the old release any more, and how many requests failed
-        meanwhile."""
+        """Return seconds until the last response of the old release, and failed requests."""
         old = [a.at for a in self.answers if a.release == OLD]
         until = max([self.promoted_at, *old])
         failed = [a for a in self.failed if self.promoted_at <= a.at <= until]
@@ -80,8 +79,10 @@ class Run:
 
     @property
     def growth(self) -> float:
-        """MB a minute of all workers together, from when the new release has settled. Of one alone
-        the proportional set grows whenever another gives up what they shared."""
+        """Return MB per minute of all workers together, after memory of the new release settled.
+
+        The proportional set of one worker grows whenever another one releases shared pages.
+        """
         since = self.promoted_at + self.swap[0] + SETTLED * self.length
         whole = range(ceil(since / FLOOR_SECONDS), int(self.length // FLOOR_SECONDS))
         memory: dict[int, list[float]] = defaultdict(list)
@@ -94,7 +95,7 @@ class Run:
         return float(np.polyfit(minutes, [min(memory[part]) for part in parts], 1)[0])
 
     def line_of_minute(self, minute: float) -> str:
-        """Return the figures of the minute that begins then, as one line."""
+        """Return one line with the figures of the minute that begins then."""
         figures = self.of_minute(minute)
         return ", ".join(f"{name} {text}" for name, text in figures.items())
 
@@ -137,7 +138,7 @@ class Verdict:
 
 
 def write(settings: Settings, runs: Mapping[str, Run], output: Path) -> int:
-    """Print the report and keep it; 1 where a verdict fails, else 0."""
+    """Print and store the report; return 1 if a verdict fails, else 0."""
     results = verdicts(runs)
     parts = [_heading(settings), _verdicts(results), _by_route(runs)]
     parts += [_by_minute(name, run) for name, run in runs.items()]
@@ -188,14 +189,14 @@ def _of_run(name: str, run: Run) -> Iterable[Verdict]:
 
 
 def _at_most(what: str, ratio: float, machine: float, bound: float) -> Verdict:
-    """``machine``: the same ratio of a piece of arithmetic, for information only."""
+    """``machine``: the same ratio for a fixed computation, for information only."""
     value = f"{ratio:.2f} (the machine {machine:.2f})"
     return Verdict(what, value, f"≤ {bound:g}", ratio <= bound)
 
 
 def _basket_ratio(answers: Sequence[Answer], baseline: Sequence[Answer], rank: float) -> float:
     """Return how many times longer ``answers`` took than ``baseline``: by route, weighted by
-    requests, so that a shift between routes does not look like a slower one."""
+    requests, so that a different mix of routes does not look slower."""
     times, base_times = _seconds(answers), _seconds(baseline)
     routes = [r for r in times if min(len(times[r]), len(base_times.get(r, []))) >= FEWEST]
     weights = [len(times[route]) + len(base_times[route]) for route in routes]

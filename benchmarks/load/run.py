@@ -3,10 +3,10 @@
     python -m benchmarks.load
     PEOPLE=200 MINUTES=10 ACCOUNTS=100000 RATINGS=10000000 TITLES=60000 python -m benchmarks.load
 
-Starts and fills a PostgreSQL of its own, starts gunicorn by the Procfile's line, and then locust;
+Starts and fills its own PostgreSQL, starts gunicorn with the Procfile's command, and then locust;
 in the middle of each run another release is promoted. The report is printed and written to OUTPUT
 (dist/load) as Markdown, beside the samples as JSON, all responses as CSV and the logs of the site
-and of locust. The exit status is 1 where a verdict fails.
+and of locust. The exit status is 1 if a verdict fails.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from recommender.storage.release_store import ReleaseStore
 from tests.support.databases import Server, postgresql
 from tests.support.servers import ROOT, as_deployed
 
-# Of the users so many are programs that read by the REST API.
+# Fraction of users that are programs reading the REST API.
 REST_CLIENTS = 0.1
 SAMPLE_SECONDS = 5.0
-# A short run is extended by at most so long, until the new release serves.
+# Maximum extension of a short run, until the new release serves.
 SWAP_SECONDS = 60.0
-# Settings of a small server in service; unlike that of the tests it survives a power failure.
+# Settings of a small production server; unlike that of the tests it survives a power failure.
 LIKE_IN_SERVICE = ("fsync=on", "full_page_writes=on", "shared_buffers=1GB")
 READY_SECONDS, READY_CHECKS = 300, 10
 # Longer than a user waits for a response.
@@ -54,7 +54,7 @@ STOP_SECONDS = 70
 
 
 def main() -> int:
-    # Whoever is ended so leaves no server behind either.
+    # When ended by this signal, the run also stops its servers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     settings = Settings.of(os.environ)
     items = titles(settings.titles, np.random.default_rng(1))
@@ -110,7 +110,7 @@ def run(
 
 
 def _environ(url: str, releases: str, settings: Settings) -> dict[str, str]:
-    """Production on this machine. Behind a proxy, so that every person has an address."""
+    """Return production settings. Behind a proxy, so that every user has an address."""
     return {
         "DEBUG": "False",
         "SECRET_KEY": secrets.token_hex(),
@@ -118,13 +118,13 @@ def _environ(url: str, releases: str, settings: Settings) -> dict[str, str]:
         "RELEASES": releases,
         "SECURE_COOKIES": "False",
         "PROXIES": "1",
-        # More often than anyone would, so that some fall into every part of the run.
+        # More often than in reality, so that every part of the run has some.
         "STATISTICS_MINUTES": f"{settings.minutes / 4:g}",
     }
 
 
 def _crowd_of(world: World, token: str, settings: Settings) -> dict[str, Any]:
-    """Return what the locustfile has to know."""
+    """Return the data that the locustfile needs."""
     rest_clients = round(REST_CLIENTS * settings.people)
     return {
         "rest_clients": rest_clients,
@@ -159,7 +159,7 @@ def _crowd(address: str, crowd: Mapping[str, Any], place: Path) -> Iterator[tupl
             time.sleep(0.05)
         yield locust.pid, time.perf_counter()
     finally:
-        locust.terminate()  # it lets each user receive the response that is due
+        locust.terminate()  # each user still receives its pending response
         locust.wait(2 * STOP_SECONDS)
 
 
@@ -196,7 +196,7 @@ def _promote(environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
 
 @contextmanager
 def _site(environ: Mapping[str, str], log: Path) -> Iterator[tuple[str, int]]:
-    """By the Procfile's line, once it is ready: its address, and gunicorn's process id."""
+    """Run the Procfile's command; yield the address and gunicorn's process id when ready."""
     everything = {**os.environ, **environ}
     with as_deployed(ROOT, Path(sys.executable).parent, everything, log) as (address, master):
         _wait_until_ready(address)
@@ -204,7 +204,7 @@ def _site(environ: Mapping[str, str], log: Path) -> Iterator[tuple[str, int]]:
 
 
 def _wait_until_ready(address: str) -> None:
-    """Until every worker has loaded the release, as far as so many checks in a row can tell."""
+    """Wait until every worker has loaded the release, judging by several checks in a row."""
     deadline, in_a_row = time.monotonic() + READY_SECONDS, 0
     while in_a_row < READY_CHECKS:
         try:
@@ -235,7 +235,7 @@ def _flask(environ: Mapping[str, str]) -> Iterator[Callable[..., str]]:
 
 
 def _missing(url: str, sent: Mapping[tuple[str, int], tuple[float, set[float]]]) -> int:
-    """How many acknowledged ratings the database does not hold, or holds otherwise."""
+    """Return the number of acknowledged ratings that the database lacks or stores differently."""
     with psycopg.connect(url) as connection:
         rows = connection.execute(
             "SELECT u.username, r.item_id, r.rating FROM ratings r JOIN users u ON u.id = r.user_id"

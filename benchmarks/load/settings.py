@@ -1,4 +1,4 @@
-"""How many people, for how long, on how much."""
+"""Settings of a load test: users, duration, data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ACCOUNTS_A_PERSON = 2
 class Settings:
     """Settings of a load test, read from the environment in capitals.
 
-    ``think_seconds``: between what a person does, on average; exponential, as in TPC-W.
+    ``think_seconds``: mean seconds between actions of a user; exponential, as in TPC-W.
     """
 
     people: int = 200
@@ -35,5 +35,5 @@ class Settings:
 
     @property
     def few_ratings(self) -> int:
-        """Ratings for ``few_accounts``: as many an account as in the full database."""
+        """Return the ratings for ``few_accounts``: as many per account as in the full database."""
         return self.ratings * self.few_accounts // self.accounts

@@ -20,9 +20,9 @@ SITE, DATABASE, PEOPLE = "site", "database", "people"
 @dataclass(frozen=True)
 class Sample:
     """``at``: seconds since the run began. ``pss``, ``rss``: MB by process id of each worker.
-    ``processor``: seconds used until now, by who used them. ``connections`` to the database.
-    ``pace``: milliseconds of processor time that the same piece of arithmetic took, which
-    other work on the machine makes longer."""
+    ``processor``: seconds used so far, by program. ``connections``: to the database.
+    ``pace``: milliseconds of processor time of a fixed computation, which other work on the
+    machine makes longer."""
 
     at: float
     pss: dict[int, float]
@@ -34,7 +34,7 @@ class Sample:
 
 class Watch:
     """Samples the site whose gunicorn is ``master``, on the database at ``url``, and the process
-    ``people`` that sends the load. ``began``: of the run, by time.perf_counter."""
+    ``people`` that sends the load. ``began``: start of the run, by time.perf_counter."""
 
     def __init__(self, master: int, people: int, url: str, began: float):
         self.began = began
@@ -46,7 +46,7 @@ class Watch:
 
     @property
     def now(self) -> float:
-        """Seconds since the run began."""
+        """Return the seconds since the run began."""
         return time.perf_counter() - self.began
 
     def sample(self) -> Sample:
@@ -64,7 +64,7 @@ class Watch:
                 DATABASE: sum(map(_processor, family(self._postgres))),
                 PEOPLE: _processor(self._people),
             },
-            connections=connections - 1,  # but for our own
+            connections=connections - 1,  # except our own
             pace=_pace(),
         )
 
@@ -82,7 +82,7 @@ def _pace() -> float:
 
 
 def _memory(pid: int) -> tuple[float, float]:
-    """(PSS, RSS) in MB; 0 of a process that is gone."""
+    """Return (PSS, RSS) in MB; 0 for a process that has ended."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
     except OSError:
@@ -91,7 +91,7 @@ def _memory(pid: int) -> tuple[float, float]:
 
 
 def _processor(pid: int) -> float:
-    """Seconds that a process took, and those of its that ended."""
+    """Return the processor seconds of a process and of its ended children."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     except OSError:

@@ -26,7 +26,7 @@ OLD, NEW = "20260101-000000-load", "20260102-000000-load"
 GENRES = "Action Adventure Animation Comedy Crime Documentary Drama Fantasy Horror Mystery".split()
 MAX_USER_ID = 1_000
 PASSWORD = secrets.token_urlsafe(12)
-# Share of a user's ratings that are of recommended titles; one of three recommended titles is
+# Share of a user's ratings that are for recommended items; one of three recommended items is
 # rated.
 RECOMMENDED = 0.3
 SHOWN_UNRATED = 2 * RECOMMENDED
@@ -38,7 +38,7 @@ VOWELS = "a e i o u ai ea ou".split()
 CODAS = ["", "", "", "n", "r", "l", "st", "m", "nd"]
 WORDS = 9_000
 BATCH = 1 << 18
-# PostgreSQL counts from here: microseconds of a moment, days of a day.
+# The epoch of PostgreSQL, for timestamps in microseconds and dates in days.
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 Column = NDArray[Any]
@@ -57,7 +57,7 @@ class World:
 
 
 def titles(count: int, random: Generator) -> list[CatalogueItem]:
-    """Invented titles: common and rare words, genres, years; ids from 1."""
+    """Generate items: titles of common and rare words, genres, years; ids from 1."""
     words = [_word(random) for _ in range(WORDS)]
     rare = random.zipf(1.3, (count, 4)) % WORDS
     lengths = random.choice([1, 2, 3, 4], count, p=[0.2, 0.4, 0.25, 0.15])
@@ -81,8 +81,10 @@ def _word(random: Generator) -> str:
 
 
 def publish(store: ReleaseStore, items: Sequence[CatalogueItem], random: Generator) -> None:
-    """Two releases of that catalogue, OLD promoted: vectors of the sizes that training gives, and
-    counts with a long tail."""
+    """Publish two releases of that catalogue and promote OLD.
+
+    Vectors have the sizes of trained ones; counts have a long tail.
+    """
     ranking, rating = RankingParams(), RatingParams()
     n = len(items)
     counts = (50_000 / random.permutation(np.arange(1, n + 1)) ** 0.85).astype(np.int64)
@@ -122,7 +124,7 @@ def fill(
     first_id = MAX_USER_ID + 1
     names = [f"reader {number:06}" for number in range(accounts)]
     with psycopg.connect(url, autocommit=True) as connection:
-        # Triggers would look every title and person up that a row names.
+        # Triggers would look up every item and user that a row references.
         connection.execute("SET session_replication_role = replica")
         connection.execute("SET maintenance_work_mem = '512MB'")
         with connection.transaction():
@@ -150,7 +152,7 @@ def _add_accounts(connection: Connection, names: Sequence[str], first_id: int) -
 def _add_ratings(
     connection: Connection, generated: Ratings, count: int, first_id: int, random: Generator
 ) -> None:
-    """Store the first ``count`` as ratings; the recommended ones and all others were also shown."""
+    """Store the first ``count`` as ratings; recommended ones and all others also as impressions."""
     people, items = generated.users + np.int32(first_id), generated.items + np.int32(1)
     stars = generated.stars.astype(np.float64)
     moments = _moments(len(people), random)
@@ -189,7 +191,7 @@ def _add_visits(connection: Connection, accounts: int, first_id: int, random: Ge
 
 
 def _moments(count: int, random: Generator) -> Column:
-    """In order of time, as rows come in, up to yesterday."""
+    """Return ascending times up to yesterday."""
     until = int((datetime.now(UTC) - EPOCH - timedelta(days=1)) / timedelta(microseconds=1))
     span = int(timedelta(days=365 * YEARS - 1) / timedelta(microseconds=1))
     return np.sort(until - random.integers(0, span, count))
@@ -198,8 +200,8 @@ def _moments(count: int, random: Generator) -> Column:
 def _copy(
     connection: Connection, table: str, columns: Mapping[str, Column], rows: Any, via: str = ""
 ) -> None:
-    """COPY in PostgreSQL's binary form: the number of columns, then each with its length before
-    it, the highest byte first. ``via`` is a column that is the same in all of them."""
+    """Run COPY in PostgreSQL's binary format: the number of columns, then length and value of each,
+    in big-endian order. ``via`` is a column with one value for all rows."""
     chosen = {name: column[rows] for name, column in columns.items()}
     count = len(next(iter(chosen.values())))
     if via:

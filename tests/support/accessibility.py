@@ -1,4 +1,4 @@
-"""What axe-core and the Tab key find on a page."""
+"""Accessibility checks of a page with axe-core and the Tab key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ AXE = Path(__file__).parents[1] / "axe" / "node_modules" / "axe-core" / "axe.min
 
 
 def violations(page: Page, where: str) -> list[str]:
-    """Serious and critical ones, each as one line."""
+    """Return serious and critical violations, one line each."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
     results = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
@@ -21,7 +21,7 @@ def violations(page: Page, where: str) -> list[str]:
 
 
 def walk(page: Page) -> tuple[list[str], list[str], list[str]]:
-    """What Tab is to reach, what it reaches from the top, and what of that shows no focus."""
+    """Return the elements Tab should reach, those it reaches, and those without visible focus."""
     wanted = page.evaluate(EXPECTED_STOPS)
     reached, hidden = [], []
     for _ in range(len(wanted) + 5):
@@ -61,4 +61,4 @@ FOCUSED = f"""() => {{ {NAMING}
 }}"""
 
 
-# What a keyboard should reach: links, buttons, fields, summaries; of radio buttons one a group.
+# What a keyboard should reach: links, buttons, fields, summaries, one radio button per group.

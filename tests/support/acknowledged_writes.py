@@ -1,10 +1,10 @@
-"""People who rate titles all the time, and an account, outside the site, of what it acknowledged.
+"""Users who rate continuously, and a record of acknowledged ratings that is kept outside the site.
 
 writes = AcknowledgedWrites()
 with People(address, secret, person_ids, writes) as people:
     people.go_on()
     fault_at = time.monotonic()
-    ...                         # what breaks, and heals
+    ...                         # a fault, and its recovery
     people.go_on()
 figures = people.figures(fault_at, stored_ratings)
 """
@@ -29,18 +29,18 @@ from tests.support.releases import FITTED
 # `make test-faults` asks for the long form of the tests that break things.
 LONG = os.environ.get("MARQUEE_FAULTS") == "long"
 MOVIES = [item.item_id for item in FITTED]
-# Between two ratings of a person, so that a few of them do not keep the whole machine busy.
+# Seconds between two ratings of a user, so that a few users do not use the whole machine.
 PAUSE = 0.02
 ENOUGH = 15
 PATIENCE = 60.0
-BROKEN = 0  # in place of a status, where the connection broke
+BROKEN = 0  # in place of a status, if the connection broke
 Pair = tuple[int, int]
 
 
 class AcknowledgedWrites:
-    """What the site acknowledged: the last rating of each (person, title).
+    """Record the last acknowledged rating of each (user, item).
 
-    What was sent since and never acknowledged may have been stored, or not.
+    Ratings sent later without an acknowledgement may or may not have been stored.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class AcknowledgedWrites:
         self._possible[pair] = [stars]
 
     def missing(self, stored: Mapping[Pair, float]) -> dict[Pair, float | None]:
-        """Pairs that are not as they were acknowledged, with what is stored of them."""
+        """Return pairs that differ from their acknowledged rating, with the stored value."""
         return {
             pair: stored.get(pair)
             for pair, possible in self._possible.items()
@@ -70,8 +70,8 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one fault. ``recovered``: seconds from the fault to the first success after which all
-    succeed; 0 where nothing failed."""
+    """Figures of one fault. ``recovered``: seconds from the fault to the first success after
+    which all requests succeed; 0 if nothing failed."""
 
     requests: int
     failed: int
@@ -80,14 +80,14 @@ class Figures:
     missing: int
 
 
-# Given a fault and its figures, for the table at the end of the run (fault_table).
+# Takes a fault and its figures, for the table at the end of the run (fault_table).
 Record = Callable[[str, Figures], None]
-# The same of a job, which nobody waits for: the seconds until what it is for is done.
+# The same for a job, which has no requests: the seconds until its result is there.
 RecordJob = Callable[[str, float], None]
 
 
 class People:
-    """Each rates title after title over REST, waiting for the answer."""
+    """Users who rate one item after the other over REST, waiting for each response."""
 
     def __init__(self, address: str, secret: str, ids: Sequence[int], writes: AcknowledgedWrites):
         self.attempts: list[Attempt] = []
@@ -109,8 +109,10 @@ class People:
             thread.join()
 
     def go_on(self, seconds: float = 0.0) -> None:
-        """Until everyone together had enough acknowledged that began from now on, and for at least
-        so long. Raises AssertionError where that takes too long."""
+        """Continue until enough new ratings are acknowledged, for at least ``seconds``.
+
+        Raises AssertionError if that takes too long.
+        """
         since = time.monotonic()
         deadline = since + PATIENCE + seconds
         while time.monotonic() < deadline:
@@ -122,15 +124,15 @@ class People:
         raise AssertionError(f"no more ratings come through: {self.statuses(since)}")
 
     def statuses(self, since: float = 0.0) -> Counter[int]:
-        """How many answers of each status; ``BROKEN`` where there was no answer."""
+        """Return the number of responses by status; ``BROKEN`` means no response."""
         return Counter(a.status for a in self.attempts if a.ended >= since)
 
     def slowest(self, since: float = 0.0) -> float:
-        """Seconds."""
+        """Return the longest response time in seconds."""
         return max(a.ended - a.begun for a in self.attempts if a.ended >= since)
 
     def figures(self, fault_at: float, stored: Mapping[Pair, float]) -> Figures:
-        """After the end. ``fault_at``: when the fault came. ``stored``: what the database has."""
+        """Return the figures after the end. ``fault_at``: monotonic time of the fault."""
         ended = sorted(self.attempts, key=lambda attempt: attempt.ended)
         failures = [attempt.ended for attempt in ended if attempt.status != 200]
         well = [a.ended for a in ended if a.status == 200 and a.ended > max(failures, default=0.0)]
@@ -163,7 +165,7 @@ class People:
 
 
 def ask(address: str, secret: str, method: str = "GET", body: Any = None) -> tuple[int, Any]:
-    """Status and content of an answer of the REST API."""
+    """Return status and content of a response of the REST API."""
     headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(address, data, headers, method=method)

@@ -16,7 +16,7 @@ BASE = "/api/v1"
 
 
 class Rest:
-    """A client that shows a token; paths are below the base path unless they start with //."""
+    """A client with a token; paths are below the base path unless they start with //."""
 
     def __init__(self, client: FlaskClient, secret: str | None):
         self._client = client
@@ -28,7 +28,7 @@ class Rest:
         return self._client.open(address, method=method, headers=headers, **how)
 
     def answer(self, method: str, path: str, body: Any = None) -> Any:
-        """What a request that must succeed answers."""
+        """Return the content of a response that must succeed."""
         answer = self(method, path, **({} if body is None else {"json": body}))
         assert answer.status_code == 200, answer.text
         return answer.json
@@ -40,7 +40,7 @@ def client_with_token(app: Flask, name: str, user_id: int | None = None) -> Rest
 
 
 def stored(app: Flask) -> list[tuple[int, int, float, bool]]:
-    """(user id, item id, stars, is implicit) of every rating."""
+    """Return (user id, item id, stars, is implicit) of every rating."""
     with app.app_context():
         rows = db.session.query(Rating).order_by(Rating.user_id, Rating.item_id)
         return [(r.user_id, r.item_id, r.rating, r.is_implicit) for r in rows]

@@ -1,4 +1,4 @@
-"""Amazon's services on this machine: moto's server over real HTTP, and one that breaks it."""
+"""AWS services on this machine: moto's server over real HTTP, and a proxy that injects faults."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.support.servers import PATIENCE, free_port, running
 def moto_server(
     log: Path, environ: Mapping[str, str] = MappingProxyType({}), module: str = "moto.server"
 ) -> Iterator[str]:
-    """moto's server in a process of its own; gives its address once it answers.
+    """Run moto's server in its own process; yield its address once it responds.
 
-    ``environ``: more for its environment, such as ``MOTO_IAM_LOAD_MANAGED_POLICIES``.
-    ``module``: what starts it, where more than moto knows has to be answered.
+    ``environ``: additional environment variables, such as ``MOTO_IAM_LOAD_MANAGED_POLICIES``.
+    ``module``: the module to start, if moto needs extensions.
     """
     port = free_port()
     command = [sys.executable, "-m", module, "-H", "127.0.0.1", "-p", str(port)]
@@ -31,7 +31,7 @@ def moto_server(
 
 
 def aws_environ(address: str) -> dict[str, str]:
-    """The environment in which boto3, and what else is Amazon's, asks the server at ``address``."""
+    """Return the environment in which boto3 and AWS tools use the server at ``address``."""
     return {
         "AWS_ENDPOINT_URL": address,
         "AWS_ACCESS_KEY_ID": "testing",
@@ -41,17 +41,17 @@ def aws_environ(address: str) -> dict[str, str]:
     }
 
 
-# (method, path) → what happens to this request: "" nothing, "error" 500, "hang" no answer,
-# "slow" one after a while, "truncate" half of the body and then the end of the connection,
-# "lie" half of the body, called all of it.
+# (method, path) → fault of this request: "" none, "error" 500, "hang" no response,
+# "slow" a late response, "truncate" half of the body and then the end of the connection,
+# "lie" half of the body, declared as complete.
 Fault = Callable[[str, str], str]
 SLOW_SECONDS = 1.0
 
 
 class FaultProxy(ThreadingHTTPServer):
-    """Passes requests on to ``behind``, but for those that ``fault`` names something for.
+    """Relay requests to ``behind``, except those for which ``fault`` returns a fault.
 
-    ``seen``: (method, path with query, status) of every request that was passed on.
+    ``seen``: (method, path with query, status) of every relayed request.
     """
 
     daemon_threads = True
@@ -64,7 +64,7 @@ class FaultProxy(ThreadingHTTPServer):
         self.closing = threading.Event()
 
     def break_next(self, method: str, fault: str, times: int) -> None:
-        """The next ``times`` requests of a method meet ``fault``, and those after them nothing."""
+        """Apply ``fault`` to the next ``times`` requests of a method, and to none after them."""
         left = [fault] * times
         self.fault = lambda asked, _path: left.pop() if asked == method and left else ""
 

@@ -1,7 +1,8 @@
-"""Elastic Beanstalk as far as `eb init`, `create`, `deploy` and `terminate` ask it, on top of moto.
+"""The part of Elastic Beanstalk that `eb init`, `create`, `deploy`, `terminate` use, on moto.
 
-``python -m tests.support.beanstalk`` starts it, in a process of its own (``tests/support/aws.py``).
-moto knows applications and environments; what it lacks is here. Deployments succeed at once.
+``python -m tests.support.beanstalk`` starts it in its own process (``tests/support/aws.py``).
+moto implements applications and environments; this module adds the rest. Deployments succeed at
+once.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ events: list[dict[str, Any]] = []
 
 
 class Beanstalk(EBResponse):
-    """One answer for each of the API's actions, by moto's naming."""
+    """One response for each action of the API, named as in moto."""
 
     def list_platform_branches(self) -> ActionResult:
         return ActionResult({"PlatformBranchSummaryList": [BRANCHES]})

@@ -35,7 +35,7 @@ PHONE: dict[str, Any] = {
 
 
 def complain(complaints: list[str], message: ConsoleMessage) -> None:
-    """Chromium tells of every 404; those of pages that are not there are meant."""
+    """Collect console errors, except 404s of missing pages, which are intended."""
     address = message.location["url"]
     if not address.endswith(MISSING):
         complaints.append(f"{address}: {message.text}")
@@ -63,7 +63,7 @@ def recommended(page: Page) -> list[str]:
 
 
 def rate_by_search(page: Page, title: str, stars: str) -> None:
-    """Type a title, rate the first suggestion, and wait until the page has followed."""
+    """Type a title, rate the first suggestion, and wait until the page is updated."""
     box = page.get_by_role("searchbox")
     box.fill(title)
     suggestion = page.locator(".suggestions li").filter(has_text=title).first

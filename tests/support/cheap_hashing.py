@@ -1,4 +1,4 @@
-"""Hashes that cost nothing, for tests that are about something else."""
+"""Cheap password hashes, for tests that are not about hashing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHEAP = "pbkdf2:sha256:1"
 
 
 def make_hashes_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until ``monkeypatch`` is undone."""
+    """Make hashes cheap until ``monkeypatch`` is undone."""
 
     def generate(password: str, method: str) -> str:
         assert method == "scrypt"

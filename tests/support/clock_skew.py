@@ -1,6 +1,6 @@
-"""The site with a clock of its own, which is wrong by the seconds in the file that CLOCK names.
+"""The site with a clock that is wrong by the number of seconds in the file that CLOCK names.
 
-To be served in place of ``application``. ``app.db.clock`` and libraries ask ``time.time``.
+Serve it in place of ``application``. ``app.db.clock`` and libraries call ``time.time``.
 """
 
 from __future__ import annotations

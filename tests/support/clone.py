@@ -1,4 +1,4 @@
-"""A clone of this repository, with Amazon's services on this machine and the commands for them."""
+"""A clone of this repository, with local AWS services and the commands for them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import boto3
 
 @dataclass
 class Shell:
-    """Runs commands in a clone of this repository, with Amazon's services on this machine."""
+    """Runs commands in a clone of this repository, with local AWS services."""
 
     folder: Path
     environ: dict[str, str]
@@ -42,7 +42,7 @@ class Shell:
         )
 
     def shipped(self, label: str) -> bytes:
-        """The bundle of the application version that an environment runs."""
+        """Return the bundle of the application version that an environment runs."""
         described = self.client("elasticbeanstalk").describe_application_versions(
             ApplicationName="marquee", VersionLabels=[label]
         )

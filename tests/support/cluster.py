@@ -18,7 +18,7 @@ from tests.support.servers import free_port
 
 PYSPARK = Path(pyspark.__file__).parent
 PATIENCE = 240.0
-# Short jobs end sooner where Java does not optimise what it runs only a few times.
+# Short jobs end sooner if Java does not optimize code that runs only a few times.
 BRISK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 SMALL = (
     *("--conf", "spark.sql.shuffle.partitions=2", "--conf", "spark.ui.enabled=false"),
@@ -27,7 +27,7 @@ SMALL = (
 
 
 def environment(home: Path) -> dict[str, str]:
-    """That of a person who has activated the environment in which the tests run, and no more."""
+    """Return the environment of a person who activated the virtual environment of the tests."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     java = {"JAVA_HOME": os.environ["JAVA_HOME"]} if "JAVA_HOME" in os.environ else {}
     brisk = {"SPARK_SUBMIT_OPTS": BRISK, "SPARK_DAEMON_JAVA_OPTS": BRISK}
@@ -36,8 +36,10 @@ def environment(home: Path) -> dict[str, str]:
 
 @contextmanager
 def standalone_cluster(folder: Path, environ: Mapping[str, str], workers: int = 1) -> Iterator[str]:
-    """The address of a master with two cores on its workers, which run in ``folder`` and know
-    ``environ``."""
+    """Yield the address of a master whose workers have two cores in total.
+
+    They run in ``folder`` with the variables ``environ``.
+    """
     port, page = free_port(), free_port()
     master = f"spark://127.0.0.1:{port}"
     started: list[subprocess.Popen[bytes]] = []
@@ -71,10 +73,10 @@ def standalone_cluster(folder: Path, environ: Mapping[str, str], workers: int = 
 
 
 def executors(folder: Path) -> set[int]:
-    """The processes that the workers of a cluster in ``folder`` run jobs in."""
+    """Return the processes in which the workers of a cluster in ``folder`` run jobs."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # ended meanwhile
+        with suppress(OSError):  # the process has ended
             if (process / "cwd").readlink().is_relative_to(folder / "work"):
                 command = (process / "cmdline").read_bytes()
                 found |= (

@@ -1,4 +1,4 @@
-"""Commands of the site."""
+"""Run commands of the site."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from flask.testing import FlaskCliRunner
 
 
 def run(app: Flask, *command: str) -> tuple[int, str]:
-    """(exit status, everything said)"""
+    """Return (exit status, output)."""
     runner: FlaskCliRunner = app.test_cli_runner()
     done = runner.invoke(args=command)
     return done.exit_code, done.output

@@ -1,9 +1,9 @@
-"""Real database servers: started on free ports, with data folders that are thrown away.
+"""Real database servers: started on free ports, with temporary data folders.
 
     with postgresql() as server:
         environ = {"DATABASE_URL": server.url}
 
-They are fast because they would not survive a power failure; the end of a process they do survive.
+They do not flush to disk, which is fast: data survives the end of a process, not a power failure.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, SiteState
 from tests.support.requirements import missing
 from tests.support.servers import PATIENCE, free_port
 
-# Debian keeps servers off the ordinary PATH.
+# Debian installs servers outside of the normal PATH.
 PLACES = os.pathsep.join(
     [
         *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True),
@@ -40,14 +40,14 @@ PLACES = os.pathsep.join(
 )
 PROGRAMS = {"mariadb": ("mariadbd", "mariadb-install-db"), "postgresql": ("postgres", "initdb")}
 NOBODY = 65534
-# What makes each cut its clients off: PostgreSQL would wait for them with SIGTERM.
+# Signals that disconnect clients: with SIGTERM PostgreSQL would wait for them.
 END = {"mysql": signal.SIGTERM, "postgresql": signal.SIGINT}
 
 
 class Server:
-    """A server that keeps its data in ``folder``, with an empty database at ``url``.
+    """A server with its data in ``folder``, with an empty database at ``url``.
 
-    Database servers refuse to run as root; there they run as nobody.
+    Database servers refuse to run as root; as root they are started as nobody.
     """
 
     def __init__(self, folder: Path, command: Sequence[str], address: str):
@@ -62,14 +62,14 @@ class Server:
             os.chown(folder, self._user, self._user)
 
     def install(self, command: Sequence[str]) -> None:
-        """Fill the data folder, start, and make the database."""
+        """Initialize the data folder, start, and create the database."""
         if self._run(command).wait() != 0:
             raise AssertionError(self._log.read_text())
         self.start()
         self.url = self.new_database()
 
     def start(self) -> None:
-        """Start, on the port and the data of before, and wait until it answers."""
+        """Start with the same port and data as before, and wait until the server responds."""
         self._process = self._run(self._command)
         deadline = time.monotonic() + PATIENCE
         while not self.answers():
@@ -78,14 +78,14 @@ class Server:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End it as a restart does: clients are cut off, what was committed is kept."""
+        """Stop as in a restart: clients are disconnected, committed data is kept."""
         if self._process is not None:
             self.send(END[self._address.get_backend_name()])
             self._process.wait(timeout=PATIENCE)
             self._process = None
 
     def send(self, what: signal.Signals) -> None:
-        """SIGSTOP lets it hang until SIGCONT."""
+        """Send a signal: after SIGSTOP the server hangs until SIGCONT."""
         assert self._process is not None, "the server is not running"
         self._process.send_signal(what)
 
@@ -105,7 +105,7 @@ class Server:
             engine.dispose()
 
     def new_database(self, options: str = "") -> str:
-        """The address of one more empty database, as a provider would show it."""
+        """Create an empty database; return its URL as a provider shows it."""
         name = f"marquee_{next(self._numbers)}"
         self.execute(f"CREATE DATABASE {name} {options}")
         url = self._address.set(drivername=self._address.get_backend_name(), database=name)
@@ -144,7 +144,7 @@ def mariadb() -> Iterator[Server]:
 
 @contextmanager
 def postgresql(*others: str) -> Iterator[Server]:
-    """``others``: settings that win over ours, such as fsync=on."""
+    """Run PostgreSQL. ``others``: settings that override ours, such as fsync=on."""
     (program, install), port = programs("postgresql"), free_port()
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
         data = ["-D", f"{folder}/data"]
@@ -164,12 +164,12 @@ DATABASES = ("sqlite", *SERVERS)
 
 
 def new_database(name: str, servers: Callable[[str], Server], folder: Path) -> str:
-    """The address of an empty database of that kind."""
+    """Return the URL of an empty database of that kind."""
     return f"sqlite:///{folder / 'new.db'}" if name == "sqlite" else servers(name).new_database()
 
 
 def migrate(url: str, revision: str = "head") -> None:
-    """Do the migrations up to ``revision``."""
+    """Apply the migrations up to ``revision``."""
     app = create_app({"DEBUG": "True", "DATABASE_URL": url})
     with app.app_context():
         upgrade(revision=revision)
@@ -177,7 +177,7 @@ def migrate(url: str, revision: str = "head") -> None:
 
 
 def empty(url: str) -> None:
-    """Leave a migrated database as the migrations made it."""
+    """Empty a migrated database, except for the rows that migrations insert."""
     engine = create_engine(config.with_driver(url))
     with engine.begin() as connection:
         for table in reversed(db.metadata.sorted_tables):
@@ -197,7 +197,7 @@ def _ended(server: Server) -> Iterator[None]:
 
 
 def programs(name: str) -> tuple[str, str]:
-    """The server and what fills its data folder; where one is missing the test is skipped."""
+    """Return server and initialization program; skip the test if one is missing."""
     server, install = (shutil.which(program, path=PLACES) for program in PROGRAMS[name])
     if server is None or install is None:
         missing(" and ".join(PROGRAMS[name]), ".ci/ensure databases")

@@ -1,4 +1,4 @@
-"""Data sets small enough to know by heart, in the files of MovieLens."""
+"""Data sets small enough to check by hand, in MovieLens formats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 RATINGS_HEADER = "userId,movieId,rating,timestamp\n"
 MOVIES_HEADER = "movieId,title,genres\n"
 
-# Quick fits for tests that are about something else.
+# Quick fits for tests that are not about fitting.
 QUICK = (
     *("--ranking-rank", "4", "--ranking-iterations", "3"),
     *("--rating-rank", "4", "--rating-iterations", "3", "--rating-bias-sweeps", "1"),
@@ -18,7 +18,7 @@ Rating = tuple[int, int, float, int]
 
 
 def write_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:
-    """A folder with these files; text is written as UTF-8, its line ends as they are."""
+    """Write these files to a folder; text as UTF-8 with unchanged line endings."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         raw = content.encode() if isinstance(content, str) else content
@@ -36,7 +36,7 @@ def write_csv(folder: Path, ratings: Iterable[Rating], titles: Mapping[int, str]
 
 
 def two_tastes(people: int = 30, films: int = 20) -> list[Rating]:
-    """Odd people love odd films, even people even ones; everyone leaves some films out."""
+    """Users with odd ids like films with odd ids, even ones even ids; nobody rates every film."""
     return [
         (user, item, 5.0 if (user + item) % 2 == 0 else 1.0, 1000 * user + item)
         for user in range(1, people + 1)

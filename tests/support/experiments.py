@@ -18,7 +18,7 @@ def start(app: Flask, *options: str, treatment: str = "min_ratings=12") -> None:
 
 
 def populate(app: Flask, people: dict[str, list[list[float | None]]]) -> None:
-    """By arm, of each person what became of the titles they were shown: stars, or None."""
+    """Store outcomes: by variant, for each user, the stars or None for each title shown."""
     items = [1, 2, 3, 5, 8, 13, 21, 34]
     with app.app_context():
         experiment = running()

@@ -1,4 +1,4 @@
-"""Rows in every table of the models, also in those that are added tomorrow."""
+"""Rows in every table of the models, including tables added later."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ TEXT = "Ærø “𝕏” 🎬\n\t\\'\"%"
 
 
 def fill(engine: Engine, number: int = ROWS) -> None:
-    """``number`` rows in each table, in place of what is there, but one in tables that have one; of
-    the last one, all that may be NULL is."""
+    """Replace the rows of each table by ``number`` rows, or by one in tables with a single row.
+
+    In the last row every nullable column is NULL.
+    """
     with engine.begin() as connection:
         for table in reversed(db.metadata.sorted_tables):
             connection.execute(table.delete())
@@ -40,7 +42,7 @@ def row_of(table: sa.Table, n: int, last: bool = False) -> dict[str, Any]:
 
 
 def value_of(column: sa.Column[Any], n: int) -> Any:
-    """The n-th row of a table refers to the n-th of the others."""
+    """Return a value for row n, which references row n of other tables."""
     match column.type:
         case sa.Boolean():
             return (n == 1 or None) if column.unique else n % 2 == 1
@@ -60,7 +62,7 @@ def value_of(column: sa.Column[Any], n: int) -> Any:
 
 
 def rows_of_all(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table of the models, by the table's name, in one order."""
+    """Return every row of every table of the models, sorted, by table name."""
     return {
         table.name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
         for table in db.metadata.sorted_tables
@@ -68,7 +70,7 @@ def rows_of_all(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _advance_sequences(engine: Engine, number: int) -> None:
-    """Rows were given their ids: the next ids follow them."""
+    """Set sequences to continue after the ids that were inserted explicitly."""
     with engine.begin() as connection:
         for sequence in connection.scalars(
             sa.text("SELECT quote_ident(sequencename) FROM pg_sequences")

@@ -1,8 +1,8 @@
-"""Hostile inputs, and how many of them each test tries.
+"""Hostile inputs, and their number for each test.
 
-A test says both numbers: few and always the same ones in the default run; many and new ones where
-``MARQUEE_FUZZ=long``, as ``make test-fuzz`` has it. ``pytest -p tests.support.fuzzing`` prints at
-the end how many were tried, by kind.
+A test declares two numbers: few inputs, always the same, in the default run; many new ones with
+``MARQUEE_FUZZ=long``, as in ``make test-fuzz``. ``pytest -p tests.support.fuzzing`` prints at
+the end the number of inputs by kind.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ Test = Callable[..., None]
 
 
 def examples(short: int, long: int) -> settings:
-    """The profile of this run, with as many examples as it has for a test."""
+    """Return the settings of this run with its number of examples for a test."""
     return settings(settings.get_profile(PROFILE), max_examples=long if LONG else short)
 
 
 def fuzz(kind: str, short: int, long: int, **inputs: st.SearchStrategy[Any]) -> Any:
-    """A test that is called with many ``inputs``, which are counted as of that ``kind``."""
+    """Decorate a test to run with many ``inputs``, which are counted as ``kind``."""
 
     def decorate(test: Test) -> Test:
         @wraps(test)
@@ -54,7 +54,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.line(f"{tried.total():>8,}  in all")
 
 
-# Text that programs have stumbled over.
+# Text that has caused bugs in programs.
 MARKUP = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
 HOSTILE = [
     "",
@@ -101,7 +101,7 @@ HOSTILE = [
 ]
 SURROGATE = "\ud800"
 hostile_text = st.sampled_from(HOSTILE) | st.text(max_size=60)
-# As JSON and Python literals can say it.
+# Values that JSON and Python literals can express.
 any_text = hostile_text | st.just(f"x{SURROGATE}") | st.text(st.characters(), max_size=20)
 numbers = (
     st.integers()
@@ -121,7 +121,7 @@ DEEP = b"[" * 100_000
 
 @st.composite
 def damaged(draw: st.DrawFn, contents: st.SearchStrategy[bytes]) -> bytes:
-    """What was good, with bytes flipped, cut out, put in, or cut off."""
+    """Valid bytes with some flipped, removed, inserted, or cut off at the end."""
     content = bytearray(draw(contents))
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, max(len(content) - 1, 0)))

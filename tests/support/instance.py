@@ -1,7 +1,7 @@
-"""An instance as Elastic Beanstalk sets one up, from `git archive HEAD`, on this machine.
+"""A local instance as Elastic Beanstalk sets it up, from `git archive HEAD`.
 
-What lies in /var/app there lies in a throwaway folder here; else files and commands are the
-bundle's own. Nothing of the environment that runs the tests gets in, and no Java.
+A temporary folder takes the place of /var/app; all other files and commands are those of the
+bundle. It has no access to the environment of the tests, and no Java.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Instance:
             (self.root / "bin" / program).symlink_to(str(shutil.which(program)))
 
     def install(self) -> None:
-        """``requirements.txt`` alone, into an empty environment."""
+        """Install only ``requirements.txt`` into an empty environment."""
         subprocess.run([sys.executable, "-m", "venv", self.python.parents[1]], check=True)
         pip = [str(self.python), "-m", "pip", "install", "--quiet", "-r", "requirements.txt"]
         done = subprocess.run(pip, cwd=self.bundle, capture_output=True, text=True, check=False)
@@ -75,14 +75,14 @@ class Instance:
         return done.returncode == 0
 
     def container_commands(self) -> dict[str, str]:
-        """In the order in which the platform runs them."""
+        """Return the container commands in the order of the platform."""
         merged: dict[str, dict[str, Any]] = {}
         for path in sorted((self.bundle / ".ebextensions").glob("*.config")):
             merged |= yaml.safe_load(path.read_text()).get("container_commands", {})
         return {name: merged[name]["command"] for name in sorted(merged)}
 
     def run(self, command: str) -> str:
-        """Run one as the platform does; what it printed."""
+        """Run a command as the platform does; return its output."""
         done = subprocess.run(
             ["sh", "-c", self._here(command)],
             cwd=self.bundle,
@@ -96,7 +96,7 @@ class Instance:
 
     @contextmanager
     def serve(self, log: Path) -> Iterator[tuple[str, int]]:
-        """The site's address and the process id of the master."""
+        """Serve; yield the site's address and the process id of the master."""
         with as_deployed(self.bundle, self.python.parent, self.environ, log) as served:
             yield served
 
@@ -105,7 +105,7 @@ class Instance:
 
 
 def shipped_settings(bundle: Path) -> dict[str, str]:
-    """The settings that the bundle's own option files make."""
+    """Return the settings from the option files of the bundle."""
     settings: Mapping[str, Any] = yaml.safe_load(
         (bundle / ".ebextensions" / "proxies.config").read_text()
     )["option_settings"]["aws:elasticbeanstalk:application:environment"]

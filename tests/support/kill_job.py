@@ -1,4 +1,4 @@
-"""A job that is killed, with all that it started, where it enters a stage or comes to a point.
+"""Run a job and kill it, with all its processes, when it reaches a stage or a point.
 
 python -m tests.support.kill_job "fitting biases" spark_jobs.train --data …
 """
@@ -18,9 +18,9 @@ import numpy as np
 
 from spark_jobs.progress import ProgressBar
 
-# So long after a stage began, so that its work is under way.
+# Seconds after the start of a stage, so that its work is in progress.
 DELAY = 0.2
-# What is called there for the first time, by what has then been done.
+# Function whose first call marks the point, by the name of the point.
 POINTS: dict[str, tuple[Any, str]] = {
     "half of the release is written": (np, "savez_compressed"),
     "the release is written": (Path, "rename"),

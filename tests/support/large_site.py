@@ -1,4 +1,4 @@
-"""A site as large as MovieLens latest-small, and people who rated every title of it."""
+"""A site as large as MovieLens latest-small, with users who rated every item."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def large_site(migrated: Path, folder: Path) -> Iterator[Flask]:
     publish_large(store)
     database = Path(shutil.copy(migrated, folder / "site.db"))
     app = create_app(settings(database, store.folder), TESTING=True, WTF_CSRF_ENABLED=False)
-    app.debug = False  # JSON in one line, as in service
+    app.debug = False  # JSON in one line, as in production
     app.test_client().get("/health")
     yield app
     with app.app_context():
@@ -46,7 +46,7 @@ def publish_large(store: ReleaseStore, items: int = 9_742, rank: int = 128) -> N
 
 
 def rate_everything(app: Flask, user_id: int, titles: int | None = None) -> None:
-    """Store a rating of each title, or of so many, a minute apart, with what was predicted."""
+    """Store ratings of all items, or of the given number, one minute apart, with predictions."""
     with app.app_context():
         ids = db.session.scalars(select(Item.id).order_by(Item.id).limit(titles)).all()
         start = utcnow() - A_YEAR
@@ -67,7 +67,7 @@ def rate_everything(app: Flask, user_id: int, titles: int | None = None) -> None
 
 
 def set_everything_aside(app: Flask, user_id: int, kind: str) -> None:
-    """ListEntry each title as ``kind``."""
+    """Store a list entry of ``kind`` for each item."""
     with app.app_context():
         ids = db.session.scalars(select(Item.id)).all()
         row = {"user_id": user_id, "kind": kind, "marked_at": utcnow()}
@@ -97,9 +97,9 @@ def add_users(app: Flask, count: int, companion_of: int | None = None) -> list[i
 
 
 def processor_seconds(work: Callable[[], Any]) -> float:
-    """Processor time of this process while ``work`` runs, with one thread of BLAS as in service.
+    """Return the processor time of ``work`` in this process, with one BLAS thread as in production.
 
-    Several threads spin while they wait for each other, which a busy machine makes seconds of.
+    Several threads would spin while they wait for each other: seconds on a busy machine.
     """
     with threadpool_limits(1):
         start = time.process_time()
@@ -108,7 +108,7 @@ def processor_seconds(work: Callable[[], Any]) -> float:
 
 
 def peak_bytes(work: Callable[[], Any]) -> int:
-    """The most memory that is allocated at a time while ``work`` runs."""
+    """Return the peak of allocated memory while ``work`` runs."""
     tracemalloc.start()
     try:
         with threadpool_limits(1):

@@ -12,7 +12,7 @@ Lines = list[dict[str, Any]]
 
 
 class Kept(logging.Handler):
-    """What standard output would get."""
+    """Collects the lines that standard output would get."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ CHANGE = {"present": PASSWORD, "password": NEW, "confirm": NEW}
 
 
 def ask(client: FlaskClient, email: str, caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Paths of the links that were mailed."""
+    """Request a reset link; return the paths of the mailed links."""
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         assert client.post("/forgotten", data={"email": email}).status_code == 200

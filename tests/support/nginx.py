@@ -1,4 +1,4 @@
-"""Debian's nginx around our files, as the platform's has them: a throwaway folder, a free port."""
+"""Debian's nginx with our files, as on the platform, in a temporary folder on a free port."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.requirements import missing
 from tests.support.servers import free_port, running
 
-# What matters of both nginx.conf: a folder of the test's own, and our files in http{}.
+# The relevant part of both nginx.conf: the test's own folder, and our files in http{}.
 MAIN = """
 {user}
 pid {folder}/nginx.pid;
@@ -30,8 +30,8 @@ http {{
     scgi_temp_path {folder}/scgi;
     include conf.d/*.conf;
 """
-# The platform's own hides its version, reads our files in server{} too, and says there that gzip is
-# off, so that ours can neither repeat nor precede it.
+# The platform's file hides the version, includes our files in server{} as well, and switches gzip
+# off there, so that our files can neither repeat nor override it.
 PLATFORM = (
     MAIN
     + """
@@ -55,8 +55,8 @@ PLATFORM = (
 )
 # The official image's.
 COMPOSE = MAIN + "    access_log {folder}/access.log;\n}}\n"
-# The platform's own files beside ours: the application, its folder of static files, and what the
-# health agent reads.
+# The platform's files next to ours: the application, its static files, and the log for the
+# health agent.
 HEALTH_FORMAT = 'log_format healthd \'$msec"$uri"$status"$request_time"\';\n'
 HEALTH = """
 if ($time_iso8601 ~ "^(....)") { set $year $1; }
@@ -68,9 +68,9 @@ STATIC = "location /static { alias /var/app/current/static; access_log off; }\n"
 
 @contextmanager
 def nginx(bundle: Path, folder: Path, site: str) -> Iterator[str]:
-    """``bundle``'s ``.platform/nginx`` before the ``site``; gives nginx's address.
+    """Run nginx with ``.platform/nginx`` of ``bundle`` before the ``site``; yield its address.
 
-    Where our files name the application's port and the cache's folder, those of the test stand.
+    The application's port and the cache folder are replaced by those of the test.
     """
     port = free_port()
     with _running(_configure(bundle, folder, port, site), folder, port) as address:
@@ -79,7 +79,7 @@ def nginx(bundle: Path, folder: Path, site: str) -> Iterator[str]:
 
 @contextmanager
 def nginx_of_compose(conf: Path, folder: Path, site: str) -> Iterator[str]:
-    """The server of ``conf``, compose's file, before the ``site``; gives nginx's address."""
+    """Run nginx with compose's file ``conf`` before the ``site``; yield its address."""
     port = free_port()
     server = conf.read_text().replace("http://web:8000", site)
     (folder / "conf.d").mkdir(parents=True)
@@ -106,7 +106,7 @@ def _running(configured: Path, folder: Path, port: int) -> Iterator[str]:
 def _configure(bundle: Path, folder: Path, port: int, site: str) -> Path:
     files = folder / "conf.d" / "elasticbeanstalk"
     files.mkdir(parents=True)
-    (folder / "html").mkdir()  # the document root that nginx takes where none is named
+    (folder / "html").mkdir()  # the default document root of nginx
     (files.parent / "healthd_http.conf").write_text(HEALTH_FORMAT)
     (files / "healthd.conf").write_text(HEALTH.replace("FOLDER", str(folder)))
     (files / "00_application.conf").write_text(APPLICATION)

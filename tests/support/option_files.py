@@ -1,4 +1,4 @@
-"""What Elastic Beanstalk's option files may say: it ignores what it does not know, silently."""
+"""Valid options of Elastic Beanstalk, which silently ignores unknown ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WHOLE = "[0-9]+"
 ARN = "arn:aws:.+"
 NAME = "[A-Za-z_][A-Za-z0-9_]*"
 
-# Namespace → key → what a value looks like. Obsolete namespaces are left out, such as
+# Namespace → key → pattern of its values. Obsolete namespaces are left out, such as
 # aws:elasticbeanstalk:container:python:staticfiles, and those that a Procfile overrides.
 OPTIONS: dict[str, dict[str, str]] = {
     "aws:autoscaling:asg": {
@@ -74,14 +74,14 @@ OPTIONS: dict[str, dict[str, str]] = {
         "SSLPolicy": "ELBSecurityPolicy-.+",
     },
 }
-# What `eb create` sets whatever a file says; these are flags of the command.
+# Options that `eb create` overrides; they are flags of the command.
 OVERRIDDEN = {"IamInstanceProfile", "ServiceRole", "BatchSize", "SystemType", "LoadBalancerType"}
 SECTIONS = {"option_settings", "container_commands", "Resources"}
 COMMAND = {"command", "leader_only", "env", "cwd", "test", "ignoreErrors"}
 
 
 def problems(text: str) -> list[str]:
-    """Whatever Elastic Beanstalk would ignore or refuse in an option file; none is good."""
+    """Return what Elastic Beanstalk would ignore or reject in an option file; empty if valid."""
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -1,4 +1,4 @@
-"""What a page shows, and what the database holds after it."""
+"""Read what a page shows, and what the database stores afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCI_FI, ROMANCE = [1, 2, 3, 5], [8, 13, 21, 34]
 
 
 def shown(page: str) -> list[int]:
-    """Ids of the titles on a page, in order."""
+    """Return the item ids on a page, in order."""
     return [int(item) for item in re.findall(r'data-item="(\d+)"', page)]
 
 

@@ -1,4 +1,4 @@
-"""A publisher of files over real HTTP, good at ranges or not, whose connections may break."""
+"""A file server over real HTTP, with or without ranges, whose connections may break."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Publisher(ThreadingHTTPServer):
-    """Serves ``files``. ``ranges``: whether it sends parts; ``marks``: whether it sends ETags;
-    ``heeds_if_range``: as it should. ``breaks``: after how many bytes the next answers end.
-    ``asked``: (path, Range) of every request."""
+    """Serves ``files``. ``ranges``: supports ranges; ``marks``: sends ETags;
+    ``heeds_if_range``: honours If-Range. ``breaks``: number of bytes after which the next
+    responses end. ``asked``: (path, Range) of every request."""
 
     daemon_threads = True
 
@@ -21,7 +21,7 @@ class Publisher(ThreadingHTTPServer):
         self.asked: list[tuple[str, str | None]] = []
 
     def publish(self, name: str, content: bytes) -> str:
-        """Gives the file's address."""
+        """Serve a file; return its URL."""
         self.files[f"/{name}"] = content
         return f"http://127.0.0.1:{self.server_port}/{name}"
 

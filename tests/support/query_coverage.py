@@ -1,4 +1,4 @@
-"""Fails a run in which a function of app/ that holds SQL did not run.
+"""Fail a test run if a function of app/ with SQL was never called.
 
 ``make test-databases`` runs the tests marked ``every_database`` with this plugin, on the database
 that ``MARQUEE_TEST_DATABASE`` names.
@@ -18,17 +18,17 @@ from sqlalchemy import Engine, event
 APP = Path(__file__).resolve().parents[2] / "app"
 SQL = {"select", "delete", "update", "upsert"}
 OF_SESSIONS = {"get", "get_one", "add"}
-# What it looks for is in the session already, from finding out who is logged in.
+# Its object is already in the session, loaded for the logged-in user.
 WITHOUT_A_QUERY = {"group/routes.py _me"}
 ran: set[str] = set()
 
 
 def functions_with_sql() -> set[str]:
-    """As in "ratings.py ratings_of"; also those that use a statement built once for the module."""
+    """Return names like "ratings.py ratings_of", including users of module-level statements."""
     return {
         f"{file.relative_to(APP)} {function}"
         for file in APP.rglob("*.py")
-        if file.name != "upsert.py"  # which others call
+        if file.name != "upsert.py"  # called by other functions
         for function in _with_sql(ast.parse(file.read_text()))
     }
 
@@ -69,7 +69,7 @@ def _callers() -> Iterator[str]:
 
 
 class QueryCoverage:
-    """Collects the functions that ran a statement, from the processes of xdist too."""
+    """Collects the functions that executed a statement, also in xdist processes."""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:

@@ -1,4 +1,4 @@
-"""Ratings written out in a test, as readers hand them on."""
+"""Convert ratings written in a test to the form that readers return."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pyspark.sql import SparkSession
 from spark_jobs.als.rating_blocks import BlockedRatings, build_blocks
 from spark_jobs.ratings import Ratings
 
-# user, item, value, and where it matters the second since 1970.
+# user, item, value, and optionally seconds since 1970.
 Row = tuple[int, int, float] | tuple[int, int, float, int]
 
 
 def ratings(spark: SparkSession, rows: Sequence[Row], parts: int = 2) -> RDD[Ratings]:
-    """In ``parts`` partitions, in the order of the rows."""
+    """Return ratings in ``parts`` partitions, in the order of the rows."""
     pieces = [
         list(rows[len(rows) * n // parts : len(rows) * (n + 1) // parts]) for n in range(parts)
     ]

@@ -1,4 +1,4 @@
-"""A release small enough to know by heart, made without Spark."""
+"""A release small enough to check by hand, made without Spark."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def tiny_games_release(version: str = "20260202-000000-bbbb", **changes: object)
 
 
 def no_parity_sample(rating_width: int = 2) -> ParitySample:
-    """A sample of nobody, for releases whose parity is not the point."""
+    """Return an empty parity sample, for tests that do not check parity."""
     return ParitySample(
         user_ids=np.empty(0, np.int64),
         starts=np.zeros(1, np.int64),
@@ -119,7 +119,7 @@ def publish_tiny_games(store: ReleaseStore, version: str = "20260202-000000-bbbb
 
 
 def large_release(items: int = 9_742, rank: int = 128) -> tuple[Release, list[CatalogueItem]]:
-    """A release and its catalogue in the size of MovieLens latest-small, with random factors."""
+    """Return a release and catalogue as large as MovieLens latest-small, with random factors."""
     random = np.random.default_rng(0)
     catalog = [
         CatalogueItem(n, f"Film {n} of the Long Row", 1900 + n % 120, ("Drama", "Comedy"))
@@ -187,7 +187,7 @@ def change(folder: Path, section: str, values: dict[str, Any]) -> None:
 
 
 def signed(folder: Path, name: str, content: bytes) -> None:
-    """Replace a file and let the manifest agree, as a broken publisher would."""
+    """Replace a file and update its digest in the manifest, like a faulty publisher."""
     (folder / name).write_bytes(content)
     facts = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     change(folder, "files", {name: facts})

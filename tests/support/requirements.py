@@ -1,4 +1,4 @@
-"""What to do about a test that needs something this machine lacks."""
+"""Handle tests that need a program missing on this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 def missing(what: str, remedy: str) -> NoReturn:
-    """Skip the test, saying why; fail it where everything must run, as .ci/run says."""
+    """Skip the test with the reason; fail it if every test must run, as in .ci/run."""
     reason = f"needs {what}: {remedy}"
     if os.environ.get("MARQUEE_REQUIRE_ALL"):
         pytest.fail(reason)

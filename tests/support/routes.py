@@ -1,4 +1,4 @@
-"""An address for every rule of the site, and addresses as a server passes them on."""
+"""Build a path for every URL rule of the site, and paths as WSGI servers pass them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 
 from app.extensions import db
 
-# Whose what an argument names is. A new argument has to be put into one of the two.
+# Owner of the object that an argument names. Add a new argument to one of the two.
 OF_NOBODY = {
     **{"item_id": "1", "movie_id": "1", "kind": "watchlist", "content": "0123456789ab"},
     **{"filename": "site.css", "name": "index.html"},
@@ -21,7 +21,7 @@ OF_SOMEONE = {"user_id": "21", "import_id": "1", "number": "0", "token": "guesse
 
 
 def address(rule: Rule) -> str:
-    """A path that ``rule`` matches."""
+    """Return a path that matches ``rule``."""
     path = rule.rule
     for _ in rule.arguments:
         start = path.index("<")
@@ -36,16 +36,16 @@ def is_api(rule: Rule) -> bool:
 
 
 def wsgi(text: str) -> str:
-    """As a server passes bytes on: one character each."""
+    """Return text as WSGI servers pass it: one character per byte."""
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
-# Written to by looking: that someone came, and what they were shown.
+# Tables that GET requests write: visits and impressions.
 NOTED = {"visits", "shown", "exposures", "site_state"}
 
 
 def rows(app: Flask, *without: str) -> dict[str, list[Any]]:
-    """All there is in the database."""
+    """Return all rows of the database."""
     with app.app_context():
         return {
             table.name: [tuple(row) for row in db.session.execute(select(table))]

@@ -28,7 +28,7 @@ def lead_astray(store: S3Store, version: str) -> str:
 
 
 def fetched(proxy: FaultProxy) -> list[str]:
-    """The keys of the releases' files that were asked for."""
+    """Return the keys of release files that were requested."""
     keys = [path.partition("/releases/")[2] for method, path, _ in proxy.seen if method == "GET"]
     return [key for key in keys if "/" in key]
 

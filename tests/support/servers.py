@@ -26,7 +26,7 @@ def free_port() -> int:
 
 @contextmanager
 def gunicorn(environ: Mapping[str, str], log: Path) -> Iterator[str]:
-    """The site as it is deployed, in two processes; gives its address once it answers."""
+    """Serve the site as deployed, in two processes; yield its address once it responds."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
     command += ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
@@ -42,10 +42,11 @@ def as_deployed(
     log: Path,
     application: str = "application:application",
 ) -> Iterator[tuple[str, int]]:
-    """Run the Procfile's line in ``folder``; gives the site's address and the process id of the
-    master. A free port stands for 8000, and but for the ``application`` nothing else is changed.
+    """Run the Procfile's command in ``folder``; yield the address and the process id of the master.
 
-    ``programs``: where gunicorn is. ``environ``: all of its environment.
+    A free port replaces 8000; besides that only the ``application`` may differ.
+
+    ``programs``: the folder of gunicorn. ``environ``: its complete environment.
     """
     line = (folder / "Procfile").read_text().removeprefix("web: ")
     port = str(free_port())
@@ -74,7 +75,7 @@ def workers_of(master: int) -> list[int]:
 def running(
     command: Sequence[str], environ: Mapping[str, str], port: int, path: str, log: Path
 ) -> Iterator[str]:
-    """A server on ``port`` of this machine; gives its address once ``path`` is answered."""
+    """Run a server on ``port``; yield its address once it responds to ``path``."""
     with log.open("w") as output:
         server = subprocess.Popen(
             command,
@@ -93,7 +94,7 @@ def running(
 
 
 def wait_until(true: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Wait for what another thread or process is about to do, so long at most."""
+    """Wait until a condition holds, at most ``seconds``."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline

@@ -24,7 +24,7 @@ REAL_DATA = Path(os.environ.get("MARQUEE_TEST_DATA", ROOT.parent / "shared" / "d
 
 
 def real_data(name: str) -> Path:
-    """A folder of real data; without it the test is skipped."""
+    """Return a folder of real data, or skip the test if it is missing."""
     folder = REAL_DATA / name
     if not folder.is_dir():
         pytest.skip(f"needs real data: no {folder}; set MARQUEE_TEST_DATA")
@@ -32,7 +32,7 @@ def real_data(name: str) -> Path:
 
 
 def settings(database: Path | str, releases: Path) -> dict[str, str]:
-    """Settings of a development site with a database of its own, a SQLite file or an address."""
+    """Return settings of a development site; ``database`` is a SQLite file or a URL."""
     return {
         "DEBUG": "True",
         "SECRET_KEY": "only-for-tests-0123456789",
@@ -54,7 +54,7 @@ def register(client: FlaskClient, name: str) -> None:
 
 
 def confirm_address(app: Flask, name: str) -> None:
-    """Take the address of this account as confirmed, as if its owner had opened the mailed link."""
+    """Mark the address of this account as confirmed, as if the mailed link had been opened."""
     with app.app_context():
         user = accounts.named(name)
         assert user is not None

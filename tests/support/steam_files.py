@@ -11,7 +11,7 @@ GAME = {"app_name": "Portal", "title": "Portal", "id": "400", "release_date": "2
 
 
 def library(user: str, **minutes: object) -> str:
-    """A line: the game ``_400=60`` was played for an hour."""
+    """Return a line of a library; ``_400=60``: game 400 was played for 60 minutes."""
     items = [
         {"item_id": app_id[1:], "item_name": f"Game {app_id[1:]}", "playtime_forever": played}
         for app_id, played in minutes.items()

@@ -1,4 +1,4 @@
-"""Files that people bring, and what became of them."""
+"""Files for import, and the results of importing them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def bring(client: FlaskClient, content: str | bytes, name: str = "ratings.csv", 
 
 
 def rows_of(content: str | bytes, name: str = "ratings.csv") -> list[Entry | RejectedLine]:
-    """Read an upload as far as it can be read without a catalogue."""
+    """Parse an upload without matching it to a catalogue."""
     raw = content.encode() if isinstance(content, str) else content
     return [row for text in texts(name, io.BytesIO(raw)) for row in read(text).rows]
 

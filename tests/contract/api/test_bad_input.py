@@ -1,4 +1,4 @@
-"""What hostile and mistaken clients send: a 4xx of the one shape, and nothing is written."""
+"""Invalid requests get a 4xx response with code and message, and write nothing."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def refused(answer: Any, code: int, *printed: str) -> None:
         ("/movie/4/similar", "there is no movie 4"),
     ],
 )
-def test_an_unknown_id_is_a_404_that_names_it(rest: Rest, path: str, named: str) -> None:
+def test_path_is_404_and_names_the_id_when_it_is_unknown(rest: Rest, path: str, named: str) -> None:
     refused(rest("GET", path), 404, named)
 
 
 @pytest.mark.parametrize("number", ["x", "1.5", "1e3", "٣", "9" * 41, "9" * 5000, "%00", "0x1"])
-def test_what_is_no_number_is_no_address(rest: Rest, number: str) -> None:
+def test_path_is_404_when_the_id_is_not_a_number(rest: Rest, number: str) -> None:
     refused(rest("GET", f"/user/{number}"), 404)
     refused(rest("GET", f"/movie/{number}"), 404)
 
@@ -57,7 +57,7 @@ def test_what_is_no_number_is_no_address(rest: Rest, number: str) -> None:
     [("PUT", "rating"), ("DELETE", "rating"), ("PUT", "watched"), ("DELETE", "watched")],
 )
 @pytest.mark.parametrize("movie_id", [4, HUGE, -1])
-def test_an_unknown_title_in_a_body_is_a_404(
+def test_body_is_404_when_the_movie_is_unknown(
     app: Flask, rest: Rest, someone: int, method: str, path: str, movie_id: int
 ) -> None:
     body = {"movie_id": movie_id, **({"rating": 4} if (method, path) == ("PUT", "rating") else {})}
@@ -102,7 +102,7 @@ BODIES = [
 
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: body[:32].decode("latin-1"))
-def test_a_malformed_body_is_a_422_and_nothing_is_written(
+def test_put_rating_is_422_and_writes_nothing_when_body_is_malformed(
     app: Flask, rest: Rest, someone: int, body: bytes
 ) -> None:
     answer = rest("PUT", f"/user/{someone}/rating", data=body, content_type=JSON)
@@ -130,7 +130,7 @@ def test_a_malformed_body_is_a_422_and_nothing_is_written(
         {"gender": "F", "year_of_birth": 1990, "id": 1},
     ],
 )
-def test_a_malformed_user_is_a_422_and_nobody_is_added(
+def test_put_user_is_422_and_adds_nobody_when_body_is_malformed(
     app: Flask, rest: Rest, body: dict[str, Any]
 ) -> None:
     refused(rest("PUT", "/user", json=body), 422)
@@ -154,23 +154,23 @@ def test_a_malformed_user_is_a_422_and_nobody_is_added(
         ([{"ratings": [{"movie_id": HUGE, "rating": 4}]}], 404),
     ],
 )
-def test_a_malformed_batch_is_refused(rest: Rest, requests: Any, code: int) -> None:
+def test_batch_is_rejected_when_malformed(rest: Rest, requests: Any, code: int) -> None:
     refused(rest("POST", "/recommendations/batch", json={"requests": requests}), code)
 
 
 @pytest.mark.parametrize("limit", [0, 1001, -1, 1.5, "10", True, None])
-def test_the_limit_of_a_batch_is_1_to_1000(rest: Rest, limit: Any) -> None:
+def test_batch_limit_must_be_from_1_to_1000(rest: Rest, limit: Any) -> None:
     refused(rest("POST", "/recommendations/batch", json={"limit": limit, "requests": []}), 422)
 
 
-def test_an_answer_has_an_end(rest: Rest) -> None:
+def test_batch_is_422_when_answers_would_exceed_20000_items(rest: Rest) -> None:
     body = {"limit": 1000, "requests": [{"ratings": []}] * 21}
     refused(rest("POST", "/recommendations/batch", json=body), 422, "at most 20,000")
     body["requests"].pop()
     rest.answer("POST", "/recommendations/batch", body)
 
 
-def test_a_thousand_requests_are_not_too_many(rest: Rest) -> None:
+def test_batch_accepts_1000_requests(rest: Rest) -> None:
     output = rest.answer("POST", "/recommendations/batch", {"requests": [{"ratings": []}] * 1000})
     assert len(output["results"]) == 1000
 
@@ -186,7 +186,9 @@ def test_a_thousand_requests_are_not_too_many(rest: Rest) -> None:
         "/movie/1/similar",
     ],
 )
-def test_a_limit_is_1_to_1000(rest: Rest, someone: int, path: str, limit: str) -> None:
+def test_limit_parameter_must_be_from_1_to_1000(
+    rest: Rest, someone: int, path: str, limit: str
+) -> None:
     refused(rest("GET", f"{path.format(someone)}?limit={limit}"), 422, "limit: ")
     assert rest("GET", f"{path.format(someone)}?limit=1000").status_code == 200
 
@@ -209,11 +211,11 @@ def test_a_limit_is_1_to_1000(rest: Rest, someone: int, path: str, limit: str) -
         "//features?user_id=1&limit=3",
     ],
 )
-def test_a_query_that_is_not_in_the_document_is_a_422(rest: Rest, someone: int, path: str) -> None:
+def test_query_parameter_is_422_when_undocumented(rest: Rest, someone: int, path: str) -> None:
     refused(rest("GET", path.format(someone)), 422)
 
 
-def test_a_query_on_a_row_that_writes_is_refused_and_nothing_is_written(
+def test_write_is_422_and_writes_nothing_when_it_has_a_query_parameter(
     app: Flask, rest: Rest, someone: int
 ) -> None:
     body = {"movie_id": 1, "rating": 4}
@@ -223,20 +225,22 @@ def test_a_query_on_a_row_that_writes_is_refused_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "x"])
-def test_another_content_type_is_a_415(app: Flask, rest: Rest, someone: int, kind: str) -> None:
+def test_body_is_415_when_content_type_is_not_json(
+    app: Flask, rest: Rest, someone: int, kind: str
+) -> None:
     body = b'{"movie_id": 1, "rating": 4}'
     answer = rest("PUT", f"/user/{someone}/rating", data=body, content_type=kind)
     refused(answer, 415, "application/json")
     assert stored(app) == []
 
 
-def test_a_body_over_a_megabyte_is_a_413(app: Flask, rest: Rest, someone: int) -> None:
+def test_body_is_413_when_over_one_megabyte(app: Flask, rest: Rest, someone: int) -> None:
     body = b'{"movie_id": 1, "rating": 4, "x": "' + b"x" * 1_000_000 + b'"}'
     refused(rest("PUT", f"/user/{someone}/rating", data=body, content_type=JSON), 413)
     assert stored(app) == []
 
 
-def test_so_is_one_that_comes_in_chunks(app: Flask, rest: Rest, someone: int) -> None:
+def test_chunked_body_is_413_when_over_one_megabyte(app: Flask, rest: Rest, someone: int) -> None:
     body = b'{"movie_id": 1, "rating": 4}'
     for size, code in ((100, 200), (1_000_001, 413)):
         answer = rest(
@@ -258,7 +262,7 @@ def test_so_is_one_that_comes_in_chunks(app: Flask, rest: Rest, someone: int) ->
         ("PATCH", "/user", 405),
     ],
 )
-def test_errors_outside_the_rows_have_the_shape_too(
+def test_errors_outside_of_operations_are_json_with_code_and_message(
     rest: Rest, method: str, path: str, code: int
 ) -> None:
     answer = rest(method, path, headers={"Accept": "text/html"})
@@ -267,7 +271,7 @@ def test_errors_outside_the_rows_have_the_shape_too(
         assert "PUT" in answer.headers["Allow"] or "GET" in answer.headers["Allow"]
 
 
-def test_a_failure_of_ours_has_the_shape_too_and_tells_nothing(
+def test_internal_error_is_json_without_details(
     app: Flask, rest: Rest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app.catalogue import items as catalogue
@@ -282,7 +286,7 @@ def test_a_failure_of_ours_has_the_shape_too_and_tells_nothing(
     assert "secret" not in answer.text
 
 
-def test_a_user_deleted_meanwhile_is_a_404(
+def test_put_rating_is_404_when_user_is_deleted_meanwhile(
     app: Flask, rest: Rest, someone: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app.api import routes

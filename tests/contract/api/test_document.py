@@ -1,4 +1,4 @@
-"""The OpenAPI document, the page to try it, and a fuzzer that takes the document at its word."""
+"""The OpenAPI document, the interactive page, and fuzzing based on the document."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CHECKS = [
 
 @pytest.fixture
 def fuzzed(app: Flask, rest: Rest, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """A site that shows its failures as pages do, and counts no requests."""
+    """A site that returns error responses for exceptions, without rate limits."""
     monkeypatch.setattr(limiter, "enabled", False)
     app.config.update(PROPAGATE_EXCEPTIONS=False)
     return app
@@ -50,7 +50,7 @@ def fuzzed(app: Flask, rest: Rest, monkeypatch: pytest.MonkeyPatch) -> Flask:
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize("role", ["service", "person", "nobody"])
-def test_no_answer_is_a_failure_or_outside_the_document(
+def test_responses_conform_to_the_openapi_document(
     fuzzed: Flask, mode: GenerationMode, role: str
 ) -> None:
     schema = schemathesis.openapi.from_wsgi(f"{BASE}/openapi.json", fuzzed)
@@ -58,7 +58,7 @@ def test_no_answer_is_a_failure_or_outside_the_document(
     for operation in schema.get_all_operations():
         try:
             fuzzed_row(operation.ok(), mode, role, headers_of(fuzzed, role))()
-        except Unsatisfiable:  # a row without fields has no malformed ones
+        except Unsatisfiable:  # an operation without fields has no malformed ones
             continue
         tried += 1
     assert tried >= 15
@@ -79,15 +79,19 @@ def fuzzed_row(
 
 
 def checks_of(case: schemathesis.Case) -> list[Any]:
-    """A list or an object in a query is sent as its parts, if it has any: what was malformed may be
-    well-formed on its way."""
+    """Return the checks of a case.
+
+    Lists and objects in a query are sent as their parts, if any: malformed values may become valid.
+    """
     in_parts = any(isinstance(value, list | dict) for value in (case.query or {}).values())
     return [check for check in CHECKS if check is not negative_data_rejection or not in_parts]
 
 
 def headers_of(app: Flask, role: str) -> dict[str, str]:
-    """A token of someone whose id is 1, or of a service; there are two more whom examples may hit.
-    An example may delete them, so each row has them anew."""
+    """Return headers with a token of user 1, or of a service.
+
+    Examples may delete this user or the two others, so each operation gets new ones.
+    """
     if role == "nobody":
         return {}
     with app.app_context():
@@ -99,11 +103,11 @@ def headers_of(app: Flask, role: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-# How often a row is tried, in the default run and in the long one.
+# Number of examples for each operation, in the default run and in the long one.
 TRIES = {"service": (5, 50), "person": (3, 30), "nobody": (1, 10)}
 
 
-def test_the_document_is_openapi_31_and_names_every_row(app: Flask) -> None:
+def test_openapi_document_is_version_31_and_covers_every_operation(app: Flask) -> None:
     document = app.test_client().get(f"{BASE}/openapi.json").json
     assert document["openapi"].startswith("3.1")
     assert document["security"] == [{"token": []}]
@@ -122,7 +126,7 @@ def test_the_document_is_openapi_31_and_names_every_row(app: Flask) -> None:
 OF_IDS = {f"{BASE}/recommendations/batch", "/recommendations", "/features"}
 
 
-def test_the_page_to_try_it_fetches_nothing_from_elsewhere(client: FlaskClient) -> None:
+def test_docs_page_loads_nothing_external(client: FlaskClient) -> None:
     page = client.get(f"{BASE}/docs")
     assert "http" not in page.text.replace("http-equiv", "")
     assert "<style" not in page.text
@@ -133,7 +137,7 @@ def test_the_page_to_try_it_fetches_nothing_from_elsewhere(client: FlaskClient) 
             assert answer.status_code == 200
 
 
-def test_the_manual_shows_every_row_with_curl(app: Flask) -> None:
+def test_manual_has_a_curl_call_for_every_operation(app: Flask) -> None:
     page = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
     calls = [line for line in page.splitlines() if line.startswith("call ")]
     paths = app.test_client().get(f"{BASE}/openapi.json").json["paths"]

@@ -1,6 +1,6 @@
-"""The manual: every page is found, every link leads somewhere, every command is one that exists.
+"""The manual: every page is in the navigation; every link, test and command exists.
 
-That it builds without a warning is for ``make lint``.
+``make lint`` checks that it builds without a warning.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from recommender.errors import DataError
 
 PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [ROOT / "README.md", *PAGES]
-# A command as it is typed: settings may stand before it.
+# A command as it is typed, perhaps after settings.
 COMMAND = re.compile(r"(?:^|[;(]|\s)(make|flask|python -m)\s+([a-z][\w.-]*)([^;|\n]*)")
 TYPED = re.compile(r"^(\w+=\S* )*(\.venv/bin/)?(make|flask|python -m) ")
-# A test as pages name it: "tests/test_x.py::test_y", or "test_x.py::test_y".
+# A test as named in pages: "tests/test_x.py::test_y", or "test_x.py::test_y".
 TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")
 
 
@@ -46,14 +46,14 @@ def names(path: Path) -> str:
 
 @cache
 def tokens(path: Path) -> list[Token]:
-    """Of a page, with what is inside its paragraphs."""
+    """Return the tokens of a page, including those inside paragraphs."""
     blocks = MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8"))
     return [token for block in blocks for token in (block, *(block.children or []))]
 
 
 @cache
 def anchors(path: Path) -> frozenset[str]:
-    """What may stand after # in a link to a page; some pages include one from elsewhere."""
+    """Return the anchors of a page; some pages include a file from another place."""
     found = tokens(path)
     if found[0].info.startswith("{include}"):
         return anchors((path.parent / found[0].info.split()[1]).resolve())
@@ -69,7 +69,7 @@ def links(path: Path) -> Iterator[str]:
 
 
 def commands(path: Path) -> Iterator[tuple[str, str, list[str]]]:
-    """(program, what it is to do, options) of each command that a page shows."""
+    """Yield (program, subcommand, options) of each command on a page."""
     for token in tokens(path):
         text = token.content.replace("\\\n", " ")
         if token.type == "fence" and token.info == "sh":
@@ -86,19 +86,19 @@ def navigation(index: str, pages: list[str]) -> list[str]:
     return re.findall(r"^.+ <([\w/]+)>$", with_navigation(index, pages), re.MULTILINE)
 
 
-def test_every_page_stands_once_in_the_navigation() -> None:
+def test_navigation_lists_every_page_once() -> None:
     index = (DOCS / "index.md").read_text(encoding="utf-8")
     pages = [path.relative_to(DOCS).with_suffix("").as_posix() for path in PAGES]
     assert sorted([*navigation(index, pages), "index"]) == sorted(pages)
 
 
-def test_a_page_that_the_index_does_not_know_says_how_to_do_something() -> None:
+def test_navigation_adds_pages_missing_from_the_index_to_how_to() -> None:
     index = "# The manual\n\n## Begin\n\n- [A](a.md): first\n\n## How to\n\n- [B](b.md)\n\n## Z\n"
     assert navigation(index, ["index", "a", "b", "new"]) == ["a", "b", "new"]
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=names)
-def test_every_local_link_leads_somewhere(path: Path) -> None:
+def test_local_links_have_existing_targets(path: Path) -> None:
     dead = []
     for target in links(path):
         file, _, anchor = target.partition("#")
@@ -110,13 +110,13 @@ def test_every_local_link_leads_somewhere(path: Path) -> None:
 
 @cache
 def defined_tests(file: str) -> frozenset[str]:
-    """The names of the test functions in a file below ``tests``; none where there is no file."""
+    """Return the names of test functions in a file below ``tests``; none if it does not exist."""
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob(file)]
     return frozenset(re.findall(r"^def (test_\w+)", "\n".join(sources), re.MULTILINE))
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=names)
-def test_every_test_that_a_page_names_exists(path: Path) -> None:
+def test_tests_named_by_pages_exist(path: Path) -> None:
     named = TEST.findall(path.read_text(encoding="utf-8"))
     assert [f"{file}::{test}" for file, test in named if test not in defined_tests(file)] == []
 
@@ -132,7 +132,7 @@ def known() -> SimpleNamespace:
 
 
 def problem(program: str, output: str, options: list[str]) -> str | None:
-    """What is wrong with a command."""
+    """Return the error of a command, or None."""
     words = output.split()
     if program == "make":
         if words[0] not in make_targets():
@@ -159,7 +159,7 @@ def problem(program: str, output: str, options: list[str]) -> str | None:
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=names)
-def test_every_command_and_option_exists(path: Path) -> None:
+def test_commands_and_options_in_pages_exist(path: Path) -> None:
     assert [found for command in commands(path) if (found := problem(*command))] == []
 
 
@@ -175,7 +175,7 @@ def test_every_command_and_option_exists(path: Path) -> None:
         "python -m spark_jobs.recommend --n 20",
     ],
 )
-def test_a_command_that_exists_is_found(tmp_path: Path, text: str) -> None:
+def test_problem_is_none_when_command_exists(tmp_path: Path, text: str) -> None:
     (tmp_path / "page.md").write_text(f"```sh\n{text}  # as it is\n```\n")
     [command] = commands(tmp_path / "page.md")
     assert problem(*command) is None
@@ -192,7 +192,9 @@ def test_a_command_that_exists_is_found(tmp_path: Path, text: str) -> None:
         ("python -m spark_jobs.recommend --m 20", "no option --m"),
     ],
 )
-def test_a_command_that_does_not_exist_is_told(tmp_path: Path, text: str, output: str) -> None:
+def test_problem_names_the_command_or_option_that_does_not_exist(
+    tmp_path: Path, text: str, output: str
+) -> None:
     (tmp_path / "page.md").write_text(f"So: `{text}`.\n")
     [command] = commands(tmp_path / "page.md")
     assert output in str(problem(*command))
@@ -200,7 +202,7 @@ def test_a_command_that_does_not_exist_is_told(tmp_path: Path, text: str, output
 
 @pytest.fixture
 def film_club() -> SimpleNamespace:
-    """The reader that the guide writes, as it stands there."""
+    """The example reader of the guide, as printed there."""
     page = tokens(DOCS / "add_a_data_set.md")
     [code] = [token.content for token in page if token.info == "python"]
     module = {"__name__": "film_club"}
@@ -208,7 +210,7 @@ def film_club() -> SimpleNamespace:
     return SimpleNamespace(**module)
 
 
-def test_the_reader_of_the_guide_reads(
+def test_example_reader_reads_ratings_and_items(
     spark: SparkSession, film_club: SimpleNamespace, tmp_path: Path
 ) -> None:
     (tmp_path / "films.txt").write_text("12|Metropolis (1927)|Drama, Sci-Fi\n", encoding="utf-8")
@@ -222,7 +224,7 @@ def test_the_reader_of_the_guide_reads(
     assert dataset.rows == 2
 
 
-def test_the_reader_of_the_guide_names_a_bad_line(
+def test_example_reader_names_the_bad_line(
     spark: SparkSession, film_club: SimpleNamespace, tmp_path: Path
 ) -> None:
     (tmp_path / "films.txt").write_text("12|Metropolis (1927)|Drama\n", encoding="utf-8")

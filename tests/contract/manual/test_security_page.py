@@ -1,5 +1,5 @@
-"""docs/security.md: each test that it names exists, each requirement stands once; and what the
-code as a whole does not do."""
+"""docs/security.md: each named test exists, each requirement is listed once; and constructs that
+the whole code base must not contain."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROW = re.compile(
     r"^\| (\d[^|]*?) \| ([^|]+) \| (met|open|not applicable): ([^|]+) \|$", re.MULTILINE
 )
 NAMED = re.compile(r"(test_\w+)\.py::(test_\w+)")
-# Of version 5.0.0, levels 1 and 2: how many of each section; those of level 3 come after them.
+# Version 5.0.0: number of requirements of levels 1 and 2 by section; level 3 follows after them.
 SECTIONS = {
     **{"1.1": 2, "1.2": 9, "1.3": 11, "1.4": 3, "1.5": 2},
     **{"2.1": 3, "2.2": 3, "2.3": 4, "2.4": 1},
@@ -60,7 +60,7 @@ def _tests_in(file: str) -> frozenset[str]:
 
 
 def requirements(printed: str) -> Iterator[str]:
-    """Of "1.2.6–8, 1.4.1": each."""
+    """Yield each id of a list like "1.2.6–8, 1.4.1"."""
     for part in printed.split(", "):
         first, _, last = part.partition("–")
         section, _, number = first.rpartition(".")
@@ -68,13 +68,13 @@ def requirements(printed: str) -> Iterator[str]:
             yield f"{section}.{each}"
 
 
-def test_every_test_that_the_page_names_exists() -> None:
+def test_tests_named_by_the_security_page_exist() -> None:
     named = NAMED.findall(PAGE)
     assert len(named) > 100
     assert [f"{file}.py::{test}" for file, test in named if test not in _tests_in(file)] == []
 
 
-def test_every_requirement_of_level_2_stands_there_once() -> None:
+def test_security_page_lists_every_level_2_requirement_once() -> None:
     found = Counter(each for row in ROW.findall(PAGE) for each in requirements(row[0]))
     wanted = {f"{s}.{n}" for s, count in SECTIONS.items() for n in range(1, count + 1)}
     assert set(found) == wanted
@@ -82,7 +82,7 @@ def test_every_requirement_of_level_2_stands_there_once() -> None:
     assert len(wanted) == 253
 
 
-def test_what_is_met_says_by_which_test_or_where_it_is_written() -> None:
+def test_met_requirements_name_a_test_or_link_a_page() -> None:
     written = [line for line in PAGE.splitlines() if re.match(r"\| \d+\.", line)]
     assert len(written) == len(ROW.findall(PAGE))
     bare = [
@@ -93,7 +93,7 @@ def test_what_is_met_says_by_which_test_or_where_it_is_written() -> None:
     assert bare == []
 
 
-# What the code does not do
+# Forbidden constructs
 
 
 def calls(folder: str) -> Iterator[tuple[Path, ast.Call, str]]:
@@ -104,7 +104,7 @@ def calls(folder: str) -> Iterator[tuple[Path, ast.Call, str]]:
 
 
 def imports(folder: str) -> set[tuple[str, str]]:
-    """(file, package) of everything imported."""
+    """Yield (file, package) of every import."""
     found = set()
     for path in (ROOT / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -116,14 +116,14 @@ def imports(folder: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("folder", ["app", "recommender"])
-def test_the_web_tier_starts_no_program(folder: str) -> None:
+def test_web_tier_starts_no_subprocess(folder: str) -> None:
     assert not {package for _, package in imports(folder)} & {"subprocess", "pty", "pexpect"}
     started = ("os.system", "os.popen", "os.exec", "os.spawn")
     assert [name for _, _, name in calls(folder) if name.startswith(started)] == []
 
 
 @pytest.mark.parametrize("folder", ["app", "recommender", "spark_jobs"])
-def test_nothing_is_evaluated(folder: str) -> None:
+def test_code_contains_no_eval_or_pickle(folder: str) -> None:
     never = {"eval", "exec", "compile", "__import__", "yaml.load", "pickle.loads", "pickle.load"}
     assert [name for _, _, name in calls(folder) if name in never] == []
     if folder != "spark_jobs":
@@ -133,20 +133,20 @@ def test_nothing_is_evaluated(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["app", "recommender"])
-def test_no_pattern_is_made_of_what_is_sent(folder: str) -> None:
-    """Patterns are written down, or put together from constants of the module."""
+def test_regular_expressions_are_not_built_from_input(folder: str) -> None:
+    """Patterns are literals, or built from constants of the module."""
     for path, node, name in calls(folder):
         if name in PATTERNS and not isinstance(node.args[0], ast.Constant):
             parts = [each.id for each in ast.walk(node.args[0]) if isinstance(each, ast.Name)]
             assert all(part.isupper() or path.name == "logs.py" for part in parts), (path, parts)
 
 
-def test_secrets_are_random() -> None:
+def test_secrets_do_not_use_the_random_module() -> None:
     seeded = {file for file, package in imports("app") if package == "random"}
-    assert seeded == {"dice.py", "retry.py"}  # of posters, and how long to wait
+    assert seeded == {"dice.py", "retry.py"}  # for posters, and for waiting times
 
 
-def test_scripts_write_no_markup() -> None:
+def test_scripts_do_not_write_html() -> None:
     writes = re.compile(
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|Function\("
     )
@@ -155,10 +155,10 @@ def test_scripts_write_no_markup() -> None:
     assert [path.name for path in scripts if writes.search(path.read_text())] == []
 
 
-# What holds on a whole site
+# Checks on a running site
 
 
-def test_no_other_site_may_read_answers(ann: FlaskClient) -> None:
+def test_responses_have_no_cors_headers(ann: FlaskClient) -> None:
     for path in ("/", "/api/v1/movies/top", "/api/v1/openapi.json", "/nothing"):
         asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "PUT"}
         for method in ("GET", "OPTIONS"):
@@ -167,7 +167,7 @@ def test_no_other_site_may_read_answers(ann: FlaskClient) -> None:
             assert not [name for name in names if name.startswith("Access-Control")]
 
 
-def test_passwords_are_masked_and_can_be_pasted(app: Flask, ann: FlaskClient) -> None:
+def test_password_fields_are_masked_and_accept_pasting(app: Flask, ann: FlaskClient) -> None:
     guest = app.test_client()
     for client, path in (
         (guest, "/login"),
@@ -185,17 +185,17 @@ def test_passwords_are_masked_and_can_be_pasted(app: Flask, ann: FlaskClient) ->
             assert "onpaste" not in field
 
 
-def test_a_new_site_has_no_accounts(app: Flask) -> None:
+def test_new_database_has_no_accounts(app: Flask) -> None:
     with app.app_context():
         assert db.session.scalar(select(func.count()).select_from(User)) == 0
 
 
 @pytest.mark.parametrize("path", ["/", "/search", "/ratings", "/data", "/account", "/group"])
-def test_every_page_of_ones_own_has_a_way_out(ann: FlaskClient, path: str) -> None:
+def test_pages_of_a_logged_in_user_have_a_logout_form(ann: FlaskClient, path: str) -> None:
     assert 'action="/logout"' in ann.get(path).text
 
 
-def test_a_token_of_one_kind_is_none_of_another(app: Flask, ann: FlaskClient) -> None:
+def test_tokens_of_one_kind_are_rejected_as_another_kind(app: Flask, ann: FlaskClient) -> None:
     device, session = ann.get_cookie("device"), ann.get_cookie("session")
     assert device is not None
     assert session is not None
@@ -214,7 +214,7 @@ def test_a_token_of_one_kind_is_none_of_another(app: Flask, ann: FlaskClient) ->
     assert guest.get("/").status_code == 302
 
 
-def test_refusals_are_logged(app: Flask, ann: FlaskClient, lines: Lines) -> None:
+def test_rejected_requests_are_logged(app: Flask, ann: FlaskClient, lines: Lines) -> None:
     app.config["RATELIMIT_PASSWORDS"] = "1/hour"
     register(app.test_client(), "bob")
     guest = app.test_client()

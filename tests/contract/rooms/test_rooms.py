@@ -1,4 +1,4 @@
-"""Three rooms and one rule: who may import what, and a web tier that needs no Spark."""
+"""Import rules of the three packages, and a web tier that needs no Spark."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MAY_IMPORT = {
     "app": {"app", "config", "recommender"},
 }
 
-# The packages and modules directly in app/, lowest first: each imports from lines above its own and
-# from itself alone. What stands on one line knows nothing of the others on it.
+# The packages and modules directly in app/, lowest layer first: each imports only from itself and
+# from the lines above. Units on the same line do not import each other.
 APP_LAYERS = (
     {"extensions", "posters"},
     {"db"},
@@ -43,7 +43,7 @@ APP_LAYERS = (
 
 
 def imports(room: str) -> Iterator[tuple[Path, str]]:
-    """(file, top-level package) of every import in a room, also those inside functions."""
+    """Yield (file, top-level package) of every import in a room, also inside functions."""
     for path in sorted((ROOT / room).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
@@ -53,7 +53,7 @@ def imports(room: str) -> Iterator[tuple[Path, str]]:
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
-def test_rooms_import_only_the_rooms_they_may(room: str) -> None:
+def test_rooms_import_only_their_allowed_rooms(room: str) -> None:
     wrong = [(p.name, name) for p, name in imports(room) if name in OURS - MAY_IMPORT[room]]
     assert wrong == []
 
@@ -81,7 +81,7 @@ def imports_within(room: str) -> Iterator[tuple[str, str]]:
                     yield importer, imported
 
 
-def test_packages_of_app_import_from_lower_layers_alone() -> None:
+def test_packages_of_app_import_only_from_lower_layers() -> None:
     layer_of = {unit: layer for layer, units in enumerate(APP_LAYERS) for unit in units}
     edges = set(imports_within("app"))
     assert {unit for edge in edges for unit in edge} <= layer_of.keys()
@@ -89,7 +89,7 @@ def test_packages_of_app_import_from_lower_layers_alone() -> None:
     assert upwards == set()
 
 
-def test_app_has_few_modules_outside_of_packages() -> None:
+def test_app_has_only_listed_modules_outside_of_packages() -> None:
     modules = {path.stem for path in (ROOT / "app").glob("*.py")}
     assert modules == {
         *("__init__", "extensions", "models", "error_pages", "template_helpers", "health")
@@ -99,17 +99,17 @@ def test_app_has_few_modules_outside_of_packages() -> None:
 @pytest.mark.parametrize(
     ("room", "forbidden"), [("app", BATCH_ONLY), ("spark_jobs", WEB_ONLY)], ids=["app", "jobs"]
 )
-def test_neither_tier_needs_the_libraries_of_the_other(room: str, forbidden: set[str]) -> None:
+def test_tiers_do_not_import_libraries_of_the_other_tier(room: str, forbidden: set[str]) -> None:
     assert [(p.name, name) for p, name in imports(room) if name in forbidden] == []
 
 
-def test_the_shared_room_imports_numpy_msgspec_and_the_standard_library_alone() -> None:
+def test_recommender_imports_only_numpy_msgspec_and_the_standard_library() -> None:
     allowed = {"msgspec", "numpy", "recommender", *sys.stdlib_module_names}
     others = {(p.name, name) for p, name in imports("recommender") if name not in allowed}
     assert others == {("s3.py", name) for name in ("boto3", "botocore", "urllib3")}
 
 
-def test_the_web_tier_imports_with_spark_unimportable() -> None:
+def test_web_tier_imports_when_spark_is_not_importable() -> None:
     script = f"""
 import sys
 class NoSpark:
@@ -133,7 +133,7 @@ assert not [name for name in sys.modules if name.startswith(("pyspark", "spark_j
     assert done.returncode == 0, done.stderr
 
 
-def test_the_web_requirements_have_no_spark() -> None:
+def test_web_requirements_exclude_spark() -> None:
     names = (ROOT / "requirements.txt").read_text().lower()
     assert "pyspark" not in names
     assert "pyarrow" not in names
@@ -156,7 +156,7 @@ JOB_LAYERS = (
 
 
 def job_imports() -> Iterator[tuple[str, str]]:
-    """(module, imported module) of every import inside ``spark_jobs``, as paths below it."""
+    """Yield (module, imported module) of every import inside ``spark_jobs``, as paths below it."""
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for path in (ROOT / "spark_jobs").rglob("*.py")
@@ -176,7 +176,7 @@ def job_imports() -> Iterator[tuple[str, str]]:
                     yield module.removeprefix("spark_jobs."), name.removeprefix("spark_jobs.")
 
 
-def test_job_packages_import_lower_layers_only() -> None:
+def test_job_packages_import_only_from_lower_layers() -> None:
     layer = {name: n for n, names in enumerate(JOB_LAYERS) for name in names.split()}
     packages = {
         (importer.split(".")[0], imported.split(".")[0]) for importer, imported in job_imports()
@@ -189,15 +189,15 @@ def test_job_packages_import_lower_layers_only() -> None:
     assert upward == []
 
 
-def test_job_modules_form_no_cycle() -> None:
+def test_job_modules_have_no_import_cycle() -> None:
     graph: dict[str, set[str]] = {}
     for importer, imported in job_imports():
         graph.setdefault(importer, set()).add(imported)
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
 
 
-def test_no_test_module_imports_another() -> None:
-    """What several of them need is in tests/support."""
+def test_modules_do_not_import_each_other() -> None:
+    """Shared code is in tests/support."""
     imported = [
         (path.name, node.module)
         for path in (ROOT / "tests").rglob("*.py")

@@ -1,4 +1,4 @@
-"""What holds for every address there is, found in the map of addresses: none can be forgotten."""
+"""Rules for every route, taken from the URL map, so that none can be forgotten."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EXTRA = {
 
 @pytest.fixture(scope="module")
 def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """Ann (21) and Bob (22) are companions; Ann brought a file, rated, and set something aside."""
+    """Ann (21) and Bob (22) are friends; Ann imported a file, rated, and marked items."""
     folder = tmp_path_factory.mktemp("every-route")
     database = Path(shutil.copy(migrated, folder / "site.db"))
     publish_tiny(ReleaseStore(folder / "releases"))
@@ -55,7 +55,7 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 
 
 def someone(app: Flask, name: str) -> FlaskClient:
-    """Logged in, once more for those who are registered."""
+    """Return a logged-in client; register the user if needed."""
     client = app.test_client()
     answer = client.post("/login", data={"username": name, "password": PASSWORD})
     if answer.status_code != 303:
@@ -64,20 +64,20 @@ def someone(app: Flask, name: str) -> FlaskClient:
 
 
 def changes(app: Flask) -> Iterator[tuple[str, str, Rule]]:
-    """(method, path, rule) of all that may change something."""
+    """Yield (method, path, rule) of every route that may change something."""
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - SAFE):
             yield method, address(rule), rule
 
 
-def test_it_is_said_of_every_argument_whose_it_is(site: Flask) -> None:
+def test_every_route_argument_is_classified_by_owner(site: Flask) -> None:
     arguments = {name for rule in site.url_map.iter_rules() for name in rule.arguments}
     assert arguments == OF_NOBODY.keys() | OF_SOMEONE.keys()
 
 
 @pytest.fixture
 def strict(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forms need their tokens from now on; logins before need none."""
+    """Require form tokens from now on; earlier logins needed none."""
     monkeypatch.setitem(site.config, "WTF_CSRF_ENABLED", True)
 
 
@@ -86,7 +86,7 @@ def ann(site: Flask) -> FlaskClient:
     return someone(site, "ann")
 
 
-def test_no_change_is_made_without_the_forms_token(
+def test_changes_are_rejected_without_csrf_token(
     site: Flask, ann: FlaskClient, strict: None
 ) -> None:
     before = rows(site)
@@ -100,7 +100,7 @@ def test_no_change_is_made_without_the_forms_token(
     assert rows(site) == before
 
 
-def test_a_token_of_another_session_is_none(site: Flask, strict: None) -> None:
+def test_csrf_token_of_another_session_is_rejected(site: Flask, strict: None) -> None:
     theirs = site.test_client().get("/login").text.split('name="csrf_token"')[1].split('"')
     token = next(part for part in theirs if len(part) > 40)
     sent = {"csrf_token": token, "username": "ann", "password": PASSWORD}
@@ -108,7 +108,9 @@ def test_a_token_of_another_session_is_none(site: Flask, strict: None) -> None:
     assert (answer.status_code, "gone stale" in answer.text) == (400, True)
 
 
-def test_the_api_takes_no_session_in_place_of_a_token(site: Flask, ann: FlaskClient) -> None:
+def test_api_changes_are_rejected_with_a_session_in_place_of_a_token(
+    site: Flask, ann: FlaskClient
+) -> None:
     before = rows(site)
     walked = [each for each in changes(site) if is_api(each[2])]
     assert len(walked) > 5
@@ -118,7 +120,7 @@ def test_the_api_takes_no_session_in_place_of_a_token(site: Flask, ann: FlaskCli
     assert rows(site) == before
 
 
-def test_looking_changes_nothing(site: Flask, ann: FlaskClient) -> None:
+def test_get_requests_change_nothing(site: Flask, ann: FlaskClient) -> None:
     rest = client_with_token(site, "who looks")
     before = rows(site, "tokens")
     for path, rule in looks(site):
@@ -126,8 +128,8 @@ def test_looking_changes_nothing(site: Flask, ann: FlaskClient) -> None:
     assert rows(site, "tokens") == before
 
 
-def test_nobody_reaches_what_is_someone_elses(site: Flask) -> None:
-    """Eve, logged in and with a token of her own, at every address that names what is Ann's."""
+def test_routes_deny_access_to_data_of_other_users(site: Flask) -> None:
+    """Eve, logged in and with her own token, requests every URL that names an object of Ann."""
     eve = someone(site, "eve")
     with site.app_context():
         user = accounts.named("eve")
@@ -158,7 +160,7 @@ def _as_eve(eve: FlaskClient, hers: Rest, method: str, rule: Rule) -> TestRespon
     return eve.open(address(rule), method=method)
 
 
-def test_guests_see_nothing_of_anyone(site: Flask) -> None:
+def test_routes_show_guests_no_data_of_users(site: Flask) -> None:
     open_to_all = {"base", "docs", "status", "static", "bootstrap"}
     guest = site.test_client()
     for path, rule in looks(site):
@@ -168,14 +170,14 @@ def test_guests_see_nothing_of_anyone(site: Flask) -> None:
         assert answer.status_code in (302, 401), (path, answer.status_code)
 
 
-def test_the_owners_pages_are_closed_to_others(site: Flask, ann: FlaskClient) -> None:
+def test_owner_pages_are_403_for_other_users(site: Flask, ann: FlaskClient) -> None:
     walked = [path for path, rule in looks(site) if rule.endpoint.startswith("owner.")]
     assert len(walked) > 3
     for path in walked:
         assert ann.get(path).status_code == 403, path
 
 
-def test_fields_that_a_form_does_not_have_change_nothing(site: Flask) -> None:
+def test_unknown_form_fields_change_nothing(site: Flask) -> None:
     bob = someone(site, "bob")
     form = {"username": "dan", "email": "dan@example.com"}
     password = {"password": PASSWORD, "confirm": PASSWORD}
@@ -205,7 +207,7 @@ POLICY_OF_THEIR_OWN = {"docs.page", "owner.report"}
 
 @pytest.fixture(scope="module")
 def answers(site: Flask) -> list[tuple[Rule, TestResponse]]:
-    """Of every address, to someone logged in, or with a token."""
+    """The response of every route to a logged-in user, or with a token."""
     ann, rest = someone(site, "ann"), client_with_token(site, "a service")
     found = []
     for path, rule in looks(site):
@@ -215,7 +217,7 @@ def answers(site: Flask) -> list[tuple[Rule, TestResponse]]:
     return found
 
 
-def test_every_answer_says_how_browsers_are_to_treat_it(
+def test_every_response_has_the_security_headers(
     answers: list[tuple[Rule, TestResponse]],
 ) -> None:
     assert ALWAYS.keys() == {
@@ -227,7 +229,7 @@ def test_every_answer_says_how_browsers_are_to_treat_it(
             assert answer.headers.getlist(name) == [value], (rule.rule, name)
 
 
-def test_no_policy_lets_a_page_run_what_stands_in_it(
+def test_content_security_policy_never_allows_inline_code(
     answers: list[tuple[Rule, TestResponse]],
 ) -> None:
     for rule, answer in answers:
@@ -241,7 +243,7 @@ def test_no_policy_lets_a_page_run_what_stands_in_it(
             assert allowed["form-action"] == "'self'", rule.rule
 
 
-def test_nothing_of_anyone_is_kept_by_a_cache(answers: list[tuple[Rule, TestResponse]]) -> None:
+def test_responses_are_no_store_unless_public(answers: list[tuple[Rule, TestResponse]]) -> None:
     for rule, answer in answers:
         output = answer.headers["Cache-Control"]
         public = rule.endpoint.endswith("static") or rule.endpoint == "home.poster"
@@ -252,19 +254,19 @@ def test_nothing_of_anyone_is_kept_by_a_cache(answers: list[tuple[Rule, TestResp
             assert output == "no-store", (rule.rule, output)
 
 
-def test_every_answer_with_text_says_its_letters(answers: list[tuple[Rule, TestResponse]]) -> None:
+def test_text_responses_declare_utf_8(answers: list[tuple[Rule, TestResponse]]) -> None:
     for rule, answer in answers:
         if answer.mimetype.startswith("text/"):
             assert answer.mimetype_params["charset"] == "utf-8", rule.rule
 
 
-def test_no_address_answers_to_trace(site: Flask, ann: FlaskClient) -> None:
+def test_trace_method_is_405(site: Flask, ann: FlaskClient) -> None:
     for path, rule in looks(site):
         if not is_api(rule):
             assert ann.open(path, method="TRACE").status_code == 405, path
 
 
-def test_errors_have_the_headers_too(site: Flask, strict: None) -> None:
+def test_error_responses_have_the_security_headers(site: Flask, strict: None) -> None:
     client = site.test_client()
     for answer in (client.get("/nothing"), client.post("/login"), client.get("/api/v1/nothing")):
         assert answer.status_code >= 400

@@ -1,4 +1,4 @@
-""".ci/ensure: waits for another apt, and says in one line what is missing and what that costs."""
+""".ci/ensure: waits for another apt, and prints what is missing and its cost in one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if [ "$1" = update ] && [ "$tries" -le {locked} ]; then echo "{complaint}" >&2; 
 
 
 class Machine:
-    """A machine whose only programs are a shell's tools and an apt-get that may be locked."""
+    """A machine with only shell tools and an apt-get that may be locked."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -32,7 +32,7 @@ class Machine:
         (self.folder / name).chmod(0o755)
 
     def apt(self, locked: int, complaint: str = LOCKED) -> None:
-        """An apt-get whose first ``locked`` updates fail with ``complaint``."""
+        """Install an apt-get whose first ``locked`` updates fail with ``complaint``."""
         script = APT.format(folder=self.folder, locked=locked, complaint=complaint)
         self.program("apt-get", script)
 
@@ -55,7 +55,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-def test_ensure_waits_until_another_apt_has_finished(machine: Machine) -> None:
+def test_ensure_waits_while_another_apt_runs(machine: Machine) -> None:
     machine.apt(locked=2)
     done = machine.ensure("redis")
     assert done.returncode == 0
@@ -65,10 +65,10 @@ def test_ensure_waits_until_another_apt_has_finished(machine: Machine) -> None:
     assert machine.asked[-1].endswith(" redis-server")
 
 
-def test_ensure_does_not_wait_when_apt_fails_otherwise(machine: Machine) -> None:
+def test_ensure_does_not_wait_when_apt_fails_for_another_reason(machine: Machine) -> None:
     machine.apt(locked=9, complaint="E: no network")
     done = machine.ensure("redis")
-    assert done.returncode == 0  # tests with Redis are skipped
+    assert done.returncode == 0  # then tests with Redis are skipped
     assert machine.asked == ["update -qq"]
     assert "E: no network" in done.stderr
     assert "Redis: tests of limits that processes share" in done.stderr
@@ -79,7 +79,7 @@ def test_ensure_fails_when_java_cannot_be_installed(machine: Machine) -> None:
     assert machine.ensure("java").returncode == 1
 
 
-def test_summary_names_everything_that_is_missing_in_one_line(machine: Machine) -> None:
+def test_summary_names_everything_missing_in_one_line(machine: Machine) -> None:
     done = machine.ensure("summary")
     assert done.returncode == 0
     (line,) = done.stderr.splitlines()
@@ -88,5 +88,5 @@ def test_summary_names_everything_that_is_missing_in_one_line(machine: Machine) 
         assert what in line
 
 
-def test_summary_fails_at_once_when_everything_must_run(machine: Machine) -> None:
+def test_summary_fails_when_all_tests_are_required(machine: Machine) -> None:
     assert machine.ensure("summary", MARQUEE_REQUIRE_ALL="1").returncode == 1

@@ -1,4 +1,4 @@
-"""Elastic Beanstalk's option files: what they say is known to the platform, and is what we mean."""
+"""Elastic Beanstalk's option files: the platform knows every option, and values are as intended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ names = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 
 
 def content(section: str, files: list[Path] = SHIPPED) -> dict[str, Any]:
-    """A section of all files together, as the platform merges them."""
+    """Return a section of all files, merged as by the platform."""
     merged: dict[str, Any] = {}
     for path in files:
         for name, value in yaml.safe_load(path.read_text()).get(section, {}).items():
@@ -30,17 +30,17 @@ def content(section: str, files: list[Path] = SHIPPED) -> dict[str, Any]:
 
 
 @names
-def test_the_platform_knows_all_that_a_file_says(path: Path) -> None:
+def test_option_files_have_no_unknown_options(path: Path) -> None:
     assert problems(path.read_text()) == []
 
 
 @names
-def test_a_file_says_first_what_it_is_for(path: Path) -> None:
+def test_option_file_starts_with_a_comment(path: Path) -> None:
     assert path.suffix == ".config"
     assert path.read_text().startswith("# ")
 
 
-def test_a_setting_stands_in_one_file_alone() -> None:
+def test_option_is_set_in_one_file_only() -> None:
     seen = [
         (namespace, key)
         for path in SHIPPED
@@ -97,11 +97,11 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("text", "problem"), WRONG.values(), ids=WRONG)
-def test_what_the_platform_would_ignore_is_found(text: str, problem: str) -> None:
+def test_problems_finds_what_the_platform_would_ignore(text: str, problem: str) -> None:
     assert any(problem in found for found in problems(text))
 
 
-def test_the_environment_is_replaced_not_changed_and_watched() -> None:
+def test_environment_uses_immutable_deployments_and_a_health_check() -> None:
     options = content("option_settings")
     assert options["aws:elasticbeanstalk:command"]["DeploymentPolicy"] == "Immutable"
     process = options["aws:elasticbeanstalk:environment:process:default"]
@@ -113,7 +113,7 @@ def test_the_environment_is_replaced_not_changed_and_watched() -> None:
     assert updates["PreferredStartTime"]
 
 
-def test_drivers_come_before_the_migration_and_titles_after_it() -> None:
+def test_container_commands_install_driver_then_migrate_then_sync_catalogue() -> None:
     commands = content("container_commands")
     steps = [commands[name] for name in sorted(commands)]
     assert [step["command"].split(" && ")[-1] for step in steps] == [
@@ -125,7 +125,7 @@ def test_drivers_come_before_the_migration_and_titles_after_it() -> None:
 
 
 @pytest.mark.parametrize("namespace", ["environment", "environmentsecrets"])
-def test_files_set_settings_that_there_are(namespace: str) -> None:
+def test_option_files_set_only_existing_settings(namespace: str) -> None:
     settings = {setting.name for setting in config.SETTINGS}
     given = content("option_settings", FILES)[f"aws:elasticbeanstalk:application:{namespace}"]
     assert given.keys() <= settings
@@ -140,7 +140,7 @@ def test_files_set_settings_that_there_are(namespace: str) -> None:
         ("sqlite:////data/marquee.db", "requirements.txt"),
     ],
 )
-def test_the_database_says_which_driver_is_installed(address: str, file: str) -> None:
+def test_requirements_file_follows_the_database_url(address: str, file: str) -> None:
     settings = config.load({"SECRET_KEY": "0123456789abcdef", "DATABASE_URL": address})
     assert config.requirements(settings) == file
     assert Path(ROOT, file).is_file()
@@ -149,24 +149,24 @@ def test_the_database_says_which_driver_is_installed(address: str, file: str) ->
 @pytest.mark.parametrize(
     ("port", "file"), [("3306", "requirements-mysql.txt"), ("5432", "requirements-pgsql.txt")]
 )
-def test_the_port_of_the_database_says_it_too(port: str, file: str) -> None:
+def test_requirements_file_follows_the_rds_port(port: str, file: str) -> None:
     environ = {"SECRET_KEY": "0123456789abcdef", "RDS_HOSTNAME": "db", "RDS_PORT": port}
     assert config.requirements(config.load(environ)) == file
 
 
-def test_hooks_can_be_run_and_are_scripts() -> None:
+def test_hooks_are_executable_shell_scripts() -> None:
     for script in Path(ROOT, ".platform").rglob("*.sh"):
         assert script.stat().st_mode & 0o111 == 0o111, script
         done = subprocess.run(["bash", "-n", script], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
 
-def test_there_is_no_ebignore() -> None:
+def test_ebignore_does_not_exist() -> None:
     assert not Path(ROOT, ".ebignore").exists()  # eb would ship uncommitted files, and .git
 
 
 def allowed(policy: str) -> set[tuple[str, str]]:
-    """(action, resource) of all that a policy allows."""
+    """Return (action, resource) of everything that a policy allows."""
     statements = json.loads(Path(ROOT, "deploy", policy).read_text())["Statement"]
     assert all(statement["Effect"] == "Allow" for statement in statements)
 
@@ -181,12 +181,12 @@ def allowed(policy: str) -> set[tuple[str, str]]:
     }
 
 
-def test_instances_read_releases_and_secrets_and_write_nothing() -> None:
+def test_web_policy_allows_only_reading_releases_and_secrets() -> None:
     actions = {action for action, _ in allowed("web-policy.json")}
     assert actions == {"s3:ListBucket", "s3:GetObject", "secretsmanager:GetSecretValue"}
 
 
-def test_training_writes_releases_and_ratings_and_reads_no_secret() -> None:
+def test_training_policy_allows_writing_releases_and_ratings_and_no_secrets() -> None:
     grants = allowed("training-policy.json")
     written = {resource for action, resource in grants if action == "s3:PutObject"}
     assert written == {"arn:aws:s3:::BUCKET/releases/*", "arn:aws:s3:::BUCKET/ratings/*"}
@@ -194,7 +194,7 @@ def test_training_writes_releases_and_ratings_and_reads_no_secret() -> None:
 
 
 @pytest.mark.parametrize("policy", ["web-policy.json", "training-policy.json"])
-def test_no_policy_allows_everything(policy: str) -> None:
+def test_policies_contain_no_wildcard_action_or_resource(policy: str) -> None:
     for action, resource in allowed(policy):
         assert "*" not in action
         assert resource != "*"

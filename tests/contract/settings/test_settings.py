@@ -1,4 +1,4 @@
-"""Settings: coerced once, explained in one table, and strict in production."""
+"""Settings: parsed once, documented in one table, and strict in production."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.site import PRODUCTION, SECRET
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_production_is_what_runs_when_nothing_is_said() -> None:
+def test_debug_is_off_by_default() -> None:
     assert config.load(PRODUCTION)["DEBUG"] is False
 
 
@@ -22,25 +22,25 @@ def test_production_is_what_runs_when_nothing_is_said() -> None:
     ("missing", "remedy"),
     [("SECRET_KEY", "SECRET_KEY is not set"), ("DATABASE_URL", "DATABASE_URL is not set")],
 )
-def test_production_refuses_to_start_without(missing: str, remedy: str) -> None:
+def test_production_fails_without_a_required_setting(missing: str, remedy: str) -> None:
     with pytest.raises(ConfigError, match=remedy):
         config.load({k: v for k, v in PRODUCTION.items() if k != missing})
 
 
 @pytest.mark.parametrize("weak", ["short", "change-me-change-me-change-me", "changeme"])
-def test_a_weak_secret_key_is_refused(weak: str) -> None:
+def test_secret_key_is_rejected_when_weak(weak: str) -> None:
     with pytest.raises(ConfigError, match="SECRET_KEY: too easy to guess"):
         config.load({**PRODUCTION, "SECRET_KEY": weak})
 
 
 @pytest.mark.parametrize("weak", ["short", "change-me-change-me-change-me"])
-def test_a_weak_token_for_metrics_is_refused_without_being_told(weak: str) -> None:
+def test_metrics_token_is_rejected_without_being_printed_when_weak(weak: str) -> None:
     with pytest.raises(ConfigError, match="METRICS_TOKEN: too easy to guess") as refused:
         config.load({**PRODUCTION, "METRICS_TOKEN": weak})
     assert weak not in str(refused.value)
 
 
-def test_development_needs_nothing_and_keeps_a_key_of_its_own(
+def test_development_needs_no_settings_and_keeps_its_secret_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(config, "INSTANCE", tmp_path / "instance")
@@ -60,7 +60,7 @@ def test_development_needs_nothing_and_keeps_a_key_of_its_own(
         ("sqlite:///x.db", "sqlite:///x.db"),
     ],
 )
-def test_a_database_address_works_as_its_provider_shows_it(given: str, used: str) -> None:
+def test_database_url_is_accepted_in_the_forms_of_providers(given: str, used: str) -> None:
     url = config.load({**PRODUCTION, "DATABASE_URL": given})["SQLALCHEMY_DATABASE_URI"]
     assert url.render_as_string(hide_password=False) == used
 
@@ -68,7 +68,7 @@ def test_a_database_address_works_as_its_provider_shows_it(given: str, used: str
 @pytest.mark.parametrize(
     ("port", "driver"), [("3306", "mysql+pymysql"), ("5432", "postgresql+psycopg")]
 )
-def test_the_database_of_the_environment_is_found(port: str, driver: str) -> None:
+def test_database_is_read_from_the_rds_variables(port: str, driver: str) -> None:
     url = config.load(
         {
             "SECRET_KEY": SECRET,
@@ -93,17 +93,17 @@ def test_the_database_of_the_environment_is_found(port: str, driver: str) -> Non
         ("DATABASE_URL", "not a database"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_named(name: str, value: str) -> None:
+def test_invalid_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         config.load({**PRODUCTION, name: value})
 
 
-def test_cookies_are_for_https_alone_in_production() -> None:
+def test_session_cookie_is_secure_in_production() -> None:
     assert config.load(PRODUCTION)["SESSION_COOKIE_SECURE"] is True
     assert config.load({**PRODUCTION, "SECURE_COOKIES": "False"})["SESSION_COOKIE_SECURE"] is False
 
 
-def test_the_example_file_and_the_manual_list_every_setting() -> None:
+def test_example_file_and_manual_list_every_setting() -> None:
     settings = [setting.name for setting in config.SETTINGS]
     example = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     manual = re.findall(

@@ -1,4 +1,4 @@
-"""The page to try the API, in a real browser: it works under its policy, and asks nobody else."""
+"""The interactive API page in a real browser: works under its policy, loads nothing external."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def page(browser: Browser, app: Flask, environ: dict[str, str], tmp_path: Path) 
         assert (complaints, elsewhere) == ([], [])
 
 
-def test_a_row_is_tried_with_a_token(page: Page, app: Flask) -> None:
+def test_api_docs_page_calls_an_operation_with_a_token(page: Page, app: Flask) -> None:
     with app.app_context():
         secret = api_tokens.create("visitor")
     page.goto("/api/v1/docs")

@@ -25,7 +25,7 @@ from tests.support.site import PASSWORD, register, settings
 pytest_plugins = ["tests.support.fixtures.browser"]
 
 
-# Of so many people in each arm each was shown eight titles, and accepted this share of them.
+# Users in each variant; each was shown eight items, and accepted this share of them.
 PEOPLE, ACCEPTED = 2500, {CONTROL: 0.30, TREATMENT: 0.36}
 WIDTHS = {"phone": 390, "desktop": 1280}
 
@@ -40,7 +40,7 @@ def outcomes(share: float) -> list[list[float | None]]:
 
 @pytest.fixture(scope="module")
 def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A site with one experiment that has said its say and one that has just begun."""
+    """A site with one conclusive experiment and one that has just begun."""
     folder = tmp_path_factory.mktemp("experiments")
     environ = settings(Path(shutil.copy(migrated, folder / "site.db")), folder / "releases")
     publish_tiny(ReleaseStore(folder / "releases"))
@@ -59,7 +59,9 @@ def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", WIDTHS)
-def test_the_page_of_experiments(browser: Browser, address: str, device: str, scheme: str) -> None:
+def test_experiments_page_fits_and_has_no_script_errors(
+    browser: Browser, address: str, device: str, scheme: str
+) -> None:
     viewport = {"width": WIDTHS[device], "height": 900}
     context = browser.new_context(base_url=address, viewport=viewport, color_scheme=scheme)
     page = context.new_page()
@@ -89,7 +91,7 @@ def log_in(page: Page) -> None:
 
 
 def check(page: Page, device: str, name: str) -> list[str]:
-    """Keep a picture; nothing is cut off at the side, and axe has no serious complaint."""
+    """Take a screenshot; check for horizontal overflow and serious axe violations."""
     screen = "document.documentElement"
     assert page.evaluate(f"{screen}.scrollWidth <= {screen}.clientWidth")
     SCREENSHOTS.mkdir(exist_ok=True)

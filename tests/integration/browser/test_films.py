@@ -14,7 +14,7 @@ pytest_plugins = ["tests.support.fixtures.browser"]
 FIVE_FILMS = ("Blade Runner", "Alien", "The Matrix", "Terminator 2", "The Fifth Element")
 
 
-def test_a_newcomer_rates_five_films_and_the_list_follows_each(visitor: tuple[Page, str]) -> None:
+def test_list_changes_with_each_of_a_new_users_five_ratings(visitor: tuple[Page, str]) -> None:
     page, device = visitor
     page.goto("/")
     expect(page).to_have_url(re.compile(r"/login\?next=(/|%2F)$"))
@@ -62,7 +62,7 @@ def test_rating_in_place_can_be_undone(visitor: tuple[Page, str]) -> None:
     assert recommended(page) == before
 
 
-def test_everything_works_by_keyboard(visitor: tuple[Page, str]) -> None:
+def test_search_and_rating_work_by_keyboard(visitor: tuple[Page, str]) -> None:
     page, device = visitor
     sign_up(page, f"typist-{device}")
     page.keyboard.press("/")
@@ -78,7 +78,7 @@ def test_everything_works_by_keyboard(visitor: tuple[Page, str]) -> None:
     expect(page.locator(".suggestions")).to_be_hidden()
 
 
-def test_ratings_are_changed_and_removed_on_their_page(visitor: tuple[Page, str]) -> None:
+def test_ratings_page_changes_and_removes_ratings(visitor: tuple[Page, str]) -> None:
     page, device = visitor
     sign_up(page, f"changer-{device}")
     rate_by_search(page, "Jumanji", "two stars")
@@ -92,7 +92,7 @@ def test_ratings_are_changed_and_removed_on_their_page(visitor: tuple[Page, str]
     expect(page.locator(".empty")).to_contain_text("Nothing rated yet")
 
 
-def test_without_javascript_the_same_forms_do_the_same(browser: Browser, address: str) -> None:
+def test_site_works_without_javascript(browser: Browser, address: str) -> None:
     context = browser.new_context(base_url=address, java_script_enabled=False, **DESKTOP)
     page = context.new_page()
     sign_up(page, "plain")
@@ -111,7 +111,7 @@ def test_without_javascript_the_same_forms_do_the_same(browser: Browser, address
     context.close()
 
 
-def test_no_page_scrolls_sideways(visitor: tuple[Page, str]) -> None:
+def test_pages_do_not_scroll_sideways(visitor: tuple[Page, str]) -> None:
     page, device = visitor
     sign_up(page, f"reader-{device}")
     rate_by_search(page, "Fargo", "four stars")

@@ -1,4 +1,4 @@
-"""A site of games in a real browser at two widths: what people have, with hours, in place of
+"""A site of games in a real browser at two widths: owned games and hours in place of
 stars; against real servers, with a model that Spark fitted on a sample of real libraries."""
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PAGES = (
 
 @pytest.fixture(scope="module")
 def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The site, serving what training made of the sample of Steam libraries."""
+    """The site, with a release trained on the sample of Steam libraries."""
     from spark_jobs import train
 
     data = real_data("steam")
@@ -68,7 +68,7 @@ def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def wait_until_ready(address: str) -> None:
-    """Either process has the release: each answers some of many questions in a row."""
+    """Wait until both processes have the release: many requests in a row reach each of them."""
     deadline, ready = time.monotonic() + 120, 0
     while ready < 20 and time.monotonic() < deadline:
         try:
@@ -92,7 +92,7 @@ def sign_up(page: Page, name: str) -> None:
 
 
 def add_by_search(page: Page, title: str, hours: str) -> None:
-    """Type a title, say the hours at its suggestion, and wait until the page has followed."""
+    """Type a title, enter hours at its suggestion, and wait until the page is updated."""
     page.get_by_role("searchbox").fill(title)
     whole = re.compile(rf"^{re.escape(title)}$")
     suggestion = page.locator(".suggestions li").filter(has=page.get_by_text(whole)).first
@@ -103,7 +103,7 @@ def add_by_search(page: Page, title: str, hours: str) -> None:
 
 
 def furnish(page: Page, name: str) -> None:
-    """A person with something on every page."""
+    """Create a user with data on every page."""
     sign_up(page, name)
     page.goto("/")
     for title, hours in THREE[:2]:
@@ -121,7 +121,7 @@ def furnish(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Group night")
 
 
-def test_a_newcomer_adds_three_games_with_hours_and_gets_games(
+def test_list_recommends_games_after_a_new_user_adds_three(
     visitor: tuple[Page, str],
 ) -> None:
     page, device = visitor
@@ -167,7 +167,7 @@ def test_adding_in_place_can_be_undone(visitor: tuple[Page, str]) -> None:
     assert recommended(page) == before
 
 
-def test_having_a_game_needs_no_hours_and_these_can_be_changed_later(
+def test_game_is_added_without_hours_and_hours_are_changed_later(
     visitor: tuple[Page, str],
 ) -> None:
     page, device = visitor
@@ -187,7 +187,7 @@ def test_having_a_game_needs_no_hours_and_these_can_be_changed_later(
     expect(page.locator(".empty")).to_contain_text("No games yet")
 
 
-def test_a_number_off_the_scale_is_not_sent_and_stays(visitor: tuple[Page, str]) -> None:
+def test_hours_field_does_not_send_an_invalid_number(visitor: tuple[Page, str]) -> None:
     page, device = visitor
     sign_up(page, f"typist-{device}")
     page.goto("/popular")
@@ -198,7 +198,7 @@ def test_a_number_off_the_scale_is_not_sent_and_stays(visitor: tuple[Page, str])
     expect(row.get_by_label(re.compile("^Hours"))).to_have_value("-3")
 
 
-def test_a_steam_library_comes_in(visitor: tuple[Page, str], tmp_path: Path) -> None:
+def test_steam_library_is_imported(visitor: tuple[Page, str], tmp_path: Path) -> None:
     page, device = visitor
     sign_up(page, f"mover-{device}")
     page.goto("/data")
@@ -218,7 +218,7 @@ def test_a_steam_library_comes_in(visitor: tuple[Page, str], tmp_path: Path) -> 
     expect(page.locator(".figures")).to_contain_text("200 h")
 
 
-def test_without_javascript_the_same_forms_do_the_same(browser: Browser, address: str) -> None:
+def test_site_works_without_javascript(browser: Browser, address: str) -> None:
     context = browser.new_context(base_url=address, java_script_enabled=False, **DESKTOP)
     page = context.new_page()
     sign_up(page, "plain")
@@ -235,7 +235,7 @@ def test_without_javascript_the_same_forms_do_the_same(browser: Browser, address
     context.close()
 
 
-def test_every_page_is_accessible_fits_and_can_be_walked_by_keyboard(
+def test_pages_are_accessible_fit_the_screen_and_work_by_keyboard(
     visitor: tuple[Page, str],
 ) -> None:
     page, device = visitor

@@ -1,4 +1,4 @@
-"""What people come back for, in a real browser at two widths: onboarding, search, filters, reasons,
+"""The main functions in a real browser at two widths: onboarding, search, filters, reasons,
 group night, their own data; no serious accessibility violation; every page by keyboard."""
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def add_guest(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Group night")
 
 
-def test_onboarding_asks_until_there_is_a_list(visitor: tuple[Page, str]) -> None:
+def test_onboarding_asks_until_the_list_is_ready(visitor: tuple[Page, str]) -> None:
     page, device = visitor
     page.goto("/register")
     page.get_by_label("Name").fill(f"asked-{device}")
@@ -92,7 +92,7 @@ def test_onboarding_asks_until_there_is_a_list(visitor: tuple[Page, str]) -> Non
     keep(page, device, "10-onboarding-list")
 
 
-def test_search_forgives_a_typo_as_one_types(visitor: tuple[Page, str]) -> None:
+def test_search_suggestions_correct_a_typo_while_typing(visitor: tuple[Page, str]) -> None:
     page, device = visitor
     sign_up(page, f"seeker-{device}")
     page.get_by_role("searchbox").press_sequentially("termniat")
@@ -104,7 +104,7 @@ def test_search_forgives_a_typo_as_one_types(visitor: tuple[Page, str]) -> None:
     keep(page, device, "11-search")
 
 
-def test_the_list_follows_the_filters_and_says_so(visitor: tuple[Page, str]) -> None:
+def test_list_follows_the_filters_and_describes_them(visitor: tuple[Page, str]) -> None:
     page, device = visitor
     sign_up(page, f"picky-{device}")
     rate_by_search(page, "Blade Runner", "five stars")
@@ -129,7 +129,7 @@ def test_the_list_follows_the_filters_and_says_so(visitor: tuple[Page, str]) -> 
     expect(page.get_by_label("From year")).to_have_value("")
 
 
-def test_hiding_and_the_watchlist_work_in_place(visitor: tuple[Page, str]) -> None:
+def test_hide_and_watchlist_work_in_place(visitor: tuple[Page, str]) -> None:
     page, device = visitor
     sign_up(page, f"tidy-{device}")
     first, second = recommended(page)[:2]
@@ -145,7 +145,7 @@ def test_hiding_and_the_watchlist_work_in_place(visitor: tuple[Page, str]) -> No
     keep(page, device, "12-watchlist")
 
 
-def test_a_title_says_why_it_is_there(visitor: tuple[Page, str]) -> None:
+def test_title_page_explains_the_recommendation(visitor: tuple[Page, str]) -> None:
     page, device = visitor
     sign_up(page, f"curious-{device}")
     for title, stars in (("Alien", "five stars"), ("Fargo", "four stars"), ("Jumanji", "one star")):
@@ -161,7 +161,7 @@ def test_a_title_says_why_it_is_there(visitor: tuple[Page, str]) -> None:
     expect(page.locator(".sheet h1")).to_be_visible()
 
 
-def test_a_group_night_with_a_guest(visitor: tuple[Page, str]) -> None:
+def test_group_night_works_with_a_guest(visitor: tuple[Page, str]) -> None:
     page, device = visitor
     sign_up(page, f"host-{device}")
     rate_by_search(page, "Alien", "five stars")
@@ -179,7 +179,9 @@ def test_a_group_night_with_a_guest(visitor: tuple[Page, str]) -> None:
     keep(page, device, "14-group-misery")
 
 
-def test_my_data_comes_and_goes(visitor: tuple[Page, str], tmp_path: Path) -> None:
+def test_my_data_is_imported_exported_and_deleted(
+    visitor: tuple[Page, str], tmp_path: Path
+) -> None:
     page, device = visitor
     sign_up(page, f"mover-{device}")
     page.goto("/data")
@@ -203,7 +205,7 @@ def test_my_data_comes_and_goes(visitor: tuple[Page, str], tmp_path: Path) -> No
     expect(page.locator(".flash")).to_contain_text("is gone")
 
 
-def test_a_file_that_is_too_large_is_told_before_it_is_sent(
+def test_import_rejects_a_large_file_before_sending_it(
     visitor: tuple[Page, str], tmp_path: Path
 ) -> None:
     page, device = visitor
@@ -219,7 +221,7 @@ def test_a_file_that_is_too_large_is_told_before_it_is_sent(
 
 
 def furnish(page: Page, name: str) -> None:
-    """A person with something on every page."""
+    """Create a user with data on every page."""
     sign_up(page, name)
     for title, stars in (("Alien", "five stars"), ("Fargo", "four stars")):
         rate_by_search(page, title, stars)
@@ -233,7 +235,7 @@ def furnish(page: Page, name: str) -> None:
     add_guest(page, "Maja")
 
 
-def test_axe_finds_no_serious_violation_on_any_page(visitor: tuple[Page, str]) -> None:
+def test_pages_have_no_serious_axe_violation(visitor: tuple[Page, str]) -> None:
     if not AXE.exists():
         missing("axe-core", ".ci/ensure axe")
     page, device = visitor
@@ -255,8 +257,8 @@ def test_axe_finds_no_serious_violation_on_any_page(visitor: tuple[Page, str]) -
     assert found == []
 
 
-def test_every_page_can_be_walked_by_keyboard(visitor: tuple[Page, str]) -> None:
-    """Tab reaches everything that can be acted on, in the order of the page, visibly focused."""
+def test_pages_work_by_keyboard(visitor: tuple[Page, str]) -> None:
+    """Tab reaches every control, in page order, with visible focus."""
     page, device = visitor
     furnish(page, f"walker-{device}")
     for path in (*PAGES, "/group?guest=0"):

@@ -1,4 +1,4 @@
-"""docs/backup.md: its commands, run as they are written there, restore every row."""
+"""docs/backup.md: its commands, run as written there, restore every row."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PROGRAMS = {
     "postgresql": ["pg_dump", "pg_restore"],
     "mariadb": ["mariadb-dump", "mariadb"],
 }
-# The environment of the tests has it.
+# Already installed in the environment of the tests.
 LEFT_OUT = "pip install"
 
 
@@ -47,7 +47,7 @@ def commands(heading: str) -> str:
 class Operator:
     """Runs the page's commands on one database, with ``folder`` for the backups.
 
-    ``variables``: those that the page sets at its top, where the address does not give them.
+    ``variables``: variables set at the top of the page that do not follow from the URL.
     """
 
     def __init__(self, url: str, folder: Path, **variables: str):

@@ -1,5 +1,4 @@
-"""A data set in the database: brought in and taken out in bulk, and found by an index, on SQLite,
-MariaDB and PostgreSQL alike."""
+"""Bulk import and export of a data set, and use of indexes, on SQLite, MariaDB and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ def furnished(
     movielens: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Flask]:
-    """A site with the titles and ratings of MovieLens latest-small, brought in in bulk."""
+    """A site with the titles and ratings of MovieLens latest-small, imported in bulk."""
     folder = tmp_path_factory.mktemp("furnished")
     url = new_database(request.param, servers, folder)
     migrate(url)
@@ -61,7 +60,7 @@ def furnished(
 
 
 def release_of(movielens: Path) -> tuple[Release, list[Title]]:
-    """A release that lists the data set's titles and has learned nothing of them."""
+    """Return an untrained release with the items of the data set."""
     with (movielens / "movies.csv").open(encoding="utf-8", newline="") as file:
         titles = [
             Title(int(row["movieId"]), row["title"], None, tuple(row["genres"].split("|")))
@@ -80,7 +79,7 @@ def release_of(movielens: Path) -> tuple[Release, list[Title]]:
     return tiny_release(catalogue=listed, arrays=arrays), titles
 
 
-def test_what_was_imported_in_bulk_is_exported_as_it_was(
+def test_export_ratings_equals_the_bulk_import(
     furnished: Flask, movielens: Path, tmp_path: Path
 ) -> None:
     shown_text = furnished.test_cli_runner().invoke(args=["export-ratings", str(tmp_path)])
@@ -91,7 +90,7 @@ def test_what_was_imported_in_bulk_is_exported_as_it_was(
     ]
 
 
-def test_statistics_follow_what_was_imported(furnished: Flask, movielens: Path) -> None:
+def test_item_statistics_equal_the_imported_ratings(furnished: Flask, movielens: Path) -> None:
     votes: dict[int, list[float]] = defaultdict(list)
     with (movielens / "ratings.csv").open(newline="") as file:
         for row in csv.DictReader(file):
@@ -133,9 +132,11 @@ API = (
 )
 
 
-def test_requests_find_their_rows_by_an_index(furnished: Flask) -> None:
-    """Every statement of the pages and rows of the API that people wait for; one row each holds
-    the site's and the catalogue's state."""
+def test_queries_of_requests_use_an_index(furnished: Flask) -> None:
+    """Covers every statement of pages and API operations.
+
+    The tables of the site's and the catalogue's state have one row and need no index.
+    """
     with recorded(furnished) as statements:
         ann = furnished.test_client()
         register(ann, "ann")
@@ -152,7 +153,7 @@ def test_requests_find_their_rows_by_an_index(furnished: Flask) -> None:
     assert len(statements) > 30
     with furnished.app_context(), db.engine.connect() as connection:
         if connection.dialect.name == "postgresql":
-            # Small tables are read whole though there is an index: then it must do without.
+            # Small tables are scanned despite an index, so scans are disabled for this check.
             connection.exec_driver_sql("SET enable_seqscan = off")
         scanned = {
             statement: plan
@@ -163,7 +164,7 @@ def test_requests_find_their_rows_by_an_index(furnished: Flask) -> None:
     assert scanned == {}
 
 
-def test_a_page_asks_once_for_ratings_and_once_for_titles(furnished: Flask) -> None:
+def test_page_runs_one_query_for_ratings_and_one_for_items(furnished: Flask) -> None:
     bob = furnished.test_client()
     register(bob, "bob")
     for item in (1, 2, 6):
@@ -172,7 +173,7 @@ def test_a_page_asks_once_for_ratings_and_once_for_titles(furnished: Flask) -> N
     with recorded(furnished) as statements:
         bob.get("/")
     asked = [re.search(r"FROM (\w+)", statement)[1] for statement, _ in statements]
-    asked.remove("experiments")  # by the watcher, who here looks at every request
+    asked.remove("experiments")  # by the watcher, which here polls at every request
     assert sorted(asked) == ["items", "marks", "ratings", "shown", "users"]
     rest = client_with_token(furnished, "counted")
     with recorded(furnished) as statements:
@@ -183,7 +184,7 @@ def test_a_page_asks_once_for_ratings_and_once_for_titles(furnished: Flask) -> N
     assert (asked.count("ratings"), asked.count("items")) == (1, 1)
 
 
-def test_what_a_list_is_made_from_is_alike_for_one_and_for_many(furnished: Flask) -> None:
+def test_user_profiles_are_equal_for_one_and_for_many_users(furnished: Flask) -> None:
     dora = furnished.test_client()
     register(dora, "dora")
     dora.post("/title/1/rating", data={"rating": "4"})
@@ -204,7 +205,7 @@ def test_what_a_list_is_made_from_is_alike_for_one_and_for_many(furnished: Flask
 
 @contextmanager
 def recorded(app: Flask) -> Iterator[list[tuple[str, Any]]]:
-    """(statement, parameters) of everything that is said to the database meanwhile."""
+    """Record (statement, parameters) of every statement executed meanwhile."""
     printed: list[tuple[str, Any]] = []
     with app.app_context():
         engine = db.engine
@@ -218,7 +219,7 @@ def recorded(app: Flask) -> Iterator[list[tuple[str, Any]]]:
 
 
 def whole_scan(connection: Connection, statement: str, parameters: Any) -> str:
-    """The plan, if it reads a table from end to end; else nothing."""
+    """Return the query plan if it scans a whole table, else an empty text."""
     if not statement.startswith(("SELECT", "UPDATE", "DELETE")):
         return ""
     explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"

@@ -1,4 +1,4 @@
-"""While a release's titles are brought into the database people sign up and rate as ever."""
+"""People can sign up and rate while a release's items are synced."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PATIENCE = 5.0
 def site(
     request: pytest.FixtureRequest, servers: Callable[[str], Server], tmp_path: Path
 ) -> Iterator[Flask]:
-    """A site with the tiny release's titles; one process writes to SQLite at a time, whatever."""
+    """A site with the tiny release's titles; not on SQLite, which allows one writer at a time."""
     url = servers(request.param).new_database()
     migrate(url)
     app = create_app(settings(url, tmp_path / "releases"))
@@ -47,7 +47,9 @@ def publish(folder: Path, version: str, titles: list) -> Release:
     return store.publish(tiny_release(version), titles, no_parity_sample())
 
 
-def test_nobody_waits(site: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_catalogue_sync_does_not_block_requests(
+    site: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: list[str] = []
     while_titles_came: list[str] = []
 
@@ -59,7 +61,7 @@ def test_nobody_waits(site: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPat
             done.append("rated")
 
     def refresh(_release: Release) -> int:
-        """In the place of what takes longest, while the transaction is open."""
+        """Replaces the slowest step, while the transaction is open."""
         person = threading.Thread(target=live, daemon=True)
         person.start()
         person.join(PATIENCE)
@@ -75,7 +77,7 @@ def test_nobody_waits(site: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert while_titles_came == ["signed up", "rated"]
 
 
-def test_ids_stay_above_the_data_set_s_and_are_given_once(site: Flask, tmp_path: Path) -> None:
+def test_user_ids_stay_above_the_data_set_and_are_never_reused(site: Flask, tmp_path: Path) -> None:
     with site.app_context():
         ann = accounts.register("ann", "ann@example.com", PASSWORD)
         assert ann.id == 21

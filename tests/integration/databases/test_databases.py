@@ -1,4 +1,4 @@
-"""What the site asks of a database holds on every one of them: SQLite, MariaDB, PostgreSQL."""
+"""Database behaviour that the site needs, on SQLite, MariaDB and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def site(migrated_database: str, store: ReleaseStore) -> Iterator[Flask]:
 
 
 def at_once(app: Flask, *calls: Callable[[], Any]) -> list[Any]:
-    """What the calls give when they are made side by side, each in an app context of its own."""
+    """Run calls concurrently, each in its own app context; return their results."""
 
     def made(call: Callable[[], Any]) -> Any:
         with app.app_context():
@@ -61,7 +61,7 @@ def at_once(app: Flask, *calls: Callable[[], Any]) -> list[Any]:
         return [done.result() for done in [pool.submit(made, call) for call in calls]]
 
 
-def test_names_that_differ_by_case_are_one_and_by_an_accent_two(site: Flask) -> None:
+def test_user_names_are_unique_ignoring_case_and_not_accents(site: Flask) -> None:
     andre = accounts.register("André", "a@example.com", PASSWORD)
     plain = accounts.register("Andre", "b@example.com", PASSWORD)
     assert andre is not None
@@ -74,7 +74,7 @@ def test_names_that_differ_by_case_are_one_and_by_an_accent_two(site: Flask) -> 
     assert accounts.recognise("B@Example.com", PASSWORD).id == plain.id
 
 
-def test_a_name_that_grows_when_it_is_folded_is_refused_before_it_does_not_fit(site: Flask) -> None:
+def test_register_rejects_a_name_that_exceeds_its_column_when_folded(site: Flask) -> None:
     person = {"password": PASSWORD, "confirm": PASSWORD}
     for name, email in (("\ufdfa" * 64, "a@example.com"), ("ann", "\ufdfa" * 60 + "@example.com")):
         form = {**person, "username": name, "email": email}
@@ -82,7 +82,7 @@ def test_a_name_that_grows_when_it_is_folded_is_refused_before_it_does_not_fit(s
         assert (answer.status_code, "too long" in answer.text) == (422, True)
 
 
-def test_what_holds_a_nul_is_nobodys_name_and_no_title(site: Flask, store: ReleaseStore) -> None:
+def test_nul_characters_match_no_user_and_no_item(site: Flask, store: ReleaseStore) -> None:
     assert accounts.register("ann", "ann@example.com", PASSWORD)
     assert accounts.recognise("ann\0", PASSWORD) is None
     assert accounts.named("ann\0") is None
@@ -97,14 +97,14 @@ def test_what_holds_a_nul_is_nobodys_name_and_no_title(site: Flask, store: Relea
     assert (item.title, item.genres, item.description) == ("Space Station", "Sci-Fi", "")
 
 
-def test_names_of_tokens_differ_by_case(site: Flask) -> None:
+def test_token_names_are_case_sensitive(site: Flask) -> None:
     api_tokens.create("reader")
     api_tokens.create("Reader")
     assert api_tokens.revoke("READER") is False
     assert [token.name for token in api_tokens.every_token()] == ["reader", "Reader"]
 
 
-def test_text_of_every_script_and_length_comes_back_as_it_was(
+def test_text_of_any_script_and_length_is_stored_unchanged(
     site: Flask, store: ReleaseStore
 ) -> None:
     long = "𝕏" * 40_000
@@ -124,7 +124,7 @@ def test_text_of_every_script_and_length_comes_back_as_it_was(
     assert accounts.named(EMOJI).id == ann.id
 
 
-def test_moments_are_kept_to_the_microsecond_and_stars_exactly(site: Flask) -> None:
+def test_times_are_stored_to_the_microsecond_and_ratings_exactly(site: Flask) -> None:
     ann = accounts.add_person("F", 1990)
     given = ratings.rate(ann.id, 1, 3.5, ratings.Prediction(3.123456789012345, 1 / 3, "v"))
     db.session.expire_all()
@@ -134,7 +134,7 @@ def test_moments_are_kept_to_the_microsecond_and_stars_exactly(site: Flask) -> N
     assert row.is_implicit is False
 
 
-def test_lists_have_one_order_everywhere(site: Flask) -> None:
+def test_lists_have_the_same_order_on_every_database(site: Flask) -> None:
     ann = accounts.register("ann", "ann@example.com", PASSWORD)
     for item, stars in ((8, 4.0), (1, 4.0), (21, 5.0), (13, 0.5)):
         ratings.rate(ann.id, item, stars)
@@ -150,14 +150,14 @@ def test_lists_have_one_order_everywhere(site: Flask) -> None:
     assert [user.username for user in friends.agreed_with(ann.id)] == ["bob", "Zoë", "ärger"]
 
 
-def test_before_the_first_release_titles_are_searched_in_the_database(site: Flask) -> None:
+def test_database_search_finds_items_before_the_first_release(site: Flask) -> None:
     found = [item.id for item in catalogue._search_in_database("AMÉLIE", 5)]
     assert found == [8]
     assert catalogue._search_in_database("100%", 5) == []
     assert [item.id for item in catalogue._search_in_database("space", 5)] == [1, 2, 3, 5]
 
 
-def test_an_upsert_updates_keeps_and_never_goes_back_in_time(site: Flask) -> None:
+def test_upsert_updates_rows_and_keeps_newer_ones(site: Flask) -> None:
     ann, now = accounts.add_person(None, None), utcnow()
 
     def give(item: int, stars: float, ago: int, via: str) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def test_an_upsert_updates_keeps_and_never_goes_back_in_time(site: Flask) -> Non
     assert stored() == [(1, 3, "a"), (2, 5, "e"), (3, 3, "d")]
 
 
-def test_of_many_who_rate_one_title_at_once_the_latest_stays(site: Flask) -> None:
+def test_concurrent_ratings_of_one_item_keep_the_latest(site: Flask) -> None:
     ann = accounts.add_person(None, None).id
     stars = [n / 2 for n in range(1, 11)] * 6
     moments = at_once(
@@ -191,7 +191,7 @@ def test_of_many_who_rate_one_title_at_once_the_latest_stays(site: Flask) -> Non
     assert user_lists.marks_of(ann) == {user_lists.WATCHLIST: {1}}
 
 
-def test_people_who_sign_up_at_once_get_ids_of_their_own_and_names_but_once(site: Flask) -> None:
+def test_concurrent_registrations_have_distinct_ids_and_unique_names(site: Flask) -> None:
     names = ["ann", "bob", "ann", "cat", "ANN", "dan"]
     made = at_once(
         site,
@@ -207,13 +207,13 @@ def test_people_who_sign_up_at_once_get_ids_of_their_own_and_names_but_once(site
     assert min(ids) > 20
 
 
-def test_one_of_many_processes_takes_the_turn(site: Flask) -> None:
+def test_take_turn_succeeds_for_one_of_many_threads(site: Flask) -> None:
     turns = at_once(site, *[lambda: item_statistics.take_turn(timedelta(minutes=1))] * 12)
     assert turns.count(True) == 1
 
 
-def test_writers_that_cross_each_other_all_arrive(site: Flask, store: ReleaseStore) -> None:
-    """Ratings of many titles in opposite orders, beside the statistics and the catalogue."""
+def test_concurrent_writers_in_opposite_order_all_succeed(site: Flask, store: ReleaseStore) -> None:
+    """Ratings of many titles in opposite orders, while statistics and catalogue are updated."""
     people = [accounts.add_person(None, None).id for _ in range(THREADS - 2)]
     ids = [item.id for item in db.session.scalars(select(Item).order_by(Item.id))]
     release = store.read(store.current().version)
@@ -249,7 +249,7 @@ def test_writers_that_cross_each_other_all_arrive(site: Flask, store: ReleaseSto
     assert db.session.scalar(select(func.count()).select_from(Rating)) == len(people) * len(ids)
 
 
-def test_what_was_broken_off_is_done_anew_and_nothing_else(site: Flask) -> None:
+def test_retry_on_conflict_retries_conflicts_and_nothing_else(site: Flask) -> None:
     def fail(times: int, code: object) -> list[int]:
         calls: list[int] = []
 

@@ -1,4 +1,4 @@
-"""The migrations, on every database: they lead up and down, and keep what people stored."""
+"""The migrations, on every database: up and down, keeping stored data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 def site(
     request: pytest.FixtureRequest, tmp_path: Path, servers: Callable[[str], Server]
 ) -> Iterator[Flask]:
-    """A site whose database has nothing in it, and its application context."""
+    """A site with an empty database, in its application context."""
     app = create_app(settings(new_database(request.param, servers, tmp_path), tmp_path))
     with app.app_context():
         yield app
@@ -66,7 +66,7 @@ def furnish(moment: str = "2026-01-01 12:00:00.123456") -> None:
     insert("ratings", **ROWS["ratings"], rated_at=moment)
 
 
-def test_they_lead_up_and_down_and_up(site: Flask) -> None:
+def test_migrations_run_up_down_and_up_again(site: Flask) -> None:
     to("head")
     tables = set(inspect(db.engine).get_table_names())
     assert {"users", "items", "ratings", "site_state"} <= tables
@@ -76,13 +76,13 @@ def test_they_lead_up_and_down_and_up(site: Flask) -> None:
     assert set(inspect(db.engine).get_table_names()) == tables
 
 
-def test_they_make_exactly_the_tables_of_the_models(site: Flask) -> None:
+def test_migrations_create_the_tables_of_the_models(site: Flask) -> None:
     to("head")
     with db.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
 
 
-def test_they_keep_what_people_stored(site: Flask) -> None:
+def test_upgrade_keeps_stored_data(site: Flask) -> None:
     to(FIRST)
     furnish()
     to("head")
@@ -97,7 +97,7 @@ def test_they_keep_what_people_stored(site: Flask) -> None:
     to("head")
 
 
-def test_going_back_before_the_rest_api_leaves_out_what_nobody_said(site: Flask) -> None:
+def test_downgrade_before_the_rest_api_deletes_implicit_ratings(site: Flask) -> None:
     to("head")
     furnish()
     insert("items", **{**ROWS["items"], "id": 2})
@@ -109,11 +109,11 @@ def test_going_back_before_the_rest_api_leaves_out_what_nobody_said(site: Flask)
     assert rows("SELECT item_id FROM ratings") == [(1,)]
     to("head")
     assert rows("SELECT item_id, is_implicit FROM ratings") == [(1, False)]
-    # Descriptions have to come: the catalogue is brought again.
+    # The catalogue must be synced again to get descriptions.
     assert rows("SELECT version FROM catalogue_state") == [(None,)]
 
 
-def test_upgrade_confirms_an_address_when_one_account_alone_carries_it(site: Flask) -> None:
+def test_upgrade_confirms_an_address_when_only_one_account_has_it(site: Flask) -> None:
     to(BEFORE_CONFIRMATION)
     moment = "2026-01-01 12:00:00.123456"
     emails = ("ann@example.com", "shared@example.com", "shared@example.com", None)
@@ -128,14 +128,14 @@ def test_upgrade_confirms_an_address_when_one_account_alone_carries_it(site: Fla
     db.session.remove()
 
 
-def test_a_full_database_goes_down_to_nothing_and_up_again_and_keeps_what_both_can_hold(
+def test_downgrade_and_upgrade_of_a_full_database_keep_common_columns(
     site: Flask,
 ) -> None:
     to("head")
     fill(db.engine)
     everything = stored()
     assert all(everything.values())
-    # Where it stood before it had a table of its own.
+    # Its place before it had its own table.
     everything["site_state"][0]["catalogue_version"] = everything["catalogue_state"][0]["version"]
     revisions = [script.revision for script in scripts().walk_revisions()]
     for revision in revisions[1:]:
@@ -145,7 +145,7 @@ def test_a_full_database_goes_down_to_nothing_and_up_again_and_keeps_what_both_c
     for revision in reversed(revisions):
         to(revision)
         now = stored()
-        # The catalogue is brought again: see above.
+        # The catalogue is synced again, see above.
         now["site_state"][0]["catalogue_version"] = first["site_state"][0]["catalogue_version"]
         assert first == {table: within(now[table], first[table]) for table in first}
     with db.engine.connect() as connection:
@@ -164,7 +164,7 @@ def scripts() -> ScriptDirectory:
 
 
 def stored() -> dict[str, Rows]:
-    """Every row of every table as it is at this revision, in one order."""
+    """Return every row of every table at this revision, sorted."""
     tables = MetaData()
     with db.engine.connect() as connection:
         tables.reflect(connection)
@@ -178,12 +178,12 @@ def stored() -> dict[str, Rows]:
 
 
 def kept(everything: dict[str, Rows], table: str, now: dict[str, Rows]) -> Rows:
-    """What is to be there still: of ratings, before the REST API, those that somebody said."""
+    """Return the rows that must remain: before the REST API, only explicit ratings."""
     implicit = table == "ratings" and "is_implicit" not in now["ratings"][0]
     found = [row for row in everything[table] if not (implicit and row["is_implicit"])]
     return within(found, now[table])
 
 
 def within(found: Rows, like: Rows) -> Rows:
-    """Rows with the columns that the others have."""
+    """Return rows reduced to the columns of the other ones."""
     return sorted(({name: row[name] for name in like[0]} for row in found), key=repr)

@@ -1,4 +1,4 @@
-"""Ratings in bulk: a data set into the database, the database out to training."""
+"""Bulk transfer of ratings: import of a data set, export for training."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def data_set(folder: Path, lines: list[Line] = LINES) -> Path:
 
 
 @pytest.mark.every_database
-def test_a_data_sets_people_and_ratings_become_rows(app: Flask, tmp_path: Path) -> None:
+def test_import_ratings_stores_users_and_ratings(app: Flask, tmp_path: Path) -> None:
     status, printed = run(app, "import-ratings", str(data_set(tmp_path / "data")))
     assert (status, printed.splitlines()[-1]) == (
         0,
@@ -53,7 +53,7 @@ def test_a_data_sets_people_and_ratings_become_rows(app: Flask, tmp_path: Path) 
 
 
 @pytest.mark.every_database
-def test_rest_then_answers_for_them(app: Flask, rest: Rest, tmp_path: Path) -> None:
+def test_api_returns_imported_ratings(app: Flask, rest: Rest, tmp_path: Path) -> None:
     run(app, "import-ratings", str(data_set(tmp_path / "data")))
     output = rest.answer("GET", "/user/1/ratings/top")["ratings"]
     assert [(each["movie"]["movie_id"], each["rating"]) for each in output] == [(1, 4.5), (2, 3.0)]
@@ -62,7 +62,7 @@ def test_rest_then_answers_for_them(app: Flask, rest: Rest, tmp_path: Path) -> N
 
 
 @pytest.mark.every_database
-def test_it_can_be_repeated_and_what_was_said_since_stays(
+def test_import_ratings_is_repeatable_and_keeps_newer_ratings(
     app: Flask, rest: Rest, tmp_path: Path
 ) -> None:
     folder = str(data_set(tmp_path / "data"))
@@ -73,14 +73,14 @@ def test_it_can_be_repeated_and_what_was_said_since_stays(
 
 
 @pytest.mark.every_database
-def test_of_a_pair_rated_twice_the_newest_rating_stays(app: Flask, tmp_path: Path) -> None:
+def test_import_ratings_keeps_the_newest_rating_of_a_pair(app: Flask, tmp_path: Path) -> None:
     lines = [(1, 1, 4.5, 20), (1, 1, 1.0, 10)]
     run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))
     assert stored(app) == [(1, 1, 4.5, False)]
 
 
 @pytest.mark.every_database
-def test_an_import_that_breaks_off_goes_on_where_it_is_repeated(
+def test_import_ratings_resumes_when_repeated_after_a_failure(
     app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk_transfer, "BATCH", 2)
@@ -96,7 +96,7 @@ def test_an_import_that_breaks_off_goes_on_where_it_is_repeated(
 
 
 @pytest.mark.every_database
-def test_titles_that_the_catalogue_lacks_are_left_out_and_counted(
+def test_import_ratings_skips_and_counts_items_outside_the_catalogue(
     app: Flask, tmp_path: Path
 ) -> None:
     lines = [*LINES, (7, 999, 4.0, 1)]
@@ -106,7 +106,7 @@ def test_titles_that_the_catalogue_lacks_are_left_out_and_counted(
 
 
 @pytest.mark.every_database
-def test_whoever_signed_up_is_not_mixed_with_a_data_set(
+def test_import_ratings_rejects_ids_of_registered_users(
     app: Flask, ann: FlaskClient, tmp_path: Path
 ) -> None:
     lines = [(21, 1, 4.0, 1), (22, 1, 4.0, 1)]
@@ -118,13 +118,17 @@ def test_whoever_signed_up_is_not_mixed_with_a_data_set(
 
 
 @pytest.mark.every_database
-def test_ids_of_a_data_set_are_not_given_again(app: Flask, rest: Rest, tmp_path: Path) -> None:
+def test_import_ratings_reserves_the_ids_of_the_data_set(
+    app: Flask, rest: Rest, tmp_path: Path
+) -> None:
     run(app, "import-ratings", str(data_set(tmp_path / "data", [(500, 1, 4.0, 1)])))
     assert rest.answer("PUT", "/user", {"gender": None, "year_of_birth": None})["user_id"] == 501
 
 
 @pytest.mark.every_database
-def test_a_rating_from_the_future_can_be_changed(app: Flask, rest: Rest, tmp_path: Path) -> None:
+def test_imported_rating_with_a_future_time_can_be_replaced(
+    app: Flask, rest: Rest, tmp_path: Path
+) -> None:
     soon = int((clock.utcnow() + timedelta(days=400)).timestamp())
     run(app, "import-ratings", str(data_set(tmp_path / "data", [(1, 1, 4.0, soon)])))
     rest.answer("PUT", "/user/1/rating", {"movie_id": 1, "rating": 2})
@@ -132,9 +136,7 @@ def test_a_rating_from_the_future_can_be_changed(app: Flask, rest: Rest, tmp_pat
 
 
 @pytest.mark.every_database
-def test_after_an_import_the_statistics_are_those_of_the_database(
-    app: Flask, tmp_path: Path
-) -> None:
+def test_import_ratings_refreshes_item_statistics(app: Flask, tmp_path: Path) -> None:
     run(app, "import-ratings", str(data_set(tmp_path / "data")))
     with app.app_context():
         first, third = db.session.get(Item, 1), db.session.get(Item, 3)
@@ -145,7 +147,7 @@ def test_after_an_import_the_statistics_are_those_of_the_database(
 
 @pytest.mark.every_database
 @pytest.mark.parametrize("files", [{}, {"movies.csv": "x"}, {"ratings.csv": "a,b\n"}])
-def test_an_import_without_ratings_says_what_it_wants(
+def test_import_ratings_names_the_expected_files_when_there_are_no_ratings(
     app: Flask, tmp_path: Path, files: dict[str, str]
 ) -> None:
     status, printed = run(app, "import-ratings", str(write_files(tmp_path / "data", files)))
@@ -154,15 +156,17 @@ def test_an_import_without_ratings_says_what_it_wants(
 
 
 @pytest.mark.every_database
-def test_an_import_before_the_first_release_is_refused(closed_app: Flask, tmp_path: Path) -> None:
+def test_import_ratings_is_rejected_before_the_first_release(
+    closed_app: Flask, tmp_path: Path
+) -> None:
     status, printed = run(closed_app, "import-ratings", str(data_set(tmp_path / "data")))
     assert (status, "no release has been promoted yet" in printed) == (2, True)
 
 
-# Out to training
+# Export for training
 
 
-def test_explicit_ratings_are_exported_as_training_reads_them(
+def test_export_ratings_writes_explicit_ratings_in_the_format_of_training(
     app: Flask, rest: Rest, tmp_path: Path
 ) -> None:
     run(app, "import-ratings", str(data_set(tmp_path / "data")))
@@ -178,9 +182,7 @@ def test_explicit_ratings_are_exported_as_training_reads_them(
 
 
 @pytest.mark.every_database
-def test_an_export_that_is_imported_gives_the_rows_that_were_there(
-    app: Flask, tmp_path: Path
-) -> None:
+def test_import_of_an_export_restores_the_same_rows(app: Flask, tmp_path: Path) -> None:
     lines = [(user, item, 0.5 + (user + item) % 10 / 2, user) for user in (1, 2) for item in (1, 8)]
     run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))
     before = rows_of_all(app)
@@ -195,7 +197,7 @@ def test_an_export_that_is_imported_gives_the_rows_that_were_there(
 
 
 def rows_of_all(app: Flask) -> list[Row]:
-    """Of ratings, with every column."""
+    """Return all ratings with every column."""
     with app.app_context():
         return list(
             db.session.execute(select(Rating.__table__).order_by(*Rating.__mapper__.primary_key))
@@ -203,21 +205,23 @@ def rows_of_all(app: Flask) -> list[Row]:
 
 
 @pytest.mark.every_database
-def test_an_export_replaces_the_one_before(app: Flask, rest: Rest, tmp_path: Path) -> None:
+def test_export_ratings_replaces_the_earlier_export(app: Flask, rest: Rest, tmp_path: Path) -> None:
     for _ in range(2):
         assert run(app, "export-ratings", str(tmp_path / "out"))[0] == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["ratings.csv"]
 
 
 @pytest.mark.every_database
-def test_a_place_that_cannot_be_written_is_named(app: Flask, rest: Rest, tmp_path: Path) -> None:
+def test_export_ratings_names_a_folder_that_cannot_be_written(
+    app: Flask, rest: Rest, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     status, printed = run(app, "export-ratings", str(tmp_path / "file" / "out"))
     assert (status, printed.count("\n")) == (2, 1)
     assert "cannot be written" in printed
 
 
-def test_an_export_goes_to_s3(app: Flask, rest: Rest, tmp_path: Path, bucket: str) -> None:
+def test_export_ratings_writes_to_s3(app: Flask, rest: Rest, tmp_path: Path, bucket: str) -> None:
     run(app, "import-ratings", str(data_set(tmp_path / "data")))
     status, printed = run(app, "export-ratings", f"{bucket}/site/ratings/")
     assert status == 0, printed
@@ -225,7 +229,7 @@ def test_an_export_goes_to_s3(app: Flask, rest: Rest, tmp_path: Path, bucket: st
     assert (tmp_path / "ratings.csv").read_text().startswith(RATINGS_HEADER)
 
 
-def test_a_place_in_s3_that_cannot_be_written_is_named(
+def test_export_ratings_names_an_s3_url_that_cannot_be_written(
     app: Flask, rest: Rest, proxy: FaultProxy
 ) -> None:
     status, printed = run(app, "export-ratings", "s3://no-such-bucket/site")
@@ -233,7 +237,7 @@ def test_a_place_in_s3_that_cannot_be_written_is_named(
     assert "s3://no-such-bucket/site/ratings.csv" in printed
 
 
-def test_training_takes_exported_ratings_beside_the_data_set(
+def test_train_reads_exported_ratings_beside_the_data_set(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     data = write_two_tastes(tmp_path / "data")
@@ -255,14 +259,14 @@ def test_training_takes_exported_ratings_beside_the_data_set(
     assert release.arrays.item_means[row] * count == pytest.approx(sums[item] + 5.0, rel=1e-6)
 
 
-def test_training_takes_an_export_of_nothing(spark: SparkSession, tmp_path: Path) -> None:
+def test_train_accepts_an_empty_export(spark: SparkSession, tmp_path: Path) -> None:
     data = write_two_tastes(tmp_path / "data")
     exported = data_set(tmp_path / "exported", [])
     options = ["--data", str(data), "--releases", str(tmp_path / "releases"), *QUICK]
     assert train.main([*options, "--ratings", str(exported)]) == 0
 
 
-def test_training_says_what_an_export_lacks(
+def test_train_names_what_an_export_lacks(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = write_two_tastes(tmp_path / "data")

@@ -1,4 +1,4 @@
-"""A tiny run of every benchmark: that it runs, not how fast."""
+"""A tiny run of every benchmark, to check that it works."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def test_generated_ratings_look_like_real_ones() -> None:
+def test_generated_ratings_have_a_realistic_distribution() -> None:
     size = SIZES["tiny"]
     ratings = generate(size)
     pairs = ratings.users.astype(np.int64) * size.items + ratings.items
@@ -42,8 +42,8 @@ def test_generated_ratings_look_like_real_ones() -> None:
     assert generate(size, seed=2).stars.tobytes() != ratings.stars.tobytes()
 
 
-def test_taste_can_be_learnt_from_generated_ratings() -> None:
-    """Of the people who rated two titles, those who liked one more often liked its like."""
+def test_generated_ratings_contain_learnable_preferences() -> None:
+    """Eight factors explain more variance than in shuffled ratings."""
     ratings = generate(SIZES["tiny"])
     table = np.full((SIZES["tiny"].users, SIZES["tiny"].items), np.nan)
     table[ratings.users, ratings.items] = ratings.stars
@@ -54,7 +54,7 @@ def test_taste_can_be_learnt_from_generated_ratings() -> None:
     assert explained[:8].sum() > 1.2 * by_chance[:8].sum()
 
 
-def test_held_out_ratings_are_liked_and_not_trained_on() -> None:
+def test_split_holds_out_liked_ratings_that_are_not_in_training() -> None:
     parts = data.split("tiny")
     assert len(parts.train.stars) + len(parts.test.stars) == SIZES["tiny"].ratings
     assert parts.test.stars.min() >= data.LIKED
@@ -64,7 +64,7 @@ def test_held_out_ratings_are_liked_and_not_trained_on() -> None:
     assert not trained & held_out
 
 
-def test_knowing_the_test_part_is_the_best_ranking_and_knowing_nothing_is_not() -> None:
+def test_ndcg_is_1_for_the_test_part_and_low_for_its_inverse() -> None:
     parts = data.split("tiny")
     size = SIZES["tiny"]
     liked = np.zeros((size.users, size.items), np.float32)
@@ -74,7 +74,7 @@ def test_knowing_the_test_part_is_the_best_ranking_and_knowing_nothing_is_not() 
     assert data.ndcg(parts, -liked, titles) < 0.2
 
 
-def test_memory_is_that_of_all_processes_and_a_failure_is_told() -> None:
+def test_run_measured_adds_memory_of_all_processes_and_reports_failure() -> None:
     hungry = "import time; held = bytearray(200_000_000); time.sleep(2); print('done')"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hungry!r}])"
     finished = run_measured(["python3", "-c", code])
@@ -86,7 +86,7 @@ def test_memory_is_that_of_all_processes_and_a_failure_is_told() -> None:
 
 @pytest.fixture
 def in_this_process(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Benchmarks run here, with the Spark that the other tests use, and on little."""
+    """Run benchmarks in this process, with the shared Spark session and little data."""
 
     def run_here(module: str, *arguments: object, **_environ: str) -> Run:
         monkeypatch.setattr("sys.argv", [module, *map(str, arguments)])
@@ -105,9 +105,9 @@ def in_this_process(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("RELEASE_POLL_SECONDS", "0.2")
 
 
-@pytest.mark.filterwarnings("ignore:OpenBLAS is configured")  # it is, in a process of its own
+@pytest.mark.filterwarnings("ignore:OpenBLAS is configured")  # it is the default in its own process
 @pytest.mark.usefixtures("in_this_process")
-def test_fitting_measures_every_peer_and_the_training_job(
+def test_fitting_benchmark_measures_every_peer_and_the_training_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PARTS", "fitting")
@@ -128,7 +128,7 @@ def test_fitting_measures_every_peer_and_the_training_job(
 
 @pytest.mark.filterwarnings("ignore:OpenBLAS is configured")
 @pytest.mark.usefixtures("in_this_process")
-def test_recommending_and_the_site_are_measured_against_their_targets(
+def test_serving_benchmark_compares_recommending_and_site_with_targets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     databases.programs("postgresql")
@@ -151,7 +151,7 @@ def test_recommending_and_the_site_are_measured_against_their_targets(
     assert all(line.endswith((" met |", " % |")) for line in shown_text)
 
 
-def test_a_target_is_met_at_its_limit_and_else_says_by_how_much_not() -> None:
+def test_target_is_met_at_its_limit_and_otherwise_states_the_factor() -> None:
     cells = [
         Target("time", 20, "ms", 20).cells,
         Target("time", 30, "ms", 20, more="busy").cells,
@@ -166,7 +166,7 @@ def test_a_target_is_met_at_its_limit_and_else_says_by_how_much_not() -> None:
     ]
 
 
-def test_a_part_that_did_not_run_keeps_its_results(tmp_path: Path) -> None:
+def test_results_of_other_parts_are_kept(tmp_path: Path) -> None:
     results.write(tmp_path, "serving", Section(["fast"], {"a": 1.0}))
     results.write(tmp_path, "fitting", Section(["slow", "", "| b |"], {"b": 2.0}))
     results.write(tmp_path, "serving", Section(["faster"], {"a": 0.51239}))
@@ -179,7 +179,7 @@ def test_a_part_that_did_not_run_keeps_its_results(tmp_path: Path) -> None:
     assert figures["fitting"]["date"] in text
 
 
-def test_requests_of_an_open_loop_count_from_when_they_were_due() -> None:
+def test_open_loop_latency_counts_from_the_scheduled_time() -> None:
     """A server that answers one request at a time, each after 50 ms, asked every 10 ms."""
     with slow_server(seconds=0.05) as port:
         question = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -223,7 +223,7 @@ def slow_server(seconds: float) -> Iterator[int]:
         ("PARTS", "serving lunch", "PARTS: 'lunch' is none of fitting, serving"),
     ],
 )
-def test_an_unknown_size_or_part_is_told(
+def test_benchmark_rejects_an_unknown_size_or_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, asked: str, printed: str
 ) -> None:
     monkeypatch.setenv(name, asked)
@@ -231,7 +231,7 @@ def test_an_unknown_size_or_part_is_told(
         run.main(tmp_path)
 
 
-def test_reading_steam_libraries_is_measured_at_each_size(
+def test_steam_benchmark_measures_each_size(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     library = {"user_id": "ann", "items": [{"item_id": "10", "playtime_forever": 60}]}

@@ -1,4 +1,4 @@
-"""The containers' files: linted, checked line by line; the web tier's steps, without an engine."""
+"""Container files: linted and checked; steps of the web image, without a container engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TIERS = ("web", "batch")
 
 
 def instructions(tier: str) -> list[tuple[str, str]]:
-    """(name, the rest) of each instruction, in order."""
+    """Return (name, arguments) of each instruction, in order."""
     text = (FOLDER / f"{tier}.Dockerfile").read_text()
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ")
@@ -38,14 +38,14 @@ def of(tier: str, name: str) -> list[str]:
 
 
 def committed() -> list[str]:
-    """Files that a clone has."""
+    """Return the files of a clone."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
 
 def sent(tier: str) -> list[str]:
-    """The committed files that the build is sent: those the .dockerignore lets in."""
+    """Return the build context: the committed files that .dockerignore allows."""
     lines = (FOLDER / f"{tier}.Dockerfile.dockerignore").read_text().splitlines()
     patterns = [line for line in lines if line and not line.startswith("#")]
     assert patterns[0] == "*"
@@ -58,7 +58,7 @@ def _below(name: str, pattern: str) -> bool:
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_nothing_is_found_by_hadolint(tier: str) -> None:
+def test_dockerfiles_pass_hadolint(tier: str) -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run(
         [hadolint, FOLDER / f"{tier}.Dockerfile"], capture_output=True, text=True, check=False
@@ -67,7 +67,7 @@ def test_nothing_is_found_by_hadolint(tier: str) -> None:
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_the_base_is_slim_and_pinned_and_nobody_is_root(tier: str) -> None:
+def test_dockerfiles_use_a_pinned_slim_base_and_a_non_root_user(tier: str) -> None:
     [base] = of(tier, "FROM")
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-bookworm", base)
     [user] = of(tier, "USER")
@@ -77,7 +77,7 @@ def test_the_base_is_slim_and_pinned_and_nobody_is_root(tier: str) -> None:
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_what_is_copied_is_there_and_sent_to_the_build(tier: str) -> None:
+def test_dockerfiles_copy_only_files_of_the_build_context(tier: str) -> None:
     files = sent(tier)
     for copied in of(tier, "COPY"):
         *sources, _target = copied.split()
@@ -87,7 +87,7 @@ def test_what_is_copied_is_there_and_sent_to_the_build(tier: str) -> None:
     assert not re.search("secret_key|password|aws_access", text)
 
 
-def test_the_web_tier_has_no_spark_and_every_package_it_imports() -> None:
+def test_web_image_has_every_imported_package_and_no_spark() -> None:
     top = {name.split("/")[0] for name in sent("web")}
     assert {"app", "recommender", "migrations"} <= top
     assert {"application.py", "config.py", "gunicorn.conf.py"} <= top
@@ -95,10 +95,10 @@ def test_the_web_tier_has_no_spark_and_every_package_it_imports() -> None:
     assert not [line for line in of("web", "RUN") if "java" in line or "jre" in line]
 
 
-def test_the_web_tier_starts_by_the_steps_of_its_file(tmp_path: Path) -> None:
-    """COPY and pip in a clean folder and environment; the command and the health check as they are.
+def test_web_image_steps_start_the_site(tmp_path: Path) -> None:
+    """Run COPY and pip in a clean folder and environment; command and health check unchanged.
 
-    What stays undone is what needs root: the user, and the folder of releases.
+    Steps that need root are omitted: the user, and the folder of releases.
     """
     work, venv = tmp_path / "marquee", tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
@@ -123,7 +123,7 @@ def test_the_web_tier_starts_by_the_steps_of_its_file(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr
         elif name == "ENV":
             environ |= dict(pair.split("=", 1) for pair in shlex.split(rest))
-            environ.pop("PIP_NO_CACHE_DIR", None)  # which keeps an image small, and a test slow
+            environ.pop("PIP_NO_CACHE_DIR", None)  # it makes images small, but tests slow
     environ |= {
         "PORT": str(port),
         "RELEASES": str(tmp_path / "releases"),
@@ -155,7 +155,7 @@ def service(name: str) -> dict[str, Any]:
     return dict(COMPOSE["services"][name])
 
 
-def test_compose_has_the_site_postgresql_redis_and_one_migration() -> None:
+def test_compose_has_site_postgresql_redis_and_one_migration() -> None:
     assert set(COMPOSE["services"]) == {*("web", "proxy", "migrate", "database", "redis", "train")}
     assert service("web")["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert service("migrate")["depends_on"]["database"]["condition"] == "service_healthy"
@@ -167,7 +167,7 @@ def test_compose_has_the_site_postgresql_redis_and_one_migration() -> None:
         assert service(name)["healthcheck"]["test"]
 
 
-def test_compose_publishes_the_proxy_alone_and_to_this_machine() -> None:
+def test_compose_publishes_only_the_proxy_on_localhost() -> None:
     published = {name: s["ports"] for name, s in COMPOSE["services"].items() if "ports" in s}
     [place] = published.pop("proxy")
     assert published == {}
@@ -177,7 +177,7 @@ def test_compose_publishes_the_proxy_alone_and_to_this_machine() -> None:
     assert f"proxy_pass http://web:{of('web', 'EXPOSE')[0]};" in proxy
 
 
-def test_compose_names_files_and_volumes_that_are_there() -> None:
+def test_compose_references_existing_files_and_volumes() -> None:
     for name in ("web", "migrate", "train"):
         build = service(name)["build"]
         context = (FOLDER / build["context"]).resolve()
@@ -189,7 +189,7 @@ def test_compose_names_files_and_volumes_that_are_there() -> None:
             assert source in COMPOSE["volumes"] or (FOLDER / source).is_file(), name
 
 
-def test_both_tiers_share_the_folder_of_releases() -> None:
+def test_compose_services_share_the_releases_folder() -> None:
     for tier, name in (("web", "web"), ("batch", "train")):
         [place] = [v.split(":")[1] for v in service(name)["volumes"] if v.startswith("releases:")]
         assert f"RELEASES={place}" in " ".join(of(tier, "ENV"))
@@ -197,7 +197,7 @@ def test_both_tiers_share_the_folder_of_releases() -> None:
     assert of("web", "USER") == of("batch", "USER")
 
 
-def test_compose_sets_what_the_site_knows_and_keeps_no_secret() -> None:
+def test_compose_sets_existing_settings_and_contains_no_secret() -> None:
     given = service("web")["environment"]
     assert set(given) <= {setting.name for setting in config.SETTINGS}
     assert given["SECRET_KEY"].startswith("${SECRET_KEY:?")

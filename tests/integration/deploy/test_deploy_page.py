@@ -1,4 +1,4 @@
-"""docs/deploy.md: its commands, run one after the other against an endpoint on this machine."""
+"""docs/deploy.md: its commands, run one after the other against a local endpoint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.site import ROOT
 pytest_plugins = ["tests.support.fixtures.clone"]
 
 PAGE = Path(ROOT, "docs", "deploy.md").read_text()
-# Training has tests of its own, and takes Spark; the commands' environment is there already.
+# Training has its own tests and needs Spark; the environment of the commands already exists.
 LEFT_OUT = ("make train", "python3 -m venv")
 BACK = PAGE.index("## Back to nothing")
 
@@ -28,7 +28,7 @@ def commands(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def there_and_back(shell: Shell) -> Shell:
-    """After all of the page: what it made is looked at on the way, and at the end."""
+    """Run the whole page; its resources are inspected on the way and at the end."""
     looked = """
     aws s3api list-buckets --query 'Buckets[].Name' > ../buckets
     aws iam get-role-policy --role-name marquee-web --policy-name marquee > ../policy
@@ -44,12 +44,14 @@ def seen(shell: Shell, name: str) -> str:
     return (shell.folder.parent / name).read_text()
 
 
-def test_every_command_of_the_page_succeeds(there_and_back: Shell) -> None:
+def test_deploy_page_commands_succeed(there_and_back: Shell) -> None:
     for name in ("marquee-web", "marquee-trial", "marquee-green"):
         assert name in seen(there_and_back, "environments")
 
 
-def test_instances_may_read_this_bucket_and_this_accounts_secrets(there_and_back: Shell) -> None:
+def test_deploy_page_policy_names_the_bucket_and_the_secrets_of_the_account(
+    there_and_back: Shell,
+) -> None:
     policy = seen(there_and_back, "policy")
     assert "arn:aws:s3:::marquee-123456789012/releases/*" in policy
     assert "secretsmanager:*:123456789012:secret:marquee/*" in policy
@@ -57,7 +59,7 @@ def test_instances_may_read_this_bucket_and_this_accounts_secrets(there_and_back
 
 
 @pytest.mark.parametrize("name", ["secrets.config", "https.config"])
-def test_the_files_it_fills_in_are_good_and_hold_no_secret(
+def test_deploy_page_option_files_are_valid_and_contain_no_secret(
     there_and_back: Shell, name: str
 ) -> None:
     text = seen(there_and_back, name)
@@ -66,7 +68,7 @@ def test_the_files_it_fills_in_are_good_and_hold_no_secret(
     assert "postgresql://" not in text
 
 
-def test_nothing_is_left(there_and_back: Shell) -> None:
+def test_deploy_page_commands_remove_every_resource(there_and_back: Shell) -> None:
     shell = there_and_back
     assert "marquee-123456789012" in seen(shell, "buckets")
     buckets = [bucket["Name"] for bucket in shell.client("s3").list_buckets()["Buckets"]]

@@ -1,4 +1,4 @@
-"""The real `eb` command, from a clean clone to a running environment and back to nothing."""
+"""The real `eb` command, from a clean clone to a running environment and its removal."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def created(shell: Shell) -> Shell:
     return shell
 
 
-def test_init_leaves_the_repository_as_it_is(created: Shell) -> None:
+def test_eb_init_leaves_the_repository_unchanged(created: Shell) -> None:
     assert created.run("git", "status", "--porcelain") == b""
 
 
-def test_create_ships_what_git_archive_makes(created: Shell) -> None:
+def test_eb_create_ships_the_git_archive(created: Shell) -> None:
     archive = created.run("git", "archive", "--format=zip", "HEAD")
     assert created.shipped(created.environment()["VersionLabel"]) == archive
 
 
-def test_deploy_ships_the_commit_and_nothing_beside_it(created: Shell) -> None:
+def test_eb_deploy_ships_only_the_commit(created: Shell) -> None:
     before = created.environment()["VersionLabel"]
     (created.folder / "app" / "later.py").write_text("")
     created.run("git", "add", "app/later.py")
@@ -53,12 +53,12 @@ def test_deploy_ships_the_commit_and_nothing_beside_it(created: Shell) -> None:
         assert b"broken(" not in files.read("config.py")
 
 
-def test_terminate_ends_the_environment(created: Shell) -> None:
+def test_eb_terminate_ends_the_environment(created: Shell) -> None:
     created.run("eb", "terminate", "marquee-web", "--force")
     assert created.environment()["Status"] == "Terminated"
 
 
-def test_the_bundle_holds_what_an_instance_needs_and_no_more(shell: Shell) -> None:
+def test_bundle_contains_only_the_files_of_an_instance(shell: Shell) -> None:
     shell.run("make", "bundle")
     (path,) = (shell.folder / "dist").glob("*.zip")
     with zipfile.ZipFile(path) as files:

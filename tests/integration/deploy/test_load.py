@@ -29,7 +29,7 @@ def small_run(servers: Callable[[str], Server], tmp_path_factory: pytest.TempPat
     return run(servers("postgresql"), place, 40, 2_000, items, SMALL)
 
 
-def test_people_come_rate_and_are_answered(small_run: Run) -> None:
+def test_load_run_has_no_failed_request(small_run: Run) -> None:
     assert small_run.failed == []
     routes = {answer.route for answer in small_run.answers}
     assert routes >= {"GET /", "GET /poster/…", "POST /title/…/rating"}
@@ -39,14 +39,14 @@ def test_people_come_rate_and_are_answered(small_run: Run) -> None:
     assert not small_run.missing
 
 
-def test_both_releases_have_served(small_run: Run) -> None:
+def test_load_run_is_served_by_both_releases(small_run: Run) -> None:
     assert {answer.release for answer in small_run.answers} >= {OLD, NEW}
     seconds, failed = small_run.swap
     assert 0 < seconds < 60
     assert not failed
 
 
-def test_workers_and_database_are_watched(small_run: Run) -> None:
+def test_load_run_samples_workers_and_database(small_run: Run) -> None:
     for sample in small_run.samples:
         assert len(sample.pss) == 2
         assert all(10 < sample.pss[pid] <= sample.rss[pid] for pid in sample.pss)
@@ -55,12 +55,12 @@ def test_workers_and_database_are_watched(small_run: Run) -> None:
         assert sample.pace > 0
 
 
-def test_the_full_database_has_as_many_ratings_a_person_as_the_other() -> None:
+def test_settings_give_both_databases_the_same_ratings_per_user() -> None:
     settings = Settings.of({"PEOPLE": "50", "ACCOUNTS": "1000", "RATINGS": "90000"})
     assert (settings.few_accounts, settings.few_ratings) == (100, 9_000)
 
 
-def test_the_last_acknowledged_rating_is_kept_with_those_sent_after_it(tmp_path: Path) -> None:
+def test_acknowledged_ratings_are_read_with_those_sent_after_the_last_one(tmp_path: Path) -> None:
     file = tmp_path / "answers.csv"
     route = "POST /title/…/rating"
     file.write_text(
@@ -74,7 +74,7 @@ def test_the_last_acknowledged_rating_is_kept_with_those_sent_after_it(tmp_path:
     assert acknowledged_ratings(answers) == {("ann", 7): (2.0, {4.5})}
 
 
-# One minute of a hundred requests in 10 ms each, two workers of 100 MB.
+# One minute with a hundred requests of 10 ms each, two workers of 100 MB.
 ANSWERS = [Answer(0.6 * n, "GET /", 200, 0.01, OLD if n < 50 else NEW) for n in range(100)]
 SAMPLES = [
     Sample(float(at), {1: 100.0, 2: 100.0}, {1: 150.0, 2: 150.0}, {"site": 0.5 * at}, 4, 3.0)
@@ -121,32 +121,32 @@ def a_small_run_says_something(monkeypatch: pytest.MonkeyPatch) -> None:
         (replace(QUIET, answers=slower(ANSWERS, since=0)), ["median, full to almost empty"]),
     ],
 )
-def test_verdicts_miss_what_is_not_as_it_should_be(full: Run, missed: list[str]) -> None:
+def test_verdicts_name_the_missed_criteria(full: Run, missed: list[str]) -> None:
     results = verdicts({"almost empty": QUIET, "full": full})
     assert [verdict.what for verdict in results if not verdict.holds] == missed
 
 
-def test_a_route_asked_for_more_often_makes_nothing_slower() -> None:
-    """Late in the run people ask for slow pages alone, which are as slow as before."""
+def test_verdicts_ignore_a_changed_mix_of_routes() -> None:
+    """Late in the run there are only requests for slow pages, which are as slow as before."""
     slow = [replace(a, route="GET /ratings", seconds=0.1) for a in ANSWERS]
     mixed = [*ANSWERS[:45], *slow]
     results = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=mixed)})
     assert [verdict.what for verdict in results if not verdict.holds] == []
 
 
-def test_what_a_worker_holds_for_a_moment_is_no_growth() -> None:
-    """A password is being checked in every other sample, in the last one by both workers."""
+def test_growth_ignores_momentary_memory_use() -> None:
+    """Every other sample is taken during a password check, the last one in both workers."""
     spikes = [replace(s, pss={1: 132.0, 2: 132.0}) if s.at % 10 else s for s in SAMPLES]
     assert replace(QUIET, samples=spikes).growth == pytest.approx(0)
 
 
-def test_the_last_look_alone_is_no_growth() -> None:
-    """It comes when the run is over, and a password is just being checked."""
+def test_growth_ignores_a_single_last_sample() -> None:
+    """The sample after the end of the run is taken during a password check."""
     last = replace(SAMPLES[-1], at=60.1, pss={1: 132.0, 2: 100.0})
     assert replace(QUIET, samples=[*SAMPLES, last]).growth == pytest.approx(0)
 
 
-def test_a_machine_that_becomes_slower_is_told_and_excuses_nothing() -> None:
+def test_verdicts_report_a_slower_machine_without_excusing_the_site() -> None:
     late = [replace(s, pace=6.0) if s.at >= 45 else s for s in SAMPLES]
     slow = replace(QUIET, answers=slower(ANSWERS, since=45), samples=late)
     results = {verdict.what: verdict for verdict in verdicts({"almost empty": QUIET, "full": slow})}
@@ -154,13 +154,13 @@ def test_a_machine_that_becomes_slower_is_told_and_excuses_nothing() -> None:
     assert (median.seen, median.holds) == ("2.00 (the machine 2.00)", False)
 
 
-def test_too_little_is_no_success() -> None:
+def test_verdicts_fail_when_there_are_too_few_answers() -> None:
     results = verdicts({"almost empty": QUIET, "full": replace(QUIET, answers=ANSWERS[:3])})
     missed = {verdict.what for verdict in results if not verdict.holds}
     assert "median, full to almost empty" in missed
 
 
-def test_the_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = {"almost empty": QUIET, "full": replace(QUIET, missing=1)}
     assert report.write(SMALL, runs, tmp_path) == 1
     text = (tmp_path / "load.md").read_text(encoding="utf-8")
@@ -171,7 +171,7 @@ def test_the_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert '"connections": 4' in (tmp_path / "samples.json").read_text(encoding="utf-8")
 
 
-def test_invented_titles_have_words_years_and_genres() -> None:
+def test_generated_items_have_titles_years_and_genres() -> None:
     items = titles(50, np.random.default_rng(3))
     assert [item.item_id for item in items] == list(range(1, 51))
     assert all(item.title.istitle() and item.year and item.genres for item in items)

@@ -1,4 +1,4 @@
-"""What was freed goes back to the operating system. In a process of its own: its memory is seen."""
+"""Freed memory is returned to the operating system, measured in a separate process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc's, and /proc")
 
-# Each piece is far below what the C library asks the system for by itself.
+# Each piece is far below the size for which the C library uses mmap.
 NEED_MUCH_FOR_A_MOMENT = """
 import ctypes, mmap, tempfile, threading
 from pathlib import Path
@@ -59,12 +59,12 @@ def seen(what_then: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", done.stdout)]
 
 
-def test_threads_share_few_heaps() -> None:
+def test_share_heaps_limits_threads_to_few_heaps() -> None:
     assert seen("need_much(); print(heaps())") > [2]
     assert seen("share_heaps(); need_much(); print(heaps())") == [2]
 
 
-def test_what_was_needed_for_a_moment_is_given_back() -> None:
+def test_freed_memory_is_returned_to_the_system() -> None:
     before, kept, given_back = seen(
         "print(resident()); need_much(); print(resident()); give_back(); print(resident())"
     )

@@ -1,4 +1,4 @@
-"""Threads of a worker: ours alone, none of the library that multiplies matrices."""
+"""Threads of a worker: only ours, none of the BLAS library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ print(len(os.listdir("/proc/self/task")), os.environ["OPENBLAS_NUM_THREADS"])
 """
 
 
-def test_what_gunicorn_serves_with_multiplies_in_the_thread_that_asks(tmp_path: Path) -> None:
+def test_gunicorn_configuration_limits_blas_to_the_calling_thread(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if "BLAS" not in name}
     output = subprocess.run(
         [sys.executable, "-c", MULTIPLY],

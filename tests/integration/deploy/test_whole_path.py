@@ -1,5 +1,5 @@
 """From `git archive HEAD` to recommendations, as on an instance: clean folder, new environment,
-the Procfile's line behind nginx, MariaDB, and a release in S3."""
+the Procfile's command behind nginx, MariaDB, and a release in S3."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
 
 
 class Visitor:
-    """A browser that comes by HTTPS through the load balancer, which ends it."""
+    """A browser with HTTPS through a load balancer, which terminates TLS."""
 
     def __init__(self, address: str):
         self._address = address
@@ -41,7 +41,7 @@ class Visitor:
         return self._open(path, None)
 
     def post(self, path: str, page: str, **form: str) -> str:
-        """Send a form of ``page``, with the token that stands there."""
+        """Send a form of ``page``, with its token."""
         token = re.search('name="csrf_token"[^>]*value="([^"]+)"', self.get(page))
         assert token, page
         return self._open(path, {**form, "csrf_token": token[1]})
@@ -62,7 +62,7 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """Deployed as the platform does it, and not yet serving."""
+    """An instance deployed as by the platform, not yet serving."""
     folder = tmp_path_factory.mktemp("instance")
     with moto_server(folder / "moto.log") as amazon, mariadb() as database:
         environ = aws_environ(amazon)
@@ -77,7 +77,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 
 def publish_release(environ: dict[str, str], version: str) -> None:
-    """What training does, with a role of its own."""
+    """Publish a release as training does, with its own role."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environ.items():
             patch.setenv(name, value)
@@ -89,7 +89,7 @@ def publish_release(environ: dict[str, str], version: str) -> None:
         s3.client.cache_clear()
 
 
-def test_an_instance_has_neither_spark_nor_java_nor_the_batch_tier(instance: Instance) -> None:
+def test_instance_has_no_spark_no_java_and_no_batch_tier(instance: Instance) -> None:
     for module in ("pyspark", "pyarrow", "numba", "spark_jobs", "pytest"):
         assert not instance.can_import(module)
     assert instance.can_import("flask")
@@ -99,7 +99,7 @@ def test_an_instance_has_neither_spark_nor_java_nor_the_batch_tier(instance: Ins
 
 @pytest.fixture(scope="module")
 def deployed(instance: Instance) -> Instance:
-    """After the container commands."""
+    """The instance after the container commands."""
     driver, migrate, sync = instance.container_commands().values()
     assert not instance.can_import("pymysql")
     instance.run(driver)
@@ -110,7 +110,7 @@ def deployed(instance: Instance) -> Instance:
     return instance
 
 
-def test_it_is_deployed_again_without_harm(deployed: Instance) -> None:
+def test_container_commands_are_repeatable(deployed: Instance) -> None:
     for command in deployed.container_commands().values():
         deployed.run(command)
 
@@ -126,7 +126,7 @@ def site(deployed: Instance) -> Iterator[tuple[str, int]]:
         yield address, master
 
 
-def test_a_newcomer_registers_rates_and_is_recommended_titles(site: tuple[str, int]) -> None:
+def test_new_user_registers_rates_and_gets_recommendations(site: tuple[str, int]) -> None:
     visitor = Visitor(site[0])
     form = {"username": "ann", "email": "ann@example.com"}
     visitor.post("/register", "/register", **form, password=PASSWORD, confirm=PASSWORD)
@@ -135,11 +135,11 @@ def test_a_newcomer_registers_rates_and_is_recommended_titles(site: tuple[str, i
     home = visitor.get("/")
     assert visitor.model == FIRST
     first = re.findall(r'href="/title/(\d+)"', home)[0]
-    assert first == "5"  # the one film of their taste that is left
+    assert first == "5"  # the only unrated film of their taste
     assert "Return to Space" in home
 
 
-def test_the_hook_after_a_deployment_finds_the_site_ready(
+def test_postdeploy_hook_succeeds_when_site_is_ready(
     deployed: Instance, site: tuple[str, int]
 ) -> None:
     for hooks in ("hooks", "confighooks"):
@@ -148,7 +148,7 @@ def test_the_hook_after_a_deployment_finds_the_site_ready(
             deployed.run(str(script))
 
 
-def test_new_settings_bring_the_driver_they_need(deployed: Instance) -> None:
+def test_predeploy_hook_installs_the_driver_of_new_settings(deployed: Instance) -> None:
     (script,) = (deployed.bundle / ".platform" / "confighooks" / "predeploy").iterdir()
     before = deployed.settings["DATABASE_URL"]
     deployed.settings["DATABASE_URL"] = "postgresql://u:p@elsewhere/marquee"
@@ -159,10 +159,10 @@ def test_new_settings_bring_the_driver_they_need(deployed: Instance) -> None:
     assert deployed.can_import("psycopg")
 
 
-def test_a_new_release_reaches_every_process_without_a_restart(
+def test_new_release_reaches_every_process_without_restart(
     deployed: Instance, site: tuple[str, int]
 ) -> None:
-    """The thread that watches starts in each process, after they parted from the master."""
+    """The watcher thread starts in each process after the fork."""
     publish_release(deployed.settings, SECOND)
     visitor = Visitor(site[0])
     deadline = time.monotonic() + 30
@@ -172,7 +172,7 @@ def test_a_new_release_reaches_every_process_without_a_restart(
         in_a_row = in_a_row + 1 if SECOND in visitor.get("/ready") else 0
 
 
-def test_each_process_takes_little_memory(site: tuple[str, int]) -> None:
+def test_worker_processes_use_little_memory(site: tuple[str, int]) -> None:
     address, master = site
     visitor = Visitor(address)
     for _ in range(50):

@@ -45,7 +45,7 @@ class Answer:
 
 @dataclass
 class Site:
-    """The address of nginx, the folder with its logs and cache, and what is behind it."""
+    """The address of nginx, the folder of its logs and cache, and the server behind it."""
 
     address: str
     folder: Path
@@ -66,7 +66,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The tiny release, served as on an instance of its own."""
+    """The tiny release, served as on an instance."""
     folder = tmp_path_factory.mktemp("behind-nginx")
     database = Path(shutil.copy(migrated, folder / "site.db"))
     publish_tiny(ReleaseStore(folder / "releases"))
@@ -86,7 +86,7 @@ HALVES = (
 
 @pytest.mark.parametrize("half", HALVES, ids=["headers", "body"])
 @pytest.mark.parametrize("proxy", ["platform", "compose"])
-def test_site_answers_while_slow_clients_send_halves_of_requests(
+def test_site_responds_while_slow_clients_send_partial_requests(
     site: Site, tmp_path: Path, proxy: str, half: bytes
 ) -> None:
     behind = nullcontext(site.address)
@@ -99,7 +99,7 @@ def test_site_answers_while_slow_clients_send_halves_of_requests(
             client = socket.create_connection((parts.hostname, parts.port))
             slow.enter_context(client)
             client.sendall(half)
-        time.sleep(0.5)  # so that each half has arrived, and would hold its thread
+        time.sleep(0.5)  # so that each half has arrived and would occupy a thread
         with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:
             assert answer.status == 200
 
@@ -112,7 +112,7 @@ def asset(site: Site, name: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["site.css", "rating.js", "bootstrap.min.css"])
-def test_static_files_are_kept_for_good_by_browsers_and_by_nginx(site: Site, name: str) -> None:
+def test_static_files_are_cached_by_browser_and_nginx(site: Site, name: str) -> None:
     address = asset(site, name)
     first = site.get(address)
     kept = site.cached()
@@ -123,21 +123,21 @@ def test_static_files_are_kept_for_good_by_browsers_and_by_nginx(site: Site, nam
     assert "Set-Cookie" not in again.headers
 
 
-def test_an_address_without_todays_hash_is_not_kept(site: Site) -> None:
+def test_asset_with_an_outdated_hash_is_not_cached(site: Site) -> None:
     before = site.cached()
     for path in ("/static/site.css", "/static/0123456789ab/site.css", "/static/nothing.css"):
         assert "immutable" not in site.get(path).headers["Cache-Control"]
     assert site.cached() == before
 
 
-def test_posters_are_drawn_once(site: Site) -> None:
+def test_posters_are_cached_by_nginx(site: Site) -> None:
     before = site.cached()
     answers = [site.get("/poster/1.svg", {"Cookie": f"session={n}"}) for n in range(3)]
     assert len({answer.body for answer in answers}) == 1
     assert site.cached() == before + 1
 
 
-def test_pages_are_never_kept(site: Site) -> None:
+def test_pages_are_never_cached(site: Site) -> None:
     before = site.cached()
     for path in ("/", "/login", "/popular", "/ready", "/api/v1/openapi.json"):
         site.get(path)
@@ -145,41 +145,41 @@ def test_pages_are_never_kept(site: Site) -> None:
 
 
 @pytest.mark.parametrize("path", ["/login", "/api/v1/openapi.json", "/poster/1.svg"])
-def test_text_travels_compressed(site: Site, path: str) -> None:
+def test_text_responses_are_compressed(site: Site, path: str) -> None:
     plain, packed = site.get(path), site.get(path, {"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
     assert "Accept-Encoding" in ",".join(packed.headers.get_all("Vary", []))
     assert len(packed.body) < 0.7 * len(plain.body)
-    if path != "/login":  # where the form's token differs
+    if path != "/login":  # the form token differs
         assert gzip.decompress(packed.body) == plain.body
 
 
 @pytest.mark.parametrize("path", ["/login", "/nothing", "/static/site.css", "/api/v1/movie/1"])
-def test_every_answer_has_each_security_header_once(site: Site, path: str) -> None:
+def test_responses_have_each_security_header_once(site: Site, path: str) -> None:
     headers = site.get(path).headers
     for name, value in SECURITY.items():
         assert headers.get_all(name) == [value]
     assert len(headers.get_all("Content-Security-Policy", [])) == 1
 
 
-def test_a_file_that_the_site_takes_arrives(site: Site) -> None:
+def test_upload_of_the_largest_size_reaches_the_site(site: Site) -> None:
     answer = upload(site, LARGEST_FILE, headers={"Cookie": sign_up(site)})
-    assert (answer.code, b"gone stale" in answer.body) == (400, True)  # by the form's checks
+    assert (answer.code, b"gone stale" in answer.body) == (400, True)  # rejected by form validation
 
 
-def test_upload_of_a_guest_is_refused_in_the_words_of_the_site(site: Site) -> None:
+def test_upload_of_a_guest_gets_the_413_page_of_the_site(site: Site) -> None:
     answer = upload(site, LARGEST_FILE)
     assert (answer.code, b"more than we can take" in answer.body) == (413, True)
 
 
 @pytest.mark.parametrize("path", ["/data/import", "/login", "/api/v1/recommendations/batch"])
-def test_what_is_too_large_is_refused_in_the_words_of_the_site(site: Site, path: str) -> None:
+def test_oversized_upload_gets_the_413_page_of_the_site(site: Site, path: str) -> None:
     answer = upload(site, LARGEST_UPLOAD + 1, path)
     assert answer.code in (401, 413)
     assert b"nginx" not in answer.body
 
 
-def test_what_is_far_too_large_is_refused_before_it_is_sent(site: Site) -> None:
+def test_far_oversized_upload_is_rejected_by_nginx_before_it_is_sent(site: Site) -> None:
     answer = announce(site, 33 * 1024**2)
     assert answer.code == 413
     assert b"nginx" in answer.body
@@ -187,28 +187,28 @@ def test_what_is_far_too_large_is_refused_before_it_is_sent(site: Site) -> None:
         assert answer.headers.get_all(name) == [value]
 
 
-def test_a_caller_cannot_claim_an_address_or_https(site: Site) -> None:
+def test_client_cannot_forge_its_address_or_https(site: Site) -> None:
     forged = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https"}
     answer = site.get("/ready", forged)
     assert "Strict-Transport-Security" not in answer.headers
 
 
-def test_a_request_is_known_by_the_id_that_nginx_gave_it(site: Site) -> None:
+def test_request_id_is_set_by_nginx(site: Site) -> None:
     answer = site.get("/login", {"X-Request-ID": "chosen-by-the-caller"})
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"])
 
 
-def test_nginx_tells_neither_its_version_nor_gunicorns(site: Site) -> None:
+def test_server_header_contains_no_version(site: Site) -> None:
     assert site.get("/login").headers["Server"] == "nginx"
 
 
-def test_the_platforms_health_agent_hears_of_every_request(site: Site) -> None:
+def test_health_agent_log_contains_every_request(site: Site) -> None:
     def recorded() -> int:
         logs = list(site.folder.glob("healthd.*"))
         return sum(log.read_text().count('"/asked-once"404') for log in logs)
 
     site.get("/asked-once")
-    # nginx writes what it did after it has answered.
+    # nginx writes the log after the response.
     wait_until(lambda: recorded() > 0)
     assert recorded() == 1
 

@@ -1,4 +1,4 @@
-"""Behind proxies of our own: whose word on the caller's address and on HTTPS counts."""
+"""Behind our own proxies: which of them is trusted for the client address and HTTPS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.extensions import db
 
-# What each platform's proxies make of a request whose caller, 192.0.2.1, forges both headers.
+# Headers after each platform's proxies, if the client 192.0.2.1 forges both headers.
 FORGED = "6.6.6.6"
 LOAD_BALANCER = ({"PROXIES": "2", "PROTOCOL_PROXIES": "1"}, f"{FORGED}, 192.0.2.1, 10.0.0.1")
 NGINX_ALONE = ({"PROXIES": "1", "PROTOCOL_PROXIES": "0"}, f"{FORGED}, 192.0.2.1")
@@ -41,7 +41,7 @@ def seen() -> dict[str, object]:
     indirect=["behind"],
     ids=["load balancer", "nginx alone", "direct"],
 )
-def test_the_address_is_what_our_own_proxies_saw(
+def test_client_address_is_the_one_that_our_proxies_saw(
     behind: tuple[FlaskClient, dict[str, str]], address: str
 ) -> None:
     client, headers = behind
@@ -54,7 +54,7 @@ def test_the_address_is_what_our_own_proxies_saw(
     indirect=["behind"],
     ids=["load balancer", "nginx alone", "direct"],
 )
-def test_only_a_load_balancer_is_believed_about_https(
+def test_forwarded_proto_is_trusted_from_a_load_balancer_only(
     behind: tuple[FlaskClient, dict[str, str]], believed: bool
 ) -> None:
     client, headers = behind
@@ -63,7 +63,7 @@ def test_only_a_load_balancer_is_believed_about_https(
 
 
 @pytest.mark.parametrize("behind", [LOAD_BALANCER], indirect=True)
-def test_browsers_are_told_to_insist_on_https_over_https_alone(
+def test_hsts_is_sent_over_https_only(
     behind: tuple[FlaskClient, dict[str, str]],
 ) -> None:
     client, headers = behind
@@ -72,6 +72,6 @@ def test_browsers_are_told_to_insist_on_https_over_https_alone(
         assert answer.headers.get("Strict-Transport-Security") == output
 
 
-def test_where_nothing_is_said_browsers_are_told_nothing(app: Flask) -> None:
+def test_hsts_is_not_sent_by_default(app: Flask) -> None:
     answer = app.test_client().get("/login", base_url="https://marquee.example")
     assert "Strict-Transport-Security" not in answer.headers

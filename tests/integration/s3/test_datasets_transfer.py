@@ -25,7 +25,7 @@ def write_files(folder: Path, files: dict[str, str]) -> Path:
 
 @pytest.fixture
 def uploaded(bucket: str, tmp_path: Path) -> str:
-    """The address of a small data set."""
+    """The URL of a small uploaded data set."""
     transfer.upload(write_files(tmp_path / "data", FILES), f"{bucket}/data/ml")
     return f"{bucket}/data/ml"
 
@@ -40,7 +40,7 @@ def contents(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
 
 
-def test_a_data_set_goes_up_and_comes_down_from_the_command_line(
+def test_transfer_command_uploads_and_downloads_a_data_set(
     bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, place = write_files(tmp_path / "data", FILES), f"{bucket}/ml"
@@ -51,12 +51,14 @@ def test_a_data_set_goes_up_and_comes_down_from_the_command_line(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "data"]
 
 
-def test_the_checksums_go_up_last(uploaded: str, proxy: FaultProxy) -> None:
+def test_upload_sends_the_checksums_last(uploaded: str, proxy: FaultProxy) -> None:
     puts = [path.split("/ml/")[1] for method, path, _ in proxy.seen if method == "PUT"]
     assert puts == ["extra/tags.csv", "movies.csv", "ratings.csv", "SHA256SUMS"]
 
 
-def test_what_is_not_as_it_was_uploaded_is_refused(uploaded: str, tmp_path: Path) -> None:
+def test_download_rejects_files_that_differ_from_the_checksums(
+    uploaded: str, tmp_path: Path
+) -> None:
     for name, content in (("ratings.csv", b"1,3\n"), ("new.csv", b"")):
         put(f"{uploaded}/{name}", content)
         with pytest.raises(DataError, match=rf"{uploaded}/{name}: is not what SHA256SUMS says"):
@@ -66,7 +68,7 @@ def test_what_is_not_as_it_was_uploaded_is_refused(uploaded: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("sums", [b"x\n", b"\xff  a\n"])
-def test_checksums_that_cannot_be_read_are_named(
+def test_download_names_checksums_that_cannot_be_read(
     uploaded: str, tmp_path: Path, sums: bytes
 ) -> None:
     put(f"{uploaded}/SHA256SUMS", sums)
@@ -74,13 +76,15 @@ def test_checksums_that_cannot_be_read_are_named(
         transfer.download(uploaded, tmp_path / "again")
 
 
-def test_an_upload_that_was_not_finished_is_no_data_set(bucket: str, tmp_path: Path) -> None:
+def test_download_rejects_an_unfinished_upload(bucket: str, tmp_path: Path) -> None:
     put(f"{bucket}/ml/ratings.csv", b"")
     with pytest.raises(DataError, match=r"has no SHA256SUMS; upload the data set again"):
         transfer.download(f"{bucket}/ml", tmp_path / "again")
 
 
-def test_an_interrupted_download_goes_on(uploaded: str, proxy: FaultProxy, tmp_path: Path) -> None:
+def test_download_resumes_after_an_interruption(
+    uploaded: str, proxy: FaultProxy, tmp_path: Path
+) -> None:
     proxy.fault = lambda method, path: "error" if path.endswith("/ratings.csv") else ""
     with pytest.raises(StorageError):
         transfer.download(uploaded, tmp_path / "again")
@@ -104,7 +108,7 @@ def test_an_interrupted_download_goes_on(uploaded: str, proxy: FaultProxy, tmp_p
         ("full", "s3://b/a", "is not an S3 URL"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(
+def test_transfer_command_prints_a_one_line_error(
     source: str,
     destination: str,
     output: str,

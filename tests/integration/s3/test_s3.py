@@ -40,7 +40,7 @@ def write(path: Path, content: bytes) -> Path:
         ("s3://bucket/a b/ä?#%", ("bucket", "a b/ä?#%")),
     ],
 )
-def test_an_address_is_a_bucket_and_a_key(address: str, parts: tuple[str, str]) -> None:
+def test_split_returns_bucket_and_key(address: str, parts: tuple[str, str]) -> None:
     assert s3.split(address) == parts
 
 
@@ -48,23 +48,25 @@ def test_an_address_is_a_bucket_and_a_key(address: str, parts: tuple[str, str]) 
     "address",
     ["", "s3://", "s3:///key", "s3://Bad_Bucket/x", "s3:/bucket", "https://b/x", "s3://ä"],
 )
-def test_what_is_no_address_is_refused(address: str) -> None:
+def test_split_rejects_an_invalid_url(address: str) -> None:
     with pytest.raises(ConfigError, match="is not an S3 URL; it looks like s3://bucket/folder"):
         s3.split(address)
 
 
-def test_boto3_is_loaded_by_the_first_use_alone() -> None:
+def test_s3_module_imports_boto3_lazily() -> None:
     code = "import sys, recommender.storage.s3; sys.exit('boto3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-def test_where_boto3_is_missing_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s3_error_says_how_to_install_boto3_when_it_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "boto3.exceptions", None)
     with pytest.raises(SetupError, match="pip install boto3"):
         s3.read("s3://bucket/x")
 
 
-def test_what_went_up_comes_down(bucket: str, tmp_path: Path) -> None:
+def test_download_returns_the_uploaded_content(bucket: str, tmp_path: Path) -> None:
     for content in (b"", b"a few ratings"):
         s3.upload(write(tmp_path / "up.csv", content), f"{bucket}/ratings/up.csv")
         s3.download(f"{bucket}/ratings/up.csv", tmp_path / "new" / "down.csv")
@@ -72,7 +74,7 @@ def test_what_went_up_comes_down(bucket: str, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["down.csv"]
 
 
-def test_a_large_file_goes_up_in_parts(bucket: str, proxy: FaultProxy, tmp_path: Path) -> None:
+def test_upload_sends_a_large_file_in_parts(bucket: str, proxy: FaultProxy, tmp_path: Path) -> None:
     content = bytes(range(256)) * (2 * 8 * 1024**2 // 256) + b"and a third part"
     s3.upload(write(tmp_path / "large", content), f"{bucket}/large")
     parts = [path for method, path, _ in proxy.seen if method == "PUT" and "partNumber=" in path]
@@ -81,7 +83,7 @@ def test_a_large_file_goes_up_in_parts(bucket: str, proxy: FaultProxy, tmp_path:
     assert (tmp_path / "again").read_bytes() == content
 
 
-def test_a_broken_connection_is_gone_on_with_where_it_broke(
+def test_download_resumes_when_the_connection_breaks(
     bucket: str, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     s3.upload(write(tmp_path / "up", b"0123456789" * 1000), f"{bucket}/up")
@@ -91,7 +93,7 @@ def test_a_broken_connection_is_gone_on_with_where_it_broke(
     assert [status for method, _, status in proxy.seen if method == "GET"] == [206, 206]
 
 
-def test_a_later_call_goes_on_while_the_object_is_the_same(
+def test_download_resumes_in_a_later_call_while_the_object_is_unchanged(
     bucket: str, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     s3.upload(write(tmp_path / "up", b"x" * 8000), f"{bucket}/up")
@@ -100,7 +102,7 @@ def test_a_later_call_goes_on_while_the_object_is_the_same(
         s3.download(f"{bucket}/up", tmp_path / "down")
     assert not (tmp_path / "down").exists()
     (left,) = tmp_path.glob(".down.*.unfinished")
-    assert left.stat().st_size == 7000  # a half, then halves of what was left
+    assert left.stat().st_size == 7000  # a half, then half of the rest each time
     left.write_bytes(b"y" * 7000)
     proxy.fault = lambda *_: ""
     s3.download(f"{bucket}/up", tmp_path / "down")
@@ -112,7 +114,7 @@ def test_a_later_call_goes_on_while_the_object_is_the_same(
     assert list(tmp_path.glob(".*")) == []
 
 
-def test_a_folder_is_listed_by_the_names_in_it(bucket: str) -> None:
+def test_listing_returns_names_relative_to_the_folder(bucket: str) -> None:
     for key in ("a/one.csv", "a/b/two.csv", "ab/other.csv", "a/", "three.csv"):
         s3.client().put_object(Bucket=s3.split(bucket)[0], Key=key, Body=key.encode())
     assert s3.listing(f"{bucket}/a") == {"one.csv": 9, "b/two.csv": 11}
@@ -121,7 +123,7 @@ def test_a_folder_is_listed_by_the_names_in_it(bucket: str) -> None:
     assert s3.listing(f"{bucket}/nothing") == {}
 
 
-def test_a_folder_goes_up_with_the_named_file_last(
+def test_upload_folder_sends_the_named_file_last(
     bucket: str, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     for name in ("a.json", "b.csv", "c/d.csv"):
@@ -131,7 +133,7 @@ def test_a_folder_goes_up_with_the_named_file_last(
     assert puts == ["b.csv", "c/d.csv", "a.json"]
 
 
-def test_a_folder_comes_down_but_for_what_is_there(
+def test_download_folder_skips_complete_files(
     bucket: str, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     for name in ("a.csv", "b/c.csv"):
@@ -145,7 +147,7 @@ def test_a_folder_comes_down_but_for_what_is_there(
 
 
 @pytest.mark.parametrize("key", ["../out", "a/../../out", "/out", "a//b", "./a", "a\\b", "a\tb"])
-def test_a_name_that_leads_out_of_the_folder_is_refused(
+def test_download_folder_rejects_a_key_outside_of_the_folder(
     bucket: str, tmp_path: Path, key: str
 ) -> None:
     for name in ("good", key):
@@ -155,7 +157,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_would_fill_the_disk_is_not_downloaded(
+def test_download_folder_is_rejected_when_disk_space_is_insufficient(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.client().put_object(Bucket=s3.split(bucket)[0], Key="set/a", Body=b"x" * 10)
@@ -168,9 +170,7 @@ def test_a_folder_that_would_fill_the_disk_is_not_downloaded(
     s3.download_folder(f"{bucket}/set", tmp_path / "down")
 
 
-def test_a_small_object_is_read_once_while_it_stays_the_same(
-    bucket: str, proxy: FaultProxy
-) -> None:
+def test_read_returns_none_while_the_object_is_unchanged(bucket: str, proxy: FaultProxy) -> None:
     s3.replace(f"{bucket}/current.json", b"one", None)
     content, tag = s3.read(f"{bucket}/current.json") or (b"", "")
     assert content == b"one"
@@ -181,7 +181,7 @@ def test_a_small_object_is_read_once_while_it_stays_the_same(
     assert content == b"two"
 
 
-def test_of_two_who_replace_the_same_object_the_second_is_told(bucket: str) -> None:
+def test_replace_fails_when_the_object_was_replaced_meanwhile(bucket: str) -> None:
     s3.replace(f"{bucket}/current.json", b"one", None)
     _, tag = s3.read(f"{bucket}/current.json") or (b"", "")
     s3.replace(f"{bucket}/current.json", b"two", tag)
@@ -191,7 +191,7 @@ def test_of_two_who_replace_the_same_object_the_second_is_told(bucket: str) -> N
     assert stored(f"{bucket}/current.json") == b"two"
 
 
-def test_what_is_not_there_is_told_apart(bucket: str, tmp_path: Path) -> None:
+def test_missing_objects_are_reported_as_missing(bucket: str, tmp_path: Path) -> None:
     for asks in (
         lambda: s3.read(f"{bucket}/nothing"),
         lambda: s3.download(f"{bucket}/nothing", tmp_path / "x"),
@@ -207,7 +207,7 @@ def test_what_is_not_there_is_told_apart(bucket: str, tmp_path: Path) -> None:
             asks()
 
 
-def test_whether_something_could_be_uploaded_is_found_out_without_a_trace(bucket: str) -> None:
+def test_check_writable_leaves_no_object(bucket: str) -> None:
     s3.check_writable(f"{bucket}/releases")
     with pytest.raises(StorageError, match="create the bucket"):
         s3.check_writable("s3://no-such-bucket-here/releases")
@@ -216,7 +216,7 @@ def test_whether_something_could_be_uploaded_is_found_out_without_a_trace(bucket
     assert "Uploads" not in s3.client().list_multipart_uploads(Bucket=name)
 
 
-def test_an_s3_that_fails_is_said_with_the_address(
+def test_s3_errors_name_the_url_when_s3_fails(
     bucket: str, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     proxy.fault = lambda *_: "error"
@@ -241,7 +241,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_an_s3_that_hangs_hangs_nothing(bucket: str, proxy: FaultProxy, tmp_path: Path) -> None:
+def test_s3_calls_time_out_when_s3_hangs(bucket: str, proxy: FaultProxy, tmp_path: Path) -> None:
     s3.upload(write(tmp_path / "up", b"x" * 100), f"{bucket}/x")
     for method in ("GET", "HEAD"):
         proxy.fault = lambda asked, _, method=method: "hang" if asked == method else ""
@@ -251,7 +251,7 @@ def test_an_s3_that_hangs_hangs_nothing(bucket: str, proxy: FaultProxy, tmp_path
         assert time.monotonic() - start < 20
 
 
-def test_an_s3_that_is_not_there_is_said(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s3_error_says_that_s3_is_unreachable(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     s3.client.cache_clear()
     with pytest.raises(StorageError, match=r"Could not connect .*is S3 reachable"):
@@ -259,7 +259,7 @@ def test_an_s3_that_is_not_there_is_said(bucket: str, monkeypatch: pytest.Monkey
     s3.client.cache_clear()
 
 
-def test_a_disk_that_cannot_be_written_is_said(bucket: str, tmp_path: Path) -> None:
+def test_download_error_says_that_the_disk_cannot_be_written(bucket: str, tmp_path: Path) -> None:
     s3.client().put_object(Bucket=s3.split(bucket)[0], Key="x", Body=b"x")
     write(tmp_path / "file", b"")
     with pytest.raises(StorageError, match=r"is there room, and permission to write\?"):

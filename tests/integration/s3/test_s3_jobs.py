@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.support.fixtures.s3"]
 
 
-def test_training_publishes_to_s3_and_starts_from_and_is_held_against_what_is_in_service_there(
+def test_train_publishes_to_s3_and_uses_the_current_release_for_warm_start_and_gate(
     spark: SparkSession,
     bucket: str,
     tmp_path: Path,
@@ -46,7 +46,7 @@ def test_training_publishes_to_s3_and_starts_from_and_is_held_against_what_is_in
     assert f"by release {second}" in capsys.readouterr().out
 
 
-def test_a_bucket_that_is_not_there_is_said_before_anything_is_read(
+def test_train_rejects_a_missing_bucket_before_reading_data(
     proxy: FaultProxy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ["--data", str(tmp_path / "nowhere"), "--releases", "s3://no-such-bucket/releases"]

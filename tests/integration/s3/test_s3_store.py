@@ -1,4 +1,4 @@
-"""Releases in S3: what holds for a folder of them holds there, and the cache serves many."""
+"""Releases in S3: the same rules as in a folder, and a cache shared by processes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def two(remote: S3Store) -> S3Store:
 
 
 def another(place: str, cache: Path) -> S3Store:
-    """The same store, as another process sees it."""
+    """Return the same store as another process opens it."""
     store = open_store(place, str(cache))
     assert isinstance(store, S3Store)
     return store
@@ -61,7 +61,7 @@ def cached(store: S3Store) -> list[str]:
     return sorted(path.name for path in store.folder.iterdir())
 
 
-def test_a_place_in_s3_is_opened_as_that_and_a_folder_as_a_folder(tmp_path: Path) -> None:
+def test_open_store_selects_the_store_by_s3_url_or_folder(tmp_path: Path) -> None:
     assert isinstance(open_store("s3://bucket/releases/", str(tmp_path)), S3Store)
     assert open_store("s3://bucket/releases/", str(tmp_path)).place == "s3://bucket/releases"
     assert type(open_store(tmp_path)) is ReleaseStore
@@ -69,7 +69,7 @@ def test_a_place_in_s3_is_opened_as_that_and_a_folder_as_a_folder(tmp_path: Path
         open_store("s3:///releases", str(tmp_path))
 
 
-def test_a_published_release_is_listed_and_can_be_read_but_is_not_in_service(
+def test_published_release_is_listed_and_readable_but_not_current(
     remote: S3Store,
 ) -> None:
     publish(remote, OLD)
@@ -82,7 +82,7 @@ def test_a_published_release_is_listed_and_can_be_read_but_is_not_in_service(
         remote.current()
 
 
-def test_the_keys_are_those_of_a_folder_and_the_manifest_goes_up_last(
+def test_publish_uploads_the_files_of_a_folder_and_the_manifest_last(
     remote: S3Store, store: ReleaseStore, proxy: FaultProxy
 ) -> None:
     publish_tiny(store)
@@ -94,14 +94,14 @@ def test_the_keys_are_those_of_a_folder_and_the_manifest_goes_up_last(
     assert puts[-2:] == [f"{OLD}/release.json", "current.json"]
 
 
-def test_versions_are_listed_oldest_first_and_only_whole_ones(two: S3Store) -> None:
+def test_versions_are_sorted_and_exclude_incomplete_releases(two: S3Store) -> None:
     put(f"{two.place}/{NEWEST}/item_ids.npy", b"")
     put(f"{two.place}/.hidden/release.json", b"")
     put(f"{two.place}/deep/er/release.json", b"")
     assert two.versions() == [OLD, NEW]
 
 
-def test_a_version_is_published_once(two: S3Store) -> None:
+def test_publish_rejects_an_existing_version(two: S3Store) -> None:
     before = s3.listing(two.place)
     with pytest.raises(ReleaseError, match=f"{two.place}/{OLD}: exists; releases are immutable"):
         publish(two, OLD)
@@ -109,7 +109,7 @@ def test_a_version_is_published_once(two: S3Store) -> None:
 
 
 @pytest.mark.faults
-def test_an_upload_that_failed_leaves_no_release_and_nothing_in_service(
+def test_failed_upload_leaves_no_release_and_no_change_of_pointer(
     two: S3Store, proxy: FaultProxy
 ) -> None:
     two.promote(OLD)
@@ -119,7 +119,7 @@ def test_an_upload_that_failed_leaves_no_release_and_nothing_in_service(
     assert (two.versions(), two.current().version) == ([OLD, NEW], OLD)
 
 
-def test_promoting_and_rolling_back(two: S3Store, tmp_path: Path) -> None:
+def test_promote_and_rollback_switch_the_current_release(two: S3Store, tmp_path: Path) -> None:
     assert two.promote(OLD).previous is None
     promoted = two.promote(NEW)
     assert (promoted.version, promoted.previous) == (NEW, OLD)
@@ -129,7 +129,7 @@ def test_promoting_and_rolling_back(two: S3Store, tmp_path: Path) -> None:
     assert (two.rollback().version, two.current().previous) == (NEW, OLD)
 
 
-def test_there_is_no_rolling_back_from_the_first_release(two: S3Store) -> None:
+def test_rollback_is_rejected_when_there_is_no_previous_release(two: S3Store) -> None:
     two.promote(OLD)
     with pytest.raises(ReleaseError, match=f"{two.place}: no release was served before {OLD}"):
         two.rollback()
@@ -143,7 +143,7 @@ CHANGES: dict[str, Callable[[ReleaseStore], Current]] = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_is_damaged_in_s3_does_not_go_into_service_though_the_cache_has_it_whole(
+def test_promote_rejects_a_release_damaged_in_s3_when_the_cache_is_intact(
     two: S3Store, damage: Callable[[S3Store, str], str], change: Callable[[ReleaseStore], Current]
 ) -> None:
     two.promote(OLD)
@@ -155,7 +155,7 @@ def test_what_is_damaged_in_s3_does_not_go_into_service_though_the_cache_has_it_
     assert two.read(OLD).version == OLD
 
 
-def test_of_two_who_promote_at_once_one_is_told_and_the_pointer_is_whole(
+def test_concurrent_promotions_report_a_conflict_and_keep_the_pointer_valid(
     two: S3Store, tmp_path: Path
 ) -> None:
     publish(two, NEWEST)
@@ -190,7 +190,7 @@ def test_of_two_who_promote_at_once_one_is_told_and_the_pointer_is_whole(
     assert promoted.previous == OLD
 
 
-def test_a_pointer_that_stays_the_same_is_not_sent_again(two: S3Store, proxy: FaultProxy) -> None:
+def test_current_does_not_download_an_unchanged_pointer(two: S3Store, proxy: FaultProxy) -> None:
     two.promote(OLD)
     proxy.seen.clear()
     for _ in range(3):
@@ -200,7 +200,7 @@ def test_a_pointer_that_stays_the_same_is_not_sent_again(two: S3Store, proxy: Fa
     assert two.current().version == NEW
 
 
-def test_a_damaged_pointer_is_named_at_every_look_and_promoting_mends_it(two: S3Store) -> None:
+def test_damaged_pointer_is_reported_each_time_until_a_promotion_replaces_it(two: S3Store) -> None:
     two.promote(OLD)
     put(f"{two.place}/current.json", b"{")
     for _ in range(2):
@@ -209,27 +209,27 @@ def test_a_damaged_pointer_is_named_at_every_look_and_promoting_mends_it(two: S3
     assert two.promote(NEW) == two.current()
 
 
-def test_a_version_that_is_not_there_is_refused(two: S3Store) -> None:
+def test_read_and_promote_reject_a_missing_version(two: S3Store) -> None:
     for refuses in (two.read, two.promote):
         with pytest.raises(ReleaseError, match=f"{two.place}/{NEWEST}: no such release; `flask"):
             refuses(NEWEST)
 
 
 @pytest.mark.parametrize("version", ["", ".", "..", "../x", "a/b", ".lock", "a\0b"], ids=ascii)
-def test_a_name_that_is_no_version_is_nowhere_taken(two: S3Store, version: str) -> None:
+def test_invalid_version_names_are_rejected(two: S3Store, version: str) -> None:
     for refuses in (two.read, two.promote, lambda version: publish(two, version)):
         with pytest.raises(ReleaseError, match="is not a version"):
             refuses(version)
 
 
-def test_a_release_under_another_name_is_refused(two: S3Store) -> None:
+def test_promote_rejects_a_release_stored_under_another_version(two: S3Store) -> None:
     for name in s3.listing(f"{two.place}/{NEW}"):
         put(f"{two.place}/{NEWEST}/{name}", get(f"{two.place}/{NEW}/{name}"))
     with pytest.raises(ReleaseError, match=f"{NEWEST}/release.json: says it is version {NEW}"):
         two.promote(NEWEST)
 
 
-def test_what_is_in_the_cache_is_not_downloaded_again(
+def test_read_uses_the_cache_without_download(
     two: S3Store, tmp_path: Path, proxy: FaultProxy
 ) -> None:
     two.read(OLD)
@@ -239,7 +239,7 @@ def test_what_is_in_the_cache_is_not_downloaded_again(
     assert proxy.seen == []
 
 
-def test_processes_that_start_together_download_once(
+def test_concurrent_processes_download_a_release_once(
     two: S3Store, tmp_path: Path, proxy: FaultProxy
 ) -> None:
     code = (
@@ -252,7 +252,7 @@ def test_processes_that_start_together_download_once(
     assert sorted(fetched(proxy)) == sorted(f"{OLD}/{n}" for n in s3.listing(f"{two.place}/{OLD}"))
 
 
-def test_the_cache_keeps_what_is_in_service_and_what_was_before(two: S3Store) -> None:
+def test_cache_keeps_the_current_and_the_previous_release(two: S3Store) -> None:
     publish(two, NEWEST)
     served = []
     for version in (OLD, NEW, NEWEST):
@@ -260,7 +260,7 @@ def test_the_cache_keeps_what_is_in_service_and_what_was_before(two: S3Store) ->
         served.append(two.read(two.current().version))
     (two.folder / f".{OLD}.unfinished").mkdir()
     two.read(NEWEST)
-    assert cached(two) == [".lock", OLD, NEW, NEWEST]  # someone may be loading the old one
+    assert cached(two) == [".lock", OLD, NEW, NEWEST]  # a process may still be loading the old one
     long_ago = time.time() - s3_release_store.LOADING_SECONDS
     for version in (OLD, NEW, NEWEST):
         os.utime(two.folder / version, (long_ago, long_ago))
@@ -271,7 +271,7 @@ def test_the_cache_keeps_what_is_in_service_and_what_was_before(two: S3Store) ->
 
 
 @pytest.mark.faults
-def test_a_download_that_was_killed_goes_on(two: S3Store, proxy: FaultProxy) -> None:
+def test_read_resumes_an_interrupted_download(two: S3Store, proxy: FaultProxy) -> None:
     proxy.fault = lambda method, path: "error" if path.endswith("ranking_factors.npy") else ""
     with pytest.raises(StorageError, match=r"ranking_factors\.npy"):
         two.read(OLD)
@@ -286,7 +286,7 @@ def test_a_download_that_was_killed_goes_on(two: S3Store, proxy: FaultProxy) -> 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_does_not_verify_is_not_cached_and_not_downloaded_again_at_once(
+def test_unverified_release_is_not_cached_and_not_downloaded_again_at_once(
     two: S3Store,
     damage: Callable[[S3Store, str], str],
     proxy: FaultProxy,
@@ -310,7 +310,9 @@ def test_what_does_not_verify_is_not_cached_and_not_downloaded_again_at_once(
 
 
 @pytest.mark.parametrize("key", ["../../escaped", "../NEW/release.json"])
-def test_no_key_leads_out_of_the_cache(two: S3Store, tmp_path: Path, key: str) -> None:
+def test_keys_outside_of_the_cache_folder_are_rejected(
+    two: S3Store, tmp_path: Path, key: str
+) -> None:
     put(f"{two.place}/{OLD}/{key}", b"x")
     with pytest.raises(StorageError, match="which no file can be called"):
         two.read(OLD)
@@ -318,7 +320,7 @@ def test_no_key_leads_out_of_the_cache(two: S3Store, tmp_path: Path, key: str) -
     assert list(tmp_path.rglob("escaped")) == []
 
 
-def test_a_cache_that_something_else_emptied_is_filled_again(two: S3Store) -> None:
+def test_read_downloads_again_when_cached_files_are_missing(two: S3Store) -> None:
     two.read(OLD)
     (two.folder / OLD / "items.jsonl.gz").unlink()
     (two.folder / OLD / "item_ids.npy").write_bytes(b"")
@@ -326,7 +328,9 @@ def test_a_cache_that_something_else_emptied_is_filled_again(two: S3Store) -> No
 
 
 @pytest.mark.faults
-def test_a_full_disk_is_said_in_words(two: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_reports_how_much_disk_space_is_missing(
+    two: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(StorageError, match=rf"{two.place}/{OLD}: needs .* MB .*; make room"):
         two.read(OLD)
@@ -334,7 +338,7 @@ def test_a_full_disk_is_said_in_words(two: S3Store, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.faults
-def test_a_disk_that_fills_while_a_release_comes_keeps_no_half_of_it(
+def test_read_leaves_no_partial_release_when_the_disk_fills(
     two: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_space(_: int) -> None:
@@ -350,20 +354,22 @@ def test_a_disk_that_fills_while_a_release_comes_keeps_no_half_of_it(
     assert two.read(OLD).version == OLD
 
 
-def test_a_cache_that_cannot_be_used_is_named(two: S3Store, tmp_path: Path) -> None:
+def test_cache_error_names_release_cache_when_it_is_unusable(two: S3Store, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"RELEASE_CACHE=.*file: cannot be used .*name a folder"):
         another(two.place, tmp_path / "file").read(OLD)
 
 
-def test_two_places_share_no_cache(tmp_path: Path) -> None:
+def test_cache_folders_differ_between_s3_urls(tmp_path: Path) -> None:
     places = ("s3://bucket/a", "s3://bucket/b", "s3://other/a", "s3://bucket/../a")
     folders = [another(place, tmp_path).folder for place in places]
     assert len(set(folders)) == len(places)
     assert {folder.parent for folder in folders} == {tmp_path}
 
 
-def test_the_cache_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_cache_folder_is_private_to_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(s3_release_store, "VAR_TMP", tmp_path)
     folder = open_store("s3://bucket/releases").folder.parent
     assert (folder.parent, folder.stat().st_mode & 0o777) == (tmp_path, 0o700)
@@ -374,7 +380,7 @@ def test_the_cache_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         open_store("s3://bucket/releases")
 
 
-def test_a_place_where_nothing_can_be_written_is_refused_before_any_work(
+def test_check_writable_fails_when_nothing_can_be_written(
     remote: S3Store, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     remote.check_writable()
@@ -385,7 +391,7 @@ def test_a_place_where_nothing_can_be_written_is_refused_before_any_work(
         remote.check_writable()
 
 
-def test_a_bucket_that_is_not_there_is_not_taken_for_an_empty_one(
+def test_missing_bucket_is_an_error_and_not_an_empty_store(
     proxy: FaultProxy, tmp_path: Path
 ) -> None:
     store = another("s3://no-such-bucket/releases", tmp_path)

@@ -1,4 +1,4 @@
-"""The site on releases in S3: swapped while it serves, and kept whatever happens to S3."""
+"""The site on releases in S3: swapped while serving, and kept when S3 fails."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def on_s3(environ: dict[str, str], remote: S3Store, tmp_path: Path) -> dict[str,
 
 @pytest.fixture
 def site(on_s3: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """A site that soon loses patience with S3; it looks there on demand."""
+    """A site with short S3 timeouts that polls on demand."""
     monkeypatch.setattr(s3, "READ_SECONDS", 0.3)
     monkeypatch.setattr(s3, "ATTEMPTS", 2)
     s3.client.cache_clear()
@@ -71,7 +71,7 @@ def client(site: Flask) -> FlaskClient:
 
 
 def look(client: FlaskClient) -> dict:
-    """What /ready says after the site has looked for a new release."""
+    """Return the content of /ready after the site polled for a release."""
     client.application.extensions["serving"].refresh()
     return client.get("/ready").json
 
@@ -84,7 +84,7 @@ def problems(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [line for line in caplog.messages if line.startswith("release not loaded")]
 
 
-def test_a_release_promoted_in_s3_is_served(client: FlaskClient, remote: S3Store) -> None:
+def test_release_promoted_in_s3_is_served(client: FlaskClient, remote: S3Store) -> None:
     output = client.get("/ready")
     assert output.status_code == 503
     assert f"{remote.place}: no release has been promoted yet" in output.json["reason"]
@@ -98,7 +98,7 @@ def test_a_release_promoted_in_s3_is_served(client: FlaskClient, remote: S3Store
 
 @pytest.mark.faults
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_is_damaged_in_s3_leaves_the_old_release_in_service(
+def test_current_release_stays_in_service_when_the_new_one_is_damaged_in_s3(
     client: FlaskClient,
     remote: S3Store,
     damage: Callable[[S3Store, str], str],
@@ -117,19 +117,19 @@ def test_what_is_damaged_in_s3_leaves_the_old_release_in_service(
     assert output["problem"].startswith(f"{named}: ")
     assert len(problems(caplog)) == 1
     assert named in problems(caplog)[0]
-    assert max(Counter(fetched(proxy)).values()) == 1  # not downloaded again at each look
+    assert max(Counter(fetched(proxy)).values()) == 1  # not downloaded again at each poll
     publish_tiny(remote, NEWEST)
     assert look(client) == serves(NEWEST)
 
 
 def point_to(store: S3Store, version: str) -> None:
-    """What a release that was damaged after it was promoted looks like."""
+    """Let the pointer name a release, as if it was damaged after its promotion."""
     bucket, key = s3.split(f"{store.place}/current.json")
     pointer = {"version": version, "promoted_at": "2026-01-02T00:00:00+00:00", "previous": FIRST}
     s3.client().put_object(Bucket=bucket, Key=key, Body=json.dumps(pointer).encode())
 
 
-# (what happens, to requests for what)
+# (fault, affected requests)
 FAULTS = [
     ("error", "current.json"),
     ("hang", "current.json"),
@@ -143,7 +143,7 @@ FAULTS = [
 
 @pytest.mark.faults
 @pytest.mark.parametrize(("fault", "what"), FAULTS, ids=[f"{f} {w[-12:]}" for f, w in FAULTS])
-def test_an_s3_that_fails_leaves_the_old_release_in_service_until_it_is_well_again(
+def test_current_release_stays_in_service_until_s3_recovers(
     client: FlaskClient,
     remote: S3Store,
     proxy: FaultProxy,
@@ -170,7 +170,7 @@ def test_an_s3_that_fails_leaves_the_old_release_in_service_until_it_is_well_aga
 
 
 @pytest.mark.faults
-def test_a_site_that_starts_while_s3_hangs_lives_and_is_not_ready(
+def test_site_is_alive_and_not_ready_when_s3_hangs_at_start(
     client: FlaskClient, remote: S3Store, proxy: FaultProxy
 ) -> None:
     publish_tiny(remote)
@@ -187,9 +187,7 @@ def test_a_site_that_starts_while_s3_hangs_lives_and_is_not_ready(
     assert look(client) == serves(FIRST)
 
 
-def test_the_command_line_lists_promotes_rolls_back_and_verifies(
-    site: Flask, remote: S3Store
-) -> None:
+def test_releases_command_works_on_s3(site: Flask, remote: S3Store) -> None:
     publish(remote, SECOND)
     publish_tiny(remote)
     assert run(site, "releases", "list") == (0, f"* {FIRST}\n  {SECOND}\n")
@@ -205,7 +203,7 @@ def test_the_command_line_lists_promotes_rolls_back_and_verifies(
     assert f"{remote.place}/{NEWEST}: no such release" in output
 
 
-# The slack is for a machine that has other work: the callers alone keep two cores busy.
+# The tolerance is for busy machines: the clients alone occupy two cores.
 PERIOD, SLACK, CALLERS, ENOUGH = 1.0, 3.0, 4, 20
 
 
@@ -217,7 +215,7 @@ class Answer:
 
 
 class Load:
-    """People who ask for recommendations all the time, each after the other."""
+    """Clients that request recommendations continuously, one request after the other."""
 
     def __init__(self, address: str, token: str):
         self._url = f"{address}/api/v1/recommendations/batch"
@@ -237,7 +235,7 @@ class Load:
             caller.join()
 
     def wait_for(self, begun: float, version: str) -> None:
-        """Until enough requests that began after a moment were answered with a version."""
+        """Wait until enough requests that began after a moment were answered by a version."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             answers = [answer for answer in self.answers if answer.begun > begun]
@@ -259,7 +257,7 @@ class Load:
                 self.answers.append(Answer(begun, getattr(error, "code", 0), None))
 
 
-def test_no_request_fails_while_a_release_is_promoted_and_served_within_the_period(
+def test_promotion_in_s3_fails_no_request_and_is_served_within_the_period(
     on_s3: dict[str, str], remote: S3Store, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     publish_tiny(remote)
@@ -267,7 +265,7 @@ def test_no_request_fails_while_a_release_is_promoted_and_served_within_the_peri
     with app.app_context():
         token = api_tokens.create("load", None)
         db.engine.dispose()
-    assert run(app, "sync-catalogue")[0] == 0  # as a deployment does before it serves
+    assert run(app, "sync-catalogue")[0] == 0  # as in a deployment before serving
     settings = {**on_s3, "RELEASE_POLL_SECONDS": str(PERIOD), "RATELIMIT_ENABLED": "False"}
     with gunicorn(settings, tmp_path / "gunicorn.log") as address, Load(address, token) as load:
         load.wait_for(0, FIRST)
@@ -281,4 +279,4 @@ def test_no_request_fails_while_a_release_is_promoted_and_served_within_the_peri
     last_of_the_old = max(answer.begun for answer in load.answers if answer.version == FIRST)
     assert last_of_the_old - promoted < PERIOD + SLACK
     downloads = Counter(fetched(proxy))
-    assert set(downloads.values()) == {2}  # who promoted read it back, and the two workers shared
+    assert set(downloads.values()) == {2}  # by the promotion, and one for both workers

@@ -21,7 +21,7 @@ from tests.support.rating_rows import packed
 RANKING = RankingParams(rank=3, iterations=4, regularization=0.2, alpha=5.0)
 RATING = RatingParams(rank=3, iterations=4, regularization=0.1)
 PEOPLE, FILMS = 12, 8
-# Solver and the changes to the parameters of both models.
+# Solver, and changes to the parameters of both models.
 SOLVERS = {
     "als": ("als", {}),
     "als, Rendle's regularization": (
@@ -36,7 +36,7 @@ Table = dict[int, dict[int, float]]
 
 
 def signed_table() -> Table:
-    """Strengths from −1 to 1 by user and item; user 1000 dislikes all they rated."""
+    """Return preferences from −1 to 1 by user and item; user 1000 dislikes all they rated."""
     random = np.random.default_rng(3)
     table: Table = {}
     for user in random.permutation(PEOPLE) * 7 + 5:
@@ -104,7 +104,7 @@ FOUR = Factors(np.array([2, 3, 5, 8]), np.arange(8, dtype=np.float32).reshape(4,
         ([], []),
     ],
 )
-def test_factors_are_found_by_id_and_are_zero_for_an_unknown_one(
+def test_vectors_of_returns_zeros_for_unknown_ids(
     ids: list[int], expected: list[list[float]]
 ) -> None:
     found = FOUR.vectors_of(np.array(ids, dtype=np.int64))
@@ -112,7 +112,7 @@ def test_factors_are_found_by_id_and_are_zero_for_an_unknown_one(
     assert found.dtype == np.float32
 
 
-def test_a_fit_has_one_vector_for_each_id_in_ascending_order(fits: Fits) -> None:
+def test_fit_has_one_vector_per_id_in_ascending_order(fits: Fits) -> None:
     table = signed_table()
     items = sorted({item for row in table.values() for item in row})
     for factors, ids in ((fits.rating.users, sorted(table)), (fits.rating.items, items)):
@@ -121,7 +121,7 @@ def test_a_fit_has_one_vector_for_each_id_in_ascending_order(fits: Fits) -> None
         assert factors.vectors.shape == (len(ids), 3)
 
 
-def test_ranking_vectors_solve_the_equations_that_folding_in_solves(fits: Fits) -> None:
+def test_ranking_vectors_satisfy_the_fold_in_equations(fits: Fits) -> None:
     params, item_gram = fits.ranking_params, gram(fits.ranking.items.vectors)
     ridge = Ridge.from_params(params, FILMS)
     for user in signed_table():
@@ -133,12 +133,12 @@ def test_ranking_vectors_solve_the_equations_that_folding_in_solves(fits: Fits) 
         assert trained == pytest.approx(folded, abs=1e-5)
 
 
-def test_someone_who_likes_nothing_has_a_ranking_vector_of_zeros(fits: Fits) -> None:
+def test_ranking_vector_is_zero_when_the_user_likes_nothing(fits: Fits) -> None:
     of_three = fits.ranking.users.vectors_of(np.array([1000, 5, 12]))
     assert np.any(of_three != 0, axis=1).tolist() == [False, True, True]
 
 
-def test_rating_vectors_solve_the_equations_that_folding_in_solves(fits: Fits) -> None:
+def test_rating_vectors_satisfy_the_fold_in_equations(fits: Fits) -> None:
     ridge = Ridge.from_params(fits.rating_params, FILMS)
     for user in signed_table():
         factors, residuals = rated(fits.rating, user)
@@ -148,7 +148,7 @@ def test_rating_vectors_solve_the_equations_that_folding_in_solves(fits: Fits) -
         assert trained == pytest.approx(np.linalg.solve(left, right), abs=1e-5)
 
 
-def test_a_regularization_that_mllib_does_not_know_is_refused(spark: SparkSession) -> None:
+def test_mllib_solver_rejects_a_regularization_exponent(spark: SparkSession) -> None:
     with pytest.raises(ConfigError, match="--solver als"):
         fit(spark, signed_table(), replace(RANKING, regularization_exponent=0.5), "mllib")
 
@@ -164,7 +164,7 @@ def loss(fitted: FittedFactors, table: Table, params: RankingParams) -> float:
     return float(errors.sum() + params.regularization * penalty)
 
 
-def test_both_solvers_reach_the_same_loss(spark: SparkSession) -> None:
+def test_solvers_reach_the_same_loss(spark: SparkSession) -> None:
     table, params = signed_table(), replace(RANKING, rank=2, iterations=20)
 
     def lowest(solver: str) -> float:
@@ -173,7 +173,7 @@ def test_both_solvers_reach_the_same_loss(spark: SparkSession) -> None:
     assert lowest("als") == pytest.approx(lowest("mllib"), rel=1e-3)
 
 
-def test_a_warm_start_is_where_the_fit_before_ended(spark: SparkSession) -> None:
+def test_warm_start_continues_from_the_earlier_fit(spark: SparkSession) -> None:
     table, params = signed_table(), replace(RANKING, iterations=20)
     cold = fit(spark, table, params)
     again = fit(spark, table, replace(params, iterations=1), start=cold.items)
@@ -183,14 +183,14 @@ def test_a_warm_start_is_where_the_fit_before_ended(spark: SparkSession) -> None
     assert loss(first, table, params) > 1.02 * best
 
 
-def test_a_warm_start_knows_nothing_of_new_titles_and_fits_them(spark: SparkSession) -> None:
+def test_warm_start_fits_new_items(spark: SparkSession) -> None:
     table = signed_table()
     cold = fit(spark, table, RANKING)
     old = Factors(cold.items.ids[:-1], cold.items.vectors[:-1])
     assert np.any(fit(spark, table, RANKING, start=old).items.vectors[-1] != 0)
 
 
-def test_coded_vectors_are_within_half_a_step_of_their_row() -> None:
+def test_quantized_factors_are_within_half_a_step() -> None:
     vectors = np.array([[1.0, -0.25, 1e-9], [0, 0, 0], [3e4, 2e4, -3e4]], np.float32)
     coded = QuantizedFactors.rounded(vectors)
     assert coded.codes.dtype == np.int16
@@ -200,7 +200,7 @@ def test_coded_vectors_are_within_half_a_step_of_their_row() -> None:
     assert coded.vectors(slice(1, 3)).tolist() == coded.vectors()[1:].tolist()
 
 
-def test_more_factors_than_memory_holds_are_refused_with_the_remedy(
+def test_fit_is_rejected_when_factors_exceed_driver_memory(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(als, "_available_memory", lambda: 1000)
@@ -216,22 +216,22 @@ def test_more_factors_than_memory_holds_are_refused_with_the_remedy(
         (RATING, {"regularization": 1e-8, "regularization_exponent": 0.0}),
     ],
 )
-def test_a_regularization_that_vanishes_in_single_precision_is_refused(
+def test_fit_is_rejected_when_regularization_vanishes_in_single_precision(
     spark: SparkSession, params: RankingParams | RatingParams, change: dict[str, float]
 ) -> None:
     with pytest.raises(ConfigError, match="singular in single precision; give at least"):
         fit(spark, signed_table(), replace(params, **change))
 
 
-def test_the_same_seed_gives_the_same_bytes(spark: SparkSession) -> None:
+def test_fit_is_deterministic_for_a_seed(spark: SparkSession) -> None:
     first, again, other = (fit(spark, signed_table(), RANKING, seed=seed) for seed in (1, 1, 2))
     assert first.items.vectors.tobytes() == again.items.vectors.tobytes()
     assert first.users.vectors.tobytes() == again.users.vectors.tobytes()
     assert first.items.vectors.tobytes() != other.items.vectors.tobytes()
 
 
-def test_a_long_fit_does_not_overflow_javas_stack(spark: SparkSession) -> None:
-    # Asked first, because the overflow can end the JVM that all tests share.
+def test_long_fit_does_not_overflow_the_java_stack(spark: SparkSession) -> None:
+    # Checked first, because an overflow can end the JVM that all tests share.
     options = spark.sparkContext.getConf().get("spark.driver.extraJavaOptions") or ""
     assert spark.sparkContext.getCheckpointDir() or "-Xss" in options, "30 iterations are too many"
     params = RankingParams(rank=2, iterations=40)
@@ -239,9 +239,11 @@ def test_a_long_fit_does_not_overflow_javas_stack(spark: SparkSession) -> None:
     assert np.all(np.isfinite(fitted.users.vectors))
 
 
-def test_both_solvers_rank_equally_well(spark: SparkSession) -> None:
-    """On generated ratings, by held-out ones, averaged over seeds: starts differ between solvers,
-    and on data as small as this so does where they lead."""
+def test_solvers_have_equal_ranking_quality(spark: SparkSession) -> None:
+    """On generated and held-out ratings, averaged over seeds.
+
+    Solvers start from different values, and on small data also end at different ones.
+    """
     parts = data.split("tiny")
     train = parts.train
     strengths = (train.stars - 2) / 3

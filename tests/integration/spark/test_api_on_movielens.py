@@ -155,7 +155,7 @@ def rest(site: Flask) -> Rest:
 
 @pytest.fixture(scope="module")
 def given(movielens: Path) -> dict[int, list[tuple[int, float, int]]]:
-    """(movie, stars, seconds) by user, as the data set has them."""
+    """(movie, stars, seconds) by user, from the data set."""
     by_user = defaultdict(list)
     with (movielens / "ratings.csv").open() as text:
         for row in csv.DictReader(text):
@@ -165,7 +165,7 @@ def given(movielens: Path) -> dict[int, list[tuple[int, float, int]]]:
 
 
 def check(value: Any, shape: Any, path: str = "") -> None:
-    """That the value has exactly the fields and types of the shape."""
+    """Check that the value has exactly the fields and types of the shape."""
     if isinstance(shape, dict):
         assert value.keys() == shape.keys(), path
         for name, inner in shape.items():
@@ -185,11 +185,13 @@ def check(value: Any, shape: Any, path: str = "") -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "shape"), ROWS, ids=[f"{m} {p}" for m, p, _, _ in ROWS]
 )
-def test_a_row_of_the_contract(rest: Rest, method: str, path: str, body: Any, shape: Any) -> None:
+def test_api_response_matches_the_documented_shape(
+    rest: Rest, method: str, path: str, body: Any, shape: Any
+) -> None:
     check(rest.answer(method, path, body), shape)
 
 
-def test_the_first_id_after_610_users_is_611(site: Flask) -> None:
+def test_first_user_id_after_610_users_is_611(site: Flask) -> None:
     with site.app_context():
         ids = [row[0] for row in db.session.execute(db.text("SELECT id FROM users"))]
     assert max(ids) == 611
@@ -197,7 +199,7 @@ def test_the_first_id_after_610_users_is_611(site: Flask) -> None:
 
 
 @pytest.mark.parametrize("user", [1, 50, 414])
-def test_lists_of_ratings_are_those_of_the_data_set_in_order(
+def test_rating_lists_equal_the_sorted_data_set(
     rest: Rest, given: dict[int, list[tuple[int, float, int]]], user: int
 ) -> None:
     orders = {"top": lambda r: (-r[1], -r[2]), "latest": lambda r: (-r[2], -r[1])}
@@ -214,7 +216,7 @@ def test_lists_of_ratings_are_those_of_the_data_set_in_order(
         assert len(found) >= min(999, len(expected))
 
 
-def test_features_are_what_the_user_rated(
+def test_features_are_the_items_that_the_user_rated(
     rest: Rest, given: dict[int, list[tuple[int, float, int]]]
 ) -> None:
     output = rest.answer("GET", "//features?user_id=1")["features"][0]["histories"]
@@ -237,7 +239,7 @@ def test_top_movies_are_the_most_rated(
     assert first["votes"] in (counts[356], counts[356] - 1)
 
 
-def test_recommendations_are_twenty_unless_told_and_none_is_rated(
+def test_recommendations_are_20_by_default_and_exclude_rated_items(
     rest: Rest, given: dict[int, list[tuple[int, float, int]]]
 ) -> None:
     output = rest.answer("GET", "/user/1/recommendations")["recommendations"]
@@ -249,7 +251,7 @@ def test_recommendations_are_twenty_unless_told_and_none_is_rated(
     assert len(rest.answer("GET", "/user/1/recommendations?limit=7")["recommendations"]) == 7
 
 
-def test_a_batch_of_every_user_answers_as_single_requests_do(rest: Rest) -> None:
+def test_batch_of_every_user_equals_single_requests(rest: Rest) -> None:
     users = list(range(1, 610))
     requests = [{"user_id": user} for user in users]
     output = rest.answer("POST", "/recommendations/batch", {"limit": 5, "requests": requests})
@@ -261,7 +263,7 @@ def test_a_batch_of_every_user_answers_as_single_requests_do(rest: Rest) -> None
         assert [r["score"] for r in batched] == pytest.approx([r["score"] for r in single])
 
 
-def test_moments_are_those_of_the_data_set(
+def test_rating_times_equal_the_data_set(
     rest: Rest, given: dict[int, list[tuple[int, float, int]]]
 ) -> None:
     movie, stars, seconds = max(given[3], key=lambda r: (r[2], r[1]))

@@ -1,4 +1,4 @@
-"""Biases and what they leave over, on ratings few enough to work out by hand."""
+"""Biases and residuals, on ratings few enough to compute by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spark_jobs.item_features import centred, item_features
 from tests.support.rating_rows import Row, packed
 
 
-def test_sums_of_rows_are_of_their_values(spark: SparkSession) -> None:
+def test_row_sums_add_the_values_of_each_row(spark: SparkSession) -> None:
     stars = packed(spark, [(1, 10, 5.0), (2, 10, 2.0), (3, 10, 2.0), (1, 20, 0.5)])
     assert row_sums(stars.items).tolist() == [9.0, 0.5]
     assert row_sums(stars.users).tolist() == [5.5, 2.0, 2.0]
@@ -43,7 +43,7 @@ MISSING = FULL[:-1]
     ],
     ids=["everyone rated everything", "one rating missing", "a second sweep"],
 )  # fmt: skip
-def test_biases_are_the_shrunken_deviations_worked_out_by_hand(
+def test_fit_biases_equals_shrunken_deviations_computed_by_hand(
     spark: SparkSession,
     rows: list[Row],
     mean: float,
@@ -59,7 +59,7 @@ def test_biases_are_the_shrunken_deviations_worked_out_by_hand(
 def plain_biases(
     table: np.ndarray, mean: float, params: RatingParams
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Items' and users' biases of a table (users, items) with NaN where nothing is rated."""
+    """Items' and users' biases of a table (users, items) with NaN for missing ratings."""
     counts_of_items, counts_of_users = (np.sum(~np.isnan(table), axis=axis) for axis in (0, 1))
     users = np.zeros(len(table))
     for _ in range(params.bias_sweeps):
@@ -70,7 +70,7 @@ def plain_biases(
     return items, users
 
 
-def test_biases_and_residuals_equal_those_of_a_plain_loop(spark: SparkSession) -> None:
+def test_biases_and_residuals_equal_a_plain_loop(spark: SparkSession) -> None:
     random = np.random.default_rng(1)
     table = random.integers(1, 6, (12, 7)).astype(float)
     table[random.random(table.shape) < 0.4] = np.nan
@@ -93,7 +93,7 @@ def test_biases_and_residuals_equal_those_of_a_plain_loop(spark: SparkSession) -
         assert found == pytest.approx(expected, abs=1e-5)
 
 
-def test_with_features_a_bias_is_shrunken_towards_what_they_predict(spark: SparkSession) -> None:
+def test_fit_biases_shrinks_towards_the_prediction_from_features(spark: SparkSession) -> None:
     params = RatingParams(bias_regularization=1.0, bias_sweeps=1)
     # Deviations 1 of 2 ratings and −1 of 1, weights 2/3 and 1/2, one feature that all have:
     # w = (2/3·1/2 − 1/2·1) / (2/3 + 1/2 + 5) = −1/37, so (1 + w) / 3 and (−1 + w) / 2.
@@ -101,7 +101,7 @@ def test_with_features_a_bias_is_shrunken_towards_what_they_predict(spark: Spark
     assert items == pytest.approx([12 / 37, -19 / 37])
 
 
-def test_the_features_of_a_title_are_its_genres_decade_and_popularity() -> None:
+def test_item_features_are_genres_decade_and_popularity() -> None:
     items = [
         CatalogueItem(1, "One", 1994, ("Drama",)),
         CatalogueItem(2, "Two", None, ()),
@@ -113,7 +113,7 @@ def test_the_features_of_a_title_are_its_genres_decade_and_popularity() -> None:
     assert features.tolist() == [[0, 1, 0, 0, 1], [log2, 0, 1, 1, 1]]
 
 
-def test_centred_features_have_mean_0_and_mean_square_length_1_over_all_ratings() -> None:
+def test_centred_features_have_mean_0_and_mean_square_length_1() -> None:
     # Three ratings: mean (1·0 + 2·3) / 3 = 2, so −2 and 1, mean square (4 + 2·1) / 3 = 2.
     found = centred(np.array([[0.0], [3.0]]), np.array([1, 2]))
     assert found == pytest.approx(np.array([[-2.0], [1.0]]) / np.sqrt(2))

@@ -1,4 +1,4 @@
-"""``make cluster-env``: what nodes need that have neither our packages nor our Python."""
+"""``make cluster-env``: an environment for nodes without our packages and Python."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def bare_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield master
 
 
-def test_nodes_need_all_that_the_batch_tier_does_but_spark() -> None:
+def test_environment_has_every_batch_requirement_except_spark() -> None:
     lines = (ROOT / "requirements-spark.txt").read_text().splitlines()
     pinned = [line for line in lines if "==" in line]
     assert [line for line in pinned if line not in requirements()] == [
@@ -52,7 +52,7 @@ def test_nodes_need_all_that_the_batch_tier_does_but_spark() -> None:
     ]
 
 
-def test_it_runs_wherever_it_is_unpacked(packed: Path, tmp_path: Path) -> None:
+def test_environment_runs_from_any_folder(packed: Path, tmp_path: Path) -> None:
     with tarfile.open(packed) as archive:
         archive.extractall(tmp_path / "some where", filter="tar")
     script = (
@@ -75,7 +75,7 @@ def test_it_runs_wherever_it_is_unpacked(packed: Path, tmp_path: Path) -> None:
 
 
 def train(folder: Path, master: str, python: str, *archives: str) -> tuple[int, str]:
-    """(exit status, everything said) of training on two tastes, workers starting ``python``."""
+    """Train on two tastes with workers that start ``python``; return (exit status, output)."""
     write_two_tastes(folder / "ml")
     pack_code(folder / "jobs.zip")
     submit = [PYSPARK / "bin" / "spark-submit", "--master", master, *SMALL, *archives]
@@ -98,7 +98,7 @@ def train(folder: Path, master: str, python: str, *archives: str) -> tuple[int, 
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_cluster_without_our_packages_trains_with_the_archive(
+def test_cluster_without_packages_trains_with_the_archive(
     bare_cluster: str, packed: Path, tmp_path: Path
 ) -> None:
     archive = ("--archives", f"{packed}#environment")

@@ -1,4 +1,4 @@
-"""The evaluation job: its tables on a small folder, and what stops it."""
+"""The evaluation job: its tables on a small folder, and its errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def mean(report: dict[str, Any], protocol: str, contender: str, metric: str) -> 
     return report["protocols"][protocol][contender][metric]["mean"]
 
 
-def test_taste_is_told_from_popularity_on_every_protocol(
+def test_evaluate_measures_marquee_better_than_baselines(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_two_tastes(tmp_path / "ml")
@@ -54,7 +54,7 @@ def test_taste_is_told_from_popularity_on_every_protocol(
     assert "Again: python -m spark_jobs.evaluate --data" in shown
 
 
-def test_protocol_c_works_on_the_layout_of_100k(spark: SparkSession, tmp_path: Path) -> None:
+def test_protocol_c_reads_the_100k_layout(spark: SparkSession, tmp_path: Path) -> None:
     report = measured(tmp_path, write_100k(tmp_path / "ml"), "--protocol", "C", "--seeds", "0")
     assert list(report["protocols"]) == ["C"]
     assert set(report["protocols"]["C"]["Marquee"]) == {
@@ -62,7 +62,7 @@ def test_protocol_c_works_on_the_layout_of_100k(spark: SparkSession, tmp_path: P
     }
 
 
-def test_the_gates_protocol_measures_stars_and_lists_of_the_same_people(
+def test_protocol_g_measures_ratings_and_lists_of_the_same_users(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     folder = write_two_tastes(tmp_path / "ml")
@@ -73,7 +73,7 @@ def test_the_gates_protocol_measures_stars_and_lists_of_the_same_people(
     assert set(report["fold_in_curve"]) == {"Marquee", "popularity"}
 
 
-def test_a_validation_split_measures_on_other_ratings(spark: SparkSession, tmp_path: Path) -> None:
+def test_validation_split_measures_other_ratings(spark: SparkSession, tmp_path: Path) -> None:
     folder = write_two_tastes(tmp_path / "ml")
     arguments = ("--protocol", "A", "--seeds", "0")
     test = measured(tmp_path, folder, *arguments)
@@ -91,14 +91,14 @@ def test_a_validation_split_measures_on_other_ratings(spark: SparkSession, tmp_p
         (("--seeds", "-1"), "--seeds: must be 0 or more, not -1"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_in_one_line(
+def test_evaluate_prints_a_one_line_error_when_arguments_are_invalid(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], expected: str
 ) -> None:
     assert evaluate.main(["--data", str(tmp_path), *arguments]) == 2
     assert capsys.readouterr().err.startswith(f"error: {expected}")
 
 
-def test_a_fold_without_positives_is_refused_before_anything_is_fitted(
+def test_evaluate_rejects_a_fold_without_positives_before_fitting(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [(u, i, 3.5, 0) for u in range(1, 21) for i in range(1, 11)]

@@ -1,4 +1,4 @@
-"""What the data is like: figures of a folder known by heart, and the page that shows them."""
+"""Exploration: figures of a small folder, and the page that shows them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def explored(
     return json.loads(out.read_text(encoding="utf-8")), page, capsys.readouterr().out
 
 
-def test_a_folder_known_by_heart(explored: tuple[dict[str, Any], str, str]) -> None:
+def test_explore_equals_figures_computed_by_hand(explored: tuple[dict[str, Any], str, str]) -> None:
     output, _, _ = explored
     assert (output["data"]["ratings"], output["data"]["users"], output["data"]["items"]) == (
         4,
@@ -78,7 +78,7 @@ def test_a_folder_known_by_heart(explored: tuple[dict[str, Any], str, str]) -> N
     assert [row["ratings"] for row in output["most_rated"]] == [3, 1]
 
 
-def test_the_summary_says_it_in_a_few_lines(explored: tuple[dict[str, Any], str, str]) -> None:
+def test_explore_prints_a_short_summary(explored: tuple[dict[str, Any], str, str]) -> None:
     _, _, printed = explored
     assert "4 ratings by 3 people of 2 titles (3 in the catalogue)" in printed
     assert "given from 2000-01 to 2000-03; 66.667% of all pairs are rated" in printed
@@ -86,7 +86,7 @@ def test_the_summary_says_it_in_a_few_lines(explored: tuple[dict[str, Any], str,
     assert "most rated: The Matrix (3)" in printed
 
 
-def test_titles_stand_in_the_page_as_words(explored: tuple[dict[str, Any], str, str]) -> None:
+def test_explore_page_escapes_titles(explored: tuple[dict[str, Any], str, str]) -> None:
     _, page, _ = explored
     assert "A &lt;b&gt;bold&lt;/b&gt; one" in page
     assert "<b>" not in page
@@ -94,7 +94,7 @@ def test_titles_stand_in_the_page_as_words(explored: tuple[dict[str, Any], str, 
 
 
 @pytest.mark.parametrize("out", ["exploration.html", "/nowhere/exploration.json", "."])
-def test_where_nothing_can_be_written_nothing_is_read(
+def test_explore_checks_the_output_path_before_reading(
     capsys: pytest.CaptureFixture[str], out: str
 ) -> None:
     assert explore.main(["--data", "/nowhere", "--out", out]) == 2

@@ -1,4 +1,4 @@
-"""Every layout that GroupLens publishes, read into one normal form; every bad line named."""
+"""Every layout that GroupLens publishes, read into one form; every bad line reported."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def read(spark: SparkSession, tmp_path: Path) -> Read:
 
 @pytest.fixture
 def problem(read: Read, tmp_path: Path) -> Callable[..., str]:
-    """What is said of a folder with these files, without the path of the folder."""
+    """Return the error for a folder with these files, without the path of the folder."""
 
     def problem(files: dict[str, str | bytes]) -> str:
         with pytest.raises(DataError) as caught:
@@ -107,7 +107,7 @@ def rows(dataset: Dataset) -> list[tuple[int, int, float, int]]:
     ],
     ids=["100k latin-1", "1M latin-1", "10M utf-8", "CSV", "CSV with links"],
 )
-def test_every_layout_is_read_into_the_same_normal_form(
+def test_read_movielens_reads_every_layout_into_the_same_form(
     read: Read, files: dict[str, str | bytes], layout: str, items: list[CatalogueItem]
 ) -> None:
     dataset = read(files)
@@ -146,7 +146,7 @@ BOM = "\ufeff"
         *("lines of blanks", "line ends of old Macs", "two files joined, header and all"),
     ],
 )
-def test_files_that_other_programs_have_saved_read_the_same(
+def test_read_movielens_accepts_files_saved_by_other_programs(
     read: Read, files: dict[str, str]
 ) -> None:
     dataset = read(files)
@@ -154,7 +154,7 @@ def test_files_that_other_programs_have_saved_read_the_same(
     assert dataset.items == ITEMS
 
 
-def test_a_file_read_in_pieces_gives_every_line_once_and_in_order(
+def test_reading_in_pieces_yields_every_line_once_in_order(
     read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = [f"{n},{n % 7},{1 + n % 5}.0,{10**n % 99991}" for n in range(8)]
@@ -165,30 +165,34 @@ def test_a_file_read_in_pieces_gives_every_line_once_and_in_order(
         assert [user for some in pieces for user in some.users.tolist()] == list(range(8))
 
 
-def test_half_stars_and_the_ends_of_the_scale_and_of_the_ids_are_read(read: Read) -> None:
+def test_read_movielens_accepts_half_stars_and_extreme_values(read: Read) -> None:
     extreme = "2147483647::2147483647::0.5::0\n1::1::4.5::4294967296\n"
     dataset = read({"ratings.dat": extreme, "movies.dat": MOVIES_DAT})
     assert rows(dataset) == [(1, 1, 4.5, 2**32), (2**31 - 1, 2**31 - 1, 0.5, 0)]
 
 
 @pytest.mark.parametrize("folder", ["Meine Filme ä", "ml [1]", "ml {a,b}", "ml%20*", "ml:1"])
-def test_a_folder_may_have_any_name(spark: SparkSession, tmp_path: Path, folder: str) -> None:
+def test_read_movielens_accepts_any_folder_name(
+    spark: SparkSession, tmp_path: Path, folder: str
+) -> None:
     dataset = read_movielens(spark, f"{write_files(tmp_path / folder, GOOD)}/")
     assert (dataset.name, dataset.rows, len(dataset.items)) == (folder, 3, 4)
 
 
-def test_a_bad_line_is_named_in_a_folder_of_any_name(spark: SparkSession, tmp_path: Path) -> None:
+def test_bad_line_is_named_when_the_folder_name_is_unusual(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     folder = write_files(tmp_path / "ml, 2nd", {**GOOD, "ratings.csv": RATINGS_CSV + "1,2,x,9\n"})
     with pytest.raises(DataError, match=f"{folder}/ratings.csv, line 5: the rating"):
         read_movielens(spark, str(folder))
 
 
-def test_dataset_json_names_a_data_set_and_says_that_it_is_simulated(read: Read) -> None:
+def test_dataset_json_sets_name_and_simulated(read: Read) -> None:
     dataset = read({**GOOD, "dataset.json": '{"name": "a sample", "simulated": true}'})
     assert (dataset.name, dataset.simulated) == ("a sample", True)
 
 
-def test_the_real_latest_small_has_the_size_its_readme_states(
+def test_latest_small_has_the_size_stated_in_its_readme(
     spark: SparkSession, movielens: Path
 ) -> None:
     dataset = read_movielens(spark, str(movielens))
@@ -228,7 +232,7 @@ def test_the_real_latest_small_has_the_size_its_readme_states(
         ("1,2,5,99999999999999", "the timestamp is"),
     ],
 )
-def test_a_bad_rating_is_named_with_its_line_and_a_remedy(
+def test_bad_rating_is_named_with_line_and_remedy(
     problem: Callable[..., str], line: str, expected: str
 ) -> None:
     content = f"{RATINGS_HEADER}1,1,4,9\n{line}\n1,3,4,9\n"
@@ -260,7 +264,7 @@ def test_a_bad_rating_is_named_with_its_line_and_a_remedy(
         *("100k has no header", "1M has no header"),
     ],
 )
-def test_lines_are_counted_as_an_editor_counts_them(
+def test_line_numbers_equal_those_of_an_editor(
     problem: Callable[..., str], files: dict[str, str], expected: str
 ) -> None:
     if "ratings.csv" in files:
@@ -268,7 +272,7 @@ def test_lines_are_counted_as_an_editor_counts_them(
     assert problem(files).startswith(expected)
 
 
-def test_a_long_bad_line_is_shown_in_part(problem: Callable[..., str]) -> None:
+def test_long_bad_line_is_truncated_in_the_error(problem: Callable[..., str]) -> None:
     output = problem({**GOOD, "ratings.csv": RATINGS_CSV + 5000 * "x" + ",1,1,1\n"})
     assert output.startswith("ratings.csv, line 5: the user id")
     assert len(output) < 250
@@ -319,7 +323,7 @@ BAD_FILES: list[tuple[dict[str, str | bytes | None], str, str]] = [
 @pytest.mark.parametrize(
     ("files", "expected", "remedy"), BAD_FILES, ids=[expected for _, expected, _ in BAD_FILES]
 )
-def test_a_bad_file_is_named_with_a_remedy(
+def test_bad_file_is_named_with_remedy(
     problem: Callable[..., str], files: dict[str, str | bytes | None], expected: str, remedy: str
 ) -> None:
     every = {name: content for name, content in {**GOOD, **files}.items() if content is not None}
@@ -337,7 +341,7 @@ def test_a_bad_file_is_named_with_a_remedy(
         ("movies.dat", "x::A (1999)::Drama", "not a title (invalid literal"),
     ],
 )
-def test_a_bad_title_is_named_in_the_old_layouts_too(
+def test_bad_item_line_is_named_in_old_layouts(
     problem: Callable[..., str], file: str, line: str, expected: str
 ) -> None:
     old = {
@@ -362,7 +366,7 @@ def test_a_bad_title_is_named_in_the_old_layouts_too(
     ],
     ids=["absent", "empty", "of no known layout"],
 )
-def test_a_folder_without_a_data_set_is_named(
+def test_folder_without_data_set_is_named(
     spark: SparkSession, tmp_path: Path, make: Callable[[Path], object], expected: str
 ) -> None:
     folder = tmp_path / "ml"
@@ -373,7 +377,7 @@ def test_a_folder_without_a_data_set_is_named(
 
 
 @pytest.mark.parametrize("address", ["", "s3://bucket/ml"])
-def test_an_address_that_spark_cannot_open_is_named(spark: SparkSession, address: str) -> None:
+def test_url_that_spark_cannot_open_is_named(spark: SparkSession, address: str) -> None:
     with pytest.raises(DataError) as caught:
         read_movielens(spark, address)
     assert address in str(caught.value)

@@ -1,4 +1,4 @@
-"""Getting something to train on. No request leaves this machine."""
+"""Obtaining training data. No request leaves this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Publish = Callable[[bytes], str]
 
 
 class Publisher(ThreadingHTTPServer):
-    """Sends ``answer``, raw bytes, to every connection; with none it never answers."""
+    """Sends ``answer``, raw bytes, to every connection; without it, never responds."""
 
     answer = b""
     closing = threading.Event()
@@ -40,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def publish(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish]:
-    """Gives the address of a server that answers with these bytes."""
+    """A function that returns the URL of a server that sends these bytes."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     server = Publisher(("127.0.0.1", 0), _Handler)
@@ -74,14 +74,14 @@ def archive(movielens: Path, without: str = "", **changed: bytes) -> bytes:
     return packed.getvalue()
 
 
-def test_a_folder_that_is_there_is_used_without_a_word(tmp_path: Path) -> None:
+def test_obtain_uses_an_existing_folder_silently(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
     output: list[str] = []
     assert obtain(tmp_path, output.append, "nowhere://") == tmp_path / NAME
     assert output == []
 
 
-def test_a_download_is_unpacked_and_its_licence_told(
+def test_obtain_unpacks_a_download_and_prints_its_licence(
     tmp_path: Path, movielens: Path, publish: Publish
 ) -> None:
     output: list[str] = []
@@ -111,7 +111,7 @@ def test_a_download_is_unpacked_and_its_licence_told(
     ],
     ids=["nobody there", "silence", "not found", "moved away", "not HTTP", "cut short"],
 )
-def test_without_a_network_the_sample_is_used_and_announced_as_simulated(
+def test_obtain_uses_the_simulated_sample_without_network(
     tmp_path: Path,
     publish: Publish,
     monkeypatch: pytest.MonkeyPatch,
@@ -129,7 +129,7 @@ def test_without_a_network_the_sample_is_used_and_announced_as_simulated(
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
 
-def test_a_sample_written_before_is_used_again(tmp_path: Path) -> None:
+def test_obtain_reuses_an_existing_sample(tmp_path: Path) -> None:
     (tmp_path / "sample").mkdir()
     folder = obtain(tmp_path, lambda line: None, f"http://127.0.0.1:{free_port()}/")
     assert folder == tmp_path / "sample"
@@ -159,7 +159,7 @@ def damaged(movielens: Path) -> bytes:
         *("a web page", "nothing", "half of it", "a hole in it"),
     ],
 )
-def test_a_download_that_is_not_the_published_one_leaves_nothing_behind(
+def test_obtain_leaves_nothing_when_the_download_is_invalid(
     tmp_path: Path,
     movielens: Path,
     publish: Publish,
@@ -174,7 +174,7 @@ def test_a_download_that_is_not_the_published_one_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_licence_is_its_section_of_the_readme_or_else_all_of_it() -> None:
+def test_licence_is_its_section_of_the_readme_or_the_whole_readme() -> None:
     readme = "Summary\n=======\n\nHello.\n\nUsage License\n====\n\nBe kind.\n\nCitation\n===\n\nUs."
     assert licence(readme) == "MovieLens: usage licence\nBe kind."
     assert licence("Do as you like.\n") == "MovieLens: usage licence\nDo as you like."

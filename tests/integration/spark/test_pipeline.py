@@ -1,4 +1,4 @@
-"""From published data to a release in service, in stages that know what is up to date."""
+"""From published data to a release in service, in stages that are skipped if up to date."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Section = dict[str, Any]
 
 @dataclass(frozen=True)
 class Place:
-    """A folder with a configuration, and what is made by it."""
+    """A folder with a configuration and its outputs."""
 
     folder: Path
 
@@ -55,7 +55,7 @@ class Place:
     def run(
         self, section: Section, *arguments: str, gate: Section | None = None
     ) -> tuple[int, str]:
-        """(exit status, what was printed) of the pipeline with this section."""
+        """Run the pipeline with this section; return (exit status, output)."""
         output = io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             status = command.main(self.options(section, *arguments, gate=gate))
@@ -87,7 +87,7 @@ def states(output: str) -> dict[str, str]:
 
 
 def archive(folder: Path) -> bytes:
-    """A data set as GroupLens publishes one: a zip with a folder in it."""
+    """Return a data set as published by GroupLens: a zip with a folder in it."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as target:
         for file in sorted(folder.iterdir()):
@@ -132,7 +132,7 @@ def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield Whole(place, section, status, output, folder / "site.db")
 
 
-def test_every_stage_runs_and_says_what_it_made(whole: Whole) -> None:
+def test_pipeline_runs_every_stage_and_reports_results(whole: Whole) -> None:
     assert whole.status == 0, whole.output
     assert states(whole.output) == dict.fromkeys(STAGES, "done")
     version = whole.place.store.current().version
@@ -147,7 +147,7 @@ def test_every_stage_runs_and_says_what_it_made(whole: Whole) -> None:
         assert line in whole.output
 
 
-def test_the_release_is_in_service_with_what_it_was_trained_on(whole: Whole) -> None:
+def test_pipeline_promotes_a_release_with_its_data_and_parameters(whole: Whole) -> None:
     store = whole.place.store
     release = store.read(store.current().version)
     assert store.versions() == [release.version]
@@ -157,7 +157,7 @@ def test_the_release_is_in_service_with_what_it_was_trained_on(whole: Whole) -> 
     assert "RMSE" in release.metrics
 
 
-def test_the_database_has_titles_and_ratings_before_the_site_starts(whole: Whole) -> None:
+def test_pipeline_fills_the_database_before_the_site_starts(whole: Whole) -> None:
     with contextlib.closing(sqlite3.connect(whole.database)) as database:
         titles = database.execute("SELECT count(*) FROM items").fetchone()
         ratings = database.execute("SELECT count(*) FROM ratings").fetchone()
@@ -166,7 +166,7 @@ def test_the_database_has_titles_and_ratings_before_the_site_starts(whole: Whole
     assert state[0] == whole.place.store.current().version
 
 
-def test_the_pages_can_be_looked_at(whole: Whole) -> None:
+def test_pipeline_writes_report_pages(whole: Whole) -> None:
     for page in ("processed/exploration.html", "evaluation.html"):
         assert "<html" in (whole.place.made / page).read_text(encoding="utf-8")
     measured = json.loads((whole.place.made / "evaluation.json").read_text(encoding="utf-8"))
@@ -174,7 +174,7 @@ def test_the_pages_can_be_looked_at(whole: Whole) -> None:
     assert f"--data {whole.place.made / 'processed'} --protocol A --seeds 0" in measured["command"]
 
 
-def test_what_was_processed_is_what_was_read(whole: Whole, spark: SparkSession) -> None:
+def test_processed_data_equals_the_source(whole: Whole, spark: SparkSession) -> None:
     raw, processed = (
         read_datasets(spark, "movielens", [str(folder)])[0]
         for folder in (whole.place.folder / "tastes", whole.place.made / "processed")
@@ -189,7 +189,7 @@ def test_what_was_processed_is_what_was_read(whole: Whole, spark: SparkSession) 
             assert np.array_equal(one, other)
 
 
-def test_a_second_run_finds_everything_up_to_date(whole: Whole) -> None:
+def test_second_run_is_up_to_date(whole: Whole) -> None:
     before = whole.place.state()
     status, output = whole.place.run(whole.section)
     assert status == 0
@@ -199,7 +199,7 @@ def test_a_second_run_finds_everything_up_to_date(whole: Whole) -> None:
 
 
 def outdated(whole: Whole, *arguments: str, gate: Section | None = None, **changes: Any) -> str:
-    """Which stages a run would run, with these changes to the configuration."""
+    """Return the stages that would run after these changes to the configuration."""
     options = whole.place.options({**whole.section, **changes}, *arguments, gate=gate)
     parsed = command._parser().parse_args(options)
     work = Work(load_config(parsed), open_store(parsed.releases), {})
@@ -221,13 +221,13 @@ AFTER_PROCESS = "train evaluate ingest publish"
     ],
     ids=str,
 )
-def test_a_parameter_outdates_what_was_made_with_it_and_from_that(
+def test_changed_parameter_outdates_its_stage_and_later_ones(
     whole: Whole, arguments: tuple[str, ...], expected: str
 ) -> None:
     assert outdated(whole, *arguments) == expected
 
 
-def test_a_setting_of_one_stage_outdates_no_other(
+def test_changed_stage_setting_outdates_only_that_stage(
     whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert outdated(whole, evaluate={"protocols": ["A", "B"]}) == "evaluate"
@@ -240,7 +240,7 @@ def test_a_setting_of_one_stage_outdates_no_other(
     assert outdated(whole) == "ingest"
 
 
-def test_another_source_outdates_everything(whole: Whole) -> None:
+def test_changed_source_outdates_every_stage(whole: Whole) -> None:
     assert outdated(whole, acquire=[{"from": "https://example.com/a.zip"}]) == " ".join(STAGES)
 
 
@@ -253,7 +253,7 @@ def put_aside(file: Path) -> Iterator[None]:
         file.with_name("aside").rename(file)
 
 
-def test_what_is_gone_or_changed_is_made_again(whole: Whole) -> None:
+def test_missing_or_changed_outputs_are_made_again(whole: Whole) -> None:
     version = whole.place.store.current().version
     parts = sorted((whole.place.made / "processed" / "ratings").iterdir())
     with put_aside(whole.place.store.folder / version / "release.json"):
@@ -268,7 +268,7 @@ def test_what_is_gone_or_changed_is_made_again(whole: Whole) -> None:
     assert outdated(whole) == ""
 
 
-def test_new_data_in_the_folder_is_noticed(whole: Whole) -> None:
+def test_changed_source_data_outdates_every_stage(whole: Whole) -> None:
     ratings = whole.place.folder / "tastes" / "ratings.csv"
     before = ratings.read_text(encoding="utf-8")
     ratings.write_text(before + "31,1,4.0,99\n", encoding="utf-8")
@@ -281,7 +281,7 @@ def test_new_data_in_the_folder_is_noticed(whole: Whole) -> None:
     assert outdated(whole) == ""
 
 
-def test_a_release_that_the_gate_refuses_is_not_published(whole: Whole) -> None:
+def test_release_rejected_by_the_gate_is_not_published(whole: Whole) -> None:
     version = whole.place.store.current().version
     (whole.place.store.folder / "current.json").rename(whole.place.folder / "aside.json")
     gate = {"floors": {"RMSE": 0.0}, "margins": {}}
@@ -294,14 +294,14 @@ def test_a_release_that_the_gate_refuses_is_not_published(whole: Whole) -> None:
     (whole.place.folder / "aside.json").rename(whole.place.store.folder / "current.json")
 
 
-def test_a_stage_runs_alone_and_again_where_that_is_asked_for(whole: Whole) -> None:
+def test_single_stage_runs_and_repeats_with_again(whole: Whole) -> None:
     for arguments, state in (((), "up to date"), (("--again",), "done")):
         status, output = whole.place.run(whole.section, "--stage", "evaluate", *arguments)
         assert (status, states(output)) == (0, {"evaluate": state})
-    assert outdated(whole) == ""  # nothing reads what evaluate makes
+    assert outdated(whole) == ""  # no stage reads the output of evaluate
 
 
-def test_a_stage_that_ran_again_outdates_those_that_read_from_it(
+def test_repeated_stage_outdates_its_dependents(
     place: Place, tastes: Path, spark: SparkSession
 ) -> None:
     section = {"acquire": [{"from": str(tastes)}]}
@@ -311,7 +311,7 @@ def test_a_stage_that_ran_again_outdates_those_that_read_from_it(
     assert (status, states(output)) == (0, {"acquire": "up to date", "process": "done"})
 
 
-def test_a_stage_alone_names_what_has_to_run_before(whole: Whole) -> None:
+def test_single_stage_names_the_stages_to_run_before(whole: Whole) -> None:
     other = {**whole.section, "acquire": [{"from": str(whole.place.made / "processed")}]}
     for stage, missing in (
         ("process", "acquire"),
@@ -324,7 +324,7 @@ def test_a_stage_alone_names_what_has_to_run_before(whole: Whole) -> None:
         assert f"run --stage {missing} first" in output
 
 
-def test_a_release_that_is_accepted_can_go_to_s3(
+def test_publish_uploads_an_accepted_release_to_s3(
     whole: Whole, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, state = whole.place.folder / "cache", whole.place.made / "state.json"
@@ -347,7 +347,7 @@ def acquire(place: Place, *sources: Section) -> tuple[int, str]:
     return place.run({"acquire": list(sources)}, "--stage", "acquire")
 
 
-def test_a_published_archive_is_brought_checked_and_unpacked(
+def test_acquire_downloads_verifies_and_unpacks_an_archive(
     place: Place, publisher: Publisher, tastes: Path
 ) -> None:
     content = archive(tastes)
@@ -365,7 +365,7 @@ def test_a_published_archive_is_brought_checked_and_unpacked(
     assert {path.name for path in place.made.iterdir()} == {".lock", "raw", "state.json"}
 
 
-def test_it_is_brought_once_and_again_when_asked(
+def test_acquire_downloads_once_and_repeats_with_again(
     place: Place, publisher: Publisher, tastes: Path
 ) -> None:
     section = {"acquire": [{"from": publisher.publish("ml.zip", archive(tastes))}]}
@@ -380,7 +380,7 @@ def test_it_is_brought_once_and_again_when_asked(
 
 
 @pytest.mark.parametrize("kind", ["sha256", "md5"])
-def test_a_wrong_checksum_stops_the_run_and_what_was_there_stays(
+def test_acquire_stops_and_keeps_earlier_files_when_checksum_is_wrong(
     place: Place, publisher: Publisher, tastes: Path, kind: str
 ) -> None:
     address = publisher.publish("ml.zip", archive(tastes))
@@ -396,7 +396,9 @@ def test_a_wrong_checksum_stops_the_run_and_what_was_there_stays(
     assert not [path for path in (place.made / "downloads").rglob("*") if path.is_file()]
 
 
-def test_a_run_that_broke_off_goes_on(place: Place, publisher: Publisher, tastes: Path) -> None:
+def test_acquire_resumes_after_an_interruption(
+    place: Place, publisher: Publisher, tastes: Path
+) -> None:
     content = archive(tastes)
     source = {
         "from": publisher.publish("ml.zip", content),
@@ -411,7 +413,7 @@ def test_a_run_that_broke_off_goes_on(place: Place, publisher: Publisher, tastes
     assert publisher.asked == [("/ml.zip", "bytes=500-")]
 
 
-def test_what_came_is_not_taken_for_what_another_address_calls_by_the_same_name(
+def test_acquire_distinguishes_files_of_the_same_name_from_two_urls(
     place: Place, publisher: Publisher
 ) -> None:
     old = publisher.publish("old/ratings.csv", b"old")
@@ -420,7 +422,7 @@ def test_what_came_is_not_taken_for_what_another_address_calls_by_the_same_name(
     assert (place.made / "raw" / "made" / "ratings.csv").read_bytes() == b"new"
 
 
-def test_several_files_come_together_packed_or_not(
+def test_acquire_accepts_several_files_packed_or_plain(
     place: Place, publisher: Publisher, tastes: Path
 ) -> None:
     packed = gzip.compress((tastes / "ratings.csv").read_bytes())
@@ -436,7 +438,7 @@ def test_several_files_come_together_packed_or_not(
     assert (raw / "movies.csv").read_bytes() == titles
 
 
-def test_a_local_folder_is_read_where_it_is_and_a_local_file_unpacked(
+def test_acquire_reads_a_local_folder_in_place_and_unpacks_a_local_file(
     place: Place, tastes: Path
 ) -> None:
     assert f"2 files, 0.0 MB in {tastes}" in acquire(place, {"from": str(tastes)})[1]
@@ -451,7 +453,7 @@ def test_a_local_folder_is_read_where_it_is_and_a_local_file_unpacked(
     assert file.exists()
 
 
-def test_the_built_in_sample_is_a_source(place: Place) -> None:
+def test_acquire_accepts_the_built_in_sample(place: Place) -> None:
     status, output = acquire(place, {"from": "sample"})
     assert status == 0, output
     assert (place.made / "raw" / "made" / "sample" / "dataset.json").is_file()
@@ -467,7 +469,7 @@ def test_the_built_in_sample_is_a_source(place: Place) -> None:
     ],
     ids=["a web page", "not found", "nobody there", "no file"],
 )
-def test_a_source_that_is_none_is_one_line(
+def test_acquire_prints_a_one_line_error_when_source_is_invalid(
     place: Place, publisher: Publisher, make: Any, expected: str
 ) -> None:
     status, output = acquire(place, {"from": make(publisher)})
@@ -476,7 +478,7 @@ def test_a_source_that_is_none_is_one_line(
     assert "Traceback" not in output
 
 
-def test_data_comes_from_s3_and_goes_there_processed(
+def test_pipeline_reads_from_s3_and_uploads_processed_data(
     place: Place, tastes: Path, bucket: str, spark: SparkSession
 ) -> None:
     s3.upload_folder(tastes, f"{bucket}/raw/tastes", last="movies.csv")
@@ -496,7 +498,7 @@ def test_data_comes_from_s3_and_goes_there_processed(
     assert "400 ratings by 30 people of 20 titles" in output
 
 
-def test_an_archive_in_s3_is_brought_too(place: Place, tastes: Path, bucket: str) -> None:
+def test_acquire_downloads_an_archive_from_s3(place: Place, tastes: Path, bucket: str) -> None:
     (place.folder / "ml.zip").write_bytes(archive(tastes))
     s3.upload(place.folder / "ml.zip", f"{bucket}/ml.zip")
     checksum = hashlib.sha256(archive(tastes)).hexdigest()
@@ -508,10 +510,10 @@ def test_an_archive_in_s3_is_brought_too(place: Place, tastes: Path, bucket: str
     assert "there is nothing" in output
 
 
-# --- process, ingest, and what stops a run ---
+# --- process, ingest, and errors ---
 
 
-def test_bad_input_is_named_and_the_earlier_result_stays(
+def test_process_names_bad_input_and_keeps_the_earlier_result(
     place: Place, tastes: Path, spark: SparkSession
 ) -> None:
     section = {"acquire": [{"from": str(tastes)}]}
@@ -527,7 +529,7 @@ def test_bad_input_is_named_and_the_earlier_result_stays(
     assert (place.made / "processed" / "processed.json").read_bytes() == before
 
 
-def test_games_are_acquired_and_processed_with_what_is_odd_in_the_summary(
+def test_pipeline_processes_games_and_summarises_rejected_lines(
     place: Place, publisher: Publisher, spark: SparkSession
 ) -> None:
     files = {
@@ -552,7 +554,7 @@ def test_games_are_acquired_and_processed_with_what_is_odd_in_the_summary(
     assert dataset.ratings.rows.first().values[0] in (1.0, 1.5)
 
 
-def test_ratings_of_titles_that_are_not_listed_are_counted_and_left_out(
+def test_process_skips_and_counts_ratings_of_unlisted_items(
     place: Place, tastes: Path, spark: SparkSession
 ) -> None:
     with (tastes / "ratings.csv").open("a") as ratings:
@@ -562,7 +564,7 @@ def test_ratings_of_titles_that_are_not_listed_are_counted_and_left_out(
     assert "400 ratings by 30 people of 20 titles (1 repeated, 1 without a title)" in output
 
 
-def test_a_processed_set_that_was_cut_is_refused(
+def test_truncated_processed_data_is_rejected(
     place: Place, tastes: Path, spark: SparkSession
 ) -> None:
     assert place.run({"acquire": [{"from": str(tastes)}]}, "--stage", "acquire,process")[0] == 0
@@ -575,7 +577,7 @@ def test_a_processed_set_that_was_cut_is_refused(
     assert "run the pipeline's stage `process` again" in output
 
 
-def test_a_site_that_is_not_set_up_is_said_in_its_words(
+def test_ingest_reports_the_error_of_flask_when_the_site_is_not_set_up(
     whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "short")
@@ -585,7 +587,7 @@ def test_a_site_that_is_not_set_up_is_said_in_its_words(
     assert "SECRET_KEY: too easy to guess" in output
 
 
-def test_two_runs_do_not_work_in_one_folder(place: Place, tastes: Path) -> None:
+def test_second_run_in_the_same_folder_is_rejected(place: Place, tastes: Path) -> None:
     section = {"acquire": [{"from": str(tastes)}]}
     place.made.mkdir()
     with (place.made / ".lock").open("w") as lock:
@@ -596,7 +598,9 @@ def test_two_runs_do_not_work_in_one_folder(place: Place, tastes: Path) -> None:
     assert place.run(section, "--stage", "acquire")[0] == 0
 
 
-def test_what_cannot_be_done_is_one_line(place: Place, tastes: Path) -> None:
+def test_pipeline_prints_a_one_line_error_when_configuration_is_invalid(
+    place: Place, tastes: Path
+) -> None:
     section = {"acquire": [{"from": str(tastes)}]}
     place.run(section, "--stage", "acquire")
     for changed, arguments, expected in (
@@ -616,7 +620,7 @@ def test_what_cannot_be_done_is_one_line(place: Place, tastes: Path) -> None:
     assert "remove it, and every stage runs again" in output
 
 
-def test_killed_while_writing_its_state_a_run_finds_the_earlier_one(
+def test_pipeline_reads_the_earlier_state_when_killed_while_writing(
     place: Place, tastes: Path
 ) -> None:
     section = {"acquire": [{"from": str(tastes)}]}

@@ -1,4 +1,4 @@
-"""The gate: what it compares, what it refuses, and that the release in service stays."""
+"""The gate: comparisons, rejections, and the release in service that stays."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def release(version: str, rmse: float, ndcg: float, **changes: Any) -> Release:
 
 
 def sample_of_one(item_id: int) -> ParitySample:
-    """Somebody who gave five stars to one title."""
+    """Return a parity sample of one user with one rating of five stars."""
     return ParitySample(
         user_ids=np.array([1]),
         starts=np.array([0, 1]),
@@ -57,18 +57,18 @@ def reasons(new: Release, before: Release | None) -> list[str]:
         (0.9, 0.29, ["NDCG@10 0.2900 is below its floor of 0.3"]),
     ],
 )
-def test_floors_are_the_worst_that_is_promoted(
+def test_gate_rejects_metrics_worse_than_the_floor(
     rmse: float, ndcg: float, expected: list[str]
 ) -> None:
     assert reasons(release(NEW, rmse, ndcg), None) == expected
 
 
-def test_what_has_a_floor_must_have_been_measured() -> None:
+def test_gate_rejects_a_release_when_a_metric_with_floor_is_missing() -> None:
     unmeasured = release(NEW, 0.8, 0.4, metrics={"held_out": HELD_OUT, "RMSE": 0.8})
     assert reasons(unmeasured, None) == ["NDCG@10, which has a floor, could not be measured"]
 
 
-def test_a_release_may_be_worse_than_the_one_in_service_by_the_margin() -> None:
+def test_gate_accepts_a_release_worse_by_up_to_the_margin() -> None:
     before = release(OLD, 0.80, 0.40)
     assert reasons(release(NEW, 0.809, 0.381), before) == []
     assert reasons(release(NEW, 0.82, 0.37), before) == [
@@ -91,7 +91,9 @@ UNLIKE = {
 
 
 @pytest.mark.parametrize(("changes", "note"), UNLIKE.values(), ids=UNLIKE)
-def test_what_was_not_measured_alike_is_not_compared(changes: dict[str, Any], note: str) -> None:
+def test_gate_does_not_compare_releases_measured_differently(
+    changes: dict[str, Any], note: str
+) -> None:
     new, before = release(NEW, 0.85, 0.35), release(OLD, 0.1, 1.0, **changes)
     compared = promotion_gate.judged({}, new, before, sample_of_one(1), LIMITS)["comparison"]
     assert compared["note"] == f"{OLD} {note}"
@@ -99,14 +101,14 @@ def test_what_was_not_measured_alike_is_not_compared(changes: dict[str, Any], no
     assert reasons(new, before) == []
 
 
-def test_a_comparison_tells_differences_and_how_much_of_the_lists_stays() -> None:
+def test_compare_reports_differences_and_list_overlap() -> None:
     before = release(OLD, 0.80, 0.40)
     compared = promotion_gate.compare(release(NEW, 0.79, 0.41), before, sample_of_one(1))
     assert compared["version"] == OLD
     assert compared["metrics"]["RMSE"] == {
         **{"now": 0.79, "before": 0.8, "difference": pytest.approx(-0.01)}
     }
-    # The tiny catalogue has eight titles, of which seven are new to them: no list is of ten.
+    # The tiny catalogue has eight titles, of which seven are unrated: lists have fewer than ten.
     assert compared["lists"] == {"people": 1, "kept_of_10": 7.0, "share_unchanged": 1.0}
 
 
@@ -129,11 +131,11 @@ def report(store: ReleaseStore, version: str) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-# So much shrinkage leaves popularity alone, which in data of two tastes says nothing.
+# This regularization leaves only popularity, which is useless in data of two tastes.
 BAD = ("--ranking-regularization", "1e6", "--rating-regularization", "1e6")
 
 
-def test_the_gate_lets_a_good_model_pass_and_the_manifest_says_what_it_reached(
+def test_gate_promotes_a_good_model_and_stores_metrics_in_the_manifest(
     in_service: Run,
 ) -> None:
     assert in_service.status == 0
@@ -150,7 +152,7 @@ def test_the_gate_lets_a_good_model_pass_and_the_manifest_says_what_it_reached(
     assert output["exploration"]["data"]["ratings"] == in_service.release.catalogue.ratings
 
 
-def test_the_gate_refuses_a_deliberately_bad_model(in_service: Run) -> None:
+def test_gate_rejects_a_bad_model(in_service: Run) -> None:
     before = in_service.store.current()
     refused = again(in_service, *BAD)
     assert refused.status == 3
@@ -169,7 +171,7 @@ def test_the_gate_refuses_a_deliberately_bad_model(in_service: Run) -> None:
     assert 0 <= output["comparison"]["lists"]["kept_of_10"] < 10
 
 
-def test_never_promotes_not_even_a_good_model(in_service: Run) -> None:
+def test_promote_never_keeps_the_current_release(in_service: Run) -> None:
     before = in_service.store.current()
     kept = again(in_service, promote="never")
     assert kept.status == 0
@@ -178,7 +180,7 @@ def test_never_promotes_not_even_a_good_model(in_service: Run) -> None:
     assert kept.store.read(kept.store.versions()[-1]).metrics["held_out"]
 
 
-def test_always_promotes_even_a_bad_model_and_measures_nothing(
+def test_promote_always_promotes_a_bad_model_without_evaluation(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     data = ("--data", str(write_two_tastes(tmp_path / "ml")))
@@ -189,9 +191,7 @@ def test_always_promotes_even_a_bad_model_and_measures_nothing(
     assert not (promoted.release.folder / "report").exists()
 
 
-def test_too_few_people_to_measure_are_told_before_anything_is_fitted(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_gate_reports_too_few_users_before_fitting(spark: SparkSession, tmp_path: Path) -> None:
     few = write_two_tastes(tmp_path / "ml", people=5)
     ended = run(tmp_path, "--data", str(few), *QUICK, promote="gate")
     assert ended.status == 2

@@ -1,4 +1,4 @@
-"""Packing: what the solver passes over holds exactly the ratings that went in."""
+"""Rating blocks contain exactly the input ratings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, build_bl
 from spark_jobs.als.row_lookup import RowLookup
 from tests.support.rating_rows import Row, ratings
 
-LARGE = 2_000_000_000  # an id that no table of rows reaches
+LARGE = 2_000_000_000  # an id beyond the lookup table
 ROWS: list[Row] = [
     (7, 30, 1.0),
     (7, 10, -0.5),
@@ -27,7 +27,7 @@ ROWS: list[Row] = [
 
 
 def contents(packed: BlockedRatings) -> tuple[list[Row], list[Row]]:
-    """(user_id, item_id, value) as the blocks by user and those by item hold them, sorted."""
+    """Return sorted (user_id, item_id, value) of the blocks by user, and of those by item."""
     sides = []
     for side, other in ((packed.users, packed.items), (packed.items, packed.users)):
         found: list[Row] = []
@@ -44,7 +44,9 @@ def float32(rows: list[Row]) -> list[Row]:
 
 
 @pytest.mark.parametrize("parts", [1, 2, 5])
-def test_every_rating_is_in_one_block_of_each_side(spark: SparkSession, parts: int) -> None:
+def test_build_blocks_puts_every_rating_into_one_block_per_side(
+    spark: SparkSession, parts: int
+) -> None:
     packed = build_blocks(ratings(spark, ROWS, 3), parts=parts)
     assert packed.users.ids.tolist() == [2, 7, 9]
     assert packed.items.ids.tolist() == [10, 20, 30, LARGE]
@@ -74,7 +76,7 @@ def test_every_rating_is_in_one_block_of_each_side(spark: SparkSession, parts: i
     ],
 )
 @pytest.mark.parametrize("parts", [1, 2])
-def test_the_newest_rating_of_a_pair_is_kept_and_of_equals_the_later(
+def test_build_blocks_keeps_the_newest_rating_of_a_pair(
     spark: SparkSession, rows: list[Row], kept: list[Row], parts: int
 ) -> None:
     packed = build_blocks(ratings(spark, rows, parts))
@@ -83,14 +85,14 @@ def test_the_newest_rating_of_a_pair_is_kept_and_of_equals_the_later(
     assert packed.users.counts.sum() == packed.items.counts.sum() == len(kept)
 
 
-def test_only_listed_items_and_who_rated_them_are_packed(spark: SparkSession) -> None:
+def test_build_blocks_keeps_only_listed_items_and_their_users(spark: SparkSession) -> None:
     packed = build_blocks(ratings(spark, ROWS), listed=np.array([5, 10, 30]))
     assert packed.users.ids.tolist() == [2, 7]
     assert packed.items.ids.tolist() == [10, 30]
     assert packed.count == 4
 
 
-def test_values_travel_in_16_bits_where_these_hold_them_exactly(spark: SparkSession) -> None:
+def test_build_blocks_uses_16_bits_when_values_are_exact(spark: SparkSession) -> None:
     half_stars = build_blocks(ratings(spark, [(1, 1, 3.5), (1, 2, 0.5)]))
     thirds = build_blocks(ratings(spark, [(1, 1, 1 / 3), (1, 2, 0.5)]))
     kinds = [
@@ -100,7 +102,7 @@ def test_values_travel_in_16_bits_where_these_hold_them_exactly(spark: SparkSess
     assert kinds == [{np.dtype(np.float16)}, {np.dtype(np.float32)}]
 
 
-def test_values_are_replaced_by_what_a_function_gives_for_their_rows(spark: SparkSession) -> None:
+def test_map_values_replaces_values_by_row(spark: SparkSession) -> None:
     packed = build_blocks(ratings(spark, ROWS)).map_values(lambda u, i, v: 100.0 * u + 10 * i + v)
     by_user, by_item = contents(packed)
     rows = {user: row for row, user in enumerate([2, 7, 9])}, {10: 0, 20: 1, 30: 2, LARGE: 3}
@@ -108,7 +110,7 @@ def test_values_are_replaced_by_what_a_function_gives_for_their_rows(spark: Spar
     assert by_user == by_item == float32(expected)
 
 
-def test_on_one_machine_blocks_are_files_until_they_are_not_needed(spark: SparkSession) -> None:
+def test_blocks_are_files_on_one_machine_until_unpersisted(spark: SparkSession) -> None:
     packed = build_blocks(ratings(spark, ROWS))
     folders = [side.source for side in packed.cached if isinstance(side.source, Path)]
     files = [path for folder in folders for path in folder.iterdir()]
@@ -126,7 +128,7 @@ def test_on_one_machine_blocks_are_files_until_they_are_not_needed(spark: SparkS
         ([(-1, 1, 1.0)], DataError, "an id below 0"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused_before_the_first_iteration(
+def test_build_blocks_rejects_invalid_ratings(
     spark: SparkSession, rows: list[Row], error: type[DataError], problem: str
 ) -> None:
     with pytest.raises(error, match=problem):
@@ -134,7 +136,7 @@ def test_what_cannot_be_fitted_is_refused_before_the_first_iteration(
 
 
 @pytest.mark.parametrize("largest_table", [row_lookup.LARGEST_TABLE, 0], ids=["table", "bisection"])
-def test_rows_of_ids_are_found_and_unknown_ones_told(
+def test_row_lookup_finds_rows_and_reports_unknown_ids(
     monkeypatch: pytest.MonkeyPatch, largest_table: int
 ) -> None:
     monkeypatch.setattr(row_lookup, "LARGEST_TABLE", largest_table)
@@ -152,8 +154,8 @@ def test_rows_of_ids_are_found_and_unknown_ones_told(
 
 @pytest.mark.parametrize("implicit", [True, False], ids=["ranking", "rating"])
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 64, 301])
-def test_the_kernel_solves_the_plain_equations(implicit: bool, count: int) -> None:
-    """The sum over ratings written out, for numbers of them around the kernel's unrolling."""
+def test_kernel_solves_the_normal_equations(implicit: bool, count: int) -> None:
+    """Compare with plain sums, for rating counts around the unrolling of the kernel."""
     random = np.random.default_rng(count)
     codes = random.integers(-32767, 32767, (400, 8)).astype(np.int16)
     scales = random.uniform(1e-5, 1e-4, 400).astype(np.float32)
@@ -190,7 +192,7 @@ def test_the_kernel_solves_the_plain_equations(implicit: bool, count: int) -> No
 
 
 @pytest.mark.parametrize("implicit", [True, False], ids=["ranking", "rating"])
-def test_steps_beyond_the_solution_change_nothing(implicit: bool) -> None:
+def test_kernel_is_stable_after_convergence(implicit: bool) -> None:
     codes = np.array([[20000, 0, 30000]], np.int16)
     scales = np.array([1e-4], np.float32)
     fixed = codes * scales[:, None]

@@ -1,4 +1,4 @@
-"""The best titles for everyone: what the site would show them."""
+"""The best items for every user, equal to those of the site."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.datasets import RATINGS_HEADER, write_files
 from tests.support.releases import FITTED, ITEMS, no_parity_sample, tiny_release
 
 MOVIES = "movieId,title,genres\n" + "".join(f"{item.item_id},A,B\n" for item in ITEMS)
-# 7 has rated one title that the release knows and one that it does not; 9 only the latter.
+# User 7 rated one item of the release and an unknown one; user 9 only the latter.
 RATINGS = {3: {1: 5.0, 2: 4.0}, 7: {8: 5.0, 55: 1.0}, 8: {1: 0.5}, 9: {55: 5.0}}
 
 
@@ -35,7 +35,7 @@ def releases(tmp_path: Path) -> ReleaseStore:
     return store
 
 
-def test_everyone_gets_what_the_site_would_show_them(spark: SparkSession, folder: str) -> None:
+def test_recommend_all_equals_the_site(spark: SparkSession, folder: str) -> None:
     model = Model(tiny_release())
     rows = recommend_all(spark, read_stars(spark, [folder], model), model, 3).collect()
     found = {row.user_id: [(r.item_id, r.score) for r in row.recommendations] for row in rows}
@@ -48,7 +48,7 @@ def test_everyone_gets_what_the_site_would_show_them(spark: SparkSession, folder
         )
 
 
-def test_where_fewer_titles_are_left_than_wanted_all_of_them_are_listed(
+def test_recommend_all_lists_every_remaining_item_when_few_are_left(
     spark: SparkSession, folder: str
 ) -> None:
     model = Model(tiny_release())
@@ -57,7 +57,7 @@ def test_where_fewer_titles_are_left_than_wanted_all_of_them_are_listed(
     assert lengths == {3: len(FITTED) - 2, 7: len(FITTED) - 1, 8: len(FITTED) - 1}
 
 
-def test_the_job_writes_parquet_that_other_programs_read(
+def test_recommend_writes_parquet(
     spark: SparkSession, folder: str, releases: ReleaseStore, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -76,7 +76,7 @@ def test_the_job_writes_parquet_that_other_programs_read(
         (["--out", "{out}"], "give a new one"),
     ],
 )
-def test_bad_input_is_named_and_nothing_is_written(
+def test_recommend_names_bad_input_and_writes_nothing(
     folder: str,
     releases: ReleaseStore,
     tmp_path: Path,
@@ -94,7 +94,7 @@ def test_bad_input_is_named_and_nothing_is_written(
     assert not out.exists() or not list(out.iterdir())
 
 
-def test_ratings_of_nothing_the_release_knows_are_named(
+def test_recommend_fails_when_no_rated_item_is_in_the_release(
     folder: str, releases: ReleaseStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path(folder, "ratings.csv").write_text(f"{RATINGS_HEADER}9,55,5,1\n")
@@ -103,7 +103,7 @@ def test_ratings_of_nothing_the_release_knows_are_named(
     assert "no rating is of a title that release" in capsys.readouterr().err
 
 
-def test_many_people_are_folded_in_as_the_site_folds_them_in(
+def test_recommend_all_folds_in_many_users_like_the_site(
     spark: SparkSession, trained_store: ReleaseStore, movielens: Path
 ) -> None:
     model = Model(trained_store.read(trained_store.current().version))

@@ -1,4 +1,4 @@
-"""Retraining on a schedule: export → train → gate → promote, and what starts it."""
+"""Retraining on a schedule: export → train → gate → promote, and its schedulers."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.support.fixtures.s3"]
 
 SCRIPTS = ROOT / "deploy" / "retrain"
-SHOWN = "printf %s\\n"  # in place of the job: shows what the job would be given
+SHOWN = "printf %s\\n"  # in place of the job: prints the arguments of the job
 
 
 @pytest.fixture
 def settings(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """What cron would know, and the environment in which the tests run as the active one."""
+    """Settings as under cron, with the environment of the tests as the active one."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ours = {"LOCK": str(tmp_path / "lock"), "DATA": str(tmp_path / "ml")}
     return {**os.environ, **environ, **ours, "PATH": path, "VIRTUAL_ENV": sys.prefix}
@@ -55,13 +55,13 @@ def retrain(settings: Mapping[str, str], *step: str) -> subprocess.CompletedProc
 
 
 def gate(folder: Path, floors: str) -> str:
-    """A configuration whose gate has these floors, of a small fit."""
+    """Return a configuration with a small fit and these floors of the gate."""
     path = folder / "gate.yaml"
     path.write_text(f"gate: {{floors: {floors}, margins: {{}}}}\n")
     return " ".join(("--config", str(path), *QUICK))
 
 
-def test_ratings_go_into_the_next_release_and_a_bad_one_leaves_the_old_in_service(
+def test_retrain_uses_new_ratings_and_keeps_the_release_when_training_is_bad(
     app: Flask, ann: FlaskClient, store: ReleaseStore, settings: dict[str, str], tmp_path: Path
 ) -> None:
     people = store.read(store.current().version).catalogue.max_user_id
@@ -82,14 +82,16 @@ def test_ratings_go_into_the_next_release_and_a_bad_one_leaves_the_old_in_servic
     new = store.read(store.current().version)
     assert new.version != old
     assert ann.get("/").headers["X-Model-Version"] == new.version
-    # Those of the data set, and Ann's.
+    # Ratings of the data set, and Ann's.
     assert (new.catalogue.ratings, new.catalogue.users) == (rows + 1, people + 1)
     assert [read["rows"] for read in new.inputs] == [rows, 1]
-    # Nobody's ratings are left lying about.
+    # No exported ratings remain.
     assert not Path(new.inputs[1]["path"]).exists()
 
 
-def test_the_job_is_told_data_ratings_and_options(app: Flask, settings: dict[str, str]) -> None:
+def test_retrain_passes_data_ratings_and_options_to_the_job(
+    app: Flask, settings: dict[str, str]
+) -> None:
     given = {"DATA": "one two", "TRAIN": SHOWN, "OPTIONS": "--warm-start --seed 3"}
     done = retrain({**settings, **given})
     assert done.returncode == 0, done.stderr
@@ -98,7 +100,7 @@ def test_the_job_is_told_data_ratings_and_options(app: Flask, settings: dict[str
     assert words[2:] == ["--data", "one", "--data", "two", "--warm-start", "--seed", "3"]
 
 
-def test_the_two_sides_meet_in_s3(
+def test_retrain_exports_to_and_trains_from_s3(
     app: Flask, bucket: str, settings: dict[str, str], tmp_path: Path
 ) -> None:
     settings |= {name: os.environ[name] for name in os.environ if name.startswith("AWS_")}
@@ -111,7 +113,7 @@ def test_the_two_sides_meet_in_s3(
     assert trained.stdout.splitlines() == expected
 
 
-def test_two_runs_never_overlap(settings: dict[str, str]) -> None:
+def test_retrain_exits_when_another_run_holds_the_lock(settings: dict[str, str]) -> None:
     with Path(settings["LOCK"]).open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         second = retrain({**settings, "TRAIN": SHOWN})
@@ -119,7 +121,7 @@ def test_two_runs_never_overlap(settings: dict[str, str]) -> None:
     assert second.stderr == "retrain: another run has not ended; nothing was done\n"
 
 
-def test_a_run_that_cannot_start_says_what_is_missing(settings: dict[str, str]) -> None:
+def test_retrain_names_missing_settings(settings: dict[str, str]) -> None:
     del settings["DATA"]
     for step, printed in (
         ([], "DATA names the folders of the data set"),
@@ -130,13 +132,13 @@ def test_a_run_that_cannot_start_says_what_is_missing(settings: dict[str, str]) 
         assert (done.returncode, done.stderr) == (2, f"error: {printed}\n")
 
 
-def test_nothing_is_trained_where_the_export_failed(settings: dict[str, str]) -> None:
+def test_retrain_does_not_train_when_the_export_failed(settings: dict[str, str]) -> None:
     done = retrain({**settings, "TRAIN": SHOWN})
     assert (done.returncode, done.stdout) == (1, "")
     assert "no release has been promoted yet" in done.stderr
 
 
-def test_one_machine_reads_data_and_ratings_from_s3(
+def test_train_reads_data_and_ratings_from_s3_on_one_machine(
     spark: SparkSession, bucket: str, tmp_path: Path
 ) -> None:
     transfer.upload(write_two_tastes(tmp_path / "ml"), f"{bucket}/data/ml")
@@ -146,13 +148,13 @@ def test_one_machine_reads_data_and_ratings_from_s3(
     places = f"{bucket}/data/ml", f"{bucket}/ratings"
     data, ratings = read_datasets(spark, "movielens", places[:1], places[1:])
     assert (data.rows, data.name, ratings.rows) == (400, "ml", 1)
-    # The release names where they are from, not their copies.
+    # The release names the source, not the temporary copies.
     assert (data.path, ratings.path) == places
 
 
 @pytest.fixture
 def emr() -> Iterator[tuple[ModuleType, Any, Stubber]]:
-    """The script, and a client that checks requests as boto3 does and answers as the test says."""
+    """The script, and a client that validates requests like boto3 and returns stubbed responses."""
     spec = importlib.util.spec_from_file_location("emr_serverless", SCRIPTS / "emr_serverless.py")
     assert spec
     assert spec.loader
@@ -176,7 +178,7 @@ EMR = (
 
 
 @pytest.mark.parametrize(("end", "status"), [("SUCCESS", 0), ("FAILED", 3), ("CANCELLED", 3)])
-def test_a_job_on_emr_serverless_is_started_and_waited_for(
+def test_emr_script_starts_a_job_and_waits(
     emr: tuple[ModuleType, Any, Stubber],
     end: str,
     status: int,
@@ -217,7 +219,7 @@ def test_a_job_on_emr_serverless_is_started_and_waited_for(
         assert settings[f"spark.{name}.PYSPARK_PYTHON"] == "./environment/bin/python"
 
 
-def test_a_job_that_cannot_start_says_why(
+def test_emr_script_prints_the_error_when_the_job_cannot_start(
     emr: tuple[ModuleType, Any, Stubber],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -231,10 +233,10 @@ def test_a_job_that_cannot_start_says_why(
     assert "no application 00abc" in printed
 
 
-def test_the_example_for_airflow_runs_the_script_step_by_step(
+def test_airflow_example_runs_the_steps_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Airflow is not installed here: what the file asks of it is recorded."""
+    """Airflow is not installed here: a substitute records the calls."""
     made: list[dict[str, Any]] = []
     order: list[tuple[str, str]] = []
 

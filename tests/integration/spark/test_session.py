@@ -1,4 +1,4 @@
-"""The door to Spark: which Java will do, and the code that workers are given."""
+"""Spark sessions: accepted Java versions, and the code that workers get."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def install(folder: Path, says: str) -> Path:
-    """A ``java`` that says this of itself."""
+    """Install a ``java`` that prints this version."""
     folder.mkdir(parents=True, exist_ok=True)
     java = folder / "java"
     java.write_text(f"#!/bin/sh\nprintf '%s\\n' '{says}' >&2\n")
@@ -51,7 +51,7 @@ def install(folder: Path, says: str) -> Path:
         'Picked up JAVA_TOOL_OPTIONS: -Xmx1g\nopenjdk version "17.0.1"',
     ],
 )
-def test_java_17_and_newer_will_do(path: Path, says: str) -> None:
+def test_check_java_accepts_17_and_newer(path: Path, says: str) -> None:
     install(path, says)
     check_java()
 
@@ -65,20 +65,20 @@ def test_java_17_and_newer_will_do(path: Path, says: str) -> None:
         ("Unable to locate a Java Runtime.", "Java of an unknown version"),
     ],
 )
-def test_an_older_java_is_refused_with_what_to_install(path: Path, says: str, found: str) -> None:
+def test_check_java_rejects_an_older_version_with_remedy(path: Path, says: str, found: str) -> None:
     java = install(path, says)
     with pytest.raises(SetupError) as caught:
         check_java()
     assert str(caught.value) == f"{java} is {found}; Spark needs 17 or newer; {REMEDY}"
 
 
-def test_a_missing_java_is_told_with_what_to_install(path: Path) -> None:
+def test_build_session_fails_with_remedy_when_java_is_missing(path: Path) -> None:
     with pytest.raises(SetupError) as caught:
         build_session()
     assert str(caught.value) == f"Spark needs Java 17 or newer and found none; {REMEDY}"
 
 
-def test_the_java_of_java_home_goes_before_that_of_the_path(
+def test_check_java_prefers_java_home_to_path(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(path, 'openjdk version "17"')
@@ -91,7 +91,7 @@ def test_the_java_of_java_home_goes_before_that_of_the_path(
         check_java()
 
 
-def test_a_java_that_cannot_be_run_is_told_with_what_to_install(
+def test_check_java_fails_with_remedy_when_java_is_not_executable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     java = install(tmp_path / "jdk" / "bin", "")
@@ -101,14 +101,14 @@ def test_a_java_that_cannot_be_run_is_told_with_what_to_install(
         check_java()
 
 
-def test_times_are_utc_wherever_the_job_runs(spark: SparkSession) -> None:
+def test_session_time_zone_is_utc(spark: SparkSession) -> None:
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
 
 
-def test_workers_on_this_machine_run_this_python_and_import_these_files(
+def test_local_workers_use_this_python_and_these_files(
     spark: SparkSession,
 ) -> None:
-    """Not a copy of them, beside which no compiled kernel would be found again."""
+    """Workers must not use a copy, because compiled kernels are cached beside the files."""
     workers = spark.sparkContext.parallelize([0], 1).map(
         lambda _: (__import__("sys").executable, __import__("spark_jobs").__file__)
     )
@@ -118,7 +118,7 @@ def test_workers_on_this_machine_run_this_python_and_import_these_files(
 
 
 @pytest.mark.parametrize("before", [[], ["spark://driver:4040/files/marquee-jobs.zip"]])
-def test_a_submitted_session_is_given_the_code_once(
+def test_submitted_session_adds_the_code_once(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch, before: list[str]
 ) -> None:
     given: list[str] = []
@@ -126,7 +126,7 @@ def test_a_submitted_session_is_given_the_code_once(
     monkeypatch.setattr(spark.sparkContext, "addPyFile", given.append)
     monkeypatch.setattr(type(spark.sparkContext), "listFiles", property(lambda _: before))
     build_session("again")
-    # Of a file that has changed since, every later job would fail.
+    # If the file changed later, every following job would fail.
     assert len(given) + len(before) == 1
     if given:
         assert "spark_jobs/als/solver.py" in zipfile.ZipFile(given[0]).namelist()
@@ -134,14 +134,14 @@ def test_a_submitted_session_is_given_the_code_once(
 
 @pytest.fixture(scope="module")
 def jobs_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What ``make jobs`` makes."""
+    """The output of ``make jobs``."""
     target = tmp_path_factory.mktemp("jobs") / "dist" / "jobs.zip"
     command = [sys.executable, "-m", "spark_jobs.job_archive", str(target)]
     subprocess.run(command, cwd=ROOT, check=True)
     return target
 
 
-def test_the_zip_has_both_packages_and_their_data(jobs_zip: Path) -> None:
+def test_job_archive_has_both_packages_with_data(jobs_zip: Path) -> None:
     sources = {
         path.relative_to(ROOT).as_posix()
         for room in PACKAGES
@@ -158,7 +158,7 @@ def test_the_zip_has_both_packages_and_their_data(jobs_zip: Path) -> None:
     assert {name.split("/")[0] for name in packed} == {"recommender", "spark_jobs"}
 
 
-def test_the_zip_has_no_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_archive_has_no_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for room in PACKAGES:
         (tmp_path / room / "part" / "__pycache__").mkdir(parents=True)
         (tmp_path / room / "part" / "one.py").touch()
@@ -169,7 +169,7 @@ def test_the_zip_has_no_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert packed == ["recommender/part/one.py", "spark_jobs/part/one.py"]
 
 
-def test_the_code_works_from_the_zip(jobs_zip: Path, tmp_path: Path) -> None:
+def test_job_archive_is_importable(jobs_zip: Path, tmp_path: Path) -> None:
     script = """
 import argparse
 from spark_jobs.config import configuration, options
@@ -192,5 +192,5 @@ print(configuration.__file__, settings.ranking.rank, len(read_films()) > 400)
 
 
 @pytest.mark.parametrize(("letters", "fits"), [(60, True), (61, False)])
-def test_sockets_are_used_where_their_names_may_be_so_long(letters: int, fits: bool) -> None:
+def test_fits_sockets_checks_the_length_of_the_path(letters: int, fits: bool) -> None:
     assert _fits_sockets(Path("/" + (letters - 1) * "x")) is fits

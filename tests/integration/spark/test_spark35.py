@@ -1,4 +1,4 @@
-"""Training on Spark 3.5, which managed services offer, gives what it gives on the pinned 4.x."""
+"""Training on Spark 3.5, which managed services offer, equals training on the pinned 4.x."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GAMES = [repr({**GAME, "id": str(n), "title": f"Game {n}"}) for n in range(10, 3
 
 @pytest.fixture(scope="module")
 def spark35() -> Path:
-    """The Python that has Spark 3.5 beside what else the jobs need."""
+    """A Python with Spark 3.5 and the other packages of the jobs."""
     python = ROOT / ".venv" / "spark35" / "bin" / "python"
     if not python.exists():
         missing("an environment with Spark 3.5", ".ci/ensure spark35")
@@ -38,7 +38,7 @@ def spark35() -> Path:
 
 
 def job(python: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Train in ``folder``, where releases go to a folder named like the Python's environment."""
+    """Train in ``folder``, with releases in a folder named like the Python environment."""
     known = {name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ}
     return subprocess.run(
         [python, "-m", "spark_jobs.train", "--promote", "always", *arguments],
@@ -69,7 +69,7 @@ def check_same(ours: Release, theirs: Release) -> None:
     assert np.abs(ours.arrays.ranking_factors).max() > 0.01
 
 
-def test_films_are_fitted_alike(spark35: Path, tmp_path: Path) -> None:
+def test_spark_35_fits_films_like_spark_4(spark35: Path, tmp_path: Path) -> None:
     data = ("--data", str(write_two_tastes(tmp_path / "ml")), *QUICK)
     check_same(
         trained(spark35, tmp_path, "on35", *data),
@@ -77,7 +77,7 @@ def test_films_are_fitted_alike(spark35: Path, tmp_path: Path) -> None:
     )
 
 
-def test_games_are_fitted_alike(spark35: Path, tmp_path: Path) -> None:
+def test_spark_35_fits_games_like_spark_4(spark35: Path, tmp_path: Path) -> None:
     data = ("--data", folder_of(tmp_path / "steam", LIBRARIES, GAMES), *GAMES_QUICK)
     check_same(
         trained(spark35, tmp_path, "on35", *data),
@@ -85,13 +85,13 @@ def test_games_are_fitted_alike(spark35: Path, tmp_path: Path) -> None:
     )
 
 
-def test_mllib_fits_and_what_it_found_is_read(spark35: Path, tmp_path: Path) -> None:
+def test_spark_35_fits_with_mllib(spark35: Path, tmp_path: Path) -> None:
     data = ("--data", str(write_two_tastes(tmp_path / "ml")), *QUICK)
     release = trained(spark35, tmp_path, "on35", *data, "--solver", "mllib")
     assert release.arrays.ranking_factors.shape == (20, 4)
 
 
-def test_a_bad_line_is_named(spark35: Path, tmp_path: Path) -> None:
+def test_spark_35_names_a_bad_line(spark35: Path, tmp_path: Path) -> None:
     write_two_tastes(tmp_path / "ml")
     with (tmp_path / "ml" / "ratings.csv").open("a") as ratings:
         ratings.write("1,1,five,0\n")

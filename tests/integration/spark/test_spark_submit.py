@@ -33,7 +33,7 @@ def submit(folder: Path, master: str, *arguments: str) -> subprocess.CompletedPr
 
 
 def trained(folder: Path, master: str, *before: str) -> Release:
-    """Train in ``folder`` on two tastes; gives the release in service."""
+    """Train in ``folder`` on two tastes; return the release in service."""
     write_two_tastes(folder / "ml")
     arguments = ("--data", "ml", "--releases", "releases", *QUICK)
     ended = submit(folder, master, *before, str(ROOT / "spark_jobs" / "train.py"), *arguments)
@@ -46,7 +46,7 @@ def trained(folder: Path, master: str, *before: str) -> Release:
 
 @pytest.fixture(scope="module")
 def jobs_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What ``make jobs`` makes."""
+    """The output of ``make jobs``."""
     target = tmp_path_factory.mktemp("jobs") / "jobs.zip"
     command = [sys.executable, "-m", "spark_jobs.job_archive", str(target)]
     subprocess.run(command, cwd=ROOT, check=True)
@@ -55,7 +55,7 @@ def jobs_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a cluster whose nodes have what we have."""
+    """The address of a cluster whose nodes have our packages."""
     folder = tmp_path_factory.mktemp("cluster")
     with standalone_cluster(folder, environment(folder)) as master:
         yield master
@@ -63,7 +63,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Release:
-    """Trained without ``--py-files``, on one machine, from a folder that is not the repository."""
+    """A release trained without ``--py-files``, on one machine, outside of the repository."""
     return trained(tmp_path_factory.mktemp("alone"), "local[2]")
 
 
@@ -80,11 +80,11 @@ def check_release(release: Release) -> None:
     assert parity.holds
 
 
-def test_one_machine_needs_no_zip_and_no_particular_folder(alone: Release) -> None:
+def test_local_submit_needs_no_zip_and_no_particular_folder(alone: Release) -> None:
     check_release(alone)
 
 
-def test_a_cluster_trains_with_the_zip_what_one_machine_with_as_many_cores_trains(
+def test_cluster_with_zip_trains_the_same_model_as_one_machine(
     tmp_path: Path, cluster: str, jobs_zip: Path, alone: Release
 ) -> None:
     release = trained(tmp_path, cluster, "--py-files", str(jobs_zip))
@@ -94,7 +94,7 @@ def test_a_cluster_trains_with_the_zip_what_one_machine_with_as_many_cores_train
         assert np.allclose(ours, theirs, atol=1e-4)
 
 
-def test_a_cluster_names_a_bad_line_and_ends_with_status_2(
+def test_cluster_names_a_bad_line_and_exits_with_status_2(
     tmp_path: Path, cluster: str, jobs_zip: Path
 ) -> None:
     write_two_tastes(tmp_path / "ml")

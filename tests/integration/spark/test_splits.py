@@ -1,4 +1,4 @@
-"""Divisions of ratings: what they hold out, and that they depend on the seed alone."""
+"""Splits of ratings: held-out ratings, and dependence on the seed only."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def of_cases(made: Split, part: str) -> Pairs:
     return {(case.user_id, i) for case in made.cases.collect() for i in getattr(case, part)}
 
 
-def test_the_hash_is_uniform_and_depends_on_each_id_and_the_seed() -> None:
+def test_split_hash_is_uniform_and_depends_on_ids_and_seed() -> None:
     users, items = np.divmod(np.arange(40_000), 200)
     drawn = uniform(7, users, items)
     assert np.histogram(drawn, 10, (0, 1))[0] == pytest.approx([4_000] * 10, rel=0.06)
@@ -51,7 +51,7 @@ def test_the_hash_is_uniform_and_depends_on_each_id_and_the_seed() -> None:
     assert uniform(7, users[:1], items[:1]) == drawn[:1]
 
 
-def test_by_rating_what_is_not_held_out_is_fitted_and_folded_in(stars: BlockedRatings) -> None:
+def test_split_by_rating_fits_and_folds_in_what_is_not_held_out(stars: BlockedRatings) -> None:
     made = split(stars, by_rating(0), 0)
     held = of_cases(made, "held")
     assert len(held) == pytest.approx(len(ROWS) / 5, rel=0.2)
@@ -59,7 +59,7 @@ def test_by_rating_what_is_not_held_out_is_fitted_and_folded_in(stars: BlockedRa
     assert of_cases(made, "known") == fitted(made)
 
 
-def test_by_person_nobody_tested_is_fitted(stars: BlockedRatings) -> None:
+def test_split_by_person_excludes_tested_users_from_the_fit(stars: BlockedRatings) -> None:
     made = split(stars, by_person(0, stars.users.ids), 0)
     tested = {case.user_id for case in made.cases.collect()}
     assert len(tested) == len(PEOPLE) // 5
@@ -70,14 +70,14 @@ def test_by_person_nobody_tested_is_fitted(stars: BlockedRatings) -> None:
         assert len(case.known) == int(0.8 * len(every))
 
 
-def test_within_a_person_a_quarter_is_held_out(stars: BlockedRatings) -> None:
+def test_split_within_person_holds_out_a_quarter(stars: BlockedRatings) -> None:
     made = split(stars, within_person(0), 0)
     assert of_cases(made, "known") == fitted(made)
     for case in made.cases.collect():
         assert len(case.known) == int(0.75 * (len(case.known) + len(case.held)))
 
 
-def test_stars_stay_with_their_pairs(stars: BlockedRatings) -> None:
+def test_split_keeps_each_value_with_its_pair(stars: BlockedRatings) -> None:
     given = {(u, i): value for u, i, value in ROWS}  # type: ignore[misc]
     for case in split(stars, within_person(3), 3).cases.collect():
         for item, value in (case.known | case.held).items():
@@ -85,9 +85,7 @@ def test_stars_stay_with_their_pairs(stars: BlockedRatings) -> None:
 
 
 @pytest.mark.parametrize("kind", ["by rating", "by person", "within a person"])
-def test_a_validation_split_tests_on_nothing_that_a_test_split_tests_on(
-    stars: BlockedRatings, kind: str
-) -> None:
+def test_validation_split_is_disjoint_from_the_test_split(stars: BlockedRatings, kind: str) -> None:
     def divide(seed: int) -> Divide:
         if kind == "by rating":
             return by_rating(seed)
@@ -106,7 +104,7 @@ def test_a_validation_split_tests_on_nothing_that_a_test_split_tests_on(
             assert known.isdisjoint(of_cases(test, "known"))
 
 
-def test_no_more_people_than_wanted_are_held_out(stars: BlockedRatings) -> None:
+def test_split_by_person_holds_out_at_most_the_given_number(stars: BlockedRatings) -> None:
     def tested(most: int | None) -> set[int]:
         divide = by_person(0, stars.users.ids, most)
         return {case.user_id for case in split(stars, divide, 0).cases.collect()}
@@ -115,7 +113,7 @@ def test_no_more_people_than_wanted_are_held_out(stars: BlockedRatings) -> None:
     assert tested(3) < tested(None) == tested(100)
 
 
-def test_a_division_depends_on_the_seed_and_not_on_the_partitions(spark: SparkSession) -> None:
+def test_split_depends_on_the_seed_and_not_on_partitions(spark: SparkSession) -> None:
     def cases(seed: int, parts: int) -> dict[int, list[int]]:
         packed = build_blocks(ratings(spark, ROWS, parts), parts=parts)
         made = split(packed, by_person(seed, packed.users.ids), seed)

@@ -1,4 +1,4 @@
-"""The published Steam files: what is read, what is odd, and a release fitted on it."""
+"""The published Steam files: valid and invalid data, and a release fitted on them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from tests.support.steam_files import GAME, LIBRARIES, MANY, folder_of, library
 
 
 def pairs(dataset: Dataset) -> dict[tuple[int, int], float]:
-    """Hours by (user, item); of a repeated pair those of the later line."""
+    """Return hours by (user, item); for a repeated pair those of the later line."""
     found = dataset.ratings.rows.collect()
     rows = [row for some in found for row in zip(*(a.tolist() for a in some), strict=True)]
     return {(u, i): hours for u, i, hours, line in sorted(rows, key=lambda row: row[3])}
 
 
-def test_a_library_is_read_with_hours_from_minutes() -> None:
+def test_library_of_converts_minutes_to_hours() -> None:
     read = library_of(library("ann", _10=90, _20=0).encode())
     assert (read.user, read.bad) == ("ann", [])
     assert read.games == [Owned(10, "Game 10", 1.5), Owned(20, "Game 20", 0.0)]
 
 
-def test_a_game_is_read_with_year_genres_and_tags() -> None:
+def test_game_of_reads_year_genres_and_tags() -> None:
     line = "{u'id': u'7', u'title': u'A &amp; B', u'release_date': u'Fall 2016', u'price': 4.99,"
     line += " u'genres': [u'Design &amp; Illustration', u'Indie'], u'tags': [u'2D', u'Co-op']}"
     assert game_of(line.encode()) == CatalogueItem(
@@ -56,7 +56,7 @@ BAD_LINES = {
 
 
 @pytest.mark.parametrize(("line", "problem"), BAD_LINES.values(), ids=BAD_LINES.keys())
-def test_a_line_that_is_no_library_is_refused(line: str | bytes, problem: str) -> None:
+def test_library_of_rejects_an_invalid_line(line: str | bytes, problem: str) -> None:
     with pytest.raises(BadLine, match=problem):
         library_of(line if isinstance(line, bytes) else line.encode())
 
@@ -70,26 +70,24 @@ ODD_GAMES = {
 
 
 @pytest.mark.parametrize(("minutes", "problem"), ODD_GAMES.values(), ids=ODD_GAMES.keys())
-def test_an_odd_game_is_left_out_and_the_others_stay(minutes: object, problem: str) -> None:
+def test_library_of_skips_an_invalid_game(minutes: object, problem: str) -> None:
     line = library("ann", _10=minutes, _20=60).replace("inf", "1e999")
     read = library_of(line.encode())
     assert [game.app_id for game in read.games] == [20]
     assert problem in read.bad[0]
 
 
-def test_ids_of_games_are_numbers_that_fit() -> None:
+def test_library_of_skips_invalid_game_ids() -> None:
     for app_id in ("x", "", "-1", "4294967296", "٣"):
         assert library_of(library("ann", **{f"_{app_id}": 1}).encode()).games == []
 
 
-def test_the_names_of_files_tell_what_a_folder_holds() -> None:
+def test_is_steam_recognises_file_names() -> None:
     assert is_steam(["steam_games.json.gz", "australian_users_items.json.gz"])
     assert not is_steam(["ratings.csv", "movies.csv", "users_items.txt"])
 
 
-def test_people_are_numbered_by_the_line_that_first_has_them(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_read_steam_numbers_users_by_their_first_line(spark: SparkSession, tmp_path: Path) -> None:
     lines = [library("ann", _400=60, _10=30), library("bob", _10=0), library("ann", _10=120)]
     dataset = read_steam(spark, folder_of(tmp_path / "s", [*lines, *MANY]))
     found = pairs(dataset)
@@ -103,7 +101,7 @@ def test_people_are_numbered_by_the_line_that_first_has_them(
     assert dataset.findings.examples[steam.TWICE] == ["line 3"]
 
 
-def test_a_game_that_no_catalogue_lists_is_named_as_in_the_libraries(
+def test_read_steam_names_unlisted_games_from_the_libraries(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     dataset = read_steam(spark, folder_of(tmp_path / "s", [library("ann", _10=1), *MANY]))
@@ -111,9 +109,7 @@ def test_a_game_that_no_catalogue_lists_is_named_as_in_the_libraries(
     assert dataset.findings.examples[steam.UNLISTED] == ["10 'Game 10'"]
 
 
-def test_what_is_odd_is_counted_with_the_first_examples(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_read_steam_counts_findings_with_examples(spark: SparkSession, tmp_path: Path) -> None:
     odd = ["not a literal", library("eve", _400=-1), library("nobody")]
     games = [repr(GAME), repr(GAME), "{}", *(repr({**GAME, "id": str(n)}) for n in range(500, 700))]
     findings = read_steam(spark, folder_of(tmp_path / "s", [*odd, *MANY], games)).findings
@@ -130,14 +126,16 @@ def test_what_is_odd_is_counted_with_the_first_examples(
     assert findings.examples[library_batches.NO_GAMES] == ["line 3: 'nobody'"]
 
 
-def test_more_than_one_bad_line_in_a_hundred_fails(spark: SparkSession, tmp_path: Path) -> None:
+def test_read_steam_fails_when_over_1_percent_of_lines_are_bad(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     enough = folder_of(tmp_path / "enough", ["bad"] * 3 + MANY[:297])
     assert read_steam(spark, enough).findings.counts == {steam.UNREADABLE: 3}
     with pytest.raises(DataError, match=r"4 bad of 301 lines, which is more than 1%: 4 lines that"):
         read_steam(spark, folder_of(tmp_path / "much", ["bad"] * 4 + MANY[:297]))
 
 
-def test_a_file_that_ends_in_the_middle_is_read_as_far_as_it_goes(
+def test_read_steam_reads_a_truncated_file_up_to_its_end(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     folder = folder_of(
@@ -151,7 +149,7 @@ def test_a_file_that_ends_in_the_middle_is_read_as_far_as_it_goes(
     assert f"line {dataset.rows + 1}" in dataset.findings.examples[steam.CUT_SHORT][0]
 
 
-def test_files_that_cannot_be_used_say_why(spark: SparkSession, tmp_path: Path) -> None:
+def test_read_steam_says_why_files_are_unusable(spark: SparkSession, tmp_path: Path) -> None:
     folder = Path(folder_of(tmp_path / "s", [library("nobody")]))
     with pytest.raises(DataError, match="nobody has a game"):
         read_steam(spark, str(folder))
@@ -163,7 +161,7 @@ def test_files_that_cannot_be_used_say_why(spark: SparkSession, tmp_path: Path) 
         read_steam(spark, str(folder))
 
 
-def test_a_cluster_reads_what_one_machine_reads(
+def test_read_steam_is_equal_on_a_cluster_and_on_one_machine(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = folder_of(tmp_path / "s", [library("ann", _10=30), *MANY, library("ann", _10=60)])
@@ -174,16 +172,18 @@ def test_a_cluster_reads_what_one_machine_reads(
     assert (there.findings, there.items) == (here.findings, here.items)
 
 
-def test_blank_lines_and_plain_files_are_fine(spark: SparkSession, tmp_path: Path) -> None:
+def test_read_steam_accepts_blank_lines_and_plain_files(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     (tmp_path / "users_items.json").write_text(f"\n{library('ann', _400=60)}\n\n")
     (tmp_path / "steam_games.json").write_text(f"\n{GAME!r}\n\n")
     assert pairs(read_steam(spark, str(tmp_path))) == {(2, 400): 1.0}
 
 
-def test_a_release_is_fitted_on_hours(
+def test_train_fits_a_release_on_hours(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two tastes: even people have even games, odd people odd ones."""
+    """Two tastes: users with even ids own even games, others odd ones."""
     from recommender.model import Model
     from recommender.parity import check_parity
     from recommender.storage.release_store import ReleaseStore
@@ -219,7 +219,7 @@ def test_a_release_is_fitted_on_hours(
     assert "lines that cannot be read" in report
     assert {"catalogue AUC", "recall@10"} < release.metrics.keys()
     assert "RMSE" not in release.metrics
-    # What the site exports for games are hours too.
+    # The site also exports hours for games.
     exported = tmp_path / "exported"
     exported.mkdir()
     (exported / "ratings.csv").write_text(
@@ -249,7 +249,7 @@ LONG_HEX = "0x" + "f" * 5000
         "{'item_id': '1', 'playtime_forever': [60]}",
     ],
 )
-def test_numbers_that_nobody_could_write_are_no_game(game: str) -> None:
+def test_library_of_rejects_numbers_out_of_range(game: str) -> None:
     read = library_of(f"{{'user_id': 'ann', 'items': [{game}]}}".encode())
     assert (read.games, len(read.bad)) == ([], 1)
     assert len(read.bad[0]) < 100
@@ -264,13 +264,13 @@ def test_numbers_that_nobody_could_write_are_no_game(game: str) -> None:
         ("[]", "Game 1"),
     ],
 )
-def test_a_name_is_text_that_can_be_stored(name: str, kept: str) -> None:
+def test_library_of_cleans_names_for_storage(name: str, kept: str) -> None:
     read = library_of(
         f"{{'user_id': 'ann', 'items': [{{'item_id': '1', 'item_name': {name}}}]}}".encode()
     )
     assert [game.name for game in read.games] == [kept]
 
 
-def test_a_title_and_its_genres_are_text_that_can_be_stored() -> None:
+def test_game_of_cleans_title_and_genres_for_storage() -> None:
     game = game_of(b"{'id': 1, 'title': '\\ud800 A', 'genres': ['\\ud800'], 'tags': ['b\\0']}")
     assert (game.title, game.genres, game.description) == ("? A", ("?",), "b")

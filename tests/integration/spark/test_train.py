@@ -1,4 +1,4 @@
-"""Training from files to a release in service, and what stops it."""
+"""Training from files to a release in service, and its errors."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def manifest(release: Release) -> dict[str, Any]:
     return json.loads((release.folder / "release.json").read_text(encoding="utf-8"))
 
 
-def test_the_release_is_the_only_one_and_in_service(trained_store: ReleaseStore) -> None:
+def test_train_publishes_and_promotes_one_release(trained_store: ReleaseStore) -> None:
     current = trained_store.current()
     assert trained_store.versions() == [current.version]
     assert current.previous is None
@@ -59,9 +59,7 @@ def test_the_release_is_the_only_one_and_in_service(trained_store: ReleaseStore)
     }
 
 
-def test_the_manifest_says_what_the_release_was_fitted_on(
-    manifest: dict[str, Any], movielens: Path
-) -> None:
+def test_manifest_describes_the_training_data(manifest: dict[str, Any], movielens: Path) -> None:
     assert manifest["catalogue"] == {
         **{"name": "ml-latest-small", "noun": "movie", "feedback": "explicit"},
         **{"rating_min": 0.5, "rating_max": 5.0, "rating_step": 0.5},
@@ -71,7 +69,7 @@ def test_the_manifest_says_what_the_release_was_fitted_on(
     assert manifest["inputs"] == [{"path": str(movielens), "layout": "CSV", "rows": 100_836}]
 
 
-def test_the_manifest_says_how_and_how_long_the_release_was_fitted(
+def test_manifest_has_parameters_and_durations(
     manifest: dict[str, Any],
 ) -> None:
     assert manifest["ranking"] == asdict(RankingParams())
@@ -82,7 +80,7 @@ def test_the_manifest_says_how_and_how_long_the_release_was_fitted(
     assert all(seconds > 0 for seconds in manifest["seconds"].values())
 
 
-def test_statistics_are_those_of_the_ratings_file(release: Release, movielens: Path) -> None:
+def test_release_statistics_equal_the_ratings_file(release: Release, movielens: Path) -> None:
     table = np.loadtxt(movielens / "ratings.csv", delimiter=",", skiprows=1)
     ids, rows = np.unique(table[:, 1].astype(int), return_inverse=True)
     counts = np.bincount(rows)
@@ -92,14 +90,14 @@ def test_statistics_are_those_of_the_ratings_file(release: Release, movielens: P
     assert np.allclose(release.arrays.item_means, means, atol=1e-6)
 
 
-def test_the_catalogue_has_every_title_also_those_nobody_rated(release: Release) -> None:
+def test_catalogue_includes_items_without_ratings(release: Release) -> None:
     items = {item.item_id: item for item in release.items()}
     assert len(items) == 9_742
     assert len(release.arrays.item_ids) == 9_724
     assert (items[2571].title, items[2571].year) == ("The Matrix", 1999)
 
 
-def test_folding_trained_users_in_again_returns_what_training_found(release: Release) -> None:
+def test_fold_in_of_training_users_equals_the_trained_vectors(release: Release) -> None:
     parity = check_parity(release)
     assert parity.users >= 100
     assert parity.ranking <= 1e-4
@@ -121,7 +119,7 @@ TOY_STORY, ALADDIN, LION_KING = 1, 588, 364
     ],
     ids=["science fiction", "animation"],
 )
-def test_fans_are_recommended_more_of_what_they_are_fans_of(
+def test_model_recommends_fans_more_items_of_their_genre(
     release: Release, liked: tuple[int, ...], theirs: set[str]
 ) -> None:
     model = Model(release)
@@ -137,7 +135,7 @@ def test_fans_are_recommended_more_of_what_they_are_fans_of(
     assert MATRIX not in liked or JEDI in fans[:3]
 
 
-def test_predicted_stars_follow_taste_and_quality(release: Release) -> None:
+def test_predicted_ratings_follow_taste_and_quality(release: Release) -> None:
     model = Model(release)
     shawshank, battlefield_earth = 318, 3593
     stars = model.estimate(model.fold_in({MATRIX: 5.0}), [shawshank, battlefield_earth])
@@ -149,7 +147,7 @@ def test_predicted_stars_follow_taste_and_quality(release: Release) -> None:
 
 
 def of_user(release: Release, user: int) -> dict[int, float]:
-    """What training knew of one user, from the parity sample (which has everyone of a few)."""
+    """Return the training ratings of a user, from the parity sample (which has all users here)."""
     sample = release.parity_sample()
     ratings = dict(sample.users())
     return ratings[sample.user_ids.tolist().index(user)]
@@ -157,7 +155,7 @@ def of_user(release: Release, user: int) -> dict[int, float]:
 
 @pytest.fixture(scope="module")
 def merged(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Two inputs; the second has person 1 again, a new person, and titles nobody lists."""
+    """Two inputs; the second has user 1 again, a new user, and unlisted items."""
     folder = tmp_path_factory.mktemp("merged")
     write_two_tastes(folder / "first", people=10, films=8)
     before, after = 0, 10**9
@@ -169,26 +167,26 @@ def merged(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Run
     return run(folder, *inputs, *QUICK, "--ranking-alpha", "7.5", "--seed", "3")
 
 
-def test_of_two_inputs_the_newer_rating_of_a_pair_wins(merged: Run) -> None:
+def test_train_keeps_the_newer_rating_of_a_pair_in_two_inputs(merged: Run) -> None:
     first = {item: stars for user, item, stars, _ in two_tastes(10, 8) if user == 1}
     assert (first[3], first[2]) == (5.0, 1.0)
     assert of_user(merged.release, 1) == {**first, 3: 2.5}
 
 
-def test_of_two_inputs_the_later_description_of_a_title_wins(merged: Run) -> None:
+def test_train_keeps_the_later_metadata_of_an_item_in_two_inputs(merged: Run) -> None:
     titles = {item.item_id: (item.title, item.year) for item in merged.release.items()}
     assert titles[1] == ("Film One", 2001)
     assert titles[2] == ("Film 2", 2000)
     assert len(titles) == 9
 
 
-def test_ratings_of_titles_that_no_input_lists_are_left_out_and_told(merged: Run) -> None:
+def test_train_skips_and_reports_ratings_of_unlisted_items(merged: Run) -> None:
     assert "2 ratings of titles that no catalogue lists were left out.\n" in merged.err
     assert merged.release.arrays.item_ids.tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
     assert of_user(merged.release, 40) == {3: 3.0}
 
 
-def test_the_manifest_counts_what_is_left_and_names_both_inputs(merged: Run) -> None:
+def test_manifest_counts_kept_ratings_and_names_both_inputs(merged: Run) -> None:
     facts = merged.release.catalogue
     rows = len(two_tastes(10, 8))
     assert [entry["rows"] for entry in merged.release.inputs] == [rows, 5]
@@ -197,13 +195,13 @@ def test_the_manifest_counts_what_is_left_and_names_both_inputs(merged: Run) -> 
     assert f"{merged.release.version} is in service: {rows + 1} ratings by 11 people" in merged.out
 
 
-def test_options_of_the_command_line_reach_the_manifest(merged: Run) -> None:
+def test_manifest_has_the_options_of_the_command_line(merged: Run) -> None:
     release = merged.release
     assert release.ranking == RankingParams(rank=4, iterations=3, alpha=7.5)
     assert release.rating == RatingParams(rank=4, iterations=3, bias_sweeps=1)
 
 
-def test_a_warm_start_is_from_the_release_in_service(spark: SparkSession, tmp_path: Path) -> None:
+def test_train_warm_starts_from_the_current_release(spark: SparkSession, tmp_path: Path) -> None:
     data = ("--data", str(write_two_tastes(tmp_path / "ml")), *QUICK)
     cold = run(tmp_path, *data, "--warm-start")
     assert "no release to start from" in cold.err
@@ -217,13 +215,13 @@ def test_a_warm_start_is_from_the_release_in_service(spark: SparkSession, tmp_pa
     assert np.sum(before * after) > 0.95 * np.linalg.norm(before) * np.linalg.norm(after)
 
 
-def test_mllib_knows_no_warm_start(tmp_path: Path) -> None:
+def test_train_rejects_a_warm_start_with_mllib(tmp_path: Path) -> None:
     ended = run(tmp_path, "--warm-start", "--solver", "mllib")
     assert ended.status == 2
     assert "--warm-start needs --solver als" in ended.err
 
 
-def test_mllib_fits_with_the_default_parameters(spark: SparkSession, tmp_path: Path) -> None:
+def test_train_fits_with_mllib_and_default_parameters(spark: SparkSession, tmp_path: Path) -> None:
     data = ("--data", str(write_two_tastes(tmp_path / "ml")))
     ended = run(tmp_path, *data, "--solver", "mllib", *QUICK)
     assert ended.status == 0
@@ -235,7 +233,9 @@ def files(release: Release) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in release.folder.glob("*.np?")}
 
 
-def test_the_same_inputs_and_seed_give_the_same_bytes(spark: SparkSession, tmp_path: Path) -> None:
+def test_train_writes_the_same_bytes_for_the_same_inputs_and_seed(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     data = ("--data", str(write_two_tastes(tmp_path / "ml", people=60)), *QUICK)
     first, again, other = (
         files(run(tmp_path, *data, "--seed", seed).release) for seed in ("1", "1", "2")
@@ -245,7 +245,7 @@ def test_the_same_inputs_and_seed_give_the_same_bytes(spark: SparkSession, tmp_p
     assert first["ranking_factors.npy"] != other["ranking_factors.npy"]
 
 
-def test_beside_the_learned_rating_factors_stand_taste_and_description(merged: Run) -> None:
+def test_rating_factors_include_ranking_factors_and_item_features(merged: Run) -> None:
     arrays, params = merged.release.arrays, merged.release.rating
     # Four learned, four of the ranking model; popularity, Drama and one decade.
     assert arrays.rating_factors.shape == (8, 4 + 4 + 3)
@@ -256,22 +256,22 @@ def test_beside_the_learned_rating_factors_stand_taste_and_description(merged: R
         assert shares @ (beside**2).sum(axis=1) == pytest.approx(weight**2)
 
 
-def test_what_has_no_weight_is_left_out(spark: SparkSession, tmp_path: Path) -> None:
+def test_rating_factors_exclude_parts_with_weight_0(spark: SparkSession, tmp_path: Path) -> None:
     data = ("--data", str(write_two_tastes(tmp_path / "ml")), *QUICK)
     plain = ("--rating-taste-weight", "0", "--rating-description-weight", "0")
     assert run(tmp_path, *data, *plain).release.arrays.rating_factors.shape == (20, 4)
 
 
-def test_people_of_two_tastes_are_told_apart(merged: Run) -> None:
+def test_model_separates_users_of_two_tastes(merged: Run) -> None:
     model = Model(merged.release)
     stars = model.estimate(model.fold_in({1: 5.0, 2: 1.0}), [5, 6])
     assert stars[5] > stars[6]
 
 
-def test_someone_who_likes_nothing_does_not_stop_a_fit_of_many_factors(
+def test_train_succeeds_at_a_high_rank_when_a_user_likes_nothing(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    """Two titles are liked, by all but one; without ratings above neutral λ·n₊ is 0."""
+    """Two items are liked, by all users but one, whose λ·n₊ is 0."""
     films = range(1, 11)
     ratings = [(u, i, 5.0 if i == 1 + u % 2 else 1.0, 0) for u in range(1, 11) for i in films]
     nothing = [(11, i, 0.5, 0) for i in films]
@@ -283,7 +283,7 @@ def test_someone_who_likes_nothing_does_not_stop_a_fit_of_many_factors(
     assert parity.holds
 
 
-# --- what stops it ---
+# --- errors ---
 
 
 def malformed(folder: Path) -> list[str]:
@@ -347,7 +347,7 @@ def with_options(*options: str) -> Callable[[Path], list[str]]:
     ],
 )
 @pytest.mark.usefixtures("spark")
-def test_bad_input_ends_with_status_2_one_line_and_no_release(
+def test_train_exits_with_status_2_and_one_line_when_input_is_bad(
     tmp_path: Path, make: Callable[[Path], list[str]], expected: str
 ) -> None:
     ended = run(tmp_path, *make(tmp_path / "ml"))
@@ -360,7 +360,7 @@ def test_bad_input_ends_with_status_2_one_line_and_no_release(
     assert not ended.releases.exists()
 
 
-def test_an_unsuccessful_run_leaves_the_release_in_service_alone(tmp_path: Path) -> None:
+def test_failed_train_keeps_the_current_release(tmp_path: Path) -> None:
     write_files(tmp_path / "releases", {"current.json": "as it was"})
     ended = run(tmp_path, "--data", str(tmp_path / "nowhere"))
     assert ended.status == 2
@@ -368,7 +368,7 @@ def test_an_unsuccessful_run_leaves_the_release_in_service_alone(tmp_path: Path)
     assert left == {"current.json": "as it was"}
 
 
-def test_releases_that_are_not_in_a_folder_are_refused_before_anything_is_read(
+def test_train_rejects_a_releases_url_other_than_s3_before_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RELEASES", "https://bucket/releases")
@@ -379,7 +379,7 @@ def test_releases_that_are_not_in_a_folder_are_refused_before_anything_is_read(
 
 
 @pytest.mark.parametrize("releases", ["occupied", "occupied/below"])
-def test_releases_that_cannot_be_written_are_told_in_one_line(
+def test_train_prints_one_line_when_releases_cannot_be_written(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str], releases: str
 ) -> None:
     write_files(tmp_path, {"occupied": "by a file"})
@@ -390,7 +390,7 @@ def test_releases_that_cannot_be_written_are_told_in_one_line(
     assert str(tmp_path / releases) in last
 
 
-def test_without_java_a_run_ends_with_what_to_install(
+def test_train_says_how_to_install_java_when_it_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
@@ -401,7 +401,7 @@ def test_without_java_a_run_ends_with_what_to_install(
     assert ended.err.count("\n") == 1
 
 
-def test_without_data_what_obtain_finds_is_read(
+def test_train_reads_what_obtain_returns_without_data_option(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "obtain", lambda data, tell: tmp_path / data / "found")

@@ -1,4 +1,4 @@
-"""Tuning: honest folds, a search that improves, goes on where it stopped, and refuses bad grids."""
+"""Tuning: disjoint folds, a search that improves and resumes, and rejected grids."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from spark_jobs.tuning.results import fingerprint
 from tests.support.datasets import write_csv, write_files, write_two_tastes
 from tests.support.site import ROOT
 
-# A model that shrinks every taste away, and remembers what it is for.
+# Regularization that shrinks every preference to zero, and a comment that must stay.
 BAD = """\
 # Chosen by nobody.
 noun: movie
@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def arguments(tmp_path: Path, folder: Path) -> list[str]:
-    """Of a search in ``tmp_path``."""
+    """Arguments of a search in ``tmp_path``."""
     write_files(tmp_path, {"bad.yaml": BAD, "grid.yaml": GRID})
     return [
         *("--data", str(folder), "--config", str(tmp_path / "bad.yaml")),
@@ -61,7 +61,7 @@ def arguments(tmp_path: Path, folder: Path) -> list[str]:
 
 @pytest.fixture
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Grows by the model of each fit."""
+    """A list that grows with the model of each fit."""
     done: list[str] = []
     measure = search.measure
 
@@ -73,7 +73,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def test_a_bad_configuration_is_improved_and_its_comments_stay(
+def test_tune_improves_the_configuration_and_keeps_comments(
     spark: SparkSession,
     tmp_path: Path,
     arguments: list[str],
@@ -95,7 +95,7 @@ def test_a_bad_configuration_is_improved_and_its_comments_stay(
     assert "[6/6] rating model, fold 3 of 3, regularization 0.5: RMSE" in output.err
 
 
-def test_a_configuration_that_wins_stays_untouched(
+def test_tune_leaves_the_file_unchanged_when_its_parameters_win(
     spark: SparkSession, tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     good = BAD.replace("1000.0", "0.05")
@@ -105,7 +105,7 @@ def test_a_configuration_that_wins_stays_untouched(
     assert "stays as it is" in capsys.readouterr().out
 
 
-def test_an_interrupted_search_goes_on_where_it_stopped(
+def test_tune_resumes_an_interrupted_search(
     spark: SparkSession,
     tmp_path: Path,
     arguments: list[str],
@@ -137,7 +137,7 @@ def test_an_interrupted_search_goes_on_where_it_stopped(
     )
 
 
-def test_a_changed_grid_measures_only_what_is_new(
+def test_tune_measures_only_new_cells_of_a_changed_grid(
     spark: SparkSession, tmp_path: Path, arguments: list[str], fits: list[str]
 ) -> None:
     out = ("--out", str(tmp_path / "found.yaml"))
@@ -149,7 +149,7 @@ def test_a_changed_grid_measures_only_what_is_new(
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
-def test_a_search_that_was_ended_goes_on_too(
+def test_tune_resumes_after_termination(
     spark: SparkSession, tmp_path: Path, arguments: list[str], fits: list[str], how: signal.Signals
 ) -> None:
     results, log = tmp_path / "tuning.jsonl", tmp_path / "log"
@@ -180,7 +180,7 @@ def test_a_search_that_was_ended_goes_on_too(
     assert results.read_bytes().count(b"\n") == 4
 
 
-def test_every_rating_and_every_person_is_held_out_once(
+def test_divide_holds_out_every_rating_and_every_user_once(
     spark: SparkSession, folder: Path, training: TrainingSet
 ) -> None:
     pairs = {(u, i) for u in range(1, 31) for i in range(1, 21) if (u - i) % 3}
@@ -205,7 +205,7 @@ def training(spark: SparkSession, folder: Path) -> TrainingSet:
 SETTINGS = Config("movie", 1, RankingParams(), RatingParams())
 
 
-def test_the_fingerprint_is_of_what_was_read_and_not_of_its_order(
+def test_fingerprint_depends_on_content_and_not_on_order(
     spark: SparkSession, tmp_path: Path, folder: Path, training: TrainingSet
 ) -> None:
     header, *lines = (folder / "ratings.csv").read_text().splitlines(keepends=True)
@@ -241,7 +241,7 @@ def test_the_fingerprint_is_of_what_was_read_and_not_of_its_order(
         ("ranking: {neutral: [5.0]}", "neutral must be below the best rating, 5"),
     ],
 )
-def test_a_grid_that_cannot_be_searched_is_refused_before_anything_is_fitted(
+def test_tune_rejects_an_invalid_grid_before_fitting(
     spark: SparkSession,
     tmp_path: Path,
     arguments: list[str],
@@ -270,7 +270,7 @@ def test_a_grid_that_cannot_be_searched_is_refused_before_anything_is_fitted(
         (("--results", __file__), "not results of tuning"),
     ],
 )
-def test_a_search_that_could_not_end_does_not_begin(
+def test_tune_rejects_invalid_options_before_fitting(
     spark: SparkSession,
     arguments: list[str],
     fits: list[str],
@@ -283,7 +283,7 @@ def test_a_search_that_could_not_end_does_not_begin(
     assert fits == []
 
 
-def test_folds_without_positives_are_refused_before_anything_is_fitted(
+def test_tune_rejects_folds_without_positives_before_fitting(
     spark: SparkSession,
     tmp_path: Path,
     arguments: list[str],
@@ -299,7 +299,7 @@ def test_folds_without_positives_are_refused_before_anything_is_fitted(
     assert fits == []
 
 
-def test_the_grid_that_comes_along_is_one_that_can_be_searched() -> None:
+def test_default_grid_is_valid() -> None:
     settings = replace(SETTINGS, rating=RatingParams(rank=7))
     grid = grids.read_grid(grids.GRID, settings)
     assert {model: len(candidates) > 3 for model, candidates in grid.items()} == {
@@ -323,11 +323,11 @@ def test_the_grid_that_comes_along_is_one_that_can_be_searched() -> None:
         ("ranking:\n  alpha: 2\n# end\n", "ranking:\n  rank: 8\n  alpha: 2\n# end\n"),
     ],
 )
-def test_a_number_is_put_into_yaml_and_the_rest_stays(text: str, expected: str) -> None:
+def test_edit_yaml_replaces_a_number_and_keeps_the_rest(text: str, expected: str) -> None:
     assert edit_yaml(text, "ranking", {"rank": 8}) == expected
 
 
-def test_what_breaks_because_of_ctrl_c_is_not_told(spark: SparkSession) -> None:
+def test_errors_caused_by_ctrl_c_are_not_printed(spark: SparkSession) -> None:
     before = signal.getsignal(signal.SIGINT)
 
     def broken() -> None:

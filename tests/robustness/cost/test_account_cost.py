@@ -1,8 +1,8 @@
-"""What a request to the accounts' pages may cost, whatever is sent.
+"""The maximum cost of a request to the account pages, for any input.
 
-Times are processor time of the test's own thread: a machine that is busy with other work does not
-make them longer. The bounds are ten times and more what is needed, and a tenth and less of what the
-same input cost before it was bounded.
+Times are processor time of the test's thread, so that other work on the machine does not count.
+The limits are at least ten times the normal cost, and at most a tenth of what the same input cost
+before it was limited.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from app.mydata.forms import DeleteForm
 from tests.support.site import PASSWORD
 
 SECONDS = 1.0
-# Each is the worst case of something linear code replaced, or of a library behind it.
+# Each is the worst case of code that was replaced by linear code, or of a library.
 MARKS = "a" + "\u0315\u0300" * 60_000 + "@example.com"
 DIGITS_BETWEEN_LETTERS = "a" + "1" * 40_000 + "a"
 HOSTILE = {
@@ -65,10 +65,10 @@ FORMS: tuple[Callable[[], FlaskForm], ...] = (
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("new_form", FORMS, ids=lambda form: form.__name__)
-def test_form_costs_little_when_every_field_is_oversized(
+def test_form_is_cheap_when_every_field_is_oversized(
     app: Flask, ann: FlaskClient, new_form: Callable[[], FlaskForm], text: str
 ) -> None:
-    """Also where no limit of the body has cut it off before."""
+    """Even if no body limit applies before."""
     with app.test_request_context("/", method="POST"):
         names = [field.name for field in new_form()]
         request.form = MultiDict(dict.fromkeys(names, text))  # type: ignore[assignment]
@@ -79,11 +79,11 @@ def test_form_costs_little_when_every_field_is_oversized(
         assert thread_seconds(validate) < SECONDS
 
 
-def test_register_costs_little_when_a_password_fills_the_body(
+def test_register_is_cheap_when_a_password_fills_the_body(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(body_limits, "ACCOUNT_BYTES", 100_000)  # the validators alone are tested
-    client.get("/register")  # whatever is read once
+    monkeypatch.setattr(body_limits, "ACCOUNT_BYTES", 100_000)  # only the validators are tested
+    client.get("/register")  # loads data that is read once
     form = {"username": "bea", "email": "bea@example.com", "password": "a" + "1" * 31_000 + "a"}
 
     def send() -> None:
@@ -97,18 +97,18 @@ def test_is_easy_to_guess_takes_linear_time() -> None:
     assert thread_seconds(lambda: is_easy_to_guess(DIGITS_BETWEEN_LETTERS)) < SECONDS
 
 
-def test_named_costs_little_when_the_name_is_oversized(app: Flask) -> None:
+def test_named_is_cheap_when_the_name_is_oversized(app: Flask) -> None:
     with app.app_context():
         assert thread_seconds(lambda: accounts.named(MARKS)) < SECONDS
 
 
 @pytest.mark.parametrize("character", ["/", "\\", "\u0315\u0300", "?", "%2f"])
-def test_is_own_costs_little_when_the_target_is_oversized(character: str) -> None:
+def test_is_own_is_cheap_when_the_target_is_oversized(character: str) -> None:
     assert thread_seconds(lambda: is_own("/" + character * 500_000)) < SECONDS
     assert is_own("/" + character * 500_000) is False
 
 
-def test_pages_do_not_repeat_an_oversized_address_in_each_form(ann: FlaskClient) -> None:
+def test_pages_do_not_repeat_an_oversized_url_in_each_form(ann: FlaskClient) -> None:
     short, long = ann.get("/popular"), ann.get("/popular?x=" + "y" * 3_900)
     assert "yyyy" not in long.text
     assert short.text.count('name="next"') > 5
@@ -116,7 +116,7 @@ def test_pages_do_not_repeat_an_oversized_address_in_each_form(ann: FlaskClient)
     assert 'value="/popular?genre=Comedy"' in ann.get("/popular?genre=Comedy").text
 
 
-def test_login_page_is_asked_for_without_next_when_the_address_is_oversized(
+def test_login_redirect_omits_next_when_the_url_is_oversized(
     client: FlaskClient,
 ) -> None:
     assert client.get("/search?q=" + "y" * 3_900).location == "/login?next=/"
@@ -124,19 +124,19 @@ def test_login_page_is_asked_for_without_next_when_the_address_is_oversized(
     assert "yyyy" not in page.text
 
 
-def test_session_keeps_few_messages_when_nobody_reads_them(client: FlaskClient) -> None:
+def test_session_keeps_at_most_ten_flashed_messages(client: FlaskClient) -> None:
     for _ in range(30):
         client.get("/ratings")
     with client.session_transaction() as session:
         assert len(session["_flashes"]) == 10
 
 
-# About as long as a cookie may be; with a dot before it, it says that it is compressed.
+# About the maximum length of a cookie; a leading dot marks it as compressed.
 FORGED = "eJzT" * 950
 
 
 def unpacked_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Sizes of what itsdangerous decompresses from now on."""
+    """Record the sizes of data that itsdangerous decompresses from now on."""
     sizes: list[int] = []
 
     def decompress(data: bytes) -> bytes:
@@ -150,7 +150,7 @@ def unpacked_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize("cookie", ["session", "device", "remember_token"])
-def test_forged_cookie_is_not_unpacked(
+def test_forged_cookie_is_not_decompressed(
     app: Flask, monkeypatch: pytest.MonkeyPatch, cookie: str
 ) -> None:
     unpacked = unpacked_bytes(monkeypatch)
@@ -166,7 +166,7 @@ def test_forged_cookie_is_not_unpacked(
 
 
 @pytest.mark.parametrize("path", ["/reset/", "/confirm/"])
-def test_forged_link_is_not_unpacked(
+def test_forged_link_is_not_decompressed(
     ann: FlaskClient, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     unpacked = unpacked_bytes(monkeypatch)
@@ -179,7 +179,7 @@ def test_forged_link_is_not_unpacked(
 @pytest.mark.parametrize(
     ("path", "most"), [("/login", 3), ("/register", 1), ("/account", 2), ("/data/delete", 1)]
 )
-def test_request_hashes_a_password_at_most_three_times(
+def test_request_computes_at_most_three_password_hashes(
     ann: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch, path: str, most: int
 ) -> None:
     hashed: list[str] = []
@@ -208,7 +208,7 @@ def test_request_hashes_a_password_at_most_three_times(
 
 
 @pytest.mark.parametrize("unit", ["a/b,", "a/b;q=0.1,", ";a=b"])
-def test_error_page_costs_little_when_the_accept_header_is_oversized(
+def test_error_page_is_cheap_when_the_accept_header_is_oversized(
     client: FlaskClient, unit: str
 ) -> None:
     headers = {"Accept": f"a/b{unit * 500_000}"}
@@ -219,7 +219,9 @@ def test_error_page_costs_little_when_the_accept_header_is_oversized(
     assert thread_seconds(send) < SECONDS / 2
 
 
-def test_passwords_are_hashed_few_at_a_time(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_hashes_run_with_bounded_concurrency(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     running, most, lock = 0, 0, threading.Lock()
 
     def compare(_stored: str, _password: str) -> bool:

@@ -1,4 +1,4 @@
-"""What one request to the REST API may cost, on a site as large as MovieLens latest-small."""
+"""The maximum cost of a REST API request, on a site as large as MovieLens latest-small."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.large_site import (
 
 BATCH = "/recommendations/batch"
 JSON = "application/json"
-# The machine of the tests may be several times slower than that of the measurements.
+# Test machines may be several times slower than the one of the measurements.
 MOST_SECONDS = 5.0
 MOST_BYTES = 100_000_000
 
@@ -37,7 +37,7 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 
 @pytest.fixture(scope="module")
 def users(site: Flask) -> list[int]:
-    """Ids of people who rated everything."""
+    """Ids of users who rated everything."""
     ids = add_users(site, 13)
     for user_id in ids:
         rate_everything(site, user_id)
@@ -60,7 +60,7 @@ def anonymous(requests: int, ratings: int) -> list[dict[str, Any]]:
     ]
 
 
-def test_batch_ranks_a_user_once_when_named_a_thousand_times(api: Rest, users: list[int]) -> None:
+def test_batch_ranks_a_repeated_user_once(api: Rest, users: list[int]) -> None:
     body = {"requests": [{"user_id": users[0]}] * 1000}
     answers: list[Any] = []
     assert processor_seconds(lambda: answers.append(api.answer("POST", BATCH, body))) < MOST_SECONDS
@@ -69,7 +69,7 @@ def test_batch_ranks_a_user_once_when_named_a_thousand_times(api: Rest, users: l
     assert all(result == results[0] for result in results)
 
 
-def test_batch_is_refused_when_users_have_too_many_ratings(api: Rest, users: list[int]) -> None:
+def test_batch_is_rejected_when_users_have_too_many_ratings(api: Rest, users: list[int]) -> None:
     body = {"requests": [{"user_id": user_id} for user_id in users]}
     answer = api("POST", BATCH, json=body)
     assert answer.status_code == 422
@@ -78,12 +78,12 @@ def test_batch_is_refused_when_users_have_too_many_ratings(api: Rest, users: lis
     assert api("POST", BATCH, json=body).status_code == 200
 
 
-def test_batch_counts_lists_and_users_together(api: Rest, users: list[int]) -> None:
+def test_batch_limit_adds_ratings_of_lists_and_users(api: Rest, users: list[int]) -> None:
     body = {"requests": [*({"user_id": u} for u in users[:12]), *anonymous(300, 25)]}
     assert api("POST", BATCH, json=body).status_code == 422
 
 
-def test_batch_stays_within_time_and_memory_when_it_is_the_largest(
+def test_batch_stays_within_time_and_memory_at_the_largest_size(
     api: Rest, users: list[int]
 ) -> None:
     requests = [*({"user_id": u} for u in users[:9]), *anonymous(991, 25)]
@@ -103,9 +103,7 @@ def test_batch_stays_within_time_and_memory_when_it_is_the_largest(
     ],
     ids=["numbers", "empty ratings", "no requests", "too many requests", "requests"],
 )
-def test_batch_names_the_first_twenty_errors_when_everything_is_wrong(
-    api: Rest, body: bytes
-) -> None:
+def test_batch_names_only_the_first_twenty_errors(api: Rest, body: bytes) -> None:
     answers: list[Any] = []
     seconds = processor_seconds(
         lambda: answers.append(api("POST", BATCH, data=body, content_type=JSON))
@@ -116,7 +114,7 @@ def test_batch_names_the_first_twenty_errors_when_everything_is_wrong(
     assert seconds < 1.0
 
 
-def test_body_is_refused_when_it_has_many_unknown_fields(api: Rest, users: list[int]) -> None:
+def test_body_is_rejected_when_it_has_many_unknown_fields(api: Rest, users: list[int]) -> None:
     body = {f"field {n}": 0 for n in range(1_000)}
     answer = api("PUT", f"/user/{users[0]}/rating", json=body)
     assert answer.status_code == 422
@@ -144,7 +142,7 @@ def test_error_message_is_short_when_input_is_long(
     assert max(map(len, sentences)) <= 200
 
 
-# The quick reader of ratings against the schema that the document shows
+# The fast rating parser, compared with the documented schema
 
 ODD_RATINGS = [
     {"movie_id": 1, "rating": 4},
@@ -175,7 +173,7 @@ ODD_RATINGS = [
 
 
 @pytest.mark.parametrize("item", ODD_RATINGS, ids=repr)
-def test_rating_list_accepts_and_refuses_what_the_schema_does(site: Flask, item: Any) -> None:
+def test_rating_list_validates_as_the_documented_schema(site: Flask, item: Any) -> None:
     with site.app_context():
         quick = outcome(request_schemas.RatingList(), [item])
         documented = outcome(fields.List(fields.Nested(request_schemas.MovieRatingSchema)), [item])
@@ -185,7 +183,7 @@ def test_rating_list_accepts_and_refuses_what_the_schema_does(site: Flask, item:
 
 
 def outcome(field: fields.Field, value: Any) -> Any:
-    """What the field reads, or the messages of its errors."""
+    """Return the parsed value of a field, or its error messages."""
     try:
         return field.deserialize(value)
     except ma.ValidationError as error:
@@ -202,7 +200,7 @@ def outcome(field: fields.Field, value: Any) -> Any:
         "//features?user_id={}",
     ],
 )
-def test_rows_stay_within_time_and_memory_when_a_user_rated_everything(
+def test_operations_stay_within_time_and_memory_when_a_user_rated_everything(
     api: Rest, users: list[int], path: str
 ) -> None:
     address = path.format(users[0])

@@ -1,4 +1,4 @@
-"""What an imported file costs: time in proportion to its size, little memory, and an end."""
+"""The cost of an import: linear time, little memory, and a time limit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from tests.support.site import real_data
 from tests.support.uploads import MOVIELENS, bring, report_of, rows_of
 
 HEADER = "Name,Year,Rating\n"
-# Many times what each of these takes on a slow machine, and far below what it took.
+# Many times the normal duration on a slow machine, and far below that before the limits.
 SECONDS = 5
 MEGABYTES = 60
 UPLOAD = "/data/import"
@@ -85,14 +85,14 @@ def stored_imports(app: Flask) -> int:
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_unpack_refuses_zip_methods_without_bounded_decompression(method: int) -> None:
+def test_unpack_rejects_zip_methods_without_bounded_decompression(method: int) -> None:
     bomb = zipped(bytes(50_000_000), method=method)
     with memory_below(10), processor_time_below(SECONDS):
         assert "packed in a way that we do not read" in refusal(bomb)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 99])
-def test_unpack_refuses_zip_whose_directory_claims_another_method(method: int) -> None:
+def test_unpack_rejects_zip_whose_directory_claims_another_method(method: int) -> None:
     whole = bytearray(zipped(MOVIELENS))
     directory = whole.index(b"PK\1\2")
     whole[directory + 10 : directory + 12] = struct.pack("<H", method)
@@ -100,7 +100,7 @@ def test_unpack_refuses_zip_whose_directory_claims_another_method(method: int) -
 
 
 def zip_of_directory_entries(count: int, extra: bytes = b"") -> bytes:
-    """A zip that is nothing but the list of its files."""
+    """Return a zip that contains only a directory."""
     entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, *(0,) * 8, 1, len(extra), *(0,) * 5)
     directory = (entry + b"a" + extra) * count
     counted = min(count, 0xFFFF)
@@ -117,17 +117,17 @@ def zip_of_directory_entries(count: int, extra: bytes = b"") -> bytes:
     ],
     ids=["many entries", "long entries"],
 )
-def test_unpack_refuses_zip_before_parsing_a_large_directory(upload: bytes) -> None:
+def test_unpack_rejects_zip_before_parsing_a_large_directory(upload: bytes) -> None:
     with memory_below(10), processor_time_below(SECONDS / 5):
         assert "too many files" in refusal(upload)
 
 
-def test_unpack_refuses_zip_that_spans_several_files() -> None:
+def test_unpack_rejects_zip_that_spans_several_files() -> None:
     locator = struct.pack("<4sLQL", b"PK\6\7", 1, 0, 2)
     assert "damaged" in refusal(bytes(100) + locator + zip_of_directory_entries(0))
 
 
-def test_unpack_refuses_zip_with_two_ratings_files() -> None:
+def test_unpack_rejects_zip_with_two_ratings_files() -> None:
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as archive:
         archive.writestr("a/ratings.csv", MOVIELENS)
@@ -135,17 +135,17 @@ def test_unpack_refuses_zip_with_two_ratings_files() -> None:
     assert "more than one export" in refusal(whole.getvalue())
 
 
-def test_unpack_refuses_gzip_of_many_members() -> None:
+def test_unpack_rejects_gzip_of_many_members() -> None:
     with processor_time_below(SECONDS):
         assert "more than one file" in refusal(gzip.compress(b"") * 500_000)
 
 
-def test_unpack_refuses_truncated_gzip() -> None:
+def test_unpack_rejects_truncated_gzip() -> None:
     packed = gzip.compress(MOVIELENS.encode() * 1_000)
     assert "damaged" in refusal(packed[:-20])
 
 
-def test_unpack_reads_gzip_whose_output_ends_at_a_piece() -> None:
+def test_unpack_reads_gzip_that_ends_at_a_chunk_boundary() -> None:
     text = "movieId,rating\n" + "1,5\n" * ((uploads.PIECE_BYTES * 2 - 16) // 4)
     text += "\n" * (uploads.PIECE_BYTES * 2 - len(text))
     assert len(rows_of(gzip.compress(text.encode()))) == text.count("1,5")
@@ -186,7 +186,7 @@ def test_read_keeps_memory_small_when_encoding_is_utf_16() -> None:
         assert f"more than {MOST_LINES:,} lines" in refusal(upload)
 
 
-def test_read_finds_byte_of_another_encoding_at_the_end() -> None:
+def test_read_falls_back_to_another_encoding_when_an_invalid_byte_is_at_the_end() -> None:
     (first, *_, last) = rows_of(
         HEADER.encode() + b"Alien,1979,5\n" * 20_000 + "Amélie,2001,5\n".encode("cp1252")
     )
@@ -195,11 +195,11 @@ def test_read_finds_byte_of_another_encoding_at_the_end() -> None:
     assert (first.title, last.title) == ("Alien", "Amélie")
 
 
-def test_read_refuses_nul_far_from_the_start() -> None:
+def test_read_rejects_nul_far_from_the_start() -> None:
     assert "not a text file" in refusal(HEADER + "Alien,1979,5\n" * 20_000 + "\0")
 
 
-def test_read_continues_after_record_that_is_too_long() -> None:
+def test_read_continues_after_a_record_that_is_too_long() -> None:
     long, good = rows_of(HEADER + "x" * (LONGEST_RECORD * 2) + ",1979,5\nAlien,1979,5\n")
     assert isinstance(long, RejectedLine)
     assert (long.line, long.why) == (2, "not CSV (longer than 100,000 characters)")
@@ -207,7 +207,7 @@ def test_read_continues_after_record_that_is_too_long() -> None:
     assert (good.line, good.title) == (3, "Alien")
 
 
-def test_read_limits_only_columns_that_are_used() -> None:
+def test_read_limits_the_length_of_used_columns_only() -> None:
     review = "x" * (LONGEST_RECORD // 2)
     (entry,) = rows_of(f"Name,Year,Rating,Review\nAlien,1979,5,{review}\n")
     assert isinstance(entry, Entry)
@@ -220,25 +220,21 @@ def test_read_limits_only_columns_that_are_used() -> None:
     [f"a{' ' * 480}b", "(a" * 240, "(a)" * 160, ", A(" * 120, "a" + "\u0315\u0300" * 240],
     ids=["blanks", "open brackets", "brackets", "articles", "combining marks"],
 )
-def test_import_takes_little_time_when_titles_are_hostile(
-    app: Flask, ann: FlaskClient, title: str
-) -> None:
+def test_import_is_fast_when_titles_are_hostile(app: Flask, ann: FlaskClient, title: str) -> None:
     upload = zipped(HEADER + f'"{title}",1999,5\n' * 4_000)
     with processor_time_below(SECONDS):
         assert bring(ann, upload, "ratings.zip").status_code == 303
     assert report_of(app)["unmatched"] == 4_000
 
 
-def test_import_takes_little_time_when_one_title_fills_the_file(
-    app: Flask, ann: FlaskClient
-) -> None:
+def test_import_is_fast_when_one_title_fills_the_file(app: Flask, ann: FlaskClient) -> None:
     upload = zipped(HEADER + "Space Station,1979,5\n" * (MOST_LINES // 4))
     with processor_time_below(SECONDS):
         assert bring(ann, upload).status_code == 303
     assert report_of(app)["new"] == 1
 
 
-def test_matcher_bounds_the_names_of_a_title() -> None:
+def test_matcher_limits_the_name_variants_of_a_title() -> None:
     names = list(matching._names("Amelie" + " (a) (b)" * 100))
     assert len(names) <= matching.MOST_BRACKETS + 2
 
@@ -247,7 +243,7 @@ def test_matcher_bounds_the_names_of_a_title() -> None:
 
 
 @pytest.mark.parametrize("library", ["5", "null", "[]", '{"response": 5}', '{"response": [1]}'])
-def test_steam_library_without_games_is_refused(ann: FlaskClient, library: str) -> None:
+def test_steam_library_without_games_is_rejected(ann: FlaskClient, library: str) -> None:
     answer = bring(ann, library if library[0] == "{" else f'{{"response": {library}}}')
     assert (answer.status_code, "lists no games" in answer.text) == (422, True)
 
@@ -270,7 +266,7 @@ def test_steam_library_without_games_is_refused(ann: FlaskClient, library: str) 
         *("floats", "keys", "a huge number", "nesting"),
     ],
 )
-def test_steam_library_takes_little_memory_and_time(make: Callable[[], str]) -> None:
+def test_steam_library_is_read_in_bounded_memory_and_time(make: Callable[[], str]) -> None:
     upload = zipped(make(), "library.csv")
     with processor_time_below(SECONDS), pytest.raises(uploads.ImportProblem):
         rows_of(upload)
@@ -286,7 +282,7 @@ literals = st.recursive(
 
 
 @fuzz("Python literals", 200, 2000, value=literals)
-def test_as_json_translates_any_literal(value: object) -> None:
+def test_as_json_converts_any_python_literal(value: object) -> None:
     assert json.loads(as_json(repr(value))) == value
 
 
@@ -294,12 +290,12 @@ def test_as_json_translates_any_literal(value: object) -> None:
     "literal",
     ["__import__('os')", "{'a': b'x'}", "'a", "'\\'", "{'a': 'b' if True else 1}", r"'\U00110000'"],
 )
-def test_as_json_refuses_what_is_no_literal(literal: str) -> None:
+def test_as_json_rejects_invalid_literals(literal: str) -> None:
     with pytest.raises(ValueError, match=r"literal|string|decode"):
         json.loads(as_json(literal))
 
 
-def test_as_json_reads_published_libraries_as_python_does() -> None:
+def test_as_json_reads_published_libraries_like_python() -> None:
     file = find_libraries(real_data("steam"))
     assert file is not None
     with gzip.open(file, "rt", encoding="utf-8") as lines:
@@ -310,7 +306,7 @@ def test_as_json_reads_published_libraries_as_python_does() -> None:
 # Reports
 
 
-def test_report_lists_no_more_than_its_bytes(app: Flask, ann: FlaskClient) -> None:
+def test_report_is_limited_in_bytes(app: Flask, ann: FlaskClient) -> None:
     bring(ann, HEADER + "".join(f"{'🎬' * 200}{n},1999,5\n" for n in range(600)))
     report = report_of(app)
     assert report["unmatched"] == 600
@@ -318,7 +314,7 @@ def test_report_lists_no_more_than_its_bytes(app: Flask, ann: FlaskClient) -> No
     assert len(json.dumps(report)) < 2 * imports.LARGEST_LIST
 
 
-def test_import_keeps_the_newest_reports_alone(app: Flask, ann: FlaskClient) -> None:
+def test_import_keeps_only_the_newest_reports(app: Flask, ann: FlaskClient) -> None:
     app.config["RATELIMIT_IMPORTS"] = "100/hour"
     with app.app_context():
         for _ in range(MOST_REPORTS + 5):
@@ -329,7 +325,7 @@ def test_import_keeps_the_newest_reports_alone(app: Flask, ann: FlaskClient) -> 
     assert ann.get(location).status_code == 200
 
 
-def test_export_loads_the_newest_reports_alone(app: Flask, ann: FlaskClient) -> None:
+def test_export_loads_only_the_newest_reports(app: Flask, ann: FlaskClient) -> None:
     with app.app_context():
         for number in range(MOST_REPORTS + 5):
             at = utcnow() + timedelta(seconds=number)
@@ -343,7 +339,7 @@ def test_export_loads_the_newest_reports_alone(app: Flask, ann: FlaskClient) -> 
 # Budgets
 
 
-def test_import_is_refused_with_503_when_another_one_is_read(
+def test_import_is_503_when_another_import_runs(
     app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "WAIT_SECONDS", 0.01)
@@ -356,7 +352,7 @@ def test_import_is_refused_with_503_when_another_one_is_read(
     assert bring(ann, MOVIELENS).status_code == 303
 
 
-def test_import_is_refused_at_once_when_others_wait(
+def test_import_is_rejected_at_once_when_too_many_wait(
     ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "WAIT_SECONDS", 60)
@@ -369,7 +365,7 @@ def test_import_is_refused_at_once_when_others_wait(
     assert bring(ann, MOVIELENS).status_code == 303
 
 
-def test_import_ends_with_503_and_stores_nothing_when_its_seconds_are_spent(
+def test_import_is_503_and_stores_nothing_when_its_time_is_spent(
     app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "IMPORT_SECONDS", 0)
@@ -382,7 +378,7 @@ def test_import_ends_with_503_and_stores_nothing_when_its_seconds_are_spent(
 
 
 def passes(checks: int) -> Callable[[], None]:
-    """A budget that is spent after so many questions."""
+    """Return a budget check that fails after this number of calls."""
     left = iter(range(checks))
 
     def check() -> None:
@@ -393,7 +389,7 @@ def passes(checks: int) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("checks", [0, 5, 50, 500])
-def test_read_asks_for_the_budget_all_along(checks: int) -> None:
+def test_read_checks_the_budget_repeatedly(checks: int) -> None:
     lines = HEADER + "Alien,1979,5\n" * 1_000
     with (
         mock.patch.object(request_budget, "check", passes(checks)),
@@ -402,7 +398,7 @@ def test_read_asks_for_the_budget_all_along(checks: int) -> None:
         rows_of(zipped(lines))
 
 
-def test_import_is_limited_by_the_hour(app: Flask, ann: FlaskClient) -> None:
+def test_import_is_limited_per_hour(app: Flask, ann: FlaskClient) -> None:
     app.config[login_throttle.IMPORTS] = "2/hour"
     assert ann.post(UPLOAD, data={}).status_code == 422
     statuses = [bring(ann, MOVIELENS).status_code for _ in range(3)]
@@ -410,11 +406,11 @@ def test_import_is_limited_by_the_hour(app: Flask, ann: FlaskClient) -> None:
     assert stored_imports(app) == 2
 
 
-# What reaches the parser of forms
+# Input of the form parser
 
 
 class EndlessBody:
-    """A body that repeats itself; ``taken`` counts the bytes that were read of it."""
+    """An endless repeating body; ``taken`` counts the bytes that were read."""
 
     def __init__(self, start: bytes, repeated: bytes) -> None:
         self.taken = 0
@@ -432,7 +428,7 @@ class EndlessBody:
 def post_chunked(
     client: FlaskClient, body: EndlessBody, content_type: str, headers: dict[str, str]
 ) -> int:
-    """Send the body as chunks without a length, as gunicorn hands them on; return the status."""
+    """Send a chunked body without a length, as gunicorn passes it; return the status."""
     chunked = {
         "wsgi.input": body,
         "wsgi.input_terminated": True,
@@ -440,7 +436,7 @@ def post_chunked(
         "HTTP_TRANSFER_ENCODING": "chunked",
     }
     with warnings.catch_warnings():
-        # The parser of forms leaves it to the collector to close the file of a body it gives up.
+        # When the form parser aborts, only the garbage collector closes the temporary file.
         warnings.simplefilter("ignore", ResourceWarning)
         answer = client.post(UPLOAD, headers=headers, environ_overrides=chunked)
         gc.collect()
@@ -451,7 +447,7 @@ FILE_PART = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.cs
 MULTIPART = "multipart/form-data; boundary=x"
 
 
-def test_chunked_form_is_cut_off_at_the_limit_of_forms(ann: FlaskClient) -> None:
+def test_chunked_form_is_cut_off_at_the_form_limit(ann: FlaskClient) -> None:
     body = EndlessBody(b"", b"a=b&")
     assert post_chunked(ann, body, "application/x-www-form-urlencoded", {}) == 422
     assert body.taken <= body_limits.BODY_BYTES
@@ -466,7 +462,7 @@ def test_chunked_form_is_cut_off_at_the_limit_of_forms(ann: FlaskClient) -> None
     ],
     ids=["a guest", "another origin", "another site"],
 )
-def test_upload_is_cut_off_at_the_limit_of_forms_when_not_from_our_page(
+def test_upload_is_cut_off_at_the_form_limit_when_not_from_our_page(
     app: Flask, ann: FlaskClient, is_guest: bool, headers: dict[str, str]
 ) -> None:
     client = app.test_client() if is_guest else ann
@@ -475,7 +471,7 @@ def test_upload_is_cut_off_at_the_limit_of_forms_when_not_from_our_page(
     assert body.taken <= body_limits.BODY_BYTES
 
 
-def test_upload_is_cut_off_at_its_own_limit_when_from_our_page(ann: FlaskClient) -> None:
+def test_upload_is_cut_off_at_the_upload_limit_when_from_our_page(ann: FlaskClient) -> None:
     body = EndlessBody(FILE_PART, b"x")
     with memory_below(10):
         assert post_chunked(ann, body, MULTIPART, {}) == 413
@@ -498,8 +494,6 @@ NAME = b'; name="f"\r\n\r\n'
     ],
     ids=["parts", "headers", "quotes", "semicolons", "boundaries", "line breaks"],
 )
-def test_multipart_form_takes_little_time_whatever_its_parts(
-    ann: FlaskClient, body: EndlessBody
-) -> None:
+def test_multipart_form_is_fast_for_any_parts(ann: FlaskClient, body: EndlessBody) -> None:
     with processor_time_below(SECONDS / 2):
         assert post_chunked(ann, body, MULTIPART, {}) == 413

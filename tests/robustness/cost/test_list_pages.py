@@ -1,4 +1,4 @@
-"""Lists of any length come by pages of 100, and no page of the site costs more for long ones."""
+"""Lists have pages of 100, and the cost of a page does not grow with the list."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 
 @pytest.fixture(scope="module")
 def ann(site: Flask) -> FlaskClient:
-    """Someone who rated nearly everything, and set everything aside."""
+    """A user who rated nearly everything, and marked every item."""
     client = site.test_client()
     register(client, "ann")
     user_id = id_of(site, "ann")
@@ -51,7 +51,7 @@ def ann(site: Flask) -> FlaskClient:
 
 @pytest.fixture(scope="module")
 def friends(site: Flask, ann: FlaskClient) -> list[int]:
-    """People who rated everything and agreed to group nights with ann."""
+    """Users who rated everything and are friends of ann."""
     ids = add_users(site, 20, companion_of=id_of(site, "ann"))
     for user_id in ids[:19]:
         rate_everything(site, user_id)
@@ -68,7 +68,7 @@ def items(page: str) -> list[int]:
 
 
 def links(page: str) -> dict[str, str]:
-    """The addresses of the pager by their ``rel``."""
+    """Return the links of the pager by ``rel``."""
     return dict(re.findall(r'rel="(prev|next)" href="([^"]+)"', page))
 
 
@@ -84,7 +84,7 @@ def test_ratings_page_lists_the_newest_hundred(ann: FlaskClient) -> None:
     assert links(page) == {"next": "/ratings?page=2"}
 
 
-def test_ratings_pages_list_every_rating_once_when_followed_by_their_links(
+def test_ratings_pages_list_every_rating_once_when_following_links(
     ann: FlaskClient,
 ) -> None:
     address, listed = "/ratings?page=90", []
@@ -109,13 +109,13 @@ def test_ratings_pages_list_every_rating_once_when_followed_by_their_links(
         ("", "1–100 of 9,700"),
     ],
 )
-def test_ratings_page_is_the_nearest_one_when_the_address_asks_for_none(
+def test_ratings_page_is_the_nearest_one_when_the_number_is_out_of_range(
     ann: FlaskClient, asked: str, shown: str
 ) -> None:
     assert span(ann.get(f"/ratings?page={asked}").text) == shown
 
 
-def test_ratings_page_has_no_pager_when_it_is_the_only_one(site: Flask) -> None:
+def test_ratings_page_has_no_pager_when_there_is_one_page(site: Flask) -> None:
     bob = site.test_client()
     register(bob, "bob")
     assert "pager" not in bob.get("/ratings").text
@@ -124,7 +124,7 @@ def test_ratings_page_has_no_pager_when_it_is_the_only_one(site: Flask) -> None:
 
 
 @pytest.mark.parametrize(("act", "value"), [("rating", "3"), ("rating/delete", None)])
-def test_change_of_a_rating_leads_back_to_its_page(
+def test_rating_form_redirects_back_to_the_same_page_number(
     site: Flask, act: str, value: str | None
 ) -> None:
     carla = site.test_client()
@@ -143,13 +143,13 @@ def test_change_of_a_rating_leads_back_to_its_page(
     ("path", "shown"),
     [("/watchlist", "1–42 of 42"), ("/hidden?page=98", "9,701–9,742 of 9,742")],
 )
-def test_marked_titles_come_by_pages(ann: FlaskClient, path: str, shown: str) -> None:
+def test_watchlist_and_hidden_items_are_paged(ann: FlaskClient, path: str, shown: str) -> None:
     page = ann.get(path).text
     assert len(items(page)) == 42
     assert span(page) == ("" if path == "/watchlist" else shown)
 
 
-def test_hidden_page_links_to_the_next(ann: FlaskClient) -> None:
+def test_hidden_page_links_to_neighbouring_pages(ann: FlaskClient) -> None:
     page = ann.get("/hidden?page=2").text
     assert links(page) == {"prev": "/hidden", "next": "/hidden?page=3"}
 
@@ -170,7 +170,7 @@ def test_pages_stay_within_time_and_memory_when_everything_is_rated(
 
 
 @pytest.mark.parametrize("kind", ["json", "zip"])
-def test_export_is_not_held_in_memory(ann: FlaskClient, kind: str) -> None:
+def test_export_is_streamed(ann: FlaskClient, kind: str) -> None:
     def take() -> None:
         answer = ann.get(f"/data/export.{kind}")
         assert sum(map(len, answer.response)) == answer.content_length
@@ -180,16 +180,18 @@ def test_export_is_not_held_in_memory(ann: FlaskClient, kind: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ratings", "/hidden", "/watchlist"])
-def test_lists_have_a_bounded_size_when_everything_is_rated(ann: FlaskClient, path: str) -> None:
+def test_list_pages_are_bounded_in_size_when_everything_is_rated(
+    ann: FlaskClient, path: str
+) -> None:
     assert len(ann.get(path).data) < 1_000_000
 
 
-def test_forms_do_not_repeat_the_address_when_it_is_long(ann: FlaskClient) -> None:
+def test_forms_do_not_repeat_a_long_url(ann: FlaskClient) -> None:
     query = "&".join(f"not=genre{n}" for n in range(2_000))
     assert len(ann.get(f"/ratings?{query}").data) < 1_000_000
 
 
-def test_group_night_stays_within_time_and_memory_when_twenty_rated_everything(
+def test_group_night_stays_within_time_and_memory_for_twenty_users_who_rated_everything(
     ann: FlaskClient, friends: list[int]
 ) -> None:
     address = "/group?" + "&".join(f"who={user_id}" for user_id in friends[:19])
@@ -198,14 +200,14 @@ def test_group_night_stays_within_time_and_memory_when_twenty_rated_everything(
     assert peak_bytes(lambda: ann.get(address)) < MOST_BYTES
 
 
-def test_group_night_asks_to_untick_somebody_when_more_than_twenty_are_ticked(
+def test_group_night_asks_to_remove_a_member_when_more_than_twenty_are_selected(
     ann: FlaskClient, friends: list[int]
 ) -> None:
     address = "/group?" + "&".join(f"who={user_id}" for user_id in friends)
     assert "20 people are as many as one list can be for" in ann.get(address).text
 
 
-def test_group_night_asks_to_untick_somebody_when_they_have_too_many_ratings(
+def test_group_night_asks_to_remove_a_member_when_members_have_too_many_ratings(
     ann: FlaskClient, friends: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     views = importlib.import_module("app.group.routes")
@@ -215,7 +217,7 @@ def test_group_night_asks_to_untick_somebody_when_they_have_too_many_ratings(
     assert "more ratings than" not in ann.get(f"/group?who={friends[0]}").text
 
 
-def test_agreeing_is_refused_when_there_are_enough_friends(
+def test_agree_is_rejected_when_the_user_has_the_most_friends_allowed(
     ann: FlaskClient, friends: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(friendships, "MOST_FRIENDS", len(friends))
@@ -224,7 +226,7 @@ def test_agreeing_is_refused_when_there_are_enough_friends(
     assert ann.post("/group/ask", data={"name": "friend1000"}).status_code == 422
 
 
-def test_requests_from_others_are_listed_up_to_a_bound(
+def test_incoming_friend_requests_are_listed_up_to_a_limit(
     site: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(friendships, "MOST_ASKING", 2)

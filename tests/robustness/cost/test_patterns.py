@@ -1,4 +1,4 @@
-"""Every regular expression that sees outside text takes time in proportion to that text."""
+"""Every regular expression applied to external text takes linear time."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def patterns_within(value: Any) -> Iterator[re.Pattern[str]]:
 
 
 def literal_patterns(file: Path) -> Iterator[re.Pattern[str]]:
-    """Yield what is compiled where it is used, as in ``re.sub("…")`` and ``regex = "…"``."""
+    """Yield patterns that are compiled at their use, as in ``re.sub("…")`` and ``regex = "…"``."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         source: ast.expr | None = None
         if isinstance(node, ast.Call) and node.args:
@@ -77,7 +77,7 @@ def literal_patterns(file: Path) -> Iterator[re.Pattern[str]]:
 
 
 def all_patterns() -> dict[str, re.Pattern[str]]:
-    """Every pattern of the web tier and of what it shares with the jobs, by its source."""
+    """Return every pattern of the web tier and of the recommender package, by source."""
     found = [each for module in modules() for each in patterns_within(list(vars(module).values()))]
     for folder in ("app", "recommender"):
         for file in (ROOT / folder).rglob("*.py"):
@@ -103,7 +103,7 @@ def pumped(pattern: re.Pattern[str]) -> Iterator[str]:
 
 
 def is_anchored(pattern: re.Pattern[str]) -> bool:
-    """Whether the code matches it at the beginning of a text alone."""
+    """Return whether the code matches the pattern only at the start of a text."""
     sources = [file for f in ("app", "recommender") for file in (ROOT / f).rglob("*.py")]
     used = re.compile(r"(\w+)\.(search|sub|split|findall|finditer)\(")
     for module in modules():
@@ -129,14 +129,14 @@ def seconds_to_match(pattern: re.Pattern[str], text: str, anchored: bool) -> flo
     return thread_time() - began
 
 
-def test_patterns_are_found() -> None:
+def test_patterns_of_the_code_are_collected() -> None:
     assert len(PATTERNS) > 20
     assert r"[A-Za-z0-9._-]{8,64}" in PATTERNS, "a module's own"
     assert r"[\x00-\x1f\x7f-\x9f]" in PATTERNS, "one that is compiled where it is used"
 
 
 @pytest.mark.parametrize("source", [r"\s+$", r"(a+)+b", r"\w+@"])
-def test_pumped_texts_reveal_a_quadratic_pattern(source: str) -> None:
+def test_pumped_texts_detect_a_quadratic_pattern(source: str) -> None:
     length = 25 if source == r"(a+)+b" else LENGTH
     texts = (" " * length + "x", "a" * length)
     slowest = max(seconds_to_match(re.compile(source), text, anchored=False) for text in texts)
@@ -144,11 +144,11 @@ def test_pumped_texts_reveal_a_quadratic_pattern(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", PATTERNS)
-def test_pattern_is_linear(source: str) -> None:
+def test_pattern_matches_in_linear_time(source: str) -> None:
     pattern = PATTERNS[source]
     anchored = is_anchored(pattern)
     for text in pumped(pattern):
         seconds = seconds_to_match(pattern, text, anchored)
-        if seconds > SECONDS:  # again: the machine may have paused
+        if seconds > SECONDS:  # try again: the machine may have paused
             seconds = min(seconds_to_match(pattern, text, anchored) for _ in range(3))
         assert seconds <= SECONDS, f"{source}: {seconds:.2f} s for {len(text)} of {text[1:9]!r}"

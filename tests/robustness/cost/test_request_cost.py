@@ -1,4 +1,4 @@
-"""What a request costs grows no faster than what is sent, and stays under a bound.
+"""The cost of a request grows at most linearly with its size, and stays below a limit.
 
 Every route and field, taken from the map of addresses, the forms of the pages and the API's
 document, is sent texts of expensive shapes up to the largest size that a server lets through.
@@ -40,11 +40,11 @@ from tests.support.site import ROOT, register
 # What the largest accepted request may cost.
 SECONDS = 1.0
 MEGABYTES = 100
-# Less than this is nothing to attack with, and within the noise of a busy machine.
+# Lower costs are useless for an attack, and within the noise of a busy machine.
 NOTICED_SECONDS = 0.1
-# Twice as much may cost twice as much, and what the machine's noise adds.
+# Twice the input may cost twice as much, plus noise of the machine.
 GROWTH = 3.0
-# What gunicorn lets through.
+# Limits of gunicorn.
 LONGEST_LINE, LONGEST_HEADER = 4_000, 8_000
 SHAPES_IN_SHORT = 4
 
@@ -84,7 +84,7 @@ _rotation = cycle(SHAPES)
 
 
 def shapes(in_short: int = SHAPES_IN_SHORT) -> Iterator[str]:
-    """All of them, or the next few: over all fields each has its turn."""
+    """Return all shapes, or the next few, so that every shape is used over all fields."""
     return iter(SHAPES) if LONG else islice(_rotation, in_short)
 
 
@@ -99,7 +99,7 @@ def seconds(send: Send, text: str | bytes) -> float:
 def check_cost(
     send: Send, shape: str, largest: int, what: str, make: Callable[[int], str] | None = None
 ) -> None:
-    """Half of what is sent costs half, and all of it no more than SECONDS."""
+    """Check that half of the text costs half, and the whole at most SECONDS."""
     make = make or SHAPES[shape]
     whole = seconds(send, make(largest))
     if whole <= NOTICED_SECONDS:
@@ -118,7 +118,7 @@ def check_cost(
 
 @dataclass
 class Site:
-    """``ann`` rated everything, ``bob`` nothing, ``guest`` is nobody."""
+    """``ann`` rated everything, ``bob`` nothing, ``guest`` is not logged in."""
 
     app: Flask
     ann: FlaskClient
@@ -185,7 +185,7 @@ def fields_of(site: Site, method: str) -> dict[str, set[str]]:
 
 @cache
 def names_read() -> frozenset[str]:
-    """Names that the code itself asks of ``request.args``, ``form`` and ``values``."""
+    """Return names that the code reads from ``request.args``, ``form`` and ``values``."""
     names = set()
     for file in (ROOT / "app").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -200,7 +200,7 @@ def names_read() -> frozenset[str]:
 
 
 def pages(site: Site) -> list[str]:
-    """An address of each rule that answers to GET, but the API's."""
+    """Return a path for each rule that accepts GET, except the API."""
     rules = [rule for rule in site.app.url_map.iter_rules() if "GET" in (rule.methods or ())]
     return [address(rule) for rule in rules if not is_api(rule)]
 
@@ -210,7 +210,7 @@ def query(client: FlaskClient, path: str, name: str) -> Send:
     return lambda text: client.get(path, query_string=urlencode({name: text})[:LONGEST_LINE])
 
 
-def test_every_query_of_a_page_is_cheap(site: Site) -> None:
+def test_page_query_parameters_are_cheap(site: Site) -> None:
     names = sorted(names_read() | set().union(*fields_of(site, "GET").values()))
     assert {"q", "next", "genre", "show", "page"} <= set(names)
     rotation = cycle(names)
@@ -222,7 +222,7 @@ def test_every_query_of_a_page_is_cheap(site: Site) -> None:
 
 
 @pytest.mark.parametrize("parameter", ["a=1&", "genre=Drama&", "q=a&", "&", "who=1&", "a&", "="])
-def test_a_thousand_parameters_are_cheap(site: Site, parameter: str) -> None:
+def test_thousand_query_parameters_are_cheap(site: Site, parameter: str) -> None:
     for path in ("/", "/search", "/group", "/ratings", "/api/v1/search"):
         check_cost(
             lambda text, path=path: site.bob.get(path, query_string=text),
@@ -238,7 +238,7 @@ FILLED = {
 
 
 def field(client: FlaskClient, path: str, name: str) -> Send:
-    """Send a text as the field ``name`` of a form that is filled in otherwise."""
+    """Send a text as the field ``name`` of a form whose other fields are valid."""
     kind = "application/x-www-form-urlencoded"
 
     def send(text: str) -> TestResponse:
@@ -248,7 +248,7 @@ def field(client: FlaskClient, path: str, name: str) -> Send:
     return send
 
 
-def test_every_field_of_a_form_is_cheap(site: Site) -> None:
+def test_form_fields_are_cheap(site: Site) -> None:
     forms = fields_of(site, "POST")
     assert {"/register", "/login", "/forgotten", "/account", "/data/delete"} <= forms.keys()
     assert {"username", "email", "password", "confirm"} <= forms["/register"]
@@ -262,7 +262,7 @@ def test_every_field_of_a_form_is_cheap(site: Site) -> None:
                 check_cost(send, shape, body_limits.BODY_BYTES, f"POST {path} {name}")
 
 
-def test_every_part_of_a_path_is_cheap(site: Site) -> None:
+def test_path_parameters_are_cheap(site: Site) -> None:
     starts = {
         rule.rule[: rule.rule.index("<")]
         for rule in site.app.url_map.iter_rules()
@@ -291,7 +291,7 @@ BEGINNINGS = {
 
 
 @pytest.mark.parametrize("header", BEGINNINGS)
-def test_every_header_is_cheap(site: Site, header: str) -> None:
+def test_headers_are_cheap(site: Site, header: str) -> None:
     name = header.upper().replace("-", "_")
     key = name if name == "CONTENT_TYPE" else f"HTTP_{name}"
 
@@ -346,7 +346,7 @@ def document(site: Site) -> dict[str, Any]:
 
 
 def rows_with_bodies(site: Site) -> Iterator[tuple[str, str, list[str]]]:
-    """(method, path, fields) of each row that takes a body."""
+    """Return (method, path, fields) of each operation with a body."""
     whole = document(site)
     for path, operations in whole["paths"].items():
         for method, operation in operations.items():
@@ -357,7 +357,7 @@ def rows_with_bodies(site: Site) -> Iterator[tuple[str, str, list[str]]]:
                 yield method, path, list(whole["components"]["schemas"][name]["properties"])
 
 
-def test_every_body_of_the_api_is_cheap(site: Site) -> None:
+def test_api_bodies_are_cheap(site: Site) -> None:
     walked = 0
     for method, path, fields in rows_with_bodies(site):
         is_batch = path.endswith("/batch")
@@ -376,7 +376,7 @@ def test_every_body_of_the_api_is_cheap(site: Site) -> None:
     assert walked > 50
 
 
-def test_every_query_of_the_api_is_cheap(site: Site) -> None:
+def test_api_query_parameters_are_cheap(site: Site) -> None:
     walked = 0
     for path, operations in document(site)["paths"].items():
         path = path.replace("{user_id}", str(site.ann_id)).replace("{movie_id}", "1")
@@ -394,10 +394,10 @@ def test_every_query_of_the_api_is_cheap(site: Site) -> None:
     assert walked > 10
 
 
-# Someone who rated everything
+# A user who rated everything
 
 
-def test_every_row_is_cheap_when_asked_for_most_by_someone_who_rated_everything(
+def test_api_operations_are_cheap_at_the_largest_limit_when_user_rated_everything(
     site: Site,
 ) -> None:
     user = f"/api/v1/user/{site.ann_id}"
@@ -412,7 +412,7 @@ def test_every_row_is_cheap_when_asked_for_most_by_someone_who_rated_everything(
     assert {path: took for path, took in cost.items() if took > SECONDS} == {}
 
 
-def test_every_page_of_someone_who_rated_everything_is_cheap(site: Site) -> None:
+def test_pages_are_cheap_when_user_rated_everything(site: Site) -> None:
     cost = {path: seconds(site.ann.get, path) for path in pages(site)}
     assert {path: took for path, took in cost.items() if took > SECONDS} == {}
 
@@ -427,7 +427,7 @@ def upload(site: Site, content: bytes, name: str) -> TestResponse:
 
 
 def many_lines(text: str) -> bytes:
-    """Titles of 1,900 characters, up to the length of ``text`` together."""
+    """Return titles of 1,900 characters, with the total length of ``text``."""
     return ("Name,Year,Rating\n" + f"{text[:1900]},1999,4\n" * (len(text) // 1910)).encode()
 
 
@@ -453,7 +453,7 @@ LARGEST_TEXT = 8_000_000 if LONG else 1_000_000
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_every_file_is_cheap(site: Site, kind: str) -> None:
+def test_imported_files_are_cheap(site: Site, kind: str) -> None:
     for shape in shapes(in_short=2):
         for name, pack in (("x.csv", bytes), ("x.zip", packed)):
 
@@ -464,9 +464,9 @@ def test_every_file_is_cheap(site: Site, kind: str) -> None:
 
 
 def peak_megabytes(work: Callable[[], object]) -> float:
-    """How much more memory the process needs at most, while it does this."""
+    """Return the peak of additional process memory during a call."""
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     before = _status("VmRSS")
     work()
     return (_status("VmHWM") - before) / 1e3
@@ -478,8 +478,8 @@ def _status(name: str) -> int:
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_every_file_fits_in_memory(site: Site, kind: str) -> None:
-    """60 MB in a zip of some kilobytes, which is all that is unpacked."""
+def test_imported_files_are_read_in_bounded_memory(site: Site, kind: str) -> None:
+    """60 MB, the maximum that is unpacked, in a zip of some kilobytes."""
     for shape in ("commas", "line breaks", "letters", "brackets", "emoji") if not LONG else SHAPES:
         size = 59_000_000 // len(SHAPES[shape](1000).encode()) * 1000
         content = packed(FILES[kind](SHAPES[shape](size)))

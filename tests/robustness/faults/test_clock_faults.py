@@ -1,4 +1,4 @@
-"""The clock is set back: what was stored, signed or counted before does not get in the way."""
+"""The clock is set back: data stored, signed or counted before causes no errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Move = Callable[[float], None]
 
 @pytest.fixture
 def move(monkeypatch: pytest.MonkeyPatch) -> Move:
-    """Set the clock forward by so many seconds, or back, from the true time."""
+    """A function that sets the clock forward or back by seconds from the true time."""
     true = time.time
 
     def set_clock(seconds: float) -> None:
@@ -34,12 +34,12 @@ def move(monkeypatch: pytest.MonkeyPatch) -> Move:
     return set_clock
 
 
-def test_utcnow_reads_the_clock_of_libraries(move: Move) -> None:
+def test_utcnow_follows_the_system_clock(move: Move) -> None:
     move(-HOUR)
     assert clock.utcnow().timestamp() == pytest.approx(time.time(), abs=5)
 
 
-def test_later_than_is_after_what_was_there() -> None:
+def test_later_than_returns_a_time_after_the_previous_one() -> None:
     now = clock.utcnow()
     ahead, behind = now + timedelta(hours=1), now - timedelta(hours=1)
     assert clock.later_than(None, now) == now
@@ -49,7 +49,7 @@ def test_later_than_is_after_what_was_there() -> None:
 
 
 @pytest.mark.parametrize(("minutes", "recent"), [(-10, False), (-9, True), (9, True), (10, False)])
-def test_is_recent_takes_no_time_from_before_the_clock_was_set_back(
+def test_is_recent_is_false_beyond_the_period_in_both_directions(
     minutes: int, recent: bool
 ) -> None:
     now = clock.utcnow()
@@ -57,7 +57,7 @@ def test_is_recent_takes_no_time_from_before_the_clock_was_set_back(
     assert clock.is_recent(moment, now, timedelta(minutes=10)) is recent
 
 
-def test_a_rating_is_newer_than_what_was_there_whatever_the_clock_says(
+def test_rating_replaces_an_earlier_one_when_clock_was_set_back(
     app: Flask, rest: Rest, someone: int, move: Move
 ) -> None:
     for back, stars in ((0, 5), (-HOUR, 1), (-2 * HOUR, 3)):
@@ -72,18 +72,18 @@ def is_logged_in(client: FlaskClient) -> bool:
     return answer.status_code == 200
 
 
-def test_who_is_logged_in_stays_so(ann: FlaskClient, move: Move) -> None:
+def test_session_stays_logged_in_when_clock_is_set_back(ann: FlaskClient, move: Move) -> None:
     for seconds in (-HOUR, 0, HOUR):
         move(seconds)
         assert is_logged_in(ann)
 
 
-def test_a_session_ends_all_the_same(app: Flask, ann: FlaskClient, move: Move) -> None:
+def test_session_expires_after_its_lifetime(app: Flask, ann: FlaskClient, move: Move) -> None:
     move(app.permanent_session_lifetime.total_seconds() + HOUR)
     assert not is_logged_in(ann)
 
 
-def test_a_forged_session_is_none(ann: FlaskClient, move: Move) -> None:
+def test_forged_session_is_rejected_when_clock_was_set_back(ann: FlaskClient, move: Move) -> None:
     move(-HOUR)
     cookie = ann.get_cookie("session")
     assert cookie
@@ -91,16 +91,14 @@ def test_a_forged_session_is_none(ann: FlaskClient, move: Move) -> None:
     assert not is_logged_in(ann)
 
 
-def test_tokens_are_good(app: Flask, move: Move) -> None:
+def test_api_token_is_accepted_when_clock_was_set_back(app: Flask, move: Move) -> None:
     rest = client_with_token(app, "service")
     assert rest("GET", "/movie/1").status_code == 200
     move(-HOUR)
     assert rest("GET", "/movie/1").status_code == 200
 
 
-def test_who_guessed_too_often_does_not_wait_until_the_clock_has_caught_up(
-    app: Flask, move: Move
-) -> None:
+def test_login_throttle_resets_when_clock_was_set_back(app: Flask, move: Move) -> None:
     app.config["RATELIMIT_PASSWORDS"] = "2/15minutes"
     with app.test_request_context():
         for seconds in (0, -HOUR):
@@ -111,7 +109,7 @@ def test_who_guessed_too_often_does_not_wait_until_the_clock_has_caught_up(
                 login_throttle.record_attempts((login_throttle.PASSWORDS, "ann"))
 
 
-def test_a_limit_begins_anew_and_holds(move: Move) -> None:
+def test_rate_limit_starts_a_new_window_when_clock_was_set_back(move: Move) -> None:
     counted = ProcessMemory()
     assert [counted.incr("ann", 60) for _ in range(3)] == [1, 2, 3]
     move(-HOUR)
@@ -119,7 +117,7 @@ def test_a_limit_begins_anew_and_holds(move: Move) -> None:
     assert counted.get_expiry("ann") == pytest.approx(time.time() + 60, abs=5)
 
 
-def test_titles_statistics_do_not_wait_for_the_clock(app: Flask, move: Move) -> None:
+def test_item_statistics_are_refreshed_when_clock_was_set_back(app: Flask, move: Move) -> None:
     period = timedelta(minutes=10)
     with app.app_context():
         assert item_statistics.take_turn(period)
@@ -128,7 +126,7 @@ def test_titles_statistics_do_not_wait_for_the_clock(app: Flask, move: Move) -> 
         assert not item_statistics.take_turn(period)
 
 
-def test_a_letter_with_a_new_password_is_sent(
+def test_reset_mail_is_sent_when_clock_was_set_back(
     app: Flask, ann: FlaskClient, move: Move, caplog: pytest.LogCaptureFixture
 ) -> None:
     for back in (0, -HOUR):

@@ -1,5 +1,7 @@
-"""The database goes away and comes back, and nobody sees a traceback. Under load:
-tests/robustness/faults/test_site_faults.py."""
+"""The database stops and restarts, without a visible traceback.
+
+For the same under load see tests/robustness/faults/test_site_faults.py.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +38,13 @@ def server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> 
 
 @pytest.fixture
 def site(server: Server, tmp_path: Path) -> Iterator[Flask]:
-    """A site on a database of its own, whose server is there again afterwards."""
+    """A site on its own database; the server is started again afterwards."""
     url = server.new_database()
     migrate(url)
     store = ReleaseStore(tmp_path / "releases")
     publish_tiny(store)
     app = create_app(settings(url, store.folder), TESTING=True, WTF_CSRF_ENABLED=False)
-    app.test_client().get("/health")  # brings the catalogue
+    app.test_client().get("/health")  # syncs the catalogue
     yield app
     with app.app_context():
         db.engine.dispose()
@@ -57,7 +59,9 @@ def ann(site: Flask) -> FlaskClient:
     return client
 
 
-def test_a_restart_between_requests_goes_unnoticed(server: Server, ann: FlaskClient) -> None:
+def test_site_reconnects_when_database_restarts_between_requests(
+    server: Server, ann: FlaskClient
+) -> None:
     assert ann.post("/title/1/rating", data={"rating": "4"}).status_code == 303
     server.stop()
     server.start()
@@ -68,9 +72,7 @@ def test_a_restart_between_requests_goes_unnoticed(server: Server, ann: FlaskCli
     assert "Space Pirates" in page
 
 
-def test_only_a_connection_that_lay_idle_is_asked_whether_it_stands(
-    site: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pool_pings_only_idle_connections(site: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     with site.app_context():
         engine = db.engine
     asked: list[object] = []
@@ -86,9 +88,7 @@ def test_only_a_connection_that_lay_idle_is_asked_whether_it_stands(
     assert use() == 1
 
 
-def test_connections_in_use_are_counted_rightly_after_one_was_replaced(
-    server: Server, ann: FlaskClient
-) -> None:
+def test_connection_count_is_right_after_a_reconnect(server: Server, ann: FlaskClient) -> None:
     in_use = metrics.DATABASE_CONNECTIONS.collect
     before = in_use()[0].samples[0].value
     server.stop()
@@ -98,7 +98,7 @@ def test_connections_in_use_are_counted_rightly_after_one_was_replaced(
     assert in_use()[0].samples[0].value == before
 
 
-def test_while_it_is_away_pages_say_so_and_health_holds(
+def test_pages_are_503_and_health_is_200_while_database_is_down(
     server: Server, site: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     rest = client_with_token(site, "service")
@@ -120,7 +120,7 @@ def test_while_it_is_away_pages_say_so_and_health_holds(
     assert ann.get("/ready").status_code == 200
 
 
-def test_what_is_wrong_with_a_query_of_ours_is_a_500_and_logged(
+def test_failing_query_is_500_and_logged(
     site: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     with site.app_context():
@@ -131,7 +131,7 @@ def test_what_is_wrong_with_a_query_of_ours_is_a_500_and_logged(
     assert "marks" in caplog.text
 
 
-def test_a_server_that_hangs_keeps_nobody_waiting_for_a_connection(
+def test_connect_times_out_when_server_hangs(
     server: Server, site: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(config, "CONNECT_SECONDS", 2)
@@ -147,7 +147,7 @@ def test_a_server_that_hangs_keeps_nobody_waiting_for_a_connection(
         server.send(signal.SIGCONT)
 
 
-def test_a_host_that_vanished_is_noticed_by_open_connections(site: Flask) -> None:
+def test_open_connections_have_a_tcp_timeout(site: Flask) -> None:
     with site.app_context(), db.engine.connect() as connection:
         raw = connection.connection.dbapi_connection
         number = raw.fileno() if hasattr(raw, "fileno") else raw._sock.fileno()
@@ -158,7 +158,7 @@ def test_a_host_that_vanished_is_noticed_by_open_connections(site: Flask) -> Non
         assert (timeout, idle) == (config.SILENCE_SECONDS * 1000, config.SILENCE_SECONDS)
 
 
-def test_a_connection_is_never_waited_for_without_end(site: Flask, ann: FlaskClient) -> None:
+def test_pool_wait_times_out_when_all_connections_are_in_use(site: Flask, ann: FlaskClient) -> None:
     with site.app_context():
         pool = db.engine.pool
         taken = [db.engine.connect() for _ in range(15)]

@@ -1,4 +1,4 @@
-"""The site under load while a part of it breaks: every acknowledged rating is stored."""
+"""The site under load while a component fails: every acknowledged rating is stored."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ pytestmark = pytest.mark.faults
 
 PEOPLE = 4
 FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
-NOT_RATED = ITEMS[-1].item_id  # by the people
-SOON = 10.0  # seconds, on a machine that has other work
+NOT_RATED = ITEMS[-1].item_id  # number of ratings by the users
+SOON = 10.0  # seconds, on a busy machine
 NO_LIMITS = {"RATELIMIT_ENABLED": "False"}
 
 
 @dataclass
 class Site:
-    """The site on a database of its own. ``app``: to look into the database with."""
+    """The site on its own database. ``app``: for access to the database."""
 
     folder: Path
     app: Flask
@@ -68,7 +68,7 @@ class Site:
     def serve(
         self, application: str = "application:application", **environ: str
     ) -> Iterator[tuple[str, int]]:
-        """As the Procfile starts it; gives its address and the process id of gunicorn's master."""
+        """Serve as the Procfile does; yield the address and the process id of gunicorn's master."""
         programs = Path(sys.executable).parent
         everything = {**os.environ, **self.environ, **environ}
         with as_deployed(ROOT, programs, everything, self.log, application) as served:
@@ -84,7 +84,7 @@ class Site:
         }
 
     def check(self, address: str) -> None:
-        """Raises AssertionError where the site shows other ratings than the database has."""
+        """Raise AssertionError if the site shows ratings that differ from the database."""
         stored = self.stored()
         for person in self.ids:
             path = f"/api/v1/user/{person}/ratings/top?limit=50"
@@ -124,7 +124,7 @@ def site(database_server: Server, tmp_path: Path) -> Iterator[Site]:
 
 
 def judge(site: Site, address: str, people: People, fault_at: float) -> Figures:
-    """What came of it, where nothing that was acknowledged is missing."""
+    """Return the figures; fail if an acknowledged rating is missing."""
     figures = people.figures(fault_at, site.stored())
     assert figures.missing == 0
     site.check(address)
@@ -132,7 +132,7 @@ def judge(site: Site, address: str, people: People, fault_at: float) -> Figures:
 
 
 @pytest.mark.parametrize("database_server", SERVERS if LONG else ["postgresql"], indirect=True)
-def test_a_killed_worker_costs_the_requests_it_had_in_hand(
+def test_killed_worker_fails_only_its_requests_in_progress(
     site: Site, database_server: Server, record: Record
 ) -> None:
     with site.serve() as (address, master):
@@ -155,7 +155,7 @@ def test_a_killed_worker_costs_the_requests_it_had_in_hand(
 
 
 @pytest.mark.parametrize("database_server", SERVERS, indirect=True)
-def test_the_database_away_is_told_at_once_and_forgotten_at_once(
+def test_database_outage_is_reported_and_recovered_from_at_once(
     site: Site, database_server: Server, record: Record
 ) -> None:
     away = 10.0 if LONG else 1.0
@@ -179,7 +179,7 @@ def test_the_database_away_is_told_at_once_and_forgotten_at_once(
 
 
 class Redis:
-    """A server that keeps nothing, on a port of its own."""
+    """A Redis server without persistence, on its own port."""
 
     def __init__(self, log: Path):
         self._port = free_port()
@@ -203,7 +203,7 @@ class Redis:
         self._process.send_signal(what)
 
     def counters(self) -> int:
-        """How many limits are counted there now."""
+        """Return the number of counters in Redis."""
         with redis.Redis.from_url(self.url) as client:
             return int(client.dbsize())
 
@@ -225,7 +225,7 @@ def redis_server(tmp_path: Path) -> Iterator[Redis]:
 
 
 def limited_after(site: Site, address: str, secret: str) -> int:
-    """How many requests of a personal token are let through before one is refused."""
+    """Return the number of requests of a personal token before one is rejected."""
     for number in range(100):
         status, _ = ask(f"{address}/api/v1/movie/1", secret)
         if status == 429:
@@ -234,7 +234,7 @@ def limited_after(site: Site, address: str, secret: str) -> int:
     raise AssertionError("nothing is ever refused")
 
 
-# (what becomes of Redis, what brings it back)
+# (fault of Redis, recovery)
 WAYS: dict[str, tuple[Callable[[Redis], None], Callable[[Redis], None]]] = {
     "gone": (Redis.stop, Redis.start),
     "hanging": (lambda r: r.send(signal.SIGSTOP), lambda r: r.send(signal.SIGCONT)),
@@ -242,7 +242,7 @@ WAYS: dict[str, tuple[Callable[[Redis], None], Callable[[Redis], None]]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_without_redis_the_site_goes_on_and_still_limits(
+def test_site_serves_and_limits_when_redis_fails(
     site: Site, redis_server: Redis, way: str, record: Record
 ) -> None:
     strike, heal = WAYS[way]
@@ -258,7 +258,7 @@ def test_without_redis_the_site_goes_on_and_still_limits(
             fault_at = time.monotonic()
             strike(redis_server)
             people.go_on(10.0 if LONG else 1.0)
-            # Each process counts for itself.
+            # Each process counts separately.
             assert 5 <= limited_after(site, address, mine[1]) <= 5 * len(workers_of(master))
             heal(redis_server)
             people.go_on()
@@ -273,8 +273,11 @@ def test_without_redis_the_site_goes_on_and_still_limits(
 
 @contextmanager
 def small_disk() -> Iterator[Path]:
-    """A disk of its own, hardly larger than what a download has to leave free. It is outside of
-    pytest's folders: if the run is killed it stays, and pytest fails on what it cannot remove."""
+    """Mount a disk hardly larger than the space that a download must leave free.
+
+    It is outside of pytest's folders, because pytest fails on files that it cannot remove, and a
+    killed run leaves the mount behind.
+    """
     size = s3.RESERVE_BYTES + 20 * 1024**2
     with TemporaryDirectory(prefix="marquee-disk-") as folder:
         made = subprocess.run(
@@ -292,7 +295,7 @@ def small_disk() -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Take all the room there is."""
+    """Fill the disk."""
     file = disk / "full"
     with file.open("wb", buffering=0) as full:
         for piece in (2**20, 2**12):
@@ -305,7 +308,7 @@ def fill(disk: Path) -> Path:
 
 @pytest.fixture
 def on_s3(site: Site, bucket: str) -> Site:
-    """That site with its releases in S3, where the first one is in service."""
+    """The site with releases in S3, the first one in service."""
     store = open_store(f"{bucket}/releases", str(site.folder / "training"))
     publish_tiny(store)
     site.environ |= {"RELEASES": store.place, "RELEASE_CACHE": str(site.folder / "cache")}
@@ -313,7 +316,7 @@ def on_s3(site: Site, bucket: str) -> Site:
 
 
 def wait_for_release(address: str, version: str, problem: str = "") -> None:
-    """Until /ready names a release and a problem, in whichever process it is asked."""
+    """Wait until /ready names a release and a problem in every process."""
 
     def is_so() -> bool:
         status, printed = ask(f"{address}/ready", "")
@@ -327,7 +330,7 @@ def wait_for_release(address: str, version: str, problem: str = "") -> None:
 
 
 def promote(site: Site, proxy: FaultProxy, fault: Fault) -> None:
-    """Put the second release into service; once its pointer is written ``fault`` comes."""
+    """Put the second release into service; ``fault`` begins once its pointer is written."""
     promoted: list[str] = []
 
     def strike(method: str, path: str) -> str:
@@ -339,7 +342,7 @@ def promote(site: Site, proxy: FaultProxy, fault: Fault) -> None:
     publish_tiny(open_store(site.environ["RELEASES"], str(site.folder / "training")), SECOND)
 
 
-def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbish(
+def test_full_disk_during_download_keeps_the_current_release_and_leaves_no_files(
     on_s3: Site, proxy: FaultProxy, record: Record
 ) -> None:
     with small_disk() as disk:
@@ -370,12 +373,12 @@ def test_a_disk_that_fills_while_a_release_comes_leaves_the_old_one_and_no_rubbi
     record("the disk full while a release comes", figures)
 
 
-# (what S3 does, to requests for what)
+# (fault of S3, affected requests)
 S3_FAULTS = [("slow", ""), ("error", ""), ("hang", ""), ("truncate", SECOND), ("lie", SECOND)]
 
 
 @pytest.mark.parametrize(("fault", "what"), S3_FAULTS if LONG else S3_FAULTS[1::3])
-def test_an_s3_that_fails_is_not_noticed_by_people(
+def test_s3_outage_fails_no_request(
     on_s3: Site, proxy: FaultProxy, record: Record, fault: str, what: str
 ) -> None:
     with on_s3.serve() as (address, _):
@@ -394,7 +397,7 @@ def test_an_s3_that_fails_is_not_noticed_by_people(
     record(f"S3: {fault}", figures)
 
 
-def test_a_clock_that_is_set_back_an_hour_is_no_fault(site: Site, record: Record) -> None:
+def test_site_serves_when_clock_is_set_back_one_hour(site: Site, record: Record) -> None:
     clock = site.folder / "clock"
     clock.write_text("0")
     limits = {"RATELIMIT_ENABLED": "True", "RATELIMIT_SERVICE_TOKEN": "100000/minute"}
@@ -418,14 +421,14 @@ def test_a_clock_that_is_set_back_an_hour_is_no_fault(site: Site, record: Record
 
 
 def replace_text(file: Path, text: str) -> None:
-    """At once, for who reads it all the time."""
+    """Replace a file atomically, because it is read all the time."""
     new = file.with_name("new")
     new.write_text(text)
     new.replace(file)
 
 
 def hours_back(address: str, secret: str, person: int) -> float:
-    """How far behind ours the site's clock is, by when it says that it stores a new rating."""
+    """Return how far the site's clock is behind, by the time of a newly stored rating."""
     body = {"movie_id": NOT_RATED, "rating": 3}
     status, shown_text = ask(f"{address}/api/v1/user/{person}/rating", secret, "PUT", body)
     assert status == 200

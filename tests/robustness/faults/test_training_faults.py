@@ -1,4 +1,4 @@
-"""Training that is killed, and a cluster that loses a part: the release in service stays."""
+"""Killed trainings, and a cluster that loses an executor: the release in service stays."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PATIENCE = 600
 
 
 class Job:
-    """Training in a folder of its own, with temporary files of its own."""
+    """Training in its own folder, with its own temporary files."""
 
     def __init__(self, folder: Path):
         self.temporary = folder / "temporary"
@@ -59,7 +59,7 @@ class Job:
         self._job = ["spark_jobs.train", *data, *place, *QUICK, "--promote", "always"]
 
     def run(self, *before: str) -> tuple[int, str]:
-        """Exit status and what it said."""
+        """Run it; return exit status and output."""
         java = f"{BRISK} -Djava.io.tmpdir={self.temporary}"
         environ = {**os.environ, "TMPDIR": str(self.temporary), "JAVA_TOOL_OPTIONS": java}
         ended = subprocess.run(
@@ -76,14 +76,14 @@ class Job:
         return ended.returncode, ended.stdout + ended.stderr
 
     def rubbish(self) -> set[str]:
-        """What lies about, beside releases and the pointer to one."""
+        """Return leftover files: everything except releases and the pointer."""
         wanted = {"current.json", *self.store.versions()}
         places = (self.store.folder, self.temporary)
         return {path.name for place in places for path in place.iterdir()} - wanted
 
 
 @pytest.mark.parametrize("points", [[p] for p in EVERYWHERE] if LONG else [FEW], ids=", ".join)
-def test_a_killed_training_leaves_the_release_in_service_and_the_next_one_clears_up(
+def test_killed_training_keeps_the_current_release_and_the_next_run_cleans_up(
     tmp_path: Path, points: list[str], record_job: RecordJob
 ) -> None:
     job = Job(tmp_path)
@@ -92,7 +92,7 @@ def test_a_killed_training_leaves_the_release_in_service_and_the_next_one_clears
         assert status == -signal.SIGKILL, printed
         assert job.store.current().version == OLD
         assert job.store.read(OLD).version == OLD
-        assert job.rubbish()  # so that there is something to clear up
+        assert job.rubbish()  # so that there are files to remove
     began = time.monotonic()
     status, printed = job.run()
     assert status == 0, printed
@@ -137,7 +137,7 @@ def wait_for(log: Path, line: str, running: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
 
 
-def test_an_executor_killed_during_a_fit_changes_nothing_of_the_model(
+def test_model_is_identical_when_an_executor_is_killed_during_the_fit(
     tmp_path: Path, record_job: RecordJob
 ) -> None:
     cluster = tmp_path / "cluster"

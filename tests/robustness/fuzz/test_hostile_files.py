@@ -1,4 +1,4 @@
-"""Files and answers from elsewhere, whatever is in them: read, or refused with the error for it."""
+"""Arbitrary external files and responses are read, or rejected with the proper error."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252", "u
 
 @st.composite
 def tables(draw: st.DrawFn) -> str:
-    """A file of a known kind, a cell or two of which is something else."""
+    """A file of a known kind with one or two arbitrary cells."""
     rows = [line.split(",") for line in draw(st.sampled_from(KNOWN[:7])).splitlines()]
     for _ in range(draw(st.integers(1, 4))):
         row = rows[draw(st.sampled_from(range(len(rows))) if draw(st.booleans()) else st.just(-1))]
@@ -90,7 +90,7 @@ libraries = st.fixed_dictionaries(
 
 
 def literal(value: Any) -> str:
-    """As the published files of Steam have it, with numbers that are too long in hexadecimal."""
+    """Return a literal as in the published Steam files; very long numbers in hexadecimal."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
@@ -100,7 +100,7 @@ def literal(value: Any) -> str:
 
 @st.composite
 def uploads(draw: st.DrawFn) -> bytes:
-    """A file as people send it: of any kind, in any encoding, packed, and perhaps damaged."""
+    """An uploaded file of any kind and encoding, packed, and perhaps damaged."""
     text = draw(
         tables()
         | st.sampled_from(KNOWN)
@@ -131,7 +131,7 @@ MEMBERS = st.sampled_from(
 
 
 def long_free(value: Any) -> bool:
-    """Whether JSON can be written of it."""
+    """Return whether the value can be written as JSON."""
     try:
         json.dumps(value)
     except ValueError:
@@ -173,7 +173,7 @@ def forget_everything(user_id: int) -> None:
 
 
 @fuzz("import files", 150, 2000, name=any_text, content=uploads())
-def test_an_upload_is_read_or_refused(name: str, content: bytes) -> None:
+def test_rows_of_reads_or_rejects_any_upload(name: str, content: bytes) -> None:
     try:
         rows = rows_of(content, name)
     except ImportProblem:
@@ -187,7 +187,9 @@ def test_an_upload_is_read_or_refused(name: str, content: bytes) -> None:
 
 
 @fuzz("import files, stored", 40, 400, name=any_text, content=uploads())
-def test_an_upload_is_stored_whole_or_not_at_all(ann: User, name: str, content: bytes) -> None:
+def test_import_stores_an_upload_completely_or_not_at_all(
+    ann: User, name: str, content: bytes
+) -> None:
     user_id = ann.id
     try:
         name = name.encode("utf-8", "replace").decode()
@@ -209,7 +211,7 @@ starred = st.dictionaries(
 
 
 @fuzz("export and import", 15, 150, given=starred)
-def test_what_was_exported_is_brought_in_again_equal(ann: User, given: dict[int, Any]) -> None:
+def test_export_can_be_imported_without_change(ann: User, given: dict[int, Any]) -> None:
     user_id = ann.id
     forget_everything(user_id)
     for item_id, (stars, _) in given.items():
@@ -230,7 +232,7 @@ def test_what_was_exported_is_brought_in_again_equal(ann: User, given: dict[int,
 
 
 @fuzz("export and import", 8, 80, given=starred)
-def test_what_was_written_for_training_is_read_equal(
+def test_exported_ratings_can_be_read_by_training_without_change(
     site: Flask, ann: User, tmp_path_factory: pytest.TempPathFactory, given: dict[int, Any]
 ) -> None:
     forget_everything(ann.id)
@@ -266,7 +268,7 @@ def rating_files(draw: st.DrawFn, layout: RatingsLayout) -> bytes:
 
 
 @fuzz("data sets", 80, 700, data=st.data(), layout=st.sampled_from(LAYOUTS))
-def test_a_file_of_ratings_is_read_or_refused(
+def test_read_ratings_reads_or_rejects_any_file(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, layout: RatingsLayout
 ) -> None:
     content = data.draw(rating_files(layout))
@@ -288,7 +290,7 @@ def test_a_file_of_ratings_is_read_or_refused(
 
 
 @fuzz("data sets", 80, 700, data=st.data())
-def test_a_file_of_libraries_is_read_or_refused(
+def test_read_libraries_reads_or_rejects_any_file(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     lines = data.draw(st.lists(libraries.map(literal) | st.just(STEAM) | any_text, max_size=3))
@@ -325,7 +327,9 @@ def index() -> TitleIndex:
 
 
 @fuzz("searches", 100, 1000, query=any_text | misspelt() | titles, limit=st.integers(1, 50))
-def test_any_search_is_answered_soon_and_alike(index: TitleIndex, query: str, limit: int) -> None:
+def test_search_index_is_fast_and_deterministic_for_any_query(
+    index: TitleIndex, query: str, limit: int
+) -> None:
     started = time.perf_counter()
     found = index.find(query[:100], limit)
     assert time.perf_counter() - started < 1
@@ -334,7 +338,7 @@ def test_any_search_is_answered_soon_and_alike(index: TitleIndex, query: str, li
 
 
 @fuzz("searches", 20, 200, query=hostile_text | misspelt())
-def test_any_search_before_the_first_release_is_answered(site: Flask, query: str) -> None:
+def test_database_search_accepts_any_query(site: Flask, query: str) -> None:
     from app.catalogue.items import _search_in_database
 
     assert len(_search_in_database(query[:100], 5)) <= 5
@@ -351,7 +355,7 @@ bodies = bodies | pictures.filter(long_free).map(lambda x: json.dumps(x).encode(
     status=st.sampled_from([200, 200, 200, 204, 301, 401, 404, 418, 500]),
     body=bodies | st.just(DEEP[:5000]),
 )
-def test_any_answer_of_tmdb_is_a_picture_or_none(status: int, body: bytes) -> None:
+def test_tmdb_response_is_a_poster_or_an_error(status: int, body: bytes) -> None:
     try:
         path = _read(HTTPResponse(body, status=status))
     except (ConfigError, DataError):
@@ -361,7 +365,7 @@ def test_any_answer_of_tmdb_is_a_picture_or_none(status: int, body: bytes) -> No
 
 
 @fuzz("reset links", 50, 300, data=st.data())
-def test_no_link_but_the_mailed_one_opens_an_account(
+def test_reset_rejects_any_token_except_the_mailed_one(
     site: Flask, ann: User, data: st.DataObject
 ) -> None:
     good = accounts.reset_token(ann)
@@ -377,7 +381,7 @@ def test_no_link_but_the_mailed_one_opens_an_account(
 
 
 def signature(token: str) -> bytes | None:
-    """The bits of it: the last letter of Base64 has some that say nothing."""
+    """Return the decoded bytes, because the last Base64 character has unused bits."""
     try:
         return base64_decode(token.rpartition(".")[2])
     except BadData:

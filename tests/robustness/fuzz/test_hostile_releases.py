@@ -1,4 +1,4 @@
-"""A damaged or hostile release is read as it was written or refused; nothing of it is executed."""
+"""A damaged or hostile release is read as written or rejected; nothing in it is executed."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from recommender.storage.release_store import CURRENT, Current, ReleaseStore
 from tests.support.fuzzing import DEEP, HOSTILE, any_json, damaged, fuzz
 from tests.support.releases import ITEMS, SAMPLE, TINY, signed
 
-# What numpy says of some broken headers before it goes on.
+# Warnings of numpy about some broken headers.
 pytestmark = pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required")
 NAMES = [*(f"{f.name}.npy" for f in fields(ItemArrays)), "items.jsonl.gz", "parity.npz"]
 ARRAYS = [name for name in NAMES if name.endswith(".npy")]
 
 
 class Trap:
-    """Whoever unpickles it is found out."""
+    """Records that it was unpickled."""
 
     sprung = False
 
@@ -60,7 +60,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextlib.contextmanager
 def copied(good: Path, work: Path) -> Iterator[Path]:
-    """A copy of the good release; only what differs is copied anew."""
+    """Yield a copy of the good release; only changed files are copied again."""
     for file in sorted(good.iterdir()):
         other = work / file.name
         if not (other.is_file() and other.read_bytes() == file.read_bytes()):
@@ -70,7 +70,7 @@ def copied(good: Path, work: Path) -> Iterator[Path]:
 
 
 def contents(release: Release) -> dict[str, Any]:
-    """All that serving takes from a release."""
+    """Return everything that serving uses of a release."""
     sample = release.parity_sample()
     return {
         **{f.name: getattr(release, f.name) for f in fields(release) if f.name != "folder"},
@@ -82,7 +82,7 @@ def contents(release: Release) -> dict[str, Any]:
 
 
 def refused_or_read(folder: Path) -> dict[str, Any] | None:
-    """What the release holds, or None where it is refused by the error for it."""
+    """Return the contents of the release, or None if it is rejected with a ReleaseError."""
     try:
         release = read_release(folder)
         Model(release)
@@ -92,7 +92,9 @@ def refused_or_read(folder: Path) -> dict[str, Any] | None:
 
 
 @fuzz("releases", 30, 400, data=st.data(), name=st.sampled_from(NAMES))
-def test_a_damaged_file_is_refused(good: Path, work: Path, data: st.DataObject, name: str) -> None:
+def test_damaged_release_file_is_rejected(
+    good: Path, work: Path, data: st.DataObject, name: str
+) -> None:
     with copied(good, work) as folder:
         before = (folder / name).read_bytes()
         after = data.draw(damaged(st.just(before)))
@@ -103,7 +105,7 @@ def test_a_damaged_file_is_refused(good: Path, work: Path, data: st.DataObject, 
 
 
 @fuzz("releases", 30, 600, data=st.data(), name=st.sampled_from(NAMES))
-def test_a_damaged_file_that_the_manifest_agrees_to_is_read_or_refused(
+def test_damaged_release_file_with_valid_digest_is_read_or_rejected(
     good: Path, work: Path, data: st.DataObject, name: str
 ) -> None:
     with copied(good, work) as folder:
@@ -112,7 +114,7 @@ def test_a_damaged_file_that_the_manifest_agrees_to_is_read_or_refused(
 
 
 @fuzz("releases", 8, 60, first=st.sampled_from(NAMES), second=st.sampled_from(NAMES))
-def test_files_that_changed_places_are_refused(
+def test_swapped_release_files_are_rejected(
     good: Path, work: Path, first: str, second: str
 ) -> None:
     with copied(good, work) as folder:
@@ -139,7 +141,7 @@ arrays = st.builds(
 
 @fuzz("releases", 30, 400, name=st.sampled_from(ARRAYS), array=arrays)
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
-def test_an_array_of_another_shape_or_type_is_refused(
+def test_array_is_rejected_when_shape_or_type_is_wrong(
     good: Path, work: Path, name: str, array: np.ndarray
 ) -> None:
     with copied(good, work) as folder:
@@ -150,7 +152,7 @@ def test_an_array_of_another_shape_or_type_is_refused(
         assert read is None or alike
 
 
-def test_nothing_in_an_array_is_unpickled(good: Path, work: Path) -> None:
+def test_arrays_are_never_unpickled(good: Path, work: Path) -> None:
     trapped = np.full(8, Trap(), object)
     packed = io.BytesIO()
     np.savez(packed, **{f.name: trapped for f in fields(ParitySample)})
@@ -167,7 +169,7 @@ def test_nothing_in_an_array_is_unpickled(good: Path, work: Path) -> None:
 
 @st.composite
 def changed(draw: st.DrawFn, manifest: dict[str, Any]) -> dict[str, Any]:
-    """The manifest with a value somewhere in it replaced by any other, left out, or added."""
+    """A manifest with one value replaced, removed, or added."""
     whole = copy.deepcopy(manifest)
     inside: Any = whole
     while True:
@@ -189,7 +191,7 @@ PATHS = ["../good", "/etc/passwd", "a/../../x", "\0", "x" * 5000, "report/../.."
 
 
 @fuzz("releases", 40, 700, data=st.data())
-def test_a_hostile_manifest_is_refused_or_what_it_says_has_the_types_of_a_release(
+def test_hostile_manifest_is_rejected_or_has_valid_types(
     good: Path, work: Path, data: st.DataObject
 ) -> None:
     manifest = json.loads((good / "release.json").read_text())
@@ -209,14 +211,14 @@ def test_a_hostile_manifest_is_refused_or_what_it_says_has_the_types_of_a_releas
 @fuzz(
     "releases", 15, 150, content=damaged(st.just((json.dumps(["{}"]) * 9).encode())) | st.binary()
 )
-def test_a_manifest_that_is_none_is_refused(good: Path, work: Path, content: bytes) -> None:
+def test_invalid_manifest_is_rejected(good: Path, work: Path, content: bytes) -> None:
     with copied(good, work) as folder:
         (folder / "release.json").write_bytes(content)
         assert refused_or_read(folder) is None
 
 
 @pytest.mark.parametrize("content", [DEEP, b'{"a":' * 100_000], ids=["lists", "objects"])
-def test_a_manifest_of_lists_in_lists_is_refused(good: Path, work: Path, content: bytes) -> None:
+def test_deeply_nested_manifest_is_rejected(good: Path, work: Path, content: bytes) -> None:
     with copied(good, work) as folder:
         (folder / "release.json").write_bytes(content)
         assert refused_or_read(folder) is None
@@ -230,7 +232,7 @@ values = st.fixed_dictionaries(
 
 
 @fuzz("releases", 30, 400, given=values | any_json)
-def test_a_hostile_entry_of_the_catalogue_is_refused_or_has_the_types_of_one(
+def test_hostile_catalogue_entry_is_rejected_or_has_valid_types(
     good: Path, work: Path, given: Any
 ) -> None:
     import gzip
@@ -263,7 +265,7 @@ pointers |= st.fixed_dictionaries(
 
 
 @fuzz("releases", 30, 300, content=pointers)
-def test_a_hostile_pointer_is_refused_or_names_no_release_outside(
+def test_hostile_pointer_is_rejected_or_names_a_release_in_the_store(
     good: Path, content: bytes
 ) -> None:
     store = ReleaseStore(good.parent)

@@ -1,4 +1,4 @@
-"""What is stored or sent stays what it is: text in pages, pictures, files, mail and queries."""
+"""Stored and sent text remains text in pages, pictures, files, mail and queries."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ADDRESS = "javascript:alert(1)//"
 
 
 class Page(HTMLParser):
-    """What a browser would run or fetch."""
+    """Collects what a browser would execute or fetch."""
 
     def __init__(self, text: str):
         super().__init__()
@@ -66,7 +66,7 @@ class Page(HTMLParser):
         self._script = False
 
 
-def test_the_reader_of_pages_sees_what_runs() -> None:
+def test_page_parser_finds_executable_markup() -> None:
     assert Page(SCRIPT).found
     assert Page(f'<input value="{ATTRIBUTE}">').found
     assert Page(f'<a href=" {ADDRESS}">').found
@@ -75,7 +75,7 @@ def test_the_reader_of_pages_sees_what_runs() -> None:
 
 @pytest.fixture
 def hostile(app: Flask, ann: FlaskClient) -> FlaskClient:
-    """Ann, an owner, on a site where every text that is stored tries to be more than text."""
+    """Ann, an owner, on a site where every stored text contains an attack."""
     ann.get("/")
     bob = app.test_client()
     register(bob, "bob")
@@ -106,7 +106,7 @@ def hostile(app: Flask, ann: FlaskClient) -> FlaskClient:
     return ann
 
 
-def test_no_page_runs_what_is_stored(app: Flask, hostile: FlaskClient) -> None:
+def test_pages_do_not_execute_stored_markup(app: Flask, hostile: FlaskClient) -> None:
     app.config["TMDB_API_KEY"] = "posters come from there"
     seen = 0
     for path, rule in looks(app):
@@ -121,13 +121,13 @@ def test_no_page_runs_what_is_stored(app: Flask, hostile: FlaskClient) -> None:
     assert seen > 30
 
 
-def test_what_is_stored_is_on_the_pages_as_text(hostile: FlaskClient) -> None:
+def test_stored_markup_appears_as_text(hostile: FlaskClient) -> None:
     escaped = "&lt;script&gt;alert(1)&lt;/script&gt;"
     for path in ("/", "/title/1", "/search?q=alert", "/watchlist", "/ratings", "/data/imports/1"):
         assert escaped in hostile.get(path).text or "&gt;&lt;img" in hostile.get(path).text, path
 
 
-def test_drawn_posters_hold_no_script(app: Flask, hostile: FlaskClient) -> None:
+def test_drawn_posters_contain_no_script(app: Flask, hostile: FlaskClient) -> None:
     for item in ITEMS:
         with hostile.get(f"/poster/{item.item_id}.svg") as answer:
             tags = {
@@ -139,7 +139,7 @@ def test_drawn_posters_hold_no_script(app: Flask, hostile: FlaskClient) -> None:
             )
 
 
-def test_answers_to_scripts_are_json_and_nothing_else(hostile: FlaskClient) -> None:
+def test_responses_to_scripts_are_json(hostile: FlaskClient) -> None:
     answer = hostile.post(
         "/title/1/rating", data={"rating": "3"}, headers={"Accept": "application/json"}
     )
@@ -169,13 +169,13 @@ def test_mail_is_plain_text(
     assert ATTRIBUTE[:40] in message.get_content().replace("\n", "")
 
 
-# Files that a person takes along
+# Exported files
 
 
 FORMULAS = ["=HYPERLINK(1)", "+1", "-30-", "@SUM(1)", "\tx", "\rx", "'=1", "''+x"]
 
 
-def test_an_export_holds_no_formula_and_is_read_back_as_it_was(
+def test_export_contains_no_formula_and_is_imported_without_change(
     app: Flask, ann: FlaskClient
 ) -> None:
     titles = {item.item_id: title for item, title in zip(ITEMS, FORMULAS, strict=False)}
@@ -196,7 +196,7 @@ def test_an_export_holds_no_formula_and_is_read_back_as_it_was(
 
 
 @pytest.mark.parametrize("text", ["Alien", "'Round Midnight", "9 1/2", "", "a=b", "'", -1.5, None])
-def test_anything_else_is_exported_as_it_is(text: object) -> None:
+def test_guarded_leaves_other_text_unchanged(text: object) -> None:
     assert guarded(text) == text
     assert not isinstance(text, str) or unguarded(text) == text
 
@@ -207,7 +207,7 @@ def test_anything_else_is_exported_as_it_is(text: object) -> None:
 SENT = ["' OR '1'='1", "%", "_", "\\", "1; DROP TABLE users; --", "') UNION SELECT 1 --", "\0"]
 
 
-def test_what_is_sent_is_never_part_of_a_query(app: Flask, ann: FlaskClient, rest: Rest) -> None:
+def test_input_is_never_part_of_an_sql_statement(app: Flask, ann: FlaskClient, rest: Rest) -> None:
     rest("GET", "/movies/top")
     before = rows(app, "tokens")
     for sent in SENT:
@@ -221,7 +221,7 @@ def test_what_is_sent_is_never_part_of_a_query(app: Flask, ann: FlaskClient, res
     assert rows(app, "tokens") == before
 
 
-def test_a_name_is_one_line(app: Flask) -> None:
+def test_registered_names_are_printable(app: Flask) -> None:
     password = {"password": "correct horse battery", "confirm": "correct horse battery"}
     for name in ("eve\n[error] forged", "eve\r\nx: y", "eve\0", "eve\u2028x"):
         form = {"username": name, "email": "eve@example.com"}
@@ -234,7 +234,7 @@ def test_a_name_is_one_line(app: Flask) -> None:
 # Archives and folders
 
 
-def test_many_small_bombs_are_one_large_bomb(
+def test_unpacked_size_limit_holds_for_all_files_of_a_zip_together(
     app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads, "LARGEST_UNPACKED", 1_000_000)
@@ -247,14 +247,14 @@ def test_many_small_bombs_are_one_large_bomb(
         uploads.unpack("x.zip", io.BytesIO(two))
 
 
-def test_a_catalogue_whose_line_unpacks_to_far_too_much_is_given_up(tmp_path: Path) -> None:
+def test_read_items_stops_when_a_line_unpacks_beyond_the_limit(tmp_path: Path) -> None:
     bomb = tmp_path / "items.jsonl.gz"
     bomb.write_bytes(gzip.compress(b'{"title": "' + b"x" * (5 * LONGEST_LINE)))
     with pytest.raises(ReleaseError, match="line 1: not a catalogue entry"):
         list(read_items(bomb))
 
 
-def test_a_link_in_a_report_leads_nowhere(
+def test_report_symlink_is_not_followed(
     app: Flask, ann: FlaskClient, store: ReleaseStore, tmp_path: Path
 ) -> None:
     run(app, "set-role", "ann", "owner")

@@ -1,4 +1,4 @@
-"""What two do at the same moment, on every database: one outcome, nothing half, no 5xx."""
+"""Concurrent actions on every database: one outcome, nothing partially stored, no 5xx."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def site(migrated_database: str, store: ReleaseStore) -> Iterator[Flask]:
 
 
 def race(app: Flask, *calls: Callable[[], Any]) -> list[Any]:
-    """What the calls give, each in an app context of its own, when none begins before all can."""
+    """Run calls at the same moment, each in its own app context; return their results."""
     line = threading.Barrier(len(calls), timeout=PATIENCE)
 
     def run(call: Callable[[], Any]) -> Any:
         with app.app_context():
-            db.session.connection()  # not the time to connect is what is raced
+            db.session.connection()  # connect before the race
             db.session.rollback()
             line.wait()
             return call()
@@ -75,7 +75,7 @@ def race(app: Flask, *calls: Callable[[], Any]) -> list[Any]:
 
 
 def outcome(call: Callable[[], Any], *refusals: type[Exception]) -> Callable[[], Any]:
-    """The call, which gives what it raised where that is a refusal."""
+    """Wrap a call to return the exception if it is an expected rejection."""
 
     def tried() -> Any:
         try:
@@ -87,7 +87,7 @@ def outcome(call: Callable[[], Any], *refusals: type[Exception]) -> Callable[[],
 
 
 def client_of(app: Flask, login: str | None) -> FlaskClient:
-    """Logged in by that login, or a guest."""
+    """Return a client with that login, or a guest."""
     client = app.test_client()
     if login is not None:
         with client.session_transaction() as session:
@@ -100,7 +100,7 @@ def status_of(client: FlaskClient, address: str) -> int:
 
 
 def poster(app: Flask, login: str | None = None) -> Callable[..., int]:
-    """What sends a form, as the person of that session, and gives the status of the answer."""
+    """Return a function that sends a form in that session and returns the status."""
     client = client_of(app, login)
 
     def post(address: str, **form: Any) -> int:
@@ -110,7 +110,7 @@ def poster(app: Flask, login: str | None = None) -> Callable[..., int]:
 
 
 def new_account(app: Flask, name: str) -> tuple[int, str]:
-    """(id, login)"""
+    """Create an account; return (id, login)."""
     with app.app_context():
         user = accounts.register(name, f"{name}@example.com", PASSWORD)
         assert user is not None
@@ -124,7 +124,7 @@ def count_of(app: Flask, model: type[Any], *conditions: Any) -> int:
 
 @pytest.fixture(autouse=True)
 def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashing is slow on purpose: a race would be long over."""
+    """Make hashing fast, because a slow hash would prevent the race."""
 
     def set_password(user: User, password: str) -> None:
         user.password_hash = generate_password_hash(password, method="pbkdf2:sha256:1")
@@ -133,7 +133,7 @@ def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(User, "set_password", set_password)
 
 
-def test_of_registrations_of_one_name_at_once_one_succeeds(site: Flask) -> None:
+def test_concurrent_registrations_of_one_name_create_one_account(site: Flask) -> None:
     for turn in range(ROUNDS):
         names = [f"bea{turn}", f"BEA{turn}", f"Bea{turn}", f"other{turn}"]
         form = {"password": PASSWORD, "confirm": PASSWORD}
@@ -149,7 +149,7 @@ def test_of_registrations_of_one_name_at_once_one_succeeds(site: Flask) -> None:
     assert count_of(site, User) == 2 * ROUNDS
 
 
-def test_of_one_address_each_account_has_its_own_id(site: Flask) -> None:
+def test_concurrent_registrations_of_one_address_have_distinct_ids(site: Flask) -> None:
     """An address may have several accounts: see accounts.register."""
     form = {"email": "one@example.com", "password": PASSWORD, "confirm": PASSWORD}
     for turn in range(ROUNDS):
@@ -160,7 +160,7 @@ def test_of_one_address_each_account_has_its_own_id(site: Flask) -> None:
     assert count_of(site, User, User.email == "one@example.com") == 3 * ROUNDS
 
 
-def test_of_ratings_of_one_title_at_once_the_last_acknowledged_stays(site: Flask) -> None:
+def test_concurrent_ratings_keep_the_last_acknowledged_one(site: Flask) -> None:
     ann, key = new_account(site, "ann")
     senders = [poster(site, key) for _ in range(4)]
     for turn in range(ROUNDS):
@@ -180,7 +180,7 @@ def test_of_ratings_of_one_title_at_once_the_last_acknowledged_stays(site: Flask
     assert count_of(site, Rating) == len(FITTED)
 
 
-def test_an_account_deleted_while_it_rates_leaves_nothing_and_nobody_sees_an_error(
+def test_account_deletion_during_ratings_leaves_no_rows_and_causes_no_error(
     site: Flask,
 ) -> None:
     seen: Counter[int] = Counter()
@@ -208,7 +208,7 @@ def test_an_account_deleted_while_it_rates_leaves_nothing_and_nobody_sees_an_err
     assert len(seen) > 1
 
 
-def test_a_person_deleted_while_rest_clients_write_of_them_is_gone(site: Flask) -> None:
+def test_user_deletion_during_api_writes_leaves_no_rows(site: Flask) -> None:
     clients = [client_with_token(site, f"service {n}") for n in range(4)]
     for _ in range(ROUNDS):
         person = clients[0].answer("PUT", "/user", {"gender": None, "year_of_birth": None})
@@ -226,7 +226,7 @@ def test_a_person_deleted_while_rest_clients_write_of_them_is_gone(site: Flask) 
     assert count_of(site, Rating) == count_of(site, User) == 0
 
 
-def test_a_reset_link_that_is_used_twice_at_once_works_once(site: Flask) -> None:
+def test_concurrent_uses_of_a_reset_link_succeed_once(site: Flask) -> None:
     ann, _ = new_account(site, "ann")
     for turn in range(ROUNDS):
         with site.app_context():
@@ -240,7 +240,7 @@ def test_a_reset_link_that_is_used_twice_at_once_works_once(site: Flask) -> None
             assert accounts.recognise("ann", passwords[answers.index(303)]).id == ann
 
 
-def test_of_tokens_of_one_name_made_at_once_one_is_made_and_serves_all(site: Flask) -> None:
+def test_concurrent_token_creations_of_one_name_create_one_working_token(site: Flask) -> None:
     for turn in range(ROUNDS):
         made = race(site, *[outcome(lambda: api_tokens.create("reader"), ConfigError)] * 3)
         good = [secret for secret in made if isinstance(secret, str)]
@@ -257,11 +257,11 @@ def test_of_tokens_of_one_name_made_at_once_one_is_made_and_serves_all(site: Fla
 
 
 def use(app: Flask, secret: str) -> int:
-    """The status of a request that shows a token."""
+    """Return the status of a request with a token."""
     return Rest(app.test_client(), secret)("GET", "/movies/top").status_code
 
 
-def test_people_who_ask_each_other_at_once_have_agreed(site: Flask) -> None:
+def test_concurrent_friend_requests_in_both_directions_make_friends(site: Flask) -> None:
     (ann, _), (bob, _) = new_account(site, "ann"), new_account(site, "bob")
     for _ in range(ROUNDS):
         race(site, lambda: _ask(ann, "bob"), lambda: _ask(bob, "ann"))
@@ -272,7 +272,7 @@ def test_people_who_ask_each_other_at_once_have_agreed(site: Flask) -> None:
         race(site, *[lambda: friends.end(db.session.get_one(User, ann), bob)] * 2)
 
 
-def test_an_invitation_that_is_accepted_and_taken_back_at_once_is_one_or_the_other(
+def test_concurrent_accept_and_withdraw_of_an_invitation_have_one_outcome(
     site: Flask,
 ) -> None:
     (ann, _), (bob, key) = new_account(site, "ann"), new_account(site, "bob")
@@ -291,7 +291,7 @@ def test_an_invitation_that_is_accepted_and_taken_back_at_once_is_one_or_the_oth
             friends.end(db.session.get_one(User, ann), bob)
 
 
-def test_a_file_brought_twice_at_once_is_there_once(site: Flask) -> None:
+def test_concurrent_imports_of_a_file_store_each_rating_once(site: Flask) -> None:
     ann, _ = new_account(site, "ann")
     for _ in range(ROUNDS // 2):
         done = race(site, *[lambda: bring_in(ann, "ratings.csv", BytesIO(BROUGHT), None).id] * 3)
@@ -303,7 +303,7 @@ def test_a_file_brought_twice_at_once_is_there_once(site: Flask) -> None:
     assert count_of(site, Import) == MOST_REPORTS < 3 * (ROUNDS // 2)
 
 
-def test_a_rating_given_while_an_older_file_comes_in_stays(site: Flask) -> None:
+def test_rating_during_an_import_of_older_ratings_is_kept(site: Flask) -> None:
     ann, _ = new_account(site, "ann")
     for _ in range(ROUNDS):
         race(
@@ -317,7 +317,7 @@ def test_a_rating_given_while_an_older_file_comes_in_stays(site: Flask) -> None:
                 ratings.unrate(ann, title)
 
 
-def test_a_data_set_imported_twice_at_once_is_there_once(
+def test_concurrent_imports_of_a_data_set_store_it_once(
     site: Flask, store: ReleaseStore, tmp_path: Path
 ) -> None:
     rows = [(person, item.item_id, 4.0, 7) for person in range(1, 9) for item in FITTED]
@@ -335,9 +335,7 @@ def test_a_data_set_imported_twice_at_once_is_there_once(
     assert count_of(site, User) == 8
 
 
-def test_workers_that_bring_the_catalogue_at_once_bring_one(
-    site: Flask, store: ReleaseStore
-) -> None:
+def test_concurrent_catalogue_syncs_store_each_item_once(site: Flask, store: ReleaseStore) -> None:
     release = store.read(store.current().version)
     for _ in range(ROUNDS // 2):
         race(site, *[lambda: catalogue.sync_catalogue(release, again=True)] * 3)
@@ -351,7 +349,7 @@ VERSIONS = "20260102-000000-bbbb", "20260103-000000-cccc"
 
 @pytest.fixture(params=["folder", "s3"])
 def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], ReleaseStore]:
-    """Opens one store with two releases, in a folder or in S3, as another process would."""
+    """A function that opens a store with two releases, in a folder or S3, like another process."""
     place = str(tmp_path / "shared")
     if request.param == "s3":
         place = f"{request.getfixturevalue('bucket')}/releases"
@@ -365,7 +363,7 @@ def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], R
     return open_
 
 
-def test_of_releases_promoted_at_once_one_is_in_service_and_whole(
+def test_concurrent_promotions_leave_one_intact_release_in_service(
     open_again: Callable[[], ReleaseStore],
 ) -> None:
     stores = [open_again() for _ in range(4)]

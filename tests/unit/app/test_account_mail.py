@@ -1,4 +1,4 @@
-"""Changing the password, resetting it by mail, and how mail leaves."""
+"""Changing the password, resetting it by mail, and sending mail."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def login(app: Flask, password: str) -> int:
 
 
 @pytest.mark.every_database
-def test_a_changed_password_ends_the_other_sessions_and_keeps_this_one(
+def test_change_password_ends_other_sessions_and_keeps_current_one(
     app: Flask, ann: FlaskClient
 ) -> None:
     other = app.test_client()
@@ -53,7 +53,7 @@ def test_a_changed_password_ends_the_other_sessions_and_keeps_this_one(
         ({"password": "short", "confirm": "short"}, "Between 8 and 128"),
     ],
 )
-def test_a_wrong_change_changes_nothing(
+def test_change_password_changes_nothing_when_form_is_invalid(
     app: Flask, ann: FlaskClient, change: dict[str, str], output: str
 ) -> None:
     answer = ann.post("/account", data={**CHANGE, **change})
@@ -62,7 +62,7 @@ def test_a_wrong_change_changes_nothing(
 
 
 @pytest.mark.every_database
-def test_a_mailed_link_sets_a_new_password_once(
+def test_reset_link_sets_a_new_password_once(
     app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     guest = app.test_client()
@@ -77,7 +77,7 @@ def test_a_mailed_link_sets_a_new_password_once(
     assert login(app, NEW) == 303
 
 
-def test_a_link_is_good_for_an_hour(
+def test_reset_token_expires_after_one_hour(
     app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with app.app_context():
@@ -88,13 +88,13 @@ def test_a_link_is_good_for_an_hour(
 
 
 @pytest.mark.parametrize("token", ["x", "WzIxLCJ4Il0.x.y", "..", "%00", "a" * 3000])
-def test_a_made_up_link_opens_nothing(app: Flask, ann: FlaskClient, token: str) -> None:
+def test_reset_is_404_when_token_is_forged(app: Flask, ann: FlaskClient, token: str) -> None:
     answer = app.test_client().post(f"/reset/{token}", data={"password": NEW, "confirm": NEW})
     assert answer.status_code == 404
     assert login(app, PASSWORD) == 303
 
 
-def test_a_link_dies_when_the_password_is_changed_otherwise(
+def test_reset_link_is_invalid_after_password_change(
     app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     (link,) = ask(app.test_client(), "ann@example.com", caplog)
@@ -102,7 +102,7 @@ def test_a_link_dies_when_the_password_is_changed_otherwise(
     assert app.test_client().get(link).status_code == 404
 
 
-def test_the_answer_does_not_tell_whether_an_address_is_registered(
+def test_forgotten_response_is_the_same_when_address_is_unknown(
     app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     guest = app.test_client()
@@ -112,7 +112,7 @@ def test_the_answer_does_not_tell_whether_an_address_is_registered(
     assert ask(guest, "eve@example.com", caplog) == []
 
 
-def test_nobody_is_flooded_with_mail(
+def test_forgotten_sends_one_reset_mail_per_interval(
     app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert len(ask(app.test_client(), "ann@example.com", caplog)) == 1
@@ -123,7 +123,7 @@ def test_nobody_is_flooded_with_mail(
     assert len(ask(app.test_client(), "ann@example.com", caplog)) == 1
 
 
-def test_each_account_of_an_address_gets_a_link_of_its_own(
+def test_forgotten_mails_one_link_per_account_of_an_address(
     app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     form = {"username": "cat", "email": "ann@example.com"}
@@ -132,7 +132,7 @@ def test_each_account_of_an_address_gets_a_link_of_its_own(
     assert len(ask(app.test_client(), "ann@example.com", caplog)) == 2
 
 
-def test_links_name_the_site_whatever_host_a_request_claims(
+def test_reset_link_uses_site_url_when_host_header_is_forged(
     app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -143,7 +143,9 @@ def test_links_name_the_site_whatever_host_a_request_claims(
     assert "http://127.0.0.1:5000/reset/" in caplog.text
 
 
-def test_a_site_that_sends_no_mail_says_so(environ: dict[str, str]) -> None:
+def test_forgotten_says_that_the_site_sends_no_mail_when_mail_is_unset(
+    environ: dict[str, str],
+) -> None:
     silent = create_app({**environ, "DEBUG": "False"}, TESTING=True, WTF_CSRF_ENABLED=False)
     assert silent.config["MAIL"] is None
     page = silent.test_client().post("/forgotten", data={"email": "ann@example.com"})
@@ -151,7 +153,7 @@ def test_a_site_that_sends_no_mail_says_so(environ: dict[str, str]) -> None:
 
 
 class Postbox(socketserver.ThreadingTCPServer):
-    """As much of an SMTP server as one letter needs."""
+    """A minimal SMTP server that accepts one mail."""
 
     allow_reuse_address = True
     letters: list[bytes]
@@ -192,7 +194,7 @@ def deliver(app: Flask, to: str = "ann@example.com") -> None:
             thread.join()
 
 
-def test_mail_leaves_by_smtp(app: Flask, postbox: Postbox) -> None:
+def test_mail_is_sent_by_smtp(app: Flask, postbox: Postbox) -> None:
     app.config["MAIL"] = f"smtp://127.0.0.1:{postbox.server_address[1]}"
     deliver(app)
     letter: Any = message_from_bytes(postbox.letters[0])
@@ -202,7 +204,7 @@ def test_mail_leaves_by_smtp(app: Flask, postbox: Postbox) -> None:
 
 @pytest.fixture
 def ses(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """Amazon SES, which answers as a test asks."""
+    """A stub of Amazon SES with responses set by the test."""
     client = boto3.client(
         "sesv2", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
@@ -213,12 +215,12 @@ def ses(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
         stub.assert_no_pending_responses()
 
 
-def test_mail_leaves_by_ses(app: Flask, ses: Stubber) -> None:
+def test_mail_is_sent_by_ses(app: Flask, ses: Stubber) -> None:
     ses.add_response("send_email", {"MessageId": "1"}, {"Content": {"Raw": {"Data": ANY}}})
     deliver(app)
 
 
-def test_what_ses_refuses_is_logged(
+def test_mail_logs_the_error_when_ses_rejects_the_message(
     app: Flask, ses: Stubber, caplog: pytest.LogCaptureFixture
 ) -> None:
     ses.add_client_error("send_email", "MessageRejected", "Email address is not verified.")
@@ -227,7 +229,7 @@ def test_what_ses_refuses_is_logged(
     assert "not verified" in caplog.text
 
 
-def test_mail_that_fails_is_logged_and_the_page_is_served(
+def test_mail_failure_is_logged_and_page_is_served(
     app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.config["MAIL"] = "smtp://127.0.0.1:1"
@@ -237,7 +239,7 @@ def test_mail_that_fails_is_logged_and_the_page_is_served(
     assert "mail could not be sent" in caplog.text
 
 
-def test_an_address_cannot_smuggle_in_a_header(app: Flask, ann: FlaskClient) -> None:
+def test_mail_rejects_an_address_with_a_line_break(app: Flask, ann: FlaskClient) -> None:
     answer = app.test_client().post(
         "/forgotten", data={"email": "ann@example.com\nBcc: eve@example.com"}
     )
@@ -246,7 +248,9 @@ def test_an_address_cannot_smuggle_in_a_header(app: Flask, ann: FlaskClient) -> 
         EmailMessage()["To"] = "a\nb"
 
 
-def test_people_of_one_address_are_told_apart_by_their_passwords(app: Flask) -> None:
+def test_recognise_selects_the_account_by_password_when_accounts_share_an_address(
+    app: Flask,
+) -> None:
     register(app.test_client(), "ann")
     form = {"username": "cat", "email": "ann@example.com"}
     app.test_client().post("/register", data={**form, "password": NEW, "confirm": NEW})
@@ -258,12 +262,12 @@ def test_people_of_one_address_are_told_apart_by_their_passwords(app: Flask) -> 
         assert accounts.recognise("ann@example.com", "neither") is None
 
 
-# What a header would read as victim@example.com, and what Python fails at.
+# Encoded words: one that a header decodes to victim@example.com, others that Python rejects.
 ENCODED_WORDS = ["=?utf-8?q?vic=74im?=@example.com", "=?utf-8?q??=@example.com"]
 
 
 @pytest.mark.parametrize("email", ENCODED_WORDS)
-def test_forms_refuse_an_address_that_holds_an_encoded_word(app: Flask, email: str) -> None:
+def test_forms_reject_an_address_with_an_encoded_word(app: Flask, email: str) -> None:
     client = app.test_client()
     form = {"username": "eve", "email": email, "password": NEW, "confirm": NEW}
     for path in ("/register", "/forgotten"):
@@ -272,17 +276,17 @@ def test_forms_refuse_an_address_that_holds_an_encoded_word(app: Flask, email: s
 
 
 @pytest.mark.parametrize("email", ENCODED_WORDS)
-def test_send_writes_to_nobody_when_the_address_holds_an_encoded_word(
+def test_mail_is_not_sent_to_an_address_with_an_encoded_word(
     app: Flask, email: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of an account from before forms refused it."""
+    """Such an address can belong to an account from before forms rejected it."""
     with app.app_context():
         mail.send(email, "Confirm your address", "text")
     assert "mail could not be sent" in caplog.text
     assert "mail to" not in caplog.text
 
 
-def test_forgotten_takes_as_long_when_nobody_has_the_address(
+def test_forgotten_takes_the_same_time_when_address_is_unknown(
     app: Flask, ann: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accounts, "RESET_SECONDS", 0.5)

@@ -1,4 +1,4 @@
-"""Registering, logging in and out, and where that leads."""
+"""Registering, logging in and out, and the redirects."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ def user(app: Flask, name: str) -> User:
 
 
 @pytest.mark.parametrize("page", ["/", "/search?q=space", "/popular", "/ratings"])
-def test_guests_are_sent_to_the_login_page(client: FlaskClient, page: str) -> None:
+def test_pages_redirect_guests_to_login(client: FlaskClient, page: str) -> None:
     answer = client.get(page)
     assert answer.status_code == 302
     assert answer.location.startswith("/login?next=")
 
 
-def test_whoever_registers_is_logged_in(client: FlaskClient) -> None:
+def test_register_logs_the_new_user_in(client: FlaskClient) -> None:
     answer = client.post("/register", data=GOOD)
     assert (answer.status_code, answer.location) == (303, "/welcome")
     assert client.get("/").status_code == 200
 
 
-def test_the_first_person_gets_the_id_after_the_data_set(app: Flask) -> None:
+def test_register_assigns_the_first_id_after_the_data_set(app: Flask) -> None:
     register(app.test_client(), "ann")
     register(app.test_client(), "bob")
     assert (user(app, "ann").id, user(app, "bob").id) == (21, 22)
 
 
-def test_an_id_is_never_given_twice(app: Flask) -> None:
+def test_register_never_reuses_the_id_of_a_deleted_user(app: Flask) -> None:
     register(app.test_client(), "ann")
     with app.app_context():
         db.session.delete(db.session.get(User, 21))
@@ -57,7 +57,7 @@ def test_an_id_is_never_given_twice(app: Flask) -> None:
     assert user(app, "bob").id == 22
 
 
-def test_ids_given_before_there_is_a_catalogue_collide_with_no_data_set(
+def test_register_assigns_ids_above_any_data_set_when_there_is_no_catalogue(
     closed_app: Flask,
 ) -> None:
     register(closed_app.test_client(), "early")
@@ -77,7 +77,7 @@ def test_ids_given_before_there_is_a_catalogue_collide_with_no_data_set(
         ({"confirm": "another one"}, "passwords differ"),
     ],
 )
-def test_a_wrong_form_says_what_is_wrong_and_keeps_the_rest(
+def test_register_shows_errors_and_keeps_other_fields_when_form_is_invalid(
     client: FlaskClient, change: dict[str, str], complaint: str
 ) -> None:
     answer = client.post("/register", data={**GOOD, **change})
@@ -87,14 +87,14 @@ def test_a_wrong_form_says_what_is_wrong_and_keeps_the_rest(
     assert f'value="{kept}"' in answer.text
 
 
-def test_a_name_is_taken_whatever_its_case(app: Flask, ann: FlaskClient) -> None:
+def test_register_rejects_a_taken_name_in_other_case(app: Flask, ann: FlaskClient) -> None:
     taken = {**GOOD, "username": "ANN"}
     answer = app.test_client().post("/register", data=taken)
     assert answer.status_code == 422
     assert "taken" in answer.text
 
 
-def test_registering_does_not_tell_whether_an_address_is_registered(
+def test_register_response_is_the_same_when_address_is_registered(
     app: Flask, ann: FlaskClient
 ) -> None:
     unknown = app.test_client().post("/register", data=GOOD)
@@ -109,7 +109,7 @@ def test_registering_does_not_tell_whether_an_address_is_registered(
 
 
 @pytest.mark.parametrize("name", ["ann", "ANN", " ann ", "ann@example.com", "Ann@Example.COM"])
-def test_people_log_in_by_name_or_address(app: Flask, ann: FlaskClient, name: str) -> None:
+def test_login_accepts_name_or_address(app: Flask, ann: FlaskClient, name: str) -> None:
     client = app.test_client()
     answer = client.post("/login", data={"username": name, "password": PASSWORD})
     assert answer.status_code == 303
@@ -119,7 +119,7 @@ def test_people_log_in_by_name_or_address(app: Flask, ann: FlaskClient, name: st
 @pytest.mark.parametrize(
     ("name", "password"), [("ann", "wrong password"), ("nobody", PASSWORD), ("ann", "")]
 )
-def test_a_wrong_login_does_not_say_what_was_wrong(
+def test_login_error_is_the_same_for_wrong_name_and_wrong_password(
     app: Flask, ann: FlaskClient, name: str, password: str
 ) -> None:
     client = app.test_client()
@@ -130,7 +130,7 @@ def test_a_wrong_login_does_not_say_what_was_wrong(
         assert "Name and password do not go together." in answer.text
 
 
-def test_people_of_the_data_set_cannot_log_in(app: Flask) -> None:
+def test_login_rejects_users_of_the_data_set(app: Flask) -> None:
     with app.app_context():
         db.session.add(User(id=7))
         db.session.commit()
@@ -140,27 +140,27 @@ def test_people_of_the_data_set_cannot_log_in(app: Flask) -> None:
 
 
 @pytest.mark.real_hashes
-def test_passwords_are_stored_as_scrypt_hashes(app: Flask, ann: FlaskClient) -> None:
+def test_password_is_stored_as_scrypt_hash(app: Flask, ann: FlaskClient) -> None:
     stored = user(app, "ann").password_hash
     assert stored is not None
     assert stored.startswith("scrypt:")
     assert PASSWORD not in stored
 
 
-def test_logging_out_ends_the_session(ann: FlaskClient) -> None:
+def test_logout_ends_the_session(ann: FlaskClient) -> None:
     assert ann.get("/logout").status_code == 405
     assert ann.post("/logout").status_code == 302
     assert ann.get("/").status_code == 302
 
 
-def test_a_new_password_ends_every_session(app: Flask, ann: FlaskClient) -> None:
+def test_set_password_ends_every_session(app: Flask, ann: FlaskClient) -> None:
     with app.app_context():
         db.session.get(User, 21).set_password("another good one")
         db.session.commit()
     assert ann.get("/").status_code == 302
 
 
-def test_nothing_of_a_guests_session_survives_the_login(app: Flask, ann: FlaskClient) -> None:
+def test_login_clears_the_guest_session(app: Flask, ann: FlaskClient) -> None:
     client = app.test_client()
     with client.session_transaction() as session:
         session["planted"] = "by someone else"
@@ -188,7 +188,7 @@ def test_nothing_of_a_guests_session_survives_the_login(app: Flask, ann: FlaskCl
         ("javascript:alert(1)", False),
     ],
 )
-def test_next_leads_to_our_own_pages_alone(
+def test_login_redirects_to_own_pages_only(
     app: Flask, ann: FlaskClient, target: str, own: bool
 ) -> None:
     assert is_own(target) is own
@@ -198,12 +198,12 @@ def test_next_leads_to_our_own_pages_alone(
     assert answer.location == (target if own else "/")
 
 
-def test_a_form_sent_by_a_guest_does_not_become_the_page_after_login(client: FlaskClient) -> None:
+def test_login_next_is_not_set_by_a_form_of_a_guest(client: FlaskClient) -> None:
     answer = client.post("/title/1/rating", data={"rating": "4"})
     assert answer.location == "/login"
 
 
-def test_forms_without_a_token_are_refused_everywhere(app: Flask, environ: dict[str, str]) -> None:
+def test_forms_are_rejected_without_csrf_token(app: Flask, environ: dict[str, str]) -> None:
     strict = create_app(environ, TESTING=True).test_client()
     for form in ("/login", "/register", "/logout", "/title/1/rating", "/title/1/rating/delete"):
         answer = strict.post(form, data=GOOD)
@@ -211,7 +211,7 @@ def test_forms_without_a_token_are_refused_everywhere(app: Flask, environ: dict[
         assert "gone stale" in answer.text
 
 
-def test_two_registrations_of_one_name_at_once_leave_one_account(app: Flask) -> None:
+def test_register_creates_one_account_when_same_name_is_sent_concurrently(app: Flask) -> None:
     statuses = []
 
     def sign_up() -> None:
@@ -226,7 +226,7 @@ def test_two_registrations_of_one_name_at_once_leave_one_account(app: Flask) -> 
 
 
 @pytest.mark.parametrize("cookie", ["1|é", "é", "|", "1|" + "0" * 128, "\x00|\xff"])
-def test_a_forged_cookie_is_nobodys(app: Flask, ann: FlaskClient, cookie: str) -> None:
+def test_remember_cookie_is_ignored_when_forged(app: Flask, ann: FlaskClient, cookie: str) -> None:
     client = app.test_client()
     client.set_cookie("remember_token", cookie)
     answer = client.get("/")

@@ -1,4 +1,4 @@
-"""The rows of the REST contract on a release small enough to know by heart."""
+"""The rows of the REST contract on a release small enough to check by hand."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ids(movies: list[dict]) -> list[int]:
 # People
 
 
-def test_a_new_user_gets_the_id_after_the_data_sets_last(app: Flask, rest: Rest) -> None:
+def test_put_user_assigns_the_first_id_after_the_data_set(app: Flask, rest: Rest) -> None:
     added = rest.answer("PUT", "/user", {"gender": "F", "year_of_birth": 1990})
     assert added == {"user_id": 21, "gender": "F", "year_of_birth": 1990}
     assert rest.answer("GET", "/user/21") == added
@@ -45,7 +45,7 @@ def test_a_new_user_gets_the_id_after_the_data_sets_last(app: Flask, rest: Rest)
     assert unsaid == {"user_id": 22, "gender": None, "year_of_birth": None}
 
 
-def test_a_deleted_user_takes_their_ratings_along(app: Flask, rest: Rest, someone: int) -> None:
+def test_delete_user_deletes_their_ratings(app: Flask, rest: Rest, someone: int) -> None:
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 4})
     output = rest.answer("DELETE", f"/user/{someone}")
     assert output == {"msg": "deleted", "user_id": someone}
@@ -61,7 +61,7 @@ def test_a_deleted_user_takes_their_ratings_along(app: Flask, rest: Rest, someon
     ("given", "kept"),
     [(3.8, 4.0), (3.75, 4.0), (3.74, 3.5), (0.25, 0.5), (0.24, 0.0), (0, 0.0), (5, 5.0), (4, 4.0)],
 )
-def test_a_rating_is_rounded_to_the_nearest_half_and_halves_of_it_upwards(
+def test_put_rating_rounds_to_the_nearest_half_and_ties_up(
     app: Flask, rest: Rest, someone: int, given: float, kept: float
 ) -> None:
     output = rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": given})
@@ -72,7 +72,7 @@ def test_a_rating_is_rounded_to_the_nearest_half_and_halves_of_it_upwards(
 
 
 @pytest.mark.parametrize("off", [-0.1, 5.01, 1e308, -1, 10**30])
-def test_a_rating_off_the_scale_is_refused(
+def test_put_rating_rejects_values_outside_the_scale(
     app: Flask, rest: Rest, someone: int, off: float
 ) -> None:
     answer = rest("PUT", f"/user/{someone}/rating", json={"movie_id": 1, "rating": off})
@@ -81,19 +81,19 @@ def test_a_rating_off_the_scale_is_refused(
     assert stored(app) == []
 
 
-def test_the_last_rating_of_a_title_counts(app: Flask, rest: Rest, someone: int) -> None:
+def test_put_rating_replaces_the_earlier_rating(app: Flask, rest: Rest, someone: int) -> None:
     for rating in (1, 5, 2):
         rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": rating})
     assert stored(app) == [(someone, 1, 2.0, False)]
 
 
-def test_of_two_ratings_at_once_the_later_stays_though_it_arrives_first(
+def test_rate_keeps_the_later_rating_when_it_is_stored_first(
     app: Flask, rest: Rest, someone: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 
     def overtaken() -> datetime:
-        """The other one begins after this moment, and is stored before this one is."""
+        """Return an early time, after a rating with a later time was stored."""
         monkeypatch.setattr(ratings, "utcnow", lambda: late)
         ratings.rate(someone, 1, 5.0)
         return early
@@ -105,7 +105,9 @@ def test_of_two_ratings_at_once_the_later_stays_though_it_arrives_first(
         assert (row.rating, row.rated_at) == (5.0, late)
 
 
-def test_two_clients_that_rate_at_once_leave_one_row(app: Flask, rest: Rest, someone: int) -> None:
+def test_put_rating_stores_one_row_when_two_clients_write_concurrently(
+    app: Flask, rest: Rest, someone: int
+) -> None:
     answers: list[dict] = []
 
     def write(rating: float) -> None:
@@ -124,9 +126,7 @@ def test_two_clients_that_rate_at_once_leave_one_row(app: Flask, rest: Rest, som
     assert stored(app) == [(someone, 1, latest["rating"], False)]
 
 
-def test_a_deleted_rating_is_gone_and_deleting_it_again_is_no_error(
-    app: Flask, rest: Rest, someone: int
-) -> None:
+def test_delete_rating_is_idempotent(app: Flask, rest: Rest, someone: int) -> None:
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 4})
     for _ in range(2):
         output = rest.answer("DELETE", f"/user/{someone}/rating", {"movie_id": 1})
@@ -135,7 +135,7 @@ def test_a_deleted_rating_is_gone_and_deleting_it_again_is_no_error(
 
 
 def give(app: Flask, user_id: int, *rows: tuple[int, float, int]) -> None:
-    """Ratings as (item, stars, day of January)."""
+    """Store ratings given as (item, stars, day of January)."""
     with app.app_context():
         for item_id, stars, day in rows:
             at = datetime(2026, 1, day, tzinfo=UTC)
@@ -143,9 +143,7 @@ def give(app: Flask, user_id: int, *rows: tuple[int, float, int]) -> None:
         db.session.commit()
 
 
-def test_top_ratings_are_the_highest_and_newer_first_among_equals(
-    app: Flask, rest: Rest, someone: int
-) -> None:
+def test_top_ratings_are_sorted_by_rating_then_newest(app: Flask, rest: Rest, someone: int) -> None:
     give(app, someone, (1, 4.0, 1), (2, 5.0, 1), (3, 4.0, 3), (5, 1.0, 4), (8, 4.0, 2))
     output = rest.answer("GET", f"/user/{someone}/ratings/top?limit=4")
     assert (output["user_id"], output["limit"]) == (someone, 4)
@@ -158,7 +156,7 @@ def test_top_ratings_are_the_highest_and_newer_first_among_equals(
     }
 
 
-def test_latest_ratings_are_the_newest_and_higher_first_among_equals(
+def test_latest_ratings_are_sorted_by_time_then_rating(
     app: Flask, rest: Rest, someone: int
 ) -> None:
     give(app, someone, (1, 4.0, 1), (2, 5.0, 1), (3, 4.0, 3), (5, 1.0, 4))
@@ -167,10 +165,10 @@ def test_latest_ratings_are_the_newest_and_higher_first_among_equals(
     assert ids([each["movie"] for each in output["ratings"]]) == [5, 3, 2, 1]
 
 
-# What was watched
+# Watched items
 
 
-def test_watched_is_an_implicit_rating_of_the_titles_mean(
+def test_put_watched_stores_the_item_mean_as_implicit_rating(
     app: Flask, rest: Rest, someone: int
 ) -> None:
     output = rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
@@ -181,7 +179,7 @@ def test_watched_is_an_implicit_rating_of_the_titles_mean(
 
 
 @pytest.mark.parametrize(("ratings", "expected"), [(4, 3.5), (5, 3.0), (0, 3.5)])
-def test_a_title_that_few_rated_is_watched_for_three_and_a_half(
+def test_watched_uses_default_rating_when_item_has_few_ratings(
     app: Flask, rest: Rest, someone: int, ratings: int, expected: float
 ) -> None:
     with app.app_context():
@@ -193,13 +191,13 @@ def test_a_title_that_few_rated_is_watched_for_three_and_a_half(
     assert stored(app) == [(someone, 1, expected, True)]
 
 
-def test_how_many_ratings_a_mean_needs_is_a_setting(app: Flask, rest: Rest, someone: int) -> None:
+def test_watched_uses_mean_needs_ratings_setting(app: Flask, rest: Rest, someone: int) -> None:
     app.config["MEAN_NEEDS_RATINGS"] = 21
     rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
     assert stored(app) == [(someone, 1, 3.5, True)]
 
 
-def test_watching_never_overwrites_what_someone_said(app: Flask, rest: Rest, someone: int) -> None:
+def test_put_watched_keeps_an_explicit_rating(app: Flask, rest: Rest, someone: int) -> None:
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 1})
     rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
     assert stored(app) == [(someone, 1, 1.0, False)]
@@ -208,13 +206,13 @@ def test_watching_never_overwrites_what_someone_said(app: Flask, rest: Rest, som
     assert stored(app) == [(someone, 1, 1.0, False)]
 
 
-def test_what_someone_says_replaces_that_they_watched(app: Flask, rest: Rest, someone: int) -> None:
+def test_put_rating_replaces_an_implicit_rating(app: Flask, rest: Rest, someone: int) -> None:
     rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 1})
     assert stored(app) == [(someone, 1, 1.0, False)]
 
 
-def test_watched_can_be_taken_back(app: Flask, rest: Rest, someone: int) -> None:
+def test_delete_watched_deletes_the_implicit_rating(app: Flask, rest: Rest, someone: int) -> None:
     rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 1})
     rest.answer("DELETE", f"/user/{someone}/watched", {"movie_id": 1})
     assert stored(app) == []
@@ -223,7 +221,7 @@ def test_watched_can_be_taken_back(app: Flask, rest: Rest, someone: int) -> None
 # Recommendations
 
 
-def test_recommendations_follow_the_ratings_of_this_moment(rest: Rest, someone: int) -> None:
+def test_recommendations_use_the_current_ratings(rest: Rest, someone: int) -> None:
     popular = rest.answer("GET", f"/user/{someone}/recommendations?limit=3")
     assert popular["user_id"] == someone
     assert ids(popular["recommendations"]) == [1, 8, 13]
@@ -238,9 +236,7 @@ def test_recommendations_follow_the_ratings_of_this_moment(rest: Rest, someone: 
     assert scores == sorted(scores, reverse=True)
 
 
-def test_what_someone_hid_on_the_site_is_not_recommended(
-    app: Flask, rest: Rest, someone: int
-) -> None:
+def test_recommendations_exclude_hidden_items(app: Flask, rest: Rest, someone: int) -> None:
     with app.app_context():
         hidden = ListEntry(user_id=someone, item_id=1, kind="hidden", marked_at=clock.utcnow())
         db.session.add(hidden)
@@ -250,7 +246,7 @@ def test_what_someone_hid_on_the_site_is_not_recommended(
     assert ids(output["results"][0]["recommendations"])[0] == 8
 
 
-def test_a_batch_answers_as_single_requests_do(app: Flask, rest: Rest, someone: int) -> None:
+def test_batch_returns_the_same_as_single_requests(app: Flask, rest: Rest, someone: int) -> None:
     other = rest.answer("PUT", "/user", {"gender": "M", "year_of_birth": 1970})["user_id"]
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 13, "rating": 5})
     anonymous = {"ratings": [{"movie_id": 13, "rating": 4.9}]}
@@ -272,7 +268,7 @@ def test_a_batch_answers_as_single_requests_do(app: Flask, rest: Rest, someone: 
     assert stored(app) == before
 
 
-def test_a_batch_asks_the_database_as_often_for_many_as_for_one(
+def test_batch_runs_the_same_number_of_queries_for_any_number_of_users(
     rest: Rest, someone: int, count_queries: Callable[[], list[str]]
 ) -> None:
     users = [someone] + [
@@ -304,7 +300,7 @@ def test_a_batch_asks_the_database_as_often_for_many_as_for_one(
         ("//features?user_id={}", 5),
     ],
 )
-def test_no_row_asks_the_database_more_often_for_longer_answers(
+def test_operations_run_a_fixed_number_of_queries_for_any_length_of_answer(
     rest: Rest, someone: int, count_queries: Callable[[], list[str]], path: str, most: int
 ) -> None:
     for movie_id in (1, 2, 3, 8, 13):
@@ -318,20 +314,18 @@ def test_no_row_asks_the_database_more_often_for_longer_answers(
 # Titles
 
 
-def test_a_title_by_its_id(rest: Rest) -> None:
+def test_get_movie_returns_the_movie_of_the_id(rest: Rest) -> None:
     assert rest.answer("GET", "/movie/2") == MOVIE
 
 
-def test_a_description_comes_with_the_release(app: Flask, rest: Rest) -> None:
+def test_get_movie_returns_the_description_of_the_release(app: Flask, rest: Rest) -> None:
     with app.app_context():
         db.session.get(Item, 2).description = "Pirates, in space."
         db.session.commit()
     assert rest.answer("GET", "/movie/2")["description"] == "Pirates, in space."
 
 
-def test_top_movies_are_the_most_rated_and_better_rated_first_among_equals(
-    app: Flask, rest: Rest
-) -> None:
+def test_top_movies_are_sorted_by_rating_count_then_mean(app: Flask, rest: Rest) -> None:
     with app.app_context():
         db.session.execute(update(Item).where(Item.id == 34).values(rating_count=20))
         db.session.commit()
@@ -341,21 +335,21 @@ def test_top_movies_are_the_most_rated_and_better_rated_first_among_equals(
     assert len(rest.answer("GET", "/movies/top?limit=2")["top_movies"]) == 2
 
 
-def test_similar_titles(rest: Rest) -> None:
+def test_similar_returns_the_nearest_items(rest: Rest) -> None:
     output = rest.answer("GET", "/movie/1/similar?limit=2")
     assert output["movie_id"] == 1
     assert ids(output["similar"]) == [2, 3]
     assert rest.answer("GET", "/movie/55/similar") == {"movie_id": 55, "similar": []}
 
 
-def test_an_estimate_is_on_the_scale(rest: Rest, someone: int) -> None:
+def test_estimate_is_within_the_rating_scale(rest: Rest, someone: int) -> None:
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 5})
     output = rest.answer("GET", f"/user/{someone}/estimate/2")
     assert output.keys() == {"user_id", "movie_id", "predicted_rating"}
     assert 3.5 < output["predicted_rating"] <= 5
 
 
-def test_an_explanation_adds_up_exactly(rest: Rest, someone: int) -> None:
+def test_explanation_contributions_add_up_to_the_score(rest: Rest, someone: int) -> None:
     for movie_id, rating in ((1, 5), (2, 4), (13, 1)):
         body = {"movie_id": movie_id, "rating": rating}
         rest.answer("PUT", f"/user/{someone}/rating", body)
@@ -374,7 +368,7 @@ def test_an_explanation_adds_up_exactly(rest: Rest, someone: int) -> None:
 
 
 @pytest.mark.parametrize("row", ["estimate", "because"])
-def test_a_title_that_the_release_does_not_know_has_no_estimate(
+def test_estimate_is_404_when_item_is_not_in_the_release(
     rest: Rest, someone: int, row: str
 ) -> None:
     answer = rest("GET", f"/user/{someone}/{row}/55")
@@ -382,7 +376,7 @@ def test_a_title_that_the_release_does_not_know_has_no_estimate(
     assert "knows no ratings of movie 55" in answer.json["message"]
 
 
-def test_search_forgives_a_typo(rest: Rest) -> None:
+def test_search_corrects_a_typo(rest: Rest) -> None:
     assert ids(rest.answer("GET", "/search?q=amelei")["movies"]) == [8]
     assert len(rest.answer("GET", "/search?q=space&limit=2")["movies"]) == 2
 
@@ -390,7 +384,7 @@ def test_search_forgives_a_typo(rest: Rest) -> None:
 # The two rows without the base path
 
 
-def test_recommendations_by_id_or_with_metadata(rest: Rest, someone: int) -> None:
+def test_legacy_recommendations_return_ids_or_metadata(rest: Rest, someone: int) -> None:
     output = rest.answer("GET", f"//recommendations?user_id={someone}")
     assert output["items"][:2] == [{"id": 1}, {"id": 8}]
     for printed, keys in (("false", {"id"}), ("true", {"id", "title", "genres"})):
@@ -403,17 +397,17 @@ def test_recommendations_by_id_or_with_metadata(rest: Rest, someone: int) -> Non
     }
 
 
-def test_features_are_the_ids_of_what_was_rated(rest: Rest, someone: int) -> None:
+def test_legacy_features_are_the_ids_of_rated_items(rest: Rest, someone: int) -> None:
     for movie_id in (8, 1, 34):
         rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": movie_id, "rating": 4})
     output = rest.answer("GET", f"//features?user_id={someone}")
     assert output == {"features": [{"histories": [1, 8, 34]}]}
 
 
-# With the site
+# Together with the site
 
 
-def test_a_rating_by_rest_is_one_on_the_site_with_what_we_would_have_said(
+def test_put_rating_appears_on_the_site_and_stores_the_prediction(
     app: Flask, ann: FlaskClient
 ) -> None:
     with app.app_context():
@@ -430,7 +424,7 @@ def test_a_rating_by_rest_is_one_on_the_site_with_what_we_would_have_said(
     assert row.predicted is not None
 
 
-def test_what_was_watched_can_be_rated_on_the_site_and_undone(
+def test_watched_item_can_be_rated_on_the_site_and_undone(
     app: Flask, ann: FlaskClient, rest: Rest
 ) -> None:
     with app.app_context():
@@ -443,21 +437,21 @@ def test_what_was_watched_can_be_rated_on_the_site_and_undone(
     assert rated.json["undo"] == {"address": "/title/2/rating/delete"}
 
 
-def test_an_account_without_a_password_cannot_be_logged_in_to(rest: Rest, app: Flask) -> None:
+def test_login_rejects_an_account_without_password(rest: Rest, app: Flask) -> None:
     rest.answer("PUT", "/user", {"gender": None, "year_of_birth": None})
     for name in ("", "None", "21"):
         form = {"username": name, "password": PASSWORD}
         assert app.test_client().post("/login", data=form).status_code == 422
 
 
-def test_a_game_is_not_known_in_a_catalogue_of_movies(rest: Rest) -> None:
+def test_game_path_is_404_when_the_catalogue_has_movies(rest: Rest) -> None:
     assert rest("GET", "/game/1").status_code == 404
 
 
 # Before the first release
 
 
-def test_without_a_release_what_needs_the_model_is_a_503_and_the_rest_works(
+def test_api_is_503_for_model_operations_only_when_there_is_no_release(
     closed_app: Flask,
 ) -> None:
     rest = client_with_token(closed_app, "service")
@@ -475,7 +469,7 @@ def test_without_a_release_what_needs_the_model_is_a_503_and_the_rest_works(
     assert rest.answer("GET", "/search?q=space") == {"movies": []}
 
 
-def test_the_release_is_named_by_every_answer_that_used_it(app: Flask, rest: Rest) -> None:
+def test_responses_name_the_release_that_they_used(app: Flask, rest: Rest) -> None:
     with app.app_context():
         version = serving.watcher.model.version
     assert rest("GET", "/movie/1/similar").headers["X-Model-Version"] == version

@@ -19,7 +19,7 @@ from tests.support.commands import run
 
 RATING = {"movie_id": 1, "rating": 4}
 MOVIE = {"movie_id": 1}
-# Rows of someone, and rows of nobody in particular.
+# Operations on a user, and operations without a user.
 OF_SOMEONE: list[tuple[str, str, Any]] = [
     ("GET", "/user/{}", None),
     ("GET", "/user/{}/ratings/top", None),
@@ -64,7 +64,7 @@ def with_header(app: Flask, value: str) -> Rest:
 
 
 def ended(app: Flask, **values: Any) -> Rest:
-    """A client whose token was good once."""
+    """A client with a token that is no longer valid."""
     client = client_with_token(app, "ended")
     with app.app_context():
         db.session.execute(update(Token).where(Token.name == "ended").values(**values))
@@ -73,8 +73,10 @@ def ended(app: Flask, **values: Any) -> Rest:
 
 
 def clients(app: Flask, owner: int, other: int) -> dict[str, tuple[Rest, int, int, int]]:
-    """By scenario: the client, and what it is answered on rows of the owner, of nobody, of
-    services."""
+    """Return, by scenario, the client and its expected statuses.
+
+    These are for operations on the token's user, without a user, and for services only.
+    """
     now = clock.utcnow()
     return {
         "no token": (Rest(app.test_client(), None), 401, 401, 401),
@@ -105,7 +107,9 @@ SCENARIOS = (
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_scenarios_on_every_row(app: Flask, rest: Rest, someone: int, scenario: str) -> None:
+def test_access_of_every_operation_matches_its_scenario(
+    app: Flask, rest: Rest, someone: int, scenario: str
+) -> None:
     other = rest.answer("PUT", "/user", {"gender": "M", "year_of_birth": 1970})["user_id"]
     found = clients(app, someone, other)
     assert set(found) == set(SCENARIOS)
@@ -124,12 +128,12 @@ def test_scenarios_on_every_row(app: Flask, rest: Rest, someone: int, scenario: 
 
 
 def _order(expected: list[int]) -> list[int]:
-    """The owner's rows come last, since the last of those deletes the owner."""
+    """Move operations on the token's user to the end, because the last one deletes the user."""
     of_owner, of_nobody, of_services = expected
     return [of_nobody, of_services, of_owner]
 
 
-def test_the_scenarios_cover_every_row_of_the_document(app: Flask, rest: Rest) -> None:
+def test_access_scenarios_cover_every_documented_operation(app: Flask, rest: Rest) -> None:
     rows = {(m, p.split("?")[0]) for m, p, _ in OF_SOMEONE + OF_NOBODY + OF_SERVICES}
     covered = {
         (method, path[1:] if path.startswith("//") else BASE + path) for method, path in rows
@@ -144,27 +148,29 @@ def test_the_scenarios_cover_every_row_of_the_document(app: Flask, rest: Rest) -
 
 
 @pytest.mark.every_database
-def test_a_personal_token_does_not_tell_who_exists(app: Flask, rest: Rest, someone: int) -> None:
+def test_personal_token_gets_403_whether_or_not_the_other_user_exists(
+    app: Flask, rest: Rest, someone: int
+) -> None:
     hers = client_with_token(app, "hers", someone)
     assert hers("GET", "/user/999").status_code == 403
     mixed = {"requests": [{"user_id": someone}, {"user_id": 999}]}
     assert hers("POST", "/recommendations/batch", json=mixed).status_code == 403
 
 
-def test_a_session_is_no_token(app: Flask, ann: Any) -> None:
+def test_api_rejects_a_session_without_token(app: Flask, ann: Any) -> None:
     assert ann.get(f"{BASE}/movies/top").status_code == 401
     body = {"gender": None, "year_of_birth": None}
     assert ann.put(f"{BASE}/user", json=body).status_code == 401
 
 
 @pytest.mark.parametrize("shown", ["Basic é", "Basic Og==", "Bearer é", "Bearer", "Digest a=é", ""])
-def test_another_authorization_is_none(app: Flask, shown: str) -> None:
+def test_api_rejects_invalid_authorization_headers(app: Flask, shown: str) -> None:
     header = {"HTTP_AUTHORIZATION": shown.encode().decode("latin-1")}
     answer = app.test_client().get(f"{BASE}/movie/1", environ_overrides=header)
     assert answer.status_code == 401
 
 
-def test_tokens_need_no_form_token_and_do_nothing_on_the_site(
+def test_token_needs_no_csrf_token_and_does_not_log_in_on_the_site(
     closed_app: Flask, app: Flask
 ) -> None:
     app.config["WTF_CSRF_ENABLED"] = True
@@ -173,7 +179,7 @@ def test_tokens_need_no_form_token_and_do_nothing_on_the_site(
     assert rest("GET", "//ratings").status_code == 302
 
 
-def test_documents_are_for_everyone(app: Flask) -> None:
+def test_openapi_document_and_docs_page_are_public(app: Flask) -> None:
     client = app.test_client()
     assert client.get(f"{BASE}/openapi.json").status_code == 200
     assert client.get(f"{BASE}/docs").status_code == 200
@@ -182,7 +188,7 @@ def test_documents_are_for_everyone(app: Flask) -> None:
 # Tokens
 
 
-def test_create_token_prints_the_token_alone_on_its_last_line(app: Flask) -> None:
+def test_create_token_prints_the_token_on_its_last_line(app: Flask) -> None:
     status, output = run(app, "create-token", "--name", "shop")
     secret = output.splitlines()[-1]
     assert status == 0
@@ -190,7 +196,7 @@ def test_create_token_prints_the_token_alone_on_its_last_line(app: Flask) -> Non
     assert Rest(app.test_client(), secret)("GET", "/movies/top").status_code == 200
 
 
-def test_only_a_hash_of_the_secret_is_stored(app: Flask) -> None:
+def test_create_token_stores_only_a_hash_of_the_secret(app: Flask) -> None:
     with app.app_context():
         secret = api_tokens.create("shop")
         (row,) = db.session.execute(select(Token.__table__)).all()
@@ -199,30 +205,30 @@ def test_only_a_hash_of_the_secret_is_stored(app: Flask) -> None:
 
 
 @pytest.mark.every_database
-def test_a_personal_token_is_for_a_name_or_an_id(app: Flask, ann: Any) -> None:
+def test_create_token_finds_the_user_by_name_or_id(app: Flask, ann: Any) -> None:
     for number, whom in enumerate(("ann", "ANN", "21")):
         assert run(app, "create-token", "--name", f"t{number}", "--user", whom)[0] == 0
     assert "t2\tuser 21\tlast used never\tgood" in run(app, "list-tokens")[1]
 
 
 @pytest.mark.parametrize("whom", ["nobody", "999", "9" * 40, ""])
-def test_a_token_for_nobody_is_refused(app: Flask, whom: str) -> None:
+def test_create_token_is_rejected_when_user_does_not_exist(app: Flask, whom: str) -> None:
     status, output = run(app, "create-token", "--name", "t", "--user", whom)
     assert status == 2
     assert output == f"error: there is no user {whom!r}\n"
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "x", "1000000"])
-def test_a_token_ends_after_whole_days(app: Flask, days: str) -> None:
+def test_create_token_rejects_an_invalid_number_of_days(app: Flask, days: str) -> None:
     assert run(app, "create-token", "--name", "t", "--expires", days)[0] == 2
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, "a\tb"])
-def test_a_tokens_name_can_be_shown(app: Flask, name: str) -> None:
+def test_create_token_rejects_a_name_that_cannot_be_printed(app: Flask, name: str) -> None:
     assert run(app, "create-token", "--name", name)[0] == 2
 
 
-def test_an_expiring_token_ends_by_itself(
+def test_token_is_rejected_after_its_expiry(
     app: Flask, rest: Rest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = run(app, "create-token", "--name", "short", "--expires", "2")[1].splitlines()[-1]
@@ -235,7 +241,7 @@ def test_an_expiring_token_ends_by_itself(
 
 
 @pytest.mark.every_database
-def test_a_revoked_token_ends_at_once_and_gives_its_name_up(app: Flask) -> None:
+def test_revoke_token_takes_effect_at_once_and_frees_the_name(app: Flask) -> None:
     client = client_with_token(app, "shop")
     assert run(app, "create-token", "--name", "shop")[0] == 2
     assert client("GET", "/movies/top").status_code == 200
@@ -246,7 +252,7 @@ def test_a_revoked_token_ends_at_once_and_gives_its_name_up(app: Flask) -> None:
     assert client("GET", "/movies/top").status_code == 401
 
 
-def test_the_last_use_is_written_down_but_not_at_every_request(
+def test_token_last_use_is_stored_at_intervals(
     app: Flask, rest: Rest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def last_used() -> Any:
@@ -265,7 +271,7 @@ def test_the_last_use_is_written_down_but_not_at_every_request(
 
 
 @pytest.mark.every_database
-def test_a_personal_token_ends_with_its_owner(app: Flask, rest: Rest, someone: int) -> None:
+def test_personal_token_is_deleted_with_its_user(app: Flask, rest: Rest, someone: int) -> None:
     hers = client_with_token(app, "hers", someone)
     assert hers("DELETE", f"/user/{someone}").status_code == 200
     assert hers("GET", "/movies/top").status_code == 401
@@ -279,7 +285,7 @@ def limited(app: Flask, **limits: str) -> None:
     app.config.update(RATELIMIT_ADDRESS="100/minute", **limits)
 
 
-def test_a_token_may_call_so_often_and_is_told_how_often_still(app: Flask, someone: int) -> None:
+def test_token_rate_limit_is_enforced_and_sent_in_headers(app: Flask, someone: int) -> None:
     limited(app, RATELIMIT_PERSONAL_TOKEN="3/minute")
     hers = client_with_token(app, "hers", someone)
     rows = ["/movies/top", "/movie/1", "/movies/top", "/movie/1"]
@@ -291,7 +297,9 @@ def test_a_token_may_call_so_often_and_is_told_how_often_still(app: Flask, someo
     assert answers[-1].json == {"code": 429, "message": "3 per 1 minute"}
 
 
-def test_each_token_is_counted_by_itself_and_services_may_more(app: Flask, someone: int) -> None:
+def test_token_rate_limit_is_counted_per_token_and_higher_for_services(
+    app: Flask, someone: int
+) -> None:
     limited(app, RATELIMIT_PERSONAL_TOKEN="1/minute", RATELIMIT_SERVICE_TOKEN="2/minute")
     hers, again = (client_with_token(app, name, someone) for name in ("hers", "hers again"))
     service = client_with_token(app, "another")
@@ -300,7 +308,7 @@ def test_each_token_is_counted_by_itself_and_services_may_more(app: Flask, someo
     assert [service("GET", "/movie/1").status_code for _ in range(3)] == [200, 200, 429]
 
 
-def test_guessing_tokens_is_counted_by_address(app: Flask) -> None:
+def test_rate_limit_counts_invalid_tokens_by_address(app: Flask) -> None:
     app.config["RATELIMIT_ADDRESS"] = "2/minute"
     service = client_with_token(app, "a service")
     for number, code in enumerate((401, 401, 429)):
@@ -311,7 +319,7 @@ def test_guessing_tokens_is_counted_by_address(app: Flask) -> None:
     assert elsewhere("GET", "/movie/1", **moved).status_code == 401
 
 
-def test_limits_can_be_switched_off(environ: dict[str, str]) -> None:
+def test_rate_limits_are_off_when_disabled(environ: dict[str, str]) -> None:
     from app import create_app
 
     app = create_app({**environ, "RATELIMIT_ENABLED": "False"}, TESTING=True)
@@ -324,7 +332,7 @@ def test_limits_can_be_switched_off(environ: dict[str, str]) -> None:
         db.engine.dispose()
 
 
-def test_the_address_is_the_one_before_our_own_proxies(environ: dict[str, str]) -> None:
+def test_rate_limit_uses_the_address_that_the_last_proxy_saw(environ: dict[str, str]) -> None:
     from app import create_app
 
     app = create_app({**environ, "PROXIES": "1", "RATELIMIT_ADDRESS": "1/minute"}, TESTING=True)
@@ -336,7 +344,7 @@ def test_the_address_is_the_one_before_our_own_proxies(environ: dict[str, str]) 
         db.engine.dispose()
 
 
-def test_a_token_is_looked_up_once_in_a_request(app: Flask, rest: Rest, count_queries: Any) -> None:
+def test_token_is_read_once_per_request(app: Flask, rest: Rest, count_queries: Any) -> None:
     rest("GET", "/movies/top")
     recorded = count_queries()
     rest("GET", "/movies/top")

@@ -1,4 +1,4 @@
-"""Static files: their address names their content, and what it names is kept for good."""
+"""Static files: URLs contain a hash of the content, and are cached permanently."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def addresses(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", ["/login", "/api/v1/docs"])
-def test_every_asset_of_a_page_has_its_hash_in_its_address_and_is_kept_for_good(
+def test_asset_urls_contain_their_hash_and_are_cached_as_immutable(
     client: FlaskClient, page: str
 ) -> None:
     assets = [one for one in addresses(client.get(page).text) if "/poster/" not in one]
@@ -31,7 +31,7 @@ def test_every_asset_of_a_page_has_its_hash_in_its_address_and_is_kept_for_good(
 
 
 @pytest.mark.parametrize("address", ["/static/site.css", "/static/0123456789ab/site.css"])
-def test_an_address_without_the_hash_of_today_answers_and_is_not_kept(
+def test_asset_is_served_without_caching_when_hash_is_outdated(
     client: FlaskClient, address: str
 ) -> None:
     with client.get(address) as answer:
@@ -39,7 +39,7 @@ def test_an_address_without_the_hash_of_today_answers_and_is_not_kept(
 
 
 @pytest.mark.parametrize("path", ["nothing.css", "../config.py", "%2e%2e/config.py"])
-def test_what_is_not_in_the_folder_is_not_found_and_not_kept(
+def test_asset_is_404_without_caching_when_file_does_not_exist(
     client: FlaskClient, path: str
 ) -> None:
     today = re.search("/static/([0-9a-f]{12})/", client.get("/login").text)
@@ -49,7 +49,7 @@ def test_what_is_not_in_the_folder_is_not_found_and_not_kept(
     assert "immutable" not in answer.headers["Cache-Control"]
 
 
-def test_what_is_kept_for_everyone_depends_on_nobodys_cookies(ann: FlaskClient) -> None:
+def test_public_cached_responses_do_not_vary_by_cookie(ann: FlaskClient) -> None:
     pages = ann.get("/").text
     posters = re.findall(r'src="(/poster/[^"]+)"', pages)
     assert posters
@@ -61,13 +61,13 @@ def test_what_is_kept_for_everyone_depends_on_nobodys_cookies(ann: FlaskClient) 
     assert "Cookie" in ann.get("/").headers["Vary"]
 
 
-def test_scripts_import_by_addresses_beside_them(app: Flask) -> None:
+def test_scripts_import_by_relative_path(app: Flask) -> None:
     for script in Path(str(app.static_folder)).glob("*.js"):
         for imported in re.findall(r'from "([^"]+)"', script.read_text()):
             assert imported.startswith("./"), script
 
 
-def test_the_hash_follows_names_and_contents(tmp_path: Path) -> None:
+def test_content_hash_depends_on_names_and_contents(tmp_path: Path) -> None:
     files = {"first": "a b{}", "same": "a b{}", "renamed": "b b{}", "changed": "a c{}"}
     for folder, file in files.items():
         (tmp_path / folder).mkdir()

@@ -1,4 +1,4 @@
-"""How much of a body is read, and for whom."""
+"""Limits of request bodies, by sender and type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
 
 
 def limit_of(client: FlaskClient, **sent: Any) -> int | None:
-    """The limit of a body that is sent to the import page."""
+    """Return the limit of a body that is sent to the import page."""
     with client:
         client.post("/data/import", **sent).close()
         return request.max_content_length
@@ -28,7 +28,7 @@ def file() -> dict[str, Any]:
     return {"file": (BytesIO(b"movieId,rating\n"), "ratings.csv")}
 
 
-def test_file_may_be_large_when_a_person_sends_it_from_our_page(ann: FlaskClient) -> None:
+def test_upload_limit_is_large_when_a_user_sends_it_from_our_page(ann: FlaskClient) -> None:
     assert limit_of(ann, data=file()) == body_limits.LARGEST_UPLOAD
     headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
     assert limit_of(ann, data=file(), headers=headers) == body_limits.LARGEST_UPLOAD
@@ -45,27 +45,27 @@ def test_file_may_be_large_when_a_person_sends_it_from_our_page(ann: FlaskClient
     ],
     ids=str,
 )
-def test_file_is_limited_as_any_form_when_another_site_sends_it(
+def test_upload_has_the_form_limit_when_another_site_sends_it(
     ann: FlaskClient, headers: dict[str, str]
 ) -> None:
     assert limit_of(ann, data=file(), headers=headers) == body_limits.BODY_BYTES
 
 
-def test_file_is_limited_as_any_form_when_nobody_is_logged_in(app: Flask) -> None:
+def test_upload_has_the_form_limit_when_nobody_is_logged_in(app: Flask) -> None:
     assert limit_of(app.test_client(), data=file()) == body_limits.BODY_BYTES
 
 
-def test_body_of_another_type_is_limited_as_any_form(ann: FlaskClient) -> None:
+def test_body_has_the_form_limit_when_content_type_is_not_multipart(ann: FlaskClient) -> None:
     assert limit_of(ann, data={"file": "movieId,rating"}) == body_limits.BODY_BYTES
 
 
 @pytest.mark.parametrize(
     "path", ["/login", "/register", "/forgotten", "/reset/x", "/data/import", "/data/delete"]
 )
-def test_form_without_a_length_is_cut_off_as_it_streams(
+def test_form_without_length_is_cut_off_while_streaming(
     app: Flask, ann: FlaskClient, path: str
 ) -> None:
-    app.config["WTF_CSRF_ENABLED"] = True  # which reads the form of every change
+    app.config["WTF_CSRF_ENABLED"] = True  # CSRF protection reads the form of every POST
     body = BytesIO(b"a=" + b"b" * 10_000_000)
     answer = ann.post(
         path,
@@ -77,7 +77,7 @@ def test_form_without_a_length_is_cut_off_as_it_streams(
     assert body.tell() < 3 * body_limits.BODY_BYTES
 
 
-def test_form_of_an_account_has_a_lower_limit(app: Flask) -> None:
+def test_account_form_has_a_lower_limit(app: Flask) -> None:
     kind, limit = "application/x-www-form-urlencoded", body_limits.ACCOUNT_BYTES
     for size, rejected in ((limit, False), (limit + 1, True)):
         body = b"a=".ljust(size, b"b")
@@ -92,7 +92,9 @@ def test_form_of_an_account_has_a_lower_limit(app: Flask) -> None:
         ("POST", "/recommendations/batch", body_limits.BODY_BYTES_BY_ENDPOINT["api.batch"]),
     ],
 )
-def test_json_has_the_limit_of_its_row(rest: Rest, method: str, path: str, limit: int) -> None:
+def test_json_body_has_the_limit_of_its_operation(
+    rest: Rest, method: str, path: str, limit: int
+) -> None:
     for size, refused in ((limit, False), (limit + 1, True)):
         answer = rest(method, path, data=b"{}".ljust(size), content_type="application/json")
         assert (answer.status_code == 413) == refused
@@ -113,7 +115,7 @@ class BrokenBody(RawIOBase):
     "error", [InvalidChunkSize(b"x"), ChunkMissingTerminator(b"x"), NoMoreData()], ids=repr
 )
 @pytest.mark.parametrize("path", ["/login", "/data/import"])
-def test_malformed_chunks_are_a_400(
+def test_body_is_400_when_chunks_are_malformed(
     app: Flask, ann: FlaskClient, path: str, error: Exception
 ) -> None:
     app.config["WTF_CSRF_ENABLED"] = True
@@ -126,7 +128,7 @@ def test_malformed_chunks_are_a_400(
 
 
 @pytest.mark.parametrize("referrer", ["https://[", "https://localhost:99999/", "é"])
-def test_form_is_refused_when_its_referrer_is_no_address(app: Flask, referrer: str) -> None:
+def test_form_is_rejected_when_referrer_is_not_a_url(app: Flask, referrer: str) -> None:
     app.config["WTF_CSRF_ENABLED"] = True
     client = app.test_client()
     page = client.get("/login", base_url="https://localhost").text

@@ -1,4 +1,4 @@
-"""Operations on the command line."""
+"""The commands of the site."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.releases import ITEMS, no_parity_sample, publish_tiny, tiny_r
 FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
 
 
-def test_the_catalogue_is_brought_into_the_database(app: Flask) -> None:
+def test_sync_catalogue_writes_items_to_the_database(app: Flask) -> None:
     assert run(app, "sync-catalogue") == (0, f"9 titles from release {FIRST}\n")
     with app.app_context():
         assert db.session.scalar(select(func.count()).select_from(Item)) == 9
@@ -30,7 +30,7 @@ def test_the_catalogue_is_brought_into_the_database(app: Flask) -> None:
     assert (unrated.rating_count, unrated.rating_mean) == (0, None)
 
 
-def test_the_catalogue_of_a_release_can_be_there_before_the_release_is_in_service(
+def test_sync_catalogue_accepts_a_release_that_is_not_promoted(
     closed_app: Flask, store: ReleaseStore
 ) -> None:
     store.publish(tiny_release(FIRST), ITEMS, no_parity_sample())
@@ -41,7 +41,7 @@ def test_the_catalogue_of_a_release_can_be_there_before_the_release_is_in_servic
     assert (status, "no such release" in output) == (2, True)
 
 
-def test_ratings_can_be_there_before_the_release_is_in_service(
+def test_import_ratings_accepts_a_release_that_is_not_promoted(
     closed_app: Flask, store: ReleaseStore, tmp_path: Path
 ) -> None:
     store.publish(tiny_release(FIRST), ITEMS, no_parity_sample())
@@ -51,7 +51,7 @@ def test_ratings_can_be_there_before_the_release_is_in_service(
     assert output.endswith("2 ratings; 0 of titles that the release does not list were left out\n")
 
 
-def test_bringing_it_again_mends_what_was_changed(app: Flask) -> None:
+def test_sync_catalogue_restores_changed_items(app: Flask) -> None:
     run(app, "sync-catalogue")
     with app.app_context():
         db.session.get(Item, 1).title = "Wrong"
@@ -61,7 +61,7 @@ def test_bringing_it_again_mends_what_was_changed(app: Flask) -> None:
         assert db.session.get(Item, 1).title == "Space Station"
 
 
-def test_without_a_release_every_command_says_so_in_one_line(closed_app: Flask) -> None:
+def test_commands_print_a_one_line_error_when_there_is_no_release(closed_app: Flask) -> None:
     for command in (["sync-catalogue"], ["releases", "verify"], ["releases", "rollback"]):
         status, output = run(closed_app, *command)
         assert status == 2
@@ -71,7 +71,7 @@ def test_without_a_release_every_command_says_so_in_one_line(closed_app: Flask) 
     assert run(closed_app, "releases", "list") == (0, "")
 
 
-def test_releases_are_listed_promoted_and_rolled_back(app: Flask, store: ReleaseStore) -> None:
+def test_releases_lists_promotes_and_rolls_back(app: Flask, store: ReleaseStore) -> None:
     publish_tiny(store, SECOND)
     assert run(app, "releases", "list") == (0, f"  {FIRST}\n* {SECOND}\n")
     assert run(app, "releases", "rollback")[1].startswith(f"{FIRST} is in service")
@@ -80,7 +80,7 @@ def test_releases_are_listed_promoted_and_rolled_back(app: Flask, store: Release
     assert run(app, "releases", "current") == (0, f"{SECOND}\n")
 
 
-def test_a_damaged_release_is_not_promoted(app: Flask, store: ReleaseStore) -> None:
+def test_releases_promote_rejects_a_damaged_release(app: Flask, store: ReleaseStore) -> None:
     publish_tiny(store, SECOND)
     store.rollback()
     (store.folder / SECOND / "item_means.npy").write_bytes(b"")
@@ -90,7 +90,9 @@ def test_a_damaged_release_is_not_promoted(app: Flask, store: ReleaseStore) -> N
     assert run(app, "releases", "current") == (0, f"{FIRST}\n")
 
 
-def test_verify_folds_trained_users_in_again(app: Flask, store: ReleaseStore) -> None:
+def test_releases_verify_compares_fold_in_with_the_parity_sample(
+    app: Flask, store: ReleaseStore
+) -> None:
     ratings = {1: 5.0, 2: 4.0, 13: 1.0}
     person = Model(store.read(FIRST)).fold_in(ratings)
     for version, error, expected in ((SECOND, 0.0, 0), ("20260103-000000-cccc", 0.001, 2)):
@@ -108,7 +110,7 @@ def test_verify_folds_trained_users_in_again(app: Flask, store: ReleaseStore) ->
         assert "over 1 users" in output
 
 
-def test_sqlite_lets_readers_read_while_someone_writes(closed_app: Flask, tmp_path: Path) -> None:
+def test_sqlite_runs_in_wal_mode_with_foreign_keys(closed_app: Flask, tmp_path: Path) -> None:
     with closed_app.app_context(), db.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1

@@ -1,4 +1,4 @@
-"""Addresses count once they are confirmed, and guesses by the account that they would open."""
+"""Addresses count only when confirmed; password attempts count for the account they target."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sign_up(app: Flask, name: str, email: str = ADDRESS, password: str = PASSWOR
 
 
 def links(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Paths of the links that were mailed to confirm an address."""
+    """Return the paths of the mailed confirmation links."""
     records = [*caplog.get_records("setup"), *caplog.get_records("call")]
     texts = [record.getMessage() for record in records]
     return [path for text in texts for path in re.findall(r"/confirm/\S+", text)]
@@ -63,7 +63,7 @@ def test_confirm_confirms_the_address_when_its_account_is_logged_in(
     assert "We mailed you a link" in bea.get("/").text
     assert "not confirmed yet" in bea.get("/account").text
     assert ADDRESS in bea.get(link).text
-    assert not is_confirmed(app, "bea")  # looking changes nothing
+    assert not is_confirmed(app, "bea")  # GET changes nothing
     assert bea.post(link).location == "/account"
     assert is_confirmed(app, "bea")
     assert "Your address is confirmed" in bea.get("/account").text
@@ -85,7 +85,7 @@ def test_confirm_asks_to_log_in_when_nobody_is(
 def test_confirm_refuses_a_link_that_was_mailed_for_another_account(
     app: Flask, ann: FlaskClient, bea: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who registers a stranger's address cannot make the stranger confirm it."""
+    """A user who registers a stranger's address cannot make the stranger confirm it."""
     of_bea = links(caplog)[-1]
     for answer in (ann.get(of_bea), ann.post(of_bea)):
         assert answer.status_code == 404
@@ -111,7 +111,7 @@ def test_confirm_refuses_a_link_when_it_is_old_forged_or_for_another_address(
         assert not accounts.is_confirmation_of(user, token)
 
 
-def test_confirmation_letter_holds_no_text_of_whoever_registered(
+def test_confirmation_mail_contains_no_text_from_the_registration(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -121,7 +121,7 @@ def test_confirmation_letter_holds_no_text_of_whoever_registered(
     assert "parcel" not in letter
 
 
-def test_confirmation_link_does_not_hold_the_address(
+def test_confirmation_link_does_not_contain_the_address(
     bea: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     (link,) = links(caplog)
@@ -129,7 +129,7 @@ def test_confirmation_link_does_not_hold_the_address(
     assert ADDRESS not in str(payload)
 
 
-def test_account_page_mails_the_link_again_until_the_address_is_confirmed(
+def test_account_page_sends_the_link_again_until_the_address_is_confirmed(
     app: Flask, bea: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert bea.post("/account/confirmation").status_code == 303
@@ -141,7 +141,7 @@ def test_account_page_mails_the_link_again_until_the_address_is_confirmed(
     assert letters(caplog) == []
 
 
-def test_confirmation_letters_to_one_mailbox_are_limited_and_registering_goes_on(
+def test_confirmation_mails_are_limited_per_mailbox_and_registration_still_works(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.config["RATELIMIT_RESET_MAIL"] = "2/hour"
@@ -151,10 +151,10 @@ def test_confirmation_letters_to_one_mailbox_are_limited_and_registering_goes_on
     assert people[3].post("/account/confirmation").status_code == 429
     caplog.clear()
     confirm_address(app, "n0")
-    assert len(ask(app.test_client(), ADDRESS, caplog)) == 1  # reset links are counted apart
+    assert len(ask(app.test_client(), ADDRESS, caplog)) == 1  # reset links are counted separately
 
 
-def test_confirmation_letters_from_one_address_are_limited(
+def test_confirmation_mails_are_limited_per_client_address(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.config["RATELIMIT_RESET_MAIL_ADDRESS"] = "2/hour"
@@ -164,12 +164,12 @@ def test_confirmation_letters_from_one_address_are_limited(
     assert len(letters(caplog)) == 2
 
 
-def test_registering_works_when_mail_fails(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_register_succeeds_when_mail_fails(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     app.config["MAIL"] = "smtp://127.0.0.1:1"
     assert sign_up(app, "bea").get("/account").status_code == 200
 
 
-def test_site_without_mail_says_that_login_is_by_name(environ: dict[str, str]) -> None:
+def test_account_page_says_to_log_in_by_name_when_site_has_no_mail(environ: dict[str, str]) -> None:
     silent = create_app({**environ, "DEBUG": "False"}, TESTING=True, WTF_CSRF_ENABLED=False)
     silent.config.update(SESSION_COOKIE_SECURE=False)
     bea = sign_up(silent, "bea")
@@ -180,21 +180,21 @@ def test_site_without_mail_says_that_login_is_by_name(environ: dict[str, str]) -
         db.engine.dispose()
 
 
-def test_export_says_when_the_address_was_confirmed(app: Flask, bea: FlaskClient) -> None:
+def test_export_contains_the_time_of_confirmation(app: Flask, bea: FlaskClient) -> None:
     assert bea.get("/data/export.json").json["account"]["email_confirmed_at"] is None
     confirm_address(app, "bea")
     assert bea.get("/data/export.json").json["account"]["email_confirmed_at"].startswith("20")
 
 
-# What an address that nobody confirmed does not do
+# Unconfirmed addresses
 
 
-def test_unconfirmed_address_does_not_log_in(app: Flask, bea: FlaskClient) -> None:
+def test_login_rejects_an_unconfirmed_address(app: Flask, bea: FlaskClient) -> None:
     assert log_in(app.test_client(), ADDRESS, PASSWORD).status_code == 422
     assert log_in(app.test_client(), "bea", PASSWORD).status_code == 303
 
 
-def test_unconfirmed_address_gets_no_reset_link(
+def test_forgotten_sends_no_link_to_an_unconfirmed_address(
     app: Flask, bea: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert ask(app.test_client(), ADDRESS, caplog) == []
@@ -202,10 +202,10 @@ def test_unconfirmed_address_gets_no_reset_link(
 
 
 @pytest.mark.every_database
-def test_squatters_cannot_keep_the_owner_of_an_address_out(
+def test_login_by_address_works_for_the_owner_when_others_registered_it_first(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Ten accounts with her address, all older than hers."""
+    """Ten older accounts have the same address as hers."""
     for n in range(10):
         sign_up(app, f"squatter{n}", password=f"my own garden {n}")
     sign_up(app, "bea")
@@ -220,7 +220,7 @@ def test_squatters_cannot_keep_the_owner_of_an_address_out(
 def test_reset_link_goes_to_the_stored_address_when_another_one_folds_to_it(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Both fold to one address, and may be mailboxes of two people."""
+    """Both addresses fold to the same text, but may belong to two people."""
     sign_up(app, "bea", "gross@example.com")
     confirm_address(app, "bea")
     assert len(ask(app.test_client(), "groß@example.com", caplog)) == 1
@@ -228,10 +228,10 @@ def test_reset_link_goes_to_the_stored_address_when_another_one_folds_to_it(
     assert letter.startswith("mail to gross@example.com: ")
 
 
-# Guesses are counted by the account that they would open
+# Password attempts are counted for the account they target
 
 
-def test_guesses_at_an_account_share_one_counter_whatever_is_typed(
+def test_login_throttle_counts_per_account_for_any_spelling_of_the_name(
     app: Flask,
     ann: FlaskClient,
     three_guesses: None,
@@ -242,12 +242,12 @@ def test_guesses_at_an_account_share_one_counter_whatever_is_typed(
     assert guesses == [422, 422, 422, 429, 429]
 
 
-def test_devices_of_other_accounts_of_an_address_have_no_counter_of_their_own(
+def test_login_throttle_ignores_devices_of_other_accounts_of_the_address(
     app: Flask,
     ann: FlaskClient,
     three_guesses: None,
 ) -> None:
-    """Five squatted accounts, each known on a device of the attacker's."""
+    """Five accounts of the attacker with her address, each with a trusted device."""
     squatters = [sign_up(app, f"squatter{n}", "ann@example.com") for n in range(5)]
     for client in squatters:
         client.post("/logout")
@@ -255,11 +255,11 @@ def test_devices_of_other_accounts_of_an_address_have_no_counter_of_their_own(
     assert guesses.count(422) == 3
 
 
-def test_known_device_has_its_own_counter_for_its_own_account_alone(
+def test_login_throttle_counts_a_trusted_device_separately_for_its_own_account_only(
     app: Flask,
     three_guesses: None,
 ) -> None:
-    """Two accounts that one person confirmed one address for."""
+    """Two accounts for which one person confirmed the same address."""
     bea = sign_up(app, "bea")
     sign_up(app, "cat", password=NEW)
     for name in ("bea", "cat"):
@@ -273,7 +273,7 @@ def test_known_device_has_its_own_counter_for_its_own_account_alone(
     assert codes(app.test_client(), 1, name="cat") == [429]
 
 
-def test_recognise_hashes_as_often_when_nobody_confirmed_the_address(
+def test_recognise_computes_as_many_hashes_when_address_is_unconfirmed(
     app: Flask, bea: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked: list[str] = []

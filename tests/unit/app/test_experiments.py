@@ -1,4 +1,4 @@
-"""Experiments: who gets which arm, what is noted, and when the figures say something."""
+"""Experiments: assignment of variants, recorded exposures, and when results are conclusive."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from tests.support.releases import (
 from tests.support.servers import gunicorn
 from tests.support.site import register
 
-# Of the tiny release's titles those with 12 ratings and more.
+# Items of the tiny release with at least 12 ratings.
 WELL_KNOWN = {1, 8, 13}
 
 
@@ -61,7 +61,7 @@ def publish_candidate(store: ReleaseStore, **changes: object) -> None:
 
 
 def people_of_both_arms(app: Flask, rest: Rest) -> dict[str, int]:
-    """A user of each arm of the experiment "tune" with half of the people."""
+    """Return a user of each variant of the experiment "tune" with share 0.5."""
     found: dict[str, int] = {}
     while len(found) < 2:
         user_id = rest.answer("PUT", "/user", {"gender": "F", "year_of_birth": 1990})["user_id"]
@@ -70,7 +70,7 @@ def people_of_both_arms(app: Flask, rest: Rest) -> dict[str, int]:
 
 
 def recommended(rest: Rest, user_id: int) -> tuple[list[int], str]:
-    """Ids of someone's list, and the release named with it."""
+    """Return the ids of a user's list, and the release named in the response."""
     answer = rest("GET", f"/user/{user_id}/recommendations?limit=20")
     ids = [each["movie_id"] for each in answer.json["recommendations"]]
     return ids, answer.headers["X-Model-Version"]
@@ -96,7 +96,7 @@ def exposures(app: Flask) -> list[tuple[int, int, str, int, str]]:
         ("current,min_ratings=5,popularity_weight=1", None, {"min_ratings": 5}),
     ],
 )
-def test_an_arm_is_a_release_or_settings_or_both(
+def test_variant_parses_a_release_settings_or_both(
     text: str, release: str | None, settings: dict[str, float]
 ) -> None:
     arm = Variant.parse(text)
@@ -119,16 +119,16 @@ def test_an_arm_is_a_release_or_settings_or_both(
         "min_ratings=2,min_ratings=3",
     ],
 )
-def test_an_arm_that_makes_no_sense_is_refused(text: str) -> None:
+def test_variant_rejects_invalid_text(text: str) -> None:
     with pytest.raises(ConfigError):
         Variant.parse(text)
 
 
-# Who gets which
+# Assignment
 
 
-def test_the_arm_follows_from_the_documented_hash_for_ever() -> None:
-    """printf tune:1 | sha256sum | cut -c1-8, and so on; below 80000000 is the first half."""
+def test_variant_assignment_equals_the_documented_hash() -> None:
+    """Digests by printf tune:1 | sha256sum | cut -c1-8, etc.; below 80000000 is the first half."""
     digests = [
         "0d73337a",
         "720b133e",
@@ -146,7 +146,7 @@ def test_the_arm_follows_from_the_documented_hash_for_ever() -> None:
 
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
 @pytest.mark.parametrize("first", [1, 1_000_000_000])
-def test_consecutive_ids_are_spread_as_the_share_says(share: float, first: int) -> None:
+def test_variant_assignment_of_consecutive_ids_matches_the_share(share: float, first: int) -> None:
     people = 40_000
     output = plan(share=share)
     treated = sum(output.arm_of(first + n) == TREATMENT for n in range(people))
@@ -154,14 +154,14 @@ def test_consecutive_ids_are_spread_as_the_share_says(share: float, first: int) 
     assert abs(treated - share * people) < four_sigma
 
 
-def test_one_experiment_says_nothing_about_another() -> None:
+def test_variant_assignments_of_two_experiments_are_independent() -> None:
     people = 40_000
     one, other = plan("one"), plan("other")
     both = sum(one.arm_of(n) == TREATMENT == other.arm_of(n) for n in range(people))
     assert abs(both - people / 4) < 4 * (people * 3 / 16) ** 0.5
 
 
-def test_a_larger_share_only_adds_people_to_the_treatment() -> None:
+def test_variant_assignment_only_adds_users_when_share_grows() -> None:
     small, large = plan(share=0.1), plan(share=0.6)
     treated = [n for n in range(1000) if small.arm_of(n) == TREATMENT]
     assert all(large.arm_of(n) == TREATMENT for n in treated)
@@ -170,7 +170,7 @@ def test_a_larger_share_only_adds_people_to_the_treatment() -> None:
 # Serving
 
 
-def test_each_arm_is_served_with_its_settings(app: Flask, rest: Rest) -> None:
+def test_variant_is_served_with_its_settings(app: Flask, rest: Rest) -> None:
     people = people_of_both_arms(app, rest)
     start(app)
     control, _ = recommended(rest, people[CONTROL])
@@ -181,7 +181,7 @@ def test_each_arm_is_served_with_its_settings(app: Flask, rest: Rest) -> None:
     assert rest("GET", "//ready").json["experiment"] == "tune"
 
 
-def test_each_arm_is_served_with_its_release(app: Flask, rest: Rest, store: ReleaseStore) -> None:
+def test_variant_is_served_with_its_release(app: Flask, rest: Rest, store: ReleaseStore) -> None:
     people = people_of_both_arms(app, rest)
     publish_candidate(store)
     start(app, treatment=SECOND)
@@ -198,7 +198,9 @@ def test_each_arm_is_served_with_its_release(app: Flask, rest: Rest, store: Rele
     assert set(batch.headers["X-Model-Version"].split(", ")) == {FIRST, SECOND}
 
 
-def test_pages_follow_the_persons_arm(app: Flask, client: FlaskClient, store: ReleaseStore) -> None:
+def test_pages_use_the_variant_of_the_user(
+    app: Flask, client: FlaskClient, store: ReleaseStore
+) -> None:
     client.get("/ready")
     publish_candidate(store)
     start(app, treatment=SECOND)
@@ -212,7 +214,7 @@ def test_pages_follow_the_persons_arm(app: Flask, client: FlaskClient, store: Re
     assert seen == {CONTROL: {FIRST}, TREATMENT: {SECOND}}
 
 
-def test_an_arm_without_a_release_follows_the_one_in_service(
+def test_variant_without_release_follows_a_promotion(
     app: Flask, rest: Rest, store: ReleaseStore
 ) -> None:
     people = people_of_both_arms(app, rest)
@@ -223,7 +225,7 @@ def test_an_arm_without_a_release_follows_the_one_in_service(
     assert set(recommended(rest, people[TREATMENT])[0]) == WELL_KNOWN
 
 
-def test_titles_that_only_an_arms_release_has_are_there_to_be_shown(
+def test_items_are_synced_from_the_release_of_a_variant(
     app: Flask, client: FlaskClient, store: ReleaseStore
 ) -> None:
     client.get("/ready")
@@ -236,7 +238,7 @@ def test_titles_that_only_an_arms_release_has_are_there_to_be_shown(
         assert db.session.get(Item, 1).title == "Space Station"
 
 
-def test_when_it_ends_everyone_gets_the_release_in_service(
+def test_experiment_end_returns_everyone_to_the_promoted_release(
     app: Flask, rest: Rest, store: ReleaseStore
 ) -> None:
     people = people_of_both_arms(app, rest)
@@ -254,7 +256,7 @@ def test_when_it_ends_everyone_gets_the_release_in_service(
 
 
 @pytest.mark.parametrize("damage", [truncate, flip_a_byte, remove_a_file])
-def test_an_arm_that_does_not_verify_leaves_everyone_with_the_release_in_service(
+def test_experiment_serves_the_promoted_release_when_a_variant_does_not_verify(
     environ: dict[str, str],
     app: Flask,
     rest: Rest,
@@ -278,7 +280,7 @@ def test_an_arm_that_does_not_verify_leaves_everyone_with_the_release_in_service
     assert exposures(app) == []
 
 
-def test_a_release_that_goes_and_comes_back_is_served_again(
+def test_variant_is_served_again_when_its_release_returns(
     environ: dict[str, str], app: Flask, rest: Rest, store: ReleaseStore
 ) -> None:
     people = people_of_both_arms(app, rest)
@@ -296,7 +298,7 @@ def test_a_release_that_goes_and_comes_back_is_served_again(
     assert recommended(other, people[TREATMENT])[1] == SECOND
 
 
-def test_a_database_without_the_table_is_told_and_serves(
+def test_ready_reports_a_problem_and_serves_when_the_experiments_table_is_missing(
     environ: dict[str, str], app: Flask
 ) -> None:
     client = app.test_client()
@@ -309,7 +311,7 @@ def test_a_database_without_the_table_is_told_and_serves(
 
 
 @pytest.mark.server
-def test_processes_agree_and_follow_a_start_and_an_end_without_a_restart(
+def test_processes_agree_and_follow_start_and_end_without_restart(
     app: Flask, environ: dict[str, str], rest: Rest, store: ReleaseStore, tmp_path: Path
 ) -> None:
     people = people_of_both_arms(app, rest)
@@ -327,7 +329,7 @@ def test_processes_agree_and_follow_a_start_and_an_end_without_a_restart(
             return answer.headers["X-Model-Version"]
 
     def served_alike(address: str, expected: dict[str, str]) -> None:
-        """Both processes answer so, twenty times in a row."""
+        """Return whether both processes give this response, twenty times in a row."""
         in_a_row, deadline = 0, utcnow() + timedelta(seconds=30)
         while in_a_row < 20:
             right = all(served(address, people[arm]) == of for arm, of in expected.items())
@@ -342,7 +344,7 @@ def test_processes_agree_and_follow_a_start_and_an_end_without_a_restart(
         served_alike(address, {CONTROL: FIRST, TREATMENT: FIRST})
 
 
-def test_the_watcher_asks_the_database_and_requests_do_not(
+def test_experiment_is_read_by_the_watcher_and_not_by_requests(
     app: Flask, environ: dict[str, str]
 ) -> None:
     app.test_client().get("/ready")
@@ -364,10 +366,10 @@ def test_the_watcher_asks_the_database_and_requests_do_not(
     engine.dispose()
 
 
-# What is noted
+# Exposures
 
 
-def test_every_list_to_a_person_is_noted_with_its_arm(app: Flask, rest: Rest) -> None:
+def test_exposures_are_stored_with_variant_for_every_list(app: Flask, rest: Rest) -> None:
     people = people_of_both_arms(app, rest)
     start(app)
     user = people[TREATMENT]
@@ -385,7 +387,7 @@ def test_every_list_to_a_person_is_noted_with_its_arm(app: Flask, rest: Rest) ->
 
 
 @pytest.mark.every_database
-def test_a_batch_is_noted_person_by_person_and_nothing_of_anonymous_lists(
+def test_exposures_are_stored_per_user_of_a_batch_and_not_for_anonymous_lists(
     app: Flask, rest: Rest
 ) -> None:
     people = people_of_both_arms(app, rest)
@@ -404,7 +406,7 @@ def test_a_batch_is_noted_person_by_person_and_nothing_of_anonymous_lists(
     assert len(exposures(app)) == 11
 
 
-def test_what_was_shown_before_the_experiment_counts_in_it_too(
+def test_exposures_include_items_that_were_shown_before_the_experiment(
     app: Flask, client: FlaskClient
 ) -> None:
     register(client, "ann")
@@ -418,13 +420,15 @@ def test_what_was_shown_before_the_experiment_counts_in_it_too(
     assert exposed <= shown
 
 
-def test_without_an_experiment_nothing_is_noted(app: Flask, ann: FlaskClient, rest: Rest) -> None:
+def test_exposures_are_not_stored_without_an_experiment(
+    app: Flask, ann: FlaskClient, rest: Rest
+) -> None:
     ann.get("/")
     rest.answer("GET", "/user/21/recommendations")
     assert exposures(app) == []
 
 
-def test_a_person_deleted_meanwhile_is_a_404(
+def test_recommendations_are_404_when_user_is_deleted_meanwhile(
     app: Flask, rest: Rest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app.api import legacy_routes, routes
@@ -440,7 +444,7 @@ def test_a_person_deleted_meanwhile_is_a_404(
 
 
 @pytest.mark.every_database
-def test_an_experiment_is_started_listed_and_ended(app: Flask) -> None:
+def test_experiments_command_starts_lists_and_ends(app: Flask) -> None:
     assert run(app, "experiments", "list") == (0, "")
     assert run(
         app, "experiments", "start", "tune", "--treatment", "min_ratings=12", "--share", "0.25"
@@ -470,7 +474,7 @@ def test_an_experiment_is_started_listed_and_ended(app: Flask) -> None:
         (["x" * 65, "--treatment", "min_ratings=3"], "a name is"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(
+def test_experiments_start_prints_a_one_line_error_when_options_are_invalid(
     app: Flask, options: list[str], printed: str
 ) -> None:
     status, answer = run(app, "experiments", "start", *options)
@@ -480,8 +484,8 @@ def test_what_cannot_be_is_refused_in_one_line(
         assert running() is None
 
 
-def test_one_runs_at_a_time_and_no_name_comes_twice(app: Flask) -> None:
-    """Else people of the one would be in the same arm of the other."""
+def test_experiments_start_rejects_a_second_running_one_and_a_used_name(app: Flask) -> None:
+    """Two experiments of one name would assign users to the same variants."""
     assert "no experiment is running" in run(app, "experiments", "end")[1]
     start(app)
     status, printed = run(app, "experiments", "start", "two", "--treatment", "min_ratings=3")
@@ -494,14 +498,16 @@ def test_one_runs_at_a_time_and_no_name_comes_twice(app: Flask) -> None:
         assert running_plan() is None
 
 
-def test_a_release_of_other_ratings_is_no_arm(app: Flask, store: ReleaseStore) -> None:
+def test_experiments_start_rejects_a_release_of_another_feedback_type(
+    app: Flask, store: ReleaseStore
+) -> None:
     store.publish(tiny_games_release(SECOND), GAMES, no_parity_sample(rating_width=0))
     status, printed = run(app, "experiments", "start", "tune", "--treatment", SECOND)
     assert status == 2
     assert "compare releases of one kind" in printed
 
 
-def test_without_a_release_there_is_nothing_to_compare(closed_app: Flask) -> None:
+def test_experiments_start_fails_when_there_is_no_release(closed_app: Flask) -> None:
     status, printed = run(closed_app, "experiments", "start", "x", "--treatment", "min_ratings=3")
     assert status == 2
     assert "no release has been promoted yet" in printed
@@ -510,8 +516,8 @@ def test_without_a_release_there_is_nothing_to_compare(closed_app: Flask) -> Non
 # The figures
 
 
-def test_the_difference_of_two_figures_by_hand() -> None:
-    """Standard errors 0.3 and 0.4 make 0.5 together: 3-4-5."""
+def test_difference_combines_the_standard_errors() -> None:
+    """Standard errors 0.3 and 0.4 combine to 0.5 (3-4-5)."""
     z = 1.959964
     before = Interval(3.0, 3.0 - 0.3 * z, 3.0 + 0.3 * z, 10)
     after = Interval(3.6, 3.6 - 0.4 * z, 3.6 + 0.4 * z, 12)
@@ -521,9 +527,11 @@ def test_the_difference_of_two_figures_by_hand() -> None:
     assert difference(before, Interval(4.0, None, None, 1)) == Interval(1.0, None, None, 11)
 
 
-def test_the_people_needed_by_hand() -> None:
-    """One answer each, 100 people an arm, a fifth accepts: σ² = 0.2·0.8·100/99. To see 0.02 takes
-    2·(1.96 + 0.84)²·σ²/0.02² people an arm, the textbook's figure."""
+def test_times_needed_equals_the_textbook_sample_size() -> None:
+    """One response each, 100 users per variant, a fifth accepts: σ² = 0.2·0.8·100/99.
+
+    By the textbook, detecting 0.02 takes 2·(1.96 + 0.84)²·σ²/0.02² users per variant.
+    """
     accepted = ratio([1] * 20 + [0] * 80, [1] * 100)
     assert accepted is not None
     times = times_needed(difference(accepted, accepted), 0.1 * accepted.value)
@@ -534,14 +542,14 @@ def test_the_people_needed_by_hand() -> None:
 
 
 def simulated(rng: np.random.Generator, people: int, rate: float) -> Interval:
-    """People who were shown 1 to 20 titles each, and who differ in what they accept."""
+    """Simulate users who were shown 1 to 20 items each, with different acceptance rates."""
     shown = rng.integers(1, 21, people)
     estimate = ratio(rng.binomial(shown, rng.beta(4 * rate, 4 * (1 - rate), people)), shown)
     assert estimate is not None
     return estimate
 
 
-def test_arms_that_are_alike_are_told_apart_one_time_in_twenty() -> None:
+def test_difference_excludes_zero_for_5_percent_of_equal_variants() -> None:
     rng, times, wrong = np.random.default_rng(7), 1000, 0
     for _ in range(times):
         apart = difference(simulated(rng, 300, 0.2), simulated(rng, 300, 0.2))
@@ -549,7 +557,7 @@ def test_arms_that_are_alike_are_told_apart_one_time_in_twenty() -> None:
     assert abs(wrong / times - 0.05) < 4 * (0.05 * 0.95 / times) ** 0.5
 
 
-def test_with_the_people_needed_a_difference_shows_four_times_of_five() -> None:
+def test_difference_has_80_percent_power_at_the_needed_sample_size() -> None:
     rng, times, seen = np.random.default_rng(8), 500, 0
     first = difference(simulated(rng, 5000, 0.2), simulated(rng, 5000, 0.2))
     people = round(5000 * times_needed(first, 0.02))
@@ -572,7 +580,7 @@ def running_app(app: Flask) -> Flask:
 
 
 @pytest.mark.every_database
-def test_the_figures_of_an_experiment_known_by_heart(running_app: Flask) -> None:
+def test_results_equal_the_figures_computed_by_hand(running_app: Flask) -> None:
     populate(
         running_app,
         {
@@ -586,7 +594,7 @@ def test_the_figures_of_an_experiment_known_by_heart(running_app: Flask) -> None
     assert (control.accepted.value, treatment.accepted.value) == (3 / 8, 0.5)
     assert (control.rating.value, treatment.rating.value) == (3.0, pytest.approx(14 / 3))
     assert output.accepted.difference.value == 0.125
-    # Between people: var = 2·(0.5² + 0.5²)/8² and 1.5·(1² + 0² + 1²)/6².
+    # Variance between users: 2·(0.5² + 0.5²)/8² and 1.5·(1² + 0² + 1²)/6².
     se = (2 * 0.5 / 64 + 1.5 * 2 / 36) ** 0.5
     assert output.accepted.difference.high == pytest.approx(0.125 + 1.959964 * se)
     assert output.rating.difference.value == pytest.approx(5 / 3)
@@ -595,7 +603,7 @@ def test_the_figures_of_an_experiment_known_by_heart(running_app: Flask) -> None
     assert not output.is_enough
 
 
-def test_only_what_was_rated_as_recommended_counts(running_app: Flask) -> None:
+def test_results_count_only_ratings_from_recommendations(running_app: Flask) -> None:
     populate(running_app, {CONTROL: [[4.0] * 6], TREATMENT: [[5.0]]})
     ways = {1: "recommendation", 2: "search", 3: "import", 5: "rest", 8: "rest", 13: "popular"}
     with running_app.app_context():
@@ -606,7 +614,7 @@ def test_only_what_was_rated_as_recommended_counts(running_app: Flask) -> None:
     assert results(running_app).arms[CONTROL].accepted.value == pytest.approx(2 / 6)
 
 
-def test_what_comes_after_the_end_does_not_count(running_app: Flask) -> None:
+def test_results_exclude_ratings_and_exposures_after_the_end(running_app: Flask) -> None:
     populate(running_app, {CONTROL: [[4.0, 4.0, None, None]], TREATMENT: [[5.0]]})
     run(running_app, "experiments", "end")
     with running_app.app_context():
@@ -619,7 +627,7 @@ def test_what_comes_after_the_end_does_not_count(running_app: Flask) -> None:
     assert (control.shown, control.accepted.value) == (3, pytest.approx(1 / 3))
 
 
-def test_a_small_sample_says_how_many_more_it_takes(running_app: Flask) -> None:
+def test_results_say_how_many_users_are_missing_when_sample_is_small(running_app: Flask) -> None:
     assert results(running_app).needed is None
     alike: list[list[float | None]] = [[4.0, None]] * (FEWEST - 10)
     populate(running_app, {CONTROL: alike, TREATMENT: alike})
@@ -629,7 +637,7 @@ def test_a_small_sample_says_how_many_more_it_takes(running_app: Flask) -> None:
     assert not output.is_enough
 
 
-def test_where_nothing_was_accepted_no_sample_is_enough(running_app: Flask) -> None:
+def test_results_are_never_enough_when_nothing_was_accepted(running_app: Flask) -> None:
     populate(running_app, {CONTROL: [[None]] * FEWEST, TREATMENT: [[4.0]] * FEWEST})
     output = results(running_app)
     assert output.needed is None
@@ -648,7 +656,7 @@ def owner(running_app: Flask) -> FlaskClient:
 
 
 @pytest.mark.every_database
-def test_only_an_owner_sees_experiments(running_app: Flask, owner: FlaskClient) -> None:
+def test_experiments_pages_are_for_owners_only(running_app: Flask, owner: FlaskClient) -> None:
     guest, other = running_app.test_client(), running_app.test_client()
     register(other, "bob")
     for page in ("/owner/experiments", "/owner/experiments/tune"):
@@ -659,7 +667,7 @@ def test_only_an_owner_sees_experiments(running_app: Flask, owner: FlaskClient) 
     assert 'href="/owner/experiments"' in owner.get("/owner").text
 
 
-def test_before_the_first_the_page_says_how_to_start_one(app: Flask) -> None:
+def test_experiments_page_explains_how_to_start_when_there_is_none(app: Flask) -> None:
     client = app.test_client()
     register(client, "ann")
     run(app, "set-role", "ann", "owner")
@@ -668,7 +676,9 @@ def test_before_the_first_the_page_says_how_to_start_one(app: Flask) -> None:
     assert "flask experiments start" in page
 
 
-def test_a_young_experiment_is_told_as_too_early(running_app: Flask, owner: FlaskClient) -> None:
+def test_experiments_page_says_too_early_when_sample_is_small(
+    running_app: Flask, owner: FlaskClient
+) -> None:
     page = owner.get("/owner/experiments").text
     assert "Too early to conclude." in page
     assert "the release in service, min_ratings 12" in page
@@ -689,7 +699,7 @@ def test_a_young_experiment_is_told_as_too_early(running_app: Flask, owner: Flas
         ([None, None, None], "The treatment does worse:"),
     ],
 )
-def test_a_large_one_is_told_as_it_is(
+def test_experiments_page_states_the_result_when_sample_is_large(
     running_app: Flask, owner: FlaskClient, treatment: list[float | None], words: str
 ) -> None:
     control: list[list[float | None]] = [[4.0, None, None]] * FEWEST
@@ -699,7 +709,9 @@ def test_a_large_one_is_told_as_it_is(
     assert "Too early" not in page
 
 
-def test_where_nobody_gives_stars_none_are_told(running_app: Flask, owner: FlaskClient) -> None:
+def test_experiments_page_omits_stars_when_feedback_is_implicit(
+    running_app: Flask, owner: FlaskClient
+) -> None:
     populate(running_app, {CONTROL: [[4.0, None]] * 5, TREATMENT: [[5.0, None]] * 5})
     assert "Stars for what was accepted" in owner.get("/owner/experiments").text
     watcher = running_app.extensions["serving"]
@@ -711,7 +723,7 @@ def test_where_nobody_gives_stars_none_are_told(running_app: Flask, owner: Flask
     assert "tars" not in page.split("<main")[1].replace("has been started", "")
 
 
-def test_earlier_experiments_stay_to_be_read(running_app: Flask, owner: FlaskClient) -> None:
+def test_experiments_page_links_earlier_experiments(running_app: Flask, owner: FlaskClient) -> None:
     run(running_app, "experiments", "end")
     run(running_app, "experiments", "start", "next", "--treatment", "popularity_weight=0.5")
     page = owner.get("/owner/experiments").text
@@ -720,7 +732,7 @@ def test_earlier_experiments_stay_to_be_read(running_app: Flask, owner: FlaskCli
     assert '<h2 class="section">tune</h2>' in owner.get("/owner/experiments/tune").text
 
 
-def test_the_page_says_when_an_arm_cannot_be_served(
+def test_experiments_page_says_why_a_variant_cannot_be_served(
     running_app: Flask, owner: FlaskClient, store: ReleaseStore
 ) -> None:
     run(running_app, "experiments", "end")
@@ -735,7 +747,7 @@ def test_the_page_says_when_an_arm_cannot_be_served(
 # The tables
 
 
-def test_the_tables_come_and_go(app: Flask) -> None:
+def test_experiments_migration_creates_and_drops_its_tables(app: Flask) -> None:
     ours = {"experiments", "exposures"}
     with app.app_context():
         assert ours <= set(inspect(db.engine).get_table_names())
@@ -746,7 +758,7 @@ def test_the_tables_come_and_go(app: Flask) -> None:
         assert serving.watcher.trials.current is None
 
 
-def test_who_leaves_takes_their_exposures_along(running_app: Flask) -> None:
+def test_delete_user_deletes_their_exposures(running_app: Flask) -> None:
     populate(running_app, {CONTROL: [[None] * 4], TREATMENT: [[None] * 2]})
     rest = client_with_token(running_app, "service")
     rest.answer("DELETE", "/user/1001")

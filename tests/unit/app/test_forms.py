@@ -1,4 +1,4 @@
-"""What holds for every form of the site, also for those that are added tomorrow."""
+"""Rules for every form of the site, including forms added later."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def forms(of: type[FlaskForm] = FlaskForm) -> Iterator[type[FlaskForm]]:
 
 
 def text_fields() -> Iterator[tuple[str, UnboundField[Field]]]:
-    """Each text field of each form: PasswordField, EmailField and others are StringFields."""
+    """Yield each text field of each form: PasswordField, EmailField and others are StringFields."""
     for form in forms():
         for name in dir(form):
             field = getattr(form, name)
@@ -30,7 +30,7 @@ def text_fields() -> Iterator[tuple[str, UnboundField[Field]]]:
                 yield f"{form.__name__}.{name}", field
 
 
-def test_every_text_field_bounds_its_length_before_any_other_validator() -> None:
+def test_text_fields_check_max_length_before_any_other_validator() -> None:
     fields = dict(text_fields())
     assert len(fields) > 12
     unbounded = [
@@ -42,7 +42,7 @@ def test_every_text_field_bounds_its_length_before_any_other_validator() -> None
     assert unbounded == []
 
 
-def test_max_length_stops_the_validators_after_it_when_text_is_too_long() -> None:
+def test_max_length_stops_later_validators_when_text_is_too_long() -> None:
     seen: list[str] = []
 
     def note(_form: Form, field: Field) -> None:
@@ -60,7 +60,7 @@ def test_max_length_stops_the_validators_after_it_when_text_is_too_long() -> Non
 
 
 @pytest.mark.parametrize("data", [None, ""])
-def test_max_length_passes_when_nothing_was_sent(data: str | None) -> None:
+def test_max_length_passes_when_field_is_missing(data: str | None) -> None:
     class Sample(Form):
         text = StringField(validators=[MaxLength(3)])
 

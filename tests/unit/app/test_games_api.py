@@ -1,4 +1,4 @@
-"""The REST API in a catalogue of games: its nouns, hours as they are given, a match."""
+"""The REST API in a catalogue of games: its nouns, unchanged hours, a match."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def player(games: Rest) -> int:
     return int(added["user_id"])
 
 
-def test_a_movie_is_a_game_and_a_rating_hours(games: Rest, player: int) -> None:
+def test_api_uses_games_and_hours_in_place_of_movies_and_ratings(games: Rest, player: int) -> None:
     assert games.answer("GET", "/game/10")["game_id"] == 10
     output = games.answer("PUT", f"/user/{player}/hours", {"game_id": 10, "hours": 120.3})
     assert (output["game_id"], output["hours"], output["is_implicit"]) == (10, 120.3, False)
@@ -39,7 +39,7 @@ def test_a_movie_is_a_game_and_a_rating_hours(games: Rest, player: int) -> None:
 
 
 @pytest.mark.parametrize("hours", [0, 0.1, 0.0166, 12.34, 2.75, 100_000])
-def test_hours_are_stored_as_they_are_given(
+def test_put_hours_stores_the_exact_value(
     games_app: Flask, games: Rest, player: int, hours: float
 ) -> None:
     games.answer("PUT", f"/user/{player}/hours", {"game_id": 10, "hours": hours})
@@ -47,7 +47,7 @@ def test_hours_are_stored_as_they_are_given(
 
 
 @pytest.mark.parametrize("hours", [-0.1, -1, 100_001, 1e300, "3", None, True])
-def test_what_is_no_number_of_hours_is_a_422_and_stores_nothing(
+def test_put_hours_is_422_and_stores_nothing_when_value_is_invalid(
     games_app: Flask, games: Rest, player: int, hours: object
 ) -> None:
     answer = games("PUT", f"/user/{player}/hours", json={"game_id": 10, "hours": hours})
@@ -56,14 +56,14 @@ def test_what_is_no_number_of_hours_is_a_422_and_stores_nothing(
     assert stored(games_app) == []
 
 
-def test_most_owned_games_come_with_their_owners_and_their_hours(games: Rest) -> None:
+def test_top_games_have_owners_and_mean_hours(games: Rest) -> None:
     top = games.answer("GET", "/games/top")["top_games"]
     assert [each["owners"] for each in top] == [20, 18, 12, 10, 9, 8, 6, 5]
     assert top[0].keys() == {"avg_hours", "owners", "game"}
     assert (top[0]["game"]["game_id"], top[0]["avg_hours"]) == (10, 40.0)
 
 
-def test_watched_means_owned_with_no_hours_and_takes_nothing_back(
+def test_put_watched_marks_a_game_as_owned_and_keeps_hours(
     games_app: Flask, games: Rest, player: int
 ) -> None:
     owns = games.answer("PUT", f"/user/{player}/watched", {"game_id": 10})
@@ -76,7 +76,7 @@ def test_watched_means_owned_with_no_hours_and_takes_nothing_back(
     assert stored(games_app) == [(player, 20, 7.0, False)]
 
 
-def test_recommendations_have_a_score_and_a_match_and_no_predicted_rating(
+def test_recommendations_have_score_and_match_and_no_predicted_rating(
     games: Rest, player: int
 ) -> None:
     games.answer("PUT", f"/user/{player}/hours", {"game_id": 10, "hours": 50})
@@ -90,7 +90,7 @@ def test_recommendations_have_a_score_and_a_match_and_no_predicted_rating(
     assert listed[0]["match"] > 0.5 > listed[-1]["match"]
 
 
-def test_an_estimate_is_a_match_and_the_reasons_are_hours(games: Rest, player: int) -> None:
+def test_estimate_is_a_match_and_explanation_lists_hours(games: Rest, player: int) -> None:
     games.answer("PUT", f"/user/{player}/hours", {"game_id": 10, "hours": 50})
     output = games.answer("GET", f"/user/{player}/estimate/20")
     assert output.keys() == {"user_id", "game_id", "match"}
@@ -100,13 +100,15 @@ def test_an_estimate_is_a_match_and_the_reasons_are_hours(games: Rest, player: i
     assert why["score"] == pytest.approx(why["popularity"] + why["because"][0]["contribution"])
 
 
-def test_a_game_that_nobody_has_is_told_so(games: Rest, player: int) -> None:
+def test_estimate_is_404_when_nobody_owns_the_game(games: Rest, player: int) -> None:
     answer = games("GET", f"/user/{player}/estimate/90")
     assert answer.status_code == 404
     assert answer.json["message"] == "the release in service knows no hours of game 90"
 
 
-def test_nothing_is_called_a_movie(games: Rest, player: int) -> None:
+def test_api_rejects_movie_paths_and_fields_when_catalogue_has_games(
+    games: Rest, player: int
+) -> None:
     for path in ("/movie/10", "/movies/top", f"/user/{player}/ratings/top"):
         assert games("GET", path).status_code == 404
     answer = games("PUT", f"/user/{player}/hours", json={"movie_id": 10, "hours": 2})
@@ -115,7 +117,7 @@ def test_nothing_is_called_a_movie(games: Rest, player: int) -> None:
     assert "movie_id: Unknown field." in answer.json["message"]
 
 
-def test_the_document_speaks_of_games_and_hours_alone(games: Rest) -> None:
+def test_openapi_document_mentions_only_games_and_hours(games: Rest) -> None:
     document = games("GET", "/openapi.json").json
     assert f"{BASE}/game/{{game_id}}" in document["paths"]
     given = document["components"]["schemas"]["MovieRating"]["properties"]["hours"]
@@ -125,12 +127,12 @@ def test_the_document_speaks_of_games_and_hours_alone(games: Rest) -> None:
     assert not re.findall(r".{0,20}(?i:movie|\brate|rating|stars|watched).{0,20}", printed)
 
 
-def test_document_has_every_summary_and_description_for_hours(games: Rest) -> None:
+def test_openapi_document_has_every_summary_and_description_for_hours(games: Rest) -> None:
     document = games("GET", "/openapi.json").text
     texts = {**summaries.SUMMARIES_FOR_HOURS, **summaries.DESCRIPTIONS_FOR_HOURS}.values()
     assert [text for text in texts if f'"{text}"' not in document] == []
 
 
-def test_name_of_ours_with_a_blank_is_unknown_by_that_name(games: Rest, player: int) -> None:
+def test_unknown_field_error_keeps_a_trailing_blank_in_the_name(games: Rest, player: int) -> None:
     answer = games("PUT", f"/user/{player}/hours", json={"movie_id ": 10, "hours": 2})
     assert "movie_id : Unknown field." in answer.json["message"]

@@ -1,5 +1,5 @@
-"""The site with a release of games: its words, hours in place of stars, a Steam library; and one
-process that serves either kind from its release alone."""
+"""The site with a release of games: its words, hours in place of stars, Steam libraries; and a
+process that serves games or films depending on the release."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def make_owner(app: Flask) -> None:
 # Words
 
 
-def test_no_page_speaks_of_films_ratings_or_stars(games_app: Flask, gil: FlaskClient) -> None:
+def test_pages_do_not_mention_films_ratings_or_stars(games_app: Flask, gil: FlaskClient) -> None:
     make_owner(games_app)
     for item, hours in ((10, "12.5"), (50, "0")):
         own(gil, item, hours)
@@ -90,13 +90,13 @@ def test_no_page_speaks_of_films_ratings_or_stars(games_app: Flask, gil: FlaskCl
 
 
 def words_of(page: str) -> str:
-    """What is seen or read aloud: text, labels, placeholders. Files have names of their own."""
+    """Return what is seen or read aloud: text, labels, placeholders; no file names."""
     spoken = re.findall(r'(?:aria-label|placeholder|title|alt)="([^"]*)"', page)
     text = re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<code>.*?</code>|<script.*?</script>", "", page))
     return html.unescape(re.sub(r"\s+", " ", " ".join([text, *spoken])))
 
 
-def test_both_kinds_have_words_for_the_same(games_app: Flask) -> None:
+def test_templates_of_both_feedback_types_define_the_same_macros(games_app: Flask) -> None:
     with games_app.test_request_context():
         modules = [
             games_app.jinja_env.get_template(kind.template).make_module({"noun": "title"})
@@ -114,11 +114,11 @@ def test_both_kinds_have_words_for_the_same(games_app: Flask) -> None:
         *((2.53, "2.5 h"), (12.4, "12.4 h"), (99.96, "100 h"), (1234.5, "1,234 h")),
     ],
 )
-def test_hours_are_said_as_people_say_them(hours: float, output: str) -> None:
+def test_hours_in_words_formats_hours(hours: float, output: str) -> None:
     assert hours_in_words(hours) == output
 
 
-def test_each_card_shows_the_store_the_genres_and_the_match(gil: FlaskClient) -> None:
+def test_card_shows_store_link_genres_and_match(gil: FlaskClient) -> None:
     own(gil, 10, "50")
     page = gil.get("/").text
     assert 'href="https://store.steampowered.com/app/20/"' in page
@@ -128,7 +128,7 @@ def test_each_card_shows_the_store_the_genres_and_the_match(gil: FlaskClient) ->
     assert "Because you have" in page
 
 
-def test_before_the_first_game_nothing_is_said_to_match(gil: FlaskClient) -> None:
+def test_home_shows_popular_games_without_match_when_user_has_no_games(gil: FlaskClient) -> None:
     page = gil.get("/").text
     assert "Popular to begin with" in page
     assert "Add a few games you have, here or through the search" in words_of(page)
@@ -139,9 +139,7 @@ def test_before_the_first_game_nothing_is_said_to_match(gil: FlaskClient) -> Non
 # Hours
 
 
-def test_adding_a_game_with_its_hours_changes_the_list_at_once(
-    games_app: Flask, gil: FlaskClient
-) -> None:
+def test_home_changes_at_once_when_a_game_is_added(games_app: Flask, gil: FlaskClient) -> None:
     own(gil, 10, "120.5")
     page = gil.get("/").text
     assert "From your 1 game." in words_of(page)
@@ -154,7 +152,7 @@ def test_adding_a_game_with_its_hours_changes_the_list_at_once(
 @pytest.mark.parametrize(
     ("sent", "kept"), [("", 0.0), ("0", 0.0), ("0.1", 0.1), ("2,5", 2.5), ("100000", 100_000.0)]
 )
-def test_hours_are_kept_as_they_were_given_and_none_means_not_played(
+def test_hours_form_stores_the_exact_value_and_zero_when_empty(
     games_app: Flask, gil: FlaskClient, sent: str, kept: float
 ) -> None:
     own(gil, 10, sent)
@@ -162,7 +160,7 @@ def test_hours_are_kept_as_they_were_given_and_none_means_not_played(
 
 
 @pytest.mark.parametrize("sent", ["-1", "100000.1", "nan", "inf", "many", "1 2", None])
-def test_what_is_no_number_of_hours_is_refused_and_nothing_is_stored(
+def test_hours_form_is_422_and_stores_nothing_when_value_is_invalid(
     games_app: Flask, gil: FlaskClient, sent: str | None
 ) -> None:
     data = {"rating": sent} if sent is not None else {}
@@ -170,7 +168,7 @@ def test_what_is_no_number_of_hours_is_refused_and_nothing_is_stored(
     assert stored(games_app) == []
 
 
-def test_scripts_are_told_what_was_stored_and_how_to_undo_it(gil: FlaskClient) -> None:
+def test_hours_form_returns_json_with_undo_to_scripts(gil: FlaskClient) -> None:
     json_please = {"Accept": "application/json"}
     first = gil.post("/title/10/rating", data={"rating": "2.5"}, headers=json_please).json
     assert first == {
@@ -184,7 +182,7 @@ def test_scripts_are_told_what_was_stored_and_how_to_undo_it(gil: FlaskClient) -
     assert gone["undo"] == {"address": "/title/10/rating", "rating": "1234.5"}
 
 
-def test_the_field_shows_the_hours_and_works_without_scripts(gil: FlaskClient) -> None:
+def test_hours_field_shows_stored_hours_and_works_without_scripts(gil: FlaskClient) -> None:
     own(gil, 10, "12.34")
     page = gil.get("/ratings").text
     assert "Games you own" in page
@@ -196,14 +194,14 @@ def test_the_field_shows_the_hours_and_works_without_scripts(gil: FlaskClient) -
 # Lists
 
 
-def test_popular_games_are_those_that_most_people_have(gil: FlaskClient) -> None:
+def test_popular_games_are_sorted_by_owners(gil: FlaskClient) -> None:
     page = gil.get("/popular").text
     assert shown(page) == [10, 50, 60, 20, 70, 30, 80, 40]
     assert "20 people have it, 40 h on average" in words_of(page)
     assert shown(gil.get("/popular?genre=Simulation").text) == FARMING[:3]
 
 
-def test_a_game_says_why_in_words_of_games(gil: FlaskClient) -> None:
+def test_game_page_explains_in_terms_of_games(gil: FlaskClient) -> None:
     own(gil, 10, "100")
     own(gil, 30, "0")
     text = words_of(gil.get("/title/20").text)
@@ -218,7 +216,7 @@ def test_a_game_says_why_in_words_of_games(gil: FlaskClient) -> None:
     assert "You have it, so it is on no list of yours any more." in text
 
 
-def test_a_newcomer_is_asked_whether_they_have_a_game(gil: FlaskClient) -> None:
+def test_onboarding_asks_whether_the_user_owns_a_game(gil: FlaskClient) -> None:
     text = words_of(gil.get("/welcome").text)
     assert "Do you have this?" in text
     assert "Counter-Space" in text
@@ -228,7 +226,7 @@ def test_a_newcomer_is_asked_whether_they_have_a_game(gil: FlaskClient) -> None:
     assert "1 yours, 1 not yours" in words_of(gil.get("/welcome").text)
 
 
-def test_the_watchlist_is_a_wishlist(gil: FlaskClient) -> None:
+def test_watchlist_is_called_wishlist(gil: FlaskClient) -> None:
     answer = gil.post("/title/20/watchlist", headers={"Accept": "application/json"})
     assert answer.json["message"] == "Space Fortress is on your wishlist"
     assert "1 to play." in gil.get("/watchlist").text
@@ -236,7 +234,7 @@ def test_the_watchlist_is_a_wishlist(gil: FlaskClient) -> None:
     assert shown(gil.get("/watchlist").text) == []
 
 
-def test_filters_go_by_the_games_of_the_last_years(gil: FlaskClient) -> None:
+def test_filters_by_years_mention_games(gil: FlaskClient) -> None:
     own(gil, 10, "5")
     text = words_of(gil.get("/?genre=Simulation&years=3").text)
     assert "simulation, by your games of the last 3 years" in text
@@ -245,7 +243,7 @@ def test_filters_go_by_the_games_of_the_last_years(gil: FlaskClient) -> None:
 # Group night
 
 
-def test_a_group_agrees_by_match(gil: FlaskClient) -> None:
+def test_group_night_ranks_by_match(gil: FlaskClient) -> None:
     own(gil, 10, "50")
     assert gil.post("/group/guest", data=GUEST).status_code == 303
     for way in ("average", "misery"):
@@ -257,7 +255,7 @@ def test_a_group_agrees_by_match(gil: FlaskClient) -> None:
     assert "Nothing passes everyone’s veto" in vetoed
 
 
-def test_a_guest_needs_three_games_and_keeps_what_was_typed(gil: FlaskClient) -> None:
+def test_group_guest_needs_three_games_and_form_keeps_input(gil: FlaskClient) -> None:
     few = {"name": "Maja", "rating-50": "12.5", "rating-60": "", "rating-70": "-3"}
     answer = gil.post("/group/guest", data=few)
     assert answer.status_code == 422
@@ -269,9 +267,7 @@ def test_a_guest_needs_three_games_and_keeps_what_was_typed(gil: FlaskClient) ->
 
 
 @pytest.mark.parametrize("content", [json.dumps(STEAM), PUBLISHED])
-def test_a_steam_library_is_brought_in_with_its_hours(
-    games_app: Flask, gil: FlaskClient, content: str
-) -> None:
+def test_steam_import_stores_hours(games_app: Flask, gil: FlaskClient, content: str) -> None:
     page = bring(gil, content)
     assert "Your games are here" in page
     assert dict(stored(games_app))[10] == 1.5
@@ -280,7 +276,7 @@ def test_a_steam_library_is_brought_in_with_its_hours(
         assert (row.via, row.is_implicit, row.predicted) == ("import", False, None)
 
 
-def test_games_never_played_are_theirs_too_and_unknown_ones_are_told(
+def test_steam_import_stores_unplayed_games_and_reports_unknown_ones(
     games_app: Flask, gil: FlaskClient
 ) -> None:
     page = bring(gil, json.dumps(STEAM))
@@ -291,9 +287,7 @@ def test_games_never_played_are_theirs_too_and_unknown_ones_are_told(
     assert (report["new"], report["unmatched"], report["wanted"]) == (2, 1, 0)
 
 
-def test_a_library_brought_again_adds_the_hours_played_since(
-    games_app: Flask, gil: FlaskClient
-) -> None:
+def test_steam_import_updates_hours_when_repeated(games_app: Flask, gil: FlaskClient) -> None:
     bring(gil, json.dumps(STEAM))
     own(gil, 50, "7")
     bring(gil, json.dumps(STEAM).replace("90", "180"))
@@ -309,7 +303,7 @@ def test_a_library_brought_again_adds_the_hours_played_since(
         ("item_id,title,rating,rated_at\n10,Counter-Space,4,2026-01-01\n", "Marquee"),
     ],
 )
-def test_files_of_stars_are_refused(
+def test_import_rejects_files_of_star_ratings(
     games_app: Flask, gil: FlaskClient, content: str, source: str
 ) -> None:
     page = bring(gil, content, "ratings.csv")
@@ -317,9 +311,7 @@ def test_files_of_stars_are_refused(
     assert stored(games_app) == []
 
 
-def test_what_was_exported_is_in_hours_and_can_be_brought_in_again(
-    games_app: Flask, gil: FlaskClient
-) -> None:
+def test_export_contains_hours_and_can_be_imported(games_app: Flask, gil: FlaskClient) -> None:
     own(gil, 10, "12.34")
     own(gil, 50, "0")
     assert gil.get("/data/export.json").json["ratings"][0]["hours"] == 12.34
@@ -333,7 +325,9 @@ def test_what_was_exported_is_in_hours_and_can_be_brought_in_again(
     assert stored(games_app) == [(10, 12.34), (50, 0.0)]
 
 
-def test_a_file_of_games_is_refused_by_a_site_of_movies(ann: FlaskClient, app: Flask) -> None:
+def test_import_rejects_a_file_of_games_when_catalogue_has_movies(
+    ann: FlaskClient, app: Flask
+) -> None:
     for content in (
         json.dumps(STEAM),
         "item_id,title,hours,rated_at\n1,Space Station,4,2026-01-01\n",
@@ -343,7 +337,7 @@ def test_a_file_of_games_is_refused_by_a_site_of_movies(ann: FlaskClient, app: F
     assert stored(app) == []
 
 
-def test_hours_off_the_scale_are_told_by_line(games_app: Flask, gil: FlaskClient) -> None:
+def test_import_reports_invalid_hours_by_line(games_app: Flask, gil: FlaskClient) -> None:
     lines = "item_id,title,hours,rated_at\n10,A,-4,2026-01-01\n20,B,x,\n30,C,1e9,\n50,D,3,\n"
     page = words_of(bring(gil, lines, "ratings.csv"))
     assert "-4 hours is not from 0 to 100,000" in page
@@ -351,7 +345,7 @@ def test_hours_off_the_scale_are_told_by_line(games_app: Flask, gil: FlaskClient
     assert stored(games_app) == [(50, 3.0)]
 
 
-def test_nothing_is_foretold_in_hours(gil: FlaskClient) -> None:
+def test_accuracy_page_is_404_when_feedback_is_hours(gil: FlaskClient) -> None:
     assert gil.get("/accuracy").status_code == 404
     assert "/accuracy" not in gil.get("/").text
 
@@ -359,7 +353,7 @@ def test_nothing_is_foretold_in_hours(gil: FlaskClient) -> None:
 # The owner
 
 
-def test_the_owner_sees_hours_and_no_target_for_them(games_app: Flask, gil: FlaskClient) -> None:
+def test_owner_page_shows_hours_without_target(games_app: Flask, gil: FlaskClient) -> None:
     make_owner(games_app)
     gil.get("/")
     gil.post("/title/20/rating", data={"rating": "30", "via": "recommendation"})
@@ -375,10 +369,10 @@ def test_the_owner_sees_hours_and_no_target_for_them(games_app: Flask, gil: Flas
 # Either kind
 
 
-def test_one_process_serves_either_kind_from_its_release_alone(
+def test_site_switches_feedback_type_with_the_promoted_release(
     app: Flask, store: ReleaseStore, ann: FlaskClient
 ) -> None:
-    """Promoting a release is all it takes, there and back."""
+    """Only promoting a release switches the type, in both directions."""
     assert 'type="radio"' in ann.get("/").text
     assert ann.get("/accuracy").status_code == 200
     publish_tiny_games(store)
@@ -400,7 +394,7 @@ def test_one_process_serves_either_kind_from_its_release_alone(
 
 
 @pytest.mark.server
-def test_running_servers_change_over_without_a_restart(
+def test_running_servers_switch_feedback_type_without_restart(
     environ: dict[str, str], store: ReleaseStore, tmp_path: Path
 ) -> None:
     publish_tiny(store)
@@ -414,7 +408,7 @@ def test_running_servers_change_over_without_a_restart(
 
 
 def said_in_a_row(address: str, words: str) -> bool:
-    """Whether all processes come to say so: many answers one after the other do."""
+    """Return whether all processes show the text: many responses in a row contain it."""
     deadline, times = time.monotonic() + 60, 0
     while times < 12 and time.monotonic() < deadline:
         with urllib.request.urlopen(f"{address}/register", timeout=30) as page:
@@ -422,7 +416,7 @@ def said_in_a_row(address: str, words: str) -> bool:
     return times == 12
 
 
-def test_a_release_of_films_with_the_same_site_shows_stars_again(
+def test_site_shows_stars_again_when_a_release_of_movies_is_promoted(
     games_app: Flask, store: ReleaseStore
 ) -> None:
     guest = games_app.test_client()

@@ -1,4 +1,4 @@
-"""Hours in bulk: Steam libraries into the database of a games site, its games out to training."""
+"""Bulk transfer of hours: import of Steam libraries, and export for training."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ def steam(folder: Path, libraries: str | bytes = LIBRARIES) -> Path:
     return write_files(folder, {"our_users_items.json.gz": gzip.compress(raw)})
 
 
-def test_libraries_become_people_with_hours(games_app: Flask, tmp_path: Path) -> None:
-    """Numbered as in training: by the line that first has them, of which the later one counts."""
+def test_import_ratings_stores_steam_libraries_as_users_with_hours(
+    games_app: Flask, tmp_path: Path
+) -> None:
+    """Users are numbered as in training, by their first line; their last line counts."""
     status, printed = run(games_app, "import-ratings", str(steam(tmp_path / "steam")))
     assert (status, printed.splitlines()[-1]) == (
         0,
@@ -46,9 +48,7 @@ def test_libraries_become_people_with_hours(games_app: Flask, tmp_path: Path) ->
     assert [(each["game"]["game_id"], each["hours"]) for each in top] == [(10, 2.0), (50, 0.0)]
 
 
-def test_everyone_who_has_a_game_counts_also_who_never_played_it(
-    games_app: Flask, tmp_path: Path
-) -> None:
+def test_import_ratings_counts_owners_who_never_played(games_app: Flask, tmp_path: Path) -> None:
     run(games_app, "import-ratings", str(steam(tmp_path / "steam")))
     with games_app.app_context():
         assert db.session.scalars(select(SiteState.has_data_set)).one()
@@ -56,7 +56,7 @@ def test_everyone_who_has_a_game_counts_also_who_never_played_it(
         assert (never.rating_count, never.rating_mean) == (1, 0.0)
 
 
-def test_importing_again_changes_nothing(games_app: Flask, tmp_path: Path) -> None:
+def test_import_ratings_of_steam_is_idempotent(games_app: Flask, tmp_path: Path) -> None:
     for _ in range(2):
         assert run(games_app, "import-ratings", str(steam(tmp_path / "steam")))[0] == 0
     assert stored(games_app) == HOURS
@@ -74,7 +74,9 @@ def test_importing_again_changes_nothing(games_app: Flask, tmp_path: Path) -> No
         ),
     ],
 )
-def test_a_bad_line_is_named(games_app: Flask, tmp_path: Path, line: str, output: str) -> None:
+def test_import_ratings_names_the_bad_line_of_a_library(
+    games_app: Flask, tmp_path: Path, line: str, output: str
+) -> None:
     status, printed = run(
         games_app, "import-ratings", str(steam(tmp_path / "steam", LIBRARIES + line + "\n"))
     )
@@ -83,7 +85,7 @@ def test_a_bad_line_is_named(games_app: Flask, tmp_path: Path, line: str, output
     assert stored(games_app) == []
 
 
-def test_a_file_that_was_cut_short_is_told(games_app: Flask, tmp_path: Path) -> None:
+def test_import_ratings_rejects_a_truncated_library_file(games_app: Flask, tmp_path: Path) -> None:
     folder = steam(tmp_path / "steam")
     file = find_libraries(folder)
     assert file is not None
@@ -93,14 +95,16 @@ def test_a_file_that_was_cut_short_is_told(games_app: Flask, tmp_path: Path) -> 
     assert "cannot be unpacked" in printed
 
 
-def test_libraries_are_no_ratings_of_films(app: Flask, tmp_path: Path) -> None:
+def test_import_ratings_rejects_steam_libraries_when_catalogue_has_movies(
+    app: Flask, tmp_path: Path
+) -> None:
     status, printed = run(app, "import-ratings", str(steam(tmp_path / "steam")))
     assert status == 2
     assert "no ratings file of a known layout" in printed
 
 
 @pytest.mark.slow
-def test_all_libraries_of_the_published_sample_can_be_read() -> None:
+def test_read_libraries_reads_the_whole_published_sample() -> None:
     folder = real_data("steam")
     file = find_libraries(folder)
     assert file is not None
@@ -109,9 +113,7 @@ def test_all_libraries_of_the_published_sample_can_be_read() -> None:
     assert len({row.user_id for rows, _ in batches for row in rows}) > 10_000
 
 
-def test_what_people_have_is_exported_in_hours_and_read_again(
-    games_app: Flask, tmp_path: Path
-) -> None:
+def test_export_ratings_writes_hours_that_training_reads(games_app: Flask, tmp_path: Path) -> None:
     gil = games_app.test_client()
     register(gil, "gil")
     for item, hours in ((10, "12.34"), (50, "0"), (60, "100000")):

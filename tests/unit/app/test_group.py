@@ -1,4 +1,4 @@
-"""Group nights: who agreed, guests, three ways to agree; what strangers cannot do."""
+"""Group nights: friends, guests, three strategies, and protection from strangers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def bob(app: Flask, ann: FlaskClient) -> FlaskClient:
 
 
 def befriend(ann: FlaskClient, bob: FlaskClient) -> None:
-    """21 asks, 22 agrees."""
+    """Make friends: user 21 asks, user 22 agrees."""
     ann.post("/group/ask", data={"name": "bob"})
     assert bob.post("/group/21/agree").status_code == 303
 
@@ -38,12 +38,12 @@ def pairs(app: Flask) -> list[tuple[int, int, bool]]:
 
 
 @pytest.mark.every_database
-def test_alone_the_page_says_what_to_do(ann: FlaskClient) -> None:
+def test_group_page_explains_what_to_do_when_user_has_no_friends(ann: FlaskClient) -> None:
     assert "Just you so far" in ann.get("/group").text
 
 
 @pytest.mark.every_database
-def test_friends_who_agreed_are_counted_in_with_their_stars(
+def test_group_list_includes_ratings_of_accepted_friends(
     ann: FlaskClient, bob: FlaskClient
 ) -> None:
     ann.post("/title/1/rating", data={"rating": "5"})
@@ -57,7 +57,9 @@ def test_friends_who_agreed_are_counted_in_with_their_stars(
 
 
 @pytest.mark.every_database
-def test_nobody_is_counted_in_who_did_not_agree(ann: FlaskClient, bob: FlaskClient) -> None:
+def test_group_list_excludes_friends_who_have_not_accepted(
+    ann: FlaskClient, bob: FlaskClient
+) -> None:
     ann.post("/group/ask", data={"name": "bob"})
     for client, other in ((ann, 22), (bob, 21)):
         assert shown(client.get(f"/group?who={other}").text) == []
@@ -66,12 +68,16 @@ def test_nobody_is_counted_in_who_did_not_agree(ann: FlaskClient, bob: FlaskClie
 
 
 @pytest.mark.parametrize("who", ["22", "999", "x", "-1", "9" * 30])
-def test_strangers_cannot_be_picked(ann: FlaskClient, bob: FlaskClient, who: str) -> None:
+def test_group_list_is_empty_when_ids_are_of_strangers(
+    ann: FlaskClient, bob: FlaskClient, who: str
+) -> None:
     assert shown(ann.get(f"/group?who={who}").text) == []
 
 
 @pytest.mark.every_database
-def test_nobody_can_agree_in_anothers_place(app: Flask, ann: FlaskClient, bob: FlaskClient) -> None:
+def test_agree_is_404_when_user_was_not_asked(
+    app: Flask, ann: FlaskClient, bob: FlaskClient
+) -> None:
     ann.post("/group/ask", data={"name": "bob"})
     assert ann.post("/group/22/agree").status_code == 404
     eve = app.test_client()
@@ -82,21 +88,25 @@ def test_nobody_can_agree_in_anothers_place(app: Flask, ann: FlaskClient, bob: F
 
 
 @pytest.mark.every_database
-def test_asking_each_other_is_agreeing(app: Flask, ann: FlaskClient, bob: FlaskClient) -> None:
+def test_ask_accepts_when_the_other_user_asked_first(
+    app: Flask, ann: FlaskClient, bob: FlaskClient
+) -> None:
     ann.post("/group/ask", data={"name": "BOB"})
     bob.post("/group/ask", data={"name": "ann"})
     assert pairs(app) == [(21, 22, True)]
 
 
 @pytest.mark.every_database
-def test_either_can_end_it(app: Flask, ann: FlaskClient, bob: FlaskClient) -> None:
+def test_end_friendship_works_for_both_users(
+    app: Flask, ann: FlaskClient, bob: FlaskClient
+) -> None:
     befriend(ann, bob)
     ann.post("/group/22/end")
     assert pairs(app) == []
     assert shown(bob.get("/group?who=21").text) == []
 
 
-def test_asking_does_not_tell_who_is_registered(ann: FlaskClient, bob: FlaskClient) -> None:
+def test_ask_response_is_the_same_when_name_is_unknown(ann: FlaskClient, bob: FlaskClient) -> None:
     known = ann.post("/group/ask", data={"name": "bob"}, follow_redirects=True)
     assert "If there is a bob here" in known.text
     unknown = ann.post("/group/ask", data={"name": "nobody"}, follow_redirects=True)
@@ -104,7 +114,7 @@ def test_asking_does_not_tell_who_is_registered(ann: FlaskClient, bob: FlaskClie
     assert ann.post("/group/ask", data={"name": "ann"}).status_code == 303
 
 
-def test_ask_is_refused_alike_at_the_limit_whether_there_is_such_an_account(
+def test_ask_is_rejected_at_the_limit_whether_or_not_the_name_is_known(
     app: Flask, ann: FlaskClient, bob: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(friends, "MOST_OPEN", 0)
@@ -113,7 +123,7 @@ def test_ask_is_refused_alike_at_the_limit_whether_there_is_such_an_account(
         assert (answer.status_code, "asked enough people" in answer.text) == (422, True)
 
 
-def test_nobody_can_ask_everybody(
+def test_ask_is_limited_in_open_requests(
     app: Flask, ann: FlaskClient, bob: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(friends, "MOST_OPEN", 0)
@@ -122,7 +132,7 @@ def test_nobody_can_ask_everybody(
     assert pairs(app) == []
 
 
-def test_a_guest_is_added_by_three_ratings_and_forgotten_at_logout(ann: FlaskClient) -> None:
+def test_guest_is_added_with_three_ratings_and_removed_at_logout(ann: FlaskClient) -> None:
     answer = ann.post("/group/guest", data=GUEST)
     assert (answer.status_code, answer.location) == (303, "/group?guest=0")
     page = ann.get("/group?guest=0").text
@@ -143,7 +153,7 @@ def test_a_guest_is_added_by_three_ratings_and_forgotten_at_logout(ann: FlaskCli
         ({"name": "x" * 25}, "Field cannot be longer"),
     ],
 )
-def test_a_guest_who_says_too_little_keeps_what_was_said(
+def test_guest_form_keeps_input_when_it_is_incomplete(
     ann: FlaskClient, change: dict[str, str], output: str
 ) -> None:
     answer = ann.post("/group/guest", data={**GUEST, **change})
@@ -151,7 +161,7 @@ def test_a_guest_who_says_too_little_keeps_what_was_said(
     assert re.search(r'name="rating-13" value="4.5"[^>]*checked', answer.text)
 
 
-def test_guests_are_few_and_can_be_sent_home(ann: FlaskClient) -> None:
+def test_guests_are_limited_and_can_be_removed(ann: FlaskClient) -> None:
     for _ in range(7):
         answer = ann.post("/group/guest", data=GUEST)
     assert answer.location == "/group"
@@ -160,7 +170,7 @@ def test_guests_are_few_and_can_be_sent_home(ann: FlaskClient) -> None:
     assert ann.get("/group").text.count('name="guest"') == 3
 
 
-def test_a_veto_leaves_out_what_anyone_would_not_sit_through(ann: FlaskClient) -> None:
+def test_veto_excludes_items_that_any_member_would_dislike(ann: FlaskClient) -> None:
     for item in (1, 2, 3):
         ann.post(f"/title/{item}/rating", data={"rating": "5"})
     ann.post("/group/guest", data={"name": "Grump", **{f"rating-{i}": "0.5" for i in (8, 13, 21)}})
@@ -172,7 +182,7 @@ def test_a_veto_leaves_out_what_anyone_would_not_sit_through(ann: FlaskClient) -
 
 
 @pytest.mark.parametrize("number", ["2147483648", "9" * 30, "9" * 5000, "٣", "-1", ""])
-def test_what_is_no_title_is_no_rating_of_a_guest(ann: FlaskClient, number: str) -> None:
+def test_guest_ratings_of_unknown_items_are_ignored(ann: FlaskClient, number: str) -> None:
     answer = ann.post("/group/guest", data={**GUEST, f"rating-{number}": "5"})
     assert answer.status_code == 303
     answer = ann.post("/group/guest", data={"name": "Maja", f"rating-{number}": "5"})
@@ -180,5 +190,5 @@ def test_what_is_no_title_is_no_rating_of_a_guest(ann: FlaskClient, number: str)
 
 
 @pytest.mark.parametrize("number", ["9" * 30, "9" * 5000])
-def test_a_guest_who_cannot_be_is_a_404(ann: FlaskClient, number: str) -> None:
+def test_delete_guest_is_404_when_number_is_invalid(ann: FlaskClient, number: str) -> None:
     assert ann.post(f"/group/guest/{number}/delete").status_code == 404

@@ -1,4 +1,4 @@
-"""By which names the site is called, and what its cookies are good for."""
+"""Accepted host names, and attributes of cookies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SITE = "https://marquee.example"
 
 @pytest.fixture
 def made(environ: dict[str, str], store: ReleaseStore) -> Iterator[Callable[..., Flask]]:
-    """Call it with settings for a site that has them."""
+    """A function that creates a site with the given settings."""
     publish_tiny(store)
     apps: list[Flask] = []
 
@@ -54,24 +54,24 @@ def made(environ: dict[str, str], store: ReleaseStore) -> Iterator[Callable[...,
         ({}, "anything.example", True),
     ],
 )
-def test_the_site_answers_to_its_own_names(
+def test_site_responds_to_its_own_host_names_only(
     made: Callable[..., Flask], settings: dict[str, str], host: str, known: bool
 ) -> None:
     client = made(**settings).test_client()
     assert client.get("/login", headers={"Host": host}).status_code == (200 if known else 400)
     api = client.get("/api/v1/movies/top", headers={"Host": host})
     assert (api.status_code, api.json["code"]) == ((401, 401) if known else (400, 400))
-    for path in ("/health", "/ready"):  # load balancers ask by address
+    for path in ("/health", "/ready"):  # load balancers use the IP address as host
         assert client.get(path, headers={"Host": "10.0.0.7"}).status_code == 200
 
 
 @pytest.mark.parametrize("hosts", ["https://a.example", "a.example/x", "a b*", "*"])
-def test_what_is_no_host_name_is_refused(hosts: str) -> None:
+def test_hosts_setting_rejects_invalid_host_names(hosts: str) -> None:
     with pytest.raises(ConfigError, match="HOSTS"):
         config.load({**PRODUCTION, "HOSTS": hosts})
 
 
-def test_nothing_is_made_from_the_name_that_a_request_claims(ann: FlaskClient) -> None:
+def test_pages_do_not_contain_a_forged_host_header(ann: FlaskClient) -> None:
     pages = ("/", "/login", "/register", "/forgotten", "/data", "/nothing", "/api/v1/docs")
     for path in (*pages, "/api/v1/openapi.json", "/title/1", "/logout"):
         answer = ann.get(path, headers=FORGED)
@@ -79,7 +79,7 @@ def test_nothing_is_made_from_the_name_that_a_request_claims(ann: FlaskClient) -
         assert "evil.example" not in str(answer.headers), path
 
 
-def test_redirects_stay_on_the_host_that_was_asked(app: Flask, client: FlaskClient) -> None:
+def test_redirects_do_not_use_a_forged_host_header(app: Flask, client: FlaskClient) -> None:
     for path in ("/", "/ratings", "/owner", "/api/v1/docs/"):
         answer = client.get(path, headers=FORGED)
         assert "evil.example" not in (answer.location or "")
@@ -87,7 +87,7 @@ def test_redirects_stay_on_the_host_that_was_asked(app: Flask, client: FlaskClie
 
 
 def cookies(app: Flask, address: str) -> dict[str, str]:
-    """Everything that is set by registering, logging out, and logging in to stay, by name."""
+    """Return the cookies set by registering, logging out, and a remembered login, by name."""
     client, found = app.test_client(), {}
     password = {"password": PASSWORD, "confirm": PASSWORD}
     form = {"username": "eve", "email": "eve@example.com"}
@@ -103,7 +103,7 @@ def cookies(app: Flask, address: str) -> dict[str, str]:
     return found
 
 
-def test_over_https_cookies_are_for_this_host_and_https_alone(made: Callable[..., Flask]) -> None:
+def test_cookies_are_secure_and_host_only_over_https(made: Callable[..., Flask]) -> None:
     found = cookies(made(SECURE_COOKIES="True", SITE_URL=SITE), SITE)
     assert found.keys() == {"__Host-session", "__Host-remember", "__Host-device"}
     for output in found.values():
@@ -113,7 +113,7 @@ def test_over_https_cookies_are_for_this_host_and_https_alone(made: Callable[...
         assert len(output) < 4096
 
 
-def test_in_development_they_are_out_of_reach_of_scripts_too(made: Callable[..., Flask]) -> None:
+def test_cookies_are_http_only_in_development(made: Callable[..., Flask]) -> None:
     found = cookies(made(), "http://localhost")
     assert found.keys() == {"session", "remember_token", "device"}
     for output in found.values():
@@ -121,7 +121,7 @@ def test_in_development_they_are_out_of_reach_of_scripts_too(made: Callable[...,
         assert "SameSite=Lax" in output
 
 
-def test_production_takes_the_strict_names() -> None:
+def test_cookies_have_the_host_prefix_in_production() -> None:
     loaded = config.load(PRODUCTION)
     names = [loaded[f"{kind}_COOKIE_NAME"] for kind in ("SESSION", "REMEMBER", "DEVICE")]
     assert all(name.startswith("__Host-") for name in names)

@@ -1,4 +1,4 @@
-"""Names and addresses: when two are the same, and which names are refused."""
+"""Names and addresses: when two are equal, and which names are rejected."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def test_problem_of_name_is_none_for_names_of_one_script(name: str) -> None:
         *((name, MIXED_SCRIPTS) for name in ("αnn", "あ한", "ㄅあ", "1٣०")),
     ],
 )
-def test_problem_of_name_says_why_a_name_is_refused(name: str, problem: str) -> None:
+def test_problem_of_name_gives_the_reason_when_name_is_rejected(name: str, problem: str) -> None:
     assert problem_of_name(name) == problem
 
 
 @pytest.mark.parametrize("name", ["\u3164\u3164\u3164", "\u0410nn", "a" + "\u0335" * 30])
-def test_register_refuses_names_that_cannot_be_told_apart(app: Flask, name: str) -> None:
+def test_register_rejects_invisible_or_ambiguous_names(app: Flask, name: str) -> None:
     assert register(app, name) == 422
     with app.app_context():
         assert accounts.named(name) is None
@@ -73,7 +73,7 @@ def test_unique_key_is_latin_when_the_whole_name_looks_latin(name: str, key: str
     assert unique_key(name) == key
 
 
-def test_register_takes_one_of_two_names_that_look_alike(app: Flask) -> None:
+def test_register_rejects_a_name_that_looks_like_an_existing_one(app: Flask) -> None:
     assert register(app, LATIN_COCO) == 303
     assert register(app, CYRILLIC_COCO) == 422
     with app.app_context():
@@ -82,7 +82,7 @@ def test_register_takes_one_of_two_names_that_look_alike(app: Flask) -> None:
         assert user.username == LATIN_COCO
 
 
-def test_login_finds_a_lookalike_name_when_it_was_registered_before_keys_were_latin(
+def test_login_finds_an_older_lookalike_name_with_a_folded_key(
     app: Flask,
 ) -> None:
     assert register(app, CYRILLIC_COCO) == 303
@@ -100,7 +100,7 @@ def test_login_finds_a_lookalike_name_when_it_was_registered_before_keys_were_la
             assert user.username == name
 
 
-def test_fold_refuses_text_that_is_longer_than_any_name() -> None:
+def test_fold_rejects_text_longer_than_any_name() -> None:
     assert fold("A" * LONGEST) == "a" * LONGEST
     with pytest.raises(ValueError, match="check that it has at most"):
         fold("a" * (LONGEST + 1))
@@ -112,11 +112,11 @@ def test_named_is_none_when_the_name_is_too_long(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("email", ["a\uff0cb@example.com", "a\uff20b.com\uff0cc@example.com"])
-def test_register_refuses_an_address_that_folds_to_several(app: Flask, email: str) -> None:
+def test_register_rejects_an_address_that_folds_to_several(app: Flask, email: str) -> None:
     assert register(app, "bea", email) == 422
 
 
-def test_group_asks_an_account_by_a_name_that_looks_like_it(app: Flask, ann: FlaskClient) -> None:
+def test_group_ask_finds_an_account_by_a_lookalike_name(app: Flask, ann: FlaskClient) -> None:
     register(app, LATIN_COCO)
     ann.post("/group/ask", data={"name": CYRILLIC_COCO})
     with app.app_context():

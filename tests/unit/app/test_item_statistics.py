@@ -1,4 +1,4 @@
-"""Titles' counts and means follow the database while the release's age."""
+"""Counts and means of items follow the database, while those of the release become old."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def refresh(app: Flask) -> int:
         return changed
 
 
-def test_new_ratings_are_added_to_those_of_the_release(
+def test_refresh_adds_new_ratings_to_the_counts_of_the_release(
     app: Flask, rest: Rest, someone: int
 ) -> None:
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 1})
@@ -49,7 +49,7 @@ def test_new_ratings_are_added_to_those_of_the_release(
     assert figures(app, 55) == (0, None)
 
 
-def test_what_the_release_was_fitted_on_is_not_counted_twice(app: Flask, rest: Rest) -> None:
+def test_refresh_does_not_count_training_ratings_twice(app: Flask, rest: Rest) -> None:
     with app.app_context():
         made = "2025-06-01T00:00:00+00:00"
         db.session.add(User(id=5, from_data_set=True))
@@ -61,15 +61,13 @@ def test_what_the_release_was_fitted_on_is_not_counted_twice(app: Flask, rest: R
     assert figures(app, 1) == (20, 4.0)
 
 
-def test_implicit_ratings_are_no_votes(app: Flask, rest: Rest, someone: int) -> None:
+def test_refresh_excludes_implicit_ratings(app: Flask, rest: Rest, someone: int) -> None:
     rest.answer("PUT", f"/user/{someone}/watched", {"movie_id": 55})
     refresh(app)
     assert figures(app, 55) == (0, None)
 
 
-def test_a_new_release_does_not_set_the_statistics_back(
-    app: Flask, rest: Rest, someone: int
-) -> None:
+def test_sync_catalogue_keeps_refreshed_statistics(app: Flask, rest: Rest, someone: int) -> None:
     from app.catalogue.items import sync_catalogue
 
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 55, "rating": 2})
@@ -78,7 +76,7 @@ def test_a_new_release_does_not_set_the_statistics_back(
     assert figures(app, 55) == (1, 2.0)
 
 
-def test_of_all_processes_one_does_the_work(app: Flask, rest: Rest) -> None:
+def test_take_turn_succeeds_for_one_process_only(app: Flask, rest: Rest) -> None:
     turns: list[bool] = []
 
     def ask() -> None:
@@ -99,7 +97,9 @@ def test_of_all_processes_one_does_the_work(app: Flask, rest: Rest) -> None:
         assert not item_statistics.take_turn(timedelta(minutes=10))
 
 
-def test_the_site_refreshes_by_itself(app: Flask, rest: Rest, someone: int, environ: dict) -> None:
+def test_statistics_are_refreshed_in_the_background(
+    app: Flask, rest: Rest, someone: int, environ: dict
+) -> None:
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 55, "rating": 2})
     site = create_app({**environ, "STATISTICS_MINUTES": "0.01"}, TESTING=True)
     site.test_client().get("/health")

@@ -1,4 +1,4 @@
-"""Filters, the popular–obscure slider, and the words that say what is in force."""
+"""Filters, the popular–obscure slider, and the text that describes active filters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ids(model: Model, wanted: Filter, n: int = 100, **more: int) -> list[int]:
     return [r.item_id for r in model.recommend(model.fold_in({}), n, wanted=wanted, **more)]
 
 
-def test_the_facts_of_a_release(model: Model) -> None:
+def test_item_metadata_has_genres_and_years(model: Model) -> None:
     assert model.item_metadata.genres == GENRES
     assert model.item_metadata.years.tolist() == [1979, 1984, 1999, 2004, 2001, 1995, 0, 2010]
 
@@ -47,7 +47,9 @@ def test_the_facts_of_a_release(model: Model) -> None:
         (Filter(include=frozenset({"Western"})), set()),
     ],
 )
-def test_what_qualifies(model: Model, wanted: Filter, expected: set[int]) -> None:
+def test_filter_keeps_the_qualifying_items(
+    model: Model, wanted: Filter, expected: set[int]
+) -> None:
     assert set(ids(model, wanted)) == expected
 
 
@@ -57,7 +59,7 @@ def test_what_qualifies(model: Model, wanted: Filter, expected: set[int]) -> Non
     st.integers(1970, 2015),
     st.integers(0, 9),
 )
-def test_exactly_so_many_are_shown_as_are_asked_for_and_qualify(
+def test_recommend_returns_n_qualifying_items_or_all_of_them(
     include: set[str], exclude: set[str], year: int, n: int
 ) -> None:
     model = _tiny()
@@ -76,7 +78,7 @@ def test_exactly_so_many_are_shown_as_are_asked_for_and_qualify(
 
 
 def _tiny() -> Model:
-    """One for all examples: making it writes files."""
+    """Return one cached model for all examples, because creating it writes files."""
     import tempfile
 
     global _MODEL
@@ -90,7 +92,7 @@ def _tiny() -> Model:
 _MODEL: Model | None = None
 
 
-def test_the_slider_parts_the_catalogue_by_share_of_all_ratings() -> None:
+def test_within_band_splits_items_by_share_of_all_ratings() -> None:
     counts = np.array([10, 50, 30, 10])
     assert within_band(counts, 2).tolist() == [False, True, False, False]
     assert within_band(counts, 1).tolist() == [False, True, True, False]
@@ -100,19 +102,19 @@ def test_the_slider_parts_the_catalogue_by_share_of_all_ratings() -> None:
 
 
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=50))
-def test_each_step_towards_obscure_shows_titles_no_better_known(counts: list[int]) -> None:
+def test_within_band_maximum_falls_towards_obscure(counts: list[int]) -> None:
     array = np.array(counts)
     bounds = [array[within_band(array, known)].max(initial=0) for known in sorted(BANDS)]
     assert bounds == sorted(bounds)
     assert within_band(array, 0).all()
 
 
-def test_titles_without_ratings_are_the_obscure_ones() -> None:
+def test_within_band_treats_unrated_items_as_obscure() -> None:
     assert within_band(np.zeros(3, np.int64), -1).tolist() == [False] * 3
     assert within_band(np.array([5, 0]), -2).tolist() == [False, True]
 
 
-def test_the_weighted_average_of_a_hand_worked_title() -> None:
+def test_vote_weighted_equals_a_mean_computed_by_hand() -> None:
     assert vote_weighted(5.0, 25, 3.0) == 4.0
     assert vote_weighted(5.0, 0, 3.0) == 3.0
 
@@ -136,7 +138,7 @@ def test_the_weighted_average_of_a_hand_worked_title() -> None:
         ([("from", "9" * 5000)], ""),
     ],
 )
-def test_what_is_in_force_is_said_in_words(query: list[tuple[str, str]], words: str) -> None:
+def test_list_filters_are_described_in_words(query: list[tuple[str, str]], words: str) -> None:
     steering = ListFilters.of(MultiDict(query), GENRES)
     assert steering.in_words == words
     again = [(k, str(v)) for k, vs in steering.as_args.items() for v in _each(vs)]

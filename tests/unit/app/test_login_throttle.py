@@ -1,4 +1,4 @@
-"""Whoever guesses is slowed down, by account and by address, and nobody is locked out by others."""
+"""Password attempts are limited by account and by address, and nobody is locked out by others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def later(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
     monkeypatch.setattr(login_throttle, "utcnow", lambda: moment)
 
 
-def test_after_so_many_wrong_passwords_one_waits_and_is_told_how_long(
+def test_login_is_throttled_after_wrong_passwords_and_says_how_long_to_wait(
     ann: FlaskClient, app: Flask, three_guesses: None
 ) -> None:
     stranger = app.test_client()
@@ -41,7 +41,7 @@ def test_after_so_many_wrong_passwords_one_waits_and_is_told_how_long(
     assert 890 < int(answer.headers["Retry-After"]) <= 900
 
 
-def test_scripts_are_told_in_their_shape(app: Flask, three_guesses: None) -> None:
+def test_login_throttle_returns_json_to_scripts(app: Flask, three_guesses: None) -> None:
     stranger = app.test_client()
     codes(stranger, 3)
     answer = stranger.post(
@@ -55,7 +55,7 @@ def test_scripts_are_told_in_their_shape(app: Flask, three_guesses: None) -> Non
     assert answer.headers["Retry-After"]
 
 
-def test_a_wait_has_an_end_and_tries_meanwhile_do_not_prolong_it(
+def test_login_throttle_ends_after_its_period_despite_further_attempts(
     ann: FlaskClient, app: Flask, three_guesses: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stranger = app.test_client()
@@ -66,15 +66,17 @@ def test_a_wait_has_an_end_and_tries_meanwhile_do_not_prolong_it(
     assert log_in(stranger, password=PASSWORD).status_code == 303
 
 
-def test_a_right_password_does_not_count(ann: FlaskClient, app: Flask, three_guesses: None) -> None:
+def test_login_throttle_ignores_successful_logins(
+    ann: FlaskClient, app: Flask, three_guesses: None
+) -> None:
     for _ in range(5):
         assert log_in(app.test_client(), password=PASSWORD).status_code == 303
     with app.app_context():
-        # That she registered, and the letter that confirms her address: two limits.
+        # Her registration, and the confirmation mail, which counts for two limits.
         assert len(db.session.scalars(select(Attempt)).all()) == 3
 
 
-def test_an_unknown_name_is_answered_alike(
+def test_login_response_is_the_same_when_name_is_unknown(
     ann: FlaskClient, app: Flask, three_guesses: None
 ) -> None:
     known, unknown = (
@@ -92,7 +94,7 @@ def test_an_unknown_name_is_answered_alike(
 
 @pytest.mark.parametrize(("name", "hashes"), [("ann", 1), ("nobody", 1)])
 @pytest.mark.parametrize("at", ["", "@example.com"])
-def test_a_wrong_login_costs_the_same_whoever_is_registered(
+def test_login_computes_as_many_hashes_when_name_is_unknown(
     ann: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch, name: str, hashes: int, at: str
 ) -> None:
     checked: list[str] = []
@@ -107,25 +109,25 @@ def test_a_wrong_login_costs_the_same_whoever_is_registered(
     assert len(checked) == (3 if at else hashes)
 
 
-def test_the_stand_in_costs_what_a_password_costs() -> None:
+def test_dummy_hash_has_the_cost_of_a_password_hash() -> None:
     assert STAND_IN.split("$")[0] == generate_password_hash("x", method="scrypt").split("$")[0]
 
 
 @pytest.mark.every_database
-def test_strangers_cannot_lock_the_owner_out(
+def test_login_throttle_does_not_lock_out_the_owner(
     ann: FlaskClient, app: Flask, three_guesses: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     ann.post("/logout")
     codes(app.test_client(), 4)
-    assert log_in(ann, password=PASSWORD).status_code == 303  # her device is known
+    assert log_in(ann, password=PASSWORD).status_code == 303  # her device is trusted
     new = app.test_client()
     assert log_in(new, password=PASSWORD).status_code == 429
     (link,) = ask(new, "ann@example.com", caplog)
     new.post(link, data={"password": NEW, "confirm": NEW})
-    assert log_in(new, password=NEW).status_code == 303  # she holds the mailed link
+    assert log_in(new, password=NEW).status_code == 303  # she has the mailed link
 
 
-def test_a_known_device_may_not_guess_for_ever_either(
+def test_login_throttle_limits_a_trusted_device(
     ann: FlaskClient, app: Flask, three_guesses: None
 ) -> None:
     ann.post("/logout")
@@ -133,7 +135,7 @@ def test_a_known_device_may_not_guess_for_ever_either(
     assert log_in(app.test_client(), password=PASSWORD).status_code == 303
 
 
-def test_being_known_for_one_account_is_no_help_with_another(
+def test_trusted_device_of_one_account_has_no_privilege_for_another(
     ann: FlaskClient, app: Flask, three_guesses: None
 ) -> None:
     bob = app.test_client()
@@ -143,7 +145,9 @@ def test_being_known_for_one_account_is_no_help_with_another(
     assert codes(app.test_client(), 1) == [429]
 
 
-def test_a_made_up_device_is_not_known(ann: FlaskClient, app: Flask, three_guesses: None) -> None:
+def test_trusted_device_cookie_is_ignored_when_forged(
+    ann: FlaskClient, app: Flask, three_guesses: None
+) -> None:
     stranger, tried = app.test_client(), []
     for forged in ("x", "WzIxLCJ4Il0.x.y", "a" * 4000, "[21, 5]"):
         stranger.set_cookie("device", forged)
@@ -151,7 +155,7 @@ def test_a_made_up_device_is_not_known(ann: FlaskClient, app: Flask, three_guess
     assert tried == [422, 422, 422, 429]
 
 
-def test_one_address_may_not_try_many_names(ann: FlaskClient, app: Flask) -> None:
+def test_login_throttle_limits_one_address_across_names(ann: FlaskClient, app: Flask) -> None:
     app.config["RATELIMIT_PASSWORDS_ADDRESS"] = "3/hour"
     stranger = app.test_client()
     tried = [log_in(stranger, f"name{n}").status_code for n in range(4)]
@@ -169,13 +173,15 @@ def test_one_address_may_not_try_many_names(ann: FlaskClient, app: Flask) -> Non
         ("unix:", "unix:", 429),
     ],
 )
-def test_an_ipv6_network_is_one_address(app: Flask, first: str, second: str, code: int) -> None:
+def test_login_throttle_counts_an_ipv6_network_as_one_address(
+    app: Flask, first: str, second: str, code: int
+) -> None:
     app.config["RATELIMIT_PASSWORDS_ADDRESS"] = "1/hour"
     assert log_in(app.test_client(), "one", address=first).status_code == 422
     assert log_in(app.test_client(), "two", address=second).status_code == code
 
 
-def test_many_at_once_do_not_slip_through(
+def test_login_throttle_holds_for_concurrent_attempts(
     ann: FlaskClient, app: Flask, three_guesses: None
 ) -> None:
     found: list[int] = []
@@ -192,7 +198,7 @@ def test_many_at_once_do_not_slip_through(
     assert found.count(422) <= 3
 
 
-def test_processes_count_together(
+def test_login_throttle_is_shared_between_processes(
     ann: FlaskClient, app: Flask, three_guesses: None, environ: dict[str, str]
 ) -> None:
     other = create_app(
@@ -204,7 +210,7 @@ def test_processes_count_together(
         db.engine.dispose()
 
 
-def test_whoever_has_anothers_session_cannot_guess_the_password(
+def test_login_throttle_limits_password_checks_within_a_session(
     ann: FlaskClient, app: Flask, three_guesses: None
 ) -> None:
     wrong = {**CHANGE, "present": WRONG}
@@ -215,7 +221,7 @@ def test_whoever_has_anothers_session_cannot_guess_the_password(
     assert ann.get("/account").status_code == 200
 
 
-def test_registrations_from_one_address_are_limited(app: Flask) -> None:
+def test_registrations_are_limited_per_address(app: Flask) -> None:
     app.config["RATELIMIT_ACCOUNTS"] = "2/hour"
     for name in ("one", "two"):
         register(app.test_client(), name)
@@ -228,7 +234,7 @@ def test_registrations_from_one_address_are_limited(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("email", ["ann@example.com", "nobody@example.com"])
-def test_a_mailbox_is_written_to_so_often_whoever_is_registered(
+def test_reset_mails_are_limited_per_mailbox_whether_or_not_it_is_registered(
     ann: FlaskClient, app: Flask, email: str
 ) -> None:
     app.config["RATELIMIT_RESET_MAIL"] = "2/hour"
@@ -237,7 +243,7 @@ def test_a_mailbox_is_written_to_so_often_whoever_is_registered(
     assert asked == [200, 200, 429]
 
 
-def test_one_address_may_not_have_many_mailboxes_written_to(app: Flask) -> None:
+def test_reset_mails_are_limited_per_client_address(app: Flask) -> None:
     app.config["RATELIMIT_RESET_MAIL_ADDRESS"] = "2/hour"
     guest = app.test_client()
     boxes = [f"{n}@example.com" for n in range(3)]
@@ -246,7 +252,7 @@ def test_one_address_may_not_have_many_mailboxes_written_to(app: Flask) -> None:
 
 
 @pytest.mark.every_database
-def test_what_is_kept_of_tries_tells_nothing_and_goes(
+def test_attempts_are_stored_as_hashes_and_deleted_when_expired(
     app: Flask, three_guesses: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log_in(app.test_client(), "my secret in the wrong box")
@@ -262,17 +268,17 @@ def test_what_is_kept_of_tries_tells_nothing_and_goes(
     assert not set(left) & set(keys)
 
 
-def test_limits_can_be_switched_off_for_measurements(app: Flask) -> None:
+def test_login_throttle_is_off_when_disabled(app: Flask) -> None:
     app.config.update(RATELIMIT_PASSWORDS="1/hour", RATELIMIT_ENABLED=False)
     assert codes(app.test_client(), 3) == [422] * 3
 
 
-# Logins, and what ends them
+# Logins and their end
 
 
 @pytest.fixture
 def remembered(ann: FlaskClient, app: Flask) -> FlaskClient:
-    """Ann, kept logged in."""
+    """Ann, with a remembered login."""
     client = app.test_client()
     form = {"username": "ann", "password": PASSWORD, "remember": "y"}
     assert client.post("/login", data=form).status_code == 303
@@ -280,13 +286,13 @@ def remembered(ann: FlaskClient, app: Flask) -> FlaskClient:
 
 
 def without_session(client: FlaskClient) -> FlaskClient:
-    """As after the browser was closed."""
+    """Delete the session cookie, as when the browser is closed."""
     client.delete_cookie("session")
     return client
 
 
 def stolen(app: Flask, client: FlaskClient, *names: str) -> FlaskClient:
-    """A client with copies of another's cookies."""
+    """Return a client with copies of another client's cookies."""
     thief = app.test_client()
     for name in names:
         cookie = client.get_cookie(name)
@@ -295,11 +301,11 @@ def stolen(app: Flask, client: FlaskClient, *names: str) -> FlaskClient:
     return thief
 
 
-def test_who_is_kept_logged_in_stays_so_without_a_session(remembered: FlaskClient) -> None:
+def test_remember_cookie_keeps_the_user_logged_in_without_session(remembered: FlaskClient) -> None:
     assert without_session(remembered).get("/").status_code == 200
 
 
-def test_logging_out_ends_what_kept_one_logged_in(remembered: FlaskClient) -> None:
+def test_logout_deletes_the_remember_cookie(remembered: FlaskClient) -> None:
     remembered.post("/logout")
     assert remembered.get_cookie("remember_token") is None
     assert remembered.get("/").status_code == 302
@@ -307,7 +313,7 @@ def test_logging_out_ends_what_kept_one_logged_in(remembered: FlaskClient) -> No
 
 @pytest.mark.every_database
 @pytest.mark.parametrize("names", [("session",), ("remember_token",)])
-def test_logging_out_ends_copies_of_the_cookies_and_no_other_login(
+def test_logout_invalidates_copied_cookies_and_keeps_other_logins(
     app: Flask, ann: FlaskClient, remembered: FlaskClient, names: tuple[str, ...]
 ) -> None:
     thief = stolen(app, remembered, *names)
@@ -318,7 +324,7 @@ def test_logging_out_ends_copies_of_the_cookies_and_no_other_login(
     assert ann.get("/").status_code == 200
 
 
-def test_whoever_runs_the_site_ends_someones_logins(
+def test_end_logins_logs_the_account_out_everywhere(
     app: Flask, ann: FlaskClient, remembered: FlaskClient
 ) -> None:
     other = app.test_client()
@@ -331,7 +337,7 @@ def test_whoever_runs_the_site_ends_someones_logins(
     assert run(app, "end-logins", "nobody")[0] == 2
 
 
-def test_a_login_ends_by_itself(
+def test_login_expires_after_90_days(
     app: Flask, ann: FlaskClient, remembered: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app.accounts import login_sessions
@@ -342,7 +348,7 @@ def test_a_login_ends_by_itself(
     assert without_session(remembered).get("/").status_code == 302
 
 
-def test_each_login_gives_a_session_of_its_own(ann: FlaskClient, app: Flask) -> None:
+def test_login_creates_a_new_session_each_time(ann: FlaskClient, app: Flask) -> None:
     names = set()
     for _ in range(2):
         client = app.test_client()
@@ -352,7 +358,7 @@ def test_each_login_gives_a_session_of_its_own(ann: FlaskClient, app: Flask) -> 
     assert len(names) == 2
 
 
-def test_a_forged_session_opens_nothing(app: Flask, ann: FlaskClient) -> None:
+def test_session_is_rejected_when_forged(app: Flask, ann: FlaskClient) -> None:
     with app.app_context():
         key = db.session.get_one(User, 21).session_key
     for kept in (key, f"{key}.x", f"{key}.x.", f"{key}.x.-1", f"{key}.x.0", "", "..", "."):

@@ -1,4 +1,4 @@
-"""Log lines: JSON, one a request, with ids of requests and people, without their secrets."""
+"""Log lines: JSON, one per request, with ids of requests and users, without secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.site import PASSWORD, confirm_address, register
 FIRST = "20260101-000000-aaaa"
 
 
-def test_a_request_is_one_line(client: FlaskClient, lines: Lines) -> None:
+def test_request_is_logged_as_one_line(client: FlaskClient, lines: Lines) -> None:
     answer = client.get("/login")
     (line,) = [line for line in lines if line["message"] == "request"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line.pop("time"))
@@ -40,9 +40,7 @@ def test_a_request_is_one_line(client: FlaskClient, lines: Lines) -> None:
     }
 
 
-def test_people_are_named_by_their_id_and_requests_by_the_rule_of_their_route(
-    ann: FlaskClient, lines: Lines
-) -> None:
+def test_request_log_has_user_id_and_route_rule(ann: FlaskClient, lines: Lines) -> None:
     ann.post("/title/1/rating", data={"rating": "4"})
     assert (lines[-1]["user_id"], lines[-1]["route"]) == (21, "/title/<id:item_id>/rating")
     assert lines[-1]["release"] == FIRST
@@ -53,14 +51,12 @@ def test_people_are_named_by_their_id_and_requests_by_the_rule_of_their_route(
     assert "user_id" not in lines[-1]
 
 
-def test_someone_who_has_just_logged_in_is_named(
-    app: Flask, ann: FlaskClient, lines: Lines
-) -> None:
+def test_request_log_has_the_user_id_of_a_login(app: Flask, ann: FlaskClient, lines: Lines) -> None:
     app.test_client().post("/login", data={"username": "ann", "password": PASSWORD})
     assert (lines[-1]["status"], lines[-1]["user_id"]) == (303, 21)
 
 
-def test_a_token_names_its_owner_and_a_service_whom_it_asks_about(
+def test_request_log_has_the_token_user_or_the_user_in_the_path(
     app: Flask, ann: FlaskClient, lines: Lines
 ) -> None:
     client_with_token(app, "own", user_id=21)("GET", "/movies/top")
@@ -73,9 +69,7 @@ def test_a_token_names_its_owner_and_a_service_whom_it_asks_about(
 
 
 @pytest.mark.parametrize("given", ["7c9e6679-7425-40de-944b-e07fc1f90ae7", "a.b_c-12", "x" * 64])
-def test_the_name_that_a_proxy_gave_a_request_is_kept(
-    client: FlaskClient, lines: Lines, given: str
-) -> None:
+def test_request_id_from_a_proxy_is_kept(client: FlaskClient, lines: Lines, given: str) -> None:
     answer = client.get("/health", headers={"X-Request-ID": given})
     assert answer.headers["X-Request-ID"] == given == lines[-1]["request_id"]
 
@@ -83,14 +77,14 @@ def test_the_name_that_a_proxy_gave_a_request_is_kept(
 @pytest.mark.parametrize(
     "given", ["", "short", "x" * 65, "with blank 1", '"quoted"1', "<b>12345</b>", "naïve-12345"]
 )
-def test_any_other_name_is_replaced_by_one_of_our_own(client: FlaskClient, given: str) -> None:
+def test_request_id_is_generated_when_missing_or_invalid(client: FlaskClient, given: str) -> None:
     ids = {client.get("/health", headers={"X-Request-ID": given}).headers["X-Request-ID"]}
     ids |= {client.get("/health").headers["X-Request-ID"]}
     assert len(ids) == 2
     assert all(re.fullmatch("[0-9a-f]{16}", each) for each in ids)
 
 
-def test_error_answers_say_which_request_failed(client: FlaskClient) -> None:
+def test_error_responses_contain_the_request_id(client: FlaskClient) -> None:
     page = client.get("/nothing", headers={"X-Request-ID": "page-0001"})
     assert "mention <code>page-0001</code>" in page.text
     answer = client.get("/api/v1/movies/top", headers={"X-Request-ID": "rest-0001"})
@@ -98,7 +92,7 @@ def test_error_answers_say_which_request_failed(client: FlaskClient) -> None:
     assert answer.json.keys() == {"code", "message"}
 
 
-def test_a_failure_is_one_line_with_its_traceback(own_app: Flask, lines: Lines) -> None:
+def test_exception_is_logged_as_one_line_with_traceback(own_app: Flask, lines: Lines) -> None:
     @own_app.get("/broken/<secret>")
     def broken(secret: str) -> None:
         raise ZeroDivisionError("three\nlines\r\nlong")
@@ -113,7 +107,7 @@ def test_a_failure_is_one_line_with_its_traceback(own_app: Flask, lines: Lines) 
     assert "hush" not in json.dumps(lines)
 
 
-def test_no_line_holds_a_secret_or_an_address(
+def test_logs_contain_no_secrets_and_no_addresses(
     closed_app: Flask, app: Flask, lines: Lines, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = app.test_client()
@@ -155,7 +149,7 @@ def test_no_line_holds_a_secret_or_an_address(
         ("at 12:30:01 marquee_ratings_written_total", "at 12:30:01 marquee_ratings_written_total"),
     ],
 )
-def test_what_an_error_says_of_secrets_is_left_out(lines: Lines, output: str, logged: str) -> None:
+def test_logs_redact_secrets_in_error_messages(lines: Lines, output: str, logged: str) -> None:
     logging.getLogger("gunicorn.error").warning("%s", output)
     assert lines[-1]["message"] == logged
     try:
@@ -165,12 +159,14 @@ def test_what_an_error_says_of_secrets_is_left_out(lines: Lines, output: str, lo
     assert lines[-1]["traceback"].endswith(f"ValueError: {logged}")
 
 
-def test_nothing_sent_to_us_begins_a_line_of_its_own(lines: Lines) -> None:
-    logging.getLogger("app").warning('a\n{"level": "info"}\r\u2028\x85b')  # asserted by Kept
+def test_log_lines_escape_line_breaks_in_input(lines: Lines) -> None:
+    logging.getLogger("app").warning(
+        'a\n{"level": "info"}\r\u2028\x85b'
+    )  # Kept asserts that it is one line
     assert lines[-1]["message"] == 'a\n{"level": "info"}\r\u2028\x85b'
 
 
-def test_in_production_an_error_of_the_database_does_not_tell_values(
+def test_database_errors_hide_parameter_values_in_production(
     environ: dict[str, str], store: object
 ) -> None:
     del environ["DEBUG"]
@@ -182,7 +178,7 @@ def test_in_production_an_error_of_the_database_does_not_tell_values(
     assert "hush-hush" not in str(raised.value)
 
 
-def test_a_slow_request_is_logged_with_its_parts(
+def test_slow_request_is_logged_with_its_parts(
     ann: FlaskClient,
     lines: Lines,
     monkeypatch: pytest.MonkeyPatch,
@@ -199,7 +195,7 @@ def test_a_slow_request_is_logged_with_its_parts(
     assert line["queries"] == len(queries) > 0
 
 
-def test_a_quick_request_is_not(
+def test_quick_request_is_logged_without_parts(
     ann: FlaskClient, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "SLOW_SECONDS", 1e9)
@@ -208,7 +204,7 @@ def test_a_quick_request_is_not(
     assert "parts" not in lines[-1]
 
 
-def test_what_takes_long_is_in_the_part_that_took_it(
+def test_slow_request_log_assigns_time_to_the_right_part(
     own_app: Flask, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "SLOW_SECONDS", 0)
@@ -224,14 +220,14 @@ def test_what_takes_long_is_in_the_part_that_took_it(
         return "done"
 
     client = own_app.test_client()
-    client.get("/health")  # which loads the release
+    client.get("/health")  # loads the release
     client.get("/slow")
     parts = lines[-1]["parts"]
     assert parts.keys() == {"database"}
     assert parts["database"] > lines[-1]["milliseconds"] / 2
 
 
-def test_on_a_screen_lines_are_readable() -> None:
+def test_console_log_lines_are_readable() -> None:
     record = logging.makeLogRecord(
         {"levelname": "INFO", "msg": "request", "fields": {"status": 200, "milliseconds": 1.5}}
     )
@@ -240,7 +236,7 @@ def test_on_a_screen_lines_are_readable() -> None:
     )
 
 
-def test_what_serves_is_started_with_our_logs_everywhere() -> None:
+def test_gunicorn_is_always_started_with_our_configuration() -> None:
     root = Path(__file__).resolve().parents[3]
     for file in ("Procfile", "Makefile"):
         assert "gunicorn --config gunicorn.conf.py" in (root / file).read_text()

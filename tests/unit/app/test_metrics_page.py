@@ -1,4 +1,4 @@
-"""What Prometheus reads, who may read it, and that it is right with several workers."""
+"""Metrics for Prometheus: contents, access, and correct sums over several workers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DASHBOARD = ROOT / "docs" / "grafana-dashboard.json"
 
 
 class Numbers:
-    """What the page says; labels that are not named are summed over."""
+    """The values of the page, summed over labels that are not given."""
 
     def __init__(self, exposition: str):
         self._samples = [
@@ -72,10 +72,10 @@ def requests(output: Numbers, **labels: str) -> float:
     return output("marquee_request_seconds_count", **labels)
 
 
-# Who may read it
+# Access
 
 
-def test_without_the_setting_there_is_no_such_page(app: Flask) -> None:
+def test_metrics_page_is_404_when_token_is_not_set(app: Flask) -> None:
     assert app.test_client().get("/metrics", headers=BEARER).status_code == 404
     assert app.test_client().get("/metrics", headers={"Authorization": ""}).status_code == 404
 
@@ -90,30 +90,32 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("shown", REFUSED.values(), ids=REFUSED)
-def test_whoever_does_not_show_the_token_is_refused(client: FlaskClient, shown: str | None) -> None:
+def test_metrics_page_is_401_without_the_metrics_token(
+    client: FlaskClient, shown: str | None
+) -> None:
     answer = client.get("/metrics", headers={"Authorization": shown} if shown else {})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].lower().startswith("bearer")
     assert "marquee_" not in answer.text
 
 
-def test_a_token_of_the_api_does_not_open_it_nor_this_one_the_api(client: FlaskClient) -> None:
+def test_metrics_token_and_api_tokens_are_not_interchangeable(client: FlaskClient) -> None:
     service = client_with_token(client.application, "service")
     assert service("GET", "//metrics").status_code == 401
     assert client.get("/api/v1/movies/top", headers=BEARER).status_code == 401
 
 
-def test_it_answers_while_the_database_is_away(environ: dict[str, str]) -> None:
+def test_metrics_page_works_when_database_is_unreachable(environ: dict[str, str]) -> None:
     lost = {**environ, "DATABASE_URL": "sqlite:////nowhere/at/all.db", "METRICS_TOKEN": TOKEN}
     client = create_app(lost, TESTING=True).test_client()
     assert client.get("/ready").status_code == 503
     assert requests(numbers(client), route="/ready", status="5xx") >= 1
 
 
-# What it says
+# Contents
 
 
-def test_requests_are_counted_by_rule_method_and_class_of_status(
+def test_metrics_count_requests_by_route_method_and_status_class(
     client: FlaskClient, ann: FlaskClient
 ) -> None:
     before = numbers(client)
@@ -131,7 +133,7 @@ def test_requests_are_counted_by_rule_method_and_class_of_status(
     assert more(route="/title/<id:item_id>/rating", method="POST", status="3xx") == 1
 
 
-def test_what_visitors_make_up_adds_no_labels(client: FlaskClient) -> None:
+def test_metrics_labels_do_not_grow_with_unknown_paths_and_methods(client: FlaskClient) -> None:
     client.get("/made-up")
     client.open("/made-up", method="BREW")
     before = numbers(client)
@@ -146,7 +148,7 @@ def test_what_visitors_make_up_adds_no_labels(client: FlaskClient) -> None:
     assert requests(after, method="other") - requests(before, method="other") == 5
 
 
-def test_folding_in_and_finding_the_best_are_timed(client: FlaskClient, ann: FlaskClient) -> None:
+def test_metrics_time_fold_in_and_top_n(client: FlaskClient, ann: FlaskClient) -> None:
     before = numbers(client)
     ann.get("/")
     after = numbers(client)
@@ -155,7 +157,7 @@ def test_folding_in_and_finding_the_best_are_timed(client: FlaskClient, ann: Fla
         assert 0 < after(f"{name}_sum") - before(f"{name}_sum") < 5
 
 
-def test_ratings_are_counted_by_the_way_they_came(
+def test_metrics_count_ratings_by_source(
     client: FlaskClient, ann: FlaskClient, rest: Rest, someone: int
 ) -> None:
     before = numbers(client)
@@ -171,7 +173,7 @@ def test_ratings_are_counted_by_the_way_they_came(
     assert after(name, way="import") - before(name, way="import") == 2
 
 
-def test_the_release_in_service_is_named_with_its_age(
+def test_metrics_have_version_and_age_of_the_release(
     client: FlaskClient, store: ReleaseStore
 ) -> None:
     output = numbers(client)
@@ -184,19 +186,17 @@ def test_the_release_in_service_is_named_with_its_age(
     assert output("marquee_release_info", version=SECOND) == 1
 
 
-def test_each_look_that_could_not_load_the_release_is_counted(
-    client: FlaskClient, store: ReleaseStore
-) -> None:
+def test_metrics_count_release_load_failures(client: FlaskClient, store: ReleaseStore) -> None:
     before = numbers(client)
     publish_tiny(store, SECOND)
     remove_a_file(store.folder / SECOND)
     client.get("/ready")
     client.get("/ready")
     name = "marquee_release_load_failures_total"
-    assert numbers(client)(name) - before(name) == 3  # the last one by asking
+    assert numbers(client)(name) - before(name) == 3  # the last one by requesting the metrics
 
 
-def test_connections_in_use_are_counted_and_given_up(app: Flask, client: FlaskClient) -> None:
+def test_metrics_count_connections_in_use(app: Flask, client: FlaskClient) -> None:
     idle = numbers(client)("marquee_database_connections")
     with app.app_context():
         held = [db.engine.connect() for _ in range(3)]
@@ -208,7 +208,7 @@ def test_connections_in_use_are_counted_and_given_up(app: Flask, client: FlaskCl
     assert numbers(client)("marquee_database_connections") == idle
 
 
-def test_a_connection_that_could_not_be_made_is_not_given_up(
+def test_metrics_do_not_count_a_failed_connection(
     client: FlaskClient, environ: dict[str, str]
 ) -> None:
     idle = numbers(client)("marquee_database_connections")
@@ -224,7 +224,7 @@ def test_a_connection_that_could_not_be_made_is_not_given_up(
 def metrics_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "metrics"
     folder.mkdir()
-    (folder / "gauge_livesum_4711.db").touch()  # of a site that was killed
+    (folder / "gauge_livesum_4711.db").touch()  # left by a killed site
     return folder
 
 
@@ -262,7 +262,7 @@ def numbered_files(folder: Path) -> set[int]:
 
 
 @pytest.mark.server
-def test_two_workers_are_one_site_to_prometheus_and_to_the_log(
+def test_metrics_and_logs_combine_two_workers(
     site: str, tmp_path: Path, metrics_folder: Path
 ) -> None:
     log = tmp_path / "log"
@@ -270,7 +270,7 @@ def test_two_workers_are_one_site_to_prometheus_and_to_the_log(
     def health() -> float:
         return requests(Numbers(ask(f"{site}/metrics")), route="/health", status="2xx")
 
-    # Numbers of all workers are added up, whichever is asked.
+    # Values of all workers are added up, whichever worker responds.
     with ThreadPoolExecutor(8) as pool:
         asked = 0
         before = health()
@@ -282,18 +282,18 @@ def test_two_workers_are_one_site_to_prometheus_and_to_the_log(
     assert [health() for _ in range(4)] == [before + asked] * 4
     deadline = time.monotonic() + PATIENCE
     while (output := Numbers(ask(f"{site}/metrics")))("marquee_database_connections"):
-        assert time.monotonic() < deadline  # both bring the release's catalogue at first
+        assert time.monotonic() < deadline  # both workers sync the release's catalogue at first
     assert output("marquee_release_info", version=FIRST) == 1
     assert not (metrics_folder / "gauge_livesum_4711.db").exists()
 
-    # What a worker that died had counted stays; what it held does not.
+    # Counters of a worker that died stay; its gauges do not.
     killed = workers(log)[0]
     os.kill(killed, signal.SIGKILL)
     wait_until(lambda: not list(metrics_folder.glob(f"gauge_live*_{killed}.db")))
     assert killed in numbered_files(metrics_folder)
     assert health() == before + asked
 
-    # gunicorn logs what is no HTTP at all, in the same format.
+    # gunicorn logs invalid HTTP in the same format.
     host, port = urlsplit(site).netloc.split(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(b"nonsense\nhush\r\n\r\n")
@@ -310,7 +310,7 @@ def test_two_workers_are_one_site_to_prometheus_and_to_the_log(
 # The dashboard
 
 
-def test_the_dashboard_asks_for_what_there_is_and_all_of_it() -> None:
+def test_dashboard_uses_exactly_the_exported_metrics() -> None:
     exported = {"marquee_release_age_seconds"}
     for family in REGISTRY.collect():
         if family.name.startswith("marquee_"):
@@ -336,7 +336,7 @@ def test_the_dashboard_asks_for_what_there_is_and_all_of_it() -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_each_number_stands_in_the_documentation() -> None:
+def test_metrics_are_all_documented() -> None:
     output = (ROOT / "docs" / "observability.md").read_text(encoding="utf-8")
     for family in REGISTRY.collect():
         if family.name.startswith("marquee_"):

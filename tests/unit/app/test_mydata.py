@@ -1,4 +1,4 @@
-"""Bringing ratings in, taking everything along, leaving nothing behind; and hostile files."""
+"""Import, export, deleting an account; and hostile files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.support.uploads import (
 
 
 @pytest.mark.every_database
-def test_movielens_ratings_are_matched_by_id(app: Flask, ann: FlaskClient) -> None:
+def test_import_matches_movielens_ratings_by_id(app: Flask, ann: FlaskClient) -> None:
     answer = bring(ann, MOVIELENS)
     assert answer.status_code == 303
     assert answer.location.startswith("/data/imports/")
@@ -48,7 +48,7 @@ def test_movielens_ratings_are_matched_by_id(app: Flask, ann: FlaskClient) -> No
 
 
 @pytest.mark.every_database
-def test_imdb_ratings_are_matched_by_id_then_by_title_and_year(
+def test_import_matches_imdb_ratings_by_id_then_by_title_and_year(
     app: Flask, ann: FlaskClient
 ) -> None:
     page = bring(ann, IMDB, follow_redirects=True).text
@@ -59,7 +59,7 @@ def test_imdb_ratings_are_matched_by_id_then_by_title_and_year(
 
 @pytest.mark.every_database
 @pytest.mark.parametrize("folder", ["", "letterboxd-ann-2021/"])
-def test_a_letterboxd_zip_brings_ratings_and_watchlist(
+def test_import_reads_ratings_and_watchlist_of_a_letterboxd_zip(
     app: Flask, ann: FlaskClient, folder: str
 ) -> None:
     whole = io.BytesIO()
@@ -74,13 +74,13 @@ def test_a_letterboxd_zip_brings_ratings_and_watchlist(
     assert report_of(app)["wanted"] == 1
 
 
-def test_a_letterboxd_csv_alone_will_do(app: Flask, ann: FlaskClient) -> None:
+def test_import_reads_a_single_letterboxd_csv(app: Flask, ann: FlaskClient) -> None:
     bring(ann, LETTERBOXD)
     assert sorted(stored(app)) == [(3, 2.0), (8, 4.5)]
 
 
 @pytest.mark.every_database
-def test_what_was_exported_here_can_be_brought_in_again(app: Flask, ann: FlaskClient) -> None:
+def test_import_accepts_our_own_export(app: Flask, ann: FlaskClient) -> None:
     bring(ann, MOVIELENS)
     with zipfile.ZipFile(io.BytesIO(ann.get("/data/export.zip").data)) as archive:
         own = archive.read("ratings.csv")
@@ -91,7 +91,7 @@ def test_what_was_exported_here_can_be_brought_in_again(app: Flask, ann: FlaskCl
 
 
 @pytest.mark.every_database
-def test_what_is_brought_in_again_is_the_same_to_the_microsecond(
+def test_import_of_our_own_export_keeps_times_to_the_microsecond(
     app: Flask, ann: FlaskClient
 ) -> None:
     for item, stars in ((1, "4.5"), (8, "0.5"), (13, "3")):
@@ -110,7 +110,7 @@ def test_what_is_brought_in_again_is_the_same_to_the_microsecond(
     assert of_bob == of_ann
 
 
-def test_steam_libraries_are_read_in_both_forms_and_refused_by_a_site_of_movies(
+def test_rows_of_reads_both_steam_formats_and_import_rejects_them_for_movies(
     app: Flask, ann: FlaskClient
 ) -> None:
     api = json.dumps({"response": {"games": [{"appid": 1, "playtime_forever": 90, "name": "G"}]}})
@@ -122,7 +122,7 @@ def test_steam_libraries_are_read_in_both_forms_and_refused_by_a_site_of_movies(
     assert "a file from Steam, and we know movies alone" in answer.text
 
 
-def test_of_two_ratings_the_newer_stays(app: Flask, ann: FlaskClient) -> None:
+def test_import_keeps_the_newer_of_two_ratings(app: Flask, ann: FlaskClient) -> None:
     ann.post("/title/1/rating", data={"rating": "2"})
     bring(ann, MOVIELENS)
     assert stored(app) == [(1, 2.0), (8, 3.0)]
@@ -135,12 +135,14 @@ def test_of_two_ratings_the_newer_stays(app: Flask, ann: FlaskClient) -> None:
     }
 
 
-def test_of_a_title_twice_in_a_file_the_newer_counts(app: Flask, ann: FlaskClient) -> None:
+def test_import_keeps_the_newer_rating_when_an_item_is_repeated_in_the_file(
+    app: Flask, ann: FlaskClient
+) -> None:
     bring(ann, "movieId,rating,timestamp\n1,5,2000000\n1,1,1000000\n")
     assert stored(app) == [(1, 5.0)]
 
 
-def test_bringing_a_file_twice_changes_nothing(app: Flask, ann: FlaskClient) -> None:
+def test_import_is_idempotent(app: Flask, ann: FlaskClient) -> None:
     bring(ann, IMDB)
     before = stored(app)
     bring(ann, IMDB)
@@ -149,7 +151,7 @@ def test_bringing_a_file_twice_changes_nothing(app: Flask, ann: FlaskClient) -> 
 
 
 @pytest.mark.every_database
-def test_recommendations_follow_what_was_brought(ann: FlaskClient) -> None:
+def test_import_changes_recommendations_at_once(ann: FlaskClient) -> None:
     bring(ann, "movieId,rating\n13,5\n21,5\n")
     assert shown(ann.get("/").text)[0] == 8
 
@@ -167,7 +169,7 @@ def test_recommendations_follow_what_was_brought(ann: FlaskClient) -> None:
         (f"1,{'5' * 3000},0", "far too long"),
     ],
 )
-def test_one_bad_line_in_a_good_file_is_named_and_the_rest_is_kept(
+def test_import_reports_a_bad_line_and_keeps_the_rest(
     app: Flask, ann: FlaskClient, line: str, why: str
 ) -> None:
     page = bring(
@@ -198,7 +200,7 @@ def test_one_bad_line_in_a_good_file_is_named_and_the_rest_is_kept(
         ("movieId,rating\n", "ratings.csv", "holds no ratings"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_a_422_that_says_why_and_stores_nothing(
+def test_import_is_422_and_stores_nothing_when_file_is_unusable(
     app: Flask, ann: FlaskClient, content: str | bytes, name: str, printed: str
 ) -> None:
     answer = bring(ann, content, name)
@@ -209,20 +211,18 @@ def test_a_file_that_cannot_be_used_is_a_422_that_says_why_and_stores_nothing(
         assert db.session.scalars(select(Import)).all() == []
 
 
-def test_no_file_at_all_is_asked_for(ann: FlaskClient) -> None:
+def test_import_asks_for_a_file_when_none_is_sent(ann: FlaskClient) -> None:
     answer = ann.post("/data/import", data={})
     assert (answer.status_code, "Choose a file first." in answer.text) == (422, True)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_files_of_every_usual_encoding_are_read(
-    app: Flask, ann: FlaskClient, encoding: str
-) -> None:
+def test_import_reads_common_encodings(app: Flask, ann: FlaskClient, encoding: str) -> None:
     bring(ann, "Name,Year,Rating\nAmélie in Love,2001,5\n".encode(encoding))
     assert stored(app) == [(8, 5.0)]
 
 
-def test_a_zip_bomb_is_refused_before_it_has_burst(app: Flask, ann: FlaskClient) -> None:
+def test_import_rejects_a_zip_bomb_before_unpacking_it_fully(app: Flask, ann: FlaskClient) -> None:
     bomb = packed(ratings__csv=b"0" * (uploads.LARGEST_UNPACKED + 10))
     assert len(bomb) < 100_000
     answer = bring(ann, bomb, "ratings.zip")
@@ -231,12 +231,12 @@ def test_a_zip_bomb_is_refused_before_it_has_burst(app: Flask, ann: FlaskClient)
     assert bring(ann, gzip.compress(b"0" * (uploads.LARGEST_UNPACKED + 10))).status_code == 422
 
 
-def test_a_zip_with_too_many_files_is_refused(ann: FlaskClient) -> None:
+def test_import_rejects_a_zip_with_too_many_files(ann: FlaskClient) -> None:
     many = packed(**{f"f{n}": "" for n in range(uploads.MOST_MEMBERS + 1)})
     assert "that is no export" in bring(ann, many, "x.zip").text
 
 
-def test_200_mb_are_refused_with_a_413_page(app: Flask, ann: FlaskClient) -> None:
+def test_import_is_413_when_file_has_200_mb(app: Flask, ann: FlaskClient) -> None:
     answer = ann.post(
         "/data/import",
         content_type="multipart/form-data; boundary=x",
@@ -247,12 +247,12 @@ def test_200_mb_are_refused_with_a_413_page(app: Flask, ann: FlaskClient) -> Non
     assert stored(app) == []
 
 
-def test_other_forms_take_no_more_than_before(ann: FlaskClient) -> None:
+def test_rating_form_is_413_when_body_is_large(ann: FlaskClient) -> None:
     assert ann.post("/title/1/rating", data={"rating": "4" * 2_000_000}).status_code == 413
 
 
 @pytest.mark.every_database
-def test_somebody_elses_report_is_not_there(app: Flask, ann: FlaskClient) -> None:
+def test_import_report_is_404_for_other_users(app: Flask, ann: FlaskClient) -> None:
     report = bring(ann, MOVIELENS).location
     bob = app.test_client()
     register(bob, "bob")
@@ -260,14 +260,14 @@ def test_somebody_elses_report_is_not_there(app: Flask, ann: FlaskClient) -> Non
     assert bob.get(report).status_code == 404
 
 
-def test_markup_in_a_file_stays_text(ann: FlaskClient) -> None:
+def test_import_report_escapes_markup(ann: FlaskClient) -> None:
     page = bring(ann, "Name,Year,Rating\n<script>x</script>,2001,5\n", follow_redirects=True).text
     assert "<script>x" not in page
     assert "&lt;script&gt;x" in page
 
 
 def furnish(app: Flask, client: FlaskClient) -> None:
-    """Something of a person in every table that can hold something of a person."""
+    """Store a row of the user in every table that references users."""
     assert run(app, "experiments", "start", "few", "--treatment", "min_ratings=9")[0] == 0
     client.get("/")
     client.post("/title/1/rating", data={"rating": "4"})
@@ -281,7 +281,7 @@ def furnish(app: Flask, client: FlaskClient) -> None:
 
 
 def tables_with(app: Flask, *needles: object) -> set[str]:
-    """Names of the tables with a row one of whose columns holds one of these."""
+    """Return the names of tables in which a column contains one of these values."""
     with app.app_context():
         return {
             table.name
@@ -293,7 +293,7 @@ def tables_with(app: Flask, *needles: object) -> set[str]:
 
 
 @pytest.mark.every_database
-def test_the_export_holds_everything(app: Flask, ann: FlaskClient) -> None:
+def test_export_contains_all_data_of_the_user(app: Flask, ann: FlaskClient) -> None:
     furnish(app, ann)
     answer = ann.get("/data/export.json")
     assert "attachment" in answer.headers["Content-Disposition"]
@@ -311,7 +311,7 @@ def test_the_export_holds_everything(app: Flask, ann: FlaskClient) -> None:
     assert [row["item_id"] for row in rows] == ["1", "3"]
 
 
-def test_the_csv_files_say_what_the_json_says(app: Flask, ann: FlaskClient) -> None:
+def test_export_csv_files_equal_the_json(app: Flask, ann: FlaskClient) -> None:
     furnish(app, ann)
     archive = zipfile.ZipFile(io.BytesIO(ann.get("/data/export.zip").data))
     whole = ann.get("/data/export.json").json
@@ -329,7 +329,7 @@ def test_the_csv_files_say_what_the_json_says(app: Flask, ann: FlaskClient) -> N
             ]
 
 
-def test_the_export_has_a_part_for_every_table_with_people_in_it() -> None:
+def test_export_covers_every_table_that_references_users() -> None:
     about_people = {
         table.name
         for table in db.metadata.sorted_tables
@@ -338,15 +338,13 @@ def test_the_export_has_a_part_for_every_table_with_people_in_it() -> None:
     assert about_people == set(COLUMNS)
 
 
-def test_an_export_of_nothing_has_its_headers(ann: FlaskClient) -> None:
+def test_export_without_data_has_csv_headers(ann: FlaskClient) -> None:
     with zipfile.ZipFile(io.BytesIO(ann.get("/data/export.zip").data)) as archive:
         assert archive.read("ratings.csv").decode().startswith("item_id,title,year")
 
 
 @pytest.mark.every_database
-def test_deleting_the_account_leaves_nothing_of_it_in_any_table(
-    app: Flask, ann: FlaskClient
-) -> None:
+def test_delete_account_leaves_no_rows_in_any_table(app: Flask, ann: FlaskClient) -> None:
     furnish(app, ann)
     everywhere = {"users", *COLUMNS}
     assert tables_with(app, 21, "ann", "ann@example.com") >= everywhere
@@ -361,7 +359,7 @@ def test_deleting_the_account_leaves_nothing_of_it_in_any_table(
 
 
 @pytest.mark.every_database
-def test_deleting_needs_the_password(app: Flask, ann: FlaskClient) -> None:
+def test_delete_account_requires_the_password(app: Flask, ann: FlaskClient) -> None:
     for password in ("wrong", ""):
         answer = ann.post("/data/delete", data={"password": password})
         assert answer.status_code == 422
@@ -377,7 +375,7 @@ def test_deleting_needs_the_password(app: Flask, ann: FlaskClient) -> None:
     ],
     ids=["beyond its end", "inside itself"],
 )
-def test_a_zip_whose_directory_lies_is_refused(
+def test_import_rejects_a_zip_with_a_false_directory(
     app: Flask, ann: FlaskClient, at: int, value: bytes
 ) -> None:
     whole = bytearray(packed(ratings__csv=MOVIELENS))
@@ -389,7 +387,7 @@ def test_a_zip_whose_directory_lies_is_refused(
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_a_file_with_a_nul_is_no_text_whatever_its_first_letters(
+def test_import_rejects_a_file_with_a_nul_byte_in_any_encoding(
     app: Flask, ann: FlaskClient, encoding: str
 ) -> None:
     answer = bring(ann, MOVIELENS.replace("4.5", "4\0").encode(encoding))

@@ -1,4 +1,4 @@
-"""The owner's figures, who may see them, and the report of the release in service."""
+"""The owner's figures, access to them, and the report of the release in service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def owner(app: Flask, ann: FlaskClient) -> FlaskClient:
     return ann
 
 
-def test_only_an_owner_sees_the_figures(app: Flask, ann: FlaskClient) -> None:
+def test_owner_page_is_for_owners_only(app: Flask, ann: FlaskClient) -> None:
     assert app.test_client().get("/owner").status_code == 302
     assert ann.get("/owner").status_code == 403
     assert ann.get("/owner/report/x.html").status_code == 403
@@ -44,15 +44,15 @@ def test_only_an_owner_sees_the_figures(app: Flask, ann: FlaskClient) -> None:
     assert ann.get("/owner").status_code == 403
 
 
-def test_a_guest_who_asks_for_the_options_is_refused(client: FlaskClient) -> None:
+def test_owner_page_rejects_options_requests_of_guests(client: FlaskClient) -> None:
     assert client.options("/owner").status_code == 403
 
 
-def test_a_role_is_given_to_someone_who_is_there(app: Flask) -> None:
+def test_set_role_fails_when_user_does_not_exist(app: Flask) -> None:
     assert run(app, "set-role", "nobody", "owner")[0] == 2
 
 
-def test_an_empty_site_has_figures_too(owner: FlaskClient) -> None:
+def test_owner_page_works_on_an_empty_site(owner: FlaskClient) -> None:
     page = owner.get("/owner").text
     assert "100,000 people returning within a month" in page
     assert "Nothing has been recommended to anyone yet." in page
@@ -91,7 +91,7 @@ def populate(app: Flask) -> None:
         db.session.commit()
 
 
-def test_the_figures_of_a_site_known_by_heart(app: Flask, client: FlaskClient) -> None:
+def test_site_kpis_equal_figures_computed_by_hand(app: Flask, client: FlaskClient) -> None:
     client.get("/ready")
     with app.app_context():
         assert db.session.get(Item, 1) is not None
@@ -102,13 +102,13 @@ def test_the_figures_of_a_site_known_by_heart(app: Flask, client: FlaskClient) -
     assert (output.shown, output.rated_share.value) == (6, 0.5)
     assert (output.recommended.value, output.recommended.n) == (4.0, 3)
     assert (output.otherwise.value, output.otherwise.n) == (2.5, 2)
-    assert output.rated_share.low == pytest.approx(0.5)  # both people rated half of theirs
+    assert output.rated_share.low == pytest.approx(0.5)  # both users rated half
     assert output.recommended.low < 4.0 < output.recommended.high
     assert output.weeks[-1].returning == 2
     assert len(output.weeks) == 12
 
 
-def test_figures_that_take_long_are_kept_for_a_while(
+def test_site_kpis_are_cached_when_they_are_slow(
     app: Flask, owner: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def registered() -> str:
@@ -129,7 +129,7 @@ def test_figures_that_take_long_are_kept_for_a_while(
     assert registered() == "3"
 
 
-def test_the_page_shows_them_with_targets_and_intervals(app: Flask, owner: FlaskClient) -> None:
+def test_owner_page_shows_targets_and_intervals(app: Flask, owner: FlaskClient) -> None:
     owner.get("/ready")
     populate(app)
     page = owner.get("/owner").text
@@ -140,7 +140,7 @@ def test_the_page_shows_them_with_targets_and_intervals(app: Flask, owner: Flask
     assert "The target lies within the interval." in page
 
 
-def test_reports_of_the_release_are_linked_and_served_in_a_sandbox(
+def test_release_reports_are_linked_and_served_in_a_sandbox(
     owner: FlaskClient, store: ReleaseStore, tmp_path: Path
 ) -> None:
     store.publish(tiny_release("20260105-x"), ITEMS, no_parity_sample())
@@ -157,9 +157,7 @@ def test_reports_of_the_release_are_linked_and_served_in_a_sandbox(
         assert owner.get(f"/owner/report/{name}").status_code == 404
 
 
-def test_the_report_of_training_is_served_as_a_page_with_its_figures(
-    owner: FlaskClient, store: ReleaseStore
-) -> None:
+def test_training_report_is_served_as_a_page(owner: FlaskClient, store: ReleaseStore) -> None:
     site_kpis = {"data": {"name": "Films", **COUNTS}, "seeds": [0], "settings": {}, "protocols": {}}
     store.publish(tiny_release("20260106-x"), ITEMS, no_parity_sample())
     folder = store.folder / "20260106-x" / "report"
@@ -176,7 +174,7 @@ def test_the_report_of_training_is_served_as_a_page_with_its_figures(
         assert read.json == site_kpis
 
 
-def test_how_well_we_know_someone(app: Flask, ann: FlaskClient) -> None:
+def test_accuracy_page_compares_predictions_with_ratings(app: Flask, ann: FlaskClient) -> None:
     assert "no guess to look back on yet" in ann.get("/accuracy").text
     ann.post("/title/1/rating", data={"rating": "5"})
     page = ann.get("/accuracy").text
@@ -185,7 +183,9 @@ def test_how_well_we_know_someone(app: Flask, ann: FlaskClient) -> None:
     assert "<svg class=" not in page.split("<main")[1]
 
 
-def test_the_error_over_time_is_drawn_against_the_communitys(app: Flask, ann: FlaskClient) -> None:
+def test_accuracy_page_draws_the_error_beside_the_community_mean(
+    app: Flask, ann: FlaskClient
+) -> None:
     ann.get("/ready")
     with app.app_context():
         for number, item in enumerate(db.session.query(Item).order_by(Item.id).all()):
@@ -221,7 +221,7 @@ def test_the_error_over_time_is_drawn_against_the_communitys(app: Flask, ann: Fl
     assert "We know you better than the crowd does" in page
 
 
-def test_registering_people_are_no_owners(app: Flask) -> None:
+def test_register_ignores_a_role_in_the_form(app: Flask) -> None:
     client = app.test_client()
     register(client, "eve")
     client.post("/register", data={"role": "owner"})

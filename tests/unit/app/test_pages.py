@@ -1,4 +1,4 @@
-"""What holds for every page: error pages, headers, and words as people read them."""
+"""Rules for every page: error pages, headers, and text for screen readers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from app.extensions import db
 JSON = {"Accept": "application/json"}
 
 
-def test_the_404_page_belongs_to_the_house(client: FlaskClient) -> None:
+def test_404_page_has_the_site_layout(client: FlaskClient) -> None:
     answer = client.get("/nothing-here")
     assert answer.status_code == 404
     assert "Nothing is shown at this address" in answer.text
     assert "Marquee" in answer.text
 
 
-def test_the_403_page_belongs_to_the_house(own_app: Flask) -> None:
+def test_403_page_has_the_site_layout(own_app: Flask) -> None:
     from werkzeug.exceptions import Forbidden
 
     @own_app.get("/forbidden")
@@ -34,9 +34,7 @@ def test_the_403_page_belongs_to_the_house(own_app: Flask) -> None:
     assert "not yours to open" in answer.text
 
 
-def test_a_failure_is_a_500_page_even_when_the_database_is_what_failed(
-    app: Flask, ann: FlaskClient
-) -> None:
+def test_500_page_is_shown_when_the_database_fails(app: Flask, ann: FlaskClient) -> None:
     app.config["PROPAGATE_EXCEPTIONS"] = False
     with app.app_context():
         db.drop_all()
@@ -48,14 +46,16 @@ def test_a_failure_is_a_500_page_even_when_the_database_is_what_failed(
 
 
 @pytest.mark.parametrize(("path", "code"), [("/nothing-here", 404), ("/logout", 405)])
-def test_scripts_get_errors_of_one_shape(client: FlaskClient, path: str, code: int) -> None:
+def test_errors_are_json_with_code_and_message_for_scripts(
+    client: FlaskClient, path: str, code: int
+) -> None:
     answer = client.get(path, headers=JSON)
     assert answer.status_code == code
     assert answer.json.keys() == {"code", "message"}
     assert answer.json["code"] == code
 
 
-def test_a_method_that_is_not_allowed_says_which_are(client: FlaskClient) -> None:
+def test_405_response_lists_the_allowed_methods(client: FlaskClient) -> None:
     assert "POST" in client.get("/logout").headers["Allow"]
 
 
@@ -70,14 +70,14 @@ def test_a_method_that_is_not_allowed_says_which_are(client: FlaskClient) -> Non
     ],
 )
 @pytest.mark.parametrize("path", ["/login", "/nothing-here", "/static/site.css", "/ready"])
-def test_every_answer_carries_the_security_headers(
+def test_every_response_has_the_security_headers(
     client: FlaskClient, path: str, header: str, content: str
 ) -> None:
     with client.get(path) as answer:
         assert content in answer.headers[header]
 
 
-def test_pages_fetch_nothing_from_elsewhere_and_hold_no_inline_script(ann: FlaskClient) -> None:
+def test_pages_load_nothing_external_and_have_no_inline_script(ann: FlaskClient) -> None:
     for path in ("/", "/popular", "/ratings", "/search?q=space", "/nothing-here"):
         page = ann.get(path).text
         assert 'src="http' not in page
@@ -89,7 +89,7 @@ def test_pages_fetch_nothing_from_elsewhere_and_hold_no_inline_script(ann: Flask
         assert " onclick=" not in page
 
 
-def test_session_cookies_are_out_of_reach_of_scripts(client: FlaskClient) -> None:
+def test_session_cookie_is_http_only(client: FlaskClient) -> None:
     cookie = client.get("/").headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
@@ -105,7 +105,7 @@ def test_session_cookies_are_out_of_reach_of_scripts(client: FlaskClient) -> Non
         (5.0, "five stars"),
     ],
 )
-def test_stars_are_spoken_as_people_say_them(stars: float, output: str) -> None:
+def test_stars_in_words_spells_out_stars(stars: float, output: str) -> None:
     assert template_helpers.stars_in_words(stars) == output
 
 
@@ -113,11 +113,11 @@ def test_stars_are_spoken_as_people_say_them(stars: float, output: str) -> None:
     ("seconds", "output"),
     [(5, "just now"), (70, "1 min ago"), (7_300, "2 h ago"), (90_000, "1 d ago")],
 )
-def test_times_are_told_by_their_largest_unit(seconds: int, output: str) -> None:
+def test_ago_uses_the_largest_unit(seconds: int, output: str) -> None:
     assert template_helpers.ago(utcnow() - timedelta(seconds=seconds)) == output
 
 
-def test_the_visitors_choice_of_theme_is_kept(client: FlaskClient) -> None:
+def test_theme_cookie_is_applied_and_validated(client: FlaskClient) -> None:
     assert 'data-bs-theme="dark"' in client.get("/login").text
     client.set_cookie("theme", "light")
     assert 'data-bs-theme="light" data-theme-chosen' in client.get("/login").text
@@ -127,7 +127,7 @@ def test_the_visitors_choice_of_theme_is_kept(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("host", ["x" * 64, "a b", "[::", "é", "a..b", "-", "x:y", "a/b"])
 @pytest.mark.parametrize("page", ["/login", "/nothing", "/api/v1/docs"])
-def test_a_host_that_is_none_is_a_400_or_a_page_like_any(
+def test_invalid_host_header_is_400_or_a_normal_page(
     client: FlaskClient, host: str, page: str
 ) -> None:
     raw = host.encode().decode("latin-1")

@@ -1,4 +1,4 @@
-"""Which passwords are taken: long enough, not too long, and none that others would try first."""
+"""Accepted passwords: long enough, not too long, and not easy to guess."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAID = "Others would try this one first"
         *("ann.example", "ann@example.com", "anneliese", "Anneliese1990"),
     ],
 )
-def test_what_others_try_first_is_refused(password: str) -> None:
+def test_is_easy_to_guess_finds_common_and_personal_passwords(password: str) -> None:
     assert is_easy_to_guess(password, ["Anneliese", "ann@example.com", "ann.example", None])
 
 
@@ -32,18 +32,18 @@ def test_what_others_try_first_is_refused(password: str) -> None:
         *("8472-a-938475", "ünïcödé päss", "        x        ", "我的密码是一只猫在屋顶", ""),
     ],
 )
-def test_anything_else_is_taken(password: str) -> None:
+def test_is_easy_to_guess_accepts_other_passwords(password: str) -> None:
     assert not is_easy_to_guess(password, ["Ann", "ann@example.com"])
 
 
-def test_registering_refuses_them(client: FlaskClient) -> None:
+def test_register_rejects_easy_passwords(client: FlaskClient) -> None:
     form = {"username": "bea smith", "email": "bea@example.com"}
     for password in ("password1", "BeaSmith1", "bea@example.com"):
         answer = client.post("/register", data={**form, "password": password, "confirm": password})
         assert (answer.status_code, SAID in answer.text) == (422, True)
 
 
-def test_changing_and_resetting_refuse_them(
+def test_change_and_reset_reject_easy_passwords(
     app: Flask, ann: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     easy = {"password": "ann@example.com", "confirm": "ann@example.com"}
@@ -58,7 +58,7 @@ def test_changing_and_resetting_refuse_them(
 
 
 @pytest.mark.parametrize("path", ["/login", "/register", "/account", "/data/delete"])
-def test_no_more_is_hashed_than_a_password_may_be_long(
+def test_passwords_over_the_maximum_length_are_not_hashed(
     ann: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     def hashed(*_: object, **__: object) -> str:
@@ -74,7 +74,7 @@ def test_no_more_is_hashed_than_a_password_may_be_long(
     assert answer.status_code == 422
 
 
-def test_every_letter_of_a_password_counts(app: Flask) -> None:
+def test_every_character_of_a_password_is_significant(app: Flask) -> None:
     password = "  Käse und Brot auf dem Dach, " + "x" * 90
     form = {"username": "eve", "email": "eve@example.com"}
     made = app.test_client().post(

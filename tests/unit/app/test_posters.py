@@ -1,4 +1,4 @@
-"""Every poster is a sound, small, self-contained picture in which the whole title can be read."""
+"""Every poster is a valid, small, self-contained SVG with the whole title in readable text."""
 
 import os
 import random
@@ -76,7 +76,7 @@ def posters_of(title: str | None) -> list[str]:
 
 
 def lines_of(poster: str) -> list[tuple[str, float, float]]:
-    """Text, width and baseline of every line, by the estimate."""
+    """Return text, estimated width and baseline of every line."""
     text = ElementTree.fromstring(poster).find(f"{SVG}text")
     assert text is not None
     lines = []
@@ -103,7 +103,7 @@ def test_posters_are_well_formed_small_and_self_contained(title):
 
 
 @pytest.mark.parametrize("title", CASES)
-def test_every_line_stays_inside_the_poster(title):
+def test_poster_lines_stay_inside_the_poster(title):
     for poster in posters_of(title):
         for text, width, baseline in lines_of(poster):
             assert width <= ROOM, text
@@ -111,12 +111,12 @@ def test_every_line_stays_inside_the_poster(title):
 
 
 @pytest.mark.parametrize("genres", [[], ["Drama"], ["Sci-Fi", "Horror"]])
-def test_the_same_title_always_gets_the_same_poster(genres):
+def test_draw_poster_is_deterministic(genres):
     assert draw_poster("Alien", 1979, genres) == draw_poster("Alien", 1979, genres[::-1])
 
 
-def test_posters_need_only_the_standard_library_and_do_not_depend_on_the_process():
-    """Without site-packages, and without app/__init__.py, which needs them."""
+def test_draw_poster_needs_only_the_standard_library_and_is_equal_in_every_process():
+    """Run without site-packages, and without app/__init__.py, which needs them."""
     names = ["Action", "Comedy", "Crime", "Drama", "IMAX", "War"]
     code = (
         "import sys, types; app = sys.modules['app'] = types.ModuleType('app');"
@@ -130,7 +130,7 @@ def test_posters_need_only_the_standard_library_and_do_not_depend_on_the_process
         assert printed == draw_poster("Up", 2009, names) + "\n"
 
 
-def test_different_titles_get_different_posters():
+def test_draw_poster_differs_between_items():
     def picture(title: str) -> str:
         return draw_poster(title, 1999, ["Drama"]).split("<text")[0]
 
@@ -141,31 +141,31 @@ def test_different_titles_get_different_posters():
 @pytest.mark.parametrize(
     "title", ["Up", "Crouching Tiger, Hidden Dragon", "Fast & Furious <3", "Wallace & Gromit"]
 )
-def test_the_whole_title_is_there(title):
+def test_poster_contains_the_whole_title(title):
     poster = draw_poster(title, 2000, ["Action"])
     assert " ".join(text for text, *_ in lines_of(poster)) == f"{title} 2000"
     for word in title.split():
         assert word.replace("&", "&amp;").replace("<", "&lt;") in poster
 
 
-def test_a_title_too_long_to_set_ends_in_an_ellipsis():
+def test_set_title_ends_long_titles_with_an_ellipsis():
     lines, _ = set_title(NASTY["long title"].strip(), bold=True)
     assert lines[0].startswith("The Persecution")
     assert lines[-1].endswith("…")
-    assert set_title("x" * 200, bold=True)[0][-1].endswith("x…")  # and not in a hyphen
+    assert set_title("x" * 200, bold=True)[0][-1].endswith("x…")  # and not with a hyphen
 
 
-def test_short_titles_are_set_larger_than_long_ones():
+def test_set_title_uses_larger_type_for_short_titles():
     sizes = [set_title(title, bold=False)[1] for title in ("M", "Alien", "The Big Lebowski")]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > 2 * sizes[-1]
 
 
-def test_no_line_begins_with_a_dash():
+def test_set_title_starts_no_line_with_a_dash():
     assert not any(line[0] in "-–—" for line in set_title(NASTY["dashes"], bold=True)[0])
 
 
-def test_right_to_left_titles_stand_at_the_right():
+def test_draw_poster_sets_right_to_left_titles():
     assert 'direction="rtl"' in draw_poster(NASTY["Arabic"], 2014, ["Drama"])
     assert "direction" not in draw_poster("Theeb", 2014, ["Drama"])
 
@@ -181,19 +181,19 @@ def test_right_to_left_titles_stand_at_the_right():
         ([], ""),
     ],
 )
-def test_the_genre_chooses_the_motif(genres, key, monkeypatch):
+def test_draw_poster_selects_the_motif_by_genre(genres, key, monkeypatch):
     monkeypatch.setitem(GENRES, key, ((lambda *stage: "<g id='chosen'/>",), "slate"))
     assert "<g id='chosen'/>" in draw_poster("Dust", 2000, genres)
 
 
-def test_telling_genres_share_no_motif():
+def test_distinctive_genres_share_no_motif():
     films = ("Action", "Comedy", "Documentary", "Horror", "Sci-Fi", "War", "Western")
     motifs = [motif for genre in films for motif in GENRES[genre][0]]
     assert len(set(motifs)) == len(motifs)
 
 
 @pytest.mark.parametrize("motif", MOTIFS)
-def test_every_motif_draws_on_any_stage(motif):
+def test_motifs_draw_at_every_size(motif):
     for width, height in ((172, 110), (200, 150), (200, 268), (172, 250)):
         for seed in range(9):
             drawn = MOTIFS[motif](Dice(str(seed)), width, height, COLOURS)
@@ -202,13 +202,13 @@ def test_every_motif_draws_on_any_stage(motif):
 
 
 @pytest.mark.parametrize("genre", GENRES)
-def test_genres_name_known_palettes(genre):
+def test_genres_reference_existing_palettes(genre):
     for palette in GENRES[genre][1].split():
         assert re.fullmatch(r"([0-9a-f]{6} ?){4}", PALETTES[palette])
 
 
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: str(era.until))
-def test_titles_are_legible_in_every_era(era):
+def test_poster_text_has_enough_contrast_in_every_era(era):
     year = 2024 if era.until > 2024 else era.until
     for i, genre in enumerate([*GENRES] * 4):
         poster = draw_poster(f"Title {i}", year, [genre])

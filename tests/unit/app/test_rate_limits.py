@@ -1,4 +1,4 @@
-"""Rate limits counted in a process's own memory."""
+"""Rate limits counted in the memory of a process."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.support.api import client_with_token
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A clock that stands still until its one number is changed."""
+    """A clock that stands still until the test changes its only element."""
     moment = [1000.0]
     monkeypatch.setattr(time, "time", lambda: moment[0])
     return moment
 
 
-def test_a_window_counts_until_it_ends_and_then_anew(now: list[float]) -> None:
+def test_process_memory_counts_within_a_window_and_then_restarts(now: list[float]) -> None:
     memory = ProcessMemory()
     assert [memory.incr("ann", 60), memory.incr("ann", 60), memory.incr("bob", 60)] == [1, 2, 1]
     assert (memory.get("ann"), memory.get_expiry("ann")) == (2, 1060)
@@ -35,7 +35,7 @@ def test_a_window_counts_until_it_ends_and_then_anew(now: list[float]) -> None:
     assert memory.get_expiry("ann") == 1120
 
 
-def test_a_limit_is_kept_and_lifted_when_its_window_has_ended(now: list[float]) -> None:
+def test_rate_limit_holds_within_its_window_and_then_resets(now: list[float]) -> None:
     limits, two = FixedWindowRateLimiter(ProcessMemory()), parse("2/minute")
     assert [limits.hit(two, "ann") for _ in range(3)] == [True, True, False]
     assert limits.get_window_stats(two, "ann") == (1060, 0)
@@ -43,14 +43,14 @@ def test_a_limit_is_kept_and_lifted_when_its_window_has_ended(now: list[float]) 
     assert limits.hit(two, "ann")
 
 
-def test_a_clock_that_was_set_back_begins_a_window(now: list[float]) -> None:
+def test_process_memory_starts_a_new_window_when_clock_was_set_back(now: list[float]) -> None:
     memory = ProcessMemory()
     memory.incr("ann", 60, amount=5)
     now[0] -= 600
     assert memory.incr("ann", 60) == 1
 
 
-def test_windows_that_have_ended_are_forgotten(now: list[float]) -> None:
+def test_process_memory_deletes_expired_windows(now: list[float]) -> None:
     memory = ProcessMemory()
     for caller in range(100):
         memory.incr(str(caller), 1)
@@ -60,7 +60,7 @@ def test_windows_that_have_ended_are_forgotten(now: list[float]) -> None:
     assert memory.get("ann") == 0
 
 
-def test_no_count_is_lost_between_threads() -> None:
+def test_process_memory_counts_exactly_across_threads() -> None:
     memory = ProcessMemory()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: memory.incr("ann", 60), range(4000)))
@@ -69,7 +69,7 @@ def test_no_count_is_lost_between_threads() -> None:
     assert memory.get("ann") == 0
 
 
-def test_without_redis_the_site_counts_so_and_starts_no_thread_for_it(app: Flask) -> None:
+def test_limiter_uses_process_memory_without_a_thread_when_redis_is_unset(app: Flask) -> None:
     rest = client_with_token(app, "service")
     rest("GET", "/search?q=space")
     with app.app_context():

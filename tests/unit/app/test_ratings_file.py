@@ -27,7 +27,7 @@ def read(path: Path, batch: int = 100) -> list[list[Row]]:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
-def test_every_layout_is_read_from_its_folder_or_by_its_name(
+def test_find_ratings_recognises_every_layout_by_folder_or_file(
     tmp_path: Path, name: str, packed: bool
 ) -> None:
     content: str | bytes = FILES[name]
@@ -46,11 +46,11 @@ def test_every_layout_is_read_from_its_folder_or_by_its_name(
     ],
     ids=["byte order mark", "other order", "blank lines"],
 )
-def test_columns_are_found_by_name(tmp_path: Path, content: str) -> None:
+def test_read_ratings_finds_columns_by_name(tmp_path: Path, content: str) -> None:
     assert read(write_files(tmp_path, {"ratings.csv": content})) == [ROWS]
 
 
-def test_a_file_is_read_in_batches_that_tell_how_far_it_is(tmp_path: Path) -> None:
+def test_read_ratings_yields_batches_with_their_size_in_bytes(tmp_path: Path) -> None:
     lines = "".join(f"{user},1,3,5\n" for user in range(1, 26))
     file, layout = find_ratings(write_files(tmp_path, {"ratings.csv": HEADER + lines}))
     output = list(read_ratings(file, layout, 5.0, batch=10))
@@ -76,20 +76,20 @@ def test_a_file_is_read_in_batches_that_tell_how_far_it_is(tmp_path: Path) -> No
         ("\xff\xfe,1,1,1", "not a user"),
     ],
 )
-def test_a_bad_line_is_named(tmp_path: Path, line: str, problem: str) -> None:
+def test_read_ratings_names_the_bad_line(tmp_path: Path, line: str, problem: str) -> None:
     write_files(tmp_path, {"ratings.csv": HEADER + "1,10,4,1\n" + line + "\n"})
     with pytest.raises(DataError, match=r"ratings.csv, line 3: .*" + problem):
         read(tmp_path)
 
 
 @pytest.mark.parametrize("header", ["", "userId,movieId,rating\n", "\x00\x01\n"])
-def test_a_missing_column_is_named(tmp_path: Path, header: str) -> None:
+def test_read_ratings_names_the_missing_column(tmp_path: Path, header: str) -> None:
     write_files(tmp_path, {"ratings.csv": header})
     with pytest.raises(DataError, match=r"line 1: column '(userId|timestamp)' is missing"):
         read(tmp_path)
 
 
-def test_a_truncated_archive_is_an_error(tmp_path: Path) -> None:
+def test_read_ratings_fails_when_archive_is_truncated(tmp_path: Path) -> None:
     whole = gzip.compress((HEADER + "1,10,4,1\n" * 5000).encode())
     write_files(tmp_path, {"ratings.csv.gz": whole[:-20]})
     with pytest.raises(DataError, match="cannot be unpacked"):
@@ -97,14 +97,16 @@ def test_a_truncated_archive_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["movies.csv", "missing"])
-def test_without_a_ratings_file_the_known_ones_are_named(tmp_path: Path, name: str) -> None:
+def test_find_ratings_lists_known_names_when_there_is_no_ratings_file(
+    tmp_path: Path, name: str
+) -> None:
     write_files(tmp_path, {"movies.csv": ""})
     for path in (tmp_path, tmp_path / name):
         with pytest.raises(DataError, match=r"u\.data, ratings\.dat, ratings\.csv"):
             find_ratings(path)
 
 
-def test_a_damaged_archive_is_an_error(tmp_path: Path) -> None:
+def test_read_ratings_fails_when_archive_is_damaged(tmp_path: Path) -> None:
     whole = bytearray(gzip.compress((HEADER + "1,10,4,1\n").encode(), mtime=0))
     whole[10] ^= 0xFF
     write_files(tmp_path, {"ratings.csv.gz": bytes(whole)})

@@ -14,7 +14,7 @@ from recommender.storage.release_store import ReleaseStore
 from tests.support.releases import ITEMS, no_parity_sample, tiny_release
 
 
-def test_recommend_gives_the_reason_when_its_id_is_0(app: Flask, store: ReleaseStore) -> None:
+def test_recommend_gives_the_reason_when_item_id_is_0(app: Flask, store: ReleaseStore) -> None:
     release = tiny_release("20260102-000000-bbbb")
     item_ids = release.arrays.item_ids.copy()
     item_ids[0] = 0

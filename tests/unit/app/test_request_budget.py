@@ -1,4 +1,4 @@
-"""A request that outlasts its seconds ends with a 503, and nothing of it is stored."""
+"""A request that exceeds its time budget ends with a 503 and stores nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.api import Rest
 
 @pytest.fixture
 def spent(app: Flask, ann: FlaskClient) -> Iterator[None]:
-    """From now on every request has outlasted its budget at its first statement."""
+    """Let the budget of every request be spent at its first statement."""
     app.config["REQUEST_SECONDS"] = -1.0
     yield
     app.config["REQUEST_SECONDS"] = 30.0
@@ -30,7 +30,7 @@ def stored_ratings(app: Flask) -> int:
         return db.session.scalar(select(func.count()).select_from(Rating)) or 0
 
 
-def test_page_is_a_503_that_says_so_when_budget_is_spent(
+def test_page_is_503_with_explanation_when_budget_is_spent(
     app: Flask, ann: FlaskClient, spent: None
 ) -> None:
     answer = ann.get("/ratings")
@@ -38,20 +38,20 @@ def test_page_is_a_503_that_says_so_when_budget_is_spent(
     assert answer.headers["Retry-After"] == str(request_budget.RETRY_SECONDS)
 
 
-def test_nothing_is_stored_when_budget_is_spent(app: Flask, ann: FlaskClient, spent: None) -> None:
+def test_rating_is_not_stored_when_budget_is_spent(
+    app: Flask, ann: FlaskClient, spent: None
+) -> None:
     assert ann.post("/title/1/rating", data={"rating": "4"}).status_code == 503
     assert stored_ratings(app) == 0
 
 
-def test_api_is_a_503_of_its_own_shape_when_budget_is_spent(
-    app: Flask, rest: Rest, spent: None
-) -> None:
+def test_api_is_503_in_json_when_budget_is_spent(app: Flask, rest: Rest, spent: None) -> None:
     answer = rest("GET", "/movie/1")
     assert answer.status_code == 503
     assert answer.json == {"code": 503, "message": "this took too long and was given up"}
 
 
-def test_loop_ends_at_the_limit_and_frees_its_thread(own_app: Flask) -> None:
+def test_limit_ends_a_loop_and_frees_its_thread(own_app: Flask) -> None:
     @own_app.get("/endless")
     def endless() -> str:
         request_budget.limit(0.2)
@@ -63,7 +63,7 @@ def test_loop_ends_at_the_limit_and_frees_its_thread(own_app: Flask) -> None:
     assert 0.2 <= time.monotonic() - began < 10
 
 
-def test_limit_never_lengthens_the_budget(app: Flask) -> None:
+def test_limit_never_extends_the_budget(app: Flask) -> None:
     with app.test_request_context():
         request_budget.limit(-1)
         request_budget.limit(100)
@@ -71,7 +71,7 @@ def test_limit_never_lengthens_the_budget(app: Flask) -> None:
             request_budget.check()
 
 
-def test_check_raises_once_so_that_the_error_page_can_be_made(app: Flask) -> None:
+def test_check_raises_once_so_that_the_error_page_can_be_rendered(app: Flask) -> None:
     with app.test_request_context():
         request_budget.limit(-1)
         with pytest.raises(request_budget.BudgetSpent):
@@ -79,7 +79,7 @@ def test_check_raises_once_so_that_the_error_page_can_be_made(app: Flask) -> Non
         request_budget.check()
 
 
-def test_work_outside_of_a_request_has_no_budget(environ: dict[str, str]) -> None:
+def test_check_never_raises_outside_of_a_request(environ: dict[str, str]) -> None:
     app = create_app({**environ, "REQUEST_SECONDS": "0"}, TESTING=True)
     with app.app_context():
         request_budget.limit(-1)

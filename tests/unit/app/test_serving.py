@@ -1,4 +1,4 @@
-"""The release in service: loaded, watched, swapped, and kept whatever happens to the next one."""
+"""The release in service: loaded, watched, swapped, and kept if the next one fails."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def make_newer(folder: Path) -> str:
     return path.name
 
 
-def test_before_the_first_release_the_site_runs_and_says_so(closed_app: Flask) -> None:
+def test_site_says_that_no_model_is_in_service_before_the_first_release(closed_app: Flask) -> None:
     client = closed_app.test_client()
     assert "no model is in service" in client.get("/login").text
     register(client, "ann")
@@ -58,16 +58,14 @@ def test_before_the_first_release_the_site_runs_and_says_so(closed_app: Flask) -
     assert client.get("/health").status_code == 200
 
 
-def test_the_first_release_is_served_without_a_restart(
-    closed_app: Flask, store: ReleaseStore
-) -> None:
+def test_first_release_is_served_without_restart(closed_app: Flask, store: ReleaseStore) -> None:
     client = closed_app.test_client()
     assert client.get("/ready").status_code == 503
     publish_tiny(store)
     assert client.get("/ready").json == {"status": "ready", "release": FIRST}
 
 
-def test_a_promoted_release_replaces_the_one_in_service(
+def test_promoted_release_replaces_the_current_one(
     client: FlaskClient, store: ReleaseStore
 ) -> None:
     assert client.get("/ready").json["release"] == FIRST
@@ -78,7 +76,7 @@ def test_a_promoted_release_replaces_the_one_in_service(
 
 
 @pytest.mark.parametrize("damage", [truncate, flip_a_byte, make_newer, remove_a_file])
-def test_a_release_that_does_not_verify_leaves_the_old_one_in_service(
+def test_current_release_stays_in_service_when_the_new_one_does_not_verify(
     client: FlaskClient,
     store: ReleaseStore,
     damage: Callable[[Path], str],
@@ -96,7 +94,7 @@ def test_a_release_that_does_not_verify_leaves_the_old_one_in_service(
     assert len([line for line in caplog.messages if named in line]) == 1
 
 
-def test_a_damaged_pointer_leaves_the_release_in_service(
+def test_current_release_stays_in_service_when_the_pointer_is_damaged(
     client: FlaskClient, store: ReleaseStore
 ) -> None:
     client.get("/ready")
@@ -106,7 +104,7 @@ def test_a_damaged_pointer_leaves_the_release_in_service(
     assert "current.json" in answer["problem"]
 
 
-def test_new_titles_are_there_when_their_release_is(
+def test_items_are_synced_when_their_release_is_served(
     app: Flask, client: FlaskClient, store: ReleaseStore
 ) -> None:
     client.get("/ready")
@@ -120,7 +118,7 @@ def test_new_titles_are_there_when_their_release_is(
         assert db.session.get(CatalogueState, 1).version == SECOND
 
 
-def test_a_larger_data_set_moves_the_next_id_up_and_a_smaller_one_does_not_move_it_down(
+def test_next_user_id_rises_with_the_data_set_and_never_falls(
     app: Flask, store: ReleaseStore
 ) -> None:
     client = app.test_client()
@@ -137,7 +135,7 @@ def test_a_larger_data_set_moves_the_next_id_up_and_a_smaller_one_does_not_move_
             assert db.session.get(SiteState, 1).last_user_id == expected
 
 
-def test_a_database_that_fails_leaves_the_release_in_service_and_is_told(
+def test_current_release_stays_in_service_when_the_database_fails(
     app: Flask, client: FlaskClient, store: ReleaseStore
 ) -> None:
     client.get("/ready")
@@ -149,7 +147,7 @@ def test_a_database_that_fails_leaves_the_release_in_service_and_is_told(
     assert "flask db upgrade" in answer.json["problem"]
 
 
-def test_a_database_that_is_gone_makes_the_site_not_ready(
+def test_ready_is_503_when_database_is_unreachable(
     closed_app: Flask, environ: dict[str, str]
 ) -> None:
     lost = {**environ, "DATABASE_URL": "sqlite:////nowhere/at/all.db"}
@@ -160,7 +158,7 @@ def test_a_database_that_is_gone_makes_the_site_not_ready(
     assert client.get("/health").status_code == 200
 
 
-def test_the_watching_thread_swaps_within_its_period(
+def test_watcher_swaps_the_release_within_its_period(
     app: Flask, environ: dict[str, str], store: ReleaseStore
 ) -> None:
     watching = create_app({**environ, "RELEASE_POLL_SECONDS": "0.05"}, TESTING=True).test_client()
@@ -169,7 +167,7 @@ def test_the_watching_thread_swaps_within_its_period(
     wait_until(lambda: watching.get("/ready").json["release"] == SECOND, 10)
 
 
-def test_the_release_before_is_let_go_though_a_request_left_it_in_a_cycle(
+def test_previous_release_is_freed_when_a_request_left_it_in_a_reference_cycle(
     app: Flask, environ: dict[str, str], store: ReleaseStore
 ) -> None:
     watching = create_app({**environ, "RELEASE_POLL_SECONDS": "0.2"}, TESTING=True)
@@ -190,7 +188,7 @@ def test_the_release_before_is_let_go_though_a_request_left_it_in_a_cycle(
         gc.enable()
 
 
-def test_simulated_data_is_announced_on_every_page(closed_app: Flask, store: ReleaseStore) -> None:
+def test_pages_announce_simulated_data(closed_app: Flask, store: ReleaseStore) -> None:
     release = tiny_release()
     release = replace(release, catalogue=structs.replace(release.catalogue, simulated=True))
     store.publish(release, ITEMS, no_parity_sample())
@@ -203,10 +201,10 @@ def test_simulated_data_is_announced_on_every_page(closed_app: Flask, store: Rel
 
 
 @pytest.mark.server
-def test_a_process_waits_for_another_that_brings_a_large_catalogue(
+def test_sync_waits_for_another_process_that_holds_the_sqlite_write_lock(
     environ: dict[str, str], app: Flask
 ) -> None:
-    """SQLite's own patience ends after five seconds."""
+    """SQLite's default busy timeout is five seconds."""
     other = sqlite3.connect(environ["DATABASE_URL"].removeprefix("sqlite:///"), timeout=1)
     other.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor(1) as waiting:

@@ -1,4 +1,4 @@
-"""A release recommends before its titles are indexed, and titles are found all the while."""
+"""A release serves recommendations before its search index is built; search works meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.releases import publish_tiny
 
 @pytest.fixture
 def found_meanwhile(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
-    """The version in service, and what a search finds, whenever titles are about to be indexed."""
+    """Records the version in service and a search result each time before an index is built."""
     seen: list[tuple[str, list[int]]] = []
 
     index = TitleIndex.of
@@ -30,7 +30,7 @@ def found_meanwhile(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[s
     return seen
 
 
-def test_the_first_is_searched_in_the_database_and_the_next_by_the_index_before(
+def test_search_uses_database_then_previous_index_while_the_index_is_built(
     app: Flask, store: ReleaseStore, found_meanwhile: list[tuple[str, list[int]]]
 ) -> None:
     watcher: ReleaseWatcher = app.extensions["serving"]

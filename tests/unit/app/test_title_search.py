@@ -59,7 +59,7 @@ def found(query: str, limit: int = 5) -> list[str]:
         ("a", "A"),
         ("the the", "The The"),
         ("terminator 1994", "The Terminator"),
-        # a letter wrong, missing, too many, or two that changed places; also half typed
+        # a letter wrong, missing, added, or two swapped; also incomplete words
         ("matrux", "The Matrix"),
         ("matix", "The Matrix"),
         ("mattrix", "The Matrix"),
@@ -70,32 +70,32 @@ def found(query: str, limit: int = 5) -> list[str]:
         ("empire stirkes", "Star Wars: Episode V - The Empire Strikes Back"),
     ],
 )
-def test_the_first_find_is_what_was_meant(query: str, first: str) -> None:
+def test_find_ranks_the_intended_title_first(query: str, first: str) -> None:
     assert found(query)[0] == first
 
 
-def test_a_better_match_comes_before_a_more_popular_one() -> None:
+def test_find_ranks_better_matches_above_more_popular_ones() -> None:
     assert found("alien") == ["Alien", "Alien: Resurrection", "Aliens"]
 
 
-def test_of_equal_matches_the_more_popular_comes_first() -> None:
+def test_find_ranks_equal_matches_by_popularity() -> None:
     assert found("terminator") == ["The Terminator", "Terminator 2: Judgment Day"]
     assert found("ter") == ["Terminator 2: Judgment Day", "The Terminator"]
 
 
 @pytest.mark.parametrize("query", ["", "  ", "%", "?!", "xqzvw", "matrix alien", "e" * 10_000])
-def test_what_nothing_matches_finds_nothing(query: str) -> None:
+def test_find_returns_nothing_when_nothing_matches(query: str) -> None:
     assert found(query) == []
 
 
-def test_no_more_than_the_limit_are_found() -> None:
+def test_find_returns_at_most_the_limit() -> None:
     assert len(found("m", 2)) == 2
     assert found("m", 0) == []
 
 
 @pytest.fixture(scope="module")
 def large() -> TitleIndex:
-    """60,000 titles of two to five made-up words, with as many words as real catalogues have."""
+    """60,000 titles of two to five generated words, with a vocabulary of realistic size."""
     rng = random.Random(1)
     letters = "aaabcdeeefghiiklmnooprrssttuvwy"
     words = ["".join(rng.choices(letters, k=rng.randint(3, 11))) for _ in range(40_000)]
@@ -109,7 +109,7 @@ def large() -> TitleIndex:
 
 
 @pytest.mark.slow
-def test_autocomplete_answers_within_50_ms_at_60_000_titles(large: TitleIndex) -> None:
+def test_find_takes_under_50_ms_for_60_000_titles(large: TitleIndex) -> None:
     queries = ["t", "th", "the", "mat", "maritx", "stri empi", "a b c d e f g h", "zzqzzqzz"]
     queries += ["wondreful lfie misteak heer", "x" * 100, "1994", "shawsahnk redemtion"]
     seconds = []

@@ -1,4 +1,4 @@
-"""Onboarding, filters, what is set aside, and the page of one title, through HTTP."""
+"""Onboarding, filters, watchlist and hidden items, and the page of a title, over HTTP."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rate(client: FlaskClient, item: int, stars: float, **form: str) -> None:
 
 
 @pytest.mark.every_database
-def test_whoever_registers_is_asked_about_one_title(ann: FlaskClient) -> None:
+def test_onboarding_asks_about_one_item(ann: FlaskClient) -> None:
     page = ann.get("/welcome").text
     assert "Have you seen this?" in page
     assert len(shown(page)) == 1
@@ -37,7 +37,7 @@ def test_whoever_registers_is_asked_about_one_title(ann: FlaskClient) -> None:
     assert 'href="/search"' in page
 
 
-def test_an_answer_leads_to_another_question_until_none_is_left(ann: FlaskClient) -> None:
+def test_onboarding_asks_another_question_until_none_is_left(ann: FlaskClient) -> None:
     asked = []
     for number in range(8):
         (item,) = shown(ann.get("/welcome").text)
@@ -50,7 +50,7 @@ def test_an_answer_leads_to_another_question_until_none_is_left(ann: FlaskClient
     assert "nothing left to ask" in ann.get("/welcome").text
 
 
-def test_the_questions_say_how_far_the_list_has_settled(ann: FlaskClient) -> None:
+def test_onboarding_shows_progress(ann: FlaskClient) -> None:
     rate(ann, 1, 5)
     assert "1 rated" in ann.get("/welcome").text
     for item in (2, 3, 5, 8):
@@ -60,7 +60,7 @@ def test_the_questions_say_how_far_the_list_has_settled(ann: FlaskClient) -> Non
     assert 'value="12"' in page
 
 
-def test_not_seen_is_no_rating_and_the_title_is_still_recommended(
+def test_unseen_stores_no_rating_and_item_is_still_recommended(
     app: Flask, ann: FlaskClient
 ) -> None:
     ann.post("/title/1/unseen")
@@ -83,27 +83,29 @@ def test_not_seen_is_no_rating_and_the_title_is_still_recommended(
         ("genre=Romance&to=1950", set()),
     ],
 )
-def test_only_what_qualifies_is_shown(ann: FlaskClient, query: str, expected: set[int]) -> None:
+def test_home_shows_only_items_that_match_the_filter(
+    ann: FlaskClient, query: str, expected: set[int]
+) -> None:
     page = ann.get(f"/?show=25&{query}").text
     assert set(shown(page)) == expected
     if not expected:
         assert "No movie fits all of that" in page
 
 
-def test_the_page_is_filled_whenever_enough_titles_qualify(ann: FlaskClient) -> None:
+def test_home_fills_the_page_when_enough_items_match_the_filter(ann: FlaskClient) -> None:
     assert len(shown(ann.get("/?not=Romance").text)) == 5
     assert "Showing <strong>not romance</strong>" in ann.get("/?not=Romance").text
     assert 'href="/?show=25&amp;not=Adventure"' in ann.get("/?not=Adventure").text
 
 
-def test_the_slider_leaves_out_the_best_known(ann: FlaskClient) -> None:
+def test_popularity_slider_excludes_the_best_known_items(ann: FlaskClient) -> None:
     every = shown(ann.get("/?show=25").text)
     obscure = shown(ann.get("/?show=25&known=-1").text)
     assert set(obscure) < set(every)
     assert 1 not in obscure
 
 
-def test_only_the_ratings_of_the_last_years_count_and_the_older_stay_rated(
+def test_years_filter_uses_only_recent_ratings_and_keeps_older_items_rated(
     app: Flask, ann: FlaskClient
 ) -> None:
     rate(ann, 13, 5)
@@ -121,15 +123,15 @@ def test_only_the_ratings_of_the_last_years_count_and_the_older_stay_rated(
 @pytest.mark.parametrize(
     "query", ["from=x", "known=1e9", "years=-3", "genre=" + "x" * 5000, "not=%00", "to=" + "9" * 50]
 )
-def test_nonsense_in_the_address_does_no_harm(ann: FlaskClient, query: str) -> None:
+def test_home_accepts_invalid_filter_values(ann: FlaskClient, query: str) -> None:
     assert ann.get(f"/?{query}").status_code == 200
 
 
-# Setting aside
+# Watchlist and hidden items
 
 
 @pytest.mark.every_database
-def test_a_hidden_title_is_recommended_no_more_until_it_is_brought_back(ann: FlaskClient) -> None:
+def test_hidden_item_is_not_recommended_until_it_is_unhidden(ann: FlaskClient) -> None:
     ann.post("/title/1/hidden")
     assert 1 not in shown(ann.get("/?show=25").text)
     assert shown(ann.get("/hidden").text) == [1]
@@ -138,7 +140,7 @@ def test_a_hidden_title_is_recommended_no_more_until_it_is_brought_back(ann: Fla
 
 
 @pytest.mark.every_database
-def test_the_watchlist_holds_what_was_put_there_newest_first_until_it_is_rated(
+def test_watchlist_is_newest_first_and_drops_rated_items(
     ann: FlaskClient,
 ) -> None:
     for item in (1, 55, 8):
@@ -150,7 +152,7 @@ def test_the_watchlist_holds_what_was_put_there_newest_first_until_it_is_rated(
     assert "on your watchlist" in ann.get("/").text.lower()
 
 
-def test_setting_aside_tells_a_script_how_to_undo_it(ann: FlaskClient) -> None:
+def test_hide_returns_json_with_undo_to_scripts(ann: FlaskClient) -> None:
     answer = ann.post("/title/1/hidden", headers=JSON)
     assert answer.json["undo"] == {"address": "/title/1/hidden/delete"}
     undone = ann.post(answer.json["undo"]["address"], headers=JSON)
@@ -158,12 +160,12 @@ def test_setting_aside_tells_a_script_how_to_undo_it(ann: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/title/999/hidden", "/title/1/loved", "/title/x/hidden"])
-def test_what_is_not_there_cannot_be_set_aside(ann: FlaskClient, path: str) -> None:
+def test_hide_is_404_when_item_does_not_exist(ann: FlaskClient, path: str) -> None:
     assert ann.post(path).status_code == 404
 
 
 @pytest.mark.every_database
-def test_people_see_their_own_watchlist_alone(app: Flask, ann: FlaskClient) -> None:
+def test_watchlist_is_visible_and_editable_by_its_user_only(app: Flask, ann: FlaskClient) -> None:
     ann.post("/title/1/watchlist")
     bob = app.test_client()
     register(bob, "bob")
@@ -179,7 +181,7 @@ def test_people_see_their_own_watchlist_alone(app: Flask, ann: FlaskClient) -> N
 # One title
 
 
-def test_a_titles_page_says_what_is_known_and_guessed(ann: FlaskClient) -> None:
+def test_title_page_shows_metadata_and_prediction(ann: FlaskClient) -> None:
     rate(ann, 1, 5)
     page = ann.get("/title/2").text
     assert "Space Pirates" in page
@@ -191,7 +193,7 @@ def test_a_titles_page_says_what_is_known_and_guessed(ann: FlaskClient) -> None:
     assert "People who like it also like" in page
 
 
-def test_the_parts_shown_add_up_to_the_score_shown(ann: FlaskClient) -> None:
+def test_title_page_contributions_add_up_to_the_score(ann: FlaskClient) -> None:
     for item, stars in ((1, 5), (3, 4), (8, 1)):
         rate(ann, item, stars)
     page = ann.get("/title/2").text
@@ -204,34 +206,34 @@ def test_the_parts_shown_add_up_to_the_score_shown(ann: FlaskClient) -> None:
     ("item", "output"),
     [(1, "You have rated it"), (55, "Too few people have rated it")],
 )
-def test_a_title_on_no_list_says_why_not(ann: FlaskClient, item: int, output: str) -> None:
+def test_title_page_says_why_an_item_is_on_no_list(
+    ann: FlaskClient, item: int, output: str
+) -> None:
     rate(ann, 1, 5)
     assert output in ann.get(f"/title/{item}").text
 
 
-def test_a_title_that_is_not_there_is_a_404_page(ann: FlaskClient) -> None:
+def test_title_page_is_404_when_item_does_not_exist(ann: FlaskClient) -> None:
     assert ann.get("/title/999").status_code == 404
 
 
-def test_popular_titles_of_a_genre(ann: FlaskClient) -> None:
+def test_popular_page_filters_by_genre(ann: FlaskClient) -> None:
     assert set(shown(ann.get("/popular?genre=Romance").text)) == {8, 13, 21}
     assert shown(ann.get("/popular?genre=Adventure").text) == [2]
     assert ann.get("/popular?genre=Nothing").status_code == 404
 
 
-def test_cards_say_because_of_what(ann: FlaskClient) -> None:
+def test_card_names_the_rating_behind_a_recommendation(ann: FlaskClient) -> None:
     assert "Because you liked" not in ann.get("/").text
     rate(ann, 13, 5)
     assert re.search(r"Because you liked <a[^>]*>Love Letters", ann.get("/").text)
 
 
-# What is kept for later judgement
+# Data stored for evaluation
 
 
 @pytest.mark.every_database
-def test_the_prediction_in_force_is_stored_with_the_first_rating(
-    app: Flask, ann: FlaskClient
-) -> None:
+def test_first_rating_stores_the_prediction_in_force(app: Flask, ann: FlaskClient) -> None:
     guess = float(re.search(r"Our guess.*?(\d\.\d)", ann.get("/title/2").text, re.DOTALL)[1])
     rate(ann, 2, 1.5, via="title")
     rate(ann, 1, 5)
@@ -244,7 +246,7 @@ def test_the_prediction_in_force_is_stored_with_the_first_rating(
         assert (stored.model_version, stored.via) == ("20260101-000000-aaaa", "title")
 
 
-def test_what_was_shown_is_noted_once_at_its_first_place(app: Flask, ann: FlaskClient) -> None:
+def test_impressions_are_stored_once_at_their_first_position(app: Flask, ann: FlaskClient) -> None:
     ann.get("/")
     ann.post("/title/8/rating", data={"rating": "5"})
     ann.get("/?show=25")
@@ -254,7 +256,7 @@ def test_what_was_shown_is_noted_once_at_its_first_place(app: Flask, ann: FlaskC
     assert len(places) == 8
 
 
-def test_a_recommended_title_rated_on_its_own_page_was_still_recommended(
+def test_rating_source_is_recommendation_when_a_recommended_item_is_rated_on_its_page(
     app: Flask, ann: FlaskClient
 ) -> None:
     ann.get("/")
@@ -266,14 +268,14 @@ def test_a_recommended_title_rated_on_its_own_page_was_still_recommended(
     assert via == {1: "recommendation", 34: "title", 3: "other"}
 
 
-def test_a_day_is_noted_once(app: Flask, ann: FlaskClient) -> None:
+def test_visit_is_stored_once_per_day(app: Flask, ann: FlaskClient) -> None:
     for _ in range(3):
         ann.get("/")
     with app.app_context():
         assert len(db.session.scalars(select(Visit)).all()) == 1
 
 
-def test_a_stale_form_after_logout_is_refused_and_says_so(app: Flask, environ: dict) -> None:
+def test_stale_form_is_rejected_after_logout(app: Flask, environ: dict) -> None:
     from app import create_app
 
     strict = create_app(environ, TESTING=True)

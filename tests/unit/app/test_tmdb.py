@@ -1,4 +1,4 @@
-"""Posters fetched from TMDB: resumable, polite, and never in the way of the drawn ones."""
+"""Posters from TMDB: resumable, rate-limited, with the drawn posters as fallback."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
 
     def log_message(self, *_: object) -> None:
-        """Quietly."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def paths(app: Flask) -> dict[int, str | None]:
         }
 
 
-def test_posters_are_stored_and_asked_for_once(app: Flask, tmdb: Tmdb) -> None:
+def test_fetch_posters_stores_paths_and_requests_each_item_once(app: Flask, tmdb: Tmdb) -> None:
     status, printed = run(app, "fetch-posters", "--rate", "40")
     assert (status, "2 posters for 5 titles" in printed) == (0, True)
     assert paths(app) == {1: "/one-A_1.jpg", 2: "", 3: "", 5: "", 8: "/eight.jpg", 13: None}
@@ -92,13 +92,15 @@ def test_posters_are_stored_and_asked_for_once(app: Flask, tmdb: Tmdb) -> None:
     assert "0 posters for 3 titles" in run(app, "fetch-posters", "--again", "--rate", "40")[1]
 
 
-def test_the_most_rated_come_first_at_a_polite_rate(app: Flask, tmdb: Tmdb) -> None:
+def test_fetch_posters_starts_with_the_most_rated_and_respects_the_rate(
+    app: Flask, tmdb: Tmdb
+) -> None:
     run(app, "fetch-posters", "--rate", "20")
     assert [path for path, _ in tmdb.asked] == [f"/movie/{n}" for n in (101, 108, 102, 103, 105)]
     assert tmdb.asked[-1][1] - tmdb.asked[0][1] >= 4 / 20 * 0.95
 
 
-def test_a_request_to_wait_is_followed(app: Flask, tmdb: Tmdb) -> None:
+def test_fetch_posters_retries_after_status_429(app: Flask, tmdb: Tmdb) -> None:
     tmdb.stumbles = 2
     assert run(app, "fetch-posters", "--rate", "40")[0] == 0
     assert paths(app)[1] == "/one-A_1.jpg"
@@ -108,7 +110,7 @@ def test_a_request_to_wait_is_followed(app: Flask, tmdb: Tmdb) -> None:
 @pytest.mark.parametrize(
     ("key", "printed"), [(None, "TMDB_API_KEY is not set"), ("bad", "is not accepted")]
 )
-def test_without_a_good_key_one_line_says_so(
+def test_fetch_posters_prints_one_line_when_key_is_invalid(
     app: Flask, tmdb: Tmdb, key: str | None, printed: str
 ) -> None:
     app.config["TMDB_API_KEY"] = key
@@ -118,7 +120,7 @@ def test_without_a_good_key_one_line_says_so(
 
 
 @pytest.mark.every_database
-def test_what_was_fetched_before_an_interruption_stays(
+def test_fetch_posters_keeps_results_when_interrupted(
     app: Flask, tmdb: Tmdb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(ANSWERS, "/movie/102", (418, {}))
@@ -130,7 +132,7 @@ def test_what_was_fetched_before_an_interruption_stays(
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"\xff", b"[" * 100_000])
-def test_an_answer_that_is_none_is_one_line_to_say_so(
+def test_fetch_posters_prints_one_line_when_response_is_not_json(
     app: Flask, tmdb: Tmdb, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
     monkeypatch.setitem(ANSWERS, "/movie/101", (200, body))
@@ -139,11 +141,11 @@ def test_an_answer_that_is_none_is_one_line_to_say_so(
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "1000"])
-def test_an_impolite_rate_is_refused(app: Flask, rate: str) -> None:
+def test_fetch_posters_rejects_an_excessive_rate(app: Flask, rate: str) -> None:
     assert run(app, "fetch-posters", "--rate", rate)[0] == 2
 
 
-def test_a_known_poster_is_shown_with_the_drawn_one_to_fall_back_on(
+def test_card_shows_the_tmdb_poster_with_drawn_fallback(
     app: Flask, ann: FlaskClient, tmdb: Tmdb
 ) -> None:
     run(app, "fetch-posters", "--rate", "40")
@@ -154,11 +156,11 @@ def test_a_known_poster_is_shown_with_the_drawn_one_to_fall_back_on(
     assert "https://image.tmdb.org" in ann.get("/").headers["Content-Security-Policy"]
 
 
-def test_a_release_that_is_brought_again_keeps_the_posters(app: Flask, tmdb: Tmdb) -> None:
+def test_sync_catalogue_keeps_posters(app: Flask, tmdb: Tmdb) -> None:
     run(app, "fetch-posters", "--rate", "40")
     run(app, "sync-catalogue")
     assert paths(app)[1] == "/one-A_1.jpg"
 
 
-def test_the_script_falls_back_on_the_drawn_poster() -> None:
+def test_page_script_falls_back_to_the_drawn_poster() -> None:
     assert "dataset?.drawn" in Path(ROOT, "app/static/page.js").read_text()

@@ -1,4 +1,4 @@
-"""Many people in one pass: the same answers as one at a time."""
+"""Many users in one pass: the same results as one at a time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ people_of = st.lists(
 
 
 @given(people_of)
-def test_stacked_solves_find_the_vectors_of_single_ones(people: list[dict[int, float]]) -> None:
+def test_batched_solves_equal_single_ones(people: list[dict[int, float]]) -> None:
     known = [(np.array([*p], np.int64), np.array([*p.values()], float)) for p in people]
     rows, values, rated = module._padded(known)
     factors = FACTORS.astype(float)
@@ -58,7 +58,7 @@ def test_stacked_solves_find_the_vectors_of_single_ones(people: list[dict[int, f
 @pytest.mark.parametrize(
     "numbers", [1, 40, module.LARGEST_ARRAY], ids=["one by one", "few", "at once"]
 )
-def test_lists_of_many_are_those_of_each(
+def test_recommend_many_equals_single_recommendations(
     store: ReleaseStore, monkeypatch: pytest.MonkeyPatch, numbers: int
 ) -> None:
     monkeypatch.setattr(module, "LARGEST_ARRAY", numbers)
@@ -77,6 +77,6 @@ def test_lists_of_many_are_those_of_each(
                 assert one.predicted_rating == pytest.approx(other.predicted_rating, abs=1e-6)
 
 
-def test_nobody_gets_no_lists(store: ReleaseStore) -> None:
+def test_recommend_many_returns_nothing_for_no_users(store: ReleaseStore) -> None:
     publish_tiny(store)
     assert recommend_many(Model(store.read("20260101-000000-aaaa")), [], 5) == []

@@ -1,4 +1,4 @@
-"""items.jsonl.gz: written and read back the same, and every damage named with its line."""
+"""items.jsonl.gz: read back as written, and damage reported with its line."""
 
 import gzip
 import json
@@ -22,12 +22,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("items", [[], [FULL], [FULL, BARE, ODD]], ids=len)
-def test_items_are_read_back_as_they_were_written(path: Path, items: list[CatalogueItem]):
+def test_read_items_returns_the_written_items(path: Path, items: list[CatalogueItem]):
     write_items(path, iter(items))
     assert list(read_items(path)) == items
 
 
-def test_each_line_is_one_json_object_that_people_can_read(path: Path):
+def test_write_items_writes_one_readable_json_object_per_line(path: Path):
     write_items(path, [FULL, BARE])
     first, second = gzip.decompress(path.read_bytes()).decode().splitlines()
     assert '"title": "Amélie"' in first
@@ -42,16 +42,14 @@ def test_each_line_is_one_json_object_that_people_can_read(path: Path):
     }
 
 
-def test_the_same_items_give_the_same_bytes_under_any_name_at_any_time(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_write_items_is_deterministic(path: Path, monkeypatch: pytest.MonkeyPatch):
     write_items(path, [FULL, BARE])
     monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
     write_items(path.with_name("again.gz"), [FULL, BARE])
     assert path.with_name("again.gz").read_bytes() == path.read_bytes()
 
 
-def test_items_are_read_one_at_a_time(path: Path):
+def test_read_items_is_lazy(path: Path):
     path.write_bytes(gzip.compress(json.dumps(GOOD).encode() + b"\nnot JSON\n"))
     items = read_items(path)
     assert next(items).title == "Heat"
@@ -73,7 +71,7 @@ BAD_LINES: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("line", BAD_LINES.values(), ids=BAD_LINES)
-def test_a_line_that_is_no_item_is_named(path: Path, line: bytes):
+def test_read_items_names_an_invalid_line(path: Path, line: bytes):
     path.write_bytes(gzip.compress(json.dumps(GOOD).encode() + b"\n" + line + b"\n"))
     with pytest.raises(ReleaseError) as refusal:
         list(read_items(path))
@@ -93,7 +91,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_file_is_named(path: Path, damage: Callable[[bytes], bytes]):
+def test_read_items_names_a_damaged_file(path: Path, damage: Callable[[bytes], bytes]):
     write_items(path, [FULL, BARE])
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ReleaseError, match="publish the release again") as refusal:
@@ -101,6 +99,6 @@ def test_a_damaged_file_is_named(path: Path, damage: Callable[[bytes], bytes]):
     assert str(path) in str(refusal.value)
 
 
-def test_a_missing_file_is_named(path: Path):
+def test_read_items_names_a_missing_file(path: Path):
     with pytest.raises(ReleaseError, match=r"items\.jsonl\.gz.*publish the release again"):
         list(read_items(path))

@@ -1,4 +1,4 @@
-"""Why a title: parts that add up, and places that a recomputation finds as well."""
+"""Explanations: contributions that add up, and ranks equal to a recomputation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ USERS = 100
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 6))
-def test_the_parts_add_up_whatever_the_ratings(seed: int, ratings: int, rank: int) -> None:
+def test_contributions_add_up_for_any_ratings(seed: int, ratings: int, rank: int) -> None:
     rng = np.random.default_rng(seed)
     factors = rng.normal(size=(30, rank))
     rated = factors[rng.choice(30, ratings, replace=False)]
@@ -32,31 +32,31 @@ def test_the_parts_add_up_whatever_the_ratings(seed: int, ratings: int, rank: in
     assert np.all(parts[strengths <= 0] == 0)
 
 
-def test_a_hand_worked_part() -> None:
-    # One factor, one rating of strength 1, alpha 1: A = 4 + 1 + 1 = 6, b = 2, x = 1/3.
+def test_contributions_equal_a_value_computed_by_hand() -> None:
+    # One factor, one rating of preference 1, alpha 1: A = 4 + 1 + 1 = 6, b = 2, x = 1/3.
     parts = contributions(
         np.array([[4.0]]), np.array([[1.0]]), np.array([1.0]), 1.0, Ridge(1.0), np.array([3.0])
     )
     assert parts == pytest.approx([1.0])
 
 
-def test_a_title_the_model_does_not_know_has_no_explanation() -> None:
+def test_explain_returns_none_for_an_unknown_item() -> None:
     assert explain(Model(tiny_release()), {1: 5.0}, 55) is None
 
 
-def test_ratings_of_unknown_titles_have_no_part() -> None:
+def test_explain_skips_ratings_of_unknown_items() -> None:
     explained = explain(Model(tiny_release()), {1: 5.0, 999: 5.0}, 2)
     assert explained is not None
     assert list(explained.parts) == [1]
 
 
-def test_someone_without_ratings_stands_on_popularity_alone() -> None:
+def test_explain_is_popularity_alone_without_ratings() -> None:
     explained = explain(Model(tiny_release()), {}, 1)
     assert explained is not None
     assert (explained.parts, explained.score) == ({}, explained.popularity)
 
 
-def test_the_rank_is_the_place_on_the_list() -> None:
+def test_rank_is_the_position_in_the_list() -> None:
     model = Model(tiny_release())
     person = model.fold_in({13: 5.0, 2: 1.0})
     ranked = [r.item_id for r in model.recommend(person, 100, hidden=[8])]
@@ -73,7 +73,7 @@ def trained(trained_store: ReleaseStore) -> Model:
 
 @pytest.fixture(scope="module")
 def hundred(trained: Model) -> list[dict[int, float]]:
-    """Ratings of a hundred people of MovieLens latest-small."""
+    """Ratings of a hundred users of MovieLens latest-small."""
 
     def people() -> Iterator[dict[int, float]]:
         for _, ratings in trained.release.parity_sample().users():
@@ -84,7 +84,7 @@ def hundred(trained: Model) -> list[dict[int, float]]:
     return found
 
 
-def test_for_a_hundred_people_the_parts_add_up_to_the_score(
+def test_explanations_of_100_users_add_up_to_the_score(
     trained: Model, hundred: list[dict[int, float]]
 ) -> None:
     for ratings in hundred:
@@ -98,7 +98,7 @@ def test_for_a_hundred_people_the_parts_add_up_to_the_score(
             assert total == pytest.approx(recommended.score, rel=1e-5, abs=1e-6)
 
 
-def test_for_a_hundred_people_the_place_without_a_rating_is_that_of_a_recomputed_list(
+def test_rank_without_equals_a_recomputed_list_for_100_users(
     trained: Model, hundred: list[dict[int, float]]
 ) -> None:
     from app.recommend.service import rank_without

@@ -1,4 +1,4 @@
-"""Hours played in place of stars: strengths, a release without a rating model, its model."""
+"""Hours played in place of stars: preferences, a release without a rating model, its model."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ def games() -> Model:
     return Model(tiny_games_release())
 
 
-def test_having_a_game_counts_and_each_hour_counts_less_than_the_one_before() -> None:
+def test_hours_preference_is_logarithmic_and_1_for_an_unplayed_game() -> None:
     never, hour, more = Hours(0.1).preference(np.array([0.0, math.e - 1, math.e**2 - 1]))
     assert [never, hour, more] == pytest.approx([1.0, 1.1, 1.2])
 
 
-def test_the_catalogue_says_how_its_numbers_are_to_be_read() -> None:
+def test_feedback_of_follows_the_catalogue() -> None:
     stars, hours = tiny_release(), tiny_games_release()
     assert feedback_of(stars.catalogue, stars.ranking) == Stars(2.0, 5.0)
     assert feedback_of(hours.catalogue, hours.ranking) == Hours(0.1)
 
 
-def test_games_like_those_one_has_come_first(games: Model) -> None:
+def test_recommend_ranks_similar_games_first(games: Model) -> None:
     found = games.recommend(games.fold_in(HOURS), 3)
     assert [game.item_id for game in found][:2] == [30, 40]
 
 
-def test_nothing_is_predicted_in_stars(games: Model) -> None:
+def test_hours_have_no_predicted_rating(games: Model) -> None:
     person = games.fold_in(HOURS)
     assert {game.predicted_rating for game in games.recommend(person, 6)} == {None}
     assert games.estimate(person, [30]) == {}
 
 
-def test_a_match_is_high_for_the_own_taste_and_nothing_for_the_other(games: Model) -> None:
+def test_match_is_high_for_similar_games_and_low_for_others(games: Model) -> None:
     person = games.fold_in(HOURS)
     match = games.match(person, [30, 50, 99999])
     assert match.keys() == {30, 50}
@@ -65,37 +65,37 @@ def test_a_match_is_high_for_the_own_taste_and_nothing_for_the_other(games: Mode
     assert listed[30] == pytest.approx(match[30])
 
 
-def test_who_has_nothing_gets_what_most_people_have(games: Model) -> None:
+def test_recommend_returns_the_most_owned_games_without_feedback(games: Model) -> None:
     found = games.recommend(games.fold_in({}), 3)
     assert [game.item_id for game in found] == [10, 50, 60]
     assert {game.match for game in found} == {0.0}
 
 
-def test_many_at_once_get_what_each_gets(games: Model) -> None:
+def test_recommend_many_equals_single_recommendations_for_hours(games: Model) -> None:
     people = [HOURS, {}, {50: 3.0}]
     assert recommend_many(games, people, 3) == [
         games.recommend(games.fold_in(hours), 3) for hours in people
     ]
 
 
-def test_more_hours_weigh_more() -> None:
+def test_explain_weights_more_hours_higher() -> None:
     model = Model(tiny_games_release())
     because = explain(model, {10: 500.0, 20: 0.1}, 30)
     assert because is not None
     assert because.parts[10] > because.parts[20] > 0
 
 
-def test_a_group_agrees_by_match(games: Model) -> None:
+def test_recommend_group_ranks_games_by_match(games: Model) -> None:
     best = recommend_group(games, [{10: 5.0}, {20: 2.0}], "average", 2)
     assert {item for item, *_ in best} == {30, 40}
     assert all(0 <= liking <= 1 for _, liking, each in best for liking in [*each])
 
 
-def test_a_newcomer_is_asked_about_what_many_have(games: Model) -> None:
+def test_next_question_starts_with_a_widely_owned_game(games: Model) -> None:
     assert next_question(games, {}) == 10
 
 
-def test_a_release_of_hours_is_read_as_it_was_written(store: ReleaseStore) -> None:
+def test_release_of_hours_is_read_back_unchanged(store: ReleaseStore) -> None:
     version = publish_tiny_games(store).version
     release = store.read(version)
     assert (release.rating, release.catalogue.feedback) == (None, "implicit")
@@ -104,14 +104,14 @@ def test_a_release_of_hours_is_read_as_it_was_written(store: ReleaseStore) -> No
     assert check_parity(release).holds
 
 
-def test_feedback_of_no_known_kind_is_refused(store: ReleaseStore) -> None:
+def test_read_rejects_an_unknown_feedback_type(store: ReleaseStore) -> None:
     path = store.folder / publish_tiny_games(store).version / "release.json"
     path.write_text(path.read_text().replace('"implicit"', '"sideways"'))
     with pytest.raises(ReleaseError, match="feedback must be explicit or implicit, not 'sideways'"):
         store.read(path.parent.name)
 
 
-def test_factors_of_a_rating_head_that_is_not_there_are_refused(store: ReleaseStore) -> None:
+def test_read_rejects_rating_factors_without_a_rating_model(store: ReleaseStore) -> None:
     stars = tiny_games_release(arrays=tiny_release().arrays)
     store.publish(stars, GAMES, no_parity_sample(rating_width=0))
     with pytest.raises(ReleaseError, match=r"rating_factors\.npy: float32 of shape \(8, 2\)"):

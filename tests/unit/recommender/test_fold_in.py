@@ -1,4 +1,4 @@
-"""Folding in: the normal equations of both models against sums done by hand and by plain loops."""
+"""Fold-in: normal equations of both models, compared with hand-computed values and plain loops."""
 
 from fractions import Fraction
 
@@ -23,7 +23,7 @@ def ranking(factors: np.ndarray, rows: list[int], strengths: list[float]) -> np.
 
 
 def rating(factors: np.ndarray, rows: list[int], deviations: list[float]) -> np.ndarray:
-    """The bias, then the vector."""
+    """Return the bias, then the vector."""
     bias, vector = fold_in_rating(factors[rows], np.array(deviations), RIDGE, LAMBDA_B)
     return np.array([bias, *vector])
 
@@ -36,15 +36,15 @@ MODELS = pytest.mark.parametrize("model", [ranking, rating])
     [(2.0, 0.0), (5.0, 1.0), (3.5, 0.5), (0.5, -0.5), (0.0, -2 / 3)],
     ids=["neutral", "best", "half_way", "disliked", "hated"],
 )
-def test_strength_is_0_at_neutral_and_1_at_best(stars: float, expected: float):
+def test_preference_is_0_at_neutral_and_1_at_best(stars: float, expected: float):
     assert preference(stars, neutral=2.0, best=5.0) == pytest.approx(expected, abs=1e-15)
 
 
-def test_strengths_of_many_ratings_are_found_at_once():
+def test_preference_accepts_arrays():
     assert_allclose(preference(np.array([2.0, 5.0, 0.5]), 2.0, 5.0), [0.0, 1.0, -0.5])
 
 
-def test_the_gram_matrix_is_summed_in_double_precision():
+def test_gram_is_summed_in_double_precision():
     factors = np.array([[1, 0], [0, 2], [1, 1]], dtype=np.float32)
     assert gram(factors).tolist() == [[2, 1], [1, 5]]
     assert gram(factors).dtype == np.float64
@@ -62,7 +62,9 @@ def test_the_gram_matrix_is_summed_in_double_precision():
     ],
     ids=["a_like", "a_like_and_a_dislike", "two_likes"],
 )
-def test_ranking_of_rank_1_by_hand(strengths: dict[int, float], expected: float):
+def test_fold_in_ranking_of_rank_1_equals_a_value_computed_by_hand(
+    strengths: dict[int, float], expected: float
+):
     factors = np.array([[1.0], [2.0]])
     vector = fold_in_ranking(
         gram(factors), factors[[*strengths]], np.array([*strengths.values()]), 3.0, Ridge(0.5)
@@ -70,20 +72,20 @@ def test_ranking_of_rank_1_by_hand(strengths: dict[int, float], expected: float)
     assert_allclose(vector, [expected])
 
 
-def test_ranking_of_rank_2_by_hand():
+def test_fold_in_ranking_of_rank_2_equals_a_value_computed_by_hand():
     factors = np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
     vector = fold_in_ranking(gram(factors), factors[:2], np.array([1.0, -0.5]), 2.0, Ridge(1.0))
     # [[2 + 2·1 + 1, 1], [1, 5 + 1·4 + 1]] x = [3, 0]
     assert_allclose(vector, [30 / 49, -3 / 49])
 
 
-def test_rating_of_rank_1_by_hand():
+def test_fold_in_rating_of_rank_1_equals_a_value_computed_by_hand():
     bias, vector = fold_in_rating(np.array([[1.0], [2.0]]), np.array([2.0, 1.0]), Ridge(0.5), 1.0)
     assert bias == 1.0  # (2 + 1) / (2 + 1)
     assert_allclose(vector, [1 / 6])  # (1² + 2² + 0.5·2) p = 1·1 + 2·0
 
 
-def test_rating_of_rank_2_by_hand():
+def test_fold_in_rating_of_rank_2_equals_a_value_computed_by_hand():
     factors = np.array([[1.0, 0.0], [1.0, 1.0]])
     bias, vector = fold_in_rating(factors, np.array([3.0, 0.0]), Ridge(0.5), 1.0)
     assert bias == 1.0
@@ -91,7 +93,7 @@ def test_rating_of_rank_2_by_hand():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_ranking_equals_plain_loops_over_the_formula(seed: int):
+def test_fold_in_ranking_equals_plain_loops(seed: int):
     factors = made_up(seed).astype(float)
     strengths = {7: 1.0, 0: -0.5, 3: 0.0, 11: 0.25, 4: -0.1, 2: 0.6}
     left, right = np.zeros((3, 3)), np.zeros(3)
@@ -108,7 +110,7 @@ def test_ranking_equals_plain_loops_over_the_formula(seed: int):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_rating_equals_plain_loops_over_the_formula(seed: int):
+def test_fold_in_rating_equals_plain_loops(seed: int):
     factors = made_up(seed).astype(float)
     deviations = {7: 1.5, 0: -2.0, 3: 0.0, 11: 0.5}
     bias = sum(deviations.values()) / (len(deviations) + LAMBDA_B)
@@ -122,7 +124,7 @@ def test_rating_equals_plain_loops_over_the_formula(seed: int):
 
 
 @MODELS
-def test_the_order_of_ratings_does_not_matter(model):
+def test_fold_in_is_independent_of_the_order_of_ratings(model):
     factors = made_up(1).astype(float)
     forwards = model(factors, [0, 5, 2, 9], [1.0, -0.5, 0.3, 0.8])
     backwards = model(factors, [9, 2, 5, 0], [0.8, 0.3, -0.5, 1.0])
@@ -130,7 +132,7 @@ def test_the_order_of_ratings_does_not_matter(model):
 
 
 @MODELS
-def test_single_precision_moves_a_vector_by_a_millionth_at_most(model):
+def test_fold_in_in_single_precision_differs_by_a_millionth_at_most(model):
     factors = made_up(4, items=2_000, rank=32)
     rows = [*range(300)]
     numbers = np.sin(rows).tolist()
@@ -141,7 +143,7 @@ def test_single_precision_moves_a_vector_by_a_millionth_at_most(model):
 
 
 @MODELS
-def test_a_rating_added_and_removed_leaves_no_trace(model):
+def test_fold_in_is_unchanged_after_adding_and_removing_a_rating(model):
     factors = made_up(2)
     before = model(factors, [0, 5], [1.0, -0.5])
     during = model(factors, [0, 5, 7], [1.0, -0.5, 0.9])
@@ -149,7 +151,7 @@ def test_a_rating_added_and_removed_leaves_no_trace(model):
     assert_array_equal(model(factors, [0, 5], [1.0, -0.5]), before)
 
 
-def test_what_is_given_is_not_changed():
+def test_fold_in_does_not_change_its_arguments():
     factors, numbers = made_up(3), np.array([1.0, -0.5])
     square = gram(factors)
     for given in (factors, numbers, square):
@@ -158,12 +160,12 @@ def test_what_is_given_is_not_changed():
     fold_in_rating(factors[:2], numbers, RIDGE, LAMBDA_B)
 
 
-def test_a_rating_at_neutral_says_nothing():
+def test_fold_in_ranking_ignores_a_neutral_rating():
     without = ranking(made_up(4), [0, 5], [1.0, -0.5])
     assert_allclose(ranking(made_up(4), [0, 5, 7], [1.0, -0.5, 0.0]), without, rtol=1e-12)
 
 
-def test_a_dislike_lowers_the_score_of_what_is_like_it():
+def test_dislike_lowers_the_score_of_similar_items():
     factors = np.array([[1.0, 0.2], [0.8, 0.6], [0.9, 0.5]])
     liking = ranking(factors, [0], [1.0])
     assert ranking(factors, [0, 1], [1.0, -1.0]) @ factors[2] < liking @ factors[2]
@@ -174,25 +176,25 @@ def test_a_dislike_lowers_the_score_of_what_is_like_it():
     [([], []), ([0], [0.0]), ([0, 1], [-0.5, -1.0])],
     ids=["nobody", "only_neutral", "only_dislikes"],
 )
-def test_without_a_like_the_ranking_vector_is_zeros(rows: list[int], strengths: list[float]):
-    """Even where two titles with three factors leave the equations without one solution."""
+def test_ranking_vector_is_zero_without_a_like(rows: list[int], strengths: list[float]):
+    """Even if two items with three factors make the equations singular."""
     assert_array_equal(ranking(made_up(5, items=2), rows, strengths), np.zeros(3))
 
 
-def test_without_ratings_the_bias_and_the_rating_vector_are_zeros():
+def test_bias_and_rating_vector_are_zero_without_ratings():
     assert_array_equal(rating(made_up(5), [], []), np.zeros(4))
 
 
 @pytest.mark.parametrize("ratings", [0, 1, 3, 9, 97])
-def test_a_bias_is_shrunk_the_more_the_fewer_ratings_there_are(ratings: int):
-    """Everything one star above what was expected: n / (n + 3)."""
+def test_user_bias_shrinks_more_with_fewer_ratings(ratings: int):
+    """Every rating is one star above the expected one: n / (n + 3)."""
     assert user_bias(np.ones(ratings), 3.0) == float(Fraction(ratings, ratings + 3))
 
 
-def test_the_ridge_is_spark_mllibs_unless_told_otherwise():
+def test_ridge_equals_that_of_spark_mllib_by_default():
     assert Ridge(0.1)(7) == pytest.approx(0.7)
 
 
-def test_the_ridge_of_rendle_counts_a_share_of_the_catalogue_and_takes_a_power():
+def test_ridge_applies_catalogue_share_and_exponent():
     params = RankingParams(regularization=0.5, regularization_exponent=0.5, catalogue_share=0.1)
     assert_allclose(Ridge.from_params(params, catalogue=90)(np.array([0, 7, 16])), [1.5, 2.0, 2.5])

@@ -1,4 +1,4 @@
-"""One list for several people, titles like a title, and how sure a figure is."""
+"""Group recommendations, similar items, and confidence intervals."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ STARS = np.array([[5.0, 4.0, 2.0], [1.0, 3.5, 4.0]])
 SPACE, LOVE = {1: 5.0, 2: 5.0}, {13: 5.0, 21: 5.0}
 
 
-def test_three_ways_to_agree_on_a_hand_worked_evening() -> None:
+def test_agree_equals_values_computed_by_hand_for_each_strategy() -> None:
     assert agree(STARS, "average").tolist() == [3.0, 3.75, 3.0]
     assert agree(STARS, "misery").tolist() == [1.0, 3.5, 2.0]
     assert agree(STARS, "veto").tolist() == [-np.inf, 3.75, -np.inf]
 
 
-def test_the_shortlist_counts_everyone_alike_whatever_the_scale_of_their_scores() -> None:
+def test_shortlist_normalizes_the_scores_of_each_member() -> None:
     scores = np.array([[100.0, 0.0, 90.0], [0.0, 0.1, 0.09]])
     assert shortlist(scores, np.array([], int), 1).tolist() == [2]
     assert set(shortlist(scores, np.array([2]), 3).tolist()) == {0, 1}
@@ -31,12 +31,12 @@ def test_the_shortlist_counts_everyone_alike_whatever_the_scale_of_their_scores(
     assert 0 not in shortlist(scores, np.array([], int), 3)
 
 
-def test_nobody_to_tell_apart_is_no_division_by_zero() -> None:
+def test_shortlist_accepts_constant_scores() -> None:
     assert shortlist(np.zeros((2, 3)), np.array([], int), 2).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("way", ["average", "misery", "veto"])
-def test_an_evening_shows_what_nobody_has_rated_with_everyones_stars(way: str) -> None:
+def test_recommend_group_returns_unrated_items_with_a_rating_per_member(way: str) -> None:
     model = Model(tiny_release())
     evening = recommend_group(model, [SPACE, LOVE], way, 10)
     assert {item for item, _, _ in evening} <= {3, 5, 8, 34}
@@ -50,7 +50,7 @@ def test_an_evening_shows_what_nobody_has_rated_with_everyones_stars(way: str) -
     assert agreed_stars == sorted(agreed_stars, reverse=True)
 
 
-def test_similar_titles_point_the_same_way_and_are_known_by_many() -> None:
+def test_similarity_is_the_cosine_weighted_by_rating_count() -> None:
     factors = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
     near = similarity(factors, np.array([10, 10, 10, 10_000, 5]), 0)
     assert near[0] == -np.inf
@@ -61,7 +61,7 @@ def test_similar_titles_point_the_same_way_and_are_known_by_many() -> None:
     assert similar_items(Model(tiny_release()), 999, 3) == []
 
 
-def test_the_interval_of_a_mean_is_that_between_people() -> None:
+def test_ratio_interval_equals_a_value_computed_by_hand() -> None:
     # Three people: means 4 and 3 and 5 of one rating each; variance of the mean = 1/3.
     estimate = ratio([4, 3, 5], [1, 1, 1])
     assert estimate is not None
@@ -70,7 +70,7 @@ def test_the_interval_of_a_mean_is_that_between_people() -> None:
     assert estimate.n == 3
 
 
-def test_what_one_person_does_again_and_again_makes_nothing_surer() -> None:
+def test_ratio_interval_is_independent_of_repeated_answers_of_a_user() -> None:
     once = ratio([4, 3, 5], [1, 1, 1])
     often = ratio([40, 30, 50], [10, 10, 10])
     assert once is not None
@@ -78,7 +78,7 @@ def test_what_one_person_does_again_and_again_makes_nothing_surer() -> None:
     assert (often.low, often.high) == (pytest.approx(once.low), pytest.approx(once.high))
 
 
-def test_too_few_to_be_sure_of_anything() -> None:
+def test_ratio_has_no_interval_for_too_few_users() -> None:
     assert ratio([], []) is None
     assert ratio([0], [0]) is None
     alone = ratio([4], [1])
@@ -87,8 +87,8 @@ def test_too_few_to_be_sure_of_anything() -> None:
     assert wilson(0, 0) is None
 
 
-def test_the_score_interval_of_a_hand_worked_share() -> None:
-    # The textbook's 10 of 20: 0.2993 to 0.7007.
+def test_wilson_interval_equals_the_textbook() -> None:
+    # Textbook example, 10 of 20: 0.2993 to 0.7007.
     estimate = wilson(10, 20)
     assert estimate is not None
     assert (estimate.low, estimate.high) == (
@@ -98,7 +98,7 @@ def test_the_score_interval_of_a_hand_worked_share() -> None:
 
 
 @given(st.integers(0, 1000), st.integers(1, 1000))
-def test_a_share_lies_within_its_interval_and_that_within_0_and_1(some: int, n: int) -> None:
+def test_wilson_interval_contains_the_share_and_stays_within_0_and_1(some: int, n: int) -> None:
     estimate = wilson(min(some, n), n)
     assert estimate is not None
     assert estimate.low is not None

@@ -1,4 +1,4 @@
-"""Each metric on an example worked by hand, and once against Spark's own evaluators."""
+"""Each metric on an example computed by hand, and compared with Spark's evaluators."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ from recommender import metrics
 HITS = np.array([True, False, True, False])
 
 
-def test_rmse_squares_and_mae_does_not() -> None:
+def test_rmse_squares_errors_and_mae_does_not() -> None:
     predicted, actual = [3.0, 4.0, 2.0, 5.0], [3.0, 5.0, 2.0, 2.0]  # off by 0, 1, 0, 3
     assert metrics.rmse(predicted, actual) == pytest.approx(math.sqrt(10 / 4))
     assert metrics.mae(predicted, actual) == pytest.approx(1.0)
 
 
-def test_pr_auc_sums_precision_at_each_new_positive() -> None:
+def test_pr_auc_adds_precision_at_each_positive() -> None:
     # Positives at places 1, 3 and 4: precision 1, 2/3, 3/4, each worth a third of the recall.
     area = metrics.pr_auc([0.9, 0.8, 0.7, 0.6, 0.5], [1, 0, 1, 1, 0])
     assert area == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
 
 
-def test_pr_auc_takes_equal_scores_as_one_step() -> None:
-    # All four at once: precision 1/4 at recall 1, in whatever order they come.
+def test_pr_auc_treats_equal_scores_as_one_step() -> None:
+    # All four at once: precision 1/4 at recall 1, in any order.
     for positive in ([1, 0, 0, 0], [0, 0, 0, 1]):
         assert metrics.pr_auc([0.5] * 4, positive) == pytest.approx(1 / 4)
 
 
-def test_auc_is_the_share_of_pairs_in_order() -> None:
-    # Positives 0.9 and 0.3; negatives 0.5, 0.3, 0.1: right 3 + 1, half right 1, wrong 1, of 6.
+def test_auc_is_the_share_of_correctly_ordered_pairs() -> None:
+    # Positives 0.9 and 0.3; negatives 0.5, 0.3, 0.1: correct 3 + 1, tied 1, wrong 1, of 6.
     area = metrics.auc([0.9, 0.3, 0.5, 0.3, 0.1], [1, 1, 0, 0, 0])
     assert area == pytest.approx(4.5 / 6)
 
 
 @pytest.mark.parametrize("metric", [metrics.pr_auc, metrics.auc])
-def test_without_a_positive_there_is_no_area(metric) -> None:  # type: ignore[no-untyped-def]
+def test_auc_and_pr_auc_are_nan_without_positives(metric) -> None:  # type: ignore[no-untyped-def]
     assert math.isnan(metric([0.1, 0.2], [0, 0]))
 
 
-def test_hits_are_places_of_relevant_titles_and_a_short_list_is_padded() -> None:
+def test_hits_mark_relevant_items_and_pad_short_lists() -> None:
     listed, relevant = np.array([7, 3, 9]), np.array([9, 7, 100])
     assert metrics.hits(listed, relevant, 2).tolist() == [True, False]
     assert metrics.hits(listed, relevant, 5).tolist() == [True, False, True, False, False]
 
 
-def test_ndcg_discounts_by_the_natural_logarithm_whose_base_cancels() -> None:
+def test_ndcg_is_independent_of_the_base_of_the_logarithm() -> None:
     expected = (1 / math.log(2) + 1 / math.log(4)) / (1 / math.log(2) + 1 / math.log(3))
     assert metrics.ndcg(HITS, relevant=2) == pytest.approx(expected)
     in_bits = (1 + 1 / 2) / (1 + 1 / math.log2(3))
     assert metrics.ndcg(HITS, relevant=2) == pytest.approx(in_bits)
 
 
-def test_ndcg_of_a_hand_worked_list() -> None:
+def test_ndcg_equals_a_value_computed_by_hand() -> None:
     hits = metrics.hits(np.array([7, 1, 2, *range(100, 107)]), np.array([1, 9]), 10)
     expected = (1 / math.log2(3)) / (1 + 1 / math.log2(3))
     assert metrics.ndcg(hits, relevant=2) == pytest.approx(expected)
 
 
-def test_ndcg_expects_no_more_hits_than_the_list_has_places() -> None:
+def test_ndcg_is_1_when_every_listed_item_is_relevant() -> None:
     assert metrics.ndcg(np.array([True, True]), relevant=50) == pytest.approx(1)
 
 
-def test_precision_recall_and_average_precision() -> None:
+def test_precision_recall_and_average_precision_equal_values_computed_by_hand() -> None:
     assert metrics.precision(HITS) == 2 / 4
     assert metrics.recall(HITS, relevant=5) == 2 / 5
     # Precision 1 at the first hit, 2/3 at the second, of at most four.
@@ -75,28 +75,28 @@ def test_precision_recall_and_average_precision() -> None:
     assert metrics.average_precision(HITS, relevant=3) == pytest.approx((1 + 2 / 3) / 3)
 
 
-def test_without_anything_relevant_a_list_has_no_value() -> None:
+def test_list_metrics_are_nan_when_nothing_is_relevant() -> None:
     for metric in (metrics.ndcg, metrics.recall, metrics.average_precision):
         assert math.isnan(metric(HITS, relevant=0))
 
 
-def test_coverage_counts_titles_once() -> None:
+def test_coverage_counts_each_item_once() -> None:
     assert metrics.coverage([np.array([1, 2]), np.array([2, 3])], catalogue=12) == 3 / 12
 
 
-def test_diversity_is_the_mean_distance_of_pairs() -> None:
-    # Alike, at right angles, and without features: distances 0, 1, 1, 1, 1, 1 over six pairs.
+def test_diversity_is_the_mean_pairwise_distance() -> None:
+    # Parallel, orthogonal, and without features: distances 0, 1, 1, 1, 1, 1 over six pairs.
     features = np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
     assert metrics.intra_list_diversity(features) == pytest.approx(5 / 6)
     assert math.isnan(metrics.intra_list_diversity(features[:1]))
 
 
-def test_novelty_is_surprise_in_bits() -> None:
+def test_novelty_is_self_information_in_bits() -> None:
     # Rated by all, by half and by an eighth of 8 people: 0, 1 and 3 bits.
     assert metrics.novelty([8, 4, 1], people=8) == pytest.approx(4 / 3)
 
 
-def test_an_interval_holds_the_mean_and_narrows_with_more_values() -> None:
+def test_interval_contains_the_mean_and_narrows_with_more_values() -> None:
     values = np.random.default_rng(1).normal(5.0, 2.0, 400)
     low, high = metrics.interval(values)
     assert low < values.mean() < high
@@ -107,7 +107,7 @@ def test_an_interval_holds_the_mean_and_narrows_with_more_values() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Deprecated in 3.0.0:FutureWarning")
-def test_spark_finds_the_same(spark: SparkSession) -> None:
+def test_metrics_equal_those_of_spark(spark: SparkSession) -> None:
     random = np.random.default_rng(2)
     k = 10
     lists = [random.permutation(30)[:k] for _ in range(20)]

@@ -1,4 +1,4 @@
-"""What a release answers: the tiny one, where every answer can be said beforehand."""
+"""The model of the tiny release, whose results can be computed by hand."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -15,7 +15,7 @@ from recommender.storage.release_store import ReleaseStore
 from tests.support.releases import FITTED, ITEMS, tiny_release
 
 SCI_FI, LOVE, NEVER_RATED = [1, 2, 3, 5], [8, 13, 21, 34], 55
-POPULAR = [1, 8, 13, 2, 21, 3, 34, 5]  # by falling count of ratings
+POPULAR = [1, 8, 13, 2, 21, 3, 34, 5]  # by descending number of ratings
 BETA = tiny_release().ranking.popularity_weight
 VERSION = "20260101-000000-aaaa"
 
@@ -34,28 +34,26 @@ def with_arrays(**arrays: np.ndarray) -> Model:
     return Model(replace(release, arrays=replace(release.arrays, **arrays)))
 
 
-def test_someone_unknown_gets_the_popular_ones_first(model: Model):
+def test_recommend_returns_popular_items_without_ratings(model: Model):
     assert best(model, {}) == POPULAR
 
 
-def test_someone_unknown_is_expected_to_rate_as_everyone_does(model: Model):
+def test_estimate_is_the_item_mean_without_ratings(model: Model):
     assert model.estimate(model.fold_in({}), [1, 34]) == pytest.approx({1: 3.9, 34: 3.2})
 
 
 @pytest.mark.parametrize(("liked", "others"), [(SCI_FI, LOVE), (LOVE, SCI_FI)])
-def test_liking_one_ranks_its_kind_above_the_other(
-    model: Model, liked: list[int], others: list[int]
-):
+def test_recommend_ranks_similar_items_first(model: Model, liked: list[int], others: list[int]):
     found = best(model, {liked[0]: 5.0})
     assert set(found[:3]) == set(liked[1:])
     assert set(found[3:]) == set(others)
 
 
-def test_only_a_dislike_leaves_the_popular_list(model: Model):
+def test_recommend_is_the_popular_list_after_only_a_dislike(model: Model):
     assert best(model, {8: 0.5}) == [i for i in POPULAR if i != 8]
 
 
-def test_folding_in_and_scoring_by_hand(model: Model):
+def test_fold_in_and_scores_equal_values_computed_by_hand(model: Model):
     person = model.fold_in({1: 5.0})
     squares = np.square(np.linspace(1.0, 0.8, 8)[:4]).sum()
     taste = (1 + 5) * 1 / (squares + 5 * 1 + 0.1)  # s = 1, alpha = 5, lambda = 0.1, one like
@@ -70,13 +68,11 @@ def test_folding_in_and_scoring_by_hand(model: Model):
 
 
 @pytest.mark.parametrize("ratings", [{}, {1: 5.0}, {1: 5.0, 8: 0.5, 34: 2.0}], ids=len)
-def test_what_was_rated_is_never_recommended_and_all_else_is(
-    model: Model, ratings: dict[int, float]
-):
+def test_recommend_returns_every_unrated_item(model: Model, ratings: dict[int, float]):
     assert set(best(model, ratings)) == {item.item_id for item in FITTED} - set(ratings)
 
 
-def test_a_recommendation_says_its_estimate_and_scores_fall(model: Model):
+def test_recommend_returns_estimates_and_descending_scores(model: Model):
     person = model.fold_in({2: 4.5, 21: 1.0})
     found = model.recommend(person, 100)
     assert {r.item_id: r.predicted_rating for r in found} == model.estimate(
@@ -85,8 +81,8 @@ def test_a_recommendation_says_its_estimate_and_scores_fall(model: Model):
     assert all(above.score >= below.score for above, below in pairwise(found))
 
 
-def test_recommendations_are_plain_numbers(model: Model):
-    """So that they can be written as JSON."""
+def test_recommend_returns_plain_python_numbers(model: Model):
+    """They must be serializable as JSON."""
     first: Recommendation = model.recommend(model.fold_in({}), 1)[0]
     assert [type(first.item_id), type(first.score), type(first.predicted_rating)] == [
         int,
@@ -95,24 +91,24 @@ def test_recommendations_are_plain_numbers(model: Model):
     ]
 
 
-def test_hidden_ones_make_room_for_the_next(model: Model):
+def test_recommend_fills_the_places_of_hidden_items(model: Model):
     assert best(model, {}, 3, hidden=(8, 1, 8)) == [13, 2, 21]
 
 
-def test_hiding_what_the_model_does_not_know_hides_nothing(model: Model):
+def test_recommend_ignores_hidden_ids_that_are_unknown(model: Model):
     assert best(model, {}, hidden=(999, NEVER_RATED)) == POPULAR
 
 
 @pytest.mark.parametrize(("n", "count"), [(0, 0), (3, 3), (7, 7), (8, 7), (100, 7)])
-def test_no_more_are_recommended_than_wanted_or_there(model: Model, n: int, count: int):
+def test_recommend_returns_at_most_n_items(model: Model, n: int, count: int):
     assert len(best(model, {1: 5.0}, n)) == count
 
 
-def test_the_order_of_ratings_does_not_matter(model: Model):
+def test_recommend_is_independent_of_the_order_of_ratings(model: Model):
     assert best(model, {1: 5.0, 8: 1.0, 3: 3.0}) == best(model, {3: 3.0, 8: 1.0, 1: 5.0})
 
 
-def test_a_rating_changed_and_changed_back_leaves_no_trace(model: Model):
+def test_fold_in_is_unchanged_after_changing_a_rating_and_back(model: Model):
     person = model.fold_in({1: 5.0, 8: 1.0})
     assert model.fold_in({1: 5.0, 8: 5.0}).ranking_vector.tolist() != person.ranking_vector.tolist()
     again = model.fold_in({1: 5.0, 8: 1.0})
@@ -120,18 +116,18 @@ def test_a_rating_changed_and_changed_back_leaves_no_trace(model: Model):
     assert again.rating_vector.tolist() == person.rating_vector.tolist()
 
 
-def test_ratings_of_unknown_ids_are_ignored(model: Model):
+def test_fold_in_ignores_unknown_ids(model: Model):
     alone, among = model.fold_in({1: 5.0}), model.fold_in({999: 0.5, 1: 5.0, NEVER_RATED: 3.0})
     assert among.ranking_vector.tolist() == alone.ranking_vector.tolist()
     assert (among.bias, among.rating_vector.tolist()) == (alone.bias, alone.rating_vector.tolist())
     assert best(model, {999: 5.0}) == POPULAR
 
 
-def test_unknown_ids_have_no_estimate(model: Model):
+def test_estimate_excludes_unknown_ids(model: Model):
     assert model.estimate(model.fold_in({1: 5.0}), [999, 8, NEVER_RATED]).keys() == {8}
 
 
-def test_what_too_few_have_rated_is_estimated_but_not_recommended():
+def test_items_below_min_ratings_are_estimated_and_not_recommended():
     model = Model(tiny_release(ranking=RankingParams(rank=2, min_ratings=10)))
     assert best(model, {}) == [1, 8, 13, 2]
     assert best(model, {3: 5.0})[0] == 1
@@ -139,7 +135,7 @@ def test_what_too_few_have_rated_is_estimated_but_not_recommended():
 
 
 @pytest.mark.parametrize(("bias", "stars"), [(9, 5.0), (-9, 0.5)], ids=["above", "below"])
-def test_predictions_stay_on_the_scale(bias: float, stars: float):
+def test_estimates_stay_within_the_scale(bias: float, stars: float):
     model = with_arrays(item_bias=np.full(8, bias, dtype=np.float32))
     person = model.fold_in({})
     assert set(model.estimate(person, [1, 8]).values()) == {stars}
@@ -147,7 +143,7 @@ def test_predictions_stay_on_the_scale(bias: float, stars: float):
 
 
 def sampled(store: ReleaseStore, **changes: np.ndarray) -> Release:
-    """A release whose sample is two people folded in, changed where the test says so."""
+    """Return a release with a sample of two users, with the given changes."""
     model = Model(tiny_release())
     people = [model.fold_in(ratings) for ratings in ({1: 5.0, 8: 0.5}, {13: 4.0})]
     honest = ParitySample(
@@ -162,7 +158,7 @@ def sampled(store: ReleaseStore, **changes: np.ndarray) -> Release:
     return store.publish(tiny_release(VERSION), ITEMS, replace(honest, **changed))
 
 
-def test_parity_holds_where_folding_in_finds_what_training_found(store: ReleaseStore):
+def test_parity_holds_when_fold_in_equals_training(store: ReleaseStore):
     parity = check_parity(sampled(store))
     assert parity.holds
     assert parity.users == 2
@@ -170,7 +166,7 @@ def test_parity_holds_where_folding_in_finds_what_training_found(store: ReleaseS
 
 
 @pytest.mark.parametrize("kind", ["ranking", "rating"])
-def test_parity_fails_for_a_vector_of_one_head_changed_and_says_by_how_much(
+def test_parity_fails_and_states_the_difference_when_a_vector_is_changed(
     store: ReleaseStore, kind: str
 ):
     change = np.array([[0, 0], [0, 0.01]], np.float32)
@@ -182,11 +178,11 @@ def test_parity_fails_for_a_vector_of_one_head_changed_and_says_by_how_much(
 
 
 @pytest.mark.parametrize("kind", ["ranking_vectors", "rating_vectors"])
-def test_parity_fails_where_training_found_no_number(store: ReleaseStore, kind: str):
+def test_parity_fails_when_a_vector_is_nan(store: ReleaseStore, kind: str):
     assert not check_parity(sampled(store, **{kind: lambda v: v * np.float32(np.nan)})).holds
 
 
-def test_parity_fails_for_a_rating_changed(store: ReleaseStore):
+def test_parity_fails_when_ratings_are_changed(store: ReleaseStore):
     assert not check_parity(sampled(store, ratings=lambda r: r[::-1])).holds
 
 
@@ -205,7 +201,7 @@ def test_parity_fails_for_a_rating_changed(store: ReleaseStore):
         *("beyond_the_ratings", "a_rating_of_nobody", "falling_starts"),
     ],
 )
-def test_a_sample_that_does_not_fit_together_is_refused(store: ReleaseStore, changes: dict):
+def test_check_parity_rejects_an_inconsistent_sample(store: ReleaseStore, changes: dict):
     with pytest.raises(ReleaseError, match=r"parity\.npz: .*again"):
         check_parity(sampled(store, **changes))
 
@@ -213,5 +209,5 @@ def test_a_sample_that_does_not_fit_together_is_refused(store: ReleaseStore, cha
 @pytest.mark.parametrize(
     ("ranking", "rating", "holds"), [(1e-4, 1e-4, True), (2e-4, 0, False), (0, 2e-4, False)]
 )
-def test_parity_tolerates_a_ten_thousandth(ranking: float, rating: float, holds: bool):
+def test_parity_tolerates_a_difference_of_1e_4(ranking: float, rating: float, holds: bool):
     assert Parity(1, ranking, rating).holds is holds

@@ -1,4 +1,4 @@
-"""Which title to ask about next, and when enough is known."""
+"""The next question, and the end of the questions."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ def chance(known: list[int], unseen: list[int]) -> np.ndarray:
     )
 
 
-def test_knowing_a_title_makes_those_near_it_likelier() -> None:
+def test_chance_to_know_rises_near_known_items() -> None:
     before, after = chance([], []), chance([0], [])
     assert after[1] > before[1]
     assert after[1] > after[3]
 
 
-def test_not_having_seen_a_title_makes_those_near_it_less_likely() -> None:
+def test_chance_to_know_falls_near_unseen_items() -> None:
     assert chance([2], [0])[1] < chance([2], [])[1]
     assert chance([], [0])[1] < chance([], [0])[3]
 
 
-def test_it_is_a_chance_even_for_titles_that_all_or_none_know() -> None:
+def test_chance_to_know_is_strictly_between_0_and_1() -> None:
     share = np.array([0.0, 1.0, 0.5, 0.5])
     ridge = Ridge(0.1, 1.0, 0.5)
     chances = chance_to_know(gram(FACTORS), FACTORS, share, NOTHING, NOTHING, 5.0, ridge)
     assert np.all((chances > 0) & (chances < 1))
 
 
-def test_each_title_is_asked_about_once_until_none_is_left() -> None:
+def test_next_question_asks_about_each_item_once() -> None:
     model = Model(tiny_release())
     ratings: dict[int, float] = {}
     unseen: list[int] = []
@@ -60,11 +60,11 @@ def test_each_title_is_asked_about_once_until_none_is_left() -> None:
     assert next_question(model, ratings, unseen) is None
 
 
-def test_the_first_question_is_a_title_that_many_know_and_like() -> None:
+def test_next_question_starts_with_a_popular_item() -> None:
     assert next_question(Model(tiny_release()), {}) in (1, 8)
 
 
-def test_progress_tells_how_much_of_the_list_the_last_rating_left() -> None:
+def test_onboarding_progress_compares_the_list_before_and_after_the_last_rating() -> None:
     model = Model(tiny_release())
     assert (onboarding_progress(model, {}).kept, onboarding_progress(model, {}).settled) == (
         0,
@@ -77,7 +77,7 @@ def test_progress_tells_how_much_of_the_list_the_last_rating_left() -> None:
     assert output.settled
 
 
-def test_a_simulated_newcomer_answers_from_their_own_ratings_alone() -> None:
+def test_simulated_newcomer_uses_only_their_own_ratings() -> None:
     model = Model(tiny_release())
     people = [dict.fromkeys(model.item_index.item_ids.tolist(), 5.0)]
     (newcomer,) = benchmark.newcomers(people, np.random.default_rng(0))

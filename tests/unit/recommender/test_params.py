@@ -1,4 +1,4 @@
-"""Parameters of both models: what is taken, what is refused, and what a refusal says."""
+"""Parameters of both models: accepted and rejected values, and error messages."""
 
 import math
 from typing import Any
@@ -43,26 +43,24 @@ def taken(model: type, name: str, value: object) -> Any:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_what_is_not_given_keeps_its_default(model: type):
+def test_convert_uses_defaults_for_missing_parameters(model: type):
     assert convert({}, model, "tune.json") == model()
 
 
-def test_what_was_written_down_is_read_back():
+def test_convert_reads_back_written_parameters():
     params = RankingParams(rank=7, alpha=3.5, min_ratings=4)
     assert convert(asdict(params), RankingParams, "tune.json") == params
 
 
 @pytest.mark.parametrize(("model", "spec"), EVERY)
-def test_every_parameter_has_a_sentence_and_a_default_in_its_range(
-    model: type, spec: inspect.Field
-):
+def test_parameters_have_a_description_and_a_default_in_range(model: type, spec: inspect.Field):
     (sentence,) = (text for name, _, text in describe_params(model) if name == spec.name)
     assert sentence.strip()
     assert taken(model, spec.name, spec.default) == spec.default
 
 
 @pytest.mark.parametrize(("model", "spec"), EVERY)
-def test_the_lowest_value_is_taken_and_less_is_refused(model: type, spec: inspect.Field):
+def test_convert_accepts_the_minimum_and_rejects_less(model: type, spec: inspect.Field):
     low = spec.type.type.ge
     less = low - 1 if isinstance(spec.default, int) else math.nextafter(low, -math.inf)
     assert taken(model, spec.name, low) == low
@@ -71,19 +69,19 @@ def test_the_lowest_value_is_taken_and_less_is_refused(model: type, spec: inspec
 
 
 @pytest.mark.parametrize(("model", "spec"), BOUNDED)
-def test_the_highest_value_is_taken_and_more_is_refused(model: type, spec: inspect.Field):
+def test_convert_accepts_the_maximum_and_rejects_more(model: type, spec: inspect.Field):
     high = spec.type.type.le
     assert taken(model, spec.name, high) == high
     with pytest.raises(ConfigError, match=f"{spec.name} .*at most {high}"):
         taken(model, spec.name, high + 1)
 
 
-def test_a_whole_number_will_do_for_a_number():
+def test_convert_accepts_an_integer_for_a_float():
     assert isinstance(taken(RankingParams, "alpha", 2), float)
 
 
 @pytest.mark.parametrize(("name", "value"), REFUSED.values(), ids=REFUSED)
-def test_a_refusal_names_the_source_the_parameter_and_the_value(name: str, value: object):
+def test_convert_error_names_source_parameter_and_value(name: str, value: object):
     with pytest.raises(ConfigError) as refusal:
         taken(RankingParams, name, value)
     message = str(refusal.value)
@@ -91,7 +89,7 @@ def test_a_refusal_names_the_source_the_parameter_and_the_value(name: str, value
     assert message.endswith(f"not {value!r}")
 
 
-def test_a_refusal_gives_the_range():
+def test_convert_error_states_the_range():
     with pytest.raises(ConfigError) as refusal:
         taken(RankingParams, "rank", 0)
     assert str(refusal.value) == (
@@ -99,11 +97,11 @@ def test_a_refusal_gives_the_range():
     )
 
 
-def test_an_unknown_name_is_refused_with_the_known_ones():
+def test_convert_error_lists_known_parameters_when_one_is_unknown():
     with pytest.raises(ConfigError, match=r"unknown parameter 'aplha'; known are rank, .*alpha"):
         convert({"rank": 2, "aplha": 5.0}, RankingParams, "tune.json")
 
 
-def test_parameters_do_not_change_once_made():
+def test_parameters_are_immutable():
     with pytest.raises(AttributeError):
         RankingParams().rank = 3

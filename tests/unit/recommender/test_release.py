@@ -1,4 +1,4 @@
-"""A release on disk: read back as it was written, or refused with the name of what is wrong."""
+"""A release on disk: read back as written, or rejected with the name of the bad file."""
 
 import gzip
 import hashlib
@@ -56,7 +56,7 @@ def folder(release: Release) -> Path:
     return release.folder
 
 
-def test_a_release_is_read_back_as_it_was_written(folder: Path):
+def test_read_release_returns_the_written_release(folder: Path):
     found = read_release(folder)
     assert replace(found, arrays=TINY.arrays, folder=None) == TINY
     for field in fields(ItemArrays):
@@ -65,7 +65,7 @@ def test_a_release_is_read_back_as_it_was_written(folder: Path):
         np.testing.assert_array_equal(read, written)
 
 
-def test_the_catalogue_and_the_parity_sample_are_read_back_as_they_were_written(folder: Path):
+def test_read_release_returns_catalogue_and_parity_sample(folder: Path):
     found = read_release(folder)
     assert list(found.items()) == ITEMS
     for field in fields(ParitySample):
@@ -75,7 +75,7 @@ def test_the_catalogue_and_the_parity_sample_are_read_back_as_they_were_written(
     assert list(found.parity_sample().users()) == [(0, {1: 5.0, 8: 0.5})]
 
 
-def test_the_manifest_has_size_and_sha256_of_every_other_file(folder: Path):
+def test_manifest_has_size_and_sha256_of_every_other_file(folder: Path):
     manifest = json.loads((folder / "release.json").read_text())
     assert manifest["format_version"] == 1
     assert manifest["files"] == {
@@ -88,7 +88,7 @@ def test_the_manifest_has_size_and_sha256_of_every_other_file(folder: Path):
     }
 
 
-def test_arrays_are_mapped_into_memory_and_cannot_be_written(folder: Path):
+def test_arrays_are_memory_mapped_and_read_only(folder: Path):
     arrays = read_release(folder).arrays
     for field in fields(arrays):
         array = getattr(arrays, field.name)
@@ -96,7 +96,7 @@ def test_arrays_are_mapped_into_memory_and_cannot_be_written(folder: Path):
         assert not array.flags.writeable
 
 
-def test_the_same_contents_give_the_same_bytes(
+def test_publish_is_deterministic(
     folder: Path, store: ReleaseStore, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
@@ -107,7 +107,7 @@ def test_the_same_contents_give_the_same_bytes(
             assert path.read_bytes() == (again / path.name).read_bytes(), path.name
 
 
-def test_a_manifest_is_utf_8_whatever_the_locale(tmp_path: Path):
+def test_manifest_is_utf_8_in_any_locale(tmp_path: Path):
     publish = (
         "import sys; from tests.support.releases import *;"
         "ReleaseStore(sys.argv[1]).publish("
@@ -129,7 +129,7 @@ def packed(save: Callable[..., None], array: np.ndarray) -> bytes:
 
 
 def refusal(folder: Path, file: str) -> str:
-    """The message that refuses the release: it names the file and says what to do."""
+    """Return the error of the rejected release: it names the file and says what to do."""
     with pytest.raises(ReleaseError) as error:
         read_release(folder)
     message = str(error.value)
@@ -139,7 +139,7 @@ def refusal(folder: Path, file: str) -> str:
 
 
 @pytest.mark.parametrize("name", [*ARRAYS, "items.jsonl.gz", "parity.npz"])
-def test_a_file_that_is_missing_short_or_changed_is_refused(folder: Path, name: str):
+def test_read_release_rejects_a_missing_short_or_changed_file(folder: Path, name: str):
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     assert "sha256" in refusal(folder, name)
@@ -150,18 +150,18 @@ def test_a_file_that_is_missing_short_or_changed_is_refused(folder: Path, name: 
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"1", b'"text"', b'{"\xe9": 1}'])
-def test_a_manifest_that_is_no_json_object_is_refused(folder: Path, content: bytes):
+def test_read_release_rejects_a_manifest_that_is_no_json_object(folder: Path, content: bytes):
     (folder / "release.json").write_bytes(content)
     assert "not a manifest" in refusal(folder, "release.json")
 
 
-def test_a_folder_without_manifest_is_refused(folder: Path):
+def test_read_release_rejects_a_folder_without_manifest(folder: Path):
     (folder / "release.json").unlink()
     assert "missing" in refusal(folder, "release.json")
 
 
 @pytest.mark.parametrize("key", WRITTEN)
-def test_a_manifest_lacking_a_key_is_refused(folder: Path, key: str):
+def test_read_release_rejects_a_manifest_without_a_required_key(folder: Path, key: str):
     manifest = json.loads((folder / "release.json").read_text())
     *section, name = key.split("/")
     del (manifest[section[0]] if section else manifest)[name]
@@ -194,7 +194,7 @@ MANIFESTS: dict[str, tuple[str, str, object, str]] = {
 
 
 @pytest.mark.parametrize(("section", "key", "value", "reason"), MANIFESTS.values(), ids=MANIFESTS)
-def test_a_manifest_that_makes_no_sense_is_refused(
+def test_read_release_rejects_an_invalid_manifest_value(
     folder: Path, section: str, key: str, value: object, reason: str
 ):
     change(folder, section, {key: value})
@@ -218,7 +218,7 @@ BAD_ARRAYS: dict[str, tuple[str, np.ndarray, str]] = {
 
 
 @pytest.mark.parametrize(("name", "array", "reason"), BAD_ARRAYS.values(), ids=BAD_ARRAYS)
-def test_an_array_that_makes_no_sense_is_refused(
+def test_read_release_rejects_an_invalid_array(
     folder: Path, name: str, array: np.ndarray, reason: str
 ):
     signed(folder, f"{name}.npy", packed(np.save, array))
@@ -235,20 +235,20 @@ NO_ARRAYS = {
 
 
 @pytest.mark.parametrize("content", NO_ARRAYS.values(), ids=NO_ARRAYS)
-def test_a_file_that_is_no_array_is_refused(folder: Path, content: bytes):
+def test_read_release_rejects_a_file_that_is_no_array(folder: Path, content: bytes):
     signed(folder, "item_ids.npy", content)
     assert "not an array" in refusal(folder, "item_ids.npy")
 
 
 @pytest.mark.parametrize("content", NO_ARRAYS.values(), ids=NO_ARRAYS)
-def test_a_parity_sample_that_cannot_be_read_is_refused(folder: Path, content: bytes):
+def test_parity_sample_is_rejected_when_unreadable(folder: Path, content: bytes):
     signed(folder, "parity.npz", content)
     with pytest.raises(ReleaseError, match=r"parity\.npz: cannot be read .* again"):
         read_release(folder).parity_sample()
 
 
 class Pickled:
-    """Makes a folder when it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -257,7 +257,7 @@ class Pickled:
         return os.mkdir, (str(self.folder),)
 
 
-def test_pickles_are_refused_and_not_opened(folder: Path, tmp_path: Path):
+def test_pickled_arrays_are_rejected_and_never_executed(folder: Path, tmp_path: Path):
     pickled = np.array([Pickled(tmp_path / "opened")] * 8)
     signed(folder, "parity.npz", packed(np.savez, pickled))
     with pytest.raises(ReleaseError):
@@ -267,13 +267,13 @@ def test_pickles_are_refused_and_not_opened(folder: Path, tmp_path: Path):
     assert not (tmp_path / "opened").exists()
 
 
-def test_a_release_that_was_never_written_has_no_files():
+def test_items_fail_when_the_release_was_never_written():
     with pytest.raises(ReleaseError, match="has not been written"):
         TINY.items()
 
 
 @pytest.mark.parametrize("opened", ["[", '{"a":'])
-def test_a_manifest_of_endless_brackets_is_refused(folder: Path, opened: str):
+def test_read_release_rejects_a_deeply_nested_manifest(folder: Path, opened: str):
     (folder / "release.json").write_text(opened * 100_000)
     refusal(folder, "release.json")
 
@@ -297,14 +297,14 @@ def test_a_manifest_of_endless_brackets_is_refused(folder: Path, opened: str):
         ("catalogue", {"rating_step": 0}),
     ],
 )
-def test_a_manifest_with_a_fact_of_another_kind_is_refused(
+def test_read_release_rejects_a_manifest_value_of_another_type(
     folder: Path, section: str, values: dict[str, Any]
 ):
     change(folder, section, values)
     refusal(folder, "release.json")
 
 
-def test_an_array_without_dimensions_is_refused(folder: Path):
+def test_read_release_rejects_an_array_without_dimensions(folder: Path):
     signed(folder, "item_ids.npy", packed(np.save, np.int64(1)))
     refusal(folder, "item_ids.npy")
 
@@ -327,14 +327,14 @@ def test_an_array_without_dimensions_is_refused(folder: Path):
         {"description": ["long"]},
     ],
 )
-def test_an_entry_that_no_database_could_take_is_refused(folder: Path, values: dict[str, Any]):
+def test_items_reject_an_entry_that_databases_cannot_store(folder: Path, values: dict[str, Any]):
     entry = {"item_id": 1, "title": "Space Station", "genres": [], **values}
     signed(folder, "items.jsonl.gz", gzip.compress(json.dumps(entry).encode()))
     with pytest.raises(ReleaseError, match="line 1: not a catalogue entry"):
         list(read_release(folder).items())
 
 
-def test_a_catalogue_that_has_a_title_twice_is_refused(folder: Path):
+def test_items_reject_a_repeated_id(folder: Path):
     entry = json.dumps({"item_id": 1, "title": "Space Station", "genres": []}).encode()
     signed(folder, "items.jsonl.gz", gzip.compress(entry + b"\n" + entry))
     with pytest.raises(ReleaseError, match=r"line 2: .* does not follow 1"):
@@ -348,14 +348,14 @@ HEADER = b"{'descr': '<i8', 'fortran_order': False, 'shape': (8,), }"
     "header",
     [HEADER[:-20], HEADER[:-1], b"{" + HEADER, b"", b"0" * 5000, HEADER.replace(b"8,", b"1" * 19)],
 )
-def test_an_array_whose_header_is_broken_is_refused(folder: Path, header: bytes):
+def test_read_release_rejects_a_broken_array_header(folder: Path, header: bytes):
     content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64)
     signed(folder, "item_ids.npy", content)
     refusal(folder, "item_ids.npy")
 
 
 @pytest.mark.parametrize("method", [0, 1, 9, 12, 14, 99])
-def test_a_parity_sample_that_says_to_be_packed_otherwise_is_refused(folder: Path, method: int):
+def test_parity_sample_is_rejected_when_the_compression_method_is_false(folder: Path, method: int):
     content = (folder / "parity.npz").read_bytes()
     for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
         parts = content.split(mark)

@@ -1,4 +1,4 @@
-"""Where releases live: published whole or not at all, promoted only when they verify."""
+"""The release store: publishes completely or not at all, promotes only verified releases."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def publish(store: ReleaseStore, version: str) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below, with what is in it."""
+    """Return every file in a folder with its contents."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
@@ -41,7 +41,7 @@ def damage(store: ReleaseStore, version: str) -> None:
     (store.folder / version / "item_bias.npy").unlink()
 
 
-def test_a_published_release_is_listed_and_can_be_read_but_is_not_in_service(store: ReleaseStore):
+def test_published_release_is_listed_and_readable_but_not_current(store: ReleaseStore):
     release = store.publish(tiny_release(OLD), ITEMS, no_parity_sample())
     assert release.folder == store.folder / OLD
     assert list(release.items()) == ITEMS
@@ -51,7 +51,7 @@ def test_a_published_release_is_listed_and_can_be_read_but_is_not_in_service(sto
         store.current()
 
 
-def test_a_report_travels_in_the_release_and_is_verified_with_it(store: ReleaseStore):
+def test_report_is_published_and_verified_with_the_release(store: ReleaseStore):
     report = {"report.json": b"{}", "index.html": b"<!doctype html>"}
     release = store.publish(tiny_release(OLD), ITEMS, no_parity_sample(), report)
     assert release.folder
@@ -61,25 +61,25 @@ def test_a_report_travels_in_the_release_and_is_verified_with_it(store: ReleaseS
         store.read(OLD)
 
 
-def test_versions_are_listed_oldest_first(two: ReleaseStore):
+def test_versions_are_sorted_oldest_first(two: ReleaseStore):
     assert two.versions() == [OLD, NEW]
 
 
-def test_what_is_unfinished_hidden_or_no_release_is_not_listed(two: ReleaseStore):
+def test_versions_exclude_unfinished_and_hidden_folders(two: ReleaseStore):
     (two.folder / NEW).rename(two.folder / f".{NEW}.unfinished")
     (two.folder / "notes").mkdir()
     (two.folder / "release.json").write_text("{}")
     assert two.versions() == [OLD]
 
 
-def test_where_nothing_was_published_there_is_nothing(store: ReleaseStore):
+def test_empty_store_has_no_versions_and_no_current_release(store: ReleaseStore):
     assert store.versions() == []
     for asked in (store.current, store.rollback):
         with pytest.raises(NoRelease, match=f"{store.folder}: no release .*`make train`"):
             asked()
 
 
-def test_promoting_puts_a_release_into_service_and_remembers_the_one_before(two: ReleaseStore):
+def test_promote_sets_the_current_and_the_previous_release(two: ReleaseStore):
     assert two.promote(OLD).previous is None
     promoted = two.promote(NEW)
     assert (promoted.version, promoted.previous) == (NEW, OLD)
@@ -87,20 +87,20 @@ def test_promoting_puts_a_release_into_service_and_remembers_the_one_before(two:
     assert datetime.fromisoformat(promoted.promoted_at).utcoffset() == timedelta(0)
 
 
-def test_promoting_what_is_in_service_keeps_what_was_before(two: ReleaseStore):
+def test_promote_of_the_current_release_keeps_the_previous_one(two: ReleaseStore):
     two.promote(OLD)
     before = two.promote(NEW)
     assert two.promote(NEW) == two.current() == before
 
 
-def test_rolling_back_returns_to_the_release_before_and_back_again(two: ReleaseStore):
+def test_rollback_switches_between_current_and_previous(two: ReleaseStore):
     two.promote(OLD)
     two.promote(NEW)
     assert (two.rollback().version, two.current().previous) == (OLD, NEW)
     assert (two.rollback().version, two.current().previous) == (NEW, OLD)
 
 
-def test_there_is_no_rolling_back_from_the_first_release(two: ReleaseStore):
+def test_rollback_is_rejected_when_there_is_no_previous_release(two: ReleaseStore):
     first = two.promote(OLD)
     with pytest.raises(ReleaseError, match=f"no release was served before {OLD}"):
         two.rollback()
@@ -114,7 +114,7 @@ CHANGES: dict[str, Callable[[ReleaseStore], Current]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_damaged_release_does_not_go_into_service(
+def test_promote_rejects_a_damaged_release(
     two: ReleaseStore, change: Callable[[ReleaseStore], Current]
 ):
     two.promote(OLD)
@@ -126,34 +126,32 @@ def test_a_damaged_release_does_not_go_into_service(
     assert contents(two.folder) == before
 
 
-def test_a_release_under_another_name_is_refused(two: ReleaseStore):
+def test_read_rejects_a_release_stored_under_another_version(two: ReleaseStore):
     (two.folder / NEW).rename(two.folder / NEWEST)
     with pytest.raises(ReleaseError, match=f"{NEWEST}/release.json: says it is version {NEW}"):
         two.read(NEWEST)
 
 
-def test_a_version_that_is_not_there_is_refused(two: ReleaseStore):
+def test_promote_rejects_a_missing_version(two: ReleaseStore):
     with pytest.raises(ReleaseError, match=f"{NEWEST}: no such release; `flask releases list`"):
         two.promote(NEWEST)
 
 
 @pytest.mark.parametrize("version", UNSAFE, ids=ascii)
-def test_a_name_that_is_no_version_is_neither_read_nor_promoted(two: ReleaseStore, version: str):
+def test_read_and_promote_reject_an_invalid_version_name(two: ReleaseStore, version: str):
     for refuses in (two.read, two.promote):
         with pytest.raises(ReleaseError, match="is not a version; `flask releases list`"):
             refuses(version)
 
 
 @pytest.mark.parametrize("version", UNSAFE, ids=ascii)
-def test_a_name_that_is_no_version_is_not_published(
-    store: ReleaseStore, tmp_path: Path, version: str
-):
+def test_publish_rejects_an_invalid_version_name(store: ReleaseStore, tmp_path: Path, version: str):
     with pytest.raises(ReleaseError, match="is not a version"):
         publish(store, version)
     assert contents(tmp_path) == {}
 
 
-def test_a_version_is_published_once(two: ReleaseStore):
+def test_publish_rejects_an_existing_version(two: ReleaseStore):
     before = contents(two.folder)
     with pytest.raises(ReleaseError, match=f"{OLD}: exists; releases are immutable"):
         publish(two, OLD)
@@ -161,9 +159,7 @@ def test_a_version_is_published_once(two: ReleaseStore):
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_publishing_that_fails_leaves_nothing_behind(
-    store: ReleaseStore, error: type[BaseException]
-):
+def test_failed_publish_leaves_no_files(store: ReleaseStore, error: type[BaseException]):
     def items() -> Iterator[CatalogueItem]:
         yield ITEMS[0]
         raise error
@@ -176,7 +172,7 @@ def test_publishing_that_fails_leaves_nothing_behind(
 
 
 @pytest.mark.faults
-def test_what_killed_publishers_left_is_cleared_away(store: ReleaseStore):
+def test_publish_removes_files_of_killed_publishers(store: ReleaseStore):
     for version in (OLD, NEW):
         left = store.folder / f".{version}.unfinished"
         left.mkdir(parents=True)
@@ -188,7 +184,7 @@ def test_what_killed_publishers_left_is_cleared_away(store: ReleaseStore):
     assert not (store.folder / OLD / "junk.npy").exists()
 
 
-def test_what_another_process_is_writing_just_now_is_left_alone(store: ReleaseStore):
+def test_publish_keeps_files_that_another_process_has_locked(store: ReleaseStore):
     theirs = store.folder / f".{NEW}.unfinished"
     (theirs / NEW).mkdir(parents=True)
     handle = lock(theirs)
@@ -199,7 +195,7 @@ def test_what_another_process_is_writing_just_now_is_left_alone(store: ReleaseSt
     assert not theirs.exists()
 
 
-def test_what_is_empty_may_be_about_to_be_held_and_is_left_alone(store: ReleaseStore):
+def test_publish_keeps_empty_files_that_may_be_locked_next(store: ReleaseStore):
     theirs = store.folder / f".{NEW}.unfinished"
     theirs.mkdir(parents=True)
     pointer = store.folder / ".current.json.1.unfinished"
@@ -212,7 +208,7 @@ def test_what_is_empty_may_be_about_to_be_held_and_is_left_alone(store: ReleaseS
 
 @pytest.mark.faults
 @pytest.mark.parametrize("change", ["publish", "promote"])
-def test_a_full_disk_is_said_in_words_and_changes_nothing(
+def test_full_disk_is_reported_and_changes_nothing(
     two: ReleaseStore, monkeypatch: pytest.MonkeyPatch, change: str
 ):
     def no_space(_: int) -> None:
@@ -248,7 +244,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_a_damaged_pointer_is_named_and_promoting_mends_it(two: ReleaseStore, text: bytes):
+def test_damaged_pointer_is_named_and_replaced_by_promote(two: ReleaseStore, text: bytes):
     (two.folder / "current.json").write_bytes(text)
     with pytest.raises(ReleaseError, match=r"current\.json: .*`flask releases promote") as refusal:
         two.current()
@@ -258,23 +254,23 @@ def test_a_damaged_pointer_is_named_and_promoting_mends_it(two: ReleaseStore, te
 
 
 @pytest.mark.parametrize("location", ["file:///releases", "https://a.b/c"])
-def test_a_location_that_is_no_folder_is_refused(location: str):
+def test_open_store_rejects_a_location_that_is_no_folder(location: str):
     with pytest.raises(ConfigError, match=f"RELEASES={location}: must be a folder; give its path"):
         open_store(location)
 
 
-def test_no_location_is_refused():
+def test_store_rejects_an_empty_location():
     with pytest.raises(ConfigError, match="RELEASES"):
         ReleaseStore("")
 
 
-def test_a_file_for_a_location_is_refused(tmp_path: Path):
+def test_store_rejects_a_file_as_location(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"RELEASES=.*must be a folder"):
         ReleaseStore(tmp_path / "file")
 
 
-def test_a_place_where_nothing_can_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+def test_check_writable_rejects_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"cannot be written, because of .*file"):
         ReleaseStore(tmp_path / "file" / "below").check_writable()

@@ -89,30 +89,30 @@ KEYS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("raw", "title", "year"), TITLES.values(), ids=TITLES)
-def test_split_title(raw: str, title: str, year: int | None):
+def test_split_title_separates_title_and_year(raw: str, title: str, year: int | None):
     assert split_title(raw) == (title, year)
 
 
 @pytest.mark.parametrize("title", [title for _, title, _ in TITLES.values()])
-def test_a_title_in_reading_order_stays_as_it_is(title: str):
+def test_split_title_keeps_titles_in_reading_order(title: str):
     assert split_title(f"{title} (1999)") == (title, 1999)
 
 
 @pytest.mark.parametrize(("text", "key"), KEYS.values(), ids=KEYS)
-def test_search_key(text: str, key: str):
+def test_search_key_equals_the_expected_key(text: str, key: str):
     assert search_key(text) == key
 
 
 @pytest.mark.parametrize("text", [text for text, _ in KEYS.values()])
-def test_the_key_of_a_key_is_that_key(text: str):
+def test_search_key_is_idempotent(text: str):
     assert search_key(search_key(text)) == search_key(text)
 
 
-def test_a_part_of_a_korean_title_is_found_in_it():
+def test_search_key_of_part_of_a_korean_title_is_contained_in_the_whole():
     assert search_key("생충") in search_key("기생충")
 
 
-# The same rules as patterns, which take quadratic time: a reference for short titles.
+# The same rules as regular expressions, which take quadratic time: reference for short titles.
 YEAR = re.compile(r"\s*\((\d{4})(?:\s*[-–]\s*(?:\d{4})?)?\)\s*$")
 ARTICLES = (
     "The|A|An|Le|La|Les|Un|Une|Des|El|Los|Las|Una|Il|Lo|Gli|I|O|Os|As|Uma"
@@ -141,17 +141,17 @@ marks = st.sampled_from("\u0315\u0300\u0345\u0327αςΣİßåﬁ각\u1161\ufdfa'
 
 
 @fuzz("titles", 1000, 20_000, parts=st.lists(st.sampled_from(pieces), max_size=9))
-def test_split_title_equals_the_patterns_for_short_titles(parts: list[str]) -> None:
+def test_split_title_equals_regular_expressions_for_short_titles(parts: list[str]) -> None:
     title = "".join(parts)
     assert split_title(title) == split_title_by_patterns(title)
 
 
 @fuzz("titles", 500, 10_000, text=any_text.filter(lambda it: len(it) < 1000) | st.text(marks))
-def test_search_key_equals_normalization_of_whole_text(text: str) -> None:
+def test_search_key_equals_normalization_of_the_whole_text(text: str) -> None:
     assert search_key(text) == search_key_of_whole_text(text)
 
 
-def test_titles_of_movielens_equal_the_patterns(movielens: Path) -> None:
+def test_movielens_titles_equal_regular_expressions(movielens: Path) -> None:
     with (movielens / "movies.csv").open(encoding="utf-8", newline="") as file:
         titles = [row["title"] for row in csv.DictReader(file)]
     assert len(titles) > 9_000
@@ -174,9 +174,7 @@ def test_titles_of_movielens_equal_the_patterns(movielens: Path) -> None:
     ],
     ids=["blanks", "brackets", "articles in brackets", "articles", "years", "year", "accents"],
 )
-def test_title_takes_time_in_proportion_to_its_length(
-    function: Callable[[str], object], title: str
-) -> None:
+def test_title_functions_take_linear_time(function: Callable[[str], object], title: str) -> None:
     started = time.process_time()
     function(title)
     assert time.process_time() - started < 5

@@ -1,4 +1,4 @@
-"""Exact top-N: the same answer as sorting everything."""
+"""Exact top-N: equal to sorting everything."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,9 @@ EXAMPLES: dict[str, tuple[list[float], int, list[int] | None, list[int]]] = {
 
 
 @pytest.mark.parametrize(("scores", "n", "excluded", "expected"), EXAMPLES.values(), ids=EXAMPLES)
-def test_top_n(scores: list[float], n: int, excluded: list[int] | None, expected: list[int]):
+def test_top_n_equals_expected_rows(
+    scores: list[float], n: int, excluded: list[int] | None, expected: list[int]
+):
     rows = None if excluded is None else np.array(excluded, dtype=np.int64)
     assert top_n(np.array(scores, dtype=float), n, rows).tolist() == expected
 
@@ -40,7 +42,7 @@ def by_sorting(scores: np.ndarray, n: int, excluded: list[int]) -> list[int]:
     return sorted(rows, key=lambda r: -scores[r])[: max(n, 0)]  # sorted() is stable
 
 
-few_values = st.sampled_from([NEVER, -1.5, -0.0, 0.0, 1.0, 2.0])  # so that ties abound
+few_values = st.sampled_from([NEVER, -1.5, -0.0, 0.0, 1.0, 2.0])  # so that there are many ties
 any_values = st.floats(width=32, allow_nan=False)
 
 
@@ -54,14 +56,14 @@ def questions(draw: st.DrawFn) -> tuple[np.ndarray, int, list[int]]:
 
 
 @given(questions())
-def test_top_n_is_the_beginning_of_a_full_stable_sort(question: tuple[np.ndarray, int, list[int]]):
+def test_top_n_equals_a_full_stable_sort(question: tuple[np.ndarray, int, list[int]]):
     scores, n, excluded = question
     found = top_n(scores, n, np.array(excluded, dtype=np.int64))
     assert found.tolist() == by_sorting(scores, n, excluded)
 
 
 @given(questions())
-def test_the_scores_are_not_changed(question: tuple[np.ndarray, int, list[int]]):
+def test_top_n_does_not_change_the_scores(question: tuple[np.ndarray, int, list[int]]):
     scores, n, excluded = question
     before = scores.copy()
     scores.flags.writeable = False  # as memory-mapped arrays are
@@ -69,15 +71,15 @@ def test_the_scores_are_not_changed(question: tuple[np.ndarray, int, list[int]])
     assert np.array_equal(scores, before)
 
 
-def test_rows_can_index_arrays_even_when_there_are_none():
+def test_top_n_returns_int64_rows_even_when_empty():
     assert top_n(np.array([NEVER]), 1).dtype == np.int64
     assert top_n(np.array([1.0]), 0).dtype == np.int64
 
 
 @st.composite
 def catalogues(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
-    """Factors and offsets of up to a few thousand items: ties, zeros and items that are never
-    listed among them, norms alike or falling as in a fitted model."""
+    """Factors and offsets of up to a few thousand items, including ties, zeros and items that are
+    never listed, with equal norms or norms that decrease as in a fitted model."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     items, rank = draw(st.integers(0, 3000)), draw(st.integers(1, 8))
     factors = random.standard_normal((items, rank), np.float32)
@@ -92,7 +94,7 @@ def catalogues(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.random.Gener
 
 @settings(deadline=None, max_examples=300)
 @given(catalogues(), st.data())
-def test_looking_at_the_best_first_finds_the_same(
+def test_best_first_top_equals_a_full_sort(
     catalogue: tuple[np.ndarray, np.ndarray, np.random.Generator], data: st.DataObject
 ):
     factors, offsets, random = catalogue
@@ -110,7 +112,7 @@ def test_looking_at_the_best_first_finds_the_same(
 
 @settings(deadline=None, max_examples=100)
 @given(catalogues(), st.data())
-def test_the_rank_is_the_place_in_the_whole_list(
+def test_best_first_rank_is_the_position_in_the_full_list(
     catalogue: tuple[np.ndarray, np.ndarray, np.random.Generator], data: st.DataObject
 ):
     factors, offsets, random = catalogue
@@ -124,18 +126,18 @@ def test_the_rank_is_the_place_in_the_whole_list(
         assert best.rank(vector, row, excluded) == place
 
 
-def test_an_item_counts_once_though_it_is_excluded_twice():
+def test_best_first_counts_a_repeated_exclusion_once():
     factors = np.array([[3.0], [2.0], [1.0]], np.float32)
     best = BestFirst(factors, np.zeros(3))
     assert best.top(np.ones(1), 2, np.array([0, 0]))[0].tolist() == [1, 2]
 
 
-def test_most_items_are_not_looked_at_where_norms_fall_fast():
+def test_best_first_reads_few_items_when_norms_fall_fast():
     random = np.random.default_rng(0)
     factors = random.standard_normal((100 * BOUND, 8), np.float32)
     factors /= np.arange(1, 100 * BOUND + 1, dtype=np.float32)[:, None] ** 0.5
     asked = np.ones(8), 20, np.empty(0, np.int64)
     best = BestFirst(factors, np.zeros(len(factors)))
     expected = best.top(*asked)[0]
-    best._factors[20 * BOUND :] = np.nan  # whoever looks there finds nothing sensible
+    best._factors[20 * BOUND :] = np.nan  # reading these would give wrong results
     assert best.top(*asked)[0].tolist() == expected.tolist()

@@ -1,4 +1,4 @@
-"""The configuration of a training run: a YAML file, any parameter of it overridden by an option."""
+"""The configuration of a training run: a YAML file, whose parameters options override."""
 
 from __future__ import annotations
 
@@ -38,34 +38,34 @@ def write(tmp_path: Path, content: str | bytes) -> str:
     return str(path)
 
 
-def test_without_a_file_the_defaults_of_the_parameters_are_taken() -> None:
+def test_load_returns_default_parameters_without_a_file() -> None:
     assert load() == Config("movie", 1, RankingParams(), RatingParams())
 
 
 @pytest.mark.parametrize("model", PARAMS)
-def test_the_default_file_shows_every_parameter_there_is(model: str) -> None:
+def test_default_file_lists_every_parameter(model: str) -> None:
     shown = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))[model]
     assert list(shown) == list(asdict(PARAMS[model]()))
 
 
-def test_the_default_file_shows_the_default_gate() -> None:
+def test_default_file_has_the_default_gate() -> None:
     assert yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))["gate"] == asdict(Gate())
 
 
-def test_the_default_file_shows_the_default_pipeline() -> None:
+def test_default_file_has_the_default_pipeline() -> None:
     shown = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))["pipeline"]
     assert convert(shown, Pipeline, "here") == Pipeline()
     assert list(shown) == [name for name in asdict(Pipeline()) if name in shown]
 
 
-def test_games_have_a_pipeline_of_their_own() -> None:
+def test_load_returns_the_pipeline_for_games() -> None:
     pipeline = load("--dataset", "steam").pipeline
     assert is_steam(source.file_name for source in pipeline.acquire)
-    assert "A" not in pipeline.evaluate.protocols  # nobody gives stars
+    assert "A" not in pipeline.evaluate.protocols  # there are no stars
     assert pipeline.folder != Pipeline().folder
 
 
-def test_a_pipeline_is_read(tmp_path: Path) -> None:
+def test_load_reads_a_pipeline(tmp_path: Path) -> None:
     content = f"""
     pipeline:
       folder: here
@@ -139,9 +139,7 @@ PIPELINES = {
 
 
 @pytest.mark.parametrize(("section", "expected"), PIPELINES.values(), ids=PIPELINES)
-def test_a_pipeline_that_makes_no_sense_is_refused(
-    tmp_path: Path, section: str, expected: str
-) -> None:
+def test_load_rejects_an_invalid_pipeline(tmp_path: Path, section: str, expected: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(expected)) as caught:
         load("--config", write(tmp_path, f"pipeline: {section}\n"))
     assert re.match(re.escape(str(tmp_path / "mine.yaml")) + "[,:] pipeline", str(caught.value))
@@ -171,24 +169,24 @@ GATES = {
 
 
 @pytest.mark.parametrize(("section", "expected"), GATES.values(), ids=GATES)
-def test_a_gate_that_makes_no_sense_is_refused(tmp_path: Path, section: str, expected: str) -> None:
+def test_load_rejects_an_invalid_gate(tmp_path: Path, section: str, expected: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(expected)):
         load("--config", write(tmp_path, f"gate: {section}\n"))
 
 
-def test_a_gate_may_be_open(tmp_path: Path) -> None:
+def test_load_accepts_a_gate_without_floors_and_margins(tmp_path: Path) -> None:
     gate = load("--config", write(tmp_path, "gate: {floors: {}, margins: {}, people: 9}\n")).gate
     assert gate == Gate(people=9, seed=0, floors={}, margins={})
 
 
-def test_settings_as_options_are_the_same_settings_again() -> None:
+def test_as_options_round_trips() -> None:
     given = ("--seed", "3", "--ranking-rank", "8", "--rating-taste-weight", "0.0")
     settings = load(*given)
     assert as_options(settings) == list(given)
     assert load(*as_options(settings)) == settings
 
 
-def test_settings_for_games_start_from_the_file_for_games() -> None:
+def test_as_options_round_trips_for_games() -> None:
     assert load("--dataset", "steam").noun == "game"
     given = ("--dataset", "steam", "--seed", "1", "--ranking-alpha", "5.0")
     settings = load(*given)
@@ -196,19 +194,19 @@ def test_settings_for_games_start_from_the_file_for_games() -> None:
     assert load(*as_options(settings)) == settings
 
 
-def test_a_folder_of_steam_files_needs_no_word(tmp_path: Path) -> None:
+def test_dataset_of_recognises_a_folder_of_steam_files(tmp_path: Path) -> None:
     (tmp_path / "x_users_items.json.gz").touch()
     assert (dataset_of([str(tmp_path)]), dataset_of(["s3://x"])) == ("steam", "movielens")
 
 
-def test_a_data_set_that_there_is_no_reader_for_is_refused(tmp_path: Path) -> None:
+def test_load_rejects_an_unknown_data_set(tmp_path: Path) -> None:
     path = write(tmp_path, "dataset: lastfm\n")
     with pytest.raises(ConfigError, match="dataset must be one of movielens, steam, not 'lastfm'"):
         load("--config", path)
 
 
 @pytest.mark.parametrize("model", PARAMS)
-def test_every_parameter_has_an_option_with_its_sentence(model: str) -> None:
+def test_parser_has_an_option_with_description_for_every_parameter(model: str) -> None:
     options = {option for action in parser()._actions for option in action.option_strings}
     shown = " ".join(parser().format_help().split())
     for name, _, sentence in describe_params(PARAMS[model]):
@@ -216,17 +214,17 @@ def test_every_parameter_has_an_option_with_its_sentence(model: str) -> None:
         assert sentence in shown
 
 
-def test_what_a_file_leaves_out_has_its_default(tmp_path: Path) -> None:
+def test_load_uses_defaults_for_missing_values(tmp_path: Path) -> None:
     path = write(tmp_path, "noun: game\nranking:\n  rank: 8\n")
     assert load("--config", path) == Config("game", 1, RankingParams(rank=8), RatingParams())
 
 
 @pytest.mark.parametrize("content", ["", "# nothing yet\n", "ranking:\nrating:\n"])
-def test_an_empty_file_or_section_means_defaults(tmp_path: Path, content: str) -> None:
+def test_load_uses_defaults_for_an_empty_file_or_section(tmp_path: Path, content: str) -> None:
     assert load("--config", write(tmp_path, content)) == load()
 
 
-def test_options_win_over_the_file_and_leave_its_other_values(tmp_path: Path) -> None:
+def test_options_override_only_their_values_of_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, "seed: 7\nranking:\n  rank: 8\n  alpha: 9\nrating:\n  rank: 3\n")
     loaded = load("--config", path, "--ranking-rank", "64", "--rating-bias-sweeps", "2")
     assert loaded.ranking == RankingParams(rank=64, alpha=9.0)
@@ -234,13 +232,13 @@ def test_options_win_over_the_file_and_leave_its_other_values(tmp_path: Path) ->
     assert loaded.seed == 7
 
 
-def test_zero_on_the_command_line_is_a_value_too(tmp_path: Path) -> None:
+def test_options_accept_zero(tmp_path: Path) -> None:
     path = write(tmp_path, "seed: 7\nranking:\n  neutral: 3.0\n")
     loaded = load("--config", path, "--seed", "0", "--ranking-neutral", "0")
     assert (loaded.seed, loaded.ranking.neutral) == (0, 0.0)
 
 
-def test_a_whole_number_will_do_where_a_number_is_asked_for(tmp_path: Path) -> None:
+def test_load_accepts_an_integer_for_a_float(tmp_path: Path) -> None:
     alpha = load("--config", write(tmp_path, "ranking:\n  alpha: 4\n")).ranking.alpha
     assert isinstance(alpha, float)
     assert alpha == 4.0
@@ -274,7 +272,7 @@ def test_a_whole_number_will_do_where_a_number_is_asked_for(tmp_path: Path) -> N
         (b"noun: f\xfclm\n", "cannot be read"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_one_line_naming_the_file(
+def test_load_error_is_one_line_and_names_the_file(
     tmp_path: Path, content: str | bytes, expected: str
 ) -> None:
     path = write(tmp_path, content)
@@ -287,13 +285,13 @@ def test_a_value_that_cannot_be_used_is_one_line_naming_the_file(
 
 
 @pytest.mark.parametrize("name", ["nowhere.yaml", "."])
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+def test_load_names_a_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     path = str(tmp_path / name)
     with pytest.raises(ConfigError, match=r"cannot be read .*; give a YAML file") as caught:
         load("--config", path)
     assert str(caught.value).startswith(path)
 
 
-def test_an_option_out_of_range_is_refused_as_in_a_file() -> None:
+def test_load_rejects_an_option_out_of_range() -> None:
     with pytest.raises(ConfigError, match=r"rank must be a whole number of at least 1 .*, not 0"):
         load("--ranking-rank", "0")

@@ -1,4 +1,4 @@
-"""Downloads that break off and go on, and archives that are not to be trusted."""
+"""Downloads that break and resume, and untrusted archives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONTENT = bytes(range(256)) * 40  # 10,240 bytes
 
 
 def bring(address: str, target: Path) -> list[str]:
-    """Messages that the download printed."""
+    """Download a file; return the printed messages."""
     output: list[str] = []
     download(address, target, output.append)
     return output
@@ -32,13 +32,13 @@ def ranges(publisher: Publisher) -> list[str | None]:
     return [asked for _, asked in publisher.asked]
 
 
-def test_a_download_is_the_file_and_nothing_else(publisher: Publisher, tmp_path: Path) -> None:
+def test_download_writes_only_the_file(publisher: Publisher, tmp_path: Path) -> None:
     assert bring(publisher.publish("a.zip", CONTENT), tmp_path / "a.zip") == []
     assert (tmp_path / "a.zip").read_bytes() == CONTENT
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
 
-def test_a_broken_download_goes_on_where_it_broke_off(publisher: Publisher, tmp_path: Path) -> None:
+def test_download_resumes_when_the_connection_breaks(publisher: Publisher, tmp_path: Path) -> None:
     address = publisher.publish("a.zip", CONTENT)
     publisher.breaks = [1000, 500]
     output = bring(address, tmp_path / "a.zip")
@@ -51,7 +51,7 @@ def test_a_broken_download_goes_on_where_it_broke_off(publisher: Publisher, tmp_
 
 
 def broken_off(publisher: Publisher, target: Path) -> str:
-    """A download that brought 1,000 bytes and was given up; its address."""
+    """Interrupt a download after 1,000 bytes; return its URL."""
     address = publisher.publish("a.zip", CONTENT)
     publisher.breaks = [1000, 0]
     with pytest.raises(ConnectionError, match=r"it broke off after 1,000 of 10,240 bytes"):
@@ -61,14 +61,14 @@ def broken_off(publisher: Publisher, target: Path) -> str:
     return address
 
 
-def test_a_later_run_goes_on_too(publisher: Publisher, tmp_path: Path) -> None:
+def test_download_resumes_in_a_later_run(publisher: Publisher, tmp_path: Path) -> None:
     address = broken_off(publisher, tmp_path / "a.zip")
     bring(address, tmp_path / "a.zip")
     assert ranges(publisher) == ["bytes=1000-"]
     assert (tmp_path / "a.zip").read_bytes() == CONTENT
 
 
-def test_a_server_without_ranges_sends_everything_again(
+def test_download_starts_over_when_server_has_no_ranges(
     publisher: Publisher, tmp_path: Path
 ) -> None:
     publisher.ranges, publisher.breaks = False, [1000]
@@ -77,7 +77,7 @@ def test_a_server_without_ranges_sends_everything_again(
     assert (tmp_path / "a.zip").read_bytes() == CONTENT
 
 
-def test_a_server_that_does_not_mark_its_files_is_not_asked_for_parts(
+def test_download_requests_no_ranges_when_server_sends_no_validator(
     publisher: Publisher, tmp_path: Path
 ) -> None:
     publisher.marks, publisher.breaks = False, [1000]
@@ -88,7 +88,7 @@ def test_a_server_that_does_not_mark_its_files_is_not_asked_for_parts(
 
 @pytest.mark.parametrize("heeds", [True, False], ids=["heeds If-Range", "ignores If-Range"])
 @pytest.mark.parametrize("length", [len(CONTENT), 900], ids=["as long", "shorter"])
-def test_a_file_that_changed_meanwhile_starts_over(
+def test_download_starts_over_when_the_file_changed_meanwhile(
     publisher: Publisher, tmp_path: Path, heeds: bool, length: int
 ) -> None:
     broken_off(publisher, tmp_path / "a.zip")
@@ -98,32 +98,30 @@ def test_a_file_that_changed_meanwhile_starts_over(
     assert (tmp_path / "a.zip").read_bytes() == changed
 
 
-def test_what_came_from_another_address_is_not_gone_on_with(
-    publisher: Publisher, tmp_path: Path
-) -> None:
+def test_download_does_not_resume_from_another_url(publisher: Publisher, tmp_path: Path) -> None:
     broken_off(publisher, tmp_path / "a.zip")
     bring(publisher.publish("mirror/a.zip", CONTENT), tmp_path / "a.zip")
     assert ranges(publisher) == [None]
     assert (tmp_path / "a.zip").read_bytes() == CONTENT
 
 
-def test_a_part_that_was_complete_is_taken_without_asking(
-    publisher: Publisher, tmp_path: Path
-) -> None:
+def test_download_of_a_complete_part_sends_no_request(publisher: Publisher, tmp_path: Path) -> None:
     address = broken_off(publisher, tmp_path / "a.zip")
     (tmp_path / "a.zip.part").write_bytes(CONTENT)
     bring(address, tmp_path / "a.zip")
     assert publisher.asked == []
 
 
-def test_a_file_that_is_not_there_says_so_at_once(publisher: Publisher, tmp_path: Path) -> None:
+def test_download_fails_at_once_when_the_file_is_missing(
+    publisher: Publisher, tmp_path: Path
+) -> None:
     address = publisher.publish("a.zip", CONTENT)
     with pytest.raises(HTTPError, match="404"):
         bring(address.replace("a.zip", "b.zip"), tmp_path / "b.zip")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_checksums_are_those_of_the_world(tmp_path: Path) -> None:
+def test_checksums_equal_published_values(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     assert checksum(tmp_path / "abc", "md5") == "900150983cd24fb0d6963f7d28e17f72"
     assert checksum(tmp_path / "abc", "sha256").startswith("ba7816bf8f01cfea")
@@ -137,7 +135,7 @@ def zipped(tmp_path: Path, name: str, content: bytes = b"x", mode: int = 0) -> P
     return tmp_path / "a.zip"
 
 
-def test_a_zip_is_unpacked_as_it_is_laid_out(tmp_path: Path) -> None:
+def test_unpack_keeps_the_folder_structure(tmp_path: Path) -> None:
     unpack(zipped(tmp_path, "ml/ratings.csv", b"1,2,3"), tmp_path / "raw")
     assert (tmp_path / "raw" / "ml" / "ratings.csv").read_bytes() == b"1,2,3"
 
@@ -145,19 +143,19 @@ def test_a_zip_is_unpacked_as_it_is_laid_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["../a", "/etc/a", "b/../../a", "..\\a", "C:\\a"], ids=lambda name: name
 )
-def test_nothing_is_unpacked_outside_its_folder(tmp_path: Path, name: str) -> None:
+def test_unpack_rejects_paths_outside_of_the_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=r"would be written outside its folder"):
         unpack(zipped(tmp_path, name), tmp_path / "in" / "raw")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.zip"]
 
 
-def test_a_link_is_not_unpacked(tmp_path: Path) -> None:
+def test_unpack_rejects_links(tmp_path: Path) -> None:
     archive = zipped(tmp_path, "a", b"/etc/passwd", stat.S_IFLNK | 0o777)
     with pytest.raises(DataError, match="'a' is a link"):
         unpack(archive, tmp_path / "raw")
 
 
-def test_an_archive_made_to_fill_the_disk_is_given_up(
+def test_unpack_stops_at_an_excessive_compression_ratio(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch, "SMALL", 1_000_000)
@@ -170,7 +168,7 @@ def test_an_archive_made_to_fill_the_disk_is_given_up(
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 3_000_000
 
 
-def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+def test_unpack_names_a_damaged_archive(tmp_path: Path) -> None:
     whole = zipped(tmp_path, "a", bytes(1000)).read_bytes()
     (tmp_path / "half.zip").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"^half\.zip cannot be unpacked: File is not a zip file"):

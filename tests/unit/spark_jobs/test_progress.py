@@ -1,4 +1,4 @@
-"""What a job shows of its stages, on a terminal and in a log."""
+"""The progress of a job, on a terminal and in a log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_log_gets_one_line_a_stage() -> None:
+def test_progress_bar_writes_one_line_per_stage_to_a_log() -> None:
     log = io.StringIO()
     report = ProgressBar(2, log)
     with report.stage("reading"):
@@ -35,7 +35,7 @@ def test_a_log_gets_one_line_a_stage() -> None:
     ]
 
 
-def test_seconds_are_those_each_stage_took() -> None:
+def test_progress_bar_measures_the_seconds_of_each_stage() -> None:
     report = ProgressBar(2, io.StringIO())
     with report.stage("long"):
         time.sleep(0.2)
@@ -47,7 +47,7 @@ def test_seconds_are_those_each_stage_took() -> None:
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_a_failing_stage_is_neither_recorded_nor_shown_as_done(stream: type[io.StringIO]) -> None:
+def test_progress_bar_does_not_record_a_failed_stage(stream: type[io.StringIO]) -> None:
     shown = stream()
     report = ProgressBar(2, shown)
     with pytest.raises(ValueError, match="bad line"), report.stage("reading"):
@@ -57,7 +57,9 @@ def test_a_failing_stage_is_neither_recorded_nor_shown_as_done(stream: type[io.S
     assert "\n" not in shown.getvalue()
 
 
-def test_a_terminal_gets_a_live_bar_that_ends_as_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_bar_on_a_terminal_is_live_and_ends_as_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
     screen = Terminal()
     report = ProgressBar(1, screen)
@@ -72,7 +74,7 @@ def test_a_terminal_gets_a_live_bar_that_ends_as_one_line(monkeypatch: pytest.Mo
     assert screen.getvalue().count("\n") == 1
 
 
-def test_the_bar_is_not_full_while_the_stage_still_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_bar_is_not_full_while_the_stage_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
     monkeypatch.setattr(progress, "_share_done", lambda *_: 0.99)
     screen = Terminal()
@@ -89,7 +91,7 @@ class FakeContext:
         pass
 
 
-def test_the_bar_follows_the_spark_stages_of_its_own_group(spark: SparkSession) -> None:
+def test_progress_bar_follows_spark_stages_of_its_own_group(spark: SparkSession) -> None:
     context = spark.sparkContext
     with ProgressBar(1, io.StringIO()).stage("counting to ten", context, 4):
         assert progress._share_done(context, "counting to ten", 4) == 0.0
@@ -99,7 +101,7 @@ def test_the_bar_follows_the_spark_stages_of_its_own_group(spark: SparkSession) 
     assert progress._share_done(context, "another stage", 4) == 0.0
 
 
-def test_the_stream_is_the_standard_error_of_the_moment() -> None:
+def test_progress_bar_writes_to_the_current_stderr() -> None:
     with contextlib.redirect_stderr(io.StringIO()) as log, ProgressBar(1).stage("reading"):
         pass
     assert LINE.fullmatch(log.getvalue().rstrip("\n"))

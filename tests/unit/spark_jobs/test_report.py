@@ -24,7 +24,7 @@ NAN = float("nan")
 
 
 def measures(**means: float) -> dict[str, Any]:
-    """By metric ("@" is written "_at_"), with a spread."""
+    """Return measures by metric ("@" is written "_at_"), with a spread."""
     return {
         name.replace("_at_", "@").replace("PR_", "PR-"): {
             **{"mean": mean, "sd": 0.01, "seeds": [mean] * 2}
@@ -102,7 +102,7 @@ class Reader(HTMLParser):
                 self.ids.append(value or "")
 
 
-def test_the_page_is_complete_in_itself(evaluation: dict[str, Any]) -> None:
+def test_page_loads_nothing_external(evaluation: dict[str, Any]) -> None:
     page = evaluation_page(evaluation, "evaluation.json")
     found = Reader(page)
     inside = {address for address in found.addresses if address.startswith("#")}
@@ -114,7 +114,7 @@ def test_the_page_is_complete_in_itself(evaluation: dict[str, Any]) -> None:
     assert {f"#{name}" for name in found.ids} >= used
 
 
-def test_charts_take_the_colours_of_the_page(evaluation: dict[str, Any]) -> None:
+def test_charts_use_the_colours_of_the_page(evaluation: dict[str, Any]) -> None:
     page = evaluation_page(evaluation, "evaluation.json")
     charts = "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
     assert "var(--amber)" in charts
@@ -122,7 +122,7 @@ def test_charts_take_the_colours_of_the_page(evaluation: dict[str, Any]) -> None
     assert "DejaVu" not in charts
 
 
-def test_ticks_are_told_as_exactly_as_they_stand() -> None:
+def test_chart_ticks_are_labelled_with_enough_digits() -> None:
     rows = [{"name": name, "mean": mean, "sd": 0.0} for name, mean in (("a", 0.843), ("b", 0.862))]
     chart = metric_bars("a", "RMSE", rows, "a", "lower is better")
     ticks = [float(text) for text in re.findall(r">([\d.]+)</text>", chart)]
@@ -131,17 +131,17 @@ def test_ticks_are_told_as_exactly_as_they_stand() -> None:
     assert steps == pytest.approx([steps[0]] * len(steps))
 
 
-def test_the_best_of_a_column_is_marked_whichever_way_is_better(
+def test_best_value_of_a_column_is_marked(
     evaluation: dict[str, Any],
 ) -> None:
     page = evaluation_page(evaluation, "evaluation.json")
     best = re.findall(r'<td class="best">([\d.]+)', page)
-    # RMSE of A; NDCG@10 and recall@20 of B; nothing of E, where more is not better, or of G, alone.
+    # RMSE of A; NDCG@10 and recall@20 of B; none of E (more is not better) and of G (one model).
     assert best == ["0.8440", "0.3100", "0.3400"]
     assert "best baseline: 0.290 (EASE)" in page
 
 
-def test_what_has_no_value_is_a_dash_on_the_page_and_null_in_json(
+def test_missing_value_is_a_dash_on_the_page_and_null_in_json(
     evaluation: dict[str, Any],
 ) -> None:
     files = report_files(evaluation)
@@ -152,11 +152,11 @@ def test_what_has_no_value_is_a_dash_on_the_page_and_null_in_json(
     assert "<td>– <small>±0.0100</small></td>" in files["index.html"].decode()
 
 
-def test_the_same_figures_give_the_same_bytes(evaluation: dict[str, Any]) -> None:
+def test_report_files_are_deterministic(evaluation: dict[str, Any]) -> None:
     assert report_files(evaluation) == report_files(json.loads(as_json(evaluation)))
 
 
-def test_everything_that_is_told_stands_on_the_page(evaluation: dict[str, Any]) -> None:
+def test_page_contains_every_part_of_the_evaluation(evaluation: dict[str, Any]) -> None:
     page = evaluation_page(evaluation, "evaluation.json")
     for words in (
         "Films &lt;of&gt; 1999",
@@ -175,7 +175,7 @@ def test_everything_that_is_told_stands_on_the_page(evaluation: dict[str, Any]) 
         assert words in page
 
 
-def test_what_is_not_told_is_left_out(evaluation: dict[str, Any]) -> None:
+def test_page_omits_missing_parts(evaluation: dict[str, Any]) -> None:
     for name in ("comparison", "gate", "seconds", "notes", "command"):
         del evaluation[name]
     evaluation["protocols"] = {"G": evaluation["protocols"]["G"]}
@@ -186,7 +186,7 @@ def test_what_is_not_told_is_left_out(evaluation: dict[str, Any]) -> None:
     assert "Stars and lists for people held out" in page
 
 
-def test_one_seed_has_no_spread(evaluation: dict[str, Any]) -> None:
+def test_page_shows_no_spread_for_one_seed(evaluation: dict[str, Any]) -> None:
     evaluation["seeds"] = [0]
     for rows in evaluation["protocols"].values():
         for measured in rows.values():
@@ -197,7 +197,7 @@ def test_one_seed_has_no_spread(evaluation: dict[str, Any]) -> None:
     assert "±" not in page
 
 
-def test_a_release_measured_otherwise_is_compared_by_its_lists_alone(
+def test_page_compares_only_lists_when_metrics_are_not_comparable(
     evaluation: dict[str, Any],
 ) -> None:
     del evaluation["comparison"]["metrics"]
@@ -208,7 +208,7 @@ def test_a_release_measured_otherwise_is_compared_by_its_lists_alone(
 
 
 @pytest.mark.parametrize(("device", "options"), [("desktop", DESKTOP), ("phone", PHONE)])
-def test_it_reads_well_under_the_policy_of_the_site(
+def test_page_is_readable_under_the_content_security_policy(
     browser: Browser,
     evaluation: dict[str, Any],
     device: str,

@@ -1,4 +1,4 @@
-"""The built-in sample: the files of MovieLens, the same bytes everywhere, tastes to be found."""
+"""The built-in sample: MovieLens files, deterministic, with learnable preferences."""
 
 import csv
 import hashlib
@@ -40,7 +40,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_films_are_distinct_sorted_and_of_every_genre():
+def test_read_films_returns_distinct_sorted_films_of_every_genre():
     films = read_films()
     assert len(films) >= 400
     assert len({(film.title, film.year) for film in films}) == len(films)
@@ -61,11 +61,11 @@ def test_films_are_distinct_sorted_and_of_every_genre():
         ("M", "M (1999)"),
     ],
 )
-def test_titles_are_written_as_in_movielens(title: str, expected: str):
+def test_movielens_title_formats_title_and_year(title: str, expected: str):
     assert movielens_title(Film(title, 1999, "Drama")) == expected
 
 
-def test_the_folder_has_the_files_and_headers_of_movielens_latest(folder: Path):
+def test_sample_has_the_files_and_headers_of_movielens_latest(folder: Path):
     files = folder.glob("*.csv")
     assert {file.name: file.read_text(encoding="utf-8").split("\n")[0] for file in files} == {
         "movies.csv": "movieId,title,genres",
@@ -74,12 +74,12 @@ def test_the_folder_has_the_files_and_headers_of_movielens_latest(folder: Path):
     }
 
 
-def test_the_data_set_says_that_it_is_simulated(folder: Path):
+def test_sample_is_marked_as_simulated(folder: Path):
     about = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     assert about == {"name": "marquee-sample", "simulated": True}
 
 
-def test_every_film_is_listed_linked_to_nothing_and_rated(folder: Path, ratings: np.ndarray):
+def test_sample_lists_and_rates_every_film(folder: Path, ratings: np.ndarray):
     movies = {row["movieId"] for row in rows(folder / "movies.csv")}
     links = rows(folder / "links.csv")
     assert len(movies) == len(read_films())
@@ -88,14 +88,14 @@ def test_every_film_is_listed_linked_to_nothing_and_rated(folder: Path, ratings:
     assert set(ratings[:, 1]) == {int(movie) for movie in movies}
 
 
-def test_people_rate_a_film_once_and_at_least_twenty_films(ratings: np.ndarray):
+def test_sample_users_rate_at_least_twenty_distinct_films(ratings: np.ndarray):
     assert len(np.unique(ratings[:, :2], axis=0)) == len(ratings) >= 50_000
     _, counts = np.unique(ratings[:, 0], return_counts=True)
     assert len(counts) == 600
     assert counts.min() >= 20
 
 
-def test_stars_have_the_scale_and_shape_of_movielens(ratings: np.ndarray):
+def test_sample_ratings_have_the_scale_and_distribution_of_movielens(ratings: np.ndarray):
     stars = ratings[:, 2]
     assert set(stars) == set(np.arange(1, 11) / 2)
     assert 3.4 < stars.mean() < 3.6
@@ -103,17 +103,17 @@ def test_stars_have_the_scale_and_shape_of_movielens(ratings: np.ndarray):
     assert np.mean(stars < 2) < 0.08
 
 
-def test_nobody_rates_a_film_before_the_year_after_its_release(ratings: np.ndarray):
+def test_sample_ratings_are_later_than_the_release_year(ratings: np.ndarray):
     january = [datetime(film.year + 1, 1, 1, tzinfo=UTC).timestamp() for film in read_films()]
     assert np.all(ratings[:, 3] >= np.array(january)[ratings[:, 1].astype(int) - 1])
 
 
-def test_the_same_bytes_are_written_every_time(folder: Path):
+def test_sample_is_deterministic(folder: Path):
     digest = hashlib.sha256((folder / "ratings.csv").read_bytes()).hexdigest()
     assert digest == RATINGS_SHA256, "the sample has changed: if it should, note the new sum"
 
 
-def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_interrupted_write_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -123,7 +123,7 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_there_already_is_left_alone(tmp_path: Path):
+def test_write_sample_keeps_an_existing_folder(tmp_path: Path):
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(FileExistsError, match="exists already"):
         write_sample(tmp_path)
@@ -131,7 +131,7 @@ def test_what_is_there_already_is_left_alone(tmp_path: Path):
 
 
 @pytest.mark.parametrize("genre", ["Comedy", "Horror", "Sci-Fi", "Western"])
-def test_people_who_watch_much_of_a_genre_rate_it_higher(genre: str, ratings: np.ndarray):
+def test_sample_users_rate_their_frequent_genres_higher(genre: str, ratings: np.ndarray):
     of_genre = np.array([genre in film.genres.split("|") for film in read_films()])
     user, stars = ratings[:, 0].astype(int), ratings[:, 2]
     in_genre = of_genre[ratings[:, 1].astype(int) - 1]
@@ -140,6 +140,6 @@ def test_people_who_watch_much_of_a_genre_rate_it_higher(genre: str, ratings: np
     assert stars[in_genre & is_fan].mean() > stars[in_genre & ~is_fan].mean() + 0.3
 
 
-def test_importing_the_sample_needs_no_spark():
+def test_sample_module_imports_without_spark():
     script = "import sys; sys.modules['pyspark'] = None; import spark_jobs.datasets.sample"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[3])
