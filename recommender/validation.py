@@ -52,6 +52,7 @@ def _without_empty_sections(values: Any, kind: Any) -> Any:
 def _explain(message: str, values: Any, kind: type[msgspec.Struct], where: str) -> str:
     """Say in words what msgspec's ``message`` says, such as "Expected `int` >= 1 - at `$.rank`"."""
     problem, _, path = message.partition(" - at `$")
+    path = path.split("[...]")[0]  # which entry of a mapping it was, msgspec does not say
     expected: Any = inspect.type_info(kind)
     names = [where]
     for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", path):
@@ -75,7 +76,7 @@ def _explain(message: str, values: Any, kind: type[msgspec.Struct], where: str) 
         return f"{place}: {problem}"  # of our own, by `__post_init__`
     *sections, last = names
     named = f"{', '.join(sections)}: {last}" if sections else f"{where}:"
-    return f"{named} must be {_describe(expected)}, not {values!r}"
+    return f"{named} must be {_describe(expected)}, not {values!r:.200}"
 
 
 def _unwrap(type_: Any) -> Any:

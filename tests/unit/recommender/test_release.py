@@ -171,6 +171,12 @@ def test_read_release_rejects_a_manifest_without_a_required_key(folder: Path, ke
 
 MANIFESTS: dict[str, tuple[str, str, object, str]] = {
     "newer_format": ("", "format_version", 2, "format 2, and this version of Marquee reads 1"),
+    "digest_without_text": (
+        "files",
+        "items.jsonl.gz",
+        {"size": 1, "sha256": None},
+        "files must be `name: value` lines, each value `name: value` lines",
+    ),
     "files_in_a_list": (
         "",
         "files",
