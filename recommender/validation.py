@@ -76,7 +76,7 @@ def _explain(message: str, values: Any, kind: type[msgspec.Struct], where: str) 
         return f"{place}: {problem}"  # of our own, by `__post_init__`
     *sections, last = names
     named = f"{', '.join(sections)}: {last}" if sections else f"{where}:"
-    return f"{named} must be {_describe(expected)}, not {values!r:.200}"
+    return f"{named} must be {_describe(expected)}, not {values!r:.1000}"
 
 
 def _unwrap(type_: Any) -> Any:
