@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,30 @@ def check_out(name: str) -> Path:
             f"--out: {name!r} must be a .json file in a folder that can be written to"
         )
     return out
+
+
+def new_report(stem: str, now: datetime) -> Path:
+    """Return a new path for the figures of one run: ``stem``-20261130-2045.json, numbered from the
+    second of a minute on."""
+    dated = f"{stem}-{now:%Y%m%d-%H%M}"
+    names = chain([dated], (f"{dated}-{n}" for n in count(2)))
+    paths = (Path(f"{name}.json") for name in names)
+    return next(x for x in paths if not (x.exists() or x.with_suffix(".html").exists()))
+
+
+def link_newest(file: Path, stem: str) -> Path:
+    """Let ``stem``.html, or .json, beside ``file`` be a link to it, and return the link.
+
+    A file of that name, which is not a link, is kept under the time of its last change.
+    """
+    link = file.with_name(stem + file.suffix)
+    if link.exists() and not link.is_symlink():
+        written = datetime.fromtimestamp(link.stat().st_mtime, UTC)
+        link.rename(new_report(stem, written).with_suffix(file.suffix))
+    unfinished = file.with_name(f".{link.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.symlink_to(file.name)
+    return unfinished.replace(link)
 
 
 def list_folder(spark: SparkSession, folder: str) -> set[str]:
