@@ -112,11 +112,10 @@ def recommend_all(
         for row, vector in enumerate(vectors):
             rated = block.columns[block.starts[row] : block.starts[row + 1]]
             best_rows, scores = model.best(vector, n, rated)
-            listed = []
-            for item_row, score in zip(best_rows.tolist(), scores.tolist(), strict=True):
-                item_id = int(model.item_index.item_ids[item_row])
-                ids = (item_id, item_id) if films else (item_id,)
-                listed.append((*ids, titles[item_row], score))
+            item_ids = model.item_index.item_ids[best_rows].tolist()
+            ids = (item_ids, item_ids) if films else (item_ids,)
+            names = [titles[item_row] for item_row in best_rows.tolist()]
+            listed = list(zip(*ids, names, scores.tolist(), strict=True))
             yield int(user_ids[block.first_row + row]), listed
 
     recommended = stars.users.blocks.flatMap(recommend)
