@@ -10,6 +10,7 @@ import pytest
 
 from docs.generated import job_parsers
 from recommender.errors import ConfigError, DataError
+from recommender.model import Model
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs import evaluate, explore, recommend, session, train, tune
 from spark_jobs.command import check_folders
@@ -19,6 +20,7 @@ from spark_jobs.output_folder import OutputFolder
 from spark_jobs.pipeline.acquire import acquire
 from spark_jobs.pipeline.work import Work
 from tests.support.datasets import write_files
+from tests.support.releases import tiny_games_release, tiny_release
 
 JOBS = {
     "evaluate": (evaluate, ()),
@@ -117,6 +119,13 @@ def test_output_folder_rejects_a_file_when_overwriting(tmp_path: Path) -> None:
     write_files(tmp_path, {"best": "mine"})
     with pytest.raises(ConfigError, match="is not a folder that this job wrote"):
         OutputFolder(str(tmp_path / "best"), overwrite=True)
+
+
+def test_recommendations_have_a_movie_id_only_in_a_catalogue_of_films() -> None:
+    films, games = (recommend.schema(Model(made())) for made in (tiny_release, tiny_games_release))
+    assert films.endswith("item_id: bigint, movie_id: bigint, title: string, score: double>>")
+    assert games.endswith("item_id: bigint, title: string, score: double>>")
+    assert "movie_id" not in games
 
 
 def test_session_removes_only_the_warning_about_incubator_modules(
