@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
@@ -48,13 +49,13 @@ def check_out(name: str) -> Path:
     return out
 
 
-def new_report(stem: str, now: datetime) -> Path:
-    """Return a new path for the figures of one run: ``stem``-20261130-2045.json, numbered from the
-    second of a minute on."""
+def new_report(stem: str, now: datetime, suffixes: Sequence[str] = (".json", ".html")) -> Path:
+    """Return a path for the report of one run, such as ``stem``-20261130-2045.json; a number
+    follows if a file with one of the ``suffixes`` has that name. The first suffix is the path's."""
     dated = f"{stem}-{now:%Y%m%d-%H%M}"
     names = chain([dated], (f"{dated}-{n}" for n in count(2)))
-    paths = (Path(f"{name}.json") for name in names)
-    return next(x for x in paths if not (x.exists() or x.with_suffix(".html").exists()))
+    free = (x for x in names if not any(Path(x + suffix).exists() for suffix in suffixes))
+    return Path(next(free) + suffixes[0])
 
 
 def link_newest(file: Path, stem: str) -> Path:
@@ -65,7 +66,7 @@ def link_newest(file: Path, stem: str) -> Path:
     link = file.with_name(stem + file.suffix)
     if link.exists() and not link.is_symlink():
         written = datetime.fromtimestamp(link.stat().st_mtime, UTC)
-        link.rename(new_report(stem, written).with_suffix(file.suffix))
+        link.rename(file.with_name(new_report(stem, written, [file.suffix]).name))
     unfinished = file.with_name(f".{link.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     unfinished.symlink_to(file.name)

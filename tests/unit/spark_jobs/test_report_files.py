@@ -39,11 +39,12 @@ def test_link_newest_follows_the_last_run(folder: Path) -> None:
 
 
 def test_link_newest_keeps_a_file_of_an_earlier_version(folder: Path) -> None:
-    write_files(folder, {"evaluation.html": "before", "evaluation-1.html": "new"})
-    os.utime("evaluation.html", (NOW.timestamp(),) * 2)
-    link_newest(Path("evaluation-1.html"), "evaluation")
-    assert (folder / "evaluation.html").read_text() == "new"
-    assert (folder / "evaluation-20261130-2045.html").read_text() == "before"
+    for suffix in (".json", ".html"):
+        write_files(folder, {f"evaluation{suffix}": "before", f"evaluation-1{suffix}": "new"})
+        os.utime(f"evaluation{suffix}", (NOW.timestamp(),) * 2)
+        link_newest(Path(f"evaluation-1{suffix}"), "evaluation")
+        assert (folder / f"evaluation{suffix}").read_text() == "new"
+        assert (folder / f"evaluation-20261130-2045{suffix}").read_text() == "before"
 
 
 def report(seeds: list[int]) -> dict[str, Any]:
