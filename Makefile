@@ -7,46 +7,88 @@ BIN := .venv/bin
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 PYTHON_CODE := app benchmarks docs recommender spark_jobs application.py config.py gunicorn.conf.py
 FUZZED := tests/robustness/fuzz tests/contract/api/test_document.py tests/robustness/cost/test_request_cost.py
+PARAMS_OPTION = $(if $(PARAMS),--params $(PARAMS))
 WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run train pipeline evaluate explore tune upload download test test-quick test-databases test-faults lint docs bench jobs bundle \
+.PHONY: help run train pipeline evaluate explore tune upload download test test-quick test-databases test-faults lint docs bench jobs bundle \
 	cluster-env image-web image-batch up down clean java blas browser axe databases nginx redis eb spark35 audit \
 	load test-fuzz
 
-run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be
+help: ## this list, which `make` alone shows too
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z][a-z0-9 -]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
+	@echo; echo "ARGS=\"…\" adds options of a job; python -m spark_jobs.train --help lists those of train."
+
+##@ Use it
+
+run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be: make run DATA=folder
+	@$(WITH_ENV) $(BIN)/python .ci/check_port.py
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
 	@$(BIN)/flask db upgrade
 	@$(BIN)/flask sync-catalogue
-	@$(BIN)/flask revoke-token development >/dev/null 2>&1 || true
-	@$(WITH_ENV) sh -c 'site=http://127.0.0.1:$${PORT:-5000}; \
+	@$(WITH_ENV) sh -c '$(BIN)/python .ci/check_port.py || exit; site=http://127.0.0.1:$${PORT:-5000}; \
+	  $(BIN)/flask revoke-token development >/dev/null 2>&1; \
 	  token=$$($(BIN)/flask create-token --name development --expires 30 2>/dev/null | tail -n 1); \
 	  echo "REST API: curl -H \"Authorization: Bearer $$token\" \"$$site/api/v1/search?q=star&limit=3\""; \
 	  echo "Marquee is at $$site (Ctrl-C ends it)"; \
 	  exec $(BIN)/gunicorn --config gunicorn.conf.py --bind 127.0.0.1:$${PORT:-5000} --workers 2 --threads 4 \
 	  --log-level warning application:application'
 
-train: .venv/run .env java blas ## fit and promote a release: make train DATA=folder
-	@$(WITH_ENV) $(BIN)/python -m spark_jobs.train $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+up: ## the site in containers, with PostgreSQL and Redis: make up SECRET_KEY=… POSTGRES_PASSWORD=…
+	docker compose -f deploy/containers/compose.yaml up --build --detach --wait
 
-evaluate: .venv/run .env java blas ## tables beside baselines: make evaluate DATA=folder PROTOCOL=A,B
-	@$(WITH_ENV) $(BIN)/python -m spark_jobs.evaluate $(if $(PROTOCOL),--protocol $(PROTOCOL)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+down: ## and away; its volumes stay
+	docker compose -f deploy/containers/compose.yaml down
 
-explore: .venv/run .env java blas ## what the data is like, as a page: make explore DATA=folder
-	@$(WITH_ENV) $(BIN)/python -m spark_jobs.explore $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+##@ Train
 
-tune: .venv/run .env java blas ## better parameters by cross-validation: make tune DATA=folder GRID=grid.yaml
-	@$(WITH_ENV) $(BIN)/python -m spark_jobs.tune $(if $(GRID),--grid $(GRID)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+train: .venv/run .env java blas ## fit and promote a release: make train DATA=folder PARAMS=tuned.yaml
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.train $(PARAMS_OPTION) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
 pipeline: .venv/run .env java blas ## from data to a release in service: make pipeline CONFIG=file STAGE=train,evaluate AGAIN=1
-	@$(WITH_ENV) $(BIN)/python -m spark_jobs.pipeline $(if $(CONFIG),--config $(CONFIG)) $(if $(STAGE),--stage $(STAGE)) $(if $(AGAIN),--again) $(ARGS)
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.pipeline $(PARAMS_OPTION) $(if $(CONFIG),--config $(CONFIG)) $(if $(STAGE),--stage $(STAGE)) $(if $(AGAIN),--again) $(ARGS)
+
+tune: .venv/run .env java blas ## better parameters by cross-validation: make tune DATA=folder GRID=grid.yaml
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.tune $(PARAMS_OPTION) $(if $(GRID),--grid $(GRID)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
 upload: .venv/run .env ## a data set to S3: make upload DATA=folder TO=s3://bucket/folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(DATA) $(TO)
 
 download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA=folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(FROM) $(DATA)
+
+##@ Look at quality
+
+explore: .venv/run .env java blas ## what the data is like, as a page: make explore DATA=folder
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.explore $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+
+evaluate: .venv/run .env java blas ## tables beside baselines: make evaluate DATA=folder PROTOCOL=A,B
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.evaluate $(PARAMS_OPTION) $(if $(PROTOCOL),--protocol $(PROTOCOL)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+
+bench: .venv/dev java blas databases ## ours and the peers: make bench PARTS="fitting serving" SIZES="1m 10m 25m"
+	$(BIN)/python -m benchmarks.run
+
+load: .venv/dev databases ## people against PostgreSQL, half an hour: make load PEOPLE=200 MINUTES=10
+	$(BIN)/python -m benchmarks.load
+
+##@ Deploy
+
+bundle: ## dist/marquee-COMMIT.zip, what `eb deploy` ships: committed files, but for export-ignore
+	@mkdir -p dist
+	git archive --format=zip -o dist/marquee-$$(git rev-parse --short HEAD).zip HEAD
+
+image-web image-batch: image-%: ## container images of the two tiers: docs/containers.md
+	docker build -f deploy/containers/$*.Dockerfile -t marquee-$* .
+
+jobs: ## dist/jobs.zip for spark-submit --py-files
+	$(PYTHON) -m spark_jobs.job_archive dist/jobs.zip
+
+cluster-env: .venv/run ## dist/environment.tar.gz for spark-submit --archives, where nodes lack our packages
+	$(BIN)/python -m spark_jobs.environment dist/environment.tar.gz
+
+##@ Develop
 
 test-quick: .venv/dev ## what needs no Spark, server or browser, in a minute: make test-quick ARGS="-k rating"
 	$(PYTEST) -m "not (spark or browser or database or server or slow)" \
@@ -76,52 +118,27 @@ lint: .venv/dev ## ruff, bandit, mypy, hadolint for the containers, and the manu
 	@$(MAKE) --no-print-directory docs
 
 audit: .venv/dev ## known faults of what we depend on, asked of PyPI: needs the network
-	@test -x .venv/audit/bin/pip-audit || { $(PYTHON) -m venv .venv/audit && \
-	  .venv/audit/bin/pip install --quiet pip-audit==2.10.1; }
+	@test -x .tools/audit/bin/pip-audit || { $(PYTHON) -m venv .tools/audit && \
+	  .tools/audit/bin/pip install --quiet pip-audit==2.10.1; }
 	@for file in $(wildcard requirements*.txt) benchmarks/requirements.txt deploy/requirements.txt; do \
-	  echo $$file; .venv/audit/bin/pip-audit --progress-spinner off -r $$file || failed=1; done; exit $${failed:-0}
+	  echo $$file; .tools/audit/bin/pip-audit --progress-spinner off -r $$file || failed=1; done; exit $${failed:-0}
 
 docs: .venv/dev ## the manual, in dist/docs/index.html
 	$(BIN)/python -m sphinx -q -E -W --keep-going docs dist/docs
 
-bench: .venv/dev java blas databases ## ours and the peers: make bench PARTS="fitting serving" SIZES="1m 10m 25m"
-	$(BIN)/python -m benchmarks.run
-
-load: .venv/dev databases ## people against PostgreSQL, half an hour: make load PEOPLE=200 MINUTES=10
-	$(BIN)/python -m benchmarks.load
-
-jobs: ## dist/jobs.zip for spark-submit --py-files
-	$(PYTHON) -m spark_jobs.job_archive dist/jobs.zip
-
-bundle: ## dist/marquee-COMMIT.zip, what `eb deploy` ships: committed files, but for export-ignore
-	@mkdir -p dist
-	git archive --format=zip -o dist/marquee-$$(git rev-parse --short HEAD).zip HEAD
-
-cluster-env: .venv/run ## dist/environment.tar.gz for spark-submit --archives, where nodes lack our packages
-	$(BIN)/python -m spark_jobs.environment dist/environment.tar.gz
-
-image-web image-batch: image-%: ## container images of the two tiers: docs/containers.md
-	docker build -f deploy/containers/$*.Dockerfile -t marquee-$* .
-
-up: ## the site in containers, with PostgreSQL and Redis: make up SECRET_KEY=… POSTGRES_PASSWORD=…
-	docker compose -f deploy/containers/compose.yaml up --build --detach --wait
-
-down: ## and away; its volumes stay
-	docker compose -f deploy/containers/compose.yaml down
-
 clean: ## remove what was built (data, releases and the database stay)
-	rm -rf .venv dist tests/screenshots tests/axe/node_modules .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .tools dist tests/screenshots tests/axe/node_modules .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/run: requirements.txt requirements-spark.txt
 	@echo "Installing into .venv (once, about a minute)"
-	@test -d .venv || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet -r requirements.txt -r requirements-spark.txt
 	@touch $@
 
 .venv/dev: requirements.txt requirements-spark.txt requirements-dev.txt benchmarks/requirements.txt
 	@echo "Installing into .venv (once, about a minute)"
-	@test -d .venv || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet -r requirements-dev.txt
 	@touch $@ .venv/run
 

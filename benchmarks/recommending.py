@@ -217,10 +217,10 @@ def everyone(train: Path, fitted: Path) -> dict[str, float]:
     stars = build_blocks(
         spark.sparkContext.parallelize([arrays], 1), np.arange(len(model.item_index))
     )
-    seconds = {}
-    recommend_all(spark, stars, model, 1).write.format("noop").mode("overwrite").save()
+    seconds, titles = {}, [""] * len(model.item_index)
+    recommend_all(spark, stars, model, 1, titles).write.format("noop").mode("overwrite").save()
     started = time.perf_counter()
-    recommend_all(spark, stars, model, N).write.format("noop").mode("overwrite").save()
+    recommend_all(spark, stars, model, N, titles).write.format("noop").mode("overwrite").save()
     seconds["ours"] = time.perf_counter() - started
     frame = spark.read.parquet(str(train))
     als = ALS(userCol="user_id", itemCol="item_id", ratingCol="stars", rank=PARAMS.rank, maxIter=1)

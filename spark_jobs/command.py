@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 
-from recommender.errors import MarqueeError
+from recommender.errors import DataError, MarqueeError
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.session import is_submitted
 from spark_jobs.training_set import tell
 
+# Such as s3://bucket/folder or file:/folder.
+ADDRESS = re.compile(r"[A-Za-z][\w+.-]*:")
 Main = Callable[[Sequence[str] | None], int]
 
 
@@ -31,7 +35,24 @@ def command(main: Main) -> Callable[..., int]:
 
 def data_folders(named: list[str] | None) -> list[str]:
     """Return the folders that ``--data`` names, else one to begin with. Raises DataError."""
+    check_folders(named or [])
     return named or [str(obtain(Path("data"), tell))]
+
+
+def check_folders(folders: Iterable[str]) -> None:
+    """Raise DataError for a folder that is not on this machine, before Spark starts.
+
+    Addresses are not checked; nor are folders under spark-submit, which may be in HDFS.
+    """
+    if is_submitted():
+        return
+    for folder in folders:
+        if ADDRESS.match(folder):
+            continue
+        if not Path(folder).exists():
+            raise DataError(f"{folder}: no such folder; give one that holds a ratings data set")
+        if not Path(folder).is_dir():
+            raise DataError(f"{folder}: is a file; give the folder that holds the data set")
 
 
 def command_line(module: str, arguments: Sequence[str] | None) -> str:

@@ -25,6 +25,7 @@ if __name__ == "__main__" and not __package__:
 
 import argparse
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from recommender.errors import ConfigError
 from spark_jobs.command import command, command_line, data_folders
@@ -32,15 +33,19 @@ from spark_jobs.config.configuration import load_config
 from spark_jobs.config.options import add_options
 from spark_jobs.evaluation.measuring import EvaluationPlan, evaluate
 from spark_jobs.evaluation.tables import tables
-from spark_jobs.filesystem import check_out
+from spark_jobs.filesystem import check_out, link_newest, new_report
+from spark_jobs.job_parser import JobParser
 from spark_jobs.protocols import DEFAULT_PROTOCOLS, PROTOCOLS
 from spark_jobs.session import build_session
+
+# The beginning of a report's name.
+REPORT = "evaluation"
 
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    settings, out = load_config(options), check_out(options.out)
+    settings, out = load_config(options), check_out(options.out or f"{REPORT}.json")
     plan = _plan(options, settings.dataset)
     folders = data_folders(options.data)
     report = evaluate(build_session("marquee evaluate"), folders, settings, plan)
@@ -48,9 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Only where a page is written, so that Spark's workers need no Matplotlib.
     from spark_jobs.reporting.html import evaluation_page, write
 
+    out = out if options.out else new_report(REPORT, datetime.now(UTC))
     page = write(out, report, evaluation_page)
     print(tables(report))
-    print(f"Written to {page} and {out}. Again: {report['command']}")
+    newest = ""
+    if not options.out:
+        link_newest(out, REPORT)
+        newest = f" (the newest: {link_newest(page, REPORT)})"
+    print(f"Written to {page}{newest} and {out}. Again: {report['command']}")
     return 0
 
 
@@ -71,8 +81,10 @@ def _plan(options: argparse.Namespace, dataset: str) -> EvaluationPlan:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="evaluate.py", description="Measure the model beside baselines."
+    parser = JobParser(
+        "spark_jobs.evaluate",
+        "Measure the model beside baselines.",
+        ("--data ~/ml-25m", "--data ~/ml-25m --protocol B --seeds 0 --params tuned.yaml"),
     )
     parser.add_argument("--data", action="append", metavar="FOLDER", help="a data set's folder")
     defaults = " or ".join(DEFAULT_PROTOCOLS.values())
@@ -89,9 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--out",
-        default="evaluation.json",
         metavar="FILE.json",
-        help="the report is written beside it as a page (default: %(default)s)",
+        help="the report is written beside it as a page (default: evaluation-DATE-TIME.json of each"
+        " run, in UTC; evaluation.json and evaluation.html are links to the newest)",
     )
     add_options(parser)
     return parser

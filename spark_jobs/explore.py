@@ -24,6 +24,7 @@ from spark_jobs.config.configuration import load_config
 from spark_jobs.config.options import add_file_options
 from spark_jobs.exploration import explore, summary
 from spark_jobs.filesystem import check_out
+from spark_jobs.job_parser import JobParser
 from spark_jobs.session import build_session
 
 
@@ -44,7 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="explore.py", description="Show what the data is like.")
+    parser = JobParser(
+        "spark_jobs.explore",
+        "Show what the data is like.",
+        ("--data ~/ml-25m", "--data ~/steam --out steam.json"),
+    )
     parser.add_argument("--data", action="append", metavar="FOLDER", help="a data set's folder")
     parser.add_argument(
         "--out",

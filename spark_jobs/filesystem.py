@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,30 @@ def check_out(name: str) -> Path:
             f"--out: {name!r} must be a .json file in a folder that can be written to"
         )
     return out
+
+
+def new_report(stem: str, now: datetime, suffixes: Sequence[str] = (".json", ".html")) -> Path:
+    """Return a path for the report of one run, such as ``stem``-20261130-2045.json; a number
+    follows if a file with one of the ``suffixes`` has that name. The first suffix is the path's."""
+    dated = f"{stem}-{now:%Y%m%d-%H%M}"
+    names = chain([dated], (f"{dated}-{n}" for n in count(2)))
+    free = (x for x in names if not any(Path(x + suffix).exists() for suffix in suffixes))
+    return Path(next(free) + suffixes[0])
+
+
+def link_newest(file: Path, stem: str) -> Path:
+    """Let ``stem``.html, or .json, beside ``file`` be a link to it, and return the link.
+
+    A file of that name, which is not a link, is kept under the time of its last change.
+    """
+    link = file.with_name(stem + file.suffix)
+    if link.exists() and not link.is_symlink():
+        written = datetime.fromtimestamp(link.stat().st_mtime, UTC)
+        link.rename(file.with_name(new_report(stem, written, [file.suffix]).name))
+    unfinished = file.with_name(f".{link.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.symlink_to(file.name)
+    return unfinished.replace(link)
 
 
 def list_folder(spark: SparkSession, folder: str) -> set[str]:

@@ -4,8 +4,8 @@
         --releases FOLDER --out FOLDER
 
 Everyone is folded into the release in service with their ratings of the data set, and gets what the
-site would show them. One row a person: ``user_id``, and ``recommendations``, best first, each an
-``item_id`` and a ``score``.
+site would show them. One row a person: ``user_id``, and ``recommendations``, best first, each with
+``item_id``, ``title`` and ``score``, and of films with ``movie_id``, as the REST API calls it.
 
 Exit status 0: written. 2: bad input, nothing was written.
 """
@@ -21,24 +21,26 @@ if __name__ == "__main__" and not __package__:
 
 import argparse
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from recommender.errors import ConfigError, DataError
 from recommender.model import Model
 from spark_jobs.als import solver
 from spark_jobs.als.rating_blocks import Block, BlockedRatings, NothingToPack, build_blocks
-from spark_jobs.command import command
+from spark_jobs.command import check_folders, command
 from spark_jobs.config.configuration import dataset_of
 from spark_jobs.config.options import add_releases_option, open_releases
 from spark_jobs.datasets.read import read_datasets
+from spark_jobs.job_parser import JobParser
+from spark_jobs.output_folder import OutputFolder
 from spark_jobs.session import build_session
 from spark_jobs.training_set import together
 
-SCHEMA = "user_id bigint, recommendations array<struct<item_id: bigint, score: double>>"
-Row = tuple[int, list[tuple[int, float]]]
+MOVIE = "movie"
+Row = tuple[int, list[tuple[Any, ...]]]
 
 
 @command
@@ -46,11 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.n < 1:
         raise ConfigError(f"--n {options.n}: give at least 1")
+    check_folders(options.data)
+    out = OutputFolder(options.out, options.overwrite)
     store = open_releases(options.releases)
     model = Model(store.read(options.version or store.current().version))
     spark = build_session("marquee recommend")
+    out.check(spark)
     stars = read_stars(spark, options.data, model)
-    _write(recommend_all(spark, stars, model, options.n), options.out)
+    out.write(recommend_all(spark, stars, model, options.n, titles_by_row(model)))
     print(
         f"The best {options.n} titles for each of {len(stars.users.ids):,} people are in"
         f" {options.out}, by release {model.version}."
@@ -75,14 +80,30 @@ def read_stars(spark: SparkSession, folders: Sequence[str], model: Model) -> Blo
     return stars
 
 
-def recommend_all(spark: SparkSession, stars: BlockedRatings, model: Model, n: int) -> DataFrame:
-    """The ``n`` best items that each user has not rated, of ``SCHEMA``; fewer where there are no
-    more. ``stars``: of items that the model knows."""
+def titles_by_row(model: Model) -> list[str]:
+    """Return the title of each item that the model knows. Raises ReleaseError."""
+    titles = {item.item_id: item.title for item in model.release.items()}
+    return [titles.get(item_id, "") for item_id in model.item_index.item_ids.tolist()]
+
+
+def schema(model: Model) -> str:
+    """Return the columns of recommendations by this model."""
+    movie_id = "movie_id: bigint, " if model.catalogue.noun == MOVIE else ""
+    item = f"item_id: bigint, {movie_id}title: string, score: double"
+    return f"user_id bigint, recommendations array<struct<{item}>>"
+
+
+def recommend_all(
+    spark: SparkSession, stars: BlockedRatings, model: Model, n: int, titles: Sequence[str]
+) -> DataFrame:
+    """The ``n`` best items that each user has not rated, of ``schema``; fewer where there are no
+    more. ``stars``: of items that the model knows. ``titles``: by row of the model."""
     rows = model.item_index.rows(stars.items.ids)
-    shared = spark.sparkContext.broadcast((model, stars.users.ids, rows))
+    shared = spark.sparkContext.broadcast((model, stars.users.ids, rows, titles))
+    films = model.catalogue.noun == MOVIE
 
     def recommend(block: Block) -> Iterator[Row]:
-        model, user_ids, rows = shared.value
+        model, user_ids, rows, titles = shared.value
         block = block._replace(columns=rows[block.columns])
         ranking = model.release.ranking
         preferences = block.with_values(model.feedback.preference(block.values))
@@ -91,25 +112,21 @@ def recommend_all(spark: SparkSession, stars: BlockedRatings, model: Model, n: i
         for row, vector in enumerate(vectors):
             rated = block.columns[block.starts[row] : block.starts[row + 1]]
             best_rows, scores = model.best(vector, n, rated)
-            item_ids = model.item_index.item_ids[best_rows]
-            listed = list(zip(item_ids.tolist(), scores.tolist(), strict=True))
+            item_ids = model.item_index.item_ids[best_rows].tolist()
+            ids = (item_ids, item_ids) if films else (item_ids,)
+            names = [titles[item_row] for item_row in best_rows.tolist()]
+            listed = list(zip(*ids, names, scores.tolist(), strict=True))
             yield int(user_ids[block.first_row + row]), listed
 
-    return spark.createDataFrame(stars.users.blocks.flatMap(recommend), SCHEMA, verifySchema=False)
-
-
-def _write(recommended: DataFrame, folder: str) -> None:
-    """Raises DataError where the folder exists or cannot be written."""
-    try:
-        recommended.write.parquet(folder)
-    except PySparkException as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"--out {folder}: cannot be written ({reason}); give a new one") from error
+    recommended = stars.users.blocks.flatMap(recommend)
+    return spark.createDataFrame(recommended, schema(model), verifySchema=False)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="recommend.py", description="The best titles for everyone in a data set, as Parquet."
+    parser = JobParser(
+        "spark_jobs.recommend",
+        "Write the best titles for everyone in a data set, as Parquet.",
+        ("--data ~/ml-25m --out best", "--data ~/ml-25m --n 50 --out best --overwrite"),
     )
     parser.add_argument(
         "--data",
@@ -122,6 +139,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", help="of the release (default: the one in service)")
     parser.add_argument("--n", type=int, default=20, help="titles a person (default: %(default)s)")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="a new folder")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace the folder if an earlier run wrote it, once the new one is complete",
+    )
     return parser
 
 

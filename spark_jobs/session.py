@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from threading import Thread
 
 from pyspark.sql import SparkSession
 
@@ -18,6 +21,8 @@ from spark_jobs.temporary_folders import temporary_folder
 LONGEST_SOCKET = 103
 # MLlib chains the iterations of a fit, and Java follows such chains recursively.
 JAVA_STACK = "-Xss16m"
+STDERR = 2
+INCUBATOR_WARNING = b"WARNING: Using incubator modules"
 
 
 def build_session(name: str = "marquee") -> SparkSession:
@@ -25,7 +30,7 @@ def build_session(name: str = "marquee") -> SparkSession:
 
     Raises SetupError where Java is missing or too old.
     """
-    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    submitted = is_submitted()
     # Without this Spark's workers start the system's python3, which has none of our packages.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if not submitted:
@@ -61,11 +66,55 @@ def build_session(name: str = "marquee") -> SparkSession:
                 f'{JAVA_STACK} "-Djava.io.tmpdir={_scratch()}" {_quiet_logging()}',
             )
         )
-    session = builder.getOrCreate()
+    with _without_incubator_warning():
+        session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     if submitted and ROOT.is_dir():
         ship_code(session.sparkContext)
     return session
+
+
+def is_submitted() -> bool:
+    """Return whether spark-submit started this process, perhaps for a cluster."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+@contextmanager
+def _without_incubator_warning() -> Iterator[Thread | None]:
+    """Remove the warning about incubator modules from what a Java started meanwhile prints.
+
+    Spark loads such a module, and no option of Java turns the warning off. A pipe is Java's stderr
+    as long as it runs; the thread copies it to ours. None if stderr is closed.
+    """
+    try:
+        stderr = os.dup(STDERR)
+    except OSError:
+        yield None
+        return
+    reader, writer = os.pipe()
+    os.dup2(writer, STDERR)
+    os.close(writer)
+    thread = Thread(target=_copy_lines, args=(reader, os.dup(stderr)), daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        os.dup2(stderr, STDERR)
+        os.close(stderr)
+
+
+def _copy_lines(reader: int, writer: int) -> None:
+    """Copy lines, except the warning, until the last process that writes them has ended."""
+    # Not by a file object, whose lock could be held when the interpreter ends.
+    unfinished = b""
+    with suppress(OSError):  # the terminal is gone
+        while chunk := os.read(reader, 65536):
+            *lines, unfinished = (unfinished + chunk).split(b"\n")
+            shown = [line + b"\n" for line in lines if not line.startswith(INCUBATOR_WARNING)]
+            os.write(writer, b"".join(shown))
+        os.write(writer, unfinished)
+    os.close(reader)
+    os.close(writer)
 
 
 @cache

@@ -20,9 +20,10 @@ if __name__ == "__main__" and not __package__:
 import argparse
 from collections.abc import Sequence
 
-from spark_jobs.command import command, data_folders
+from spark_jobs.command import check_folders, command, data_folders
 from spark_jobs.config.configuration import load_config
 from spark_jobs.config.options import add_options, add_releases_option, open_releases
+from spark_jobs.job_parser import JobParser
 from spark_jobs.session import build_session
 from spark_jobs.training import PROMOTE, SOLVERS, train, warm_starts
 from spark_jobs.training_set import tell
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store = open_releases(options.releases)
     store.check_writable()
     starts = warm_starts(store, settings, options.solver) if options.warm_start else {}
+    check_folders(options.ratings)
     folders = data_folders(options.data)
     trained = train(
         build_session("marquee train"),
@@ -61,8 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="train.py", description="Fit both models and publish a release."
+    parser = JobParser(
+        "spark_jobs.train",
+        "Fit both models and publish a release.",
+        ("--data ~/ml-25m", "--data ~/ml-25m --ratings exported --params tuned.yaml"),
     )
     parser.add_argument(
         "--data",

@@ -1,6 +1,6 @@
-"""Tries a grid of parameters by k-fold cross-validation and keeps the best in the configuration.
+"""Tries a grid of parameters by k-fold cross-validation and writes the best into a file.
 
-    python -m spark_jobs.tune --data FOLDER --grid grid.yaml
+    python -m spark_jobs.tune --data FOLDER --grid grid.yaml --out tuned.yaml
 
 Each model is judged by itself, by what it is for: the rating model by the RMSE of held-out ratings,
 the ranking model by NDCG@10 for people held out entirely, as protocols A and B of ``evaluate`` do.
@@ -28,8 +28,9 @@ from pyspark.sql import SparkSession
 
 from recommender.errors import ConfigError
 from spark_jobs.command import command, data_folders
-from spark_jobs.config.configuration import default_file, load_config
-from spark_jobs.config.options import add_file_options
+from spark_jobs.config.configuration import load_config, read_params
+from spark_jobs.config.options import add_file_options, add_params_option
+from spark_jobs.job_parser import JobParser
 from spark_jobs.session import build_session
 from spark_jobs.training_set import tell
 from spark_jobs.tuning.grid import GRID, read_grid
@@ -47,9 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_config(options)
         grid = read_grid(Path(options.grid) if options.grid else GRID, settings)
-        source = Path(options.config) if options.config else default_file(settings.dataset)
-        target = Path(options.out or str(source))
-        check_target(source, target, grid)
+        target = Path(options.out)
+        check_target(target)
+        chosen = read_params(Path(options.params)) if options.params else {}
         known = TuningResults.read(results)
         if options.folds < 2:
             raise ConfigError(f"--folds: must be 2 or more, not {options.folds}")
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return INTERRUPTED
     print(table(measures))
-    write_best(source, target, measures)
+    write_best(target, measures, chosen)
     return 0
 
 
@@ -92,8 +93,10 @@ def _quiet_interruption(spark: SparkSession) -> Iterator[None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tune.py", description="Find better parameters by cross-validation and keep them."
+    parser = JobParser(
+        "spark_jobs.tune",
+        "Find better parameters by cross-validation.",
+        ("--data ~/ml-latest-small", "--data ~/ml-25m --grid grid.yaml --out ours.yaml"),
     )
     parser.add_argument("--data", action="append", metavar="FOLDER", help="a MovieLens folder")
     parser.add_argument(
@@ -105,7 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         metavar="FILE",
-        help="the configuration that the winner is written to (default: the one that is read)",
+        default="tuned.yaml",
+        help="the best parameters are written to it, for --params (default: %(default)s)",
     )
     parser.add_argument(
         "--results",
@@ -114,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what has been measured, to go on from (default: %(default)s)",
     )
     add_file_options(parser)
+    add_params_option(parser)
     return parser
 
 

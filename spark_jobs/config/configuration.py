@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct, field, structs
 
+from recommender.errors import ConfigError
 from recommender.feedback import IMPLICIT
 from recommender.formats.steam import is_steam
 from recommender.params import NotNegative, RankingParams, RatingParams
@@ -28,6 +29,8 @@ PARAMS: dict[str, type[RankingParams] | type[RatingParams]] = {
     "ranking": RankingParams,
     "rating": RatingParams,
 }
+# By model and name.
+Parameters = dict[str, dict[str, Any]]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1, title="a whole number of at least 0")]
 
 
@@ -69,15 +72,17 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_config(options: argparse.Namespace) -> Config:
-    """Read the configuration that ``options`` select, and override it with their values.
+    """Read the configuration that ``options`` select, and override it with the parameters of
+    ``--params``, then with their own values.
 
     Raises ConfigError naming file and parameter.
     """
     detected = options.dataset or dataset_of(getattr(options, "data", None) or [])
     where = options.config or DEFAULT_FILES[detected]
     values = read_yaml(Path(options.config) if options.config else default_file(detected))
+    chosen = read_params(Path(options.params)) if getattr(options, "params", None) else {}
     for model, params in PARAMS.items():
-        overrides = {
+        overrides = chosen.get(model, {}) | {
             spec.name: value
             for spec in structs.fields(params)
             if (value := getattr(options, f"{model}.{spec.name}", None)) is not None
@@ -89,6 +94,23 @@ def load_config(options: argparse.Namespace) -> Config:
         values["seed"] = options.seed
     values["dataset"] = options.dataset or values.get("dataset", detected)
     return convert(values, Config, where)
+
+
+def read_params(path: Path) -> Parameters:
+    """Read a file of parameters alone, by model, as ``tune`` writes it.
+
+    Raises ConfigError naming file and parameter.
+    """
+    sections = read_yaml(path)
+    if unknown := [name for name in sections if name not in PARAMS]:
+        raise ConfigError(
+            f"{path}: unknown section {unknown[0]!r}; a file of parameters has"
+            f" {' and '.join(PARAMS)} alone, and --config reads a whole configuration"
+        )
+    chosen = {model: values or {} for model, values in sections.items()}
+    for model, values in chosen.items():
+        convert(values, PARAMS[model], f"{path}, {model}")
+    return chosen
 
 
 def dataset_of(folders: Iterable[str]) -> str:

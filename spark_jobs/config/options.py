@@ -31,6 +31,15 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="seed of everything drawn at random")
 
 
+def add_params_option(parser: argparse.ArgumentParser) -> None:
+    """``--params FILE``, whose parameters replace those of the configuration."""
+    parser.add_argument(
+        "--params",
+        metavar="FILE",
+        help="YAML parameters of the models, as `tune` writes them: they replace those of --config",
+    )
+
+
 def add_releases_option(parser: argparse.ArgumentParser) -> None:
     """``--releases PLACE``, which ``open_releases`` opens."""
     parser.add_argument(
@@ -48,8 +57,10 @@ def open_releases(place: str) -> ReleaseStore:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of ``add_file_options``, and one for each parameter of each model."""
+    """The options of ``add_file_options``, ``--params``, and one for each parameter of each
+    model."""
     add_file_options(parser)
+    add_params_option(parser)
     for model, params in PARAMS.items():
         group = parser.add_argument_group(f"{model} model")
         for name, default, sentence in describe_params(params):

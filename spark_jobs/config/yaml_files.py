@@ -1,14 +1,12 @@
-"""YAML files of `name: value` lines: read, and edited with their comments kept."""
+"""YAML files of `name: value` lines: read and written."""
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MantissaNoDotYAML1_1Warning, YAMLError
 
 from recommender.errors import ConfigError
@@ -40,29 +38,9 @@ def _parse(text: str) -> Any:
     return {} if values is None else values
 
 
-def edit_yaml(text: str, section: str, values: Mapping[str, float]) -> str:
-    """Set these numbers in ``section`` of a YAML text; other values and comments stay.
-
-    Raises ConfigError where the section cannot be edited without changing another one.
-    """
-    before = _parse(text)
-    editor = YAML()
-    editor.preserve_quotes = True
-    editor.width = 4096
-    editor.indent(mapping=2, sequence=4, offset=2)
-    document = editor.load(text)
-    edited = io.StringIO()
-    if document is None:
-        document = CommentedMap()
-        edited.write(text)  # comments alone
-    if not document.get(section):
-        document[section] = CommentedMap()
-    for name, value in values.items():
-        if name in document[section]:
-            document[section][name] = value
-        else:
-            document[section].insert(0, name, value)
-    editor.dump(document, edited)
-    if _parse(edited.getvalue()) != {**before, section: {**(before.get(section) or {}), **values}}:
-        raise ConfigError(f"{section} must stand as plain `parameter: value` lines to be edited")
-    return edited.getvalue()
+def write_yaml(sections: Mapping[str, Mapping[str, float]], *comments: str) -> str:
+    """Return `name: value` lines by section, below the comments."""
+    lines = [f"# {comment}" for comment in comments]
+    for section, values in sections.items():
+        lines += ["", f"{section}:", *(f"  {name}: {value!r}" for name, value in values.items())]
+    return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ from pathlib import Path
 from recommender.errors import ConfigError, DataError, MarqueeError
 from recommender.storage import s3
 from spark_jobs.datasets.fetch import checksum
+from spark_jobs.job_parser import JobParser
 
 SUMS = "SHA256SUMS"  # as sha256sum writes and checks them
 
@@ -102,8 +103,10 @@ def _sums(folder: Path) -> dict[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="transfer.py", description="Upload a data set to S3, or download one, checked."
+    parser = JobParser(
+        "spark_jobs.datasets.transfer",
+        "Upload a data set to S3, or download one, checked.",
+        ("~/ml-25m s3://bucket/ml-25m", "s3://bucket/ml-25m ~/ml-25m"),
     )
     parser.add_argument("source", help="a folder, or s3://bucket/folder")
     parser.add_argument("destination", help="s3://bucket/folder, or a new folder")

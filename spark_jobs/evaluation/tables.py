@@ -27,12 +27,13 @@ def add_scores(values: Values, scores: Scores) -> None:
 
 
 def summarize(values: Values) -> dict[str, Any]:
-    """Return mean, standard deviation and values of the seeds, by name and metric."""
+    """Return mean, standard deviation (None for one seed) and values of the seeds, by name and
+    metric."""
     return {
         name: {
             metric: {
                 "mean": float(np.mean(scores)),
-                "sd": float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0,
+                "sd": float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
                 "seeds": scores,
             }
             for metric, scores in measured.items()
@@ -56,16 +57,17 @@ def join_curves(curves: Sequence[Curve]) -> dict[str, list[dict[str, float]]]:
 
 
 def tables(report: Mapping[str, Any]) -> str:
-    """Format the report for a terminal: mean ± standard deviation over the seeds."""
+    """Format the report for a terminal: mean ± standard deviation over the seeds, if several."""
+    several = len(report["seeds"]) > 1
     seeds = ", ".join(map(str, report["seeds"]))
+    what = f"seeds {seeds}: mean ± standard deviation" if several else f"seed {seeds}"
     kind = "validation" if report["validation"] else "test"
-    lines = [f"{report['data']['name']}, {kind} splits, seeds {seeds}: mean ± standard deviation"]
+    lines = [f"{report['data']['name']}, {kind} splits, {what}"]
     for protocol, rows in report["protocols"].items():
         names = list(next(iter(rows.values())))
         lines += ["", f"{protocol}. {PROTOCOLS[protocol].heading}", _line("", names)]
         for name, measured in rows.items():
-            cells = [f"{measured[m]['mean']:.4f} ±{measured[m]['sd']:.4f}" for m in names]
-            lines.append(_line(name, cells))
+            lines.append(_line(name, [_cell(measured[m]) for m in names]))
     if report["fold_in_curve"]:
         lines += ["", "NDCG@10 after the first ratings (95 % interval)"]
         lines.append(_line("", [str(n) for n in CURVE]))
@@ -73,6 +75,11 @@ def tables(report: Mapping[str, Any]) -> str:
             cells = [f"{p['ndcg']:.3f} {p['low']:.3f}–{p['high']:.3f}" for p in points]
             lines.append(_line(name, cells))
     return "\n".join([*lines, *report["notes"], ""])
+
+
+def _cell(measured: Mapping[str, Any]) -> str:
+    spread = "" if measured["sd"] is None else f" ±{measured['sd']:.4f}"
+    return f"{measured['mean']:.4f}{spread}"
 
 
 def _line(first: str, cells: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ from recommender.errors import ConfigError
 from spark_jobs.command import command
 from spark_jobs.config.configuration import load_config
 from spark_jobs.config.options import add_options, add_releases_option, open_releases
+from spark_jobs.job_parser import JobParser
 from spark_jobs.pipeline.runner import Outcome, State, alone, run
 from spark_jobs.pipeline.stages import STAGES
 
@@ -58,8 +59,10 @@ def _chosen(requested: Sequence[str] | None) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="pipeline.py", description="Bring data from its publisher into service, in stages."
+    parser = JobParser(
+        "spark_jobs.pipeline",
+        "Bring data from its publisher into service, in stages.",
+        ("--config ours.yaml", "--config ours.yaml --stage train,evaluate --again"),
     )
     parser.add_argument(
         "--stage",

@@ -33,6 +33,8 @@ def _state_of(place: Path) -> Any:
 def acquire(work: Work) -> Made:
     """The data as published, unpacked below ``raw``; a local folder is read where it is."""
     sources = work.settings.pipeline.acquire
+    for source in sources:
+        _check_exists(source)
     raw = sources[0].local_folder or _fetch(sources, work.folder)
     data = _innermost(raw)
     files = [data / name for name in list_files(data)]
@@ -40,6 +42,13 @@ def acquire(work: Work) -> Made:
         raise DataError(f"{data}: is empty; give a folder that holds a ratings data set")
     size = sum(file.stat().st_size for file in files)
     return Made(f"{len(files)} files, {size / 1e6:,.1f} MB in {data}", files, {"folder": str(data)})
+
+
+def _check_exists(source: Source) -> None:
+    """Raise DataError for a local source that is not there, before others are downloaded."""
+    path = Path(source.address).expanduser()
+    if not (source.is_remote or source.address == SAMPLE or path.is_file() or path.is_dir()):
+        raise DataError(f"{source.address}: no such file or folder; correct `from`")
 
 
 def _innermost(folder: Path) -> Path:
@@ -75,8 +84,6 @@ def _fetch_file(source: Source, downloads: Path, folder: Path) -> None:
         file = _place(source, downloads)
         if not file.is_file():
             _download(source, file)
-    if not file.is_file():
-        raise DataError(f"{source.address}: no such file or folder; correct `from`")
     try:
         _check(source, file)
         _unpack(file, folder)

@@ -117,7 +117,8 @@ def genre_bars(rows: Rows, unit: str) -> Markup:
 
 
 def metric_bars(name: str, metric: str, rows: Rows, served: str, hint: str) -> Markup:
-    """A dot for each row with its standard deviation. ``rows``: name, mean, sd."""
+    """A dot for each row, with its standard deviation unless that is None. ``rows``: name, mean,
+    sd."""
     figure, axes = _axes(f"{metric} ({hint})", "", height=0.3 * len(rows) + 0.75, grid="x")
     for n, row in enumerate(rows):
         ours = row["name"] == served
@@ -130,7 +131,8 @@ def metric_bars(name: str, metric: str, rows: Rows, served: str, hint: str) -> M
     axes.invert_yaxis()
     axes.margins(x=0.08, y=0.12)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    return _svg(figure, name, f"{metric} of model and baselines, mean and standard deviation")
+    spread = ", mean and standard deviation" if any(row["sd"] is not None for row in rows) else ""
+    return _svg(figure, name, f"{metric} of model and baselines{spread}")
 
 
 def fold_in_curve(curves: Mapping[str, Rows], served: str) -> Markup:

@@ -1,11 +1,11 @@
-"""The result of a search: the best candidates, as a table and in the configuration."""
+"""The result of a search: the best candidates, as a table and as a file of parameters."""
 
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec.structs import asdict
@@ -13,13 +13,11 @@ from msgspec.structs import asdict
 from recommender.errors import ConfigError
 from recommender.storage.atomic_files import write_atomically
 from spark_jobs.als.solver import Params
-from spark_jobs.config.yaml_files import edit_yaml
+from spark_jobs.config.configuration import Parameters, read_params
+from spark_jobs.config.yaml_files import write_yaml
 from spark_jobs.protocols import METRICS
-from spark_jobs.tuning.grid import Grid
 
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
-
+COMMENT = "Found by spark_jobs/tune.py; train, evaluate and the pipeline read it by --params."
 METRIC = {"ranking": "NDCG@10", "rating": "RMSE"}
 # By model and candidate, the measure on each fold.
 Measures = dict[str, dict[Params, list[float]]]
@@ -63,30 +61,32 @@ def differing_values(params: Params, candidates: Sequence[Params]) -> str:
     return ", ".join(f"{name} {values[name]:g}" for name in differing) or "one candidate alone"
 
 
-def write_best(source: Traversable, target: Path, measures: Measures) -> None:
-    """Write the best parameters into the configuration, and print what changed."""
-    text = source.read_text(encoding="utf-8")
-    changes = []
+def write_best(target: Path, measures: Measures, known: Parameters) -> None:
+    """Write the best parameters into a file of their own, and print what differs from the
+    configuration. ``known``: what the file has of a model that was not tuned, by model."""
+    chosen, changes = dict(known), []
     for model, measured in measures.items():
-        before, after = asdict(next(iter(measured))), asdict(best(model, measured))
-        changed = {name: new for name, new in after.items() if new != before[name]}
-        if changed:
-            text = edit_yaml(text, model, changed)
-        changes += [f"{model}.{name} {before[name]:g} → {new:g}" for name, new in changed.items()]
-    if not changes and Path(str(source)) == target:
-        print(f"The configuration is the best of them; {target} stays as it is.")
-        return
-    write_atomically(target, text.encode())
-    print(f"Written to {target}: {', '.join(changes) or 'the configuration as it was'}.")
+        before, chosen[model] = asdict(next(iter(measured))), asdict(best(model, measured))
+        changes += [
+            f"{model}.{name} {before[name]:g} → {new:g}"
+            for name, new in chosen[model].items()
+            if new != before[name]
+        ]
+    write_atomically(target, write_yaml(chosen, COMMENT).encode())
+    found = ", ".join(changes) or "the parameters as configured, which are the best"
+    print(f"Written to {target}: {found}.")
+    print(f"To use them: python -m spark_jobs.train --params {shlex.quote(str(target))}")
 
 
-def check_target(source: Traversable, target: Path, grid: Grid) -> None:
-    """Raise ConfigError, before the search, if its result could not be written."""
+def check_target(target: Path) -> None:
+    """Raise ConfigError, before the search, if its result could not be written: an existing file
+    must hold parameters alone, so that no configuration is lost."""
     if not (target.is_file() or not target.exists()) or not os.access(target.parent, os.W_OK):
         raise ConfigError(f"{target}: cannot be written; name another file with --out")
-    text = source.read_text(encoding="utf-8")
-    try:
-        for model, candidates in grid.items():
-            text = edit_yaml(text, model, asdict(candidates[-1]))
-    except ConfigError as error:
-        raise ConfigError(f"{source}: {error}") from error
+    if target.exists():
+        try:
+            read_params(target)
+        except ConfigError as error:
+            raise ConfigError(
+                f"{error}; it is not replaced: name another file with --out"
+            ) from error

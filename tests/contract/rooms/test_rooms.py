@@ -142,13 +142,13 @@ def test_web_requirements_exclude_spark() -> None:
 
 # Modules and packages of the jobs, lowest layer first: imports go down only.
 JOB_LAYERS = (
-    "arrow environment item_features java progress protocols ratings temporary_folders",
+    "arrow environment item_features java job_parser progress protocols ratings temporary_folders",
     "filesystem job_archive",
     "array_cache session",
     "als datasets",
     "config",
     "fit_models reporting training_set",
-    "command exploration parity_sample",
+    "command exploration output_folder parity_sample",
     "evaluation",
     "training tuning",
     "evaluate explore pipeline recommend train tune",

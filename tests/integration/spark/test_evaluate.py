@@ -54,8 +54,20 @@ def test_evaluate_measures_marquee_better_than_baselines(
     assert "Again: python -m spark_jobs.evaluate --data" in shown
 
 
-def test_protocol_c_reads_the_100k_layout(spark: SparkSession, tmp_path: Path) -> None:
-    report = measured(tmp_path, write_100k(tmp_path / "ml"), "--protocol", "C", "--seeds", "0")
+def test_protocol_c_reads_the_100k_layout_and_names_the_report_by_time(
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = write_100k(tmp_path / "ml")
+    given = ["--data", str(folder), *QUICK, "--protocol", "C", "--seeds", "0"]
+    assert evaluate.main(given) == 0
+    (page,) = tmp_path.glob("evaluation-*-*.html")
+    assert (tmp_path / "evaluation.html").resolve() == page
+    assert "±" not in capsys.readouterr().out
+    report = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
     assert list(report["protocols"]) == ["C"]
     assert set(report["protocols"]["C"]["Marquee"]) == {
         *("NDCG@10", "recall@20", "precision@10", "recall@10", "MAP@10")

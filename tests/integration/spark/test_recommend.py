@@ -11,10 +11,11 @@ from pyspark.sql import SparkSession
 from recommender.model import Model
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs import recommend
-from spark_jobs.recommend import read_stars, recommend_all
+from spark_jobs.recommend import read_stars, recommend_all, titles_by_row
 from tests.support.datasets import RATINGS_HEADER, write_files
 from tests.support.releases import FITTED, ITEMS, no_parity_sample, tiny_release
 
+TITLES = [item.title for item in FITTED]
 MOVIES = "movieId,title,genres\n" + "".join(f"{item.item_id},A,B\n" for item in ITEMS)
 # User 7 rated one item of the release and an unknown one; user 9 only the latter.
 RATINGS = {3: {1: 5.0, 2: 4.0}, 7: {8: 5.0, 55: 1.0}, 8: {1: 0.5}, 9: {55: 5.0}}
@@ -37,7 +38,7 @@ def releases(tmp_path: Path) -> ReleaseStore:
 
 def test_recommend_all_equals_the_site(spark: SparkSession, folder: str) -> None:
     model = Model(tiny_release())
-    rows = recommend_all(spark, read_stars(spark, [folder], model), model, 3).collect()
+    rows = recommend_all(spark, read_stars(spark, [folder], model), model, 3, TITLES).collect()
     found = {row.user_id: [(r.item_id, r.score) for r in row.recommendations] for row in rows}
     assert sorted(found) == [3, 7, 8]
     for user_id, listed in found.items():
@@ -52,7 +53,7 @@ def test_recommend_all_lists_every_remaining_item_when_few_are_left(
     spark: SparkSession, folder: str
 ) -> None:
     model = Model(tiny_release())
-    rows = recommend_all(spark, read_stars(spark, [folder], model), model, 50).collect()
+    rows = recommend_all(spark, read_stars(spark, [folder], model), model, 50, TITLES).collect()
     lengths = {row.user_id: len(row.recommendations) for row in rows}
     assert lengths == {3: len(FITTED) - 2, 7: len(FITTED) - 1, 8: len(FITTED) - 1}
 
@@ -65,7 +66,19 @@ def test_recommend_writes_parquet(
     assert recommend.main(given) == 0
     rows = spark.read.parquet(str(out)).collect()
     assert {row.user_id: len(row.recommendations) for row in rows} == {3: 2, 7: 2, 8: 2}
+    titles = {item.item_id: item.title for item in ITEMS}
+    for listed in (listed for row in rows for listed in row.recommendations):
+        assert listed.asDict() == {
+            "item_id": listed.movie_id,
+            "movie_id": listed.item_id,
+            "title": titles[listed.item_id],
+            "score": listed.score,
+        }
     assert recommend.main(given) == 2
+    assert recommend.main([*given, "--n", "1", "--overwrite"]) == 0
+    rows = spark.read.parquet(str(out)).collect()
+    assert [len(row.recommendations) for row in rows] == [1, 1, 1]
+    assert not Path(f"{out}.unfinished").exists()
 
 
 @pytest.mark.parametrize(
@@ -73,7 +86,8 @@ def test_recommend_writes_parquet(
     [
         (["--n", "0"], "--n 0: give at least 1"),
         (["--version", "20250101-000000-ffff"], "no such release"),
-        (["--out", "{out}"], "give a new one"),
+        (["--out", "{out}"], "give a new folder, or --overwrite to replace it"),
+        (["--data", "/nowhere"], "/nowhere: no such folder"),
     ],
 )
 def test_recommend_names_bad_input_and_writes_nothing(
@@ -108,7 +122,7 @@ def test_recommend_all_folds_in_many_users_like_the_site(
 ) -> None:
     model = Model(trained_store.read(trained_store.current().version))
     stars = read_stars(spark, [str(movielens)], model)
-    rows = recommend_all(spark, stars, model, 20).collect()
+    rows = recommend_all(spark, stars, model, 20, titles_by_row(model)).collect()
     assert len(rows) == 610
     sample = model.release.parity_sample()
     shown = {

@@ -75,7 +75,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def on_spark35(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The same trainings by a Python with Spark 3.5 and the other packages of the jobs."""
-    python = ROOT / ".venv" / "spark35" / "bin" / "python"
+    python = ROOT / ".tools" / "spark35" / "bin" / "python"
     if not python.exists():
         missing("an environment with Spark 3.5", ".ci/ensure spark35")
     asked = [python, "-c", "import pyspark; print(pyspark.__version__)"]

@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from pyspark.sql import SparkSession
 
 from recommender.params import RankingParams, RatingParams
 from spark_jobs import tune
-from spark_jobs.config.configuration import Config
-from spark_jobs.config.yaml_files import edit_yaml
+from spark_jobs.config.configuration import Config, read_params
 from spark_jobs.datasets.movielens import read_movielens
 from spark_jobs.training_set import TrainingSet, merge
 from spark_jobs.tuning import grid as grids
@@ -27,7 +26,7 @@ from spark_jobs.tuning.results import fingerprint
 from tests.support.datasets import write_csv, write_files, write_two_tastes
 from tests.support.site import ROOT
 
-# Regularization that shrinks every preference to zero, and a comment that must stay.
+# Regularization that shrinks every preference to zero.
 BAD = """\
 # Chosen by nobody.
 noun: movie
@@ -55,7 +54,7 @@ def arguments(tmp_path: Path, folder: Path) -> list[str]:
     return [
         *("--data", str(folder), "--config", str(tmp_path / "bad.yaml")),
         *("--grid", str(tmp_path / "grid.yaml"), "--results", str(tmp_path / "tuning.jsonl")),
-        *("--folds", "2"),
+        *("--folds", "2", "--out", str(tmp_path / "tuned.yaml")),
     ]
 
 
@@ -73,7 +72,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def test_tune_improves_the_configuration_and_keeps_comments(
+def test_tune_writes_better_parameters_alone(
     spark: SparkSession,
     tmp_path: Path,
     arguments: list[str],
@@ -82,9 +81,12 @@ def test_tune_improves_the_configuration_and_keeps_comments(
 ) -> None:
     write_files(tmp_path, {"grid.yaml": BOTH})
     assert tune.main([*arguments, "--folds", "3"]) == 0
-    kept = (tmp_path / "bad.yaml").read_text()
-    better = BAD.replace("  regularization: 1000.0  #", "  regularization: 0.05    #")
-    assert kept == better.replace("regularization: 1000.0,", "regularization: 0.5,")
+    assert (tmp_path / "bad.yaml").read_text() == BAD
+    tuned = read_params(tmp_path / "tuned.yaml")
+    assert tuned == {
+        "ranking": asdict(RankingParams(rank=4, iterations=1, regularization=0.05)),
+        "rating": asdict(RatingParams(rank=4, iterations=1, regularization=0.5, bias_sweeps=1)),
+    }
     output = capsys.readouterr()
     best, configured = output.out.split("rating model")[0].splitlines()[2:4]
     assert best.endswith("regularization 0.05  best")
@@ -95,14 +97,15 @@ def test_tune_improves_the_configuration_and_keeps_comments(
     assert "[6/6] rating model, fold 3 of 3, regularization 0.5: RMSE" in output.err
 
 
-def test_tune_leaves_the_file_unchanged_when_its_parameters_win(
+def test_tune_says_when_the_configured_parameters_are_the_best(
     spark: SparkSession, tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     good = BAD.replace("1000.0", "0.05")
     write_files(tmp_path, {"bad.yaml": good, "grid.yaml": "ranking: {regularization: [1000.0]}"})
     assert tune.main(arguments) == 0
     assert (tmp_path / "bad.yaml").read_text() == good
-    assert "stays as it is" in capsys.readouterr().out
+    assert "the parameters as configured, which are the best" in capsys.readouterr().out
+    assert read_params(tmp_path / "tuned.yaml")["ranking"]["regularization"] == 0.05
 
 
 def test_tune_resumes_an_interrupted_search(
@@ -265,6 +268,8 @@ def test_tune_rejects_an_invalid_grid_before_fitting(
         (("--folds", "1"), "--folds: must be 2 or more, not 1"),
         (("--folds", "31"), "ranking model, fold 1 of 31: 1 people to test on"),
         (("--grid", "/nowhere.yaml"), "/nowhere.yaml: cannot be read"),
+        (("--out", __file__), "not YAML"),
+        (("--out", str(grids.GRID)), "it is not replaced: name another file with --out"),
         (("--out", "/nowhere/found.yaml"), "/nowhere/found.yaml: cannot be written"),
         (("--results", "/nowhere/tuning.jsonl"), "--results /nowhere/tuning.jsonl: cannot be used"),
         (("--results", __file__), "not results of tuning"),
@@ -307,24 +312,6 @@ def test_default_grid_is_valid() -> None:
         "rating": True,
     }
     assert {params.rank for params in grid["rating"]} == {7}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", "ranking:\n  rank: 8\n"),
-        ("noun: film", "noun: film\nranking:\n  rank: 8\n"),
-        ("ranking:  # why\n  rank: 3  # because\n", "ranking:  # why\n  rank: 8  # because\n"),
-        ("ranking:\n  alpha: 2\n", "ranking:\n  rank: 8\n  alpha: 2\n"),
-        ("ranking: {alpha: 2}", "ranking: {rank: 8, alpha: 2}\n"),
-        ("ranking: {}\nseed: 1\n", "ranking:\n  rank: 8\nseed: 1\n"),
-        ("ranking:\nseed: 1\n", "ranking:\n  rank: 8\nseed: 1\n"),
-        ("# nothing yet\n", "# nothing yet\nranking:\n  rank: 8\n"),
-        ("ranking:\n  alpha: 2\n# end\n", "ranking:\n  rank: 8\n  alpha: 2\n# end\n"),
-    ],
-)
-def test_edit_yaml_replaces_a_number_and_keeps_the_rest(text: str, expected: str) -> None:
-    assert edit_yaml(text, "ranking", {"rank": 8}) == expected
 
 
 def test_errors_caused_by_ctrl_c_are_not_printed(spark: SparkSession) -> None:

@@ -8,16 +8,25 @@ from pathlib import Path
 
 import pytest
 import yaml
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 import spark_jobs
 from recommender.errors import ConfigError
 from recommender.formats.steam import is_steam
 from recommender.params import RankingParams, RatingParams, describe_params
 from recommender.validation import convert
-from spark_jobs.config.configuration import PARAMS, Config, Gate, dataset_of, load_config
+from spark_jobs.config.configuration import (
+    PARAMS,
+    Config,
+    Gate,
+    dataset_of,
+    load_config,
+    read_params,
+)
 from spark_jobs.config.options import add_options, as_options
 from spark_jobs.config.pipeline import Evaluate, Ingest, Pipeline, Process, Publish, Source
+from spark_jobs.config.yaml_files import write_yaml
+from spark_jobs.tuning.outcome import Measures, check_target, write_best
 
 DEFAULT = Path(spark_jobs.__file__).parent / "pipelines" / "movies.yaml"
 
@@ -295,3 +304,62 @@ def test_load_names_a_file_that_cannot_be_read(tmp_path: Path, name: str) -> Non
 def test_load_rejects_an_option_out_of_range() -> None:
     with pytest.raises(ConfigError, match=r"rank must be a whole number of at least 1 .*, not 0"):
         load("--ranking-rank", "0")
+
+
+def test_params_override_the_file_and_options_override_both(tmp_path: Path) -> None:
+    path = write(tmp_path, "seed: 7\nranking:\n  rank: 8\n  alpha: 9\nrating:\n  rank: 3\n")
+    tuned = tmp_path / "tuned.yaml"
+    tuned.write_text("ranking:\n  rank: 16\n  neutral: 3.0\n")
+    given = ("--config", path, "--params", str(tuned))
+    expected = RankingParams(rank=16, alpha=9.0, neutral=3.0)
+    assert load(*given).ranking == expected
+    assert load(*given).rating == RatingParams(rank=3)
+    assert load(*given, "--ranking-rank", "4").ranking == replace(expected, rank=4)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("pipeline: {}\n", ": unknown section 'pipeline'; a file of parameters has ranking and"),
+        ("ranking: {rank: [8]}\n", ", ranking: rank must be a whole number"),
+        ("rating: {ranks: 8}\n", ", rating: unknown parameter 'ranks'"),
+        ("rating: 8\n", ", rating: must be `name: value` lines"),
+    ],
+)
+def test_load_names_what_is_wrong_in_a_file_of_parameters(
+    tmp_path: Path, content: str, expected: str
+) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(ConfigError, match=re.escape(f"{path}{expected}")):
+        load("--params", path)
+
+
+def test_written_parameters_are_read_again(tmp_path: Path) -> None:
+    params = {
+        "ranking": asdict(RankingParams(rank=8, regularization=1e-05)),
+        "rating": asdict(RatingParams(taste_weight=0.0)),
+    }
+    path = write(tmp_path, write_yaml(params, "found"))
+    assert read_params(Path(path)) == params
+    assert load("--params", path).ranking == RankingParams(rank=8, regularization=1e-05)
+
+
+@pytest.mark.parametrize("content", ["noun: film\n", "ranking: {rank: [8, 16]}\n"])
+def test_tuning_does_not_replace_a_file_of_another_kind(tmp_path: Path, content: str) -> None:
+    path = Path(write(tmp_path, content))
+    with pytest.raises(ConfigError, match="it is not replaced: name another file with --out"):
+        check_target(path)
+    assert path.read_text() == content
+
+
+def test_tuning_writes_the_best_of_a_model_and_keeps_those_of_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target, configured, better = tmp_path / "a b.yaml", RankingParams(), RankingParams(alpha=9.0)
+    measures: Measures = {"ranking": {configured: [0.1, 0.2], better: [0.3, 0.4]}}
+    write_best(target, measures, {"rating": {"rank": 3}})
+    check_target(target)
+    assert read_params(target) == {"rating": {"rank": 3}, "ranking": asdict(better)}
+    changed, use = capsys.readouterr().out.splitlines()
+    assert changed == f"Written to {target}: ranking.alpha 5 → 9."
+    assert use.endswith(f"--params '{target}'")

@@ -191,10 +191,11 @@ def test_page_shows_no_spread_for_one_seed(evaluation: dict[str, Any]) -> None:
     for rows in evaluation["protocols"].values():
         for measured in rows.values():
             for metric in measured.values():
-                metric.update(sd=0.0, seeds=[metric["mean"]])
+                metric.update(sd=None, seeds=[metric["mean"]])
     page = evaluation_page(evaluation, "evaluation.json")
     assert "Test splits, seed 0." in page
     assert "±" not in page
+    assert "standard deviation" not in page
 
 
 def test_page_compares_only_lists_when_metrics_are_not_comparable(

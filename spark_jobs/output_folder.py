@@ -1,0 +1,86 @@
+"""A folder of Parquet files that a job writes: complete or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from recommender.errors import ConfigError, DataError
+from spark_jobs.session import is_submitted
+
+# What Spark writes into such a folder: nothing else is ever replaced.
+WRITTEN = ("part-", ".part-", "_SUCCESS", "._SUCCESS")
+
+
+class OutputFolder:
+    """``place``: a folder of this machine, or one that Spark reaches. ``overwrite``: whether one of
+    an earlier run is replaced. Raises ConfigError, before Spark starts, where the folder cannot be
+    used; a folder of a cluster is checked by ``check``."""
+
+    def __init__(self, place: str, overwrite: bool):
+        self.place, self.overwrite = place.rstrip("/") or place, overwrite
+        path = Path(place)
+        if is_submitted() or ":" in place:
+            return
+        if path.exists():
+            self._check_names(os.listdir(path) if path.is_dir() else [path.name])
+        there = next(parent for parent in path.absolute().parents if parent.exists())
+        if not os.access(there, os.W_OK):
+            raise ConfigError(f"--out {place}: {there} cannot be written; give another folder")
+
+    def check(self, spark: SparkSession) -> None:
+        """Raise ConfigError or DataError where the folder cannot be used."""
+        try:
+            system, path = self._hadoop(spark, self.place)
+            if system.exists(path):
+                self._check_names(x.getPath().getName() for x in system.listStatus(path))
+        except (PySparkException, Py4JJavaError) as error:
+            raise self._unwritable(error) from error
+
+    def write(self, frame: DataFrame) -> None:
+        """Write beside the folder, then put the result in its place. Raises DataError."""
+        unfinished = f"{self.place}.unfinished"
+        try:
+            system, path = self._hadoop(frame.sparkSession, self.place)
+            _, written = self._hadoop(frame.sparkSession, unfinished)
+            try:
+                frame.write.mode("overwrite").parquet(unfinished)
+                self.check(frame.sparkSession)
+            except Exception:
+                with suppress(Py4JError):
+                    system.delete(written, True)
+                raise
+            system.delete(path, True)
+            if not system.rename(written, path):
+                raise DataError(f"--out {self.place}: cannot be replaced; move {unfinished} there")
+        except (PySparkException, Py4JJavaError) as error:
+            raise self._unwritable(error) from error
+
+    def _check_names(self, names: Iterable[str]) -> None:
+        if not self.overwrite:
+            raise ConfigError(
+                f"--out {self.place}: exists; give a new folder, or --overwrite to replace it"
+            )
+        if others := sorted(name for name in names if not name.startswith(WRITTEN)):
+            raise ConfigError(
+                f"--out {self.place}: is not a folder that this job wrote (it holds {others[0]});"
+                " give another one"
+            )
+
+    def _unwritable(self, error: Exception) -> DataError:
+        reason = str(getattr(error, "java_exception", error)).splitlines()[0]
+        return DataError(f"--out {self.place}: cannot be written ({reason}); give another folder")
+
+    @staticmethod
+    def _hadoop(spark: SparkSession, place: str) -> tuple[Any, Any]:
+        """Return (file system, path)."""
+        jvm: Any = spark.sparkContext._jvm
+        path = jvm.org.apache.hadoop.fs.Path(place)
+        return path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()), path

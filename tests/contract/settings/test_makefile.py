@@ -1,0 +1,132 @@
+"""The Makefile: its list of targets, the environment it makes, and `make run` on a taken port."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docs.generated import make_targets
+from tests.support.site import ROOT
+
+GROUPS = ["Use it", "Train", "Look at quality", "Deploy", "Develop"]
+RECORD = '#!/bin/sh\necho "$(basename "$0") $*" >>{record}\n'
+# Runs what follows "--", as dotenv does.
+DOTENV = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\n'
+
+
+class Clone:
+    """The Makefile in a folder whose programs only record how they are called."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        (folder / ".ci").mkdir()
+        shutil.copy(ROOT / "Makefile", folder)
+        shutil.copy(ROOT / ".ci" / "check_port.py", folder / ".ci")
+        for name in ("requirements.txt", "requirements-spark.txt", ".env"):
+            (folder / name).touch()
+        self.program(".ci/ensure", "#!/bin/sh\n")
+
+    def program(self, name: str, script: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(script.format(record=self.folder / "record"))
+        path.chmod(0o755)
+
+    def install(self) -> None:
+        """Put programs into .venv, as `make .venv/run` does."""
+        self.program(".venv/bin/dotenv", DOTENV)
+        self.program(".venv/bin/python", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        for name in ("flask", "gunicorn"):
+            self.program(f".venv/bin/{name}", RECORD)
+        (self.folder / ".venv" / "run").touch()
+
+    def make(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        known = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+        return subprocess.run(
+            ["make", *arguments],
+            cwd=self.folder,
+            env={**known, **environ},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def calls(self) -> list[str]:
+        record = self.folder / "record"
+        return record.read_text().splitlines() if record.exists() else []
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    return Clone(tmp_path)
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_make_lists_every_target_by_need_without_a_target(clone: Clone) -> None:
+    done = clone.make()
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line in GROUPS] == GROUPS
+    listed = {}
+    for line in lines:
+        if line.startswith("  make "):
+            targets, _, does = line.removeprefix("  make ").partition("  ")
+            listed |= dict.fromkeys(targets.split(), does.strip())
+    assert listed == make_targets()
+
+
+def test_make_run_on_a_taken_port_names_another_and_calls_nothing(
+    clone: Clone, taken_port: int
+) -> None:
+    clone.install()
+    done = clone.make("run", PORT=str(taken_port))
+    assert done.returncode == 2
+    assert f"PORT={taken_port + 1} make run" in done.stderr
+    assert clone.calls == []
+
+
+def test_make_run_serves_on_a_free_port(clone: Clone, taken_port: int) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    clone.install()
+    done = clone.make("run", PORT=str(port))
+    assert done.returncode == 0, done.stderr
+    assert "flask revoke-token development" in clone.calls
+    assert f"--bind 127.0.0.1:{port}" in clone.calls[-1]
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65536"])
+def test_make_run_names_an_invalid_port(clone: Clone, port: str) -> None:
+    clone.install()
+    done = clone.make("run", PORT=port)
+    assert f"error: PORT: must be a number from 1 to 65535, not '{port}'" in done.stderr
+    assert clone.calls == []
+
+
+def test_make_creates_the_environment_when_its_folder_holds_no_python(clone: Clone) -> None:
+    clone.program(".venv/eb/bin/eb", RECORD)
+    clone.program("python", RECORD + "mkdir -p .venv/bin\ncp pip .venv/bin/pip\n")
+    clone.program("pip", RECORD)
+    done = clone.make(".venv/run", "PYTHON=./python")
+    assert done.returncode == 0, done.stderr
+    made, installed = clone.calls
+    assert made == "python -m venv .venv"
+    assert installed.startswith("pip install")
