@@ -6,7 +6,10 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.db.problems import problem_of
 from recommender.errors import MarqueeError
 
 
@@ -20,13 +23,17 @@ class CommandError(click.ClickException):
 
 
 class Command(click.Command):
-    """Reports a MarqueeError as a CommandError."""
+    """Reports a MarqueeError, or a database that cannot be used, as a CommandError."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except MarqueeError as error:
             raise CommandError(str(error)) from error
+        except (DBAPIError, PoolTimeout) as error:
+            if problem := problem_of(error):
+                raise CommandError(problem) from error
+            raise
 
 
 class CommandGroup(AppGroup):
