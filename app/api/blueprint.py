@@ -24,7 +24,7 @@ NOT_A_FIELD = ("json", "query", "_schema", vocabulary.AS_SENT)
 # Messages of errors that come from Werkzeug, which speaks of browsers and typed URLs.
 MESSAGES = {
     400: "the request is not valid HTTP",
-    404: "there is nothing at this address; an id is a whole number, and /api/v1/docs lists all rows",
+    404: "there is nothing at this address: an id is a whole number; /api/v1/docs lists all rows",
     405: "this address does not take this method; /api/v1/docs lists all rows",
     413: "the body is too large",
     500: "this is our fault, and it is logged; try again in a moment",
