@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -9,8 +10,9 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+import config
 from app.db.problems import problem_of
-from recommender.errors import MarqueeError
+from recommender.errors import ConfigError, MarqueeError
 
 
 class CommandError(click.ClickException):
@@ -34,6 +36,16 @@ class Command(click.Command):
             if problem := problem_of(error):
                 raise CommandError(problem) from error
             raise
+
+
+def read_settings(environ: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return ``config.load(environ)``. Raises CommandError in a command, otherwise ConfigError."""
+    try:
+        return config.load(environ)
+    except ConfigError as error:
+        if click.get_current_context(silent=True):
+            raise CommandError(str(error)) from error
+        raise
 
 
 class CommandGroup(AppGroup):

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from flask import Flask
+from flask.cli import FlaskGroup
 
 from app import create_app
 from docs.generated import flask_commands
@@ -89,3 +91,11 @@ def test_db_check_names_the_remedy_when_database_is_not_upgraded(
     status, output = run(app, "db", "check", "--directory", str(ROOT / "migrations"))
     assert status == 1
     assert NOT_UPGRADED in output + caplog.text
+
+
+def test_command_prints_one_line_when_a_setting_is_invalid() -> None:
+    flask = FlaskGroup(create_app=lambda: create_app({"DEBUG": "True", "DATABASE_URL": "x"}))
+    done = CliRunner().invoke(flask, ["list-tokens"])
+    assert done.exit_code == 2
+    assert done.output.startswith("error: DATABASE_URL is not a database address such as")
+    assert done.output.count("\n") == 1
