@@ -57,6 +57,18 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def at_least_one(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise ValueError("must be a whole number of at least 1")
+    return int(text)
+
+
+def stars(text: str) -> float:
+    if not 0.5 <= float(text) <= 5:
+        raise ValueError("must be from 0.5 to 5")
+    return float(text)
+
+
 def at_least_zero(text: str) -> float:
     if not 0 <= float(text) < float("inf"):
         raise ValueError("must be 0 or more")
@@ -143,6 +155,8 @@ SETTINGS = (
     Setting("HSTS_SECONDS", whole, 0, "how long browsers must use HTTPS; 0: no such header"),
     Setting("STATISTICS_MINUTES", at_least_zero, 10.0, "between updates of titles' statistics"),
     Setting("MEAN_NEEDS_RATINGS", whole, 5, "ratings needed to use a title's mean as a rating"),
+    Setting("TARGET_MONTHLY_PEOPLE", at_least_one, None, "people returning within a month"),
+    Setting("TARGET_MEAN_RATING", stars, None, "the mean rating of what we recommend"),
     Setting("METRICS_TOKEN", str, None, "a secret that opens /metrics; default: no such page"),
     Setting("SECURE_COOKIES", boolean, None, "cookies over HTTPS only; default: in production"),
     Setting("PORT", int, 5000, "where `make run` serves"),

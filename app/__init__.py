@@ -45,7 +45,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     if environ is None:
         load_dotenv(Path(config.ROOT, ".env"))
     app = Flask(__name__)
-    app.config.from_mapping(config.load(environ))
+    app.config.from_mapping(cli.errors.read_settings(environ))
     app.config.from_mapping(overrides)
     app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
         app.wsgi_app, x_for=app.config["PROXIES"], x_proto=app.config["PROTOCOL_PROXIES"]

@@ -16,6 +16,10 @@ from recommender.popularity import vote_weighted
 EXPLICIT, IMPLICIT = KINDS = ("explicit", "implicit")
 
 
+# Up to here Steam takes a game back as tried, not played (store.steampowered.com/steam_refunds).
+TRIED_HOURS = 2.0
+
+
 @dataclass(frozen=True)
 class Scale:
     """Valid ratings: from ``low`` to ``high`` in ``step``."""
@@ -62,8 +66,13 @@ class Hours:
     def expected_preference(
         self, means: FloatArray, counts: IntArray, overall: float
     ) -> Float64Array:
-        """As for stars; owning a title counts alike for each."""
-        return np.ones(len(means))
+        """As for stars: 1 for each title that is played, 0 for those that are only owned.
+
+        Test versions and the like come with other games. Their owners played them for less than
+        TRIED_HOURS in the mean (or than the mean of all titles, if that is less): owning them says
+        nothing about a person.
+        """
+        return np.where(means < min(TRIED_HOURS, overall), 0.0, 1.0)
 
 
 def feedback_of(catalogue: Catalogue, params: RankingParams) -> Stars | Hours:

@@ -67,7 +67,7 @@ def chance_to_know(
 
 
 def next_question(model: Model, ratings: RatingsByItem, unseen: Iterable[int] = ()) -> int | None:
-    """Return the item to ask a newcomer about next; None where none is left.
+    """Return the item to ask a newcomer about next; None where none is left that tells anything.
 
     It maximizes ``chance_to_know`` times the squared expected preference: a like teaches the
     ranking model most.
@@ -90,7 +90,9 @@ def next_question(model: Model, ratings: RatingsByItem, unseen: Iterable[int] = 
     expected = model.feedback.expected_preference(
         arrays.item_means[open_rows], arrays.item_counts[open_rows], model.release.mean_rating
     )
-    return int(model.item_index.item_ids[open_rows[np.argmax(known * expected**2)]])
+    worth = known * expected**2
+    best = np.argmax(worth)
+    return int(model.item_index.item_ids[open_rows[best]]) if worth[best] > 0 else None
 
 
 def onboarding_progress(model: Model, ratings: RatingsByItem) -> OnboardingProgress:

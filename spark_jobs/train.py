@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell(f"gate: {reason}")
     if options.promote != "gate" or trained.promoted:
         return 0
-    tell(f"Promote it all the same: `flask releases promote {version}`")
+    tell(f"Promote it all the same: `flask releases promote {version} --force`")
     return 3
 
 

@@ -26,7 +26,7 @@ def guard(blueprint: Blueprint) -> None:
         lambda: current_app.config["RATELIMIT_ADDRESS"],
         scope="api",
         key_func=login_throttle.caller,
-        exempt_when=_is_service,
+        exempt_when=is_service,
     )(blueprint)
     blueprint.before_request(_authenticate)
     blueprint.url_value_preprocessor(_drop_words)
@@ -41,8 +41,14 @@ def authorise(user_ids: Iterable[int]) -> None:
 
 def authorise_service() -> None:
     """Abort with 403 for personal tokens."""
-    if not _is_service():
+    if not is_service():
         abort(403, "this needs a service token")
+
+
+def is_service() -> bool:
+    """Return whether the request has a service token, which acts for any user."""
+    token = _token()
+    return token is not None and token.user_id is None
 
 
 def describe(spec: APISpec) -> None:
@@ -77,16 +83,11 @@ def _token() -> Token | None:
     return g.token
 
 
-def _is_service() -> bool:
-    token = _token()
-    return token is not None and token.user_id is None
-
-
 def _token_key() -> str:
     token = _token()
     return f"token {token.id}" if token else ""
 
 
 def _limit_of_token() -> str:
-    name = "RATELIMIT_SERVICE_TOKEN" if _is_service() else "RATELIMIT_PERSONAL_TOKEN"
+    name = "RATELIMIT_SERVICE_TOKEN" if is_service() else "RATELIMIT_PERSONAL_TOKEN"
     return str(current_app.config[name])

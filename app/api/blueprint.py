@@ -21,6 +21,14 @@ ERRORS_OF_BODIES = (413, 415)
 LONGEST_SENTENCE = 200
 # Keys of webargs and marshmallow that are not names of fields.
 NOT_A_FIELD = ("json", "query", "_schema", vocabulary.AS_SENT)
+# Messages of errors that come from Werkzeug, which speaks of browsers and typed URLs.
+MESSAGES = {
+    400: "the request is not valid HTTP",
+    404: "there is nothing at this address: an id is a whole number; /api/v1/docs lists all rows",
+    405: "this address does not take this method; /api/v1/docs lists all rows",
+    413: "the body is too large",
+    500: "this is our fault, and it is logged; try again in a moment",
+}
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -28,7 +36,9 @@ def explain(error: HTTPException) -> str:
     """Return the first errors, each with its field; long ones are shortened."""
     messages = getattr(error, "data", {}).get("messages")
     if not messages:
-        return _shorten(str(error.description))
+        by_werkzeug = error.description == type(error).description
+        own = MESSAGES.get(error.code or 500) if by_werkzeug else None
+        return own or _shorten(str(error.description))
     first = islice(_sentences(messages), request_schemas.MOST_ERRORS)
     return "; ".join(map(_shorten, first))
 

@@ -147,6 +147,10 @@ class OfUserMaybeInFullSchema(OfUserSchema):
     )
 
 
+class DeletionSchema(RequestSchema):
+    account = fields.Boolean(truthy={"true"}, falsy={"false"}, load_default=False)
+
+
 class NewUserSchema(RequestSchema):
     gender = fields.String(
         required=True,

@@ -68,10 +68,16 @@ def put_user(gender: str | None, year_of_birth: int | None) -> User:
 
 
 @api.delete("/user/<any_id:user_id>")
-@api.contract(response_schemas.DeletedUserSchema, 404)
-def delete_user(user_id: int) -> Answer:
-    """Delete someone with everything that is theirs."""
-    accounts.delete_account(user_or_404(user_id))
+@api.contract(response_schemas.DeletedUserSchema, 404, 409, query=request_schemas.DeletionSchema)
+def delete_user(user_id: int, account: bool) -> Answer:
+    """Delete someone with everything that is theirs.
+
+    For a service token to delete someone who can log in, `account` must be true.
+    """
+    user = user_or_404(user_id)
+    if user.username is not None and not account and access.is_service():
+        abort(409, f"user {user_id} has an account; to delete it as well, add ?account=true")
+    accounts.delete_account(user)
     return {"user_id": user_id, "msg": "deleted"}
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from recommender.errors import MarqueeError
+import config
+from app.db.problems import problem_of
+from recommender.errors import ConfigError, MarqueeError
 
 
 class CommandError(click.ClickException):
@@ -20,13 +25,27 @@ class CommandError(click.ClickException):
 
 
 class Command(click.Command):
-    """Reports a MarqueeError as a CommandError."""
+    """Reports a MarqueeError, or a database that cannot be used, as a CommandError."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except MarqueeError as error:
             raise CommandError(str(error)) from error
+        except (DBAPIError, PoolTimeout) as error:
+            if problem := problem_of(error):
+                raise CommandError(problem) from error
+            raise
+
+
+def read_settings(environ: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return ``config.load(environ)``. Raises CommandError in a command, otherwise ConfigError."""
+    try:
+        return config.load(environ)
+    except ConfigError as error:
+        if click.get_current_context(silent=True):
+            raise CommandError(str(error)) from error
+        raise
 
 
 class CommandGroup(AppGroup):

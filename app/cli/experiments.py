@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from app.cli.errors import CommandGroup
+from app.cli.releases import force_option
 from app.experiments import store
 from app.recommend.variants import IN_SERVICE, Variant
 
@@ -16,13 +17,15 @@ experiments = CommandGroup("experiments", help="Start, end and list experiments.
 @click.option("--control", default=IN_SERVICE, show_default=True, help="The baseline variant.")
 @click.option("--treatment", required=True, help="The variant to try.")
 @click.option("--share", default=0.5, show_default=True, help="The treatment's share of users.")
-def start(name: str, control: str, treatment: str, share: float) -> None:
+@force_option
+def start(name: str, control: str, treatment: str, share: float, force: bool) -> None:
     """Start the experiment NAME, if none is running and both variants can be served.
 
     A variant is a release's version, settings, or both: VERSION, popularity_weight=0.1 or
-    VERSION,min_ratings=5. "current" is the release in service at any time.
+    VERSION,min_ratings=5. "current" is the release in service at any time. A release that
+    `flask releases promote` takes with --force alone needs it here too.
     """
-    begun = store.start(name, Variant.parse(control), Variant.parse(treatment), share)
+    begun = store.start(name, Variant.parse(control), Variant.parse(treatment), share, force)
     click.echo(
         f"{begun.name} is running: {begun.treatment} for {share * 100:g} % of the people,"
         f" {begun.control} for the others"

@@ -9,6 +9,7 @@ from app.recommend.model_watcher import serving
 from recommender.errors import ReleaseError
 from recommender.parity import check_parity
 from recommender.storage.release import Release
+from recommender.storage.release_changes import check_changes, worrying_changes
 from recommender.storage.release_store import Current, ReleaseStore
 
 releases = CommandGroup("releases", help="List, promote, roll back and verify releases.")
@@ -17,6 +18,9 @@ release_option = click.option(
     "version",
     metavar="VERSION",
     help="Default: the release in service.",
+)
+force_option = click.option(
+    "--force", is_flag=True, help="Take the release in spite of what would change."
 )
 
 
@@ -37,9 +41,20 @@ def current_release() -> None:
 
 @releases.command()
 @click.argument("version")
-def promote(version: str) -> None:
-    """Put VERSION into service, if it is valid."""
-    _announce(serving.watcher.store.promote(version))
+@force_option
+def promote(version: str, force: bool) -> None:
+    """Put VERSION into service, if it is valid.
+
+    A release that the gate refused, of another catalogue, or with far more or fewer titles, users
+    or ratings needs --force.
+    """
+    store = serving.watcher.store
+    release, before = store.read(version), _release_in_service()
+    if not force:
+        check_changes(release, before)
+    for change in worrying_changes(release, before):
+        click.echo(f"{version}: {change}")
+    _announce(store.promote(version))
 
 
 @releases.command()
@@ -75,6 +90,13 @@ def _in_service(store: ReleaseStore) -> str | None:
         return store.current().version
     except ReleaseError:
         return None
+
+
+def _release_in_service() -> Release | None:
+    try:
+        return read_release()
+    except ReleaseError:
+        return None  # the first one, or a replacement for a damaged one
 
 
 def read_release(version: str | None = None) -> Release:

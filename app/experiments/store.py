@@ -17,6 +17,7 @@ from app.models import Experiment, Exposure
 from app.recommend.model_watcher import serving
 from app.recommend.variants import ExperimentConfig, RunningExperiment, ServedVariant, Variant
 from recommender.errors import ConfigError
+from recommender.storage.release_changes import check_changes
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ROWS_AT_A_TIME = 10_000
@@ -24,10 +25,13 @@ ROWS_AT_A_TIME = 10_000
 List = tuple[int, ServedVariant, Sequence[int]]
 
 
-def start(name: str, control: Variant, treatment: Variant, share: float) -> Experiment:
+def start(
+    name: str, control: Variant, treatment: Variant, share: float, force: bool = False
+) -> Experiment:
     """Start an experiment; each process follows at its next refresh.
 
-    Raises ConfigError if it is invalid or not possible, ReleaseError if a variant cannot be served.
+    Raises ConfigError if it is invalid or not possible, ReleaseError if a variant cannot be served,
+    or, without ``force``, should not be (``release_changes``).
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{name!r}: a name is 1 to 64 letters, digits, dots, dashes, underscores")
@@ -37,7 +41,10 @@ def start(name: str, control: Variant, treatment: Variant, share: float) -> Expe
         raise ConfigError(f"both variants are {control}; there is nothing to compare")
     serving.watcher.refresh()
     plan = ExperimentConfig(0, name, share, control, treatment)
-    RunningExperiment.of(plan, serving.watcher.store, serving.model)
+    trial = RunningExperiment.of(plan, serving.watcher.store, serving.model)
+    for model in () if force else trial.models.values():
+        if model.version != trial.in_service:
+            check_changes(model.release, serving.model.release)
     started = Experiment(name=name, control=str(control), treatment=str(treatment), share=share)
     started.started_at, started.is_running = utcnow(), True
     db.session.add(started)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Response, abort, render_template, send_from_directory
+from flask import Response, abort, current_app, render_template, send_from_directory
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
@@ -13,7 +13,7 @@ from app.experiments.store import every_experiment, plan_of
 from app.owner import owner
 from app.recommend.model_watcher import serving
 from app.reports.charts import Spans, reach, spans, weekly_bars
-from app.reports.site_kpis import MONTHLY_TARGET, latest_figures
+from app.reports.site_kpis import latest_figures
 from recommender.feedback import EXPLICIT
 
 # Reports have inline styles and pictures; a sandbox prevents anything else.
@@ -32,16 +32,18 @@ def let_the_owner_alone_in() -> None:
 
 @owner.get("")
 def figures() -> ResponseReturnValue:
-    """Show the key figures beside the charter's targets."""
-    latest = latest_figures()
+    """Show the key figures, beside the targets that are set."""
+    latest, config = latest_figures(), current_app.config
+    in_stars = serving.feedback_kind.feedback == EXPLICIT
     model = serving.model_or_none
     return render_template(
         "owner/figures.html",
         latest=latest,
         registered=weekly_bars([week.registered for week in latest.weeks]),
         returning=weekly_bars([week.returning for week in latest.weeks]),
-        monthly_target=MONTHLY_TARGET,
-        rating_target=serving.feedback_kind.target,
+        in_stars=in_stars,
+        monthly_target=config["TARGET_MONTHLY_PEOPLE"],
+        rating_target=config["TARGET_MEAN_RATING"] if in_stars else None,
         release=model.release if model else None,
         reports=_reports(),
         problem=serving.watcher.problem,

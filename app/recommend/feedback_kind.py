@@ -17,8 +17,6 @@ from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
 from recommender.group_aggregation import VETO_BELOW, VETO_BELOW_MATCH
 from recommender.model import Model, Person
 
-# The charter's target for the mean rating of recommended titles.
-RATING_TARGET = 4.0
 _STARS_BY_TEXT = {f"{half / 2:g}": half / 2 for half in range(1, 11)}
 
 
@@ -36,8 +34,8 @@ class FeedbackKind:
 
     Predictions:
     ``predict``: values by item id. ``has_accuracy``: whether predictions can be compared with the
-    values that follow. ``target``: for the mean of recommended titles. ``popular``: the best titles
-    for everybody, by limit and genre. ``veto_below``: a prediction that vetoes a title for a group.
+    values that follow. ``popular``: the best titles for everybody, by limit and genre.
+    ``veto_below``: a prediction that vetoes a title for a group.
 
     Text:
     ``template``: the template with the words and macros of pages. ``numbers``: the values' name in
@@ -54,7 +52,6 @@ class FeedbackKind:
     value_if_watched: Callable[[Item, int], float]
     predict: Callable[[Model, Person, Iterable[int]], dict[int, float]]
     has_accuracy: bool
-    target: float | None
     popular: Callable[[int, str | None], list[Item]]
     veto_below: float
     template: str
@@ -104,7 +101,6 @@ STARS = FeedbackKind(
     value_if_watched=usual_rating,
     predict=Model.estimate,
     has_accuracy=True,
-    target=RATING_TARGET,
     popular=popular,
     veto_below=VETO_BELOW,
     default_genres=(),
@@ -126,7 +122,6 @@ HOURS = FeedbackKind(
     value_if_watched=lambda _item, _enough: 0.0,
     predict=Model.match,
     has_accuracy=False,
-    target=None,
     popular=most_rated,
     veto_below=VETO_BELOW_MATCH,
     default_genres=("Game",),

@@ -16,8 +16,6 @@ from app.feedback.ratings import IMPORT, RECOMMENDATION
 from app.models import Impression, Rating, User, Visit
 from recommender.confidence_intervals import Interval, ratio, wilson
 
-# The charter's target for users who return within a month.
-MONTHLY_TARGET = 100_000
 WEEK, MONTH = 7, 30
 WEEKS = 12
 # Figures that took at least LONG_SECONDS are cached for KEPT times as long.

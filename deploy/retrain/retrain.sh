@@ -11,6 +11,7 @@
 #           Without it the export is a temporary folder, gone when training has ended
 # TRAIN     what starts the job, such as "spark-submit --master spark://host:7077 --py-files
 #           dist/jobs.zip spark_jobs/train.py" (default: "python -m spark_jobs.train")
+# LOG       a file to which everything printed is appended; its folder is made (default: it is printed)
 # LOCK      a file that only one run at a time holds (default: instance/retrain.lock)
 # OPTIONS   more for the job, such as "--warm-start --ranking-iterations 4"
 #
@@ -21,6 +22,11 @@ set -eu
 cd "$(dirname "$0")/../.."
 [ -n "${VIRTUAL_ENV:-}" ] || PATH=$PWD/.venv/bin:$PATH  # an active environment goes first
 refuse() { echo "error: $1" >&2; exit 2; }
+
+if [ -n "${LOG:-}" ]; then
+    mkdir -p "$(dirname "$LOG")" && : >>"$LOG" || refuse "LOG=$LOG cannot be written; name another file"
+    exec >>"$LOG" 2>&1
+fi
 
 step=${1:-both}
 case $step in both|export|train) ;; *) refuse "no such step: $step; leave it out, or say export or train" ;; esac

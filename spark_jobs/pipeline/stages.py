@@ -194,7 +194,8 @@ def publish(work: Work) -> Made:
     judged = promotion_gate.judged({}, release, before, sample, work.settings.gate)
     if reasons := judged["gate"]["reasons"]:
         raise NotGoodEnough(
-            f"{'; '.join(reasons)}. Promote it all the same: `flask releases promote {version}`"
+            f"{'; '.join(reasons)}. Promote it all the same:"
+            f" `flask releases promote {version} --force`"
         )
     if elsewhere:
         assert release.folder

@@ -90,6 +90,9 @@ def test_database_is_read_from_the_rds_variables(port: str, driver: str) -> None
         ("RELEASE_POLL_SECONDS", "-1"),
         ("RELEASE_POLL_SECONDS", "nan"),
         ("RDS_PORT", "x"),
+        ("TARGET_MONTHLY_PEOPLE", "0"),
+        ("TARGET_MEAN_RATING", "5.5"),
+        ("TARGET_MEAN_RATING", "nan"),
         ("DATABASE_URL", "not a database"),
     ],
 )

@@ -289,7 +289,7 @@ def test_release_rejected_by_the_gate_is_not_published(whole: Whole) -> None:
     assert status == 3
     assert states(output) == {**dict.fromkeys(STAGES, "up to date"), "publish": "refused"}
     assert "is above its floor of 0" in output
-    assert f"`flask releases promote {version}`" in output
+    assert f"`flask releases promote {version} --force`" in output
     assert not (whole.place.store.folder / "current.json").exists()
     (whole.place.folder / "aside.json").rename(whole.place.store.folder / "current.json")
 

@@ -162,7 +162,7 @@ def test_gate_rejects_a_bad_model(in_service: Run) -> None:
     newest = refused.store.versions()[-1]
     assert newest != before.version
     assert f"Release {newest} is written, and not promoted" in refused.out
-    assert f"flask releases promote {newest}" in refused.err
+    assert f"flask releases promote {newest} --force" in refused.err
     output = report(refused.store, newest)
     assert output["gate"]["reasons"]
     page = refused.store.folder / newest / "report" / "index.html"

@@ -121,6 +121,21 @@ def test_retrain_exits_when_another_run_holds_the_lock(settings: dict[str, str])
     assert second.stderr == "retrain: another run has not ended; nothing was done\n"
 
 
+def test_retrain_appends_to_a_log_in_a_folder_that_it_makes(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "new" / "folder" / "retrain.log"
+    given = {**settings, "RATINGS": str(tmp_path), "TRAIN": SHOWN, "LOG": str(log)}
+    for _ in range(2):
+        done = retrain(given, "train")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert log.read_text().splitlines().count("--ratings") == 2
+    (tmp_path / "file").touch()
+    done = retrain({**given, "LOG": str(tmp_path / "file" / "retrain.log")}, "train")
+    assert done.returncode == 2
+    assert "cannot be written; name another file" in done.stderr
+
+
 def test_retrain_names_missing_settings(settings: dict[str, str]) -> None:
     del settings["DATA"]
     for step, printed in (

@@ -54,6 +54,26 @@ def test_delete_user_deletes_their_ratings(app: Flask, rest: Rest, someone: int)
     assert rest.answer("PUT", "/user", {"gender": "M", "year_of_birth": 1980})["user_id"] == 22
 
 
+def test_service_token_deletes_an_account_only_when_account_is_true(
+    app: Flask, rest: Rest, ann: FlaskClient
+) -> None:
+    (user,) = people(app)
+    for query in ("", "?account=false"):
+        refusal = rest("DELETE", f"/user/{user}{query}")
+        assert refusal.status_code == 409
+        assert "add ?account=true" in refusal.json["message"]
+        assert people(app) == [user]
+    assert rest("DELETE", f"/user/{user}?account=yes").status_code == 422
+    assert rest.answer("DELETE", f"/user/{user}?account=true")["msg"] == "deleted"
+    assert people(app) == []
+
+
+def test_personal_token_deletes_the_account_of_its_owner(app: Flask, ann: FlaskClient) -> None:
+    (user,) = people(app)
+    assert client_with_token(app, "hers", user).answer("DELETE", f"/user/{user}")
+    assert people(app) == []
+
+
 # Ratings
 
 

@@ -15,9 +15,17 @@ from recommender.storage.release import ParitySample
 from recommender.storage.release_store import ReleaseStore
 from tests.support.commands import run
 from tests.support.datasets import write_csv
-from tests.support.releases import ITEMS, no_parity_sample, publish_tiny, tiny_release
+from tests.support.releases import (
+    GAMES,
+    ITEMS,
+    no_parity_sample,
+    publish_tiny,
+    tiny_games_release,
+    tiny_release,
+)
 
 FIRST, SECOND = "20260101-000000-aaaa", "20260102-000000-bbbb"
+REFUSED = {"report.json": b'{"gate": {"passed": false, "reasons": ["too bad"]}}'}
 
 
 def test_sync_catalogue_writes_items_to_the_database(app: Flask) -> None:
@@ -88,6 +96,39 @@ def test_releases_promote_rejects_a_damaged_release(app: Flask, store: ReleaseSt
     assert status == 2
     assert "item_means.npy" in output
     assert run(app, "releases", "current") == (0, f"{FIRST}\n")
+
+
+def test_releases_promote_needs_force_when_the_gate_refused_the_release(
+    app: Flask, store: ReleaseStore
+) -> None:
+    store.publish(tiny_release(SECOND), ITEMS, no_parity_sample(), REFUSED)
+    status, output = run(app, "releases", "promote", SECOND)
+    assert (status, output.count("\n")) == (2, 1)
+    assert f"error: {SECOND}: the gate refused it: too bad. Add --force" in output
+    assert run(app, "releases", "current") == (0, f"{FIRST}\n")
+    status, output = run(app, "releases", "promote", SECOND, "--force")
+    assert status == 0
+    assert output.splitlines()[0] == f"{SECOND}: the gate refused it: too bad"
+    assert run(app, "releases", "current") == (0, f"{SECOND}\n")
+    assert run(app, "releases", "rollback")[0] == 0
+
+
+def test_releases_promote_needs_force_for_another_catalogue(
+    app: Flask, store: ReleaseStore
+) -> None:
+    store.publish(tiny_games_release(SECOND), GAMES, no_parity_sample(rating_width=0))
+    status, output = run(app, "releases", "promote", SECOND)
+    assert status == 2
+    assert "its catalogue is tiny games (9 games), in service is tiny (9 movies)" in output
+    assert run(app, "releases", "promote", SECOND, "--force")[0] == 0
+
+
+def test_releases_promote_replaces_a_damaged_release_without_force(
+    app: Flask, store: ReleaseStore
+) -> None:
+    store.publish(tiny_games_release(SECOND), GAMES, no_parity_sample(rating_width=0))
+    (store.folder / FIRST / "item_means.npy").write_bytes(b"")
+    assert run(app, "releases", "promote", SECOND)[0] == 0
 
 
 def test_releases_verify_compares_fold_in_with_the_parity_sample(

@@ -507,6 +507,19 @@ def test_experiments_start_rejects_a_release_of_another_feedback_type(
     assert "compare releases of one kind" in printed
 
 
+def test_experiments_start_needs_force_for_a_release_that_the_gate_refused(
+    app: Flask, store: ReleaseStore
+) -> None:
+    report = {"report.json": b'{"gate": {"passed": false, "reasons": ["too bad"]}}'}
+    store.publish(tiny_release(SECOND), ITEMS, no_parity_sample(), report)
+    status, printed = run(app, "experiments", "start", "tune", "--treatment", SECOND)
+    assert (status, printed.count("\n")) == (2, 1)
+    assert "the gate refused it: too bad. Add --force" in printed
+    with app.app_context():
+        assert running() is None
+    start(app, "--force", treatment=SECOND)
+
+
 def test_experiments_start_fails_when_there_is_no_release(closed_app: Flask) -> None:
     status, printed = run(closed_app, "experiments", "start", "x", "--treatment", "min_ratings=3")
     assert status == 2

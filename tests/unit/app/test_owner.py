@@ -54,7 +54,8 @@ def test_set_role_fails_when_user_does_not_exist(app: Flask) -> None:
 
 def test_owner_page_works_on_an_empty_site(owner: FlaskClient) -> None:
     page = owner.get("/owner").text
-    assert "100,000 people returning within a month" in page
+    assert "How the site does. Counted" in page
+    assert "target" not in page
     assert "Nothing has been recommended to anyone yet." in page
     assert "20260101-000000-aaaa" in page
     assert "It came without an evaluation report." in page
@@ -129,10 +130,24 @@ def test_site_kpis_are_cached_when_they_are_slow(
     assert registered() == "3"
 
 
-def test_owner_page_shows_targets_and_intervals(app: Flask, owner: FlaskClient) -> None:
+def test_owner_page_shows_no_target_that_is_not_set(app: Flask, owner: FlaskClient) -> None:
     owner.get("/ready")
     populate(app)
     page = owner.get("/owner").text
+    assert page.count("95 % interval") >= 3
+    assert "target" not in page.lower()
+    app.config["TARGET_MEAN_RATING"] = 4.0
+    page = owner.get("/owner").text
+    assert "beside its targets: 4.0 of 5 for what we recommend. Counted" in page
+    assert "people returning within a month" not in page
+
+
+def test_owner_page_shows_targets_and_intervals(app: Flask, owner: FlaskClient) -> None:
+    app.config.update(TARGET_MONTHLY_PEOPLE=100_000, TARGET_MEAN_RATING=4.0)
+    owner.get("/ready")
+    populate(app)
+    page = owner.get("/owner").text
+    assert "100,000 people returning within a month, and 4.0 of 5 for what we recommend" in page
     assert "50.0 %" in page
     assert "target 4.0" in page
     assert "target 100,000" in page

@@ -15,11 +15,13 @@ from app.extensions import db
 JSON = {"Accept": "application/json"}
 
 
-def test_404_page_has_the_site_layout(client: FlaskClient) -> None:
-    answer = client.get("/nothing-here")
+@pytest.mark.parametrize("path", ["/nothing-here", "/user/abc", "/title/abc"])
+def test_404_page_has_the_site_layout(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
     assert answer.status_code == 404
     assert "Nothing is shown at this address" in answer.text
     assert "Marquee" in answer.text
+    assert "manually" not in answer.text
 
 
 def test_403_page_has_the_site_layout(own_app: Flask) -> None:

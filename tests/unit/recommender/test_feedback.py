@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +94,23 @@ def test_recommend_group_ranks_games_by_match(games: Model) -> None:
 
 def test_next_question_starts_with_a_widely_owned_game(games: Model) -> None:
     assert next_question(games, {}) == 10
+
+
+@pytest.mark.parametrize(("hours", "asked"), [(1.9, 50), (2.0, 10)])
+def test_next_question_leaves_out_games_that_owners_hardly_played(hours: float, asked: int) -> None:
+    release = tiny_games_release()
+    means = release.arrays.item_means.copy()
+    means[0] = hours
+    model = Model(replace(release, arrays=replace(release.arrays, item_means=means)))
+    assert next_question(model, {}) == asked
+    others = {10, 20, 30, 40, 50, 60, 70, 80} - {10}
+    assert (next_question(model, {}, others) is None) == (asked != 10)
+
+
+def test_next_question_asks_about_games_when_nobody_has_hours() -> None:
+    release = tiny_games_release(mean_rating=0.0)
+    arrays = replace(release.arrays, item_means=np.zeros(8, np.float32))
+    assert next_question(Model(replace(release, arrays=arrays)), {}) == 10
 
 
 def test_release_of_hours_is_read_back_unchanged(store: ReleaseStore) -> None:
