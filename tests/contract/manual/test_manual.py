@@ -15,8 +15,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from myst_parser.mdit_to_docutils.base import default_slugify
 from pyspark.sql import SparkSession
 
@@ -30,6 +28,7 @@ from docs.generated import (
     with_navigation,
 )
 from recommender.errors import DataError
+from tests.support.manual_pages import tokens
 
 PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [ROOT / "README.md", *PAGES]
@@ -42,13 +41,6 @@ TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")
 
 def names(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
-
-
-@cache
-def tokens(path: Path) -> list[Token]:
-    """Return the tokens of a page, including those inside paragraphs."""
-    blocks = MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8"))
-    return [token for block in blocks for token in (block, *(block.children or []))]
 
 
 @cache
