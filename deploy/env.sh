@@ -22,9 +22,9 @@ marquee_find() {
 
 if ACCOUNT=$(marquee_find sts get-caller-identity --query Account); then
     BUCKET=marquee-$ACCOUNT
-    VPC=$(marquee_find ec2 describe-vpcs --filters Name=is-default,Values=true --query 'Vpcs[0].VpcId')
     NETWORK=$(marquee_find ec2 describe-vpcs --filters Name=is-default,Values=true \
-        --query 'Vpcs[0].CidrBlock')
+        --query "Vpcs[0].join(' ', [VpcId, CidrBlock])")
+    VPC=${NETWORK% *} NETWORK=${NETWORK#* }
     GROUP=$(marquee_find ec2 describe-security-groups --filters Name=group-name,Values=marquee-db \
         --query 'SecurityGroups[0].GroupId')
     DATABASE=$(marquee_find rds describe-db-instances --db-instance-identifier marquee \
