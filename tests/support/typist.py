@@ -43,8 +43,8 @@ LEFT_OUT = {
 }
 PORTS = re.compile(r"(?<=127\.0\.0\.1:)\d{4}|(?<=localhost:)\d{4}|(?<=\bPORT=)\d{4}")
 
-# Options that make jobs quick; those of a page come after them and win. A release of little data need
-# not pass the gate.
+# Options that make jobs quick; those of a page come after them and win. A release of little data
+# need not pass the gate.
 PARAMETERS = shlex.join(QUICK)
 OPTIONS = {"run": "--promote always", "train": "--promote always", "evaluate": "--seeds 0"}
 
@@ -175,7 +175,7 @@ class Typist:
         programs.mkdir()
         real = {name: str(shutil.which(name)) for name in ("bash", "make", "curl")}
         left_out = "".join(
-            f"    {name}|{name}-*) echo '{name}: left out, {why}'; exit ;;\n"
+            f"    {name}|{name}-*) echo {shlex.quote(f'{name}: left out, {why}')}; exit ;;\n"
             for name, why in LEFT_OUT.items()
         )
         quick = "".join(
