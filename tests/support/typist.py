@@ -11,6 +11,7 @@ possible without a network, with little data, and in little time:
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -41,6 +42,7 @@ LEFT_OUT = {
     "bundle": "the deployment's tests run it",
     "clean": "it would remove the environment",
 }
+FIELDS = re.compile(r'# (\{"\w+"(?:, "\w+")*\})')
 PORTS = re.compile(r"(?<=127\.0\.0\.1:)\d{4}|(?<=localhost:)\d{4}|(?<=\bPORT=)\d{4}")
 
 # Options that make jobs quick; those of a page come after them and win. A release of little data
@@ -207,9 +209,17 @@ def _use_environment(venv: Path) -> None:
 
 
 def differences(typed: list[Typed], path: Path) -> Iterator[str]:
-    """Yield each line that a page shows after a block and that the block did not print."""
+    """Yield what a page shows and a block did not print.
+
+    A page shows lines in a ``text`` block after the block, and the fields of an answer in a
+    comment: ``# {"gender", "user_id"}``.
+    """
     blocks = code_blocks(path)
     for one in typed:
+        answers = list(_answers(one.output))
+        for fields in FIELDS.findall(one.block.text):
+            if set(re.findall(r'"(\w+)"', fields)) not in answers:
+                yield f"{path.name}, block at line {one.block.line}: {fields}"
         following = blocks[blocks.index(one.block) + 1 : blocks.index(one.block) + 2]
         for shown in following:
             if shown.language == "text" and not shown.reason:
@@ -219,6 +229,13 @@ def differences(typed: list[Typed], path: Path) -> Iterator[str]:
                     for n, line in enumerate(lines)
                     if not re.search(_pattern(line), one.output, re.MULTILINE)
                 )
+
+
+def _answers(output: str) -> Iterator[set[str]]:
+    """Yield the field names of each JSON object that is printed."""
+    for start in re.finditer(r"(?<![\[{:,] )(?<![\[{:,])\{", output):
+        with suppress(ValueError):
+            yield set(json.JSONDecoder().raw_decode(output[start.start() :])[0])
 
 
 def _pattern(line: str) -> str:

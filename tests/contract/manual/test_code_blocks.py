@@ -60,3 +60,12 @@ def test_differences_name_the_line_that_was_not_printed(page: Path) -> None:
     printed = 'Release 1 is served\ncurl -H "Authorization: Bearer marquee_abc" here\n'
     [difference] = differences([Typed(code_blocks(page)[0], printed)], page)
     assert difference == "page.md, line 10: Release 20261121-2114 is in service: 58,015 ratings"
+
+
+def test_differences_name_fields_that_no_answer_has(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text('```sh\ncall $api/user/5    # {"gender", "user_id"}\n```\n', encoding="utf-8")
+    [block] = code_blocks(page)
+    assert list(differences([Typed(block, '{"gender":"F","user_id":5}\n')], page)) == []
+    [difference] = differences([Typed(block, '{"gender": "F", "user": {"user_id": 5}}')], page)
+    assert difference == 'page.md, block at line 2: {"gender", "user_id"}'
