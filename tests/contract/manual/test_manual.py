@@ -33,7 +33,7 @@ from tests.support.manual_pages import code_blocks, tokens
 PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [ROOT / "README.md", *PAGES]
 # A command as it is typed, perhaps after settings.
-COMMAND = re.compile(r"(?:^|[;(]|\s)(make|flask|python -m)\s+([a-z][\w.-]*)([^;|\n]*)")
+COMMAND = re.compile(r"(?:^|[;(]|\s)(make|flask|python -m)\s+([a-z][\w.-]*)([^;|)\n]*)")
 TYPED = re.compile(r"^(\w+=\S* )*(\.venv/bin/)?(make|flask|python -m) ")
 # A block that the build of the manual replaces, by a list or by a file from another place.
 MADE = re.compile(r"\{(make-targets|flask-commands|job-options|rest|modules|include)\}")
