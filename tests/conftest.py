@@ -26,6 +26,7 @@ BY_SHELF = {
     "integration/browser": "browser",
     "integration/databases": "database",
     "integration/deploy": "server",
+    "integration/pages": "spark",
     "integration/proxy": "server",
     "integration/s3": "server",
     "integration/spark": "spark",

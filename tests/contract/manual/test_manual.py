@@ -15,8 +15,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from myst_parser.mdit_to_docutils.base import default_slugify
 from pyspark.sql import SparkSession
 
@@ -30,12 +28,15 @@ from docs.generated import (
     with_navigation,
 )
 from recommender.errors import DataError
+from tests.support.manual_pages import code_blocks, tokens
 
 PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [ROOT / "README.md", *PAGES]
 # A command as it is typed, perhaps after settings.
-COMMAND = re.compile(r"(?:^|[;(]|\s)(make|flask|python -m)\s+([a-z][\w.-]*)([^;|\n]*)")
+COMMAND = re.compile(r"(?:^|[;(]|\s)(make|flask|python -m)\s+([a-z][\w.-]*)([^;|)\n]*)")
 TYPED = re.compile(r"^(\w+=\S* )*(\.venv/bin/)?(make|flask|python -m) ")
+# A block that the build of the manual replaces, by a list or by a file from another place.
+MADE = re.compile(r"\{(make-targets|flask-commands|job-options|rest|modules|include)\}")
 # A test as named in pages: "tests/test_x.py::test_y", or "test_x.py::test_y".
 TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")
 
@@ -45,18 +46,12 @@ def names(path: Path) -> str:
 
 
 @cache
-def tokens(path: Path) -> list[Token]:
-    """Return the tokens of a page, including those inside paragraphs."""
-    blocks = MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8"))
-    return [token for block in blocks for token in (block, *(block.children or []))]
-
-
-@cache
 def anchors(path: Path) -> frozenset[str]:
     """Return the anchors of a page; some pages include a file from another place."""
     found = tokens(path)
-    if found[0].info.startswith("{include}"):
-        return anchors((path.parent / found[0].info.split()[1]).resolve())
+    include = next((token.info for token in found if token.info.startswith("{include}")), None)
+    if include:
+        return anchors((path.parent / include.split()[1]).resolve())
     headings = (b for a, b in pairwise(found) if a.type == "heading_open")
     return frozenset(default_slugify(heading.content) for heading in headings)
 
@@ -95,6 +90,15 @@ def test_navigation_lists_every_page_once() -> None:
 def test_navigation_adds_pages_missing_from_the_index_to_how_to() -> None:
     index = "# The manual\n\n## Begin\n\n- [A](a.md): first\n\n## How to\n\n- [B](b.md)\n\n## Z\n"
     assert navigation(index, ["index", "a", "b", "new"]) == ["a", "b", "new"]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=names)
+def test_pages_made_by_the_build_say_so_at_the_top(path: Path) -> None:
+    """A reader of the file finds a link to what it stands for; the built page hides the line."""
+    made = [block for block in code_blocks(path) if MADE.match(block.language)]
+    text = path.read_text(encoding="utf-8").split("\n")
+    notes = [line for line in text[:4] if line.startswith("% **In this file ") and "](../" in line]
+    assert len(notes) == bool(made)
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=names)
