@@ -244,7 +244,7 @@ def _answers(output: str) -> Iterator[set[str]]:
 
 def _pattern(line: str) -> str:
     """Return a pattern of a line as shown: numbers, tokens and ids may be others."""
-    parts = re.split(r"(marquee_\S*?(?=\"|$)|…|\d[\d.,:-]*|\s+)", line.strip())
+    parts = re.split(r"(marquee_\S*?(?=\"|$)|…|\d[\da-f.,:-]*|\s+)", line.strip())
     return "".join(map(_loosely, parts))
 
 
@@ -254,5 +254,5 @@ def _loosely(part: str) -> str:
     if part.isspace():
         return r"\s+"
     if part[0].isdigit():
-        return r"\d[\d.,:-]*"
+        return r"\d[\da-f.,:-]*"  # a release's id ends in hexadecimal digits
     return r"\S*" if part.startswith("marquee_") else ".*" if part == "…" else re.escape(part)
