@@ -31,7 +31,7 @@ COLUMNS = ("user_id", "item_id", "value", "seconds")
 REMEDY = "run the pipeline's stage `process` again"
 
 
-class About(msgspec.Struct):
+class ProcessedAbout(msgspec.Struct):
     """What is read of ``processed.json``."""
 
     name: str
@@ -115,9 +115,9 @@ def read_processed(spark: SparkSession, folder: str) -> Dataset:
     )
 
 
-def _about(path: Path) -> About:
+def _about(path: Path) -> ProcessedAbout:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=About)
+        return msgspec.json.decode(path.read_bytes(), type=ProcessedAbout)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({error}); {REMEDY}") from error
 
