@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 import schemathesis
+
+# Imported lazily otherwise, in the middle of a test, where CPython 3.11 may fail to parse a module:
+# https://github.com/python/cpython/issues/106905
+import schemathesis.generation.jsonschema.builder
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis.errors import Unsatisfiable
