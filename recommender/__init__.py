@@ -1,1 +1,1 @@
-"""The model and the release format, shared by training and serving; needs numpy alone."""
+"""The model and the release format, shared by training and serving; needs numpy and msgspec."""

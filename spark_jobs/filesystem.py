@@ -73,19 +73,31 @@ def link_newest(file: Path, stem: str) -> Path:
     return unfinished.replace(link)
 
 
+def hadoop_path(spark: SparkSession, place: str) -> tuple[Any, Any]:
+    """Return Hadoop's (file system, path) of a place. Raises Py4JJavaError.
+
+    By private attributes, since PySpark has no public way to list, delete or rename (4.x and 3.5).
+    """
+    jvm: Any = spark.sparkContext._jvm
+    path = jvm.org.apache.hadoop.fs.Path(place)
+    return path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()), path
+
+
+def reason_of(error: Exception) -> str:
+    """Return the first line of an error of Java or Spark."""
+    return str(getattr(error, "java_exception", error)).splitlines()[0]
+
+
 def list_folder(spark: SparkSession, folder: str) -> set[str]:
     """List the names in a folder. Raises DataError if it is missing, empty or unreachable."""
-    jvm: Any = spark.sparkContext._jvm
     try:
-        path = jvm.org.apache.hadoop.fs.Path(folder)
-        system = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
+        system, path = hadoop_path(spark, folder)
         if not system.exists(path):
             raise DataError(f"{folder}: no such folder; give one that holds a ratings data set")
         names = {status.getPath().getName() for status in system.listStatus(path)}
     except (Py4JJavaError, PySparkException) as error:
-        reason = str(getattr(error, "java_exception", error)).splitlines()[0]
         raise DataError(
-            f"{folder!r}: Spark cannot open it ({reason});"
+            f"{folder!r}: Spark cannot open it ({reason_of(error)});"
             " give a folder that holds a ratings data set"
         ) from error
     if not names:

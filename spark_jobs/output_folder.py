@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from recommender.errors import ConfigError, DataError
+from spark_jobs.filesystem import hadoop_path, reason_of
 from spark_jobs.session import is_submitted
 
 # What Spark writes into such a folder: nothing else is ever replaced.
@@ -38,7 +39,7 @@ class OutputFolder:
     def check(self, spark: SparkSession) -> None:
         """Raise ConfigError or DataError where the folder cannot be used."""
         try:
-            system, path = self._hadoop(spark, self.place)
+            system, path = hadoop_path(spark, self.place)
             if system.exists(path):
                 self._check_names(x.getPath().getName() for x in system.listStatus(path))
         except (PySparkException, Py4JJavaError) as error:
@@ -48,15 +49,13 @@ class OutputFolder:
         """Write beside the folder, then put the result in its place. Raises DataError."""
         unfinished = f"{self.place}.unfinished"
         try:
-            system, path = self._hadoop(frame.sparkSession, self.place)
-            _, written = self._hadoop(frame.sparkSession, unfinished)
-            try:
+            system, path = hadoop_path(frame.sparkSession, self.place)
+            _, written = hadoop_path(frame.sparkSession, unfinished)
+            with ExitStack() as on_failure:
+                on_failure.callback(_delete, system, written)
                 frame.write.mode("overwrite").parquet(unfinished)
                 self.check(frame.sparkSession)
-            except Exception:
-                with suppress(Py4JError):
-                    system.delete(written, True)
-                raise
+                on_failure.pop_all()
             system.delete(path, True)
             if not system.rename(written, path):
                 raise DataError(f"--out {self.place}: cannot be replaced; move {unfinished} there")
@@ -75,12 +74,10 @@ class OutputFolder:
             )
 
     def _unwritable(self, error: Exception) -> DataError:
-        reason = str(getattr(error, "java_exception", error)).splitlines()[0]
+        reason = reason_of(error)
         return DataError(f"--out {self.place}: cannot be written ({reason}); give another folder")
 
-    @staticmethod
-    def _hadoop(spark: SparkSession, place: str) -> tuple[Any, Any]:
-        """Return (file system, path)."""
-        jvm: Any = spark.sparkContext._jvm
-        path = jvm.org.apache.hadoop.fs.Path(place)
-        return path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()), path
+
+def _delete(system: Any, path: Any) -> None:
+    with suppress(Py4JError):
+        system.delete(path, True)

@@ -19,6 +19,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from recommender.storage.release_changes import REPORT_FIGURES
 from spark_jobs.protocols import HINTS, METRICS, SERVED
 from spark_jobs.reporting.charts import fold_in_curve
 from spark_jobs.reporting.views import (
@@ -42,8 +43,8 @@ def write(out: Path, figures: Figures, page: Callable[[Figures, str], str]) -> P
 
 def report_files(evaluation: Figures) -> dict[str, bytes]:
     """The files of a release's ``report/`` folder, by name."""
-    page = evaluation_page(evaluation, "report.json")
-    return {"index.html": page.encode(), "report.json": as_json(evaluation).encode()}
+    page = evaluation_page(evaluation, REPORT_FIGURES)
+    return {"index.html": page.encode(), REPORT_FIGURES: as_json(evaluation).encode()}
 
 
 def as_json(figures: Figures) -> str:
