@@ -68,7 +68,8 @@ esac; done
 case $target in
 {quick}    *) quick= ;;
 esac
-alike=$(printf '%s' "$*|${{RELEASES:-}}" | sed 's|/ml-[a-z0-9-]*|/ml|g')  # one data set, many names
+# One data set, many names, and none.
+alike=$(printf '%s' "$*|${{RELEASES:-}}" | sed 's| DATA=[^ |]*/ml-[a-z0-9-]*||g')
 known={folder}/typed-$(printf '%s' "$alike" | cksum | tr ' ' '-')
 set -- "${{words[@]}}" ARGS="$quick $options"
 if [ "$target" = run ]; then
