@@ -29,7 +29,7 @@ from tests.support.manual_pages import Block, code_blocks
 from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 900  # for a page, on a busy machine
+SECONDS = 1800  # for a page, on a busy machine
 # Targets of make that are not typed, each with the reason.
 LEFT_OUT = {
     "test": "it would run these tests in themselves",
