@@ -157,23 +157,32 @@ class Typist:
         for block in blocks:
             text = PORTS.sub(lambda found: self.port(found[0]), block.text)
             script += f"{text}\nprintf '\\n{mark}\\n'\n"
-        done = subprocess.run(
+        status, printed = self._run(script)
+        *outputs, rest = printed.split(f"\n{mark}\n")
+        if status or len(outputs) != len(blocks):
+            failed = blocks[len(outputs)]
+            raise AssertionError(
+                f"{page}, line {failed.line}: status {status}\n{failed.text}\n{rest}"
+            )
+        return [Typed(*pair) for pair in zip(blocks, outputs, strict=True)]
+
+    def _run(self, script: str) -> tuple[int, str]:
+        """Run a shell, and end what it started in the foreground if it takes too long."""
+        with subprocess.Popen(
             ["bash", "-c", script],
             cwd=self.clone,
             env=self.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        *outputs, rest = done.stdout.split(f"\n{mark}\n")
-        if done.returncode or len(outputs) != len(blocks):
-            failed = blocks[len(outputs)]
-            raise AssertionError(
-                f"{page}, line {failed.line}: status {done.returncode}\n{failed.text}\n{rest}"
-            )
-        return [Typed(*pair) for pair in zip(blocks, outputs, strict=True)]
+            start_new_session=True,
+        ) as shell:
+            try:
+                printed, _ = shell.communicate(timeout=SECONDS)
+            except BaseException:
+                os.killpg(shell.pid, signal.SIGKILL)
+                raise
+            return shell.returncode, printed
 
     def close(self) -> None:
         """End the sites that were started."""
