@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## this list, which `make` alone shows too
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z][a-z0-9 -]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
-	@echo; echo "ARGS=\"…\" adds options of a job; python -m spark_jobs.train --help lists those of train."
+	@echo; echo "ARGS=\"…\" adds options of a job; .venv/bin/python -m spark_jobs.train --help lists those of train."
 
 ##@ Use it
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -11,11 +10,10 @@ from pathlib import Path
 
 from recommender.errors import DataError, MarqueeError
 from spark_jobs.datasets.obtain import obtain
+from spark_jobs.filesystem import is_address
 from spark_jobs.session import is_submitted
 from spark_jobs.training_set import tell
 
-# Such as s3://bucket/folder or file:/folder.
-ADDRESS = re.compile(r"[A-Za-z][\w+.-]*:")
 Main = Callable[[Sequence[str] | None], int]
 
 
@@ -47,7 +45,7 @@ def check_folders(folders: Iterable[str]) -> None:
     if is_submitted():
         return
     for folder in folders:
-        if ADDRESS.match(folder):
+        if is_address(folder):
             continue
         if not Path(folder).exists():
             raise DataError(f"{folder}: no such folder; give one that holds a ratings data set")

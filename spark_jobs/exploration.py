@@ -102,7 +102,7 @@ def _histogram(stars: BlockedRatings) -> Rows:
     steps = round(SCALES[EXPLICIT].high / step)
 
     def tally(block: Block) -> NDArray[np.int64]:
-        places = np.rint(block.values.astype(np.float32) / step).astype(np.int64)
+        places = np.rint(block.wide_values / step).astype(np.int64)
         return np.bincount(places, minlength=steps + 1)
 
     counts = np.sum(list(stars.users.map(tally)), axis=0)[1:]
@@ -113,7 +113,7 @@ def _hours(stars: BlockedRatings) -> Rows:
     """How many pairs have been played for how long."""
 
     def tally(block: Block) -> NDArray[np.int64]:
-        places = np.searchsorted(HOURS, block.values.astype(np.float32), side="right")
+        places = np.searchsorted(HOURS, block.wide_values, side="right")
         places[block.values == 0] = 0
         return np.bincount(places, minlength=len(HOURS) + 1)
 

@@ -23,6 +23,11 @@ def on_one_machine(context: SparkContext) -> bool:
     return str(context.master).startswith("local")
 
 
+def is_address(place: str) -> bool:
+    """Whether a place is an address such as s3://bucket/folder or file:/folder."""
+    return re.match(r"[A-Za-z][\w+.-]*:", place) is not None
+
+
 def join(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}"
 

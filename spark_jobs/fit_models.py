@@ -130,7 +130,7 @@ def _preferences(
     stars: BlockedRatings, catalogue: Catalogue, params: RankingParams
 ) -> BlockedRatings:
     feedback = feedback_of(catalogue, params)
-    if not any(stars.users.map(lambda block: (feedback.preference(block.values) > 0).any())):
+    if not any(stars.users.map(lambda block: (feedback.preference(block.wide_values) > 0).any())):
         raise DataError(
             f"{catalogue.name}: no rating is above the neutral {params.neutral:g};"
             " give a lower --ranking-neutral"

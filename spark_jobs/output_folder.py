@@ -13,7 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from recommender.errors import ConfigError, DataError
-from spark_jobs.filesystem import hadoop_path, reason_of
+from spark_jobs.filesystem import hadoop_path, is_address, reason_of
 from spark_jobs.session import is_submitted
 
 # What Spark writes into such a folder: nothing else is ever replaced.
@@ -28,7 +28,7 @@ class OutputFolder:
     def __init__(self, place: str, overwrite: bool):
         self.place, self.overwrite = place.rstrip("/") or place, overwrite
         path = Path(place)
-        if is_submitted() or ":" in place:
+        if is_submitted() or is_address(place):
             return
         if path.exists():
             self._check_names(os.listdir(path) if path.is_dir() else [path.name])

@@ -105,7 +105,7 @@ def recommend_all(
         model, user_ids, rows, titles = shared.value
         block = block._replace(columns=rows[block.columns])
         ranking = model.release.ranking
-        preferences = block.with_values(model.feedback.preference(block.values))
+        preferences = block.with_values(model.feedback.preference(block.wide_values))
         factors = np.array(model.release.arrays.ranking_factors)
         vectors = solver.solve_users(preferences, factors, ranking)
         for row, vector in enumerate(vectors):

@@ -54,7 +54,7 @@ def _deviations(side: BlockedSide, others: Biases, mean: float) -> Float64Array:
     shared = side.share(others)
 
     def sums(block: Block) -> Float64Array:
-        deviations = block.values - np.float32(mean) - shared.value[block.columns]
+        deviations = block.wide_values - np.float32(mean) - shared.value[block.columns]
         return np.add.reduceat(deviations, block.starts[:-1], dtype=np.float64)
 
     total = side.rows(sums)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.arrays import FloatArray, Int64Array, IntArray
+from recommender.arrays import Float32Array, FloatArray, Int64Array, IntArray
 from spark_jobs.array_cache import CachedArrays, Shared
 
 Rows = IntArray
@@ -20,7 +20,7 @@ Values = FloatArray
 class Block(NamedTuple):
     """Consecutive rows of one side: row ``first_row + r`` has ``columns[starts[r]:starts[r + 1]]``
     and ``values`` alike. No row is empty. Every pass reads the blocks, so columns are uint16 or
-    int32 and values float16 or float32, the narrower where exact."""
+    int32 and values float16 or float32, the narrower where exact: compute with ``wide_values``."""
 
     first_row: int
     starts: Int64Array
@@ -35,6 +35,11 @@ class Block(NamedTuple):
     def rows(self) -> Rows:
         """The row of each rating."""
         return np.repeat(self.first_row + np.arange(len(self.counts), dtype=np.int32), self.counts)
+
+    @property
+    def wide_values(self) -> Float32Array:
+        """``values`` in single precision: a function of float16 values is rounded to float16."""
+        return np.asarray(self.values, np.float32)
 
     def with_values(self, values: NDArray[Any]) -> Block:
         return self._replace(values=np.asarray(values, np.float32))
@@ -84,10 +89,10 @@ class BlockedRatings:
         files on one machine, at each pass on a cluster."""
 
         def by_user(block: Block) -> Block:
-            return block.with_values(function(block.rows, block.columns, block.values))
+            return block.with_values(function(block.rows, block.columns, block.wide_values))
 
         def by_item(block: Block) -> Block:
-            return block.with_values(function(block.columns, block.rows, block.values))
+            return block.with_values(function(block.columns, block.rows, block.wide_values))
 
         return replace(
             self,

@@ -117,7 +117,7 @@ def _improve(
     kernels.solve_rows(
         starts=block.starts,
         columns=block.columns,
-        values=np.asarray(block.values, np.float32),
+        values=block.wide_values,
         codes=fixed.codes,
         scales=fixed.scales,
         gram=dense.astype(np.float32),

@@ -70,7 +70,7 @@ def fingerprint(training: TrainingSet) -> str:
 
     def digest(block: Block) -> NDArray[np.uint64]:
         user_ids, item_ids = ids.value
-        values = block.values.astype(np.float32).view(np.uint32)
+        values = block.wide_values.view(np.uint32)
         return mixed(0, user_ids[block.rows], item_ids[block.columns], values).sum(keepdims=True)
 
     ratings = int(stars.users.rows(digest).sum(dtype=np.uint64))

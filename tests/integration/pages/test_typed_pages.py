@@ -31,7 +31,7 @@ pytestmark = pytest.mark.server
 DOCS = ROOT / "docs"
 RUN = Block("sh", "make run\n", "", 0, "")
 PEOPLE = 120
-TYPED = [DOCS / "api.md", DOCS / "retrain.md"]
+TYPED = [ROOT / "README.md", DOCS / "api.md", DOCS / "tutorial.md", DOCS / "retrain.md"]
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +135,15 @@ def test_page_commands_succeed_and_print_what_the_page_shows(typist: Typist, pat
     typed = typist.type_page(path)
     assert typed
     assert list(differences(typed, path)) == []
+
+
+def test_deploy_page_lists_what_is_shipped(typist: Typist) -> None:
+    """The part that needs no AWS; ``test_deploy_page.py`` runs the others."""
+    path = DOCS / "deploy.md"
+    [block] = [block for block in code_blocks(path) if "make bundle" in block.text]
+    [typed] = typist.type_blocks([block], path.name)
+    assert "Procfile" in typed.output
+    assert "spark_jobs" not in typed.output
 
 
 def test_example_reader_trains_when_registered_as_its_page_says(typist: Typist) -> None:

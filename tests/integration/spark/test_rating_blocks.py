@@ -109,6 +109,14 @@ def test_map_values_replaces_values_by_row(spark: SparkSession) -> None:
     assert by_user == by_item == float32(expected)
 
 
+def test_map_values_computes_in_single_precision_when_values_have_16_bits(
+    spark: SparkSession,
+) -> None:
+    packed = build_blocks(ratings(spark, [(1, 1, 4.0), (1, 2, 0.5)]))
+    by_user, by_item = contents(packed.map_values(lambda u, i, v: v * 0.1))
+    assert by_user == by_item == float32([(1, 1, np.float32(0.4)), (1, 2, np.float32(0.05))])
+
+
 @pytest.mark.parametrize(
     ("rows", "error", "problem"),
     [

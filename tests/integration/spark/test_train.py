@@ -228,6 +228,16 @@ def test_train_fits_with_mllib_and_default_parameters(spark: SparkSession, tmp_p
     assert check_parity(ended.release).holds
 
 
+def test_parity_is_that_of_single_precision_after_few_iterations(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    films = range(1, 31)
+    ratings = [(u, i, 0.5 + (u * i + i // 4) % 10 / 2, 0) for u in range(1, 61) for i in films]
+    write_csv(tmp_path / "ml", ratings, {i: f"Film {i}" for i in films})
+    parity = check_parity(run(tmp_path, "--data", str(tmp_path / "ml"), *QUICK).release)
+    assert max(parity.ranking, parity.rating) < 1e-5
+
+
 def files(release: Release) -> dict[str, bytes]:
     assert release.folder
     return {path.name: path.read_bytes() for path in release.folder.glob("*.np?")}

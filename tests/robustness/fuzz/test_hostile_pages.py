@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
@@ -24,6 +23,7 @@ from recommender.catalogue import CatalogueItem
 from recommender.storage.release_store import ReleaseStore
 from tests.support.commands import run
 from tests.support.databases import DATABASES, Server, migrate, new_database
+from tests.support.executable_markup import ExecutableMarkup
 from tests.support.fuzzing import HOSTILE, LONG, MARKUP, any_json, fuzz, hostile_text
 from tests.support.releases import GAMES, ITEMS, no_parity_sample, tiny_games_release, tiny_release
 from tests.support.routes import wsgi
@@ -126,31 +126,6 @@ def fields_of_forms() -> list[str]:
     return sorted(names)
 
 
-class Page(HTMLParser):
-    """Collects what a browser would execute, or follow to another site."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.found: list[str] = []
-        self._script = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._script = tag == "script"
-        for name, value in attrs:
-            if name.startswith("on") or (name, value) == ("src", "x"):
-                self.found.append(f"<{tag} {name}={value}>")
-            if name in ("href", "action", "src") and urlsplit(value or "").scheme == "javascript":
-                self.found.append(f"<{tag} {name}={value}>")
-
-    def handle_data(self, data: str) -> None:
-        if self._script and data.strip():
-            self.found.append(data)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._script = False
-
-
 def check(answer: TestResponse, host: str = "localhost") -> None:
     """Check the rules for every response."""
     assert answer.status_code < 500, answer.text
@@ -168,7 +143,7 @@ def check(answer: TestResponse, host: str = "localhost") -> None:
         assert "Traceback (most recent" not in answer.text
     if answer.mimetype == "text/html":
         assert "<script>alert" not in answer.text
-        assert Page(answer.text).found == []
+        assert ExecutableMarkup(answer.text).found == []
 
 
 def routes() -> list[tuple[str, bool]]:

@@ -101,6 +101,16 @@ def test_acquire_rejects_a_missing_local_file_before_it_downloads_others(tmp_pat
         acquire(Work(settings, ReleaseStore(tmp_path), {}))
 
 
+def test_output_folder_checks_a_folder_with_a_colon_in_its_name(tmp_path: Path) -> None:
+    write_files(tmp_path / "2026:12", {"_SUCCESS": ""})
+    with pytest.raises(ConfigError, match="exists; give a new folder"):
+        OutputFolder(str(tmp_path / "2026:12"), overwrite=False)
+
+
+def test_output_folder_checks_an_address_only_with_spark() -> None:
+    OutputFolder("s3://bucket/best", overwrite=False)
+
+
 def test_output_folder_accepts_what_a_job_wrote_when_overwriting(tmp_path: Path) -> None:
     write_files(tmp_path / "best", {"_SUCCESS": "", "part-0.parquet": "", ".part-0.crc": ""})
     OutputFolder(str(tmp_path / "best"), overwrite=True)
