@@ -17,6 +17,8 @@ from pyspark.sql import SparkSession
 
 from recommender.errors import ConfigError, DataError
 
+COPY_AGAIN = "copy the file here again"
+
 
 def on_one_machine(context: SparkContext) -> bool:
     """Whether driver and workers share this machine's files."""
@@ -110,18 +112,24 @@ def list_folder(spark: SparkSession, folder: str) -> set[str]:
     return names
 
 
-def read_text(spark: SparkSession, path: str, *encodings: str) -> str:
-    """Read a small file as text in the first of ``encodings`` that fits.
-
-    Raises DataError for an empty file, and naming the line if none fits.
-    """
+def read_bytes(spark: SparkSession, path: str) -> bytes:
+    """Read a small file. Raises DataError if it is empty."""
     if local := local_file(spark, path):
         content = local.read_bytes()
     else:
         row = spark.read.format("binaryFile").load(exactly(path)).select("content").first()
         content = bytes(row[0]) if row else b""
     if not content.strip():
-        raise DataError(f"{path}: is empty; unpack the data set again")
+        raise DataError(f"{path}: is empty; {COPY_AGAIN}")
+    return content
+
+
+def read_text(spark: SparkSession, path: str, *encodings: str) -> str:
+    """Read a small file as text in the first of ``encodings`` that fits.
+
+    Raises DataError for an empty file, and naming the line if none fits.
+    """
+    content = read_bytes(spark, path)
     for encoding in encodings:
         try:
             return content.decode(encoding)

@@ -6,7 +6,15 @@ from typing import Any
 
 from flask import Flask
 
-from app.api import access, blueprint, docs, legacy_routes, routes, vocabulary
+from app.api import (
+    access,
+    blueprint,
+    docs,
+    legacy_routes,
+    request_schemas,
+    routes,
+    vocabulary,
+)
 from app.extensions import csrf
 
 BASE_PATH = "/api/v1"
@@ -23,6 +31,7 @@ def init_app(app: Flask) -> None:
         app.config.setdefault(name, value)
     app.url_map.converters["word"] = vocabulary.WordConverter
     api = blueprint.Api(app)
+    api.ma_plugin.converter.add_attribute_function(request_schemas.document_number_as_text)
     for rows, prefix in ((routes.api, BASE_PATH), (legacy_routes.services, None)):
         # Requests are authenticated by a token, never by a cookie, so CSRF is impossible.
         csrf.exempt(rows)

@@ -1,4 +1,7 @@
-"""What clients may send. Types are strict: NaN is rejected, and a string is not a number."""
+"""What clients may send. Types are strict: NaN is rejected.
+
+A number in a body may be text, as clients of the earlier services send it; other text is none.
+"""
 
 from __future__ import annotations
 
@@ -52,12 +55,15 @@ class RequestSchema(ma.Schema):
 
 
 class WholeNumber(fields.Integer):
-    """A whole number in JSON."""
+    """A whole number in JSON, or as text."""
+
+    PATTERN = r"^-?[0-9]{1,40}(\.0{1,40})?$"
 
     def _deserialize(self, value: Any, *rest: Any, **more: Any) -> int:
-        if not _is_whole(value):
+        number = _from_text(value, self.PATTERN)
+        if not _is_whole(number):
             raise self.make_error("invalid", input=value)
-        return int(value)
+        return int(number)
 
 
 class WholeNumberText(fields.Integer):
@@ -70,15 +76,36 @@ class WholeNumberText(fields.Integer):
 
 
 class RatingValue(fields.Float):
-    """A rating on the scale, rounded to the nearest step, halves of a step upwards; or hours."""
+    """A rating on the scale, also as text, rounded to the nearest step, halves of a step upwards;
+    or hours."""
+
+    PATTERN = r"^-?[0-9]{1,40}(\.[0-9]{1,40})?$"
 
     def _deserialize(self, value: Any, *rest: Any, **more: Any) -> float:
-        if not _is_number(value):
+        number = _from_text(value, self.PATTERN)
+        if not _is_number(number):
             raise self.make_error("invalid", input=value)
         best, step = _scale()
-        if not 0 <= value <= best:
+        if not 0 <= number <= best:
             raise ma.ValidationError(f"Must be from 0 to {best:g}.")
-        return serving.feedback_kind.to_step(float(value), step)
+        return serving.feedback_kind.to_step(float(number), step)
+
+
+def _from_text(value: Any, pattern: str) -> Any:
+    """Return the number that a text of the ``pattern`` holds; anything else as it is."""
+    if isinstance(value, str) and re.fullmatch(pattern, value):
+        whole, _, fraction = value.partition(".")
+        return float(value) if fraction.strip("0") else int(whole)
+    return value
+
+
+def document_number_as_text(_converter: Any, field: fields.Field, ret: Any) -> dict[str, Any]:
+    """Add the text of a number to a field's type in the OpenAPI document; of the other keywords
+    each holds for one of the two types."""
+    if not isinstance(field, WholeNumber | RatingValue):
+        return {}
+    types = ret["type"] if isinstance(ret["type"], list) else [ret["type"]]
+    return {"type": [types[0], "string", *types[1:]], "pattern": field.PATTERN}
 
 
 def _is_number(value: Any) -> bool:
@@ -187,6 +214,10 @@ class RatingList(BoundedList):
         def read(item: Any) -> tuple[int, float]:
             if isinstance(item, dict) and item.keys() == {movie_id, rating}:
                 number, value = item[movie_id], item[rating]
+                if isinstance(number, str):
+                    number = _from_text(number, WholeNumber.PATTERN)
+                if isinstance(value, str):
+                    value = _from_text(value, RatingValue.PATTERN)
                 if _is_whole(number) and _is_number(value) and 0 <= value <= best:
                     return int(number), to_step(float(value), step)
             checked = self.inner.deserialize(item, **more)  # raises with the reason

@@ -20,7 +20,8 @@ from app.models import Item, Rating, SiteState, User
 from recommender.catalogue import Catalogue
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import IMPLICIT
-from recommender.formats.movielens import COLUMNS, ML_CSV, Row, find_ratings, read_ratings
+from recommender.formats.movielens import ML_CSV, find_ratings, read_ratings
+from recommender.formats.rating_format import COLUMNS, Row
 from recommender.formats.steam_libraries import find_libraries, read_libraries
 from recommender.storage import s3
 from recommender.storage.atomic_files import write_atomically

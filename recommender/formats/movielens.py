@@ -2,46 +2,81 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NoReturn
 
-from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
+from recommender.formats.other_data_sets import find_other_data_set, remedy
+from recommender.formats.rating_format import (
+    COLUMNS,
+    REMEDY,
+    SAMPLE,
+    Problem,
+    RatingsFormat,
+    Row,
+    bad_file,
+    find_format,
+    parse_lines,
+)
 
-COLUMNS = ("userId", "movieId", "rating", "timestamp")
-LAST_SECOND = 253_402_300_799  # of the year 9999
-REMEDY = "correct or remove the line"
+__all__ = ["COLUMNS", "REMEDY", "Row"]
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Lines after a bad one that are read, to tell whether it is alone.
+LOOK_AHEAD = 10_000
 Lines = IO[bytes] | gzip.GzipFile
 
 
 @dataclass(frozen=True)
 class RatingsLayout:
     """How one generation of MovieLens lays out its ratings. Without a header, fields are in the
-    order of ``COLUMNS``."""
+    order of ``COLUMNS``. ``names``: of the ratings file, the published one first."""
 
     name: str
-    ratings_file: str
+    names: tuple[str, ...]
     separator: str
     header: bool
 
+    @property
+    def ratings_file(self) -> str:
+        return self.names[0]
 
-ML_100K = RatingsLayout("100k", "u.data", "\t", False)
-ML_1M = RatingsLayout("1M/10M", "ratings.dat", "::", False)
-ML_CSV = RatingsLayout("CSV", "ratings.csv", ",", True)
+    def find_format(
+        self, beginning: list[str], path: object, lowest: float, highest: float
+    ) -> RatingsFormat:
+        """Find the format of a file of this layout by its first lines. Raises DataError."""
+        separator = "" if self.header else self.separator
+        return find_format(beginning, path, separator, (lowest, highest))
+
+
+ML_100K = RatingsLayout("100k", ("u.data",), "\t", False)
+ML_1M = RatingsLayout("1M/10M", ("ratings.dat",), "::", False)
+# A copy at Kaggle has rating.csv.
+ML_CSV = RatingsLayout("CSV", ("ratings.csv", "rating.csv"), ",", True)
 LAYOUTS = (ML_100K, ML_1M, ML_CSV)
 
 
-class Row(NamedTuple):
-    """``seconds`` since 1970."""
+def layout_among(names: Iterable[str]) -> tuple[str, RatingsLayout] | None:
+    """Find the ratings file among the names in a folder, and its layout."""
+    there = set(names)
+    known = ((name, layout) for layout in LAYOUTS for name in layout.names)
+    return next((found for found in known if found[0] in there), None)
 
-    user_id: int
-    item_id: int
-    rating: float
-    seconds: int
+
+def without_layout(names: Iterable[str]) -> str:
+    """Say that a folder of files with these names has no ratings of a known layout, and what to do
+    about it."""
+    known = ", ".join(layout.ratings_file for layout in LAYOUTS)
+    return (
+        f"no ratings file of a known layout ({known}); give a MovieLens folder, or its ratings"
+        f" file; {remedy(find_other_data_set(names))}"
+    )
 
 
 def find_ratings(path: Path) -> tuple[Path, RatingsLayout]:
@@ -49,16 +84,13 @@ def find_ratings(path: Path) -> tuple[Path, RatingsLayout]:
 
     Raises DataError where there is none of a known layout.
     """
-    for layout in LAYOUTS:
-        names = (layout.ratings_file, f"{layout.ratings_file}.gz")
-        for file in (path / name for name in names) if path.is_dir() else (path,):
-            if file.is_file() and file.name in names:
-                return file, layout
-    layouts = ", ".join(layout.ratings_file for layout in LAYOUTS)
-    raise DataError(
-        f"{path}: no ratings file of a known layout ({layouts}, or one of these with .gz); give an"
-        " unpacked MovieLens folder or its ratings file"
-    )
+    # A file that is not packed comes before one that is.
+    files = sorted(path.iterdir(), reverse=True) if path.is_dir() else [path]
+    there = {file.name.removesuffix(".gz"): file for file in files}
+    if found := layout_among(name for name, file in there.items() if file.is_file()):
+        name, layout = found
+        return there[name], layout
+    raise DataError(f"{path}: {without_layout(there)}")
 
 
 def read_ratings(
@@ -68,7 +100,27 @@ def read_ratings(
 
     Raises DataError naming the first line that is malformed or off the scale.
     """
-    return read_batches(path, lambda lines: _rows(lines, path, layout, lowest, highest), batch)
+    form = format_of(path, layout, lowest, highest)
+
+    def rows(raw: Lines) -> Iterator[Row]:
+        lines = _decoded(raw)
+        if layout.header:
+            next(lines, None)
+        first = 1 + layout.header
+        return parse_lines(lines, form, first, lambda bad: _fail(path, form, bad, lines))
+
+    return read_batches(path, rows, batch)
+
+
+def format_of(path: Path, layout: RatingsLayout, lowest: float, highest: float) -> RatingsFormat:
+    """Find how the lines of a ratings file are written. Raises DataError."""
+    with _opened(path) as (_, lines):
+        texts = [line.decode("utf-8", "replace") for line in islice(_decoded(lines), 1 + SAMPLE)]
+        form = layout.find_format(texts or [""], path, lowest, highest)
+    if not form.needs_day_order:
+        return form
+    with _opened(path) as (_, lines):
+        return form.with_day_orders(form.day_orders(_decoded(lines)))
 
 
 def read_batches(
@@ -79,62 +131,44 @@ def read_batches(
 
     ``parse`` makes rows of the file's lines. Raises DataError where the file cannot be unpacked.
     """
-    with path.open("rb") as raw:
+    with _opened(path) as (raw, lines):
         rows: list[Row] = []
         read = 0
-        try:
-            for row in parse(gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw):
-                rows.append(row)
-                if len(rows) == batch:
-                    yield rows, raw.tell() - read
-                    rows, read = [], raw.tell()
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(f"{path}: cannot be unpacked ({error}); download it again") from error
+        for row in parse(lines):
+            rows.append(row)
+            if len(rows) == batch:
+                yield rows, raw.tell() - read
+                rows, read = [], raw.tell()
         yield rows, raw.tell() - read
 
 
-def _rows(
-    lines: Lines, path: Path, layout: RatingsLayout, lowest: float, highest: float
-) -> Iterator[Row]:
-    places = list(range(len(COLUMNS)))
-    if layout.header:
-        places, _ = columns_of(lines.readline().decode("utf-8", "replace"), path, layout)
-    user, item, rating, seconds = places
-    separator = layout.separator.encode()
-    for number, line in enumerate(lines, start=1 + layout.header):
-        fields = line.split(separator)
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], Lines]]:
+    """Open a file, gzipped or not: its bytes on disk, and its lines. Raises DataError."""
+    with path.open("rb") as raw:
         try:
-            row = Row(
-                int(fields[user]), int(fields[item]), float(fields[rating]), int(fields[seconds])
-            )
-        except (ValueError, IndexError):
-            if not line.strip():
-                continue
-            raise _problem(path, number, line, "not a user, a title, a rating and a time") from None
-        if not (0 <= row[0] <= LARGEST_ID and 0 <= row[1] <= LARGEST_ID):
-            raise _problem(path, number, line, f"an id is not from 0 to {LARGEST_ID}")
-        if not lowest <= row[2] <= highest:
-            scale = f"{lowest:g} to {highest:g}"
-            raise _problem(path, number, line, f"the rating is off the scale of {scale}")
-        if not 0 <= row[3] <= LAST_SECOND:
-            raise _problem(path, number, line, "the timestamp is not seconds since 1970")
-        yield row
+            yield raw, gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"{path}: cannot be unpacked ({error}); download it again") from error
 
 
-def columns_of(header: str, path: Path | str, layout: RatingsLayout) -> tuple[list[int], int]:
-    """Find the position of each of ``COLUMNS`` in a line, and the number of its fields.
+def _decoded(lines: Lines) -> Iterator[bytes]:
+    """Return the lines as they are, or recoded from UTF-16 or with the line ends of old Macs."""
+    beginning = lines.peek(1)  # type: ignore[union-attr]
+    if beginning.startswith(UTF_16):
+        return (line.encode() for line in codecs.getreader("utf-16")(lines, "replace"))
+    if b"\r" in beginning and b"\n" not in beginning:
+        return (line.encode() for line in codecs.getreader("utf-8")(lines, "replace"))
+    return iter(lines)
 
-    Raises DataError where the header lacks one.
+
+def _fail(path: Path, form: RatingsFormat, first: Problem, lines: Iterator[bytes]) -> NoReturn:
+    """Raise the error for the first bad line, and look at the lines after it.
+
+    Without the look ahead, the remedy for a file in another format would be to remove a line.
     """
-    names = [name.strip() for name in header.lstrip("\ufeff").split(layout.separator)]
-    if missing := [name for name in COLUMNS if name not in names]:
-        raise DataError(
-            f"{path}, line 1: column {missing[0]!r} is missing (found {', '.join(names)[:80]});"
-            f" the header must name {', '.join(COLUMNS)}"
-        )
-    return [names.index(name) for name in COLUMNS], len(names)
-
-
-def _problem(path: Path, number: int, line: bytes, problem: str) -> DataError:
-    shown = line.decode("utf-8", "replace").strip()[:80]
-    return DataError(f"{path}, line {number}: {problem} ({shown!r}); {REMEDY}")
+    bad = [first]
+    read = list(islice(lines, LOOK_AHEAD))
+    for _ in parse_lines(read, form, first.number + 1, bad.append):
+        pass
+    raise bad_file(path, first, len(bad), first.number + len(read))

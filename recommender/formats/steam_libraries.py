@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recommender.errors import DataError
-from recommender.formats.movielens import REMEDY, Lines, Row, read_batches
+from recommender.formats.movielens import Lines, read_batches
+from recommender.formats.rating_format import REMEDY, Row
 from recommender.formats.steam import BadLine, is_steam, library_of
 
 

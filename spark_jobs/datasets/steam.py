@@ -103,7 +103,7 @@ def _read(spark: SparkSession, folder: str, names: set[str]) -> Dataset:
     ratings = _ratings(kept, kept.share(first_line))
     rows = sum(pairs for _, _, pairs, *_ in summaries)
     if not rows:
-        raise DataError(f"{libraries}: nobody has a game; unpack the data set again")
+        raise DataError(f"{libraries}: nobody has a game; copy the files here again")
     about = read_about(spark, folder, names)
     return Dataset(
         path=folder,
@@ -234,7 +234,7 @@ def _read_games(spark: SparkSession, path: str) -> tuple[dict[int, CatalogueItem
 
 def _check(findings: Findings, path: str, lines: int) -> None:
     if not lines:
-        raise DataError(f"{path}: is empty; unpack the data set again")
+        raise DataError(f"{path}: is empty; copy the files here again")
     bad = findings.only(BAD)
     if (count := sum(bad.counts.values())) > MOST_BAD * lines:
         raise DataError(

@@ -87,12 +87,23 @@ BODIES = [
     b'{"movie_id": 1}',
     b'{"rating": 1}',
     b'{"movie_id": 1, "rating": 1, "more": 1}',
-    b'{"movie_id": "1", "rating": 1}',
+    b'{"movie_id": "one", "rating": 1}',
+    b'{"movie_id": "", "rating": 1}',
+    b'{"movie_id": " 1", "rating": 1}',
+    b'{"movie_id": "1.5", "rating": 1}',
+    b'{"movie_id": "1e0", "rating": 1}',
+    b'{"movie_id": "\\u0661", "rating": 1}',
     b'{"movie_id": 1.5, "rating": 1}',
     b'{"movie_id": true, "rating": 1}',
     b'{"movie_id": [1], "rating": 1}',
     b'{"movie_id": null, "rating": 1}',
-    b'{"movie_id": 1, "rating": "4"}',
+    b'{"movie_id": 1, "rating": "good"}',
+    b'{"movie_id": 1, "rating": ""}',
+    b'{"movie_id": 1, "rating": "3,5"}',
+    b'{"movie_id": 1, "rating": "NaN"}',
+    b'{"movie_id": 1, "rating": "5.5"}',
+    b'{"movie_id": 1, "rating": "-1"}',
+    b'{"movie_id": 1, "rating": "4\\n"}',
     b'{"movie_id": 1, "rating": true}',
     b'{"movie_id": 1, "rating": null}',
     b'{"movie_id": 1, "rating": {}}',
@@ -122,7 +133,9 @@ def test_put_rating_is_422_and_writes_nothing_when_body_is_malformed(
         {"gender": "M\n", "year_of_birth": 1990},
         {"gender": "\x00", "year_of_birth": 1990},
         {"gender": "\ud800", "year_of_birth": 1990},
-        {"gender": "F", "year_of_birth": "1990"},
+        {"gender": "F", "year_of_birth": "1990 AD"},
+        {"gender": "F", "year_of_birth": "1899"},
+        {"gender": "F", "year_of_birth": ""},
         {"gender": "F", "year_of_birth": 1899},
         {"gender": "F", "year_of_birth": 9999},
         {"gender": "F", "year_of_birth": HUGE},
@@ -142,7 +155,7 @@ def test_put_user_is_422_and_adds_nobody_when_body_is_malformed(
     [
         ([{}], 422),
         ([{"user_id": 21, "ratings": []}], 422),
-        ([{"user_id": "21"}], 422),
+        ([{"user_id": "x"}], 422),
         ([[]], 422),
         ({}, 422),
         (None, 422),
@@ -152,13 +165,15 @@ def test_put_user_is_422_and_adds_nobody_when_body_is_malformed(
         ([{"ratings": []}] * 1001, 422),
         ([{"user_id": HUGE}], 404),
         ([{"ratings": [{"movie_id": HUGE, "rating": 4}]}], 404),
+        ([{"ratings": [{"movie_id": str(HUGE), "rating": "4"}]}], 404),
+        ([{"ratings": [{"movie_id": "1", "rating": "6"}]}], 422),
     ],
 )
 def test_batch_is_rejected_when_malformed(rest: Rest, requests: Any, code: int) -> None:
     refused(rest("POST", "/recommendations/batch", json={"requests": requests}), code)
 
 
-@pytest.mark.parametrize("limit", [0, 1001, -1, 1.5, "10", True, None])
+@pytest.mark.parametrize("limit", [0, 1001, -1, 1.5, "1001", "ten", True, None])
 def test_batch_limit_must_be_from_1_to_1000(rest: Rest, limit: Any) -> None:
     refused(rest("POST", "/recommendations/batch", json={"limit": limit, "requests": []}), 422)
 

@@ -130,6 +130,27 @@ def test_openapi_document_is_version_31_and_covers_every_operation(app: Flask) -
                 assert {"413", "415"} <= set(about["responses"])
 
 
+def test_openapi_document_says_that_numbers_may_be_text(app: Flask) -> None:
+    schemas = app.test_client().get(f"{BASE}/openapi.json").json["components"]["schemas"]
+    sent = {
+        (name, field): schemas[name]["properties"][field]
+        for name, field in (
+            ("NewUser", "year_of_birth"),
+            ("MovieRating", "movie_id"),
+            ("MovieRating", "rating"),
+            ("OfMovie", "movie_id"),
+            ("BatchRequest", "user_id"),
+            ("Batch", "limit"),
+        )
+    }
+    for number in sent.values():
+        assert number["type"][:2] in (["integer", "string"], ["number", "string"])
+        assert re.search(number["pattern"], "4")
+        assert not re.search(number["pattern"], "four")
+    assert sent["NewUser", "year_of_birth"]["type"][2:] == ["null"]
+    assert schemas["Rating"]["properties"]["rating"]["type"] == "number"
+
+
 OF_IDS = {f"{BASE}/recommendations/batch", "/recommendations", "/features"}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +14,10 @@ from pyspark.sql import SparkSession
 
 from recommender.catalogue import CatalogueItem
 from recommender.errors import DataError
+from spark_jobs import filesystem
 from spark_jobs.datasets import rating_lines
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.movielens import read_movielens
+from spark_jobs.datasets.movielens import read_exported, read_movielens
 from tests.support.datasets import MOVIES_HEADER, RATINGS_HEADER, write_files
 
 RATINGS = [(1, 2, 5.0, 964982703), (1, 3, 1.0, 964982224), (7, 1, 4.0, 847434962)]
@@ -154,6 +157,138 @@ def test_read_movielens_accepts_files_saved_by_other_programs(
     assert dataset.items == ITEMS
 
 
+def quoted(content: str) -> str:
+    """Return a table with each field in quotation marks and line ends of Windows, as R writes."""
+    rows = csv.reader(io.StringIO(content))
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(rows)
+    return text.getvalue()
+
+
+def separated(content: str, separator: str) -> str:
+    text = io.StringIO()
+    rows = csv.reader(io.StringIO(content))
+    csv.writer(text, delimiter=separator, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+KAGGLE = (
+    '"userId","movieId","rating","timestamp"\n1,2,5.0,"2000-07-30 18:45:03"\n'
+    '1,3,1.0,"2000-07-30 18:37:04"\n7,1,4.0,"1996-11-08 06:36:02"\n'
+)
+PANDAS = (
+    ",userId,movieId,rating,timestamp\n0,1.0,2.0,5.0,964982703.0\n1,1.0,3.0,1.0,964982224.0\n"
+    "2,7.0,1.0,4.0,847434962.0\n"
+)
+GERMAN = (
+    "userId;movieId;rating;timestamp\n1;2;5,0;30.07.2000 18:45:03\n1;3;1,0;30.07.2000 18:37:04\n"
+    "7;1;4,0;08.11.1996 06:36:02\n"
+)
+R_TABLE = (
+    '"userId" "movieId" "rating" "timestamp"\n"1" 1 2 5 964982703\n"2" 1 3 1 964982224\n'
+    '"3" 7 1 4 847434962\n'
+)
+REWRITTEN: dict[str, tuple[dict[str, str | bytes], str]] = {
+    "R": (
+        {name: quoted(content) for name, content in GOOD.items()},
+        "3 ratings as another program wrote them (fields in quotation marks)",
+    ),
+    "R, write.table": ({**GOOD, "ratings.csv": R_TABLE}, "a column of line numbers"),
+    "pandas": ({**GOOD, "ratings.csv": PANDAS}, "a column of line numbers; whole numbers as 1.0"),
+    "Kaggle": (
+        {"rating.csv": KAGGLE, "movie.csv": quoted(MOVIES_CSV), "link.csv": quoted(LINKS_CSV)},
+        "dates such as 2000-07-30 18:45:03",
+    ),
+    "German spreadsheet": (
+        {"ratings.csv": GERMAN, "movies.csv": separated(MOVIES_CSV, ";").encode("cp1252")},
+        "separated by semicolons; decimal commas; dates such as 30.07.2000 18:45:03",
+    ),
+    "tabs in UTF-16": (
+        {name: separated(content, "\t").encode("utf-16") for name, content in GOOD.items()},
+        "UTF-16 text; separated by tabs",
+    ),
+    "one line that differs": (
+        {
+            **GOOD,
+            "ratings.csv": RATINGS_CSV.replace(
+                "7,1,4.0,847434962", '"7",1.0,4,1996-11-08T06:36:02'
+            ),
+        },
+        "1 ratings as another program wrote them (fields in quotation marks; whole numbers as 1.0;"
+        " dates such as 1996-11-08T06:36:02): line 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("program", REWRITTEN)
+@pytest.mark.parametrize("cluster", [False, True], ids=["one machine", "cluster"])
+def test_read_movielens_reads_and_counts_what_other_programs_wrote(
+    read: Read, monkeypatch: pytest.MonkeyPatch, program: str, cluster: bool
+) -> None:
+    if cluster:  # on which workers cannot open the file
+        for module in (rating_lines, filesystem):
+            monkeypatch.setattr(module, "local_file", lambda spark, path: None)
+    files, finding = REWRITTEN[program]
+    dataset = read(files)
+    assert rows(dataset) == RATINGS
+    assert [replace(item, imdb_id=None, tmdb_id=None) for item in dataset.items] == ITEMS
+    assert finding in "\n".join(dataset.findings.lines())
+    assert dataset.items[0].tmdb_id == (862 if "link.csv" in files else None)
+
+
+def test_read_movielens_finds_nothing_to_mend_in_published_files(read: Read) -> None:
+    assert read({**GOOD, "links.csv": LINKS_CSV}).findings.counts == {}
+
+
+@pytest.mark.parametrize(
+    ("links", "finding"),
+    [
+        (LINKS_CSV.replace("862", "862.0"), "1 links as another program wrote them: line 2"),
+        (LINKS_CSV + "3,x,2\n", "1 links left out: imdbId in line 6 ('x' is no id)"),
+        ("", "links.csv: is empty"),
+        ("movieId,imdb\n1,2\n", "column 'imdbId' is missing"),
+    ],
+)
+def test_odd_links_are_counted_and_never_fatal(read: Read, links: str, finding: str) -> None:
+    dataset = read({**GOOD, "links.csv": links})
+    assert rows(dataset) == RATINGS
+    assert finding in "\n".join(dataset.findings.lines())
+
+
+def test_exported_ratings_are_mended_and_counted_too(spark: SparkSession, tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "exported", {"ratings.csv": quoted(RATINGS_CSV)})
+    dataset = read_exported(spark, str(folder))
+    assert rows(dataset) == RATINGS
+    assert list(dataset.findings.counts.values()) == [3]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (
+            {"ratings.dat": "1::0100001::9::1\n1::2::4::1\n" * 20, "movies.dat": MOVIES_DAT},
+            "line 1: the rating is off the scale of 0.5 to 5",
+        ),
+        ({"BX-Book-Ratings.csv": '"User-ID";"ISBN";"Book-Rating"\n'}, "this is Book-Crossing"),
+        ({"combined_data_1.txt": "1:\n1488844,3,2005-09-06\n"}, "this is Netflix Prize"),
+        (
+            {"ratings.csv": RATINGS_CSV, "movies_metadata.csv": "adult,id\n"},
+            "this is The Movies Dataset",
+        ),
+        ({**GOOD, "ratings.csv": "user_id,book_id,rating\n1,2,5\n"}, "column 'movieId' is missing"),
+    ],
+    ids=["MovieTweetings", "Book-Crossing", "Netflix Prize", "The Movies Dataset", "goodbooks"],
+)
+def test_other_data_sets_are_refused_with_the_page_on_own_data(
+    problem: Callable[..., str], files: dict[str, str | bytes], expected: str
+) -> None:
+    output = problem(files)
+    assert expected in output
+    assert "docs/add_a_data_set.md" in output
+    assert "unpack" not in output
+    assert "remove the line" not in output
+
+
 def test_reading_in_pieces_yields_every_line_once_in_order(
     read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,17 +413,18 @@ def test_long_bad_line_is_truncated_in_the_error(problem: Callable[..., str]) ->
     assert len(output) < 250
 
 
-CORRECT, UNPACK = "correct or remove the line", "unpack the data set again"
+CORRECT, COPY = "correct or remove the line", "copy the file here again"
+OWN_DATA = "docs/add_a_data_set.md says how to bring data of your own"
 BAD_FILES: list[tuple[dict[str, str | bytes | None], str, str]] = [
     ({"ratings.csv": "userId,movieId,rating\n1,2,5\n"},
      "ratings.csv, line 1: column 'timestamp' is missing (found userId, movieId, rating)",
      "the header must name userId, movieId, rating, timestamp"),
     ({"ratings.csv": "1,2,5,9\n"}, "ratings.csv, line 1: column 'userId' is missing",
      "the header must name userId, movieId, rating, timestamp"),
-    ({"ratings.csv": RATINGS_HEADER}, "ratings.csv: holds no ratings", UNPACK),
-    ({"ratings.csv": ""}, "ratings.csv: is empty", UNPACK),
-    ({"movies.csv": None}, "movies.csv: missing beside ratings.csv", UNPACK),
-    ({"movies.csv": ""}, "movies.csv: is empty", UNPACK),
+    ({"ratings.csv": RATINGS_HEADER}, "ratings.csv: holds no ratings", COPY),
+    ({"ratings.csv": ""}, "ratings.csv: is empty", COPY),
+    ({"movies.csv": None}, "movies.csv: missing beside ratings.csv", OWN_DATA),
+    ({"movies.csv": ""}, "movies.csv: is empty", COPY),
     ({"movies.csv": "movieId,name,genres\n1,A,B\n"},
      "movies.csv, line 1: column 'title' is missing (found movieId, name, genres)",
      "the header must be movieId,title,genres"),
@@ -301,18 +437,13 @@ BAD_FILES: list[tuple[dict[str, str | bytes | None], str, str]] = [
     ({"movies.csv": MOVIES_CSV + "5,,Drama\n"}, "movies.csv, line 6: not a title", CORRECT),
     ({"movies.csv": MOVIES_CSV + "2147483648,A,Drama\n"},
      "movies.csv, line 6: not a title", CORRECT),
-    ({"movies.csv": MOVIES_CSV.encode("latin-1")},
-     "movies.csv, line 3: not utf-8 text", "convert the file"),
+    ({"movies.csv": (MOVIES_CSV + "5,Été,Drama\n").encode().replace(b"\xc3\xa9", b"\xc3", 1)},
+     "movies.csv, line 3: is damaged UTF-8 text", CORRECT),
     ({"movies.csv": MOVIES_CSV + '5,"Open (1999),Drama\n6,B,Drama\n7,C,Drama\n'},
      "movies.csv, line 6: ", CORRECT),
     ({"movies.csv": MOVIES_CSV + '5,"Two\nlines",Drama\nx,B,Drama\n'},
      "movies.csv, line 8: not a title", CORRECT),
-    ({"links.csv": ""}, "links.csv: is empty", UNPACK),
-    ({"links.csv": "movieId,imdb\n1,2\n"}, "links.csv, line 1: column 'imdbId' is missing",
-     "the header must be movieId,imdbId,tmdbId"),
-    ({"links.csv": LINKS_CSV + "3,tt1,2\n"}, "links.csv, line 6: not a link", CORRECT),
-    ({"links.csv": LINKS_CSV + "3,1\n"}, "links.csv, line 6: not a link", CORRECT),
-    ({"dataset.json": ""}, "dataset.json: is empty", UNPACK),
+    ({"dataset.json": ""}, "dataset.json: is empty", COPY),
     ({"dataset.json": "[1]"}, "dataset.json: not a JSON object", "correct or remove it"),
     ({"dataset.json": '{"simulated": "false"}'}, "dataset.json: not a JSON object whose `name`",
      "correct or remove it"),
@@ -336,9 +467,9 @@ def test_bad_file_is_named_with_remedy(
     ("file", "line", "expected"),
     [
         ("u.item", "5|Short (1999)||||0|1\n", "not a title (2 genre flags, not 19)"),
-        ("u.item", "x" + U_ITEM.splitlines()[0], "not a title (invalid literal"),
+        ("u.item", "x" + U_ITEM.splitlines()[0], "not a title (its id is not a whole number"),
         ("movies.dat", "5::No Genres (1999)\n", "not a title"),
-        ("movies.dat", "x::A (1999)::Drama", "not a title (invalid literal"),
+        ("movies.dat", "x::A (1999)::Drama", "not a title (its id is not a whole number"),
     ],
 )
 def test_bad_item_line_is_named_in_old_layouts(
@@ -361,7 +492,7 @@ def test_bad_item_line_is_named_in_old_layouts(
         (
             lambda folder: write_files(folder, {"README.txt": "hello"}),
             "no ratings file of a known layout (u.data, ratings.dat, ratings.csv);"
-            " give an unpacked MovieLens folder",
+            f" give a MovieLens folder, or its ratings file; {OWN_DATA}",
         ),
     ],
     ids=["absent", "empty", "of no known layout"],

@@ -45,6 +45,29 @@ def test_put_user_assigns_the_first_id_after_the_data_set(app: Flask, rest: Rest
     assert unsaid == {"user_id": 22, "gender": None, "year_of_birth": None}
 
 
+def test_rows_with_a_body_accept_numbers_as_text(app: Flask, rest: Rest, someone: int) -> None:
+    added = rest.answer("PUT", "/user", {"gender": "F", "year_of_birth": "1982"})
+    assert added["year_of_birth"] == 1982
+    row = f"/user/{someone}"
+    rated = rest.answer("PUT", f"{row}/rating", {"movie_id": "1", "rating": "3.5"})
+    assert (rated["movie_id"], rated["rating"]) == (1, 3.5)
+    assert stored(app) == [(someone, 1, 3.5, False)]
+    assert rest.answer("DELETE", f"{row}/rating", {"movie_id": "1"})["movie_id"] == 1
+    assert rest.answer("PUT", f"{row}/watched", {"movie_id": "2.0"})["movie_id"] == 2
+    assert rest.answer("DELETE", f"{row}/watched", {"movie_id": "2"})["watched"] is False
+    assert stored(app) == []
+
+
+def test_batch_accepts_numbers_as_text(rest: Rest, someone: int) -> None:
+    def answer(kind: Callable[[float], object]) -> object:
+        ratings = [{"movie_id": kind(13), "rating": kind(4.5)}]
+        requests = [{"user_id": kind(someone)}, {"ratings": ratings}]
+        body = {"limit": kind(3), "requests": requests}
+        return rest.answer("POST", "/recommendations/batch", body)
+
+    assert answer(str) == answer(lambda number: number)
+
+
 def test_delete_user_deletes_their_ratings(app: Flask, rest: Rest, someone: int) -> None:
     rest.answer("PUT", f"/user/{someone}/rating", {"movie_id": 1, "rating": 4})
     output = rest.answer("DELETE", f"/user/{someone}")
