@@ -235,7 +235,10 @@ def furnish(page: Page, name: str) -> None:
     add_guest(page, "Maja")
 
 
-def test_pages_have_no_serious_axe_violation(visitor: tuple[Page, str]) -> None:
+def test_pages_have_no_serious_axe_violation_and_work_by_keyboard(
+    visitor: tuple[Page, str],
+) -> None:
+    """Tab reaches every control, in page order, with visible focus."""
     if not AXE.exists():
         missing("axe-core", ".ci/ensure axe")
     page, device = visitor
@@ -247,6 +250,9 @@ def test_pages_have_no_serious_axe_violation(visitor: tuple[Page, str]) -> None:
     for path in (*PAGES, "/group?guest=0"):
         page.goto(path)
         found += violations(page, path)
+        wanted, reached, hidden = walk(page)
+        assert not set(wanted) - set(reached), path
+        assert hidden == [], path
     page.goto("/")
     page.locator(".menu summary").click()
     found += violations(page, "the menu")
@@ -255,14 +261,3 @@ def test_pages_have_no_serious_axe_violation(visitor: tuple[Page, str]) -> None:
     expect(page.locator(".suggestions li").first).to_be_visible()
     found += violations(page, "suggestions")
     assert found == []
-
-
-def test_pages_work_by_keyboard(visitor: tuple[Page, str]) -> None:
-    """Tab reaches every control, in page order, with visible focus."""
-    page, device = visitor
-    furnish(page, f"walker-{device}")
-    for path in (*PAGES, "/group?guest=0"):
-        page.goto(path)
-        wanted, reached, hidden = walk(page)
-        assert not set(wanted) - set(reached), path
-        assert hidden == [], path

@@ -16,6 +16,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from msgspec import structs
+from sqlalchemy import text
 
 from app import create_app
 from app.extensions import db
@@ -204,12 +205,15 @@ def test_pages_announce_simulated_data(closed_app: Flask, store: ReleaseStore) -
 def test_sync_waits_for_another_process_that_holds_the_sqlite_write_lock(
     environ: dict[str, str], app: Flask
 ) -> None:
-    """SQLite's default busy timeout is five seconds."""
+    """For longer than SQLite's default busy timeout, which is five seconds."""
+    with app.app_context():
+        assert db.session.scalar(text("PRAGMA busy_timeout")) > 5_000
+        db.session.rollback()
     other = sqlite3.connect(environ["DATABASE_URL"].removeprefix("sqlite:///"), timeout=1)
     other.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor(1) as waiting:
         answer = waiting.submit(app.test_client().get, "/ready")
-        time.sleep(6)
+        time.sleep(0.5)  # so that it waits; without a timeout it would have failed by then
         assert not answer.done()
         other.rollback()
         assert answer.result().status_code == 200
