@@ -22,7 +22,7 @@ from app.http import request_budget
 from app.models import Import, ListEntry, Rating
 from app.observability import metrics
 from app.portability.csv_kinds import read_csv
-from app.portability.entries import Contents, Entry, RejectedLine
+from app.portability.entries import Contents, Entry, LeftOut, Note, RejectedLine
 from app.portability.import_reports import delete_old_reports
 from app.portability.matching import Matcher
 from app.portability.steam_library import is_steam, read_steam
@@ -61,6 +61,8 @@ class Report:
     wanted: int = 0
     unmatched: int = 0
     bad: int = 0
+    left_out: int = 0
+    notes: list[str] = field(default_factory=list)
     unmatched_lines: list[dict[str, Any]] = field(default_factory=list)
     bad_lines: list[dict[str, Any]] = field(default_factory=list)
 
@@ -148,13 +150,17 @@ def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
         if isinstance(row, RejectedLine):
             report.bad += 1
             _list(report.bad_lines, {"line": row.line, "why": row.why[:200]})
-        elif (item_id := matcher.match(row)) is None:
+        elif isinstance(row, LeftOut):
+            report.left_out += 1
+        elif isinstance(row, Note):
+            report.notes.append(row.text)
+        elif (match := matcher.match(row)) is None:
             report.unmatched += 1
             line = {"line": row.line, "title": row.title[:200], "year": row.year}
             _list(report.unmatched_lines, line)
-        elif item_id not in entries or _order(row) >= _order(entries[item_id]):
+        elif match.item_id not in entries or _order(row) >= _order(entries[match.item_id]):
             # A matched entry needs no names, which would fill the memory.
-            entries[item_id] = replace(row, title="", imdb_id=None)
+            entries[match.item_id] = replace(row, title="", imdb_id=None)
     if not (entries or report.bad or report.unmatched):
         raise ImportProblem(f"This {report.source} file holds no {serving.feedback_kind.numbers}.")
     report.unmatched_lines = _shortened(report.unmatched_lines)

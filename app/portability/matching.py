@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from sqlalchemy import select
 
@@ -21,6 +22,15 @@ MOST_BRACKETS = 5
 LONGEST_NAME = 255
 # Services give different years to a title, by country.
 NEARBY = (0, 1, -1)
+# How an item was matched. A match by name never overrules one by id.
+BY_ID, BY_NAME = ("id", "name")
+
+
+class Match(NamedTuple):
+    """The item of an entry; ``by``: BY_ID or BY_NAME."""
+
+    item_id: int
+    by: str
 
 
 class Matcher:
@@ -44,14 +54,22 @@ class Matcher:
             for name in _names(item.title):
                 self._named.setdefault((name, item.year), item.id)
 
-    def match(self, entry: Entry) -> int | None:
-        """Return the id of the item; of several with one title and year the one rated most."""
+    def match(self, entry: Entry) -> Match | None:
+        """Return the item; of several with one title and year the one rated most."""
+        if (item_id := self._by_id(entry)) is not None:
+            return Match(item_id, BY_ID)
+        if (item_id := self._by_name(entry)) is not None:
+            return Match(item_id, BY_NAME)
+        return None
+
+    def _by_id(self, entry: Entry) -> int | None:
         if entry.item_id in self._ids:
             return entry.item_id
         if entry.imdb_id in self._imdb:
             return self._imdb[entry.imdb_id]
-        if entry.tmdb_id in self._tmdb:
-            return self._tmdb[entry.tmdb_id]
+        return self._tmdb.get(entry.tmdb_id) if entry.tmdb_id is not None else None
+
+    def _by_name(self, entry: Entry) -> int | None:
         title, year = split_title(entry.title)
         year = entry.year or year
         if year is None:
