@@ -17,7 +17,7 @@ from app.models.catalogue import CatalogueState, Item
 from app.models.experiments import Experiment, Exposure
 from app.models.feedback import Impression, ListEntry, Rating, Visit
 from app.models.group import Friendship
-from app.models.portability import Import
+from app.models.portability import Import, ImportChange, OpenLine
 from app.models.site import SiteState
 
 __all__ = [
@@ -33,9 +33,11 @@ __all__ = [
     "Exposure",
     "Friendship",
     "Import",
+    "ImportChange",
     "Impression",
     "Item",
     "ListEntry",
+    "OpenLine",
     "Rating",
     "SiteState",
     "Token",

@@ -37,7 +37,7 @@ class Rating(db.Model):  # type: ignore[name-defined]
 
 
 class ListEntry(db.Model):  # type: ignore[name-defined]
-    """An item on a user's list; ``kind`` is "watchlist", "hidden" or "unseen"."""
+    """An item on a user's list; ``kind``: see ``app.feedback.user_lists``."""
 
     __tablename__ = "marks"
 
