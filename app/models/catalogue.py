@@ -41,7 +41,8 @@ class Item(db.Model):  # type: ignore[name-defined]
 
 
 class CatalogueState(db.Model):  # type: ignore[name-defined]
-    """One row: ``version`` is the release that the items came from.
+    """One row: ``version`` is the release that the items came from, ``lines_version`` the one whose
+    titles were last matched to the lines that wait for a title.
 
     Adding a release's items locks it, for many seconds; ``SiteState``, which every registration
     updates, stays unlocked meanwhile.
@@ -51,3 +52,4 @@ class CatalogueState(db.Model):  # type: ignore[name-defined]
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     version: Mapped[str | None] = mapped_column(String(64))
+    lines_version: Mapped[str | None] = mapped_column(String(64))

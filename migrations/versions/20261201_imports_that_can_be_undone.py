@@ -14,6 +14,8 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("imports") as imports:
         imports.add_column(sa.Column("undone_at", UtcDateTime))
+    with op.batch_alter_table("catalogue_state") as state:
+        state.add_column(sa.Column("lines_version", sa.String(64)))
     op.create_table(
         "import_changes",
         sa.Column("import_id", sa.Integer, nullable=False),
@@ -67,5 +69,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("open_lines")
     op.drop_table("import_changes")
+    with op.batch_alter_table("catalogue_state") as state:
+        state.drop_column("lines_version")
     with op.batch_alter_table("imports") as imports:
         imports.drop_column("undone_at")
