@@ -106,7 +106,7 @@ def _undo_list(user_id: int, kind: str, changes: Changes) -> int:
     own = select(ListEntry.item_id, ListEntry.marked_at).where(
         ListEntry.user_id == user_id, ListEntry.kind == kind, ListEntry.item_id.in_(ids)
     )
-    stored = dict(db.session.execute(own.with_for_update()).tuples().all())
+    stored = dict(db.session.execute(own.with_for_update()).all())
     added = [c.item_id for c in changes if c.at_after and stored.get(c.item_id) == c.at_after]
     user_lists.remove(user_id, added, kind)
     seen = user_lists.listed_among(user_id, SEEN, ids)
