@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,12 +21,10 @@ from app.feedback.user_lists import WATCHLIST
 from app.http import request_budget
 from app.models import Import, ListEntry, Rating
 from app.observability import metrics
-from app.portability.csv_kinds import read_csv
 from app.portability.entries import Contents, Entry, LeftOut, Note, RejectedLine
 from app.portability.import_reports import delete_old_reports
 from app.portability.matching import Matcher
-from app.portability.steam_library import is_steam, read_steam
-from app.portability.text import TextFile, texts
+from app.portability.readers import read_upload
 from app.portability.uploads import ImportProblem
 from app.recommend import feedback_kind
 from app.recommend.model_watcher import serving
@@ -109,11 +107,10 @@ def _turn() -> Iterator[None]:
 
 @retry_on_conflict
 def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
-    files = [read(text) for text in texts(name, upload)]
-    for contents in files:
-        _check_kind(contents, model)
-    report = Report(files[0].source, name[:200])
-    matched = _matched(files, report)
+    contents = read_upload(name, upload)
+    _check_kind(contents, model)
+    report = Report(contents.source, name[:200])
+    matched = _matched(contents, report)
     ratings_before = {item: (stars, at) for item, stars, at in ratings_by_age(user_id)}
     rows = _decide(matched, ratings_before, report)
     _store(user_id, rows, ratings_before, matched, model)
@@ -126,26 +123,26 @@ def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) ->
     return done
 
 
-def read(text: TextFile) -> Contents:
-    """Detect the format of a file. Raises ImportProblem if it is not supported."""
-    return read_steam(text) if is_steam(text) else read_csv(text)
-
-
 def _check_kind(contents: Contents, model: Model | None) -> None:
     kind = serving.feedback_kind
-    if contents.feedback != kind.feedback:
-        noun = model.catalogue.noun if model else "movie"
+    noun = model.catalogue.noun if model else "movie"
+    if contents.noun and contents.noun != noun:
+        raise ImportProblem(
+            f"This is a file from {contents.source}, a site of {contents.noun}s, and we know"
+            f" {noun}s alone."
+        )
+    if contents.feedback and contents.feedback != kind.feedback:
         raise ImportProblem(
             f"This is a file from {contents.source}, and we know {noun}s alone."
             f" It holds {feedback_kind.KINDS[contents.feedback].numbers}, not {kind.numbers}."
         )
 
 
-def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
+def _matched(contents: Contents, report: Report) -> dict[int, Entry]:
     """Return the newest entry of each item; rated ones take precedence over wanted ones."""
     matcher = Matcher()
     entries: dict[int, Entry] = {}
-    for row in (row for contents in files for row in contents.rows):
+    for row in contents.rows:
         request_budget.check()
         if isinstance(row, RejectedLine):
             report.bad += 1
@@ -154,15 +151,19 @@ def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
             report.left_out += 1
         elif isinstance(row, Note):
             report.notes.append(row.text)
-        elif (match := matcher.match(row)) is None:
+        elif (match := matcher.match(row)) is None and row.not_a_title:
+            report.left_out += 1
+        elif match is None:
             report.unmatched += 1
             line = {"line": row.line, "title": row.title[:200], "year": row.year}
             _list(report.unmatched_lines, line)
         elif match.item_id not in entries or _order(row) >= _order(entries[match.item_id]):
             # A matched entry needs no names, which would fill the memory.
             entries[match.item_id] = replace(row, title="", imdb_id=None)
-    if not (entries or report.bad or report.unmatched):
-        raise ImportProblem(f"This {report.source} file holds no {serving.feedback_kind.numbers}.")
+    if not (entries or report.bad or report.unmatched or report.left_out):
+        raise ImportProblem(
+            f"This {contents.source} file holds no {serving.feedback_kind.numbers}."
+        )
     report.unmatched_lines = _shortened(report.unmatched_lines)
     report.bad_lines = _shortened(report.bad_lines)
     return entries

@@ -95,7 +95,7 @@ class Matcher:
         item = self._by_id(entry)
         if item is not None:
             return Match(item.item_id, BY_ID)
-        item = self._by_name(entry)
+        item = None if entry.not_a_title else self._by_name(entry)
         return Match(item.item_id, BY_NAME) if item is not None else None
 
     def _by_id(self, entry: Entry) -> _Known | None:
