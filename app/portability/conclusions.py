@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -45,14 +44,14 @@ class Conclusions:
     forgotten: int = 0
 
 
-def conclude(files: Iterable[Contents], matcher: Matcher, report: Report) -> Conclusions:
-    """Read the files; note in the report which lines are left out, and which are matched by name.
+def conclude(contents: Contents, matcher: Matcher, report: Report) -> Conclusions:
+    """Read a file; note in the report which lines are left out, and which are matched by name.
 
     Of the lines about a title, a rating takes precedence over *seen*, that over a wish; of two
     ratings one matched by id, else the newer one.
     """
     concluded = Conclusions()
-    for row in (row for contents in files for row in contents.rows):
+    for row in contents.rows:
         request_budget.check()
         if isinstance(row, RejectedLine):
             report.reject(row.line, row.why)
@@ -60,7 +59,9 @@ def conclude(files: Iterable[Contents], matcher: Matcher, report: Report) -> Con
             report.leave_out(row.line, row.title, row.why)
         elif isinstance(row, Note):
             report.note(row.text)
-        elif (match := matcher.match(row)) is None:
+        elif (match := matcher.match(row)) is None and row.not_a_title:
+            report.leave_out(row.line, row.title, row.not_a_title)
+        elif match is None:
             _add_unmatched(row, concluded)
         else:
             _add_matched(row, match, concluded, report)

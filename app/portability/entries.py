@@ -23,7 +23,9 @@ class Entry:
 
     ``mark``: one of MARKS. An entry with a value is RATED, whatever the reader says; one without
     is WISHED unless the reader says SEEN or UNDECIDED. ``original_title``: its title in the
-    language of its country, where the file has both.
+    language of its country, where the file has both. ``not_a_title``: what the file calls it where
+    that is no title of this kind ("an episode"); then only its ids may match, and it is left out
+    where they do not.
     """
 
     line: int
@@ -37,6 +39,7 @@ class Entry:
     at: datetime | None = None
     mark: str = ""
     original_title: str = ""
+    not_a_title: str = ""
 
     def __post_init__(self) -> None:
         mark = RATED if self.value is not None else self.mark or WISHED
@@ -76,7 +79,8 @@ FileRow = Entry | RejectedLine | LeftOut | Note
 
 @dataclass(frozen=True)
 class Contents:
-    """A file of a supported format. ``feedback``: EXPLICIT or IMPLICIT, as in a release.
+    """A file of a supported format. ``feedback``: EXPLICIT or IMPLICIT, as in a release, or ""
+    where it has neither stars nor hours. ``noun``: what its titles are where they are always that.
 
     ``rows`` are read while they are iterated over, once, and raise ImportProblem where the file
     turns out to be unusable.
@@ -85,6 +89,7 @@ class Contents:
     source: str
     feedback: str
     rows: Iterator[FileRow]
+    noun: str = ""
 
 
 def parse_line(

@@ -16,13 +16,11 @@ from app.models import Import
 from app.observability import metrics
 from app.portability.changes import apply
 from app.portability.conclusions import Conclusions, conclude
-from app.portability.csv_kinds import read_csv
 from app.portability.entries import Contents
 from app.portability.import_reports import LONGEST_TITLE, MOST_LISTED, Report, delete_old_reports
 from app.portability.matching import BY_NAME, Matcher
 from app.portability.open_lines import remember
-from app.portability.steam_library import is_steam, read_steam
-from app.portability.text import TextFile, texts
+from app.portability.readers import read_upload
 from app.portability.uploads import ImportProblem
 from app.recommend import feedback_kind
 from app.recommend.model_watcher import serving
@@ -77,11 +75,10 @@ def _turn() -> Iterator[None]:
 
 @retry_on_conflict
 def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
-    files = [read(text) for text in texts(name, upload)]
-    for contents in files:
-        _check_kind(contents, model)
-    report = Report(files[0].source, name[:200])
-    concluded = conclude(files, Matcher(), report)
+    contents = read_upload(name, upload)
+    _check_kind(contents, model)
+    report = Report(contents.source, name[:200])
+    concluded = conclude(contents, Matcher(), report)
     if not (concluded.matched or concluded.unmatched or report.bad or report.left_out):
         raise ImportProblem(f"This {report.source} file holds no {serving.feedback_kind.numbers}.")
     done = Import(user_id=user_id, imported_at=utcnow(), report={})
@@ -97,15 +94,15 @@ def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) ->
     return done
 
 
-def read(text: TextFile) -> Contents:
-    """Detect the format of a file. Raises ImportProblem if it is not supported."""
-    return read_steam(text) if is_steam(text) else read_csv(text)
-
-
 def _check_kind(contents: Contents, model: Model | None) -> None:
     kind = serving.feedback_kind
-    if contents.feedback != kind.feedback:
-        noun = model.catalogue.noun if model else "movie"
+    noun = model.catalogue.noun if model else "movie"
+    if contents.noun and contents.noun != noun:
+        raise ImportProblem(
+            f"This is a file from {contents.source}, a site of {contents.noun}s, and we know"
+            f" {noun}s alone."
+        )
+    if contents.feedback and contents.feedback != kind.feedback:
         raise ImportProblem(
             f"This is a file from {contents.source}, and we know {noun}s alone."
             f" It holds {feedback_kind.KINDS[contents.feedback].numbers}, not {kind.numbers}."

@@ -45,10 +45,10 @@ def file(monkeypatch: pytest.MonkeyPatch) -> list[FileRow]:
     """The rows of the next file, whatever is sent; the readers have tests of their own."""
     rows: list[FileRow] = []
 
-    def read(_text: object) -> Contents:
+    def read(_name: str, _upload: object) -> Contents:
         return Contents("Letterboxd", EXPLICIT, iter(list(rows)))
 
-    monkeypatch.setattr(imports, "read", read)
+    monkeypatch.setattr(imports, "read_upload", read)
     return rows
 
 
@@ -169,6 +169,47 @@ def test_report_counts_what_is_left_out_by_reason_and_lists_notes(
     assert "an episode: 2" in page
     assert "<td>Heat &lt;b&gt;</td><td>an episode</td>" in page
     assert "<li>3 dates could not be read" in page
+
+
+def test_line_of_no_title_is_left_out_unless_its_id_is_known(
+    app: Flask, ann: FlaskClient, file: list[FileRow]
+) -> None:
+    send(
+        ann,
+        file,
+        Entry(2, "Space Station", 1979, imdb_id="tt0000001", stars=4.0, not_a_title="a series"),
+        Entry(3, "Love Letters", 1995, imdb_id="tt7777777", stars=4.0, not_a_title="an episode"),
+    )
+    assert stored(app) == [(1, 4.0)]
+    assert report_of(app)["reasons"] == {"an episode": 1}
+    assert waiting(app) == []
+
+
+@pytest.mark.every_database
+def test_export_restores_ratings_seen_titles_and_watchlist(
+    app: Flask, ann: FlaskClient, rest: Rest
+) -> None:
+    bring(ann, MOVIELENS)
+    bring(ann, "Name,Year,Rating\nUnheard Of,1999,3\n")
+    ann.post("/title/13/seen")
+    ann.post("/title/21/watchlist")
+    ann.post("/title/34/hidden")
+    rest.answer("PUT", "/user/21/watched", {"movie_id": 2})
+    bob = app.test_client()
+    register(bob, "bob")
+    page = bring(bob, ann.get("/data/export.zip").data, "export.zip", follow_redirects=True).text
+    with app.app_context():
+        own = select(Rating.item_id, Rating.rating).where(Rating.user_id == 22)
+        assert sorted(tuple(row) for row in db.session.execute(own)) == [(1, 4.5), (8, 3.0)]
+        listed = select(ListEntry.kind, ListEntry.item_id).where(ListEntry.user_id == 22)
+        assert sorted(tuple(row) for row in db.session.execute(listed)) == [
+            ("seen", 2),
+            ("seen", 13),
+            ("watchlist", 21),
+        ]
+        lines = db.session.scalars(select(OpenLine).where(OpenLine.user_id == 22)).all()
+        assert [(line.title, line.year, line.value) for line in lines] == [("Unheard Of", 1999, 3)]
+    assert "a file from Marquee" in page
 
 
 def test_report_lists_what_was_matched_by_name_with_both_titles_and_the_rating(
