@@ -61,7 +61,7 @@ def _row(entry: Entry, match_id: int | None) -> dict[str, Any]:
         "imdb_id": imdb_id if 0 < len(imdb_id) <= LONGEST_IMDB_ID else None,
         "tmdb_id": _id_or_none(entry.tmdb_id),
         "mark": entry.mark,
-        "value": entry.value,
+        "rating": entry.value,
         "at": entry.at,
         "match_id": match_id,
     }
@@ -157,7 +157,7 @@ def _entry(line: OpenLine) -> Entry:
         item_id=line.catalogue_id,
         imdb_id=line.imdb_id,
         tmdb_id=line.tmdb_id,
-        stars=line.value,
+        stars=line.rating,
         at=line.at,
         mark=line.mark,
         original_title=line.original_title,
