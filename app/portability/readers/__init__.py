@@ -42,6 +42,9 @@ def read_upload(name: str, upload: BinaryIO) -> Contents:
             f"This zip holds files of {' and of '.join(sorted(sources))}. Send one at a time."
         )
     names = [(PurePosixPath(file.name).name, file.kind_name) for file in found]
+    if len(found) > 1:
+        for file, (file_name, _) in zip(found, names, strict=True):
+            file.prefix = f"{file_name[:60]}: "
     if len(set(names)) < len(names) or len(libraries) > 1:
         raise ImportProblem("This zip holds more than one export. Send one at a time.")
     return steam.read_steam(libraries[0]) if libraries else _together(found)

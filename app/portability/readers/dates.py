@@ -19,6 +19,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 # Spreadsheets count days from here.
 _DAY_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
 _SERIAL_DAYS = range(20_000, 80_000)
+_LEAST_SECONDS = 100_000
 _WRITTEN_DAYS = range(1900_01_01, 2100_01_01)
 _MILLISECONDS = 10**11
 
@@ -123,6 +124,8 @@ def _counted(number: float) -> datetime | None:
             return _DAY_ZERO + timedelta(days=number)
         if int(number) in _WRITTEN_DAYS:
             return datetime.strptime(f"{int(number)}", "%Y%m%d").replace(tzinfo=UTC)
+        if number < _LEAST_SECONDS:
+            return None
         seconds = number / 1000 if number >= _MILLISECONDS else number
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):

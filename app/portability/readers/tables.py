@@ -149,12 +149,13 @@ def column_name(title: str) -> str:
 
 @dataclass
 class Table:
-    """A table of a known kind. ``header``: as in the file."""
+    """A table of a known kind. ``header``: as in the file. ``prefix`` begins each complaint."""
 
     text: TextFile
     kind: Kind
     delimiter: str
     header: list[str]
+    prefix: str = ""
     _dates: DateColumn = field(init=False)
 
     @property
@@ -196,11 +197,11 @@ class Table:
         people = set()
         for line, cells in self._records():
             if isinstance(cells, str):
-                yield RejectedLine(line, cells)
+                yield self._rejected(line, cells)
                 continue
             cells = cells[shift:]
             if (problem := self._problem(cells)) is not None:
-                yield RejectedLine(line, problem)
+                yield self._rejected(line, problem)
                 continue
             row = self._row(line, cells)
             people.add(row.cells.get(self.kind.person, "")[:LONGEST_FIELD])
@@ -211,10 +212,13 @@ class Table:
             try:
                 parsed = self.kind.parse(row)
             except BadLine as error:
-                parsed = RejectedLine(line, str(error))
+                parsed = self._rejected(line, str(error))
             if parsed is not None:
                 yield parsed
         yield from map(Note, self._dates.notes())
+
+    def _rejected(self, line: int, why: str) -> RejectedLine:
+        return RejectedLine(line, self.prefix + why)
 
     def _row(self, line: int, cells: list[str]) -> Row:
         at = {name: place for name, place in self.places.items() if place < len(cells)}

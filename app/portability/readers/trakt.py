@@ -31,9 +31,12 @@ _WATCHED = ("last_watched_at", "watched_at")
 _SAYS = ("rating", "plays", "listed_at", *_WATCHED)
 
 
-@dataclass(frozen=True)
+@dataclass
 class TraktFile:
+    """A file of an export. ``prefix`` begins each complaint."""
+
     text: TextFile
+    prefix: str = ""
     source = SOURCE
     kind_name = "titles"
 
@@ -48,7 +51,7 @@ class TraktFile:
             try:
                 yield _row(number, element, mark, dates)
             except BadLine as error:
-                yield RejectedLine(number, str(error))
+                yield RejectedLine(number, self.prefix + str(error))
         yield from map(Note, dates.notes())
 
 
