@@ -66,6 +66,7 @@ def in_both_themes(page: Page, device: str, name: str) -> None:
     """Keep screenshots of the whole page in both themes; nothing may stick out sideways."""
     for theme in ("dark", "light"):
         page.evaluate("theme => document.documentElement.dataset.bsTheme = theme", theme)
+        page.wait_for_timeout(300)  # colours change slowly
         keep(page, device, f"files-{name}-{theme}")
     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0, name

@@ -623,4 +623,4 @@ def test_changes_and_undo_go_with_a_dropped_report_and_lines_stay(
 def test_report_says_how_long_undo_is_possible(ann: FlaskClient, file: list[FileRow]) -> None:
     page = send(ann, file, Entry(2, item_id=1, stars=5.0))
     assert "This is possible while it is among your 20 newest files." in page
-    assert "1 rating will go, 0 will be as before." in page
+    assert "This takes back 1 change." in page
