@@ -14,7 +14,7 @@ import config
 from app import api, cli, error_pages, health, template_helpers
 from app.base import base
 from app.catalogue import item_statistics
-from app.catalogue.items import add_missing_titles, sync_catalogue
+from app.catalogue.items import add_missing_titles
 from app.db import connections
 from app.experiments.store import running_plan
 from app.extensions import bootstrap, csrf, db, limiter, login_manager, migrate
@@ -33,6 +33,7 @@ from app.http import (
 from app.mydata import mydata
 from app.observability import logs, timing
 from app.owner import owner
+from app.portability.open_lines import sync_and_match
 from app.recommend.model_watcher import serving
 
 
@@ -66,7 +67,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     csrf.init_app(app)
     bootstrap.init_app(app)
     serving.init_app(
-        app, prepare=sync_catalogue, find_experiment=running_plan, prepare_arm=add_missing_titles
+        app, prepare=sync_and_match, find_experiment=running_plan, prepare_arm=add_missing_titles
     )
     item_statistics.init_app(app, lambda: serving.watcher.model.release)
 

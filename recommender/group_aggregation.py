@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -52,15 +52,19 @@ def shortlist(scores: FloatArray, excluded_rows: IntArray, size: int) -> Int64Ar
 
 
 def recommend_group(
-    model: Model, people: Sequence[RatingsByItem], way: str, n: int
+    model: Model,
+    people: Sequence[RatingsByItem],
+    way: str,
+    n: int,
+    hidden: Collection[int] = (),
 ) -> list[tuple[int, float, list[float]]]:
     """Return the ``n`` best items for ``people`` together: (id, the group's value, each member's),
     in predicted stars, or as a match from 0 to 1 in catalogues without stars.
 
-    Items that anyone has rated are left out. ``way``: see ``agree``.
+    Items that anyone has rated, and those in ``hidden``, are left out. ``way``: see ``agree``.
     """
     folded = [model.fold_in(ratings) for ratings in people]
-    rated = np.concatenate([person.rated_rows for person in folded])
+    excluded = [*(person.rated_rows for person in folded), model.item_index.known_rows(hidden)]
     scores = np.stack([model.scores(person) for person in folded])
     # A veto may exclude many titles, so it applies before the shortlist is made.
     all_rows, rating_model = np.arange(len(model.item_index)), model.rating_model
@@ -74,7 +78,7 @@ def recommend_group(
     )
     agreed = agree(everyone, way, VETO_BELOW if rating_model else VETO_BELOW_MATCH)
     scores = np.where(np.isfinite(agreed), scores, -np.inf)
-    rows = shortlist(scores, rated, max(SHORTLIST, n))
+    rows = shortlist(scores, np.concatenate(excluded), max(SHORTLIST, n))
     best = rows[np.argsort(-agreed[rows], kind="stable")][:n]
     ids = model.item_index.item_ids[best].tolist()
     return [

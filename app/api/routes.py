@@ -122,10 +122,11 @@ def delete_rating(user_id: int, movie_id: int) -> Answer:
 @api.put("/user/<any_id:user_id>/watched")
 @api.contract(response_schemas.WatchedSchema, 404, body=request_schemas.OfMovieSchema)
 def put_watched(user_id: int, movie_id: int) -> Answer:
-    """Note that someone watched a title, as an implicit rating, unless they rated it."""
+    """Note that someone has seen a title, as an implicit rating, unless they rated it."""
     user_or_404(user_id)
     item, enough = item_or_404(movie_id), current_app.config["MEAN_NEEDS_RATINGS"]
-    ratings.watch(user_id, item.id, serving.feedback_kind.value_if_watched(item, enough))
+    kind = serving.feedback_kind
+    ratings.watch(user_id, item.id, kind.value_if_watched(item, enough), kind.seen_if_watched)
     return {"user_id": user_id, "movie_id": movie_id, "watched": True}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select, true, update
+from sqlalchemy import ColumnElement, bindparam, false, func, or_, select, true, update
 
 from app.catalogue import item_statistics
 from app.catalogue.search_index import TitleIndex
@@ -26,6 +26,7 @@ LONGEST_QUERY = 100
 LONGEST_DESCRIPTION = 16_000
 # Columns of existing items that ``app.catalogue.item_statistics`` updates.
 _STATISTICS = ("rating_count", "rating_mean")
+NONE = false()
 Row = TypeVar("Row")
 # Built once: that takes longer than the database takes to answer.
 _BY_ID = select(Item).where(Item.id.in_(bindparam("ids", expanding=True)))
@@ -88,18 +89,27 @@ def search(query: str, limit: int, index: TitleIndex | None) -> list[Item]:
     return [items[item_id] for item_id in ids if item_id in items]
 
 
-def popular(limit: int, genre: str | None = None) -> list[Item]:
+def popular(
+    limit: int, genre: str | None = None, left_out: ColumnElement[bool] = NONE
+) -> list[Item]:
     """Return items (of ``genre``) by their vote-weighted average, best first."""
     votes = Item.rating_count
     catalogue_mean = select(func.sum(Item.rating_mean * votes) / func.sum(votes)).scalar_subquery()
     weighted = vote_weighted(Item.rating_mean, votes, catalogue_mean)
-    ranked = select(Item).where(votes > 0, _is_of(genre)).order_by(weighted.desc(), Item.id)
+    ranked = (
+        select(Item).where(votes > 0, _is_of(genre), ~left_out).order_by(weighted.desc(), Item.id)
+    )
     return list(db.session.scalars(ranked.limit(limit)))
 
 
-def most_rated(limit: int, genre: str | None = None, offset: int = 0) -> list[Item]:
+def most_rated(
+    limit: int,
+    genre: str | None = None,
+    left_out: ColumnElement[bool] = NONE,
+    offset: int = 0,
+) -> list[Item]:
     """Return items (of ``genre``) by number of ratings, the better rated first among equals."""
-    ranked = select(Item).where(Item.rating_count > 0, _is_of(genre))
+    ranked = select(Item).where(Item.rating_count > 0, _is_of(genre), ~left_out)
     ranked = ranked.order_by(Item.rating_count.desc(), Item.rating_mean.desc(), Item.id)
     return list(db.session.scalars(ranked.limit(limit).offset(offset)))
 

@@ -8,6 +8,7 @@ from app.catalogue.items import sync_catalogue
 from app.catalogue.tmdb import fetch_posters, titles_without_poster
 from app.cli.errors import CommandError, CommandGroup
 from app.cli.releases import read_release, release_option
+from app.portability.open_lines import match_again
 
 commands = CommandGroup()
 
@@ -19,6 +20,8 @@ def sync_catalogue_command(version: str | None) -> None:
     release = read_release(version)
     sync_catalogue(release, again=True)
     click.echo(f"{release.catalogue.items:,} titles from release {release.version}")
+    if matched := match_again():
+        click.echo(f"{matched:,} titles of people's files, not known so far, are here now")
 
 
 @commands.command("fetch-posters")

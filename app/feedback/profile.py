@@ -1,4 +1,4 @@
-"""Profiles: the ratings and hidden items that a user's recommendations are made from."""
+"""Profiles: the ratings, and the hidden and seen items, that recommendations are made from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, func, null, select
 
 from app.extensions import db
-from app.feedback.user_lists import HIDDEN
+from app.feedback.user_lists import SET_ASIDE
 from app.models import ListEntry, Rating
 
 # Columns of tables instead of classes save a third of the time that SQLAlchemy takes.
@@ -20,7 +20,7 @@ _RATED_OR_HIDDEN = (
     .where(_RATINGS.user_id.in_(bindparam("user_ids", expanding=True)))
     .union_all(
         select(_MARKS.user_id, _MARKS.item_id, null()).where(
-            _MARKS.user_id.in_(bindparam("user_ids", expanding=True)), _MARKS.kind == HIDDEN
+            _MARKS.user_id.in_(bindparam("user_ids", expanding=True)), _MARKS.kind.in_(SET_ASIDE)
         )
     )
 )
@@ -29,7 +29,8 @@ _COUNTED = select(func.count()).select_from(_RATED_OR_HIDDEN.limit(bindparam("mo
 
 @dataclass(frozen=True, slots=True)
 class UserProfile:
-    """``ratings``: stars by item id. ``hidden``: item ids."""
+    """``ratings``: stars by item id. ``hidden``: ids of items that are hidden, or seen without a
+    rating, and not recommended."""
 
     ratings: dict[int, float] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)

@@ -13,6 +13,7 @@ from app.db.clock import later_than, utcnow
 from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
+from app.feedback import user_lists
 from app.models import Item, Rating
 from app.observability import metrics
 
@@ -72,15 +73,21 @@ def of_the_last_years(
     return {item_id: stars for item_id, stars, at in ratings if at >= since}
 
 
-def count_ratings(user_id: int) -> int:
-    """Return the number of items that a user has rated."""
-    counted = select(func.count()).select_from(Rating).where(Rating.user_id == user_id)
+def count_ratings(user_id: int, implicit: bool = True) -> int:
+    """Return the number of all ``rated_items``."""
+    counted = select(func.count()).select_from(Rating).where(*_is_counted(user_id, implicit))
     return db.session.scalar(counted) or 0
 
 
-def rated_items(user_id: int, limit: int, offset: int = 0) -> list[RatedItem]:
-    """Return rated items from the ``offset``-th on, newest first, then highest first."""
-    return _rated_items(user_id, limit, Rating.rated_at.desc(), Rating.rating.desc(), offset=offset)
+def rated_items(
+    user_id: int, limit: int, offset: int = 0, implicit: bool = True
+) -> list[RatedItem]:
+    """Return rated items from the ``offset``-th on, newest first, then highest first.
+
+    ``implicit``: also those with an implicit rating.
+    """
+    order = Rating.rated_at.desc(), Rating.rating.desc()
+    return _rated_items(user_id, limit, *order, offset=offset, implicit=implicit)
 
 
 def top_rated_items(user_id: int, limit: int) -> list[RatedItem]:
@@ -89,17 +96,22 @@ def top_rated_items(user_id: int, limit: int) -> list[RatedItem]:
 
 
 def _rated_items(
-    user_id: int, limit: int, *order: ColumnElement[Any], offset: int = 0
+    user_id: int, limit: int, *order: ColumnElement[Any], offset: int = 0, implicit: bool = True
 ) -> list[RatedItem]:
     rows = db.session.execute(
         select(Item, Rating.rating, Rating.rated_at, Rating.is_implicit)
         .join(Rating, Rating.item_id == Item.id)
-        .where(Rating.user_id == user_id)
+        .where(*_is_counted(user_id, implicit))
         .order_by(*order, Item.id)
         .limit(limit)
         .offset(offset)
     )
     return [RatedItem(*row) for row in rows]
+
+
+def _is_counted(user_id: int, implicit: bool) -> list[ColumnElement[bool]]:
+    explicit = [] if implicit else [Rating.is_implicit.is_(False)]
+    return [Rating.user_id == user_id, *explicit]
 
 
 @retry_on_conflict
@@ -134,18 +146,27 @@ def usual_rating(item: Item, enough: int) -> float:
 
 
 @retry_on_conflict
-def watch(user_id: int, item_id: int, rating: float) -> None:
-    """Store an implicit rating of an item that a user watched; an existing rating stays."""
-    row = {"user_id": user_id, "item_id": item_id, "rating": rating, "rated_at": utcnow()}
+def watch(user_id: int, item_id: int, rating: float, is_seen: bool) -> None:
+    """Store an implicit rating of an item that a user watched; an existing rating stays.
+
+    ``is_seen``: also put it on the list of seen items.
+    """
+    now = utcnow()
+    row = {"user_id": user_id, "item_id": item_id, "rating": rating, "rated_at": now}
     row |= {"is_implicit": True, "via": REST}
     upsert(Rating, [row], keep=row)
+    if is_seen:
+        user_lists.add(user_id, {item_id: now}, user_lists.SEEN)
     db.session.commit()
 
 
+@retry_on_conflict
 def unwatch(user_id: int, item_id: int) -> None:
-    """Delete the implicit rating of an item; an explicit one stays."""
+    """Delete the implicit rating of an item, and take it off the list of seen items; an explicit
+    rating stays."""
     pair = Rating.user_id == user_id, Rating.item_id == item_id
     db.session.execute(delete(Rating).where(*pair, Rating.is_implicit))
+    user_lists.remove(user_id, [item_id], user_lists.SEEN)
     db.session.commit()
 
 

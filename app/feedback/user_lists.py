@@ -1,10 +1,12 @@
-"""Lists of a user: watchlist, hidden items, and items not seen when asked."""
+"""Lists of a user: watchlist, hidden items, and items seen, or not seen when asked."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, select
 
 from app.db.clock import utcnow
 from app.db.retry import retry_on_conflict
@@ -12,20 +14,50 @@ from app.db.upsert import upsert
 from app.extensions import db
 from app.models import Item, ListEntry, Rating
 
-WATCHLIST, HIDDEN, UNSEEN = KINDS = ("watchlist", "hidden", "unseen")
+WATCHLIST, HIDDEN, UNSEEN, SEEN = KINDS = ("watchlist", "hidden", "unseen", "seen")
+# The lists whose items are not recommended.
+SET_ASIDE = (HIDDEN, SEEN)
+# The lists that an item leaves when it is put on another one.
+LEFT_FOR = {SEEN: (WATCHLIST, UNSEEN), WATCHLIST: (SEEN,), UNSEEN: (SEEN,)}
+_AMONG = select(ListEntry.item_id).where(
+    ListEntry.user_id == bindparam("user_id"),
+    ListEntry.kind == bindparam("kind"),
+    ListEntry.item_id.in_(bindparam("item_ids", expanding=True)),
+)
 
 
 @retry_on_conflict
-def mark(user_id: int, item_id: int, kind: str) -> None:
-    """Add an item to the list ``kind``, unless it is on it already."""
-    row = {"user_id": user_id, "kind": kind, "item_id": item_id, "marked_at": utcnow()}
-    upsert(ListEntry, [row], keep=["marked_at"])
+def mark(user_id: int, item_id: int, kind: str) -> set[str]:
+    """Add an item to the list ``kind``, unless it is on it already; return the lists it left."""
+    own = select(ListEntry.kind).where(ListEntry.user_id == user_id, ListEntry.item_id == item_id)
+    left = set(db.session.scalars(own)) & set(LEFT_FOR.get(kind, ()))
+    add(user_id, {item_id: utcnow()}, kind)
     db.session.commit()
+    return left
 
 
+def add(user_id: int, times: Mapping[int, datetime], kind: str) -> None:
+    """Add items to the list ``kind`` with these times; those on it keep theirs. The caller commits.
+
+    They leave the lists in LEFT_FOR.
+    """
+    key = {"user_id": user_id, "kind": kind}
+    rows = [{**key, "item_id": item_id, "marked_at": at} for item_id, at in times.items()]
+    upsert(ListEntry, rows, keep=["marked_at"])
+    for left in LEFT_FOR.get(kind, ()):
+        remove(user_id, times, left)
+
+
+def remove(user_id: int, item_ids: Collection[int], kind: str) -> None:
+    """Remove items from the list ``kind``. The caller commits."""
+    listed = ListEntry.user_id == user_id, ListEntry.kind == kind, ListEntry.item_id.in_(item_ids)
+    db.session.execute(delete(ListEntry).where(*listed))
+
+
+@retry_on_conflict
 def unmark(user_id: int, item_id: int, kind: str) -> None:
-    entry = ListEntry.user_id == user_id, ListEntry.item_id == item_id, ListEntry.kind == kind
-    db.session.execute(delete(ListEntry).where(*entry))
+    """Remove an item from the list ``kind``."""
+    remove(user_id, [item_id], kind)
     db.session.commit()
 
 
@@ -40,6 +72,18 @@ def marks_of(user_id: int) -> dict[str, set[int]]:
     return items_by_kind
 
 
+def listed_among(user_id: int, kind: str, item_ids: Collection[int]) -> set[int]:
+    """Return those of the ids that are on the list ``kind``."""
+    values = {"user_id": user_id, "kind": kind, "item_ids": list(item_ids)}
+    return set(db.session.scalars(_AMONG, values)) if item_ids else set()
+
+
+def is_seen_by(user_id: int) -> ColumnElement[bool]:
+    """Return the condition that the user has seen an item of the query."""
+    entry = ListEntry.user_id == user_id, ListEntry.kind == SEEN, ListEntry.item_id == Item.id
+    return exists().where(*entry)
+
+
 def count_marked(user_id: int, kind: str) -> int:
     """Return the number of all ``marked_items``."""
     counted = select(func.count()).select_from(ListEntry).where(*_is_listed(user_id, kind))
@@ -49,7 +93,8 @@ def count_marked(user_id: int, kind: str) -> int:
 def marked_items(user_id: int, kind: str, limit: int, offset: int = 0) -> list[Item]:
     """Return the items on the list ``kind`` from the ``offset``-th on, newest first.
 
-    The watchlist leaves out rated items.
+    The watchlist leaves out rated items, the list of seen ones those that the user rated, which
+    are seen anyway.
     """
     marked = (
         select(Item)
@@ -64,7 +109,9 @@ def marked_items(user_id: int, kind: str, limit: int, offset: int = 0) -> list[I
 
 def _is_listed(user_id: int, kind: str) -> list[ColumnElement[bool]]:
     conditions = [ListEntry.user_id == user_id, ListEntry.kind == kind]
+    rated = exists().where(Rating.user_id == user_id, Rating.item_id == ListEntry.item_id)
     if kind == WATCHLIST:
-        rated = exists().where(Rating.user_id == user_id, Rating.item_id == ListEntry.item_id)
         conditions.append(~rated)
+    elif kind == SEEN:
+        conditions.append(~rated.where(Rating.is_implicit.is_(False)))
     return conditions

@@ -128,8 +128,11 @@ def _night(form: AskForm) -> str:
     crowded = len(names) > MOST_PRESENT
     too_much = not crowded and profile.count_up_to(MOST_RATINGS + 1, ids) > MOST_RATINGS
     people: list[dict[int, float]] = []
+    hidden: set[int] = set()
     if not (crowded or too_much):
-        people = [user.ratings for user in profile.profiles_of(ids).values()]
+        profiles = profile.profiles_of(ids).values()
+        hidden = set().union(*(user.hidden for user in profiles))
+        people = [user.ratings for user in profiles]
         people += [visitors[n]["ratings"] for n in present]
     return render_template(
         "group/night.html",
@@ -145,17 +148,17 @@ def _night(form: AskForm) -> str:
         names=names,
         most_present=MOST_PRESENT if crowded else None,
         too_much=too_much,
-        picks=_picks(people, way) if len(people) > 1 else [],
+        picks=_picks(people, way, hidden) if len(people) > 1 else [],
         closed=serving.model_or_none is None,
     )
 
 
-def _picks(people: list[dict[int, float]], way: str) -> list[Pick]:
+def _picks(people: list[dict[int, float]], way: str, hidden: set[int]) -> list[Pick]:
     model = serving.model_or_none
     if model is None:
         return []
     with timing.part("group"):
-        ranked = recommend_group(model, people, way, SHOWN)
+        ranked = recommend_group(model, people, way, SHOWN, hidden)
     items = catalogue.items_by_id([item_id for item_id, _, _ in ranked])
     return [Pick(items[item_id], scores) for item_id, _, scores in ranked if item_id in items]
 

@@ -17,7 +17,7 @@ from app.experiments.store import note_exposures
 from app.extensions import db
 from app.feedback import ratings, user_lists
 from app.feedback.impressions import remember_shown, was_shown
-from app.feedback.user_lists import HIDDEN, UNSEEN, WATCHLIST
+from app.feedback.user_lists import SEEN, SET_ASIDE, UNSEEN, WATCHLIST
 from app.home import home
 from app.home.forms import RatingForm
 from app.home.list_filters import KNOWN, OWN_YEARS, ListFilters
@@ -64,7 +64,7 @@ def index() -> ResponseReturnValue:
         model,
         counted,
         shown + 1,
-        hidden=own.keys() | marked[HIDDEN],
+        hidden=own.keys() | _set_aside(marked),
         wanted=filters.filter,
         known=filters.known,
         reasons=FIRST,
@@ -93,12 +93,14 @@ def index() -> ResponseReturnValue:
 def welcome() -> ResponseReturnValue:
     """Ask to rate one title at a time, the one whose rating would teach the model most."""
     own = {item: stars for item, stars, _ in ratings.ratings_by_age(current_user.id)}
-    unseen = user_lists.marks_of(current_user.id)[UNSEEN]
+    marked = user_lists.marks_of(current_user.id)
+    unseen = marked[UNSEEN]
     model = _own_model()
     if model is None:
         return render_template("home/closed.html", rated=len(own))
     with timing.part("question"):
-        asked, progress = next_question(model, own, unseen), onboarding_progress(model, own)
+        asked = next_question(model, own, unseen | marked[SEEN])
+        progress = onboarding_progress(model, own)
     return render_template(
         "home/welcome.html",
         item=db.session.get(Item, asked) if asked is not None else None,
@@ -123,13 +125,14 @@ def search() -> ResponseReturnValue:
 
 @home.get("/popular")
 def popular() -> ResponseReturnValue:
-    """Show the titles that most people like or have, overall or of one genre."""
+    """Show the titles that most people like or have, overall or of one genre, but not seen ones."""
     model = _own_model()
     genres = model.item_metadata.genres if model else []
     genre = request.args.get("genre")
     if genre and genre not in genres:
         abort(404)
-    items = serving.feedback_kind.popular(POPULAR, genre or None)
+    left_out = user_lists.is_seen_by(current_user.id)
+    items = serving.feedback_kind.popular(POPULAR, genre or None, left_out)
     return render_template(
         "home/popular.html", items=items, genre=genre, genres=genres, via="popular", **_about(items)
     )
@@ -138,14 +141,15 @@ def popular() -> ResponseReturnValue:
 @home.get("/ratings")
 def my_ratings() -> ResponseReturnValue:
     """Show the user's ratings, newest first, to change or delete."""
-    page = Page.requested(ratings.count_ratings(current_user.id))
-    rated = ratings.rated_items(current_user.id, PAGE_SIZE, page.offset)
+    implicit = not serving.feedback_kind.seen_if_watched
+    page = Page.requested(ratings.count_ratings(current_user.id, implicit))
+    rated = ratings.rated_items(current_user.id, PAGE_SIZE, page.offset, implicit)
     return render_template("home/ratings.html", rated=rated, page=page, via="ratings")
 
 
-@home.get("/<any(watchlist, hidden):kind>")
-def set_aside(kind: str) -> ResponseReturnValue:
-    """Show the watchlist, or the hidden titles."""
+@home.get("/<any(watchlist, hidden, seen):kind>")
+def listed(kind: str) -> ResponseReturnValue:
+    """Show the watchlist, the hidden titles, or those seen without a rating."""
     page = Page.requested(user_lists.count_marked(current_user.id, kind))
     items = user_lists.marked_items(current_user.id, kind, PAGE_SIZE, page.offset)
     return render_template(
@@ -161,11 +165,15 @@ def title(item_id: int) -> ResponseReturnValue:
     marked = user_lists.marks_of(current_user.id)
     about: dict[str, Any] = {"guess": None, "why": None, "similar": []}
     if (model := _own_model()) is not None:
-        similar_ids = similar_items(model, item_id, SIMILAR)
+        seen = marked[SEEN]
+        similar_ids = similar_items(model, item_id, SIMILAR + len(seen))
+        similar_ids = [other for other in similar_ids if other not in seen][:SIMILAR]
         items = catalogue.items_by_id(similar_ids)
+        is_listed = item_id not in own and item_id not in seen
+        hidden = _set_aside(marked) - {item_id}
         about = {
             "guess": predicted(model, own, [item]).get(item_id),
-            "why": None if item_id in own else why(model, own, item_id, marked[HIDDEN] - {item_id}),
+            "why": why(model, own, item_id, hidden) if is_listed else None,
             "similar": [items[other] for other in similar_ids if other in items],
         }
     return render_template(
@@ -204,10 +212,12 @@ def unrate(item_id: int) -> ResponseReturnValue:
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(user_lists.KINDS)}):kind>")
 def mark(item_id: int, kind: str) -> ResponseReturnValue:
-    """Add a title to a list."""
+    """Add a title to a list; to undo it puts it back on the list that it left."""
     item = db.get_or_404(Item, item_id)
-    user_lists.mark(current_user.id, item_id, kind)
+    left = user_lists.mark(current_user.id, item_id, kind) - {UNSEEN}
     back = url_for("home.unmark", item_id=item_id, kind=kind)
+    if left:
+        back = url_for("home.mark", item_id=item_id, kind=left.pop())
     return _done(serving.feedback_kind.marked[kind].format(item.title), {"address": back})
 
 
@@ -215,7 +225,10 @@ def mark(item_id: int, kind: str) -> ResponseReturnValue:
 def unmark(item_id: int, kind: str) -> ResponseReturnValue:
     """Remove a title from a list."""
     item = db.get_or_404(Item, item_id)
-    user_lists.unmark(current_user.id, item_id, kind)
+    if kind == SEEN and serving.feedback_kind.seen_if_watched:
+        ratings.unwatch(current_user.id, item_id)
+    else:
+        user_lists.unmark(current_user.id, item_id, kind)
     back = url_for("home.mark", item_id=item_id, kind=kind)
     return _done(serving.feedback_kind.unmarked[kind].format(item.title), {"address": back})
 
@@ -238,11 +251,18 @@ def _own_model() -> Model | None:
     return served.model if served else None
 
 
-def _about(items: list[Item]) -> dict[str, dict[int, float]]:
-    """Return the user's ratings, and predictions for ``items``, for a template that lists them."""
+def _set_aside(marked: dict[str, set[int]]) -> set[int]:
+    """Return the ids of titles that are not to be recommended."""
+    return set().union(*(marked[kind] for kind in SET_ASIDE))
+
+
+def _about(items: list[Item]) -> dict[str, Any]:
+    """Return the user's ratings, and for ``items`` which are seen and predictions, for a template
+    that lists them."""
     own = ratings.ratings_of(current_user.id)
+    seen = user_lists.listed_among(current_user.id, SEEN, [item.id for item in items])
     model = _own_model()
-    return {"own": own, "predicted": predicted(model, own, items) if model else {}}
+    return {"own": own, "seen": seen, "predicted": predicted(model, own, items) if model else {}}
 
 
 def _found_through(item_id: int) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import SubmitField
+from wtforms import IntegerField, StringField, SubmitField
+from wtforms.validators import AnyOf, NumberRange
 
 from app.base.forms import present_password
 from app.http.body_limits import LARGEST_FILE
+from app.http.validators import MaxLength
+from app.portability.entries import SEEN, WISHED
+from recommender.catalogue import LARGEST_ID
 
 
 class ImportForm(FlaskForm):
@@ -21,6 +25,19 @@ class ImportForm(FlaskForm):
         },
     )
     submit = SubmitField("Bring them in")
+
+
+class DecisionForm(FlaskForm):
+    """What the undecided titles of a file are."""
+
+    mark = StringField(validators=[MaxLength(16), AnyOf((SEEN, WISHED))])
+
+
+class ChoiceForm(FlaskForm):
+    """A line, by its key, and the title that it is."""
+
+    line = StringField(validators=[MaxLength(32)])
+    item = IntegerField(validators=[NumberRange(0, LARGEST_ID)])
 
 
 class DeleteForm(FlaskForm):

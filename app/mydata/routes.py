@@ -9,17 +9,16 @@ from flask import Response, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from app.accounts import login_sessions, login_throttle
+from app.accounts import login_sessions
 from app.accounts import service as accounts
 from app.db.clock import utcnow
 from app.extensions import db
-from app.models import Import, User
+from app.models import User
 from app.mydata import mydata
 from app.mydata.forms import DeleteForm, ImportForm
 from app.portability.exports import as_csv_files, as_json, everything_of
-from app.portability.import_reports import newest_reports
-from app.portability.imports import IMPORT_SECONDS, ImportBusy, bring_in
-from app.portability.uploads import ImportProblem
+from app.portability.import_reports import Report, newest_reports
+from app.portability.open_lines import count_unmatched
 from app.recommend.model_watcher import serving
 from app.reports.accuracy import accuracy_of
 from app.reports.charts import errors_over_time
@@ -31,36 +30,7 @@ PIECE_BYTES = 65_536
 @mydata.get("/data")
 def index() -> ResponseReturnValue:
     """Show the import, the exports and the deletion."""
-    return _page(ImportForm(), DeleteForm(formdata=None))
-
-
-@mydata.post("/data/import")
-def bring() -> ResponseReturnValue:
-    """Import all ratings of a file that can be read and matched, or none if it is invalid."""
-    form = ImportForm()
-    if not form.validate():
-        return _page(form, DeleteForm(formdata=None), 422)
-    login_throttle.record_attempts((login_throttle.IMPORTS, f"user {current_user.id}"))
-    file, model = form.file.data, serving.model_or_none
-    try:
-        done = bring_in(current_user.id, file.filename or "file", file.stream, model)
-    except ImportProblem as problem:
-        form.file.errors = [str(problem)]
-        return _page(form, DeleteForm(formdata=None), 422)
-    except ImportBusy as busy:
-        form.file.errors = [str(busy)]
-        page = _page(form, DeleteForm(formdata=None), 503)
-        return *page, {"Retry-After": str(IMPORT_SECONDS)}
-    return redirect(url_for("mydata.report", import_id=done.id), 303)
-
-
-@mydata.get("/data/imports/<id:import_id>")
-def report(import_id: int) -> ResponseReturnValue:
-    """Show the report of an import; 404 for other users' imports."""
-    done = db.session.get(Import, import_id)
-    if done is None or done.user_id != current_user.id:
-        abort(404)
-    return render_template("mydata/report.html", done=done, report=done.report)
+    return data_page(ImportForm(), DeleteForm(formdata=None))
 
 
 @mydata.get("/data/export.json")
@@ -84,7 +54,7 @@ def delete() -> ResponseReturnValue:
     if form.validate() and not accounts.is_present_password(current_user, form.password.data):
         form.password.errors = ["This is not your password, so nothing was deleted."]
     if form.errors:
-        return _page(ImportForm(formdata=None), form, 422)
+        return data_page(ImportForm(formdata=None), form, 422)
     user = db.session.get_one(User, current_user.id)
     login_sessions.end()
     accounts.delete_account(user)
@@ -102,10 +72,14 @@ def accuracy() -> ResponseReturnValue:
     return render_template("mydata/accuracy.html", accuracy=accuracy, chart=chart)
 
 
-def _page(form: ImportForm, delete_form: DeleteForm, status: int = 200) -> tuple[str, int]:
-    imports = newest_reports(current_user.id, limit=10)
+def data_page(form: ImportForm, delete_form: DeleteForm, status: int = 200) -> tuple[str, int]:
+    """Render the page with these forms."""
+    imports = [(done, Report.of(done)) for done in newest_reports(current_user.id, limit=10)]
     forms = {"form": form, "delete_form": delete_form}
-    return render_template("mydata/index.html", **forms, imports=imports), status
+    unmatched = count_unmatched(current_user.id)
+    return render_template(
+        "mydata/index.html", **forms, imports=imports, unmatched=unmatched
+    ), status
 
 
 def _file(content: IO[bytes], kind: str) -> Response:

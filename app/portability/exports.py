@@ -21,9 +21,12 @@ from app.models import (
     Experiment,
     Exposure,
     Friendship,
+    Import,
+    ImportChange,
     Impression,
     Item,
     ListEntry,
+    OpenLine,
     Rating,
     Token,
     User,
@@ -41,6 +44,10 @@ _OF_ACCOUNT = ["username", "email", "email_confirmed_at", "role", "created_at", 
 _OF_ACCOUNT += ["gender", "year_of_birth"]
 _OF_ITEM = ["title", "year", "imdb_id", "tmdb_id"]
 _OF_RATING = ["rating", "rated_at", "is_implicit", "predicted", "community", "model_version", "via"]
+_OF_CHANGE = ["at_before", "at_after", "rating_before", "rating_after", "is_implicit", "predicted"]
+_OF_CHANGE += ["community", "model_version", "via"]
+_OF_LINE = ["line", "title", "original_title", "year", "catalogue_id", "imdb_id", "tmdb_id"]
+_OF_LINE += ["mark", "rating", "at"]
 # The columns of each kind; those of imports are followed by the fields of the reports.
 COLUMNS = {
     "ratings": ["item_id", *_OF_ITEM, *_OF_RATING],
@@ -48,7 +55,9 @@ COLUMNS = {
     "shown": ["item_id", *_OF_ITEM, "shown_at", "place", "model_version"],
     "exposures": ["experiment", "item_id", "title", "arm", "shown_at", "place", "model_version"],
     "visits": ["day"],
-    "imports": ["imported_at", "source", "file"],
+    "imports": ["imported_at", "undone_at", "source", "file"],
+    "import_changes": ["item_id", *_OF_ITEM, "kind", *_OF_CHANGE],
+    "open_lines": _OF_LINE,
     "companions": ["username", "asked_at", "agreed_at", "asked_by_them"],
     "tokens": ["name", "created_at", "expires_at", "revoked_at", "last_used_at"],
 }
@@ -68,9 +77,15 @@ def everything_of(user: User) -> dict[str, Row | Iterable[Row]]:
         "exposures": _exposures(user.id),
         "visits": _own_rows("visits", Visit, user.id, Visit.day),
         "imports": [
-            {"imported_at": done.imported_at.isoformat(), **done.report}
+            {
+                "imported_at": done.imported_at.isoformat(),
+                "undone_at": _plain(done.undone_at),
+                **done.report,
+            }
             for done in reversed(newest_reports(user.id))
         ],
+        "import_changes": _import_changes(user.id),
+        "open_lines": _own_rows("open_lines", OpenLine, user.id, OpenLine.key),
         "companions": _companions(user.id),
         "tokens": _own_rows("tokens", Token, user.id, Token.id),
     }
@@ -155,7 +170,8 @@ def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
 
 
 def _own_rows(kind: str, model: Any, user_id: int, order: Any) -> Iterator[Row]:
-    columns = (getattr(model, name) for name in COLUMNS[kind])
+    labels = zip(COLUMNS[kind], _columns(kind), strict=True)
+    columns = (getattr(model, name).label(label) for name, label in labels)
     yield from _rows(select(*columns).where(model.user_id == user_id).order_by(order))
 
 
@@ -169,6 +185,20 @@ def _item_rows(kind: str, model: Any, user_id: int) -> Iterator[Row]:
         .join_from(model, Item)
         .where(model.user_id == user_id)
         .order_by(model.item_id)
+    )
+
+
+def _import_changes(user_id: int) -> Iterator[Row]:
+    change = ImportChange
+    columns = (
+        getattr(Item if name in _OF_ITEM else change, name) for name in COLUMNS["import_changes"]
+    )
+    yield from _rows(
+        select(*columns)
+        .join_from(change, Import)
+        .join(Item, Item.id == change.item_id)
+        .where(Import.user_id == user_id)
+        .order_by(change.import_id, change.kind, change.item_id)
     )
 
 

@@ -2,67 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
-from itertools import accumulate
-from typing import Any, BinaryIO, TypeVar
+from dataclasses import asdict
+from typing import BinaryIO
 
-from app.catalogue import items as catalogue
 from app.db.clock import utcnow
 from app.db.retry import retry_on_conflict
-from app.db.upsert import upsert
 from app.extensions import db
-from app.feedback.ratings import IMPORT, Prediction, ratings_by_age
-from app.feedback.user_lists import WATCHLIST
 from app.http import request_budget
-from app.models import Import, ListEntry, Rating
+from app.models import Import
 from app.observability import metrics
-from app.portability.csv_kinds import read_csv
-from app.portability.entries import Contents, Entry, RejectedLine
-from app.portability.import_reports import delete_old_reports
-from app.portability.matching import Matcher
-from app.portability.steam_library import is_steam, read_steam
-from app.portability.text import TextFile, texts
+from app.portability.changes import apply
+from app.portability.conclusions import Conclusions, conclude
+from app.portability.entries import Contents
+from app.portability.import_reports import LONGEST_TITLE, MOST_LISTED, Report, delete_old_reports
+from app.portability.matching import BY_NAME, Matcher
+from app.portability.open_lines import remember
+from app.portability.readers import read_upload
 from app.portability.uploads import ImportProblem
 from app.recommend import feedback_kind
 from app.recommend.model_watcher import serving
-from app.recommend.service import fold_in
 from recommender.model import Model
 
-BATCH = 500
-# Rejected and unmatched lines that a report lists, each, and their bytes as JSON.
-MOST_LISTED = 500
-LARGEST_LIST = 32_000
 # Seconds that an import may take; seconds to wait for another one in the same process.
 IMPORT_SECONDS = 20
 WAIT_SECONDS = 3
 # Imports that may wait at once in a process, since each occupies a thread.
 MOST_WAITING = 2
-# (value, time) by item id.
-Values = dict[int, tuple[float, datetime]]
-Row = TypeVar("Row")
-NO_EARLIER_THAN = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass
-class Report:
-    """The result of an import. ``kept``: rated here more recently than in the file."""
-
-    source: str
-    file: str
-    new: int = 0
-    changed: int = 0
-    same: int = 0
-    kept: int = 0
-    wanted: int = 0
-    unmatched: int = 0
-    bad: int = 0
-    unmatched_lines: list[dict[str, Any]] = field(default_factory=list)
-    bad_lines: list[dict[str, Any]] = field(default_factory=list)
 
 
 class ImportBusy(Exception):
@@ -107,144 +75,62 @@ def _turn() -> Iterator[None]:
 
 @retry_on_conflict
 def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
-    files = [read(text) for text in texts(name, upload)]
-    for contents in files:
-        _check_kind(contents, model)
-    report = Report(files[0].source, name[:200])
-    matched = _matched(files, report)
-    ratings_before = {item: (stars, at) for item, stars, at in ratings_by_age(user_id)}
-    rows = _decide(matched, ratings_before, report)
-    _store(user_id, rows, ratings_before, matched, model)
-    done = Import(user_id=user_id, imported_at=utcnow(), report=asdict(report))
+    contents = read_upload(name, upload)
+    _check_kind(contents, model)
+    report = Report(contents.source, name[:200])
+    concluded = conclude(contents, Matcher(), report)
+    if not (concluded.matched or concluded.unmatched or report.bad or report.left_out):
+        raise ImportProblem(f"This {report.source} file holds no {serving.feedback_kind.numbers}.")
+    done = Import(user_id=user_id, imported_at=utcnow(), report={})
     db.session.add(done)
+    db.session.flush()
+    stored = _store(done, concluded, report, model)
+    report.shorten()
+    done.report = asdict(report)
     db.session.flush()
     delete_old_reports(user_id)
     db.session.commit()
-    metrics.RATINGS_WRITTEN.labels(metrics.IMPORT).inc(len(rows))
+    metrics.RATINGS_WRITTEN.labels(metrics.IMPORT).inc(stored)
     return done
-
-
-def read(text: TextFile) -> Contents:
-    """Detect the format of a file. Raises ImportProblem if it is not supported."""
-    return read_steam(text) if is_steam(text) else read_csv(text)
 
 
 def _check_kind(contents: Contents, model: Model | None) -> None:
     kind = serving.feedback_kind
-    if contents.feedback != kind.feedback:
-        noun = model.catalogue.noun if model else "movie"
+    noun = model.catalogue.noun if model else "movie"
+    if contents.noun and contents.noun != noun:
+        raise ImportProblem(
+            f"This is a file from {contents.source}, a site of {contents.noun}s, and we know"
+            f" {noun}s alone."
+        )
+    if contents.feedback and contents.feedback != kind.feedback:
         raise ImportProblem(
             f"This is a file from {contents.source}, and we know {noun}s alone."
             f" It holds {feedback_kind.KINDS[contents.feedback].numbers}, not {kind.numbers}."
         )
 
 
-def _matched(files: Iterable[Contents], report: Report) -> dict[int, Entry]:
-    """Return the newest entry of each item; rated ones take precedence over wanted ones."""
-    matcher = Matcher()
-    entries: dict[int, Entry] = {}
-    for row in (row for contents in files for row in contents.rows):
-        request_budget.check()
-        if isinstance(row, RejectedLine):
-            report.bad += 1
-            _list(report.bad_lines, {"line": row.line, "why": row.why[:200]})
-        elif (item_id := matcher.match(row)) is None:
-            report.unmatched += 1
-            line = {"line": row.line, "title": row.title[:200], "year": row.year}
-            _list(report.unmatched_lines, line)
-        elif item_id not in entries or _order(row) >= _order(entries[item_id]):
-            # A matched entry needs no names, which would fill the memory.
-            entries[item_id] = replace(row, title="", imdb_id=None)
-    if not (entries or report.bad or report.unmatched):
-        raise ImportProblem(f"This {report.source} file holds no {serving.feedback_kind.numbers}.")
-    report.unmatched_lines = _shortened(report.unmatched_lines)
-    report.bad_lines = _shortened(report.bad_lines)
-    return entries
-
-
-def _list(lines: list[dict[str, Any]], line: dict[str, Any]) -> None:
-    if len(lines) < MOST_LISTED:
-        lines.append(line)
-
-
-def _shortened(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the first lines that together have at most LARGEST_LIST bytes of JSON."""
-    sizes = accumulate(len(json.dumps(line)) for line in lines)
-    return [line for line, total in zip(lines, sizes, strict=True) if total <= LARGEST_LIST]
-
-
-def _order(entry: Entry) -> tuple[bool, datetime]:
-    return entry.value is not None, entry.at or NO_EARLIER_THAN
-
-
-def _decide(matched: dict[int, Entry], ratings_before: Values, report: Report) -> Values:
-    """Return the ratings to store."""
-    rows: Values = {}
-    now = utcnow()
-    for item_id, entry in matched.items():
-        if entry.value is None:
-            report.wanted += 1
-            continue
-        at = entry.at if entry.at and NO_EARLIER_THAN < entry.at <= now else now
-        before = ratings_before.get(item_id)
-        if before is not None and before[0] == entry.value:
-            report.same += 1
-        elif before is not None and _stays(before, entry, at):
-            report.kept += 1
-        else:
-            rows[item_id] = (entry.value, at)
-            report.new += before is None
-            report.changed += before is not None
-    return rows
-
-
-def _stays(before: tuple[float, datetime], entry: Entry, at: datetime) -> bool:
-    """Return whether the stored rating stays: the newer one; of hours without a date the larger."""
-    if entry.at is None:
-        return entry.hours is None or before[0] > entry.hours
-    return before[1] > at
-
-
-def _store(
-    user_id: int,
-    rows: Values,
-    ratings_before: Values,
-    matched: dict[int, Entry],
-    model: Model | None,
-) -> None:
-    """Store ratings with their predictions, and the watchlist. The caller commits."""
-    predictions = _predictions(list(rows), ratings_before, model)
-    first_time = ("predicted", "community", "model_version", "via")
-    for batch in _batches(list(rows.items())):
-        stored = [
-            {
-                **{"user_id": user_id, "item_id": item_id, "rating": value, "rated_at": at},
-                **{"is_implicit": False, **asdict(predictions[item_id]), "via": IMPORT},
-            }
-            for item_id, (value, at) in batch
-        ]
-        upsert(Rating, stored, keep=first_time, newest_by="rated_at")
-    now, wanted = utcnow(), [item_id for item_id, entry in matched.items() if entry.value is None]
-    for ids in _batches(wanted):
-        key = {"user_id": user_id, "kind": WATCHLIST, "marked_at": now}
-        upsert(ListEntry, [{**key, "item_id": item_id} for item_id in ids], keep=["marked_at"])
-
-
-def _predictions(
-    item_ids: list[int], ratings_before: Values, model: Model | None
-) -> dict[int, Prediction]:
-    stars: dict[int, float] = {}
-    if model is not None:
-        person = fold_in(model, {item: rating for item, (rating, _) in ratings_before.items()})
-        stars = model.estimate(person, item_ids)
-    version = model.version if model else None
-    means = {
-        item_id: item.rating_mean
-        for batch in _batches(item_ids)
-        for item_id, item in catalogue.items_by_id(batch).items()
-    }
-    return {i: Prediction(stars.get(i), means.get(i), version) for i in item_ids}
-
-
-def _batches(rows: list[Row]) -> Iterator[list[Row]]:
-    return (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+def _store(done: Import, concluded: Conclusions, report: Report, model: Model | None) -> int:
+    """Store what was concluded, and its numbers in the report; return the number of ratings."""
+    matched = {item_id: entry for item_id, (entry, _) in concluded.matched.items()}
+    outcome = apply(done.user_id, done.id, matched, model)
+    undecided = {item_id: matched[item_id] for item_id in outcome.undecided}
+    too_many = remember(done.user_id, done.id, concluded.unmatched, undecided)
+    report.forgotten = concluded.forgotten + too_many
+    report.new, report.changed = outcome.new, outcome.changed
+    report.same, report.kept = outcome.same, outcome.kept
+    report.seen, report.wanted = len(outcome.seen), len(outcome.wanted)
+    report.undecided = len(undecided)
+    report.unmatched = len(concluded.unmatched) + concluded.forgotten
+    named = [
+        (item_id, entry) for item_id, (entry, by) in concluded.matched.items() if by == BY_NAME
+    ]
+    report.by_name = len(named)
+    report.by_id = len(matched) - len(named)
+    report.named_lines = [
+        {
+            **{"line": entry.line, "title": entry.title[:LONGEST_TITLE], "year": entry.year},
+            **{"item_id": item_id, "mark": entry.mark, "value": entry.value},
+        }
+        for item_id, entry in named[:MOST_LISTED]
+    ]
+    return len(outcome.ratings)

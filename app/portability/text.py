@@ -6,11 +6,11 @@ import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from app.http import request_budget
-from app.portability.uploads import ImportProblem, UploadedFile, unpack
+from app.portability.uploads import PIECE_BYTES, ImportProblem, UploadedFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -25,16 +25,35 @@ _BYTE_ORDER_MARKS = {
 }
 
 
-@dataclass(frozen=True)
 class TextFile:
     """A text file of an upload. Reading it raises ImportProblem if it is not text."""
 
-    file: UploadedFile
-    encoding: str
+    def __init__(self, file: UploadedFile) -> None:
+        self.file = file
+
+    @cached_property
+    def encoding(self) -> str:
+        return _encoding_of(self.file)
+
+    @cached_property
+    def beginning(self) -> str:
+        """Its first PIECE_BYTES at most, as text; letters that are cut or unknown are marks.
+
+        The rest is not read.
+        """
+        start = _start_of(self.file, PIECE_BYTES)
+        encoding = _marked_encoding(start) or "utf-8"
+        return start.decode(encoding, "replace").lstrip("\ufeff")
 
     def start(self, length: int) -> str:
         """Return its first ``length`` characters."""
         return _checked(self._open().read, length)
+
+    def pieces(self) -> Iterator[str]:
+        """Yield its characters, PIECE_BYTES at a time."""
+        text = self._open()
+        while piece := _checked(text.read, PIECE_BYTES):
+            yield piece
 
     def lines(self) -> Lines:
         """Return its lines, from the first."""
@@ -78,23 +97,25 @@ class Lines(Iterator[str]):
         return _checked(self._text.readline, length)
 
 
-def texts(name: str, upload: BinaryIO) -> list[TextFile]:
-    """List the wanted files of an upload. Raises ImportProblem as ``unpack`` does."""
-    return [TextFile(file, _encoding_of(file)) for file in unpack(name, upload)]
-
-
 def _encoding_of(file: UploadedFile) -> str:
     """Return UTF-8 or UTF-16, or else Windows-1252, as older exports are."""
-    start = io.BufferedReader(_ByteReader(file.read())).read(3)
-    for mark, encoding in _BYTE_ORDER_MARKS.items():
-        if start.startswith(mark):
-            return encoding
+    if encoding := _marked_encoding(_start_of(file, 3)):
+        return encoding
     try:
         for _ in codecs.iterdecode(file.read(), "utf-8"):
             request_budget.check()
     except UnicodeDecodeError:
         return "cp1252"
     return "utf-8"
+
+
+def _start_of(file: UploadedFile, length: int) -> bytes:
+    return io.BufferedReader(_ByteReader(file.read())).read(length)
+
+
+def _marked_encoding(start: bytes) -> str | None:
+    encodings = (name for mark, name in _BYTE_ORDER_MARKS.items() if start.startswith(mark))
+    return next(encodings, None)
 
 
 def _checked(read: Callable[[int], str], length: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +22,12 @@ MOST_MEMBERS = 2_000
 # Of a zip's list of its files, which zipfile reads whole: 250 bytes for each of them.
 LARGEST_DIRECTORY = 500_000
 PIECE_BYTES = 65_536
-# What we use of a Letterboxd export; the rest of the zip is not read.
-WANTED = ("ratings.csv", "watchlist.csv")
+# The only members of a zip that are looked at, and folders that hold what the person deleted or
+# liked, or what macOS adds.
+READ = (".csv", ".json", ".tsv")
+UNREAD_FOLDERS = frozenset(("__macosx", "deleted", "orphaned", "likes"))
+PACKED = (".zip", ".gz", ".7z", ".rar", ".tar", ".tgz")
+_ENCRYPTED = 1
 # zipfile bounds what it unpacks of these alone.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # What zipfile and the decompressors below it raise for bytes that are not a zip.
@@ -46,9 +50,10 @@ class UploadedFile:
 
 
 def unpack(name: str, upload: BinaryIO) -> list[UploadedFile]:
-    """List the wanted files: the upload itself, or what a zip or gzip holds.
+    """List the files: the upload itself, or those of a zip or gzip that may be read.
 
-    Raises ImportProblem where the upload is damaged or too large once unpacked.
+    Raises ImportProblem where the upload is damaged, or a zip holds none. ``check_size`` is for
+    those that are read.
     """
     upload.seek(0)
     start = upload.read(2)
@@ -59,7 +64,6 @@ def unpack(name: str, upload: BinaryIO) -> list[UploadedFile]:
     else:
         read = _read_gzip if start == b"\x1f\x8b" else _read_plain
         files = [UploadedFile(PurePosixPath(name or "file").name, partial(read, upload))]
-    _check_size(files)
     return files
 
 
@@ -74,7 +78,7 @@ def _zip_errors() -> Iterator[None]:
         ) from error
 
 
-def _check_size(files: list[UploadedFile]) -> None:
+def check_size(files: Iterable[UploadedFile]) -> None:
     """Raise ImportProblem where the files are too large together, whatever their headers say."""
     room = LARGEST_UNPACKED
     for file in files:
@@ -132,35 +136,40 @@ def _zipped_files(upload: BinaryIO) -> list[UploadedFile]:
     members = archive.infolist()
     if len(members) > MOST_MEMBERS:
         raise ImportProblem(f"This zip holds {len(members):,} files; that is no export.")
-    chosen = _wanted(members) or _only_csv(members)
-    if any(member.compress_type not in METHODS for member in chosen):
+    chosen = [(path, member) for path, member in map(_path_of, members) if _is_read(path)]
+    if not chosen:
+        raise ImportProblem(_why_nothing([_path_of(member)[0] for member in members]))
+    if any(member.flag_bits & _ENCRYPTED for _, member in chosen):
+        raise ImportProblem("This zip is locked with a password. Send it without a password.")
+    if any(member.compress_type not in METHODS for _, member in chosen):
         raise ImportProblem(
             "This zip is packed in a way that we do not read. Send the export as it was"
             " downloaded, or unpack it and send the files."
         )
-    return [UploadedFile(m.filename, partial(_read_member, archive, m)) for m in chosen]
+    return [UploadedFile(str(path), partial(_read_member, archive, m)) for path, m in chosen]
 
 
-def _wanted(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """Return the members called as in WANTED from the highest folder that has any.
-
-    Some programs pack everything in one folder; deeper folders hold what the person deleted.
-    """
-    paths = {m.filename: PurePosixPath(m.filename) for m in members}
-    named = [m for m in members if paths[m.filename].name in WANTED]
-    top = min((len(paths[m.filename].parts) for m in named), default=0)
-    chosen = [m for m in named if len(paths[m.filename].parts) == top]
-    if len({paths[m.filename].name for m in chosen}) < len(chosen):
-        raise ImportProblem("This zip holds more than one export. Send one at a time.")
-    return chosen
+def _path_of(member: zipfile.ZipInfo) -> tuple[PurePosixPath, zipfile.ZipInfo]:
+    """Return the path of a member too; some programs for Windows write backslashes."""
+    return PurePosixPath(member.filename.replace("\\", "/")), member
 
 
-def _only_csv(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """Return the one CSV file of another service's zip."""
-    csv_files = [m for m in members if m.filename.lower().endswith(".csv")]
-    if len(csv_files) != 1:
-        raise ImportProblem("This zip holds no ratings.csv. Send the export as it was downloaded.")
-    return csv_files
+def _is_read(path: PurePosixPath) -> bool:
+    folders = {folder.lower() for folder in path.parts[:-1]}
+    is_shadow = path.name.startswith(".")
+    return path.suffix.lower() in READ and not is_shadow and not folders & UNREAD_FOLDERS
+
+
+def _why_nothing(paths: list[PurePosixPath]) -> str:
+    names = [path.name.lower() for path in paths]
+    if not names:
+        return "This zip is empty. Download the export again and send it as it is."
+    if "[content_types].xml" in names or "mimetype" in names:
+        return "This is a workbook of a spreadsheet. Save the sheet as CSV and send that."
+    if any(name.endswith(PACKED) for name in names):
+        return "This zip holds another packed file. Unpack it, and send the one inside."
+    return "This zip holds no ratings.csv, nor another file that we read. Send the export as it was\
+ downloaded."
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
 
 Find = Callable[[], ExperimentConfig | None]
-Prepare = Callable[[Release], None]
+Prepare = Callable[[Release], object]
 
 
 class ExperimentWatcher:

@@ -9,9 +9,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import ColumnElement
+
 from app.catalogue.items import most_rated, popular
 from app.feedback.ratings import usual_rating
-from app.feedback.user_lists import HIDDEN, UNSEEN, WATCHLIST
+from app.feedback.user_lists import HIDDEN, SEEN, UNSEEN, WATCHLIST
 from app.models import Item
 from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
 from recommender.group_aggregation import VETO_BELOW, VETO_BELOW_MATCH
@@ -30,11 +32,13 @@ class FeedbackKind:
     value of an empty field, None if a value is needed. ``to_step``: the stored value of a REST
     client's value, by the step of the release's scale. ``format``: a value for people.
     ``value_if_watched``: the value of a title that a person has seen and not rated, by the title
-    and the ratings that its mean needs to count.
+    and the ratings that its mean needs to count. ``seen_if_watched``: whether such a title is on
+    the person's list of seen ones, not among what they rated: who has a game need not have played.
 
     Predictions:
     ``predict``: values by item id. ``has_accuracy``: whether predictions can be compared with the
-    values that follow. ``popular``: the best titles for everybody, by limit and genre.
+    values that follow. ``popular``: the best titles for everybody, by limit, genre, and the
+    condition of those that are left out.
     ``veto_below``: a prediction that vetoes a title for a group.
 
     Text:
@@ -50,9 +54,10 @@ class FeedbackKind:
     to_step: Callable[[float, float], float]
     format: Callable[[float], str]
     value_if_watched: Callable[[Item, int], float]
+    seen_if_watched: bool
     predict: Callable[[Model, Person, Iterable[int]], dict[int, float]]
     has_accuracy: bool
-    popular: Callable[[int, str | None], list[Item]]
+    popular: Callable[[int, str | None, ColumnElement[bool]], list[Item]]
     veto_below: float
     template: str
     numbers: str
@@ -89,7 +94,10 @@ def _round_to_step(stars: float, step: float) -> float:
 
 
 _HIDDEN = {HIDDEN: "{} will not be suggested again"}
-_SUGGESTED_AGAIN = {HIDDEN: "{} may be suggested again", UNSEEN: "{}: we may ask again"}
+_SUGGESTED_AGAIN = {
+    **dict.fromkeys((HIDDEN, SEEN), "{} may be suggested again"),
+    UNSEEN: "{}: we may ask again",
+}
 STARS = FeedbackKind(
     template="kinds/stars.html",
     feedback=EXPLICIT,
@@ -99,6 +107,7 @@ STARS = FeedbackKind(
     to_step=_round_to_step,
     format="{:g} ★".format,
     value_if_watched=usual_rating,
+    seen_if_watched=True,
     predict=Model.estimate,
     has_accuracy=True,
     popular=popular,
@@ -106,7 +115,10 @@ STARS = FeedbackKind(
     default_genres=(),
     numbers="ratings",
     removed="{}: rating removed",
-    marked={WATCHLIST: "{} is on your watchlist", UNSEEN: "{}: not seen", **_HIDDEN},
+    marked={
+        **{WATCHLIST: "{} is on your watchlist", UNSEEN: "{}: not seen"},
+        **{SEEN: "{}: seen, and not suggested again", **_HIDDEN},
+    },
     unmarked={WATCHLIST: "{} is off your watchlist", **_SUGGESTED_AGAIN},
     too_few_for_guest="Rate at least {}, so that we have something to go by.",
     failure="The projector broke down",
@@ -120,6 +132,7 @@ HOURS = FeedbackKind(
     to_step=lambda hours, _step: hours,
     format=hours_in_words,
     value_if_watched=lambda _item, _enough: 0.0,
+    seen_if_watched=False,
     predict=Model.match,
     has_accuracy=False,
     popular=most_rated,
@@ -127,7 +140,10 @@ HOURS = FeedbackKind(
     default_genres=("Game",),
     numbers="games",
     removed="{}: no longer among your games",
-    marked={WATCHLIST: "{} is on your wishlist", UNSEEN: "{}: not yours", **_HIDDEN},
+    marked={
+        **{WATCHLIST: "{} is on your wishlist", UNSEEN: "{}: not yours"},
+        **{SEEN: "{}: played, and not suggested again", **_HIDDEN},
+    },
     unmarked={WATCHLIST: "{} is off your wishlist", **_SUGGESTED_AGAIN},
     too_few_for_guest="Give the hours of at least {} games, so that we have something to go by.",
     failure="The machine stopped",

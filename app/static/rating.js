@@ -23,7 +23,7 @@ document.addEventListener("submit", (event) => {
   if (!event.target.matches("form[data-rate], form[data-act]")) return;
   event.preventDefault();
   clearTimeout(pending);
-  send(event.target);
+  send(event.target, event.submitter);
 });
 
 document.addEventListener("click", async (event) => {
@@ -37,8 +37,8 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-async function send(form) {
-  const fields = new FormData(form);
+async function send(form, button) {
+  const fields = new FormData(form, button);
   const answer = await post(form.action, fields);
   if (!answer) {
     if (form.matches("[data-rate]")) form.reset(); // stars go back; a number that was typed stays

@@ -1,62 +1,77 @@
-// The search box: suggestions while typing, `/` to get there, Escape to leave.
+// Search boxes: suggestions while typing, `/` to get to the one above, Escape to leave.
 
 const PAUSE = 120;
-const search = document.querySelector("[data-search]");
+let pending;
+let asked = 0;
 
-if (search) {
-  const input = search.querySelector("input");
-  const panel = search.querySelector(".suggestions");
-  let pending;
-  let asked = 0;
+const boxOf = (element) => element.closest?.("[data-search]");
+const fieldOf = (box) => box.querySelector("input[type=search]");
+const panelOf = (box) => box.querySelector(".suggestions");
+const open = () => [...document.querySelectorAll("[data-search]")].filter((box) => !panelOf(box).hidden);
 
-  const close = () => {
-    panel.hidden = true;
-    asked += 1;
-  };
+const close = (box) => {
+  panelOf(box).hidden = true;
+  asked += 1;
+};
 
-  const suggest = async () => {
-    const query = input.value.trim();
-    if (!query) return close();
-    const turn = ++asked;
-    const address = `${input.form.action}?suggest=1&q=${encodeURIComponent(query)}`;
-    const response = await fetch(address).catch(() => null);
-    if (!response?.ok || response.redirected || turn !== asked) return;
-    const found = new DOMParser().parseFromString(await response.text(), "text/html");
-    if (turn !== asked) return;
-    panel.replaceChildren(...found.body.childNodes);
-    panel.hidden = false;
-  };
+const suggest = async (box) => {
+  const { form, value } = fieldOf(box);
+  if (!value.trim()) return close(box);
+  const turn = ++asked;
+  const sought = new URLSearchParams(new FormData(form));
+  sought.set("suggest", "1");
+  sought.set("q", value.trim());
+  const response = await fetch(`${form.action}?${sought}`).catch(() => null);
+  if (!response?.ok || response.redirected || turn !== asked) return;
+  const found = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (turn !== asked) return;
+  panelOf(box).replaceChildren(...found.body.childNodes);
+  panelOf(box).hidden = false;
+};
 
-  input.addEventListener("input", () => {
-    clearTimeout(pending);
-    pending = setTimeout(suggest, PAUSE);
-  });
-  input.addEventListener("click", () => {
-    if (input.value.trim() && panel.hasChildNodes()) panel.hidden = false;
-  });
-  search.addEventListener("keydown", (event) => {
-    if (event.key === "ArrowDown" && event.target === input && !panel.hidden) {
-      event.preventDefault();
-      panel.querySelector(".rate input:checked, .rate input:not([type=hidden])")?.focus();
-    }
-  });
-  document.addEventListener("pointerdown", (event) => {
-    if (!search.contains(event.target)) close();
-  });
-  search.addEventListener("focusout", (event) => {
-    if (event.relatedTarget && !search.contains(event.relatedTarget)) close();
-  });
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !panel.hidden) {
-      close();
-      input.focus();
-      return;
-    }
-    const typing = event.target.closest("input:not([type=radio]), textarea, select");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      event.preventDefault();
-      input.focus();
-      input.select();
-    }
-  });
-}
+const isField = (element) => element.matches("[data-search] input[type=search]");
+
+document.addEventListener("input", (event) => {
+  if (!isField(event.target)) return;
+  clearTimeout(pending);
+  pending = setTimeout(suggest, PAUSE, boxOf(event.target));
+});
+
+document.addEventListener("click", (event) => {
+  if (!isField(event.target)) return;
+  const panel = panelOf(boxOf(event.target));
+  if (event.target.value.trim() && panel.hasChildNodes()) panel.hidden = false;
+});
+
+document.addEventListener("pointerdown", (event) => {
+  for (const box of open()) if (!box.contains(event.target)) close(box);
+});
+
+document.addEventListener("focusout", (event) => {
+  for (const box of open()) {
+    if (event.relatedTarget && box.contains(event.target) && !box.contains(event.relatedTarget)) close(box);
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "ArrowDown" && isField(event.target) && !panelOf(boxOf(event.target)).hidden) {
+    event.preventDefault();
+    panelOf(boxOf(event.target)).querySelector(
+      ".rate input:checked, .rate input:not([type=hidden]), form button")?.focus();
+    return;
+  }
+  const [box] = event.key === "Escape" ? open() : [];
+  if (box) {
+    close(box);
+    fieldOf(box).focus();
+    return;
+  }
+  const typing = event.target.closest("input:not([type=radio]), textarea, select");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    const field = document.querySelector("header [data-search] input[type=search]");
+    if (!field) return;
+    event.preventDefault();
+    field.focus();
+    field.select();
+  }
+});

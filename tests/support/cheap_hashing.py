@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from werkzeug.security import generate_password_hash
 
-import app.models
+import app.models.accounts
 from app.accounts import service as accounts
 
 STAND_IN = accounts._NOBODY
@@ -19,5 +19,5 @@ def make_hashes_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
         assert method == "scrypt"
         return generate_password_hash(password, method=CHEAP)
 
-    monkeypatch.setattr(app.models, "generate_password_hash", generate)
+    monkeypatch.setattr(app.models.accounts, "generate_password_hash", generate)
     monkeypatch.setattr(accounts, "_NOBODY", generate_password_hash("nobody", method=CHEAP))

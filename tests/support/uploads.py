@@ -11,9 +11,8 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Import
-from app.portability.entries import Entry, RejectedLine
-from app.portability.imports import read
-from app.portability.text import texts
+from app.portability.entries import FileRow
+from app.portability.readers import read_upload
 
 MOVIELENS = "userId,movieId,rating,timestamp\n7,1,4.5,1000000000\n7,8,3.0,1100000000\n"
 
@@ -52,10 +51,10 @@ def bring(client: FlaskClient, content: str | bytes, name: str = "ratings.csv", 
     return client.post("/data/import", data={"file": (io.BytesIO(raw), name)}, **more)
 
 
-def rows_of(content: str | bytes, name: str = "ratings.csv") -> list[Entry | RejectedLine]:
+def rows_of(content: str | bytes, name: str = "ratings.csv") -> list[FileRow]:
     """Parse an upload without matching it to a catalogue."""
     raw = content.encode() if isinstance(content, str) else content
-    return [row for text in texts(name, io.BytesIO(raw)) for row in read(text).rows]
+    return list(read_upload(name, io.BytesIO(raw)).rows)
 
 
 def report_of(app: Flask) -> dict:

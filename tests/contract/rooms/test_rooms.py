@@ -91,9 +91,7 @@ def test_packages_of_app_import_only_from_lower_layers() -> None:
 
 def test_app_has_only_listed_modules_outside_of_packages() -> None:
     modules = {path.stem for path in (ROOT / "app").glob("*.py")}
-    assert modules == {
-        *("__init__", "extensions", "models", "error_pages", "template_helpers", "health")
-    }
+    assert modules == {*("__init__", "extensions", "error_pages", "template_helpers", "health")}
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from app.db.clock import utcnow
 from app.extensions import db
 from app.http import body_limits, request_budget
 from app.models import Import, Rating
-from app.portability import imports, matching, uploads
+from app.portability import imports, uploads
 from app.portability.entries import LONGEST_FIELD, Entry, RejectedLine
 from app.portability.import_reports import MOST_REPORTS, newest_reports
 from app.portability.python_literal import as_json
@@ -232,11 +232,6 @@ def test_import_is_fast_when_one_title_fills_the_file(app: Flask, ann: FlaskClie
     with processor_time_below(SECONDS):
         assert bring(ann, upload).status_code == 303
     assert report_of(app)["new"] == 1
-
-
-def test_matcher_limits_the_name_variants_of_a_title() -> None:
-    names = list(matching._names("Amelie" + " (a) (b)" * 100))
-    assert len(names) <= matching.MOST_BRACKETS + 2
 
 
 # Steam libraries

@@ -60,14 +60,28 @@ SITE = (
     "movie_id,imdb_id,tmdb_id,rating,average_rating,title\n1,0000001,,4.5,3,Space Station (1979)\n"
 )
 STEAM_JSON = '{"response": {"game_count": 1, "games": [{"appid": 1, "playtime_forever": 90}]}}'
-KNOWN = [MOVIELENS, IMDB, LETTERBOXD, WATCHLIST, MARQUEE, HOURS, SITE, STEAM, STEAM_JSON]
+TRAKT = (
+    '[{"rated_at": "2024-03-01T20:11:00.000Z", "rating": 9, "movie": {"title": "Space Station",'
+    ' "year": 1979, "ids": {"imdb": "tt0000001", "tmdb": 949}}}]'
+)
+GOODREADS = (
+    "Title,Author,ISBN,My Rating,Year Published,Date Read,Exclusive Shelf\n"
+    'Space Station,A,"=""123""",4,1979,2020/01/01,read\n'
+)
+LOG = (
+    "datetime,login_id,action_type,log_json\n"
+    '2020-01-01 10:00:00,a,rating,"{""movieId"": 1\x2c ""rating"": 4}"\n'
+)
+KNOWN = [MOVIELENS, IMDB, LETTERBOXD, WATCHLIST, MARQUEE, HOURS, SITE, GOODREADS, LOG]
+TABLES = len(KNOWN)
+KNOWN += [STEAM, STEAM_JSON, TRAKT]
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252", "utf-7"]
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> str:
     """A file of a known kind with one or two arbitrary cells."""
-    rows = [line.split(",") for line in draw(st.sampled_from(KNOWN[:7])).splitlines()]
+    rows = [line.split(",") for line in draw(st.sampled_from(KNOWN[:TABLES])).splitlines()]
     for _ in range(draw(st.integers(1, 4))):
         row = rows[draw(st.sampled_from(range(len(rows))) if draw(st.booleans()) else st.just(-1))]
         row[draw(st.integers(0, len(row) - 1))] = draw(any_text)
