@@ -12,7 +12,7 @@ from app.portability.python_literal import as_json
 from app.portability.text import MOST_LINES, TextFile
 from app.portability.uploads import ImportProblem
 from recommender.feedback import IMPLICIT
-from recommender.formats.movielens import LAST_SECOND
+from recommender.formats.rating_format import LAST_SECOND
 from recommender.formats.steam import owned
 
 # Characters; the largest Steam library seen has a million.
