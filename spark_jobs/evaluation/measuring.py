@@ -196,8 +196,8 @@ def check_cases(where: str, made: Split, least: int, instead: str, liked: float)
 
     ``instead``: the remedy without more ratings.
     """
-    people = made.cases.count()
-    positives = made.cases.filter(lambda case: max(case.held.values()) >= liked).count()
+    highest = made.cases.map(lambda case: max(case.held.values())).collect()
+    people, positives = len(highest), sum(stars >= liked for stars in highest)
     if people < least or not positives:
         raise DataError(
             f"{where}: {people} people to test on, {positives} of them with a held-out rating of"

@@ -195,7 +195,7 @@ def test_divide_holds_out_every_rating_and_every_user_once(
     assert sorted(tested) == list(range(1, 31))
     for made in ranking:
         theirs = {case.user_id for case in made.cases.collect()}
-        fitted = {user for some in made.fitted.collect() for user in some.users.tolist()}
+        fitted = set(made.fitted().users.ids.tolist())
         assert theirs | fitted == set(range(1, 31))
         assert not theirs & fitted
 
