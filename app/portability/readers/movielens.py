@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.portability.entries import Entry, FileRow, Note, RejectedLine
-from app.portability.readers.tables import Kind, Row, Table, stars_of
+from app.portability.readers.tables import Kind, Row, Table
+from app.portability.readers.values import stars_of
 from recommender.formats.steam import BadLine
 from recommender.formats.titles import split_title
 

@@ -20,7 +20,7 @@ from app.portability.entries import (
 from app.portability.readers.dates import DateColumn
 from app.portability.readers.file_names import mark_of_name
 from app.portability.readers.json_arrays import elements_of, first_element
-from app.portability.readers.tables import imdb_id, stars_of
+from app.portability.readers.values import imdb_id, stars_of
 from app.portability.text import TextFile
 from recommender.formats.steam import BadLine
 

@@ -40,6 +40,7 @@ from tests.support.site import real_data
 from tests.support.uploads import MOVIELENS, bring, report_of, rows_of
 
 HEADER = "Name,Year,Rating\n"
+TRAKT = '[{"rating": 9, "movie": {"title": "Space Station", "ids": {}}}'
 # Many times the normal duration on a slow machine, and far below that before the limits.
 SECONDS = 5
 MEGABYTES = 60
@@ -296,6 +297,50 @@ def test_as_json_reads_published_libraries_like_python() -> None:
     with gzip.open(file, "rt", encoding="utf-8") as lines:
         for line in itertools.islice(lines, 300):
             assert json.loads(as_json(line)) == ast.literal_eval(line)
+
+
+# Dates and JSON
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Fri Aug {day:02} {hour:02}:{minute:02}:{second:02} 2016",
+        "{day} August 2016, {hour}:{minute}:{second}",
+        "8/{day}/2016 {hour}:{minute:02}:{second:02} PM",
+        "{number} 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+        "Jan {number} Feb Mar Apr May Jun Jul Aug",
+    ],
+)
+def test_read_is_fast_when_all_dates_differ(date: str) -> None:
+    dates = (
+        date.format(number=n, day=n % 28 + 1, hour=n % 12 + 1, minute=n // 60 % 60, second=n % 60)
+        for n in range(30_000)
+    )
+    lines = "".join(f'{n},5,"{at}"\n' for n, at in enumerate(dates, start=1))
+    with processor_time_below(SECONDS):
+        rows = rows_of("movieId,rating,timestamp\n" + lines)
+    assert sum(isinstance(row, Entry) for row in rows) == 30_000
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TRAKT + "," + "[" * 3_000_000,
+        lambda: TRAKT + "," + "[]," * 3_000_000,
+        lambda: TRAKT + ',{"a":"' + "x" * 20_000_000,
+        lambda: TRAKT + "," + "9" * 3_000_000,
+        lambda: TRAKT + " " * 20_000_000,
+        lambda: TRAKT + ("," + TRAKT[1:]) * 200_000,
+    ],
+    ids=["nesting", "lists", "one string", "one number", "blanks", "many elements"],
+)
+def test_json_is_read_in_bounded_memory_and_time(make: Callable[[], str]) -> None:
+    upload = zipped(make(), "ratings-movies.json")
+    with processor_time_below(SECONDS), pytest.raises(uploads.ImportProblem):
+        rows_of(upload)
+    with memory_below(MEGABYTES), pytest.raises(uploads.ImportProblem):
+        rows_of(upload)
 
 
 # Reports
