@@ -72,6 +72,6 @@ class OpenLine(db.Model):  # type: ignore[name-defined]
     imdb_id: Mapped[str | None] = mapped_column(String(16))
     tmdb_id: Mapped[int | None]
     mark: Mapped[str] = mapped_column(String(16))
-    value: Mapped[float | None]
+    rating: Mapped[float | None]
     at: Mapped[Moment | None]
     match_id: Mapped[int | None] = mapped_column(ForeignKey("items.id"), index=True)

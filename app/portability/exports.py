@@ -47,7 +47,7 @@ _OF_RATING = ["rating", "rated_at", "is_implicit", "predicted", "community", "mo
 _OF_CHANGE = ["at_before", "at_after", "rating_before", "rating_after", "is_implicit", "predicted"]
 _OF_CHANGE += ["community", "model_version", "via"]
 _OF_LINE = ["line", "title", "original_title", "year", "catalogue_id", "imdb_id", "tmdb_id"]
-_OF_LINE += ["mark", "value", "at"]
+_OF_LINE += ["mark", "rating", "at"]
 # The columns of each kind; those of imports are followed by the fields of the reports.
 COLUMNS = {
     "ratings": ["item_id", *_OF_ITEM, *_OF_RATING],
@@ -170,7 +170,8 @@ def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
 
 
 def _own_rows(kind: str, model: Any, user_id: int, order: Any) -> Iterator[Row]:
-    columns = (getattr(model, name) for name in COLUMNS[kind])
+    labels = zip(COLUMNS[kind], _columns(kind), strict=True)
+    columns = (getattr(model, name).label(label) for name, label in labels)
     yield from _rows(select(*columns).where(model.user_id == user_id).order_by(order))
 
 

@@ -61,7 +61,7 @@ def _row(entry: Entry, match_id: int | None) -> dict[str, Any]:
         "imdb_id": imdb_id if 0 < len(imdb_id) <= LONGEST_IMDB_ID else None,
         "tmdb_id": _id_or_none(entry.tmdb_id),
         "mark": entry.mark,
-        "value": entry.value,
+        "rating": entry.value,
         "at": entry.at,
         "match_id": match_id,
     }
@@ -91,7 +91,7 @@ def unmatched_lines(
     return db.session.scalars(own.limit(limit).offset(offset)).all()
 
 
-def _unmatched(user_id: int, import_id: int | None) -> list[Any]:
+def _unmatched(user_id: int, import_id: int | None = None) -> list[Any]:
     of_import = [] if import_id is None else [OpenLine.import_id == import_id]
     return [OpenLine.user_id == user_id, OpenLine.match_id.is_(None), *of_import]
 
@@ -113,9 +113,11 @@ def choose(user_id: int, key: str, item_id: int, model: Model | None) -> OpenLin
 
     A line that nobody has decided goes on waiting, for that.
     """
-    line = db.session.get(OpenLine, (user_id, key), with_for_update=True)
-    if line is None or line.match_id is not None:
+    lines = _locked(*_unmatched(user_id), OpenLine.key == key)
+    if not lines:
+        db.session.rollback()
         return None
+    (line,) = lines
     line.match_id = item_id
     if line.mark != UNDECIDED:
         _apply(user_id, line.import_id, [line], model)
@@ -128,8 +130,7 @@ def choose(user_id: int, key: str, item_id: int, model: Model | None) -> OpenLin
 @retry_on_conflict
 def decide(user_id: int, import_id: int, mark: str, model: Model | None) -> None:
     """Say of all undecided lines of an import that their titles are seen, or wanted."""
-    undecided = select(OpenLine).where(*_undecided(user_id, import_id))
-    lines = db.session.scalars(undecided.with_for_update()).all()
+    lines = _locked(*_undecided(user_id, import_id))
     for line in lines:
         line.mark = mark
     matched = [line for line in lines if line.match_id is not None]
@@ -137,6 +138,13 @@ def decide(user_id: int, import_id: int, mark: str, model: Model | None) -> None
     numbers = {"seen": len(outcome.seen), "wanted": len(outcome.wanted), "same": outcome.same}
     add_to_report(import_id, **numbers, undecided=-len(matched))
     db.session.commit()
+
+
+def _locked(*conditions: Any) -> Lines:
+    """Return lines, locked until the commit."""
+    # An UPDATE, since SQLite has no other lock that a second process waits for.
+    db.session.execute(update(OpenLine).where(*conditions).values(line=OpenLine.line))
+    return db.session.scalars(select(OpenLine).where(*conditions).with_for_update()).all()
 
 
 def _apply(user_id: int, import_id: int | None, lines: Lines, model: Model | None) -> Outcome:
@@ -157,7 +165,7 @@ def _entry(line: OpenLine) -> Entry:
         item_id=line.catalogue_id,
         imdb_id=line.imdb_id,
         tmdb_id=line.tmdb_id,
-        stars=line.value,
+        stars=line.rating,
         at=line.at,
         mark=line.mark,
         original_title=line.original_title,
@@ -214,8 +222,7 @@ def _after(last: tuple[int, str]) -> Lines:
 @retry_on_conflict
 def _found(user_id: int, matches: Mapping[str, int]) -> int:
     """Store what lines say of the titles that they match now; return the number of lines."""
-    own = select(OpenLine).where(OpenLine.user_id == user_id, OpenLine.key.in_(matches))
-    lines = db.session.scalars(own.where(OpenLine.match_id.is_(None)).with_for_update()).all()
+    lines = _locked(*_unmatched(user_id), OpenLine.key.in_(matches))
     of_imports: dict[int | None, list[OpenLine]] = defaultdict(list)
     for line in lines:
         line.match_id = matches[line.key]

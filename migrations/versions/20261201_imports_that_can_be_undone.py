@@ -50,7 +50,7 @@ def upgrade() -> None:
         sa.Column("imdb_id", sa.String(16)),
         sa.Column("tmdb_id", sa.Integer),
         sa.Column("mark", sa.String(16), nullable=False),
-        sa.Column("value", sa.Double),
+        sa.Column("rating", sa.Double),
         sa.Column("at", UtcDateTime),
         sa.Column("match_id", sa.Integer),
         sa.PrimaryKeyConstraint("user_id", "key", name="pk_open_lines"),

@@ -1,8 +1,10 @@
-"""What was exported here: ratings, hours, and the lists of titles."""
+"""What was exported here: ratings, hours, the lists of titles, and lines that wait for one."""
 
 from __future__ import annotations
 
-from app.portability.entries import SEEN, WISHED, Entry
+from dataclasses import replace
+
+from app.portability.entries import MARKS, SEEN, WISHED, Entry
 from app.portability.exports import unguarded
 from app.portability.readers.tables import Kind, Row
 from recommender.feedback import IMPLICIT, SCALES
@@ -21,6 +23,10 @@ def _rating(row: Row) -> Entry:
 
 
 def _hours(row: Row) -> Entry:
+    return _item(row, hours=_number_of_hours(row))
+
+
+def _number_of_hours(row: Row) -> float:
     text, most = row.text("hours"), SCALES[IMPLICIT].high
     try:
         hours = float(text.replace(",", "."))
@@ -28,12 +34,28 @@ def _hours(row: Row) -> Entry:
         raise BadLine(f"“{text[:30]}” is not a number of hours") from error
     if not 0 <= hours <= most:
         raise BadLine(f"{text[:20]} hours is not from 0 to {most:,.0f}")
-    return _item(row, hours=hours)
+    return hours
 
 
 def _mark(row: Row) -> Entry | None:
     mark = _MARKS.get(row.text("kind"))
     return _item(row, mark=mark) if mark else None
+
+
+def _open_stars(row: Row) -> Entry:
+    return _open_line(row, stars=row.stars("rating"))
+
+
+def _open_hours(row: Row) -> Entry:
+    return _open_line(row, hours=_number_of_hours(row) if row.text("hours") else None)
+
+
+def _open_line(row: Row, stars: float | None = None, hours: float | None = None) -> Entry:
+    if (mark := row.text("mark")) not in MARKS:
+        raise BadLine(f"“{mark[:30]}” is not a mark")
+    entry = _item(row, stars, hours, mark)
+    original_title = unguarded(row.text("originaltitle"))
+    return replace(entry, item_id=row.whole("catalogueid"), original_title=original_title)
 
 
 def _item(
@@ -56,6 +78,7 @@ def _item(
 _SOURCE = "Marquee"
 _ITEM = ("itemid", "title")
 _DATES = ("ratedat", "markedat")
+_OPEN = ("title", "originaltitle", "catalogueid", "mark", "at")
 KINDS = (
     Kind(_SOURCE, "ratings", (*_ITEM, "rating", "ratedat"), _rating, dates=_DATES),
     Kind(
@@ -63,5 +86,7 @@ KINDS = (
         dates=_DATES,
         feedback=IMPLICIT,
     ),
+    Kind(_SOURCE, "open_lines", (*_OPEN, "rating"), _open_stars, dates=("at",)),
+    Kind(_SOURCE, "open_lines", (*_OPEN, "hours"), _open_hours, dates=("at",), feedback=IMPLICIT),
     Kind(_SOURCE, "marks", (*_ITEM, "kind", "markedat"), _mark, dates=_DATES, feedback=""),
 )

@@ -26,8 +26,10 @@ from app.extensions import db
 from app.feedback import ratings
 from app.group import friends
 from app.models import Friendship, Import, Impression, Item, ListEntry, Rating, User, Visit
+from app.portability import open_lines
 from app.portability.bulk_transfer import ImportCounts, find_rows, import_ratings
 from app.portability.import_reports import MOST_REPORTS
+from app.portability.import_undo import undo
 from app.portability.imports import bring_in
 from recommender.errors import ConfigError, StorageError
 from recommender.storage.release_store import ReleaseStore
@@ -314,6 +316,43 @@ def test_rating_during_an_import_of_older_ratings_is_kept(site: Flask) -> None:
         with site.app_context():
             assert ratings.ratings_of(ann)[1] == 0.5
             for title in ratings.ratings_of(ann):
+                ratings.unrate(ann, title)
+
+
+def test_rating_during_the_undo_of_an_import_is_kept(site: Flask) -> None:
+    ann, _ = new_account(site, "ann")
+    for _ in range(ROUNDS):
+        with site.app_context():
+            done = bring_in(ann, "ratings.csv", BytesIO(BROUGHT), None).id
+        race(site, partial(undo, ann, done), lambda: ratings.rate(ann, 1, 0.5))
+        with site.app_context():
+            assert ratings.ratings_of(ann) == {1: 0.5}
+            ratings.unrate(ann, 1)
+
+
+def test_concurrent_undos_of_an_import_happen_once(site: Flask) -> None:
+    ann, _ = new_account(site, "ann")
+    with site.app_context():
+        done = bring_in(ann, "ratings.csv", BytesIO(BROUGHT), None).id
+    undone = race(site, *[partial(undo, ann, done)] * 3)
+    assert sorted(undone, key=repr) == [0, None, None]
+
+
+def test_concurrent_choices_for_a_line_store_one_of_them(site: Flask) -> None:
+    ann, _ = new_account(site, "ann")
+    for _ in range(ROUNDS):
+        with site.app_context():
+            bring_in(ann, "ratings.csv", BytesIO(b"Name,Year,Rating\nUnheard Of,1999,3\n"), None)
+            (line,) = open_lines.unmatched_lines(ann, 10)
+            key = line.key
+        choices = [partial(open_lines.choose, ann, key, item, None) for item in (1, 2)]
+        chosen = race(site, *choices)
+        with site.app_context():
+            assert open_lines.count_unmatched(ann) == 0
+            stored = ratings.ratings_of(ann)
+            assert list(stored.values()) == [3.0]
+            assert sum(each is not None for each in chosen) == 1
+            for title in stored:
                 ratings.unrate(ann, title)
 
 

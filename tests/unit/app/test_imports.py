@@ -208,7 +208,7 @@ def test_export_restores_ratings_seen_titles_and_watchlist(
             ("watchlist", 21),
         ]
         lines = db.session.scalars(select(OpenLine).where(OpenLine.user_id == 22)).all()
-        assert [(line.title, line.year, line.value) for line in lines] == [("Unheard Of", 1999, 3)]
+        assert [(line.title, line.year, line.rating) for line in lines] == [("Unheard Of", 1999, 3)]
     assert "a file from Marquee" in page
 
 
@@ -349,7 +349,7 @@ def test_lines_about_one_unmatched_title_are_one(
         Entry(4, "Unheard Of", 1999, stars=3.0, at=day(2)),
         Entry(5, "Unheard Of", 2001, mark=WISHED),
     )
-    assert [(line.line, line.value, line.mark) for line in waiting(app)] == [
+    assert [(line.line, line.rating, line.mark) for line in waiting(app)] == [
         (4, 3.0, "rated"),
         (5, None, "wished"),
     ]
@@ -367,7 +367,7 @@ def test_lines_keep_ids_title_rating_and_date(
     send(ann, file, entry, Entry(3, "\ud800 alone", 2**31 - 1, imdb_id="t" * 99, tmdb_id=2**40))
     first, second = waiting(app)
     assert (first.title, first.year, first.catalogue_id) == ("Ünheard 🎬", 1999, 77)
-    assert (first.imdb_id, first.tmdb_id, first.value, first.at) == ("tt77", 78, 2.5, day(1))
+    assert (first.imdb_id, first.tmdb_id, first.rating, first.at) == ("tt77", 78, 2.5, day(1))
     assert first.original_title == "O" * 255
     assert (second.title, second.imdb_id, second.tmdb_id) == ("? alone", None, None)
     (exported,) = [
@@ -623,4 +623,4 @@ def test_changes_and_undo_go_with_a_dropped_report_and_lines_stay(
 def test_report_says_how_long_undo_is_possible(ann: FlaskClient, file: list[FileRow]) -> None:
     page = send(ann, file, Entry(2, item_id=1, stars=5.0))
     assert "This is possible while it is among your 20 newest files." in page
-    assert "1 rating will go, 0 will be as before." in page
+    assert "This takes back 1 change." in page
