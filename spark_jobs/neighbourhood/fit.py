@@ -31,6 +31,9 @@ from spark_jobs.neighbourhood import kernels
 
 # The most bytes of systems that a task builds at a time.
 TRIANGLES = 256_000_000
+# How many weights a rating may have in the mean over all ratings: as long as folding in may take.
+# Beyond it the smallest are left out, of which there are many where tastes are alike.
+MOST_SUMS = 256
 WEIGHT = np.dtype([("item", np.int32), ("weight", np.float16)])
 
 
@@ -127,6 +130,7 @@ def fit(preferences: BlockedRatings, params: NeighbourhoodParams, seed: int) -> 
 
     solved = preferences.items.map(solve)
     shared.destroy()
+    drop_smallest(solved, preferences.items.counts)
     return FittedNeighbourhood(by_source(solved), solved, matrix.sampled_users)
 
 
@@ -137,6 +141,18 @@ def _gather(preferences: BlockedRatings, params: NeighbourhoodParams) -> Sparse:
     columns = np.concatenate([block.columns for block in blocks]).astype(np.int32)
     values = np.concatenate([block.values for block in blocks]).astype(np.float32)
     return Sparse(starts, columns, counted(values, params.objective))
+
+
+def drop_smallest(solved: NDArray[np.void], counts: Int64Array) -> None:
+    """Set the smallest weights to 0, so that a rating has at most MOST_SUMS in the mean.
+
+    ``counts`` of ratings of each item, as often as its weights are summed.
+    """
+    share = np.where(solved["item"] < 0, 0.0, counts[solved["item"]] / max(1, counts.sum()))
+    sizes = np.abs(solved["weight"]).view(np.uint16)  # ordered as the numbers are
+    sums = np.bincount(sizes.ravel(), share.ravel())
+    largest_first = np.cumsum(sums[::-1])[::-1]
+    solved["weight"][sizes < np.searchsorted(-largest_first, -MOST_SUMS)] = 0
 
 
 def by_source(solved: NDArray[np.void]) -> NeighbourArrays:

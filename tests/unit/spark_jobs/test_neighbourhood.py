@@ -133,6 +133,20 @@ def test_odd_input_gives_finite_weights(preferences: Matrix, neighbours: int) ->
     np.testing.assert_allclose(weights, formula(preferences, params), rtol=1e-3, atol=1e-5)
 
 
+def test_the_smallest_weights_are_left_out_beyond_the_mean_number_a_rating_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights = np.array([[0.5, -0.25], [0.1, 0.0], [-0.05, 0.3]], np.float16)
+    solved = np.empty((3, 2), neighbourhood.WEIGHT)
+    solved["item"], solved["weight"] = [[1, 2], [2, -1], [0, 1]], weights
+    counts = np.array([10, 20, 70])  # a rating has .1 · 1 + .2 · 2 + .7 · 2 = 1.9 weights
+    neighbourhood.drop_smallest(solved, counts)
+    assert (solved["weight"] == weights).all()
+    monkeypatch.setattr(neighbourhood, "MOST_SUMS", 1.2)
+    neighbourhood.drop_smallest(solved, counts)
+    assert (solved["weight"] == np.array([[0.5, -0.25], [0, 0], [0, 0.3]], np.float16)).all()
+
+
 def test_no_pair_means_no_weights() -> None:
     assert not solved(np.eye(5), NeighbourhoodParams()).any()
 
