@@ -60,7 +60,7 @@ class Fitter:
         """``blocks``: signed preferences."""
         if not settings.neighbourhood.neighbours:
             return None
-        with self.progress.stage("fitting the neighbourhood", blocks.users.blocks.context, 2):
+        with self.progress.stage("fitting the neighbourhood", blocks.users.blocks.context):
             return neighbourhood.fit(blocks, settings.neighbourhood, self.seed)
 
 
@@ -144,7 +144,7 @@ def _preferences(
     stars: BlockedRatings, catalogue: Catalogue, params: RankingParams
 ) -> BlockedRatings:
     feedback = feedback_of(catalogue, params)
-    if not stars.users.map(lambda block: [(feedback.preference(block.values) > 0).any()]).any():
+    if not any(stars.users.map(lambda block: (feedback.preference(block.values) > 0).any())):
         raise DataError(
             f"{catalogue.name}: no rating is above the neutral {params.neutral:g};"
             " give a lower --ranking-neutral"

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pyspark import RDD
 
 from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import EXPLICIT, SCALES
-from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, build_blocks
+from spark_jobs.als.packing import NothingToPack, build_blocks
+from spark_jobs.als.rating_blocks import BlockedRatings
+from spark_jobs.array_cache import joined
 from spark_jobs.config.configuration import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.findings import Findings
-from spark_jobs.ratings import Ratings
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,8 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
     """Merge the inputs; a later input's catalogue entries and ratings replace earlier ones."""
     items = {item.item_id: item for dataset in datasets for item in dataset.items}
     listed = np.array(sorted(items), np.int64)
-    every = together([dataset.ratings.rows for dataset in datasets])
     try:
-        stars = build_blocks(every, listed)
+        stars = build_blocks(joined([dataset.ratings for dataset in datasets]), listed)
     except NothingToPack as error:
         raise DataError(
             f"{datasets[0].path}: no rating is of a title in the catalogue; check that its files"
@@ -70,11 +69,6 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
         catalogue=catalogue,
         findings=findings,
     )
-
-
-def together(several: Sequence[RDD[Ratings]]) -> RDD[Ratings]:
-    """Return the union. It sends all data through the JVM, so a single RDD is returned as it is."""
-    return several[0] if len(several) == 1 else several[0].context.union(list(several))
 
 
 def check_ranks(catalogue: Catalogue, settings: Config) -> None:

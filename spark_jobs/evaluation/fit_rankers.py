@@ -177,4 +177,4 @@ def _ease(ratings: BlockedRatings, liked: float) -> Ease:
         x[block.rows - block.first_row, block.columns] = block.values >= liked
         return x
 
-    return Ease.fit(ratings.items.ids, ratings.users.map(dense), EASE_REGULARIZATION, liked)
+    return Ease.fit(ratings.items.ids, ratings.users.rows(dense), EASE_REGULARIZATION, liked)

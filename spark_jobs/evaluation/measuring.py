@@ -15,7 +15,7 @@ from recommender.arrays import Float64Array
 from recommender.catalogue import Catalogue
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import IMPLICIT
-from spark_jobs.als.rating_blocks import BlockedRatings, build_blocks
+from spark_jobs.als.rating_blocks import BlockedRatings
 from spark_jobs.config.configuration import Config, Gate
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluation.case_metrics import (
@@ -106,7 +106,7 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: EvaluationPlan) 
     for (protocol, seed), made in splits.items():
         tell(f"protocol {protocol}, seed {seed}")
         fitted = fit_rankers(
-            build_blocks(made.fitted),
+            made.fitted(),
             training,
             settings,
             protocol=protocol,
