@@ -43,14 +43,13 @@ class Neighbourhood:
         # In order of rows, so that sums do not depend on the order of ratings.
         order = np.argsort(rows)
         rows, strengths = rows[order], self._strengths(preferences)[order]
-        starts, ends = self._starts[rows], self._starts[rows + 1]
-        pieces = [slice(*run) for run in zip(starts.tolist(), ends.tolist(), strict=True)]
-        if not pieces:
-            return np.zeros(self._items)
-        targets = np.concatenate([self._rows[piece] for piece in pieces])
-        weights = np.concatenate([self._weights[piece] for piece in pieces])
-        added = weights * np.repeat(strengths, ends - starts)
-        return np.asarray(np.bincount(targets, added, minlength=self._items), np.float64)
+        starts = self._starts[rows]
+        lengths = self._starts[rows + 1] - starts
+        ends = np.cumsum(lengths)
+        # The places of all weights at once: slices cost more, of which there is one a rating.
+        places = np.repeat(starts - ends + lengths, lengths) + np.arange(lengths.sum())
+        added = self._weights[places] * np.repeat(strengths, lengths)
+        return np.asarray(np.bincount(self._rows[places], added, minlength=self._items), np.float64)
 
     def parts(self, rows: Int64Array, preferences: FloatArray, row: int) -> Float64Array:
         """Return what each of the ratings adds to the score of the item at ``row``, (n,)."""

@@ -36,7 +36,7 @@ from spark_jobs.threads import map_in_threads
 SYSTEMS = 1_000_000_000
 # How many weights a rating may have in the mean over all ratings: as long as folding in may take.
 # Beyond it the smallest are left out, of which there are many where tastes are alike.
-MOST_SUMS = 256
+MOST_SUMS = 100
 WEIGHT = np.dtype([("item", np.int32), ("weight", np.float16)])
 
 
