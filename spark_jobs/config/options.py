@@ -68,8 +68,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                 _option(model, name),
                 dest=f"{model}.{name}",
                 type=type(default),
-                metavar="N" if isinstance(default, int) else "X",
-                help=f"{sentence} (default: {default:g})",
+                metavar={int: "N", float: "X", str: "WORD"}[type(default)],
+                help=f"{sentence} (default: {_shown(default)})",
             )
 
 
@@ -84,6 +84,10 @@ def as_options(settings: Config) -> list[str]:
             if value != getattr(getattr(default, model), name):
                 options += [_option(model, name), str(value)]
     return options
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _option(model: str, parameter: str) -> str:

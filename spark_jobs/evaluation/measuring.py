@@ -137,7 +137,8 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: EvaluationPlan) 
 
 
 def _models(catalogue: Catalogue) -> tuple[str, ...]:
-    return ("ranking",) if catalogue.feedback == IMPLICIT else ("ranking", "rating")
+    lists = ("ranking", "neighbourhood")
+    return lists if catalogue.feedback == IMPLICIT else (*lists, "rating")
 
 
 def least_liked(catalogue: Catalogue) -> float:

@@ -82,6 +82,7 @@ def _fitted_with(work: Work) -> Any:
         "noun": settings.noun,
         "seed": settings.seed,
         "ranking": asdict(settings.ranking),
+        "neighbourhood": asdict(settings.neighbourhood),
         "rating": asdict(settings.rating),
     }
 

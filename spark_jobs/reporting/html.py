@@ -118,6 +118,8 @@ def _number(value: Any, signed: bool = False) -> str:
 
 
 def _parameter(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 

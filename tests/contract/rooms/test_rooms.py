@@ -145,6 +145,7 @@ JOB_LAYERS = (
     "filesystem job_archive",
     "array_cache session",
     "als datasets",
+    "neighbourhood",
     "config",
     "fit_models reporting training_set",
     "command exploration output_folder parity_sample",

@@ -7,12 +7,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from benchmarks import data
-from recommender.params import RankingParams, RatingParams
+from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
+from recommender.storage.release import array_fields
 from spark_jobs import array_cache
 from spark_jobs.als import solver
 from spark_jobs.als.biases import fit_biases, residuals
 from spark_jobs.als.packing import build_blocks
 from spark_jobs.array_cache import MappedArrays, SparkArrays, cache, joined
+from spark_jobs.neighbourhood import fit as neighbourhood
 from spark_jobs.ratings import Ratings
 
 PARTS = 3
@@ -45,11 +47,13 @@ def fitted(spark: SparkSession, kind: type) -> list[np.ndarray]:
     rating = solver.fit(residuals(stars, *biases, mean), RATING, seed=1)
     preferences = stars.map_values(lambda _u, _i, values: (values - 2) / 3)
     ranking = solver.fit(preferences, RANKING, seed=1)
+    neighbours = neighbourhood.fit(preferences, NeighbourhoodParams(most_ratings=20), seed=1)
+    weights = array_fields(neighbours.arrays).values()
     counts = [stars.users.counts, stars.items.counts, np.array([stars.repeated])]
     vectors = [side.vectors for fit in (ranking, rating) for side in (fit.users, fit.items)]
     stars.unpersist()
     ratings.unpersist()
-    return [*counts, *biases, *vectors]
+    return [*counts, *biases, *vectors, *weights]
 
 
 def test_threads_and_spark_tasks_fit_the_same_factors(

@@ -13,8 +13,8 @@ from msgspec.structs import asdict
 from pyspark.sql import SparkSession
 
 from recommender.model import Model
-from recommender.params import RankingParams, RatingParams
-from recommender.parity import check_parity
+from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
+from recommender.parity import Parity, check_parity
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs import command, train
@@ -32,7 +32,8 @@ from tests.support.training import Run, run
 
 STAGES_BEFORE_WRITING = [
     *("reading and checking", "one rating for each pair"),
-    *("fitting the ranking model", "fitting biases", "fitting the rating model"),
+    *("fitting the ranking model", "fitting the neighbourhood"),
+    *("fitting biases", "fitting the rating model"),
 ]
 
 # --- on MovieLens latest-small ---
@@ -76,6 +77,7 @@ def test_manifest_has_parameters_and_durations(
     mean_rating = manifest["rating"].pop("mean_rating")
     assert mean_rating == pytest.approx(3.5016, abs=1e-4)
     assert manifest["rating"] == asdict(RatingParams())
+    assert manifest["neighbourhood"] == asdict(NeighbourhoodParams())
     assert list(manifest["seconds"]) == STAGES_BEFORE_WRITING
     assert all(seconds > 0 for seconds in manifest["seconds"].values())
 
@@ -102,8 +104,10 @@ def test_fold_in_of_training_users_equals_the_trained_vectors(release: Release) 
     assert parity.users >= 100
     assert parity.ranking <= 1e-4
     assert parity.rating <= 1e-4
+    assert parity.neighbourhood <= 1e-4
     sample = release.parity_sample()
     assert np.abs(sample.ranking_vectors).max() > 0.1
+    assert np.abs(sample.neighbour_sums).max() > 0.1
     assert np.abs(sample.rating_vectors).max() > 0.1
 
 
@@ -316,6 +320,42 @@ def no_known_title(folder: Path) -> list[str]:
 def nothing_liked(folder: Path) -> list[str]:
     write_csv(folder, [(1, 1, 2.0, 0), (2, 1, 1.0, 0)], {1: "Film (2000)"})
     return ["--data", str(folder), "--ranking-rank", "1", "--rating-rank", "1"]
+
+
+Rows = list[tuple[int, int, float, int]]
+ODD: dict[str, Rows] = {
+    "one title": [(user, 1, 4.0, 0) for user in range(1, 6)],
+    "one rating each": [(user, user, 4.0, 0) for user in range(1, 6)],
+    "all equal": [(user, item, 5.0, 0) for user in range(1, 6) for item in range(1, 5)],
+    "a title that everybody has": [(u, i, 4.5, 0) for u in range(1, 6) for i in {1, u}],
+}
+
+
+@pytest.mark.parametrize("rows", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("solver", ["als", "mllib"])
+def test_odd_ratings_make_a_release_whose_scores_are_finite(
+    tmp_path: Path, rows: Rows, solver: str
+) -> None:
+    write_csv(tmp_path, rows, {item: f"Film {item} (2000)" for item in range(1, 6)})
+    small = ("--ranking-rank", "1", "--rating-rank", "1")
+    trained = run(tmp_path, "--data", str(tmp_path), *small, "--solver", solver)
+    assert trained.status == 0, trained.err
+    assert check_parity(trained.release).neighbourhood <= Parity.TOLERANCE
+    model = Model(trained.release)
+    assert np.isfinite(model.scores(model.fold_in({1: 5.0}))).all()
+
+
+@pytest.mark.parametrize("neighbours", ["0", "3"])
+def test_neighbourhood_has_as_many_neighbours_as_asked_for(tmp_path: Path, neighbours: str) -> None:
+    data = ["--data", str(write_two_tastes(tmp_path)), *QUICK]
+    release = run(tmp_path, *data, "--neighbourhood-neighbours", neighbours).release
+    assert check_parity(release).holds
+    if neighbours == "0":
+        assert (release.neighbourhood, release.neighbours) == (None, None)
+    else:
+        assert release.neighbours is not None
+        targets = np.bincount(release.neighbours.neighbour_rows)
+        assert targets.max() == 3
 
 
 def unknown_parameter(folder: Path) -> list[str]:

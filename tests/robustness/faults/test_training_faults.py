@@ -35,12 +35,13 @@ STAGES = (
     "reading and checking",
     "one rating for each pair",
     "fitting the ranking model",
+    "fitting the neighbourhood",
     "fitting biases",
     "fitting the rating model",
     "writing the release",
     "verifying and promoting",
 )
-EVERYWHERE = [*STAGES[:5], *POINTS]
+EVERYWHERE = [*STAGES[:6], *POINTS]
 FEW = ["fitting the ranking model", "half of the release is written"]
 OLD = "20260101-000000-aaaa"
 PATIENCE = 600

@@ -320,7 +320,7 @@ def test_params_override_the_file_and_options_override_both(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("pipeline: {}\n", ": unknown section 'pipeline'; a file of parameters has ranking and"),
+        ("pipeline: {}\n", ": unknown section 'pipeline'; a file of parameters has ranking, "),
         ("ranking: {rank: [8]}\n", ", ranking: rank must be a whole number"),
         ("rating: {ranks: 8}\n", ", rating: unknown parameter 'ranks'"),
         ("rating: 8\n", ", rating: must be `name: value` lines"),
