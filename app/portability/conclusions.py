@@ -80,11 +80,7 @@ def _add_unmatched(entry: Entry, concluded: Conclusions) -> None:
     if before is None and len(concluded.unmatched) >= MOST_OPEN:
         concluded.forgotten += 1
     elif before is None or _order(entry) >= _order(before):
-        concluded.unmatched[key] = replace(
-            entry,
-            title=entry.title[:LONGEST_TITLE],
-            original_title=entry.original_title[:LONGEST_TITLE],
-        )
+        concluded.unmatched[key] = entry
 
 
 def _add_matched(entry: Entry, match: Match, concluded: Conclusions, report: Report) -> None:
