@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from hypothesis import settings
 from jinja2 import FileSystemBytecodeCache
+
+from tests.support.java_options import BRISK
 
 pytest_plugins = [
     "tests.support.fixtures.databases",
@@ -39,16 +42,25 @@ BY_FIXTURE = {
     "servers": "database",
     "moto": "server",
 }
+# Shelves with the longest files, which begin first: at the end both processes are busy with short
+# ones.
+LONG_SHELVES = ("integration/pages", "integration/spark", "robustness/faults", "integration")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile each template once, not once for each application that tests make."""
+    """Prepare what each test would otherwise spend time on.
+
+    Each template is compiled once, not once for each application that tests make.
+    """
+    # For every Java that tests start, their own Spark session included.
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", BRISK)
     if cache := getattr(config, "cache", None):  # not with -p no:cacheprovider
         folder = cache.mkdir("templates")
         Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache(str(folder))}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)  # within a file the order stays
     for item in items:
         shelf = item.path.relative_to(SHELVES).as_posix()
         marks = {mark for folder, mark in BY_SHELF.items() if shelf.startswith(f"{folder}/")}
@@ -57,3 +69,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         }
         for mark in sorted(marks):
             item.add_marker(mark)
+
+
+def _place(item: pytest.Item) -> int:
+    shelf = item.path.relative_to(SHELVES).as_posix()
+    places = [n for n, folder in enumerate(LONG_SHELVES) if shelf.startswith(f"{folder}/")]
+    return min(places, default=len(LONG_SHELVES))

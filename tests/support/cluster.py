@@ -10,20 +10,28 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyspark
 
+from tests.support.java_options import BRISK
 from tests.support.servers import free_port
 
 PYSPARK = Path(pyspark.__file__).parent
 PATIENCE = 240.0
-# Short jobs end sooner if Java does not optimize code that runs only a few times.
-BRISK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 SMALL = (
     *("--conf", "spark.sql.shuffle.partitions=2", "--conf", "spark.ui.enabled=false"),
     *("--conf", f"spark.executor.extraJavaOptions={BRISK}"),
 )
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster: the ``folder`` of its workers, and the address of its ``master``."""
+
+    folder: Path
+    master: str
 
 
 def environment(home: Path) -> dict[str, str]:

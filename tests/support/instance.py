@@ -61,7 +61,9 @@ class Instance:
     def install(self) -> None:
         """Install only ``requirements.txt`` into an empty environment."""
         subprocess.run([sys.executable, "-m", "venv", self.python.parents[1]], check=True)
-        pip = [str(self.python), "-m", "pip", "install", "--quiet", "-r", "requirements.txt"]
+        # Python compiles what it imports, which is little of it.
+        pip = [str(self.python), "-m", "pip", "install", "--quiet", "--no-compile"]
+        pip += ["-r", "requirements.txt"]
         done = subprocess.run(pip, cwd=self.bundle, capture_output=True, text=True, check=False)
         if "No matching distribution" in done.stderr or "Connection" in done.stderr:
             missing("PyPI", f"pip could not install requirements.txt:\n{done.stderr[-500:]}")

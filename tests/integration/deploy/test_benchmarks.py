@@ -16,8 +16,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from benchmarks import data, fitting, http, recommending, results, run, sender, serving, steam
+from benchmarks import (
+    data,
+    fitting,
+    http,
+    peers,
+    recommending,
+    results,
+    run,
+    sender,
+    serving,
+    steam,
+)
 from benchmarks.generate import SIZES, generate
 from benchmarks.memory import run_measured
 from benchmarks.peers import FITS
@@ -96,6 +108,13 @@ def in_this_process(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Non
 
     for part in (fitting, serving):
         monkeypatch.setattr(part, "run", run_here)
+    monkeypatch.setattr(fitting, "RANK", "8")
+    small = {
+        name: (fit, replace(params, rank=8, iterations=2))
+        for name, (fit, params) in peers.FITS.items()
+    }
+    monkeypatch.setattr(peers, "FITS", small)
+    monkeypatch.setattr(recommending, "PARAMS", replace(peers.PARAMS, rank=8, iterations=2))
     for name, little in {"PEOPLE": 5, "FEW": 1, "TURNS": 1, "LARGE": 500, "SLICE": 20}.items():
         monkeypatch.setattr(recommending, name, little)
     monkeypatch.setattr(http, "STARTS", 1)

@@ -154,14 +154,20 @@ def test_current_release_stays_in_service_until_s3_recovers(
     publish_tiny(remote)
     assert look(client) == serves(FIRST)
     publish_tiny(remote, SECOND) if "current" in what else publish(remote, SECOND)
-    proxy.fault = lambda method, path: fault if method == "GET" and what in path else ""
+    asked: list[str] = []
+
+    def break_down(method: str, path: str) -> str:
+        asked.append(path)
+        return fault if method == "GET" and what in path else ""
+
+    proxy.fault = break_down
     if "current" not in what:
         point_to(remote, SECOND)
     with caplog.at_level(logging.WARNING):
         output = [look(client) for _ in range(2)][-1]
-        start = time.monotonic()
+        before = len(asked)
         assert client.get("/login").status_code == 200
-        assert time.monotonic() - start < 2
+        assert len(asked) == before  # a page does not wait for S3
     assert (output["status"], output["release"]) == ("ready", FIRST)
     assert "s3://" in output["problem"]
     assert len(problems(caplog)) == 1
@@ -177,9 +183,9 @@ def test_site_is_alive_and_not_ready_when_s3_hangs_at_start(
     proxy.fault = lambda *_: "hang"
     start = time.monotonic()
     assert client.get("/health").status_code == 200
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < FIRST_LOAD_SECONDS
     assert client.get("/login").status_code == 200
-    assert time.monotonic() - start < FIRST_LOAD_SECONDS + 2
+    assert time.monotonic() - start < 2 * FIRST_LOAD_SECONDS
     output = look(client)
     assert output["status"] == "not ready"
     assert f"{remote.place}/current.json: " in output["reason"]

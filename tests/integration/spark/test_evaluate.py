@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +35,37 @@ def mean(report: dict[str, Any], protocol: str, contender: str, metric: str) -> 
     return report["protocols"][protocol][contender][metric]["mean"]
 
 
-def test_evaluate_measures_marquee_better_than_baselines(
-    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = write_two_tastes(tmp_path / "ml")
-    report = measured(tmp_path, folder, "--seeds", "0,1", "--protocol", "a,b,e")
-    page = (tmp_path / "evaluation.html").read_text(encoding="utf-8")
-    assert "Predicted stars" in page
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_two_tastes(tmp_path_factory.mktemp("evaluate") / "ml")
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A report, its page, and what was printed."""
+
+    report: dict[str, Any]
+    page: str
+    printed: str
+
+
+@pytest.fixture(scope="module")
+def evaluated(
+    spark: SparkSession, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Evaluated:
+    """Three protocols with two seeds."""
+    place = tmp_path_factory.mktemp("evaluated")
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        report = measured(place, folder, "--seeds", "0,1", "--protocol", "a,b,e")
+    page = (place / "evaluation.html").read_text(encoding="utf-8")
+    return Evaluated(report, page, printed.getvalue())
+
+
+def test_evaluate_measures_marquee_better_than_baselines(evaluated: Evaluated) -> None:
+    report = evaluated.report
+    assert "Predicted stars" in evaluated.page
     assert report["exploration"]["rated_titles"] == 20
-    assert "Most rated" in page
+    assert "Most rated" in evaluated.page
     assert report["seconds"]["fitting the ranking model"] > 0
     assert mean(report, "A", "Marquee", "RMSE") < mean(report, "A", "biases alone", "RMSE")
     assert mean(report, "B", "Marquee", "NDCG@10") > mean(report, "B", "popularity", "NDCG@10")
@@ -49,9 +74,8 @@ def test_evaluate_measures_marquee_better_than_baselines(
     assert first["ratings"] == 1
     assert first["low"] <= first["ndcg"] <= first["high"]
     assert len(report["protocols"]["A"]["Marquee"]["RMSE"]["seeds"]) == 2
-    shown = capsys.readouterr().out
-    assert "A. Stars" in shown
-    assert "Again: python -m spark_jobs.evaluate --data" in shown
+    assert "A. Stars" in evaluated.printed
+    assert "Again: python -m spark_jobs.evaluate --data" in evaluated.printed
 
 
 def test_protocol_c_reads_the_100k_layout_and_names_the_report_by_time(
@@ -75,9 +99,8 @@ def test_protocol_c_reads_the_100k_layout_and_names_the_report_by_time(
 
 
 def test_protocol_g_measures_ratings_and_lists_of_the_same_users(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, folder: Path, tmp_path: Path
 ) -> None:
-    folder = write_two_tastes(tmp_path / "ml")
     report = measured(tmp_path, folder, "--protocol", "G,E", "--seeds", "0")
     assert list(report["protocols"]) == ["G", "E"]
     assert {"RMSE", "PR-AUC", "NDCG@10", "MAP@10"} <= set(report["protocols"]["G"]["Marquee"])
@@ -85,13 +108,13 @@ def test_protocol_g_measures_ratings_and_lists_of_the_same_users(
     assert set(report["fold_in_curve"]) == {"Marquee", "popularity"}
 
 
-def test_validation_split_measures_other_ratings(spark: SparkSession, tmp_path: Path) -> None:
-    folder = write_two_tastes(tmp_path / "ml")
-    arguments = ("--protocol", "A", "--seeds", "0")
-    test = measured(tmp_path, folder, *arguments)
-    report = measured(tmp_path, folder, *arguments, "--validation")
+def test_validation_split_measures_other_ratings(
+    evaluated: Evaluated, folder: Path, tmp_path: Path
+) -> None:
+    report = measured(tmp_path, folder, "--protocol", "A", "--seeds", "0", "--validation")
     assert report["validation"]
-    assert mean(report, "A", "Marquee", "MAE") != mean(test, "A", "Marquee", "MAE")
+    (of_the_test, _) = evaluated.report["protocols"]["A"]["Marquee"]["MAE"]["seeds"]
+    assert mean(report, "A", "Marquee", "MAE") != of_the_test
 
 
 @pytest.mark.parametrize(

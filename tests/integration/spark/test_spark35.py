@@ -83,7 +83,8 @@ def on_spark35(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     assert version.startswith("3.5.")
     folder = tmp_path_factory.mktemp("on35")
     runs = [[*given, "--releases", name] for name, given in arguments_of(data).items()]
-    known = {name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ}
+    names = ("PATH", "HOME", "JAVA_HOME", "SPARK_SUBMIT_OPTS")
+    known = {name: os.environ[name] for name in names if name in os.environ}
     ended = subprocess.run(
         [python, "-c", SEVERAL, json.dumps(runs)],
         cwd=folder,
