@@ -85,7 +85,7 @@ def train(
         version=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         created_at=now.isoformat(timespec="seconds"),
         catalogue=training.catalogue,
-        ranking=settings.ranking,
+        ranking=models.ranking_params,
         rating=settings.rating if with_rating else None,
         mean_rating=models.mean_rating,
         arrays=models.arrays,

@@ -80,20 +80,31 @@ def load_config(options: argparse.Namespace) -> Config:
     detected = options.dataset or dataset_of(getattr(options, "data", None) or [])
     where = options.config or DEFAULT_FILES[detected]
     values = read_yaml(Path(options.config) if options.config else default_file(detected))
+    dataset = options.dataset or str(values.get("dataset", detected))
+    default = read_yaml(default_file(dataset if dataset in DEFAULT_FILES else detected))
     chosen = read_params(Path(options.params)) if getattr(options, "params", None) else {}
     for model, params in PARAMS.items():
-        overrides = chosen.get(model, {}) | {
+        overrides = {
             spec.name: value
             for spec in structs.fields(params)
             if (value := getattr(options, f"{model}.{spec.name}", None)) is not None
         }
         section = values.get(model) or {}
-        if overrides and isinstance(section, dict):
-            values[model] = {**section, **overrides}
+        if isinstance(section, dict):
+            files = _as_written(model, section), _as_written(model, chosen.get(model, {}))
+            values[model] = {**default.get(model, {}), **files[0], **files[1], **overrides}
     if options.seed is not None:
         values["seed"] = options.seed
     values["dataset"] = options.dataset or values.get("dataset", detected)
     return convert(values, Config, where)
+
+
+def _as_written(model: str, section: dict[str, Any]) -> dict[str, Any]:
+    """Keep what a file's regularization meant before it was counted in typical rows."""
+    if model != "ranking" or "regularization" not in section or "typical_count" in section:
+        return section
+    older = {"regularization_exponent": 1.0, "typical_count": 1.0}
+    return {**older, **section}
 
 
 def read_params(path: Path) -> Parameters:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 
 from msgspec.structs import asdict
 
@@ -61,6 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     model."""
     add_file_options(parser)
     add_params_option(parser)
+    configured = [_defaults(dataset) for dataset in DEFAULT_FILES]
     for model, params in PARAMS.items():
         group = parser.add_argument_group(f"{model} model")
         for name, default, sentence in describe_params(params):
@@ -69,7 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                 dest=f"{model}.{name}",
                 type=type(default),
                 metavar="N" if isinstance(default, int) else "X",
-                help=f"{sentence} (default: {default:g})",
+                help=f"{sentence} (default: {_either(configured, model, name)})",
             )
 
 
@@ -77,8 +79,7 @@ def as_options(settings: Config) -> list[str]:
     """Options that set ``settings``, except the gate and the noun."""
     options = [] if settings.dataset == Config().dataset else ["--dataset", settings.dataset]
     options += ["--seed", str(settings.seed)]
-    written = read_yaml(default_file(settings.dataset))
-    default = convert(written, Config, DEFAULT_FILES[settings.dataset])
+    default = _defaults(settings.dataset)
     for model in PARAMS:
         for name, value in asdict(getattr(settings, model)).items():
             if value != getattr(getattr(default, model), name):
@@ -88,3 +89,13 @@ def as_options(settings: Config) -> list[str]:
 
 def _option(model: str, parameter: str) -> str:
     return f"--{model}-{parameter.replace('_', '-')}"
+
+
+def _defaults(dataset: str) -> Config:
+    return convert(read_yaml(default_file(dataset)), Config, DEFAULT_FILES[dataset])
+
+
+def _either(configured: Sequence[Config], model: str, parameter: str) -> str:
+    """Name the default of each data set, once where they agree."""
+    values = [f"{getattr(getattr(config, model), parameter):g}" for config in configured]
+    return " or ".join(dict.fromkeys(values))

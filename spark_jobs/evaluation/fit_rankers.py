@@ -114,7 +114,7 @@ def as_release(models: FittedModels, training: TrainingSet, settings: Config) ->
         version="evaluation",
         created_at="",
         catalogue=training.catalogue,
-        ranking=settings.ranking,
+        ranking=models.ranking_params,
         rating=settings.rating if explicit else None,
         mean_rating=models.mean_rating,
         arrays=models.arrays,
