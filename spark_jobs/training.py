@@ -76,6 +76,7 @@ def train(
         measured = promotion_gate.measure(training, settings, solver, warm=bool(starts))
         measured["command"] = _command(folders, settings)
         measured["exploration"] = describe(training, months)
+        settings = promotion_gate.with_weights(settings, measured)
     stars = training.stars
     fitter = Fitter(progress, solver, settings.seed, starts)
     with_rating = training.catalogue.feedback == EXPLICIT

@@ -22,16 +22,20 @@ from spark_jobs.ratings import Ratings
 @dataclass(frozen=True)
 class TrainingSet:
     """All inputs merged. ``stars``: one rating a pair, of items in the catalogue; hours where
-    the catalogue's feedback is implicit."""
+    the catalogue's feedback is implicit. ``timed``: the ratings as read, if they were kept."""
 
     stars: BlockedRatings
     items: list[CatalogueItem]
     catalogue: Catalogue
     findings: Findings
+    timed: RDD[Ratings] | None = None
 
 
-def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
-    """Merge the inputs; a later input's catalogue entries and ratings replace earlier ones."""
+def merge(datasets: Sequence[Dataset], settings: Config, keep_times: bool = False) -> TrainingSet:
+    """Merge the inputs; a later input's catalogue entries and ratings replace earlier ones.
+
+    ``keep_times``: the ratings as read stay cached beside the blocks, which have no times.
+    """
     items = {item.item_id: item for dataset in datasets for item in dataset.items}
     listed = np.array(sorted(items), np.int64)
     every = together([dataset.ratings.rows for dataset in datasets])
@@ -44,8 +48,9 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
         ) from error
     if without_title := sum(dataset.rows for dataset in datasets) - stars.count - stars.repeated:
         tell(f"{without_title:,} ratings of titles that no catalogue lists were left out.")
-    for dataset in datasets:
-        dataset.ratings.unpersist()
+    if not keep_times:
+        for dataset in datasets:
+            dataset.ratings.unpersist()
     findings = Findings.merged(dataset.findings for dataset in datasets)
     for line in findings.lines():
         tell(line)
@@ -69,6 +74,7 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
         items=[items[i] for i in listed.tolist()],
         catalogue=catalogue,
         findings=findings,
+        timed=every if keep_times else None,
     )
 
 

@@ -29,6 +29,9 @@ PARAMS: dict[str, type[RankingParams] | type[RatingParams]] = {
     "ranking": RankingParams,
     "rating": RatingParams,
 }
+# What stands for a number that training chooses, and the parameters that it can choose.
+AUTO = "auto"
+CHOOSABLE = ("ranking.popularity_weight",)
 # By model and name.
 Parameters = dict[str, dict[str, Any]]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1, title="a whole number of at least 0")]
@@ -55,7 +58,8 @@ class Gate(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """``noun``: what the catalogue calls an item. ``seed``: of everything drawn at random.
-    ``rating``: unused where nobody gives stars. ``dataset``: which reader reads it."""
+    ``rating``: unused where nobody gives stars. ``dataset``: which reader reads it. ``chosen``:
+    parameters that training chooses; their numbers are used where it cannot."""
 
     noun: Text = "movie"
     seed: Seed = 1
@@ -64,6 +68,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     gate: Gate = field(default_factory=Gate)
     dataset: str = "movielens"
     pipeline: Pipeline = Pipeline()
+    chosen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.dataset not in DEFAULT_FILES:
@@ -96,7 +101,26 @@ def load_config(options: argparse.Namespace) -> Config:
     if options.seed is not None:
         values["seed"] = options.seed
     values["dataset"] = options.dataset or values.get("dataset", detected)
-    return convert(values, Config, where)
+    return as_config(values, where)
+
+
+def as_config(values: dict[str, Any], where: str) -> Config:
+    """Check a configuration, in which "auto" stands for what training chooses."""
+    sections = {m: values[m] for m in PARAMS if isinstance(values.get(m), dict)}
+    chosen = tuple(name for model, section in sections.items() for name in _chosen(model, section))
+    plain = {model: without_auto(model, section) for model, section in sections.items()}
+    return convert({**values, **plain, "chosen": list(chosen)}, Config, where)
+
+
+def without_auto(model: str, section: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what training chooses."""
+    chosen = _chosen(model, section)
+    return {name: value for name, value in section.items() if f"{model}.{name}" not in chosen}
+
+
+def _chosen(model: str, section: dict[str, Any]) -> list[str]:
+    names = [f"{model}.{name}" for name, value in section.items() if value == AUTO]
+    return [name for name in names if name in CHOOSABLE]
 
 
 def _as_written(model: str, section: dict[str, Any]) -> dict[str, Any]:
@@ -105,6 +129,15 @@ def _as_written(model: str, section: dict[str, Any]) -> dict[str, Any]:
         return section
     older = {"regularization_exponent": 1.0, "typical_count": 1.0}
     return {**older, **section}
+
+
+def shown_params(settings: Config, model: str) -> dict[str, Any]:
+    """Return the parameters of a model as configured, "auto" for what training chooses."""
+    values = structs.asdict(getattr(settings, model))
+    return {
+        name: AUTO if f"{model}.{name}" in settings.chosen else value
+        for name, value in values.items()
+    }
 
 
 def read_params(path: Path) -> Parameters:
@@ -120,7 +153,8 @@ def read_params(path: Path) -> Parameters:
         )
     chosen = {model: values or {} for model, values in sections.items()}
     for model, values in chosen.items():
-        convert(values, PARAMS[model], f"{path}, {model}")
+        plain = without_auto(model, values) if isinstance(values, dict) else values
+        convert(plain, PARAMS[model], f"{path}, {model}")
     return chosen
 
 

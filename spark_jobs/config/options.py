@@ -6,13 +6,19 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from msgspec.structs import asdict
-
 from recommender.params import describe_params
 from recommender.storage.release_store import ReleaseStore
 from recommender.storage.s3_release_store import open_store
-from recommender.validation import convert
-from spark_jobs.config.configuration import DEFAULT_FILES, PARAMS, Config, default_file
+from spark_jobs.config.configuration import (
+    AUTO,
+    CHOOSABLE,
+    DEFAULT_FILES,
+    PARAMS,
+    Config,
+    as_config,
+    default_file,
+    shown_params,
+)
 from spark_jobs.config.yaml_files import read_yaml
 
 
@@ -69,7 +75,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             group.add_argument(
                 _option(model, name),
                 dest=f"{model}.{name}",
-                type=type(default),
+                type=_number_or_auto if f"{model}.{name}" in CHOOSABLE else type(default),
                 metavar="N" if isinstance(default, int) else "X",
                 help=f"{sentence} (default: {_either(configured, model, name)})",
             )
@@ -81,8 +87,9 @@ def as_options(settings: Config) -> list[str]:
     options += ["--seed", str(settings.seed)]
     default = _defaults(settings.dataset)
     for model in PARAMS:
-        for name, value in asdict(getattr(settings, model)).items():
-            if value != getattr(getattr(default, model), name):
+        before = shown_params(default, model)
+        for name, value in shown_params(settings, model).items():
+            if value != before[name]:
                 options += [_option(model, name), str(value)]
     return options
 
@@ -91,11 +98,16 @@ def _option(model: str, parameter: str) -> str:
     return f"--{model}-{parameter.replace('_', '-')}"
 
 
+def _number_or_auto(text: str) -> float | str:
+    return text if text == AUTO else float(text)
+
+
 def _defaults(dataset: str) -> Config:
-    return convert(read_yaml(default_file(dataset)), Config, DEFAULT_FILES[dataset])
+    return as_config(read_yaml(default_file(dataset)), DEFAULT_FILES[dataset])
 
 
 def _either(configured: Sequence[Config], model: str, parameter: str) -> str:
     """Name the default of each data set, once where they agree."""
-    values = [f"{getattr(getattr(config, model), parameter):g}" for config in configured]
-    return " or ".join(dict.fromkeys(values))
+    values = [shown_params(config, model)[parameter] for config in configured]
+    shown = (value if isinstance(value, str) else f"{value:g}" for value in values)
+    return " or ".join(dict.fromkeys(shown))

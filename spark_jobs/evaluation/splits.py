@@ -168,6 +168,11 @@ def split(stars: BlockedRatings, divide: Divide, seed: int) -> Split:
     return Split(blocks.map(fitted), blocks.flatMap(cases).cache())
 
 
+def user_ids(cases: RDD[Case]) -> Ids:
+    """Return the person of each case, in the order of the cases."""
+    return np.array(cases.map(lambda case: case.user_id).collect(), np.int64)
+
+
 def _any(mask: Mask, starts: Int64Array) -> Mask:
     """Whether the mask is True anywhere in each row."""
     return np.asarray(np.logical_or.reduceat(mask, starts[:-1]))

@@ -28,6 +28,7 @@ from spark_jobs.config.pipeline import Evaluate, Ingest, Pipeline, Process, Publ
 from spark_jobs.config.yaml_files import write_yaml
 from spark_jobs.tuning.outcome import Measures, check_target, write_best
 
+PROTOCOL_NAMES = "must be some of [A, B, C, D, E, G, T, N]"
 DEFAULT = Path(spark_jobs.__file__).parent / "pipelines" / "movies.yaml"
 
 
@@ -50,7 +51,26 @@ def write(tmp_path: Path, content: str | bytes) -> str:
 def test_load_returns_default_parameters_without_a_file() -> None:
     # What a file or a manifest lacks keeps the value of earlier versions.
     scaled = {"regularization": 0.3, "regularization_exponent": 0.5, "typical_count": 0.0}
-    assert load() == Config("movie", 1, replace(RankingParams(), **scaled), RatingParams())
+    expected = Config("movie", 1, replace(RankingParams(), **scaled), RatingParams())
+    assert load() == replace(expected, chosen=("ranking.popularity_weight",))
+
+
+def test_number_overrides_what_training_would_choose_and_auto_a_number(tmp_path: Path) -> None:
+    assert load("--ranking-popularity-weight", "0.2").chosen == ()
+    fixed = write(tmp_path, "ranking:\n  popularity_weight: 0.2\n")
+    assert load("--config", fixed).ranking.popularity_weight == 0.2
+    assert load("--config", fixed).chosen == ()
+    again = load("--config", fixed, "--ranking-popularity-weight", "auto")
+    assert again.chosen == ("ranking.popularity_weight",)
+    assert as_options(again) == ["--seed", "1"]
+    assert as_options(load("--config", fixed))[-2:] == ["--ranking-popularity-weight", "0.2"]
+
+
+@pytest.mark.parametrize("option", ["--config", "--params"])
+def test_load_rejects_auto_for_what_training_cannot_choose(tmp_path: Path, option: str) -> None:
+    path = write(tmp_path, "ranking:\n  rank: auto\n")
+    with pytest.raises(ConfigError, match="rank must be a whole number"):
+        load(option, path)
 
 
 @pytest.mark.parametrize("model", PARAMS)
@@ -137,8 +157,14 @@ PIPELINES = {
         "{process: {upload: data}}",
         "process: upload must be an S3 URL like s3://bucket/",
     ),
-    "an unknown protocol": ("{evaluate: {protocols: [Z]}}", "must be some of [A, B, C, D, E, G]"),
-    "no protocols": ("{evaluate: {protocols: []}}", "must be some of [A, B, C, D, E, G], not []"),
+    "an unknown protocol": (
+        "{evaluate: {protocols: [Z]}}",
+        PROTOCOL_NAMES,
+    ),
+    "no protocols": (
+        "{evaluate: {protocols: []}}",
+        f"{PROTOCOL_NAMES}, not []",
+    ),
     "a seed alone": ("{evaluate: {seeds: 1}}", "seeds must be whole numbers such as [0, 1, 2]"),
     "a seed below 0": (
         "{evaluate: {seeds: [-1]}}",
