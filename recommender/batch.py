@@ -55,10 +55,11 @@ def _recommend_stack(
 ) -> list[list[Recommendation]]:
     arrays, ranking = model.release.arrays, model.release.ranking
     rows, values, rated = _padded(known)
+    preferences = model.feedback.preference(values)
     x = fold_in_ranking_many(
         model.gram,
         arrays.ranking_factors[rows],
-        model.feedback.preference(values),
+        preferences,
         rated,
         ranking.alpha,
         model.ranking_ridge,
@@ -69,13 +70,13 @@ def _recommend_stack(
         if rating_model
         else (np.zeros(len(known)), np.zeros((len(known), 0)))
     )
-    return [
-        model.as_recommendations(
-            Person(x[u], float(biases[u]), p[u], rated_rows),
-            *model.best(x[u], n, np.concatenate([rated_rows, unwanted[u]])),
-        )
-        for u, (rated_rows, _) in enumerate(known)
-    ]
+    lists = []
+    for u, (rated_rows, _) in enumerate(known):
+        neighbour_scores = model.neighbour_scores(rated_rows, preferences[u, rated[u]])
+        person = Person(x[u], float(biases[u]), p[u], rated_rows, neighbour_scores)
+        best = model.best(person, n, np.concatenate([rated_rows, unwanted[u]]))
+        lists.append(model.as_recommendations(person, *best))
+    return lists
 
 
 def _padded(

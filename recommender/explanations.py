@@ -53,14 +53,17 @@ def explain(model: Model, ratings: RatingsByItem, item_id: int) -> Explanation |
         return None
     arrays, ranking = model.release.arrays, model.release.ranking
     rows, values = model.known_ratings(ratings)
+    preferences = model.feedback.preference(values)
     parts = contributions(
         model.gram,
         arrays.ranking_factors[rows],
-        model.feedback.preference(values),
+        preferences,
         ranking.alpha,
         model.ranking_ridge,
         arrays.ranking_factors[row],
     )
+    if model.neighbourhood:
+        parts += model.neighbourhood.parts(rows, preferences, int(row))
     popularity = ranking.popularity_weight * float(np.log1p(arrays.item_counts[row]))
     ids = model.item_index.item_ids[rows].tolist()
     by_id = dict(zip(ids, parts.tolist(), strict=True))

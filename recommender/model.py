@@ -13,6 +13,7 @@ from recommender.feedback import feedback_of
 from recommender.fold_in import Ridge, fold_in_ranking, gram
 from recommender.item_index import UNKNOWN, ItemIndex
 from recommender.item_metadata import Filter, ItemMetadata
+from recommender.neighbourhood import Neighbourhood
 from recommender.popularity import within_band
 from recommender.rating_model import RatingModel
 from recommender.storage.release import Release
@@ -27,12 +28,14 @@ NO_STARS: tuple[float, FloatArray] = (0.0, np.empty(0))
 
 @dataclass(frozen=True)
 class Person:
-    """A person folded into the model. ``rated_rows``: rows of the items they have rated."""
+    """A person folded into the model. ``rated_rows``: rows of the items they have rated.
+    ``neighbour_scores``: what the neighbourhood adds to each item's score, (items,)."""
 
     ranking_vector: FloatArray
     bias: float
     rating_vector: FloatArray
     rated_rows: Int64Array
+    neighbour_scores: Float64Array | None
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Model:
         self.feedback = feedback_of(release.catalogue, release.ranking)
         self.ranking_ridge = Ridge.from_params(release.ranking, len(arrays.item_ids))
         self.rating_model = RatingModel.from_release(release)
+        self.neighbourhood = Neighbourhood.from_release(release)
         self.gram = gram(arrays.ranking_factors)
         popularity = release.ranking.popularity_weight * np.log1p(arrays.item_counts)
         too_few = arrays.item_counts < release.ranking.min_ratings
@@ -76,14 +80,20 @@ class Model:
         rows, values = self.known_ratings(ratings)
         rating_model = self.rating_model
         bias, rating_vector = rating_model.fold_in(rows, values) if rating_model else NO_STARS
+        preferences = self.feedback.preference(values)
         ranking_vector = fold_in_ranking(
             self.gram,
             arrays.ranking_factors[rows],
-            self.feedback.preference(values),
+            preferences,
             ranking.alpha,
             self.ranking_ridge,
         )
-        return Person(ranking_vector, bias, rating_vector, rows)
+        neighbour_scores = self.neighbour_scores(rows, preferences)
+        return Person(ranking_vector, bias, rating_vector, rows, neighbour_scores)
+
+    def neighbour_scores(self, rows: Int64Array, preferences: FloatArray) -> Float64Array | None:
+        """Return what the neighbourhood adds to each item's score; None in a release without."""
+        return self.neighbourhood.scores(rows, preferences) if self.neighbourhood else None
 
     def recommend(
         self,
@@ -95,7 +105,8 @@ class Model:
     ) -> list[Recommendation]:
         """Return the ``n`` best items that the person has not rated, without the ``hidden`` ids.
 
-        ``score_i = x·y_i + β·log(1 + count_i)``: without ratings (x = 0) it is the popular list.
+        ``score_j = x·y_j + w·Σ_i s_i·B[i, j] + β·log(1 + count_j)``: without ratings it is the
+        popular list.
         ``wanted``: only items that pass the filter, ``n`` where so many do. ``known``: how well
         known they are to be, a key of ``popularity.BANDS``.
         """
@@ -106,7 +117,7 @@ class Model:
             band = within_band(self.release.arrays.item_counts, known)
             allowed = band if allowed is None else band & allowed
         excluded = np.concatenate([person.rated_rows, self.item_index.known_rows(hidden)])
-        rows, scores = self.best(person.ranking_vector, n, excluded, allowed)
+        rows, scores = self.best(person, n, excluded, allowed)
         return self.as_recommendations(person, rows, scores)
 
     def as_recommendations(
@@ -126,13 +137,12 @@ class Model:
         ]
 
     def best(
-        self, vector: FloatArray, n: int, excluded_rows: IntArray, allowed: BoolArray | None = None
+        self, person: Person, n: int, excluded_rows: IntArray, allowed: BoolArray | None = None
     ) -> tuple[Int64Array, Float64Array]:
-        """Return rows and scores of the ``n`` best items for a ranking vector.
-
-        ``allowed``: a mask, (items,).
-        """
-        return self._best_first.top(vector, n, excluded_rows, allowed)
+        """Return rows and scores of the ``n`` best items. ``allowed``: a mask, (items,)."""
+        return self._best_first.top(
+            person.ranking_vector, n, excluded_rows, allowed, person.neighbour_scores
+        )
 
     def estimate(self, person: Person, item_ids: Iterable[int]) -> dict[int, float]:
         """Predict stars of known items, by id; nothing in a catalogue without stars."""
@@ -155,7 +165,9 @@ class Model:
         if row == UNKNOWN:
             return None
         excluded = np.concatenate([person.rated_rows, self.item_index.known_rows(hidden)])
-        return self._best_first.rank(person.ranking_vector, int(row), excluded)
+        return self._best_first.rank(
+            person.ranking_vector, int(row), excluded, person.neighbour_scores
+        )
 
     @cached_property
     def most_rated(self) -> Int64Array:
@@ -170,14 +182,18 @@ class Model:
         return rows[known], np.fromiter(ratings.values(), dtype=np.float64)[known]
 
     def scores(self, person: Person) -> Float64Array:
-        """Return ``x·y_i + β·log(1 + count_i)``; -inf for items never recommended."""
+        """Return the score of each item by row; -inf for items never recommended."""
         factors = self.release.arrays.ranking_factors
-        return scores_of(factors, self.popularity, person.ranking_vector)
+        scores = scores_of(factors, self.popularity, person.ranking_vector)
+        return scores if person.neighbour_scores is None else scores + person.neighbour_scores
 
     def match_rows(self, person: Person, rows: Int64Array) -> Float64Array:
-        """Return ``x·y_i`` divided by its mean over the person's items, clipped to 0–1. Training
-        pulls ``x·y_i`` towards 1 for items that people have, less for people who have few."""
-        factors, x = self.release.arrays.ranking_factors, person.ranking_vector
-        rated = factors[person.rated_rows] @ x
-        mean = rated.mean() if len(rated) else 0.0
-        return (factors[rows] @ x / mean).clip(0, 1) if mean > 0 else np.zeros(len(rows))
+        """Return scores without popularity, divided by their mean over the person's items, clipped
+        to 0–1. Training pulls ``x·y_i`` towards 1 for items that people have, less for people who
+        have few."""
+        mean = self._fit(person, person.rated_rows).mean() if len(person.rated_rows) else 0.0
+        return (self._fit(person, rows) / mean).clip(0, 1) if mean > 0 else np.zeros(len(rows))
+
+    def _fit(self, person: Person, rows: Int64Array) -> FloatArray:
+        fit = self.release.arrays.ranking_factors[rows] @ person.ranking_vector
+        return fit if person.neighbour_scores is None else fit + person.neighbour_scores[rows]

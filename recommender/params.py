@@ -1,4 +1,4 @@
-"""Typed parameters of both models, each with one sentence and a range that is always checked."""
+"""Typed parameters of the models, each with one sentence and a range that is always checked."""
 
 from __future__ import annotations
 
@@ -85,9 +85,40 @@ class RatingParams(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 5
 
 
-def describe_params(
-    params: type[RankingParams | RatingParams],
-) -> Iterator[tuple[str, int | float, str]]:
+LIKED, WATCHED = OBJECTIVES = ("liked", "watched")
+
+
+class NeighbourhoodParams(Struct, frozen=True, forbid_unknown_fields=True):
+    """The neighbourhood beside the ranking model's factors: for each item, weights of the items
+    most like it (EASE, Steck 2019, restricted to a few)."""
+
+    neighbours: Annotated[
+        int,
+        Meta(ge=0, le=1000, description="M, titles that a title's score draws on; 0: no such part"),
+    ] = 100
+    regularization: Annotated[
+        Positive, Meta(description="lambda_n, the ridge of each title's regression")
+    ] = 50.0
+    weight: Annotated[NotNegative, Meta(description="w, the weight of this part in the score")] = (
+        1.0
+    )
+    objective: Annotated[
+        str,
+        Meta(
+            pattern=f"^({'|'.join(OBJECTIVES)})$",
+            title=" or ".join(OBJECTIVES),
+            description="liked: ratings count by their preference; watched: each counts as 1",
+        ),
+    ] = LIKED
+    most_ratings: Annotated[
+        int, Meta(ge=1, description="ratings counted of one person; of more, as many are drawn")
+    ] = 500
+
+
+ModelParams = RankingParams | NeighbourhoodParams | RatingParams
+
+
+def describe_params(params: type[ModelParams]) -> Iterator[tuple[str, int | float | str, str]]:
     """Yield (name, default, sentence) of each parameter."""
     kind = inspect.type_info(params)
     assert isinstance(kind, inspect.StructType)

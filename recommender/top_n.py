@@ -21,6 +21,9 @@ ROUNDING = float(np.finfo(np.float32).eps)
 LOWEST = float(np.finfo(np.float32).min)
 # Rows per chunk of scores in double precision.
 AT_A_TIME = 4096
+# About how many items with the most added to their scores are looked at first, and from how many
+# it is estimated where they begin.
+HEAD, SAMPLED = 512, 1024
 
 
 def top_n(scores: FloatArray, n: int, excluded_rows: IntArray | None = None) -> Int64Array:
@@ -58,12 +61,22 @@ def _nth_best(scores: Float32Array, n: int) -> float:
     return max(float(np.partition(scores, -n)[-n]), LOWEST) if len(scores) >= n else LOWEST
 
 
+def _head_limit(added: Float64Array) -> float:
+    """Return an amount, at least 0, that about HEAD items exceed."""
+    sample = added[:: max(1, len(added) // SAMPLED)]
+    share = min(max(1, HEAD * len(sample) // len(added)), len(sample))
+    return max(0.0, float(np.partition(sample, -share)[-share]))
+
+
 class BestFirst:
     """Items in an order in which the best for most people come early.
 
     Returns exactly what ``top_n`` of ``scores_of`` does, but stops where no remaining item can
     reach the n-th best score: ``x·y + offset ≤ |x|·|y| + offset`` (Cauchy–Schwarz), bounded for
     BOUND items at a time.
+
+    A person's own amounts may be added to the scores, (items,) by row, ``added``: the largest are
+    looked at first, and no other exceeds a limit, by which all bounds are raised.
 
     ``factors``: (items, rank). ``offsets``: (items,), added to each score; -inf means "never".
     """
@@ -85,7 +98,12 @@ class BestFirst:
         self._largest_offset = np.abs(self._offsets).max(initial=0.0)
 
     def top(
-        self, vector: FloatArray, n: int, excluded_rows: IntArray, allowed: BoolArray | None = None
+        self,
+        vector: FloatArray,
+        n: int,
+        excluded_rows: IntArray,
+        allowed: BoolArray | None = None,
+        added: Float64Array | None = None,
     ) -> tuple[Int64Array, Float64Array]:
         """Return rows of the ``n`` highest scores, best first, and these scores.
 
@@ -94,17 +112,22 @@ class BestFirst:
         if n <= 0 or not len(self._rows):
             return np.empty(0, np.int64), np.empty(0)
         x = np.asarray(vector, np.float32)
-        bounds = self._bounds(vector)
-        unsure = len(x) * ROUNDING * float(bounds[0] + 2 * self._largest_offset)
+        bounds, head = self._bounds(vector, added)
+        unsure = self._unsure(bounds, added)
         excluded = np.sort(self._places[excluded_rows])
-        places, best = np.empty(0, np.int64), np.empty(0, np.float32)
+        places, best = head, self._scores(head, x, added)
+        best[np.isin(head, excluded)] = -np.inf
+        if allowed is not None:
+            best[~allowed[self._rows[head]]] = -np.inf
+        excluded = np.sort(np.concatenate([excluded, head]))  # each item once
         low, size, end = 0, FIRST, len(bounds)
+        least = _nth_best(best, n) - 2 * unsure
         while low < end:
             high = min(low + size, end)
             piece = slice(low * BOUND, high * BOUND)
-            scores = self._factors[piece] @ x + self._single_offsets[piece]
+            scores = self._scores(piece, x, added)
             self._forbid(scores, piece.start, excluded, allowed)
-            if not len(best):
+            if len(best) < n:
                 least = _nth_best(scores, n) - 2 * unsure
             better = np.flatnonzero(scores >= least)
             places = np.concatenate([places, better + piece.start])
@@ -115,32 +138,74 @@ class BestFirst:
             # Bounds descend: items beyond the last sufficient bound cannot qualify.
             end = len(bounds) - int(np.searchsorted(bounds[::-1], least))
             low, size = high, 2 * size
-        return self._exactly(places, vector, n)
+        exact, rows = self._exact_scores(places, vector, added), self._rows[places]
+        best_first = np.lexsort((rows, -exact))[:n]
+        return rows[best_first], exact[best_first]
 
-    def rank(self, vector: FloatArray, row: int, excluded_rows: IntArray) -> int | None:
+    def rank(
+        self,
+        vector: FloatArray,
+        row: int,
+        excluded_rows: IntArray,
+        added: Float64Array | None = None,
+    ) -> int | None:
         """Return the rank of ``row`` in the whole list that ``top`` would give, from 1; None if it
         is not in it."""
         place = self._places[row]
         if place < 0 or row in excluded_rows:
             return None
         x = np.asarray(vector, np.float32)
-        (score,) = scores_of(self._factors[[place]], self._offsets[[place]], vector)
-        bounds = self._bounds(vector)
-        unsure = len(x) * ROUNDING * float(bounds[0] + 2 * self._largest_offset)
+        (score,) = self._exact_scores(np.array([place]), vector, added)
+        bounds, head = self._bounds(vector, added)
+        unsure = self._unsure(bounds, added)
         # Bounds descend: no item beyond the last sufficient bound ranks before it.
         end = BOUND * (len(bounds) - int(np.searchsorted(bounds[::-1], score - 2 * unsure)))
-        scores = self._factors[:end] @ x + self._single_offsets[:end]
-        excluded = self._places[excluded_rows]
-        scores[excluded[(excluded >= 0) & (excluded < end)]] = -np.inf
-        close = np.flatnonzero(np.abs(scores - score) <= unsure)
-        exact = scores_of(self._factors[close], self._offsets[close], vector)
+        end = min(end, len(self._rows))
+        head = head[head >= end]
+        scores = np.concatenate(
+            [self._scores(slice(0, end), x, added), self._scores(head, x, added)]
+        )
+        places = np.concatenate([np.arange(end), head])
+        scores[np.isin(places, self._places[excluded_rows])] = -np.inf
+        near = np.abs(scores - score) <= unsure
+        exact = self._exact_scores(places[near], vector, added)
         before = (scores > score + unsure).sum() + (exact > score).sum()
-        return int(before + ((exact == score) & (self._rows[close] < row)).sum()) + 1
+        return int(before + ((exact == score) & (self._rows[places[near]] < row)).sum()) + 1
 
-    def _bounds(self, vector: FloatArray) -> Float64Array:
-        """Return upper bounds of the scores from each run of BOUND items to the last item."""
+    def _bounds(
+        self, vector: FloatArray, added: Float64Array | None
+    ) -> tuple[Float64Array, Int64Array]:
+        """Return upper bounds of the scores from each run of BOUND items to the last item, and the
+        places of the items for which they do not hold."""
         each = float(np.linalg.norm(vector)) * self._norms + self._highest
-        return np.asarray(np.maximum.accumulate(each[::-1])[::-1])
+        bounds = np.maximum.accumulate(each[::-1])[::-1]
+        if added is None:
+            return bounds, np.empty(0, np.int64)
+        limit = _head_limit(added)
+        head = self._places[np.flatnonzero(added > limit)]
+        return bounds + limit, head[head >= 0]
+
+    def _unsure(self, bounds: Float64Array, added: Float64Array | None) -> float:
+        """Return by how much scores in single precision may be wrong."""
+        largest = self._largest_offset
+        if added is not None:
+            largest += max(added.max(), -added.min())
+        return self._factors.shape[1] * ROUNDING * float(bounds[0] + 2 * largest)
+
+    def _scores(
+        self, places: Int64Array | slice, x: Float32Array, added: Float64Array | None
+    ) -> Float32Array:
+        """Return scores in single precision."""
+        scores = self._factors[places] @ x + self._single_offsets[places]
+        if added is not None:
+            scores += added[self._rows[places]]
+        return scores
+
+    def _exact_scores(
+        self, places: Int64Array, vector: FloatArray, added: Float64Array | None
+    ) -> Float64Array:
+        scores = scores_of(self._factors[places], self._offsets[places], vector)
+        return scores if added is None else scores + added[self._rows[places]]
 
     def _forbid(
         self, scores: Float32Array, start: int, excluded: Int64Array, allowed: BoolArray | None
@@ -150,11 +215,3 @@ class BestFirst:
         scores[excluded[first:last] - start] = -np.inf
         if allowed is not None:
             scores[~allowed[self._rows[start : start + len(scores)]]] = -np.inf
-
-    def _exactly(
-        self, places: Int64Array, vector: FloatArray, n: int
-    ) -> tuple[Int64Array, Float64Array]:
-        scores = scores_of(self._factors[places], self._offsets[places], vector)
-        rows = self._rows[places]
-        best_first = np.lexsort((rows, -scores))[:n]
-        return rows[best_first], scores[best_first]

@@ -20,16 +20,19 @@ from spark_jobs.als.rating_blocks import BlockedRatings
 from spark_jobs.als.solver import Factors, FittedFactors, Params, Vectors
 from spark_jobs.config.configuration import Config
 from spark_jobs.item_features import centred, item_features
+from spark_jobs.neighbourhood import fit as neighbourhood
+from spark_jobs.neighbourhood.fit import FittedNeighbourhood
 from spark_jobs.progress import ProgressBar
 
 
 @dataclass(frozen=True)
 class FittedModels:
-    """``arrays``: what serving needs. ``ranking_params``: as fitted, with what was measured of the
-    ratings. ``ranking``: the people's vectors. ``user_bias``: theirs, one for each of the people
-    that were fitted."""
+    """``arrays``: what serving needs, and ``neighbourhood``, None where none is wanted.
+    ``ranking_params``: as fitted, with what was measured of the ratings. ``ranking``: the people's
+    vectors. ``user_bias``: theirs, one for each of the people that were fitted."""
 
     arrays: ItemArrays
+    neighbourhood: FittedNeighbourhood | None
     ranking_params: RankingParams
     mean_rating: float
     ranking: Factors
@@ -53,6 +56,15 @@ class Fitter:
         with self.progress.stage(name, context, ticks=2 * params.iterations) as tick:
             return solver.fit(blocks, params, self.seed, self.starts.get(model), tick)
 
+    def fit_neighbourhood(
+        self, blocks: BlockedRatings, settings: Config
+    ) -> FittedNeighbourhood | None:
+        """``blocks``: signed preferences."""
+        if not settings.neighbourhood.neighbours:
+            return None
+        with self.progress.stage("fitting the neighbourhood", blocks.users.blocks.context, 2):
+            return neighbourhood.fit(blocks, settings.neighbourhood, self.seed)
+
 
 def fit_models(
     stars: BlockedRatings,
@@ -62,16 +74,17 @@ def fit_models(
     fitter: Fitter,
     with_rating: bool = True,
 ) -> FittedModels:
-    """Fit both models, as three stages. ``items``: the catalogue's titles.
+    """Fit both models, as four stages. ``items``: the catalogue's titles.
 
-    Not ``with_rating``: the ranking model alone, as one stage; the other knows of no stars but the
-    mean. Raises DataError where nothing is liked.
+    Not ``with_rating``: the ranking model and its neighbourhood alone, as two stages; the other
+    knows of no stars but the mean. Raises DataError where nothing is liked.
     """
     sums, counts = row_sums(stars.items), stars.items.counts
     mean = float(sums.sum() / stars.count)
     preferences = _preferences(stars, catalogue, settings.ranking)
     ranking_params = _measured(settings.ranking, preferences, fitter.solver)
     ranking = fitter.fit("ranking", preferences, ranking_params)
+    neighbours = fitter.fit_neighbourhood(preferences, settings)
     preferences.unpersist()
     ranking_factors = ranking.items.vectors_of(stars.items.ids)
     if with_rating:
@@ -87,7 +100,7 @@ def fit_models(
         item_counts=counts,
         item_means=np.asarray(sums / counts, np.float32),
     )
-    return FittedModels(arrays, ranking_params, mean, ranking.users, rating.user_bias)
+    return FittedModels(arrays, neighbours, ranking_params, mean, ranking.users, rating.user_bias)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from spark_jobs.training_set import check_ranks, merge, tell
 SOLVERS = ("als", "mllib")
 PROMOTE = ("gate", "always", "never")
 # Without stars there are no biases and no rating model to fit.
-STAGES = {"movielens": 7, "steam": 5}
+STAGES = {"movielens": 7, "steam": 5}  # and the neighbourhood
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ def train(
     (without measuring) or "never" (measured, not promoted). ``exported``: folders of ratings given
     on the site.
     """
-    progress = ProgressBar(STAGES[settings.dataset])
+    with_neighbours = settings.neighbourhood.neighbours > 0
+    progress = ProgressBar(STAGES[settings.dataset] + with_neighbours)
     context = spark.sparkContext
     with progress.stage("reading and checking", context, len(folders) + len(exported)):
         datasets = read_datasets(spark, settings.dataset, folders, exported)
@@ -90,11 +91,13 @@ def train(
         rating=settings.rating if with_rating else None,
         mean_rating=models.mean_rating,
         arrays=models.arrays,
+        neighbourhood=settings.neighbourhood if models.neighbourhood else None,
+        neighbours=models.neighbourhood.arrays if models.neighbourhood else None,
         inputs=[_about(dataset) for dataset in datasets],
         metrics=promotion_gate.metrics_of(measured, settings.gate) if measured else {},
         seconds=progress.seconds,
     )
-    parity = sample_parity(stars, models, release.rating)
+    parity = sample_parity(stars, models, release)
     report: dict[str, bytes] = {}
     reasons: list[str] = []
     if measured:

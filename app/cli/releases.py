@@ -72,7 +72,8 @@ def verify(version: str | None) -> None:
     parity = check_parity(release)
     click.echo(
         f"{release.version}: largest difference over {parity.users} users is"
-        f" {parity.ranking:.1e} (ranking model), {parity.rating:.1e} (rating model)"
+        f" {parity.ranking:.1e} (ranking model), {parity.neighbourhood:.1e} (neighbourhood),"
+        f" {parity.rating:.1e} (rating model)"
     )
     if not parity.holds:
         raise CommandError(

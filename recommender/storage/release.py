@@ -27,9 +27,10 @@ from numpy.typing import NDArray
 from recommender.arrays import Float32Array, Int64Array
 from recommender.catalogue import Catalogue, CatalogueItem, read_items, write_items
 from recommender.errors import ReleaseError
-from recommender.params import RankingParams, RatingParams
+from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
 
-FORMAT_VERSION = 1
+# Format 1 has no neighbourhood.
+FORMAT_VERSION = 2
 MANIFEST = "release.json"
 ITEMS = "items.jsonl.gz"
 PARITY = "parity.npz"
@@ -60,11 +61,28 @@ class ItemArrays:
 
 
 @dataclass(frozen=True)
+class NeighbourArrays:
+    """The neighbourhood by source: a rating of item ``i`` adds ``neighbour_weights`` times its
+    preference to the scores of the items ``neighbour_rows``, both at
+    ``neighbour_starts[i]:neighbour_starts[i + 1]``.
+
+    ``neighbour_starts`` int64, (items + 1,). ``neighbour_rows`` int32, ascending within an item;
+    ``neighbour_weights`` float16.
+    """
+
+    neighbour_starts: Int64Array
+    neighbour_rows: NDArray[np.int32]
+    neighbour_weights: NDArray[np.float16]
+
+
+@dataclass(frozen=True)
 class ParitySample:
     """Trained users with their ratings and vectors, for the parity check.
 
     User ``k`` rated ``item_ids[starts[k]:starts[k + 1]]``; ``ranking_vectors`` and
-    ``rating_vectors`` have one row a user.
+    ``rating_vectors`` have one row a user. ``neighbour_sums`` (users, probes): what the ratings add
+    to the scores of the items ``probe_ids`` by the neighbourhood, whose weight is 1 here; without
+    one there are no probes.
     """
 
     user_ids: Int64Array
@@ -73,10 +91,13 @@ class ParitySample:
     ratings: Float32Array
     ranking_vectors: Float32Array
     rating_vectors: Float32Array
+    probe_ids: Int64Array = field(default_factory=lambda: np.empty(0, np.int64))
+    neighbour_sums: Float32Array = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
-    def fits(self, ranking_width: int, rating_width: int) -> bool:
-        """Whether the arrays agree in users and ratings, and the vectors have these widths."""
+    def fits(self, release: Release) -> bool:
+        """Whether the arrays agree in users and ratings, and have what the release needs."""
         users = len(self.user_ids)
+        ranking_width, rating_width = release.ranking.rank, release.arrays.rating_factors.shape[1]
         return (
             self.starts.shape == (users + 1,)
             and self.ranking_vectors.shape == (users, ranking_width)
@@ -84,6 +105,7 @@ class ParitySample:
             and self.item_ids.shape == self.ratings.shape == (self.starts[-1],)
             and self.starts[0] == 0
             and bool(np.all(np.diff(self.starts) >= 0))
+            and self.neighbour_sums.size == users * len(self.probe_ids)
         )
 
     def users(self) -> Iterator[tuple[int, dict[int, float]]]:
@@ -98,6 +120,7 @@ class Release:
     """A release as read: parameters and catalogue in memory, arrays memory-mapped.
 
     ``rating``: None in a catalogue without stars, where the rating model's arrays are empty.
+    ``neighbourhood``: parameters, and ``neighbours`` arrays, both None without such a part.
     ``mean_rating``: of all ratings, in stars or hours.
     """
 
@@ -108,6 +131,8 @@ class Release:
     rating: RatingParams | None
     mean_rating: float
     arrays: ItemArrays
+    neighbourhood: NeighbourhoodParams | None = None
+    neighbours: NeighbourArrays | None = None
     inputs: list[dict[str, Any]] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -122,8 +147,9 @@ class Release:
         path = self._path(PARITY)
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                sample = ParitySample(**{f.name: arrays[f.name] for f in fields(ParitySample)})
-            fits = sample.fits(self.ranking.rank, self.arrays.rating_factors.shape[1])
+                names = [f.name for f in fields(ParitySample) if f.name in arrays]
+                sample = ParitySample(**{name: arrays[name] for name in names})
+            fits = sample.fits(self)
         except NOT_AN_ARRAY as error:
             raise ReleaseError(f"{path}: cannot be read ({error}); publish it again") from error
         if not fits:
@@ -151,7 +177,8 @@ def write_release(
     for name, content in report.items():
         (folder / REPORT).mkdir(exist_ok=True)
         (folder / REPORT / name).write_bytes(content)
-    for name, array in array_fields(release.arrays).items():
+    beside = array_fields(release.neighbours) if release.neighbours else {}
+    for name, array in (array_fields(release.arrays) | beside).items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     write_items(folder / ITEMS, items)
     np.savez_compressed(folder / PARITY, allow_pickle=False, **array_fields(parity))
@@ -165,6 +192,7 @@ def write_release(
             **(structs.asdict(release.rating) if release.rating else {}),
             "mean_rating": release.mean_rating,
         },
+        "neighbourhood": structs.asdict(release.neighbourhood) if release.neighbourhood else None,
         "inputs": release.inputs,
         "metrics": release.metrics,
         "seconds": release.seconds,

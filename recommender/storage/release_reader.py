@@ -15,7 +15,7 @@ from msgspec import Struct
 from recommender.catalogue import Catalogue, Finite
 from recommender.errors import ConfigError, ReleaseError
 from recommender.feedback import IMPLICIT
-from recommender.params import RankingParams, RatingParams
+from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
 from recommender.storage.release import (
     FORMAT_VERSION,
     ITEMS,
@@ -23,13 +23,17 @@ from recommender.storage.release import (
     NOT_AN_ARRAY,
     PARITY,
     ItemArrays,
+    NeighbourArrays,
     Release,
     array_fields,
     file_digest,
 )
 from recommender.validation import convert
 
-Params = TypeVar("Params", RankingParams, RatingParams)
+Params = TypeVar("Params", RankingParams, RatingParams, NeighbourhoodParams)
+Arrays = TypeVar("Arrays", ItemArrays, NeighbourArrays)
+# Shape and type of each array, by name.
+Expected = dict[str, tuple[tuple[int, ...], type]]
 
 
 class FileDigest(Struct, frozen=True):
@@ -44,13 +48,15 @@ class RatingSection(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True):
-    """``release.json``. ``rating``: the mean rating, and the parameters where users give stars."""
+    """``release.json``. ``rating``: the mean rating, and the parameters where users give stars.
+    ``neighbourhood``: null where the release has none."""
 
     version: str
     created_at: str
     catalogue: Catalogue
     ranking: dict[str, Any]
     rating: dict[str, Any]
+    neighbourhood: dict[str, Any] | None
     inputs: list[dict[str, Any]]
     metrics: dict[str, Any]
     seconds: dict[str, float]
@@ -59,7 +65,10 @@ class Manifest(Struct, frozen=True):
     def __post_init__(self) -> None:
         if datetime.fromisoformat(self.created_at).tzinfo is None:
             raise ValueError(f"created_at {self.created_at!r} has no time zone")
-        for name in ITEMS, PARITY, *(f"{f.name}.npy" for f in fields(ItemArrays)):
+        arrays = fields(ItemArrays)
+        if self.neighbourhood is not None:
+            arrays += fields(NeighbourArrays)
+        for name in ITEMS, PARITY, *(f"{f.name}.npy" for f in arrays):
             if name not in self.files:
                 raise ValueError(f"files does not list {name}")
 
@@ -79,6 +88,11 @@ def read_release(folder: Path) -> Release:
         if manifest.catalogue.feedback != IMPLICIT:
             written = {k: v for k, v in manifest.rating.items() if k != "mean_rating"}
             rating = _read_params(written, RatingParams, f"{path}, rating")
+        neighbourhood = None
+        if manifest.neighbourhood is not None:
+            neighbourhood = _read_params(
+                manifest.neighbourhood, NeighbourhoodParams, f"{path}, neighbourhood"
+            )
     except ConfigError as error:
         raise ReleaseError(f"{error}; publish the release again") from error
     _check_scale(manifest.catalogue, ranking, path)
@@ -99,10 +113,14 @@ def read_release(folder: Path) -> Release:
         inputs=manifest.inputs,
         metrics=manifest.metrics,
         seconds=manifest.seconds,
-        arrays=_read_arrays(folder),
+        arrays=_read_arrays(folder, ItemArrays),
+        neighbourhood=neighbourhood,
+        neighbours=_read_arrays(folder, NeighbourArrays) if neighbourhood else None,
         folder=folder,
     )
     _check_arrays(release, folder)
+    if release.neighbours:
+        _check_neighbours(release.neighbours, len(release.arrays.item_ids), folder)
     return release
 
 
@@ -114,12 +132,12 @@ def _read_json(path: Path) -> Any:
         raise ReleaseError(f"{path}: missing, so this is no release; train one") from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ReleaseError(f"{path}: not a manifest ({error}); publish it again") from error
-    if format_version != FORMAT_VERSION:
+    if format_version not in range(1, FORMAT_VERSION + 1):
         raise ReleaseError(
-            f"{path}: format {format_version}, and this version of Marquee reads {FORMAT_VERSION};"
-            " upgrade Marquee, or train again with this version"
+            f"{path}: format {format_version}, and this version of Marquee reads 1 to"
+            f" {FORMAT_VERSION}; upgrade Marquee, or train again with this version"
         )
-    return values
+    return {"neighbourhood": None, **values} if format_version == 1 else values
 
 
 def _read_params(values: dict[str, Any], kind: type[Params], where: str) -> Params:
@@ -157,15 +175,15 @@ def _verify_file(folder: Path, name: str, expected: FileDigest) -> None:
         raise ReleaseError(f"{path}: damaged (its sha256 differs); publish the release again")
 
 
-def _read_arrays(folder: Path) -> ItemArrays:
+def _read_arrays(folder: Path, kind: type[Arrays]) -> Arrays:
     arrays = {}
-    for spec in fields(ItemArrays):
+    for spec in fields(kind):
         path = folder / f"{spec.name}.npy"
         try:
             arrays[spec.name] = np.lib.format.open_memmap(path, mode="r")  # never unpickles
         except NOT_AN_ARRAY as error:
             raise ReleaseError(f"{path}: not an array ({error}); publish it again") from error
-    return ItemArrays(**arrays)
+    return kind(**arrays)
 
 
 def _check_arrays(release: Release, folder: Path) -> None:
@@ -173,7 +191,7 @@ def _check_arrays(release: Release, folder: Path) -> None:
     width = 0
     if release.rating is not None:
         width = max([release.rating.rank, *release.arrays.rating_factors.shape[1:]])
-    expected: dict[str, tuple[tuple[int, ...], type]] = {
+    expected: Expected = {
         "item_ids": ((items,), np.int64),
         "ranking_factors": ((items, release.ranking.rank), np.float32),
         "rating_factors": ((items, width), np.float32),
@@ -181,7 +199,40 @@ def _check_arrays(release: Release, folder: Path) -> None:
         "item_counts": ((items,), np.int64),
         "item_means": ((items,), np.float32),
     }
-    for name, array in array_fields(release.arrays).items():
+    _check_values(release.arrays, expected, folder)
+    if np.any(np.diff(release.arrays.item_ids) <= 0):
+        raise ReleaseError(f"{folder}/item_ids.npy: ids must be strictly ascending; train again")
+    if np.any(release.arrays.item_counts < 0):
+        raise ReleaseError(f"{folder}/item_counts.npy: holds negative counts; train again")
+    _forget_pages(release.arrays)
+
+
+def _check_neighbours(arrays: NeighbourArrays, items: int, folder: Path) -> None:
+    weights = arrays.neighbour_rows.size
+    expected: Expected = {
+        "neighbour_starts": ((items + 1,), np.int64),
+        "neighbour_rows": ((weights,), np.int32),
+        "neighbour_weights": ((weights,), np.float16),
+    }
+    _check_values(arrays, expected, folder)
+    starts, rows = arrays.neighbour_starts, arrays.neighbour_rows
+    if starts[0] != 0 or starts[-1] != weights or np.any(np.diff(starts) < 0):
+        raise ReleaseError(
+            f"{folder}/neighbour_starts.npy: must ascend from 0 to {weights}; train again"
+        )
+    ascending = np.diff(rows) > 0
+    ends = starts[(starts > 0) & (starts < weights)]
+    ascending[ends - 1] = True
+    if np.any(rows < 0) or np.any(rows >= items) or not ascending.all():
+        raise ReleaseError(
+            f"{folder}/neighbour_rows.npy: must be rows of items, ascending within each; train"
+            " again"
+        )
+    _forget_pages(arrays)
+
+
+def _check_values(arrays: ItemArrays | NeighbourArrays, expected: Expected, folder: Path) -> None:
+    for name, array in array_fields(arrays).items():
         shape, dtype = expected[name]
         if array.shape != shape or array.dtype != dtype:
             raise ReleaseError(
@@ -190,10 +241,10 @@ def _check_arrays(release: Release, folder: Path) -> None:
             )
         if not np.all(np.isfinite(array)):
             raise ReleaseError(f"{folder / name}.npy: holds NaN or infinity; train again")
+
+
+def _forget_pages(arrays: ItemArrays | NeighbourArrays) -> None:
+    """Free what was looked through once; what is needed again comes back from the file."""
+    for array in array_fields(arrays).values():
         if isinstance(array.base, mmap.mmap):
-            # Looked through once; what is needed again comes back from the file.
             array.base.madvise(mmap.MADV_DONTNEED)
-    if np.any(np.diff(release.arrays.item_ids) <= 0):
-        raise ReleaseError(f"{folder}/item_ids.npy: ids must be strictly ascending; train again")
-    if np.any(release.arrays.item_counts < 0):
-        raise ReleaseError(f"{folder}/item_counts.npy: holds negative counts; train again")

@@ -13,7 +13,13 @@ from msgspec import Meta, Struct, field, structs
 from recommender.errors import ConfigError
 from recommender.feedback import IMPLICIT
 from recommender.formats.steam import is_steam
-from recommender.params import NotNegative, RankingParams, RatingParams
+from recommender.params import (
+    ModelParams,
+    NeighbourhoodParams,
+    NotNegative,
+    RankingParams,
+    RatingParams,
+)
 from recommender.validation import convert
 from spark_jobs.config.pipeline import Pipeline, Text
 from spark_jobs.config.yaml_files import read_yaml
@@ -25,13 +31,14 @@ if TYPE_CHECKING:
 
 # By data set, what is used where no file is named.
 DEFAULT_FILES = {"movielens": "pipelines/movies.yaml", "steam": "pipelines/games.yaml"}
-PARAMS: dict[str, type[RankingParams] | type[RatingParams]] = {
+PARAMS: dict[str, type[ModelParams]] = {
     "ranking": RankingParams,
+    "neighbourhood": NeighbourhoodParams,
     "rating": RatingParams,
 }
 # What stands for a number that training chooses, and the parameters that it can choose.
 AUTO = "auto"
-CHOOSABLE = ("ranking.popularity_weight",)
+CHOOSABLE = ("ranking.popularity_weight", "neighbourhood.weight")
 # By model and name.
 Parameters = dict[str, dict[str, Any]]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1, title="a whole number of at least 0")]
@@ -65,6 +72,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     seed: Seed = 1
     ranking: RankingParams = RankingParams()
     rating: RatingParams = RatingParams()
+    neighbourhood: NeighbourhoodParams = NeighbourhoodParams()
     gate: Gate = field(default_factory=Gate)
     dataset: str = "movielens"
     pipeline: Pipeline = Pipeline()
@@ -149,7 +157,7 @@ def read_params(path: Path) -> Parameters:
     if unknown := [name for name in sections if name not in PARAMS]:
         raise ConfigError(
             f"{path}: unknown section {unknown[0]!r}; a file of parameters has"
-            f" {' and '.join(PARAMS)} alone, and --config reads a whole configuration"
+            f" {', '.join(PARAMS)} alone, and --config reads a whole configuration"
         )
     chosen = {model: values or {} for model, values in sections.items()}
     for model, values in chosen.items():

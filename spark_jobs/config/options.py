@@ -76,7 +76,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                 _option(model, name),
                 dest=f"{model}.{name}",
                 type=_number_or_auto if f"{model}.{name}" in CHOOSABLE else type(default),
-                metavar="N" if isinstance(default, int) else "X",
+                metavar={int: "N", float: "X", str: "WORD"}[type(default)],
                 help=f"{sentence} (default: {_either(configured, model, name)})",
             )
 

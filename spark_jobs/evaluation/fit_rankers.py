@@ -96,7 +96,8 @@ def fit_rankers(
     """
     explicit = training.catalogue.feedback == EXPLICIT
     with_rating = explicit and STARS in PROTOCOLS[protocol].metrics
-    progress = ProgressBar(3 if with_rating else 1)
+    neighbourhood = int(settings.neighbourhood.neighbours > 0)
+    progress = ProgressBar((3 if with_rating else 1) + neighbourhood)
     fitter = Fitter(progress, solver, settings.seed, {})
     models = fit_models(ratings, training.items, training.catalogue, settings, fitter, with_rating)
     served = ServedModel(Model(as_release(models, training, settings)))
@@ -104,6 +105,12 @@ def fit_rankers(
     rankers: dict[str, Ranker] = {SERVED: served, POPULARITY: popularity}
     predictors: dict[str, Predictor] = {SERVED: served}
     notes: list[str] = []
+    if models.neighbourhood and models.neighbourhood.sampled_users:
+        most = settings.neighbourhood.most_ratings
+        notes.append(
+            f"{models.neighbourhood.sampled_users:,} people rated more than {most:,} titles: in the"
+            f" neighbourhood {most:,} of each one's ratings count, drawn at random"
+        )
     if baselines and not explicit:
         rankers |= _plain_als(ratings, training, settings)
     elif baselines:
@@ -138,6 +145,8 @@ def as_release(models: FittedModels, training: TrainingSet, settings: Config) ->
         rating=settings.rating if explicit else None,
         mean_rating=models.mean_rating,
         arrays=models.arrays,
+        neighbourhood=settings.neighbourhood if models.neighbourhood else None,
+        neighbours=models.neighbourhood.arrays if models.neighbourhood else None,
     )
 
 
@@ -145,7 +154,11 @@ def _plain_als(
     ratings: BlockedRatings, training: TrainingSet, settings: Config
 ) -> dict[str, Ranker]:
     """Fit Spark's implicit ALS as it is mostly used, and with popularity added."""
-    plain = replace(settings, ranking=_at_most_full_rank(PLAIN_ALS, ratings))
+    plain = replace(
+        settings,
+        ranking=_at_most_full_rank(PLAIN_ALS, ratings),
+        neighbourhood=replace(settings.neighbourhood, neighbours=0),
+    )
     fitter = Fitter(ProgressBar(1), "mllib", settings.seed, {})
     models = fit_models(
         ratings, training.items, training.catalogue, plain, fitter, with_rating=False
@@ -224,6 +237,6 @@ def choose_within(
     )
     served = fitted.rankers[SERVED]
     assert isinstance(served, ServedModel)
-    chosen = choose_weights(made.cases, served.model, settings, least)
+    chosen = choose_weights(made.cases, served.model.release, settings, least)
     made.cases.unpersist()
     return chosen

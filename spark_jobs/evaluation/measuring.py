@@ -182,7 +182,7 @@ def _fit(
             return fitted, made.cases, None
         served = fitted.rankers[SERVED]
         assert isinstance(served, ServedModel)
-        chosen = choose_weights(parts[0], served.model, settings, least)
+        chosen = choose_weights(parts[0], served.model.release, settings, least)
         return fitted.reweighted(chosen) if chosen else fitted, parts[1], chosen
     chosen = None
     if settings.chosen and RANKING in metrics_of(protocol, training.catalogue):
@@ -192,7 +192,8 @@ def _fit(
 
 
 def _models(catalogue: Catalogue) -> tuple[str, ...]:
-    return ("ranking",) if catalogue.feedback == IMPLICIT else ("ranking", "rating")
+    lists = ("ranking", "neighbourhood")
+    return lists if catalogue.feedback == IMPLICIT else (*lists, "rating")
 
 
 def _measure(

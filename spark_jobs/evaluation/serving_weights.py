@@ -5,6 +5,7 @@ The factors stay as they are, so that one fit serves every choice.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,9 +24,11 @@ from spark_jobs.evaluation.case_metrics import map_cases, relevant_items
 from spark_jobs.evaluation.splits import Case, uniform, user_ids
 from spark_jobs.protocols import LIST_LENGTH
 
+POPULARITY, NEIGHBOURS = "ranking.popularity_weight", "neighbourhood.weight"
 # What is tried for each parameter that can be chosen.
 TRIED: Mapping[str, tuple[float, ...]] = {
-    "ranking.popularity_weight": (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4),
+    POPULARITY: (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4),
+    NEIGHBOURS: (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
 }
 # Of fewer people a choice would be noise.
 LEAST_PEOPLE = 40
@@ -77,34 +80,42 @@ def halves(cases: RDD[Case]) -> tuple[RDD[Case], RDD[Case]] | None:
 
 
 def choose_weights(
-    cases: RDD[Case], model: Model, settings: Config, least: float
+    cases: RDD[Case], release: Release, settings: Config, least: float
 ) -> ChosenWeights | None:
     """Choose the parameters in ``settings.chosen`` by the mean NDCG@10 of lists after the first few
-    ratings and after all. ``least``: the lowest relevant rating. None where too few people have a
-    relevant title."""
-    tried = [name for name in TRIED if name in settings.chosen]
-    popularity = TRIED["ranking.popularity_weight"] if tried else ()
+    ratings and after all. ``least``: the lowest relevant rating. None where there is nothing to
+    choose, or too few people have a relevant title."""
+    grid: dict[str, tuple[float, ...]] = {
+        POPULARITY: (release.ranking.popularity_weight,),
+        NEIGHBOURS: (1.0,),
+    }
+    if release.neighbourhood:
+        grid[NEIGHBOURS] = (release.neighbourhood.weight,)
+        release = ChosenWeights({NEIGHBOURS: 1.0}, 0.0, 0).in_release(release)
+    present = (POPULARITY, NEIGHBOURS) if release.neighbourhood else (POPULARITY,)
+    chosen = [name for name in present if name in settings.chosen]
+    grid |= {name: TRIED[name] for name in chosen}
+    tried = list(itertools.product(grid[POPULARITY], grid[NEIGHBOURS]))
 
     def measure(model: Model, case: Case) -> Float64Array:
         relevant = relevant_items(case, least)
         if not len(relevant):
-            return np.full(len(popularity), np.nan)
+            return np.full(len(tried), np.nan)
         first = dict(list(case.known.items())[:FIRST_RATINGS])
         lists = [
-            ndcg_of_weights(model, known, case.known, relevant, popularity)
+            ndcg_of_weights(model, known, case.known, relevant, tried)
             for known in (first, case.known)
         ]
         return np.asarray(np.mean(lists, axis=0))
 
-    if not tried:
-        return None
-    values = np.array(map_cases(cases, model, measure))
+    values = np.array(map_cases(cases, Model(release), measure) if chosen else [])
     values = values[np.isfinite(values[:, 0])] if len(values) else values
     if len(values) < LEAST_PEOPLE / 2:
         return None
     means = values.mean(axis=0)
     best = int(np.argmax(means))
-    return ChosenWeights({tried[0]: popularity[best]}, float(means[best]), len(values))
+    found = dict(zip((POPULARITY, NEIGHBOURS), tried[best], strict=True))
+    return ChosenWeights({name: found[name] for name in chosen}, float(means[best]), len(values))
 
 
 def ndcg_of_weights(
@@ -112,16 +123,18 @@ def ndcg_of_weights(
     known: dict[int, float],
     excluded: Iterable[int],
     relevant: Int64Array,
-    popularity: tuple[float, ...],
+    tried: Sequence[tuple[float, float]],
 ) -> list[float]:
-    """NDCG@10 of the list for each weight of popularity, without the ``excluded`` items."""
-    arrays = model.release.arrays
-    personal = arrays.ranking_factors @ model.fold_in(known).ranking_vector
+    """NDCG@10 of the list for each pair of weights, of popularity and of the neighbourhood, without
+    the ``excluded`` items. The weight of the model's neighbourhood is 1."""
+    arrays, person = model.release.arrays, model.fold_in(known)
+    factors = arrays.ranking_factors @ person.ranking_vector
+    neighbours = 0.0 if person.neighbour_scores is None else person.neighbour_scores
     counts = np.where(np.isfinite(model.popularity), np.log1p(arrays.item_counts), -np.inf)
-    hidden = model.item_index.known_rows(excluded)
-    found = []
-    for weight in popularity:
-        listed = model.item_index.item_ids[top_n(personal + weight * counts, LIST_LENGTH, hidden)]
+    hidden, found = model.item_index.known_rows(excluded), []
+    for popularity, weight in tried:
+        scores = factors + weight * neighbours + popularity * counts
+        listed = model.item_index.item_ids[top_n(scores, LIST_LENGTH, hidden)]
         found.append(metrics.ndcg(metrics.hits(listed, relevant, LIST_LENGTH), len(relevant)))
     return found
 

@@ -84,6 +84,7 @@ def _fitted_with(work: Work) -> Any:
         "noun": settings.noun,
         "seed": settings.seed,
         "ranking": shown_params(settings, "ranking"),
+        "neighbourhood": shown_params(settings, "neighbourhood"),
         "rating": asdict(settings.rating),
     }
 

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import asdict, replace
 
 from recommender.errors import ConfigError
-from recommender.params import RankingParams
+from recommender.params import RankingParams, RatingParams
 from recommender.validation import convert
 from spark_jobs.als.solver import Params
-from spark_jobs.config.configuration import PARAMS, Config
+from spark_jobs.config.configuration import Config
 from spark_jobs.config.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 GRID = resources.files("spark_jobs") / "pipelines" / "movies-grid.yaml"
+TUNED: dict[str, type[Params]] = {"ranking": RankingParams, "rating": RatingParams}
 # Candidates of each model: the configuration as it is, then those of the grid.
 Grid = dict[str, list[Params]]
 
@@ -26,10 +27,10 @@ Grid = dict[str, list[Params]]
 def read_grid(path: Traversable, settings: Config) -> Grid:
     """Read the candidates of a grid: lists of values by model and parameter. Raises ConfigError."""
     values = read_yaml(path)
-    if not values or (unknown := sorted(set(values) - set(PARAMS), key=str)):
+    if not values or (unknown := sorted(set(values) - set(TUNED), key=str)):
         which = f"unknown model {unknown[0]!r}" if values else "nothing to try"
-        raise ConfigError(f"{path}: {which}; give lists of values under {' or '.join(PARAMS)}")
-    models = [model for model in PARAMS if model in values]
+        raise ConfigError(f"{path}: {which}; give lists of values under {' or '.join(TUNED)}")
+    models = [model for model in TUNED if model in values]
     return {model: _candidates(values[model], model, path, settings) for model in models}
 
 
@@ -46,7 +47,7 @@ def _candidates(lists: Any, model: str, path: Traversable, settings: Config) -> 
     candidates = [configured]
     for combination in itertools.product(*lists.values()):
         values = {**asdict(configured), **dict(zip(lists, combination, strict=True))}
-        candidates.append(convert(values, PARAMS[model], where))
+        candidates.append(convert(values, TUNED[model], where))
     return list(dict.fromkeys(candidates))
 
 

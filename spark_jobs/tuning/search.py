@@ -26,6 +26,7 @@ from spark_jobs.evaluation.fit_rankers import as_release
 from spark_jobs.evaluation.protocol_splits import check_cases, least_liked
 from spark_jobs.evaluation.splits import Case, Split, person_fold, rating_fold, split
 from spark_jobs.fit_models import Fitter, fit_models
+from spark_jobs.neighbourhood.fit import FittedNeighbourhood
 from spark_jobs.progress import ProgressBar
 from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 from spark_jobs.tuning.grid import Grid, with_params
@@ -104,13 +105,14 @@ class Search:
             stars.unpersist()
 
     def _key(self, settings: Config, fold: int) -> str:
-        models = ("ranking",) if self.model == "ranking" else ("ranking", "rating")
+        models = ("ranking", "neighbourhood" if self.model == "ranking" else "rating")
         params = {model: asdict(getattr(settings, model)) for model in models}
         return key(**self.about, head=self.model, fold=fold, params=params)
 
 
 class OnceFitter(Fitter):
-    """Reuses the last fit of the ranking model where no parameter of the fit differs."""
+    """Reuses the last fit of the ranking model, and of the neighbourhood, where no parameter of
+    the fit differs."""
 
     def fit(self, model: str, blocks: BlockedRatings, params: Params) -> FittedFactors:
         if not isinstance(params, RankingParams):
@@ -121,8 +123,22 @@ class OnceFitter(Fitter):
             self._made[fitted] = super().fit(model, blocks, params)
         return self._made[fitted]
 
+    def fit_neighbourhood(
+        self, blocks: BlockedRatings, settings: Config
+    ) -> FittedNeighbourhood | None:
+        ranking, params = settings.ranking, replace(settings.neighbourhood, weight=1.0)
+        fitted = params, ranking.neutral, ranking.playtime_weight
+        if fitted not in self._neighbourhoods:
+            self._neighbourhoods.clear()
+            self._neighbourhoods[fitted] = super().fit_neighbourhood(blocks, settings)
+        return self._neighbourhoods[fitted]
+
     @cached_property
     def _made(self) -> dict[Params, FittedFactors]:
+        return {}
+
+    @cached_property
+    def _neighbourhoods(self) -> dict[Any, FittedNeighbourhood | None]:
         return {}
 
 
@@ -153,6 +169,9 @@ def measure(
 ) -> float:
     """Fit on ``stars``, measure on ``cases``."""
     with_rating = model == "rating"
+    if with_rating:  # no stars depend on it
+        off = replace(settings.neighbourhood, neighbours=0)
+        settings = replace(settings, neighbourhood=off)
     models = fit_models(stars, training.items, training.catalogue, settings, fitter, with_rating)
     served = ServedModel(Model(as_release(models, training, settings)))
     if with_rating:

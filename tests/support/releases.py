@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.feedback import IMPLICIT, SCALES
-from recommender.params import RankingParams, RatingParams
-from recommender.storage.release import ItemArrays, ParitySample, Release
+from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
+from recommender.storage.release import ItemArrays, NeighbourArrays, ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
 
 # Two tastes: the first four films are liked by some people, the next four by others.
@@ -90,6 +91,25 @@ def tiny_games_release(version: str = "20260202-000000-bbbb", **changes: object)
         "inputs": [{"path": "tiny games", "layout": "Steam", "rows": 88}],
     }
     return tiny_release(version, **{**values, **changes})
+
+
+def by_source(weights: NDArray[np.floating]) -> NeighbourArrays:
+    """Return a neighbourhood of dense weights, (items, items): of each source, to each target."""
+    sources, targets = np.nonzero(weights)
+    starts = np.searchsorted(sources, np.arange(len(weights) + 1))
+    values = weights[sources, targets].astype(np.float16)
+    return NeighbourArrays(starts, targets.astype(np.int32), values)
+
+
+# By row of FITTED: a rating of 1 speaks for 2 and 8, one of 2 for 1; 8 speaks against 1 and for 13.
+WEIGHTS = np.zeros((8, 8))
+WEIGHTS[0, [1, 4]], WEIGHTS[1, 0], WEIGHTS[4, [0, 5]] = (0.5, 0.25), 0.75, (-0.25, 0.5)
+
+
+def with_neighbours(release: Release, **params: object) -> Release:
+    """Return a tiny release with WEIGHTS as its neighbourhood."""
+    chosen = NeighbourhoodParams(**{"neighbours": 2, **params})  # type: ignore[arg-type]
+    return replace(release, neighbourhood=chosen, neighbours=by_source(WEIGHTS))
 
 
 def no_parity_sample(rating_width: int = 2) -> ParitySample:

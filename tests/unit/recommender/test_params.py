@@ -1,4 +1,4 @@
-"""Parameters of both models: accepted and rejected values, and error messages."""
+"""Parameters of the models: accepted and rejected values, and error messages."""
 
 import math
 from typing import Any
@@ -8,16 +8,17 @@ from msgspec import inspect
 from msgspec.structs import asdict
 
 from recommender.errors import ConfigError
-from recommender.params import RankingParams, RatingParams, describe_params
+from recommender.params import NeighbourhoodParams, RankingParams, RatingParams, describe_params
 from recommender.validation import LARGEST_FLOAT, convert
 
-MODELS = [RankingParams, RatingParams]
+MODELS = [RankingParams, RatingParams, NeighbourhoodParams]
 EVERY = [
     pytest.param(model, field, id=f"{model.__name__}.{field.name}")
     for model in MODELS
     for field in inspect.type_info(model).fields
 ]
-BOUNDED = [p for p in EVERY if (p.values[1].type.type.le or LARGEST_FLOAT) < LARGEST_FLOAT]
+NUMBERS = [p for p in EVERY if not isinstance(p.values[1].type.type, inspect.StrType)]
+BOUNDED = [p for p in NUMBERS if (p.values[1].type.type.le or LARGEST_FLOAT) < LARGEST_FLOAT]
 
 REFUSED = {
     "no_factors": ("rank", 0),
@@ -59,7 +60,7 @@ def test_parameters_have_a_description_and_a_default_in_range(model: type, spec:
     assert taken(model, spec.name, spec.default) == spec.default
 
 
-@pytest.mark.parametrize(("model", "spec"), EVERY)
+@pytest.mark.parametrize(("model", "spec"), NUMBERS)
 def test_convert_accepts_the_minimum_and_rejects_less(model: type, spec: inspect.Field):
     low = spec.type.type.ge
     less = low - 1 if isinstance(spec.default, int) else math.nextafter(low, -math.inf)
@@ -87,6 +88,12 @@ def test_convert_error_names_source_parameter_and_value(name: str, value: object
     message = str(refusal.value)
     assert message.startswith(f"tune.json: {name} must be a")
     assert message.endswith(f"not {value!r}")
+
+
+def test_convert_error_lists_the_objectives():
+    with pytest.raises(ConfigError) as refusal:
+        taken(NeighbourhoodParams, "objective", "loved")
+    assert str(refusal.value) == "tune.json: objective must be liked or watched, not 'loved'"
 
 
 def test_convert_error_states_the_range():

@@ -31,7 +31,8 @@ from tests.support.releases import (
 
 ARRAYS = [f"{field.name}.npy" for field in fields(ItemArrays)]
 WRITTEN = [
-    *("format_version", "version", "created_at", "inputs", "metrics", "seconds"),
+    *("format_version", "version", "created_at", "neighbourhood"),
+    *("inputs", "metrics", "seconds"),
     *("files", "files/parity.npz", "files/items.jsonl.gz", *(f"files/{name}" for name in ARRAYS)),
     *("catalogue", "catalogue/name", "catalogue/rating_max", "catalogue/max_user_id"),
     *("ranking", *(f"ranking/{field.name}" for field in structs.fields(RankingParams))),
@@ -77,7 +78,7 @@ def test_read_release_returns_catalogue_and_parity_sample(folder: Path):
 
 def test_manifest_has_size_and_sha256_of_every_other_file(folder: Path):
     manifest = json.loads((folder / "release.json").read_text())
-    assert manifest["format_version"] == 1
+    assert manifest["format_version"] == 2
     assert manifest["files"] == {
         path.name: {
             "size": len(path.read_bytes()),
@@ -170,7 +171,12 @@ def test_read_release_rejects_a_manifest_without_a_required_key(folder: Path, ke
 
 
 MANIFESTS: dict[str, tuple[str, str, object, str]] = {
-    "newer_format": ("", "format_version", 2, "format 2, and this version of Marquee reads 1"),
+    "newer_format": (
+        "",
+        "format_version",
+        3,
+        "format 3, and this version of Marquee reads 1 to 2; upgrade Marquee",
+    ),
     "digest_without_text": (
         "files",
         "items.jsonl.gz",

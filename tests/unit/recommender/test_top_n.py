@@ -92,6 +92,15 @@ def catalogues(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.random.Gener
     return factors, np.round(offsets, 2), random
 
 
+def amounts(data: st.DataObject, items: int, random: np.random.Generator) -> np.ndarray | None:
+    """Draw what a person's own items add to the scores: nothing, to a few items or to many."""
+    share = data.draw(st.sampled_from([None, 0.0, 0.01, 0.5, 1.0]), "share of items added to")
+    if share is None:
+        return None
+    scale = data.draw(st.sampled_from([0.01, 1.0, 100.0]), "scale of what is added")
+    return np.where(random.random(items) < share, scale * random.standard_normal(items), 0.0)
+
+
 @settings(deadline=None, max_examples=300)
 @given(catalogues(), st.data())
 def test_best_first_top_equals_a_full_sort(
@@ -103,9 +112,10 @@ def test_best_first_top_equals_a_full_sort(
     vector = data.draw(st.sampled_from([0.0, 1.0, 1000.0])) * random.standard_normal(rank)
     excluded = np.flatnonzero(random.random(items) < data.draw(st.sampled_from([0.0, 0.1, 1.0])))
     allowed = random.random(items) < 0.5 if data.draw(st.booleans()) else None
-    scores = scores_of(factors, offsets, vector)
+    added = amounts(data, items, random)
+    scores = scores_of(factors, offsets, vector) + (0.0 if added is None else added)
     readable = scores if allowed is None else np.where(allowed, scores, NEVER)
-    rows, found = BestFirst(factors, offsets).top(vector, n, excluded, allowed)
+    rows, found = BestFirst(factors, offsets).top(vector, n, excluded, allowed, added)
     assert rows.tolist() == top_n(readable, n, excluded).tolist()
     assert found.tolist() == scores[rows].tolist()
 
@@ -119,11 +129,13 @@ def test_best_first_rank_is_the_position_in_the_full_list(
     items, rank = factors.shape
     vector = data.draw(st.sampled_from([0.0, 1.0, 1000.0])) * random.standard_normal(rank)
     excluded = np.flatnonzero(random.random(items) < data.draw(st.sampled_from([0.0, 0.1, 1.0])))
-    listed = top_n(scores_of(factors, offsets, vector), items, excluded).tolist()
+    added = amounts(data, items, random)
+    scores = scores_of(factors, offsets, vector) + (0.0 if added is None else added)
+    listed = top_n(scores, items, excluded).tolist()
     best = BestFirst(factors, offsets)
     for row in random.permutation(items)[:20].tolist():
         place = listed.index(row) + 1 if row in listed else None
-        assert best.rank(vector, row, excluded) == place
+        assert best.rank(vector, row, excluded, added) == place
 
 
 def test_best_first_counts_a_repeated_exclusion_once():
@@ -140,4 +152,19 @@ def test_best_first_reads_few_items_when_norms_fall_fast():
     best = BestFirst(factors, np.zeros(len(factors)))
     expected = best.top(*asked)[0]
     best._factors[20 * BOUND :] = np.nan  # reading these would give wrong results
+    assert best.top(*asked)[0].tolist() == expected.tolist()
+
+
+def test_best_first_reads_few_items_when_little_is_added_to_most():
+    random = np.random.default_rng(0)
+    factors = random.standard_normal((100 * BOUND, 8), np.float32)
+    factors /= np.arange(1, 100 * BOUND + 1, dtype=np.float32)[:, None] ** 0.5
+    added = 0.01 * random.random(len(factors))
+    added[-3:] = 100.0  # of the items with the lowest bounds
+    asked = np.ones(8), 20, np.empty(0, np.int64), None, added
+    best = BestFirst(factors, np.zeros(len(factors)))
+    expected = best.top(*asked)[0]
+    assert sorted(expected[:3]) == [len(factors) - 3, len(factors) - 2, len(factors) - 1]
+    unread = np.setdiff1d(np.arange(40 * BOUND, 100 * BOUND), best._bounds(asked[0], added)[1])
+    best._factors[unread] = np.nan  # reading these would give wrong results
     assert best.top(*asked)[0].tolist() == expected.tolist()

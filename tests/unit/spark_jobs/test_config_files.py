@@ -16,6 +16,7 @@ from recommender.formats.steam import is_steam
 from recommender.params import RankingParams, RatingParams, describe_params
 from recommender.validation import convert
 from spark_jobs.config.configuration import (
+    CHOOSABLE,
     PARAMS,
     Config,
     Gate,
@@ -52,16 +53,16 @@ def test_load_returns_default_parameters_without_a_file() -> None:
     # What a file or a manifest lacks keeps the value of earlier versions.
     scaled = {"regularization": 0.3, "regularization_exponent": 0.5, "typical_count": 0.0}
     expected = Config("movie", 1, replace(RankingParams(), **scaled), RatingParams())
-    assert load() == replace(expected, chosen=("ranking.popularity_weight",))
+    assert load() == replace(expected, chosen=CHOOSABLE)
 
 
 def test_number_overrides_what_training_would_choose_and_auto_a_number(tmp_path: Path) -> None:
-    assert load("--ranking-popularity-weight", "0.2").chosen == ()
+    assert load("--ranking-popularity-weight", "0.2").chosen == ("neighbourhood.weight",)
     fixed = write(tmp_path, "ranking:\n  popularity_weight: 0.2\n")
     assert load("--config", fixed).ranking.popularity_weight == 0.2
-    assert load("--config", fixed).chosen == ()
+    assert load("--config", fixed).chosen == ("neighbourhood.weight",)
     again = load("--config", fixed, "--ranking-popularity-weight", "auto")
-    assert again.chosen == ("ranking.popularity_weight",)
+    assert again.chosen == CHOOSABLE
     assert as_options(again) == ["--seed", "1"]
     assert as_options(load("--config", fixed))[-2:] == ["--ranking-popularity-weight", "0.2"]
 
@@ -367,7 +368,7 @@ def test_params_override_the_file_and_options_override_both(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("pipeline: {}\n", ": unknown section 'pipeline'; a file of parameters has ranking and"),
+        ("pipeline: {}\n", ": unknown section 'pipeline'; a file of parameters has ranking, "),
         ("ranking: {rank: [8]}\n", ", ranking: rank must be a whole number"),
         ("rating: {ranks: 8}\n", ", rating: unknown parameter 'ranks'"),
         ("rating: 8\n", ", rating: must be `name: value` lines"),

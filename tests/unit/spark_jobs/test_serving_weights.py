@@ -34,7 +34,9 @@ def test_ndcg_of_each_weight_equals_that_of_a_release_with_it() -> None:
     known = {1: 5.0}
     relevant = np.array([8, 13])
     weights = (1e-9, 0.05, 5.0)
-    found = ndcg_of_weights(Model(tiny_release()), known, known, relevant, weights)
+    found = ndcg_of_weights(
+        Model(tiny_release()), known, known, relevant, [(weight, 1.0) for weight in weights]
+    )
     for weight, ndcg in zip(weights, found, strict=True):
         model = Model(ChosenWeights({BETA: weight}, 0.0, 0).in_release(tiny_release()))
         listed = [row.item_id for row in model.recommend(model.fold_in(known), 10)]

@@ -1,0 +1,65 @@
+"""The neighbourhood in serving: what ratings add to the scores of items like theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from recommender.arrays import Float64Array, FloatArray, Int64Array
+from recommender.params import LIKED, NeighbourhoodParams
+from recommender.storage.release import NeighbourArrays, Release
+
+
+def counted(preferences: Any, objective: str) -> Any:
+    """Return what ratings count as: their signed preferences, or 1 each where whatever was watched
+    counts. Training and serving both count so."""
+    return preferences if objective == LIKED else np.ones_like(preferences)
+
+
+class Neighbourhood:
+    """Adds ``w·Σ_i s_i·B[i, j]`` to the score of each item ``j``, ``B`` given by source ``i``."""
+
+    def __init__(self, arrays: NeighbourArrays, params: NeighbourhoodParams, items: int):
+        self._starts = np.array(arrays.neighbour_starts)
+        self._rows = arrays.neighbour_rows
+        self._weights = arrays.neighbour_weights
+        self._params = params
+        self._items = items
+
+    @classmethod
+    def from_release(cls, release: Release) -> Neighbourhood | None:
+        """Return None for a release without a neighbourhood."""
+        if release.neighbourhood is None or release.neighbours is None:
+            return None
+        return cls(release.neighbours, release.neighbourhood, len(release.arrays.item_ids))
+
+    def scores(self, rows: Int64Array, preferences: FloatArray) -> Float64Array:
+        """Return what the ratings add to each item's score, (items,); most are 0.
+
+        ``rows`` of the rated items, and their signed ``preferences``, (n,).
+        """
+        # In order of rows, so that sums do not depend on the order of ratings.
+        order = np.argsort(rows)
+        rows, strengths = rows[order], self._strengths(preferences)[order]
+        starts, ends = self._starts[rows], self._starts[rows + 1]
+        pieces = [slice(start, end) for start, end in zip(starts, ends, strict=True)]
+        if not pieces:
+            return np.zeros(self._items)
+        targets = np.concatenate([self._rows[piece] for piece in pieces])
+        weights = np.concatenate([self._weights[piece] for piece in pieces])
+        added = weights * np.repeat(strengths, ends - starts)
+        return np.asarray(np.bincount(targets, added, minlength=self._items), np.float64)
+
+    def parts(self, rows: Int64Array, preferences: FloatArray, row: int) -> Float64Array:
+        """Return what each of the ratings adds to the score of the item at ``row``, (n,)."""
+        weights = np.zeros(len(rows))
+        for n, source in enumerate(rows.tolist()):
+            targets = self._rows[self._starts[source] : self._starts[source + 1]]
+            place = int(np.searchsorted(targets, row))
+            if place < len(targets) and targets[place] == row:
+                weights[n] = self._weights[self._starts[source] + place]
+        return weights * self._strengths(preferences)
+
+    def _strengths(self, preferences: FloatArray) -> Float64Array:
+        return np.asarray(self._params.weight * counted(preferences, self._params.objective))
