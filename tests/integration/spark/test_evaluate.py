@@ -94,9 +94,9 @@ def test_protocol_g_measures_ratings_and_lists_of_the_same_users(
 
 
 def write_over_time(folder: Path) -> Path:
-    """Two tastes; everyone up to user 24 rates film after film, the others come at the end."""
+    """Two tastes; everyone up to user 36 rates film after film, the others come at the end."""
     rows = [
-        (user, item, stars, 100_000 * item + user if user <= 24 else 10_000_000 + 100 * user + item)
+        (user, item, stars, 100_000 * item + user if user <= 36 else 10_000_000 + 100 * user + item)
         for user, item, stars, _ in two_tastes(40)
     ]
     return write_csv(folder, rows, {item: f"Film {item} (2000)" for item in range(1, 21)})
@@ -106,7 +106,7 @@ def test_protocol_t_measures_later_ratings_newcomers_and_older_releases(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_over_time(tmp_path / "ml")
-    report = measured(tmp_path, folder, "--protocol", "T", "--seeds", "0", "--validation")
+    report = measured(tmp_path, folder, "--protocol", "T", "--seeds", "0")
     assert {"Marquee", "popularity", "EASE, 4 and up"} <= set(report["protocols"]["T"])
     assert report["newcomers_curve"]["Marquee"][0]["ratings"] == 1
     days = [row["days"] for row in report["ageing"]]
