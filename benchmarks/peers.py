@@ -43,7 +43,8 @@ def ours(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors]:
     import pyarrow as pa
 
     from spark_jobs.als import solver
-    from spark_jobs.als.rating_blocks import build_blocks
+    from spark_jobs.als.packing import build_blocks
+    from spark_jobs.array_cache import cache
     from spark_jobs.arrow import arrow_batches
     from spark_jobs.ratings import Ratings as Arrays
     from spark_jobs.session import build_session
@@ -53,10 +54,10 @@ def ours(path: Path, params: RankingParams) -> tuple[float, Vectors, Vectors]:
     schema = pa.schema(
         [("u", pa.int32()), ("i", pa.int32()), ("s", pa.float32()), ("t", pa.int64())]
     )
-    ratings = arrow_batches(frame, schema).map(
+    batches = arrow_batches(frame, schema).map(
         lambda batch: Arrays(*(column.to_numpy() for column in batch.columns))
     )
-    ratings.persist().count()
+    ratings = cache(batches, Arrays)
     started = time.perf_counter()
     blocked = build_blocks(ratings)
     preferences = blocked.map_values(lambda _u, _i, stars: preference(stars, params.neutral, BEST))

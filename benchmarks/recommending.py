@@ -204,7 +204,8 @@ def release_of(fitted: Fitted, version: str = "benchmark") -> Release:
 def everyone(train: Path, fitted: Path) -> dict[str, float]:
     from pyspark.ml.recommendation import ALS
 
-    from spark_jobs.als.rating_blocks import build_blocks
+    from spark_jobs.als.packing import build_blocks
+    from spark_jobs.array_cache import cache
     from spark_jobs.ratings import Ratings as Arrays
     from spark_jobs.recommend import recommend_all
     from spark_jobs.session import build_session
@@ -214,9 +215,8 @@ def everyone(train: Path, fitted: Path) -> dict[str, float]:
     arrays = Arrays(
         ratings.users, ratings.items, ratings.stars, np.zeros(len(ratings.stars), np.int64)
     )
-    stars = build_blocks(
-        spark.sparkContext.parallelize([arrays], 1), np.arange(len(model.item_index))
-    )
+    kept = cache(spark.sparkContext.parallelize([arrays], 1), Arrays)
+    stars = build_blocks(kept, np.arange(len(model.item_index)))
     seconds, titles = {}, [""] * len(model.item_index)
     recommend_all(spark, stars, model, 1, titles).write.format("noop").mode("overwrite").save()
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Finds similar titles by the angle between their factors."""
+"""Finds similar titles by the angle between their factors, and by the neighbourhood."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from recommender.top_n import top_n
 
 # Factors fitted on few ratings are unreliable: a cosine is shrunken by n / (n + this).
 DOUBT = 10
+# What a weight of the neighbourhood counts beside a cosine. Of the books in goodbooks-10k that
+# belong to a series, 73 % of the five most similar are of the same series by the cosine alone, 82 %
+# with 8 or 16 times the weights, and 81 % by the weights alone.
+NEIGHBOUR = 8.0
 # Rows per chunk: as many as the processor's cache holds in double precision.
 AT_A_TIME = 1024
 
@@ -40,5 +44,8 @@ def similar_items(model: Model, item_id: int, n: int) -> list[int]:
         return []
     arrays = model.release.arrays
     similarities = similarity(arrays.ranking_factors, arrays.item_counts, row)
+    if model.neighbourhood:
+        rows, weights = model.neighbourhood.weights_of(int(row))
+        similarities[rows] += NEIGHBOUR * weights
     similarities = np.where(np.isfinite(model.popularity), similarities, -np.inf)
     return model.item_index.item_ids[top_n(similarities, n)].tolist()

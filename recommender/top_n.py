@@ -68,6 +68,14 @@ def _head_limit(added: Float64Array) -> float:
     return max(0.0, float(np.partition(sample, -share)[-share]))
 
 
+def _among(places: Int64Array, others: Int64Array) -> BoolArray:
+    """Mask those of ``places`` that are among ``others``, ascending."""
+    if not len(others):
+        return np.zeros(len(places), np.bool_)
+    found = np.searchsorted(others, places).clip(max=len(others) - 1)
+    return others[found] == places
+
+
 class BestFirst:
     """Items in an order in which the best for most people come early.
 
@@ -116,7 +124,7 @@ class BestFirst:
         unsure = self._unsure(bounds, added)
         excluded = np.sort(self._places[excluded_rows])
         places, best = head, self._scores(head, x, added)
-        best[np.isin(head, excluded)] = -np.inf
+        best[_among(head, excluded)] = -np.inf
         if allowed is not None:
             best[~allowed[self._rows[head]]] = -np.inf
         excluded = np.sort(np.concatenate([excluded, head]))  # each item once
@@ -166,7 +174,7 @@ class BestFirst:
             [self._scores(slice(0, end), x, added), self._scores(head, x, added)]
         )
         places = np.concatenate([np.arange(end), head])
-        scores[np.isin(places, self._places[excluded_rows])] = -np.inf
+        scores[_among(places, np.sort(self._places[excluded_rows]))] = -np.inf
         near = np.abs(scores - score) <= unsure
         exact = self._exact_scores(places[near], vector, added)
         before = (scores > score + unsure).sum() + (exact > score).sum()

@@ -19,11 +19,12 @@ from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
 from recommender.popularity import vote_weighted
 from spark_jobs.als.biases import row_sums
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
+from spark_jobs.array_cache import joined
 from spark_jobs.config.configuration import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.ratings import Ratings
-from spark_jobs.training_set import TrainingSet, merge, together
+from spark_jobs.training_set import TrainingSet, merge
 
 LISTED = 15
 CURVE_POINTS = 150
@@ -49,21 +50,31 @@ def by_month(datasets: Sequence[Dataset]) -> Rows:
     """
     if datasets[0].feedback == IMPLICIT:
         return []
-    tallies = together([dataset.ratings.rows for dataset in datasets]).flatMap(_monthly)
-    added = tallies.reduceByKey(lambda one, other: (one[0] + other[0], one[1] + other[1]))
+    counts, sums = np.zeros(0, np.int64), np.zeros(0)
+    for some_counts, some_sums in joined([dataset.ratings for dataset in datasets]).map(_monthly):
+        counts, sums = _added(counts, some_counts), _added(sums, some_sums)
     return [
-        {"month": str(np.datetime64(month, "M")), "ratings": count, "mean": total / count}
-        for month, (count, total) in sorted(added.collect())
+        {
+            "month": str(np.datetime64(month, "M")),
+            "ratings": int(counts[month]),
+            "mean": float(sums[month] / counts[month]),
+        }
+        for month in np.flatnonzero(counts).tolist()
     ]
 
 
-def _monthly(ratings: Ratings) -> list[tuple[int, tuple[int, float]]]:
-    """(months since 1970, (ratings, sum of stars))"""
+def _monthly(ratings: Ratings) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the number of ratings and the sum of stars by month since 1970."""
     months = ratings.seconds.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
-    counts, sums = np.bincount(months), np.bincount(months, ratings.values)
-    rated = np.flatnonzero(counts)
-    tallies = zip(counts[rated].tolist(), sums[rated].tolist(), strict=True)
-    return list(zip(rated.tolist(), tallies, strict=True))
+    return np.bincount(months), np.bincount(months, ratings.values)
+
+
+def _added(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+    """Add two arrays, the shorter one followed by zeros."""
+    total = np.zeros(max(len(one), len(other)), one.dtype)
+    total[: len(one)] += one
+    total[: len(other)] += other
+    return total
 
 
 def describe(training: TrainingSet, months: Rows) -> dict[str, Any]:
@@ -90,21 +101,21 @@ def _histogram(stars: BlockedRatings) -> Rows:
     step = SCALES[EXPLICIT].step
     steps = round(SCALES[EXPLICIT].high / step)
 
-    def tally(block: Block) -> list[NDArray[np.int64]]:
+    def tally(block: Block) -> NDArray[np.int64]:
         places = np.rint(block.values.astype(np.float32) / step).astype(np.int64)
-        return [np.bincount(places, minlength=steps + 1)]
+        return np.bincount(places, minlength=steps + 1)
 
-    counts = stars.users.map(tally).sum(axis=0)[1:]
+    counts = np.sum(list(stars.users.map(tally)), axis=0)[1:]
     return [{"stars": step * (n + 1), "ratings": int(c)} for n, c in enumerate(counts)]
 
 
 def _hours(stars: BlockedRatings) -> Rows:
     """How many pairs have been played for how long."""
 
-    def tally(block: Block) -> list[NDArray[np.int64]]:
+    def tally(block: Block) -> NDArray[np.int64]:
         places = np.searchsorted(HOURS, block.values.astype(np.float32), side="right")
         places[block.values == 0] = 0
-        return [np.bincount(places, minlength=len(HOURS) + 1)]
+        return np.bincount(places, minlength=len(HOURS) + 1)
 
     names = [
         "none",
@@ -112,7 +123,7 @@ def _hours(stars: BlockedRatings) -> Rows:
         *(f"{low}–{high}" for low, high in pairwise(HOURS[1:])),
         f"over {HOURS[-1]}",
     ]
-    counts = stars.users.map(tally).sum(axis=0)
+    counts = np.sum(list(stars.users.map(tally)), axis=0)
     return [{"hours": name, "ratings": int(n)} for name, n in zip(names, counts, strict=True)]
 
 

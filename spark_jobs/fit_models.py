@@ -62,7 +62,7 @@ class Fitter:
         """``blocks``: signed preferences."""
         if not settings.neighbourhood.neighbours:
             return None
-        with self.progress.stage("fitting the neighbourhood", blocks.users.blocks.context, 2):
+        with self.progress.stage("fitting the neighbourhood", blocks.users.blocks.context):
             return neighbourhood.fit(blocks, settings.neighbourhood, self.seed)
 
 
@@ -147,7 +147,7 @@ def _preferences(
     stars: BlockedRatings, catalogue: Catalogue, params: RankingParams
 ) -> BlockedRatings:
     feedback = feedback_of(catalogue, params)
-    if not stars.users.map(lambda block: [(feedback.preference(block.values) > 0).any()]).any():
+    if not any(stars.users.map(lambda block: (feedback.preference(block.values) > 0).any())):
         raise DataError(
             f"{catalogue.name}: no rating is above the neutral {params.neutral:g};"
             " give a lower --ranking-neutral"
@@ -164,7 +164,7 @@ def _measured(params: RankingParams, preferences: BlockedRatings, solver: str) -
     """
     if params.typical_count:
         return params
-    positive = preferences.users.map(lambda block: [np.count_nonzero(block.values > 0)]).sum()
+    positive = sum(preferences.users.map(lambda block: np.count_nonzero(block.values > 0)))
     rows = len(preferences.users.ids), len(preferences.items.ids)
     typical = float(positive / np.sqrt(np.prod(rows, dtype=float)))
     exponent = 1.0 if solver == "mllib" else params.regularization_exponent

@@ -34,7 +34,7 @@ def sample_parity(stars: BlockedRatings, models: FittedModels, release: Release)
         pieces = [slice(block.starts[row], block.starts[row + 1]) for row in rows]
         return [(block.columns[piece], block.values[piece]) for piece in pieces]
 
-    sampled = stars.users.blocks.flatMap(ratings_of_sample).collect()
+    sampled = [pair for pairs in stars.users.map(ratings_of_sample) for pair in pairs]
     user_ids, arrays = stars.users.ids[wanted], models.arrays
     starts = np.cumsum([0, *(len(columns) for columns, _ in sampled)])
     columns = np.concatenate([columns for columns, _ in sampled])

@@ -29,7 +29,9 @@ from pyspark.sql import DataFrame, SparkSession
 from recommender.errors import ConfigError, DataError
 from recommender.model import Model
 from spark_jobs.als import solver
-from spark_jobs.als.rating_blocks import Block, BlockedRatings, NothingToPack, build_blocks
+from spark_jobs.als.packing import NothingToPack, build_blocks
+from spark_jobs.als.rating_blocks import Block, BlockedRatings
+from spark_jobs.array_cache import joined
 from spark_jobs.command import check_folders, command
 from spark_jobs.config.configuration import dataset_of
 from spark_jobs.config.options import add_releases_option, open_releases
@@ -37,7 +39,6 @@ from spark_jobs.datasets.read import read_datasets
 from spark_jobs.job_parser import JobParser
 from spark_jobs.output_folder import OutputFolder
 from spark_jobs.session import build_session
-from spark_jobs.training_set import together
 
 MOVIE = "movie"
 Row = tuple[int, list[tuple[Any, ...]]]
@@ -67,9 +68,7 @@ def read_stars(spark: SparkSession, folders: Sequence[str], model: Model) -> Blo
     """The ratings of those titles that the model knows. Raises DataError where there are none."""
     datasets = read_datasets(spark, dataset_of(folders), folders)
     try:
-        stars = build_blocks(
-            together([data.ratings.rows for data in datasets]), model.item_index.item_ids
-        )
+        stars = build_blocks(joined([data.ratings for data in datasets]), model.item_index.item_ids)
     except NothingToPack as error:
         raise DataError(
             f"{folders[0]}: no rating is of a title that release {model.version} knows;"
@@ -118,7 +117,7 @@ def recommend_all(
             listed = list(zip(*ids, names, scores.tolist(), strict=True))
             yield int(user_ids[block.first_row + row]), listed
 
-    recommended = stars.users.blocks.flatMap(recommend)
+    recommended = stars.users.blocks.rows.flatMap(recommend)
     return spark.createDataFrame(recommended, schema(model), verifySchema=False)
 
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pyspark import RDD
 
 from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import EXPLICIT, SCALES
-from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, build_blocks
+from spark_jobs.als.packing import NothingToPack, build_blocks
+from spark_jobs.als.rating_blocks import BlockedRatings
+from spark_jobs.array_cache import CachedArrays, joined
 from spark_jobs.config.configuration import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.findings import Findings
@@ -28,7 +29,7 @@ class TrainingSet:
     items: list[CatalogueItem]
     catalogue: Catalogue
     findings: Findings
-    timed: RDD[Ratings] | None = None
+    timed: CachedArrays[Ratings] | None = None
 
 
 def merge(datasets: Sequence[Dataset], settings: Config, keep_times: bool = False) -> TrainingSet:
@@ -38,7 +39,7 @@ def merge(datasets: Sequence[Dataset], settings: Config, keep_times: bool = Fals
     """
     items = {item.item_id: item for dataset in datasets for item in dataset.items}
     listed = np.array(sorted(items), np.int64)
-    every = together([dataset.ratings.rows for dataset in datasets])
+    every = joined([dataset.ratings for dataset in datasets])
     try:
         stars = build_blocks(every, listed)
     except NothingToPack as error:
@@ -76,11 +77,6 @@ def merge(datasets: Sequence[Dataset], settings: Config, keep_times: bool = Fals
         findings=findings,
         timed=every if keep_times else None,
     )
-
-
-def together(several: Sequence[RDD[Ratings]]) -> RDD[Ratings]:
-    """Return the union. It sends all data through the JVM, so a single RDD is returned as it is."""
-    return several[0] if len(several) == 1 else several[0].context.union(list(several))
 
 
 def check_ranks(catalogue: Catalogue, settings: Config) -> None:

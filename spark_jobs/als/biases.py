@@ -16,7 +16,7 @@ Biases = Float32Array
 
 def row_sums(side: BlockedSide) -> Float64Array:
     """Sum each row's values."""
-    return side.map(lambda block: np.add.reduceat(block.values, block.starts[:-1], dtype=float))
+    return side.rows(lambda block: np.add.reduceat(block.values, block.starts[:-1], dtype=float))
 
 
 def fit_biases(
@@ -40,7 +40,7 @@ def fit_biases(
 
 def residuals(stars: BlockedRatings, users: Biases, items: Biases, mean: float) -> BlockedRatings:
     """``r − μ − b_u − b_i``"""
-    shared = stars.users.blocks.context.broadcast((users, items))
+    shared = stars.users.share((users, items))
 
     def left_over(user_rows: Rows, item_rows: Rows, values: Values) -> Values:
         user_bias, item_bias = shared.value
@@ -51,13 +51,13 @@ def residuals(stars: BlockedRatings, users: Biases, items: Biases, mean: float) 
 
 def _deviations(side: BlockedSide, others: Biases, mean: float) -> Float64Array:
     """``Σ(r − μ − other's bias)`` of each row."""
-    shared = side.blocks.context.broadcast(others)
+    shared = side.share(others)
 
     def sums(block: Block) -> Float64Array:
         deviations = block.values - np.float32(mean) - shared.value[block.columns]
         return np.add.reduceat(deviations, block.starts[:-1], dtype=np.float64)
 
-    total = side.map(sums)
+    total = side.rows(sums)
     shared.destroy()
     return total
 

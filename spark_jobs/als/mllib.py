@@ -32,7 +32,7 @@ def frame(ratings: BlockedRatings) -> DataFrame:
         users, items = user_ids[block.rows], item_ids[block.columns]
         return zip(users.tolist(), items.tolist(), block.values.tolist(), strict=True)
 
-    rows = ratings.users.blocks.flatMap(to_rows)
+    rows = ratings.users.blocks.rows.flatMap(to_rows)
     session = SparkSession.active()
     return session.createDataFrame(
         rows, "user_id int, item_id int, value float", verifySchema=False

@@ -1,7 +1,7 @@
 """Alternating least squares on blocks: Marquee's own solver.
 
-Each half-iteration broadcasts the fixed side's factors, improves the rows of each block in a Spark
-task with compiled kernels, and gathers the new factors on the driver. Rows start from their
+Each half-iteration shares the fixed side's factors and improves the rows of each block with
+compiled kernels: in threads on one machine, in Spark tasks on a cluster. Rows start from their
 previous vectors, so that few conjugate gradient steps suffice; the last half-iteration, the users',
 is solved to convergence, so that folding a trained user in returns the trained vector.
 """
@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pyspark import Broadcast, SparkContext
 
 from recommender.arrays import Float32Array, Float64Array, Int64Array
 from recommender.errors import ConfigError, SetupError
@@ -23,6 +22,8 @@ from recommender.fold_in import Ridge, gram
 from recommender.params import RankingParams, RatingParams
 from spark_jobs.als import kernels
 from spark_jobs.als.rating_blocks import Block, BlockedRatings, BlockedSide
+from spark_jobs.array_cache import Shared
+from spark_jobs.threads import one_blas_thread
 
 STEPS = 3
 LAST_STEPS = 200
@@ -73,13 +74,12 @@ def fit(
     users, items = ratings.users, ratings.items
     _check_regular(params, users, items)
     _check_memory(params.rank, len(users.ids) + len(items.ids))
-    context = users.blocks.context
     if start is None:
-        x = _share(context, _random(len(users.ids), params.rank, seed))
-        y = _share(context, np.zeros((len(items.ids), params.rank), np.float32))
+        x = _share(users, _random(len(users.ids), params.rank, seed))
+        y = _share(items, np.zeros((len(items.ids), params.rank), np.float32))
     else:
-        y = _share(context, start.vectors_of(items.ids))
-        x = _share(context, np.zeros((len(users.ids), params.rank), np.float32))
+        y = _share(items, start.vectors_of(items.ids))
+        x = _share(users, np.zeros((len(users.ids), params.rank), np.float32))
         x = _half(params, users, y, x, to_the_end=True)
     for iteration in range(params.iterations):
         y = _half(params, items, x, y)
@@ -139,7 +139,7 @@ def _random(rows: int, rank: int, seed: int) -> Vectors:
 
 @dataclass(frozen=True)
 class QuantizedFactors:
-    """Vectors as they travel and as the kernel gathers them: row ``r`` is ``codes[r]·scales[r]``.
+    """Vectors as the kernel gathers them, and as they travel: row ``r`` is ``codes[r]·scales[r]``.
 
     Rounding to 16 bits moves a number by at most 1/65534 of its row's largest, far less than two
     steps of an inner solver leave.
@@ -172,17 +172,18 @@ class QuantizedFactors:
 
 @dataclass(frozen=True)
 class _Shared:
-    """One side's vectors on the driver, and their broadcast, from which the next half-iteration of
-    the same side starts. ``gram``: of these vectors."""
+    """One side's vectors, shared with the next half-iterations of both sides. ``gram``: of these
+    vectors."""
 
     coded: QuantizedFactors
     gram: Float64Array
-    sent: Broadcast[QuantizedFactors]
+    sent: Shared[QuantizedFactors]
 
 
-def _share(context: SparkContext, vectors: Vectors) -> _Shared:
+def _share(side: BlockedSide, vectors: Vectors) -> _Shared:
     coded = QuantizedFactors.rounded(vectors)
-    return _Shared(coded, gram(coded.vectors()), context.broadcast(coded))
+    with one_blas_thread():
+        return _Shared(coded, gram(coded.vectors()), side.share(coded))
 
 
 def _half(
@@ -201,11 +202,11 @@ def _half(
         coded = QuantizedFactors.exact(vectors) if to_the_end else QuantizedFactors.rounded(vectors)
         return coded, gram(coded.vectors())
 
-    solved = side.blocks.map(solve).collect()
+    solved = list(side.map(solve))
     previous.sent.destroy()
     coded = QuantizedFactors.joined([part for part, _ in solved])
     total = np.sum([part for _, part in solved], axis=0)
-    return _Shared(coded, total, side.blocks.context.broadcast(coded))
+    return _Shared(coded, total, side.share(coded))
 
 
 def _check_regular(params: Params, users: BlockedSide, items: BlockedSide) -> None:

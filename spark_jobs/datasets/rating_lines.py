@@ -74,12 +74,11 @@ def read_ratings(
     complaint = None
     for texts in _sources(spark, path, form):
         kept = cache(texts.map(lambda text: _parse(text, form)), Parsed)
-        found = kept.rows.map(lambda some: (len(some.users), some.complaint)).collect()
+        found = list(kept.map(lambda some: (len(some.users), some.complaint)))
         rows = sum(count for count, _ in found)
         complaint = next((said for _, said in found if said), None)
         if (rows or may_be_none) and not complaint:
-            ratings = kept.rows.map(lambda some: Ratings(*some[:4]))
-            return CachedArrays(ratings, kept.source), rows
+            return kept.view(lambda some: Ratings(*some[:4])), rows
         kept.unpersist()
     if complaint:
         place = _first_problem(_lines(spark, path), path, form)

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from py4j.protocol import Py4JJavaError
-from pyspark import RDD, Broadcast
+from pyspark import RDD
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -32,7 +32,7 @@ from recommender.formats.steam import (
     BadLine,
     game_of,
 )
-from spark_jobs.array_cache import CachedArrays, cache
+from spark_jobs.array_cache import CachedArrays, Shared, cache
 from spark_jobs.arrow import arrow_batches
 from spark_jobs.datasets.dataset import Dataset, read_about
 from spark_jobs.datasets.findings import Findings
@@ -84,9 +84,9 @@ def _read(spark: SparkSession, folder: str, names: set[str]) -> Dataset:
         _lines(spark, libraries).mapPartitions(lambda lines: batches(lines, listed.value)),
         LibraryBatch,
     )
-    summaries = kept.rows.map(
-        lambda b: (b.people, b.keys, len(b.hours), b.lines, b.names, b.findings)
-    ).collect()
+    summaries = list(
+        kept.map(lambda b: (b.people, b.keys, len(b.hours), b.lines, b.names, b.findings))
+    )
     findings = Findings.merged([odd_titles, *(found for *_, found in summaries)])
     _check(findings, libraries, sum(lines for _, _, _, lines, _, _ in summaries))
     first_line, twice = _first_lines(
@@ -100,7 +100,7 @@ def _read(spark: SparkSession, folder: str, names: set[str]) -> Dataset:
             if item_id not in items:
                 findings.add(UNLISTED, f"{item_id} {name!r}")
                 items[item_id] = CatalogueItem(item_id, name)
-    ratings = _ratings(kept, spark.sparkContext.broadcast(first_line))
+    ratings = _ratings(kept, kept.share(first_line))
     rows = sum(pairs for _, _, pairs, *_ in summaries)
     if not rows:
         raise DataError(f"{libraries}: nobody has a game; unpack the data set again")
@@ -188,7 +188,7 @@ def _first_lines(
 
 def _ratings(
     kept: CachedArrays[LibraryBatch],
-    first_line: Broadcast[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    first_line: Shared[tuple[NDArray[np.int64], NDArray[np.int64]]],
 ) -> CachedArrays[Ratings]:
     """Convert hours to ratings. The files have no times: the line number takes their place, so
     the later line of a user counts."""
@@ -202,7 +202,7 @@ def _ratings(
         seconds = batch.users.astype(np.int64)
         return Ratings(users.astype(np.int32), batch.items, batch.hours, seconds)
 
-    return CachedArrays(kept.rows.map(ratings), kept.source)
+    return kept.view(ratings)
 
 
 def _read_games(spark: SparkSession, path: str) -> tuple[dict[int, CatalogueItem], Findings]:

@@ -17,7 +17,7 @@ from recommender.params import RankingParams, RatingParams
 from recommender.storage.release import Release
 from spark_jobs.als import mllib
 from spark_jobs.als.biases import fit_biases
-from spark_jobs.als.rating_blocks import Block, BlockedRatings, build_blocks
+from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.config.configuration import Config
 from spark_jobs.evaluation.baselines import (
     Biases,
@@ -199,7 +199,7 @@ def _ease(ratings: BlockedRatings, liked: float) -> Ranker | None:
             x[block.rows - block.first_row, block.columns] = block.values >= liked
             return x
 
-        x = ratings.users.map(dense)
+        x = ratings.users.rows(dense)
         return Ease.fit(ratings.items.ids, x, EASE_REGULARIZATION, liked)
     if not ease_fits_by_titles(items):
         return None
@@ -211,8 +211,9 @@ def _ease(ratings: BlockedRatings, liked: float) -> Ranker | None:
         return np.split(block.columns[kept].astype(np.int64), ends[:-1])
 
     gram = np.zeros((items, items))
-    for rows in ratings.users.blocks.flatMap(liked_rows).collect():
-        gram[np.ix_(rows, rows)] += 1
+    for people_rows in ratings.users.map(liked_rows):
+        for rows in people_rows:
+            gram[np.ix_(rows, rows)] += 1
     return ItemEase.fit(ratings.items.ids, gram, EASE_REGULARIZATION, liked)
 
 
@@ -227,7 +228,7 @@ def choose_within(
     """Choose weights on people of ``ratings``, from a fit without them. ``ratings`` stay cached."""
     made = split(ratings, by_person(seed, ratings.users.ids, CHOOSING_PEOPLE), seed)
     fitted = fit_rankers(
-        build_blocks(made.fitted),
+        made.fitted(),
         training,
         settings,
         protocol="B",

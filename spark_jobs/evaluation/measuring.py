@@ -14,7 +14,6 @@ from pyspark.sql import SparkSession
 from recommender.arrays import Float64Array
 from recommender.catalogue import Catalogue
 from recommender.feedback import EXPLICIT, IMPLICIT
-from spark_jobs.als.rating_blocks import build_blocks
 from spark_jobs.config.configuration import Config, shown_params
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluation.baselines import ServedModel
@@ -173,7 +172,7 @@ def _fit(
     G chooses on half of its people and tests on the others, from one fit, as a release is judged.
     The other protocols choose on people within the part to fit on, and fit again.
     """
-    ratings, least = build_blocks(made.fitted), least_liked(training.catalogue)
+    ratings, least = made.fitted(), least_liked(training.catalogue)
     fit = partial(fit_rankers, training=training, protocol=protocol, seed=seed, solver=plan.solver)
     if protocol == "G":
         fitted = fit(ratings, settings=settings, baselines=plan.baselines)

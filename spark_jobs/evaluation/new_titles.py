@@ -9,7 +9,6 @@ import numpy as np
 from recommender.arrays import Float64Array, Int64Array
 from recommender.errors import DataError
 from recommender.model import Model
-from spark_jobs.als.rating_blocks import build_blocks
 from spark_jobs.config.configuration import Config
 from spark_jobs.evaluation.baselines import Known, Popularity, Ranker, ServedModel
 from spark_jobs.evaluation.case_metrics import means, new_title_auc
@@ -111,7 +110,7 @@ def measure_new_titles(
         )
     made = split(stars, by_title(new_ids), seed)
     fitted = fit_rankers(
-        build_blocks(made.fitted),
+        made.fitted(),
         training,
         settings,
         protocol="N",

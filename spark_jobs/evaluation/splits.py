@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pyspark import RDD
 
 from recommender.arrays import BoolArray, Float64Array, Int64Array, IntArray
+from spark_jobs.als.packing import build_blocks
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.ratings import Ratings
 
@@ -46,16 +47,37 @@ class Case:
     held: dict[int, float]
 
 
-@dataclass(frozen=True)
-class Split:
-    """``fitted``: ratings to fit on. ``cases``: the people, cached."""
-
-    fitted: RDD[Ratings]
-    cases: RDD[Case]
-
-
 # (ids of each rating's user and item, starts of each user's ratings) -> roles of the ratings
 Divide = Callable[[Ids, Ids, Ids], Roles]
+
+
+@dataclass(frozen=True)
+class Split:
+    """``divide``: gives the roles of the ratings ``stars``. ``cases``: the people, cached."""
+
+    stars: BlockedRatings
+    divide: Divide
+    cases: RDD[Case]
+
+    def fitted(self) -> BlockedRatings:
+        """Build blocks of the ratings to fit on."""
+        stars, divide = self.stars, self.divide
+        ids = stars.users.share((stars.users.ids, stars.items.ids))
+
+        def ratings(block: Block) -> Ratings:
+            users, items, roles = _divided(block, ids.value, divide)
+            kept = roles.fitted
+            return Ratings(
+                users=users[kept].astype(np.int32),
+                items=items[kept].astype(np.int32),
+                values=np.asarray(block.values[kept], np.float32),
+                seconds=np.zeros(kept.sum(), np.int64),
+            )
+
+        kept = stars.users.blocks.derive(ratings, Ratings)
+        blocked = build_blocks(kept)
+        kept.unpersist()
+        return blocked
 
 
 def mixed(seed: int, *ids: IntArray) -> NDArray[np.uint64]:
@@ -133,23 +155,8 @@ def split(stars: BlockedRatings, divide: Divide, seed: int) -> Split:
     """Split ratings. People with nothing to fold in, or nothing held out, are not tested on."""
     ids = stars.users.blocks.context.broadcast((stars.users.ids, stars.items.ids))
 
-    def of_ratings(block: Block) -> tuple[Ids, Ids, Roles]:
-        user_ids, item_ids = ids.value
-        users, items = user_ids[block.rows], item_ids[block.columns]
-        return users, items, divide(users, items, block.starts)
-
-    def fitted(block: Block) -> Ratings:
-        users, items, roles = of_ratings(block)
-        kept = roles.fitted
-        return Ratings(
-            users=users[kept].astype(np.int32),
-            items=items[kept].astype(np.int32),
-            values=np.asarray(block.values[kept], np.float32),
-            seconds=np.zeros(kept.sum(), np.int64),
-        )
-
     def cases(block: Block) -> list[Case]:
-        users, items, roles = of_ratings(block)
+        users, items, roles = _divided(block, ids.value, divide)
         tested = _any(roles.known, block.starts) & _any(roles.held, block.starts)
         people = []
         for row in np.flatnonzero(tested):
@@ -164,8 +171,17 @@ def split(stars: BlockedRatings, divide: Divide, seed: int) -> Split:
             people.append(Case(int(users[places[0]]), known, held))
         return people
 
-    blocks = stars.users.blocks
-    return Split(blocks.map(fitted), blocks.flatMap(cases).cache())
+    return Split(stars, divide, stars.users.blocks.rows.flatMap(cases).cache())
+
+
+def _divided(block: Block, ids: tuple[Ids, Ids], divide: Divide) -> tuple[Ids, Ids, Roles]:
+    """Return the ids of each rating's user and item, and the roles of the ratings.
+
+    ``ids``: of all users and of all items.
+    """
+    user_ids, item_ids = ids
+    users, items = user_ids[block.rows], item_ids[block.columns]
+    return users, items, divide(users, items, block.starts)
 
 
 def user_ids(cases: RDD[Case]) -> Ids:

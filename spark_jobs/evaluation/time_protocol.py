@@ -11,7 +11,6 @@ from pyspark import RDD
 
 from recommender.arrays import Float64Array
 from recommender.errors import DataError
-from spark_jobs.als.rating_blocks import build_blocks
 from spark_jobs.config.configuration import Config
 from spark_jobs.evaluation.baselines import Ranker
 from spark_jobs.evaluation.case_metrics import (
@@ -72,7 +71,7 @@ class Rankings:
 
     def fit(self, second: int, baselines: bool) -> FittedRankers:
         tell(f"protocol T, ratings until {np.datetime64(second, 's').astype('datetime64[D]')}")
-        ratings, seed = build_blocks(self.timeline.until(second)), self.settings.seed
+        ratings, seed = self.timeline.fitted(second), self.settings.seed
         settings = self.settings
         if settings.chosen and (
             chosen := choose_within(ratings, self.training, settings, seed, self.solver, LIKED)

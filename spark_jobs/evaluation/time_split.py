@@ -10,6 +10,9 @@ from pyspark import RDD
 
 from recommender.arrays import BoolArray, Int64Array, IntArray
 from recommender.errors import DataError
+from spark_jobs.als.packing import build_blocks
+from spark_jobs.als.rating_blocks import BlockedRatings
+from spark_jobs.array_cache import CachedArrays, cache
 from spark_jobs.evaluation.splits import Case
 from spark_jobs.ratings import Ratings
 
@@ -34,7 +37,7 @@ class Timeline:
     seconds: Int64Array
 
     @classmethod
-    def build(cls, ratings: RDD[Ratings], listed: Int64Array) -> Timeline:
+    def build(cls, ratings: CachedArrays[Ratings], listed: Int64Array) -> Timeline:
         """``listed``: ids of the items to keep."""
         context = ratings.context
         kept, parts = context.broadcast(listed), context.defaultParallelism
@@ -44,7 +47,7 @@ class Timeline:
             for n in range(parts):
                 yield n, _where(part, part.users % parts == n)
 
-        together = ratings.flatMap(by_user).partitionBy(parts, int)
+        together = ratings.rows.flatMap(by_user).partitionBy(parts, int)
         ordered = together.mapPartitions(lambda keyed: [_in_order(part for _, part in keyed)])
         ordered = ordered.cache()
         return cls(ordered, np.sort(np.concatenate(ordered.map(lambda r: r.seconds).collect())))
@@ -57,6 +60,13 @@ class Timeline:
     def until(self, second: int) -> RDD[Ratings]:
         """Return the ratings given up to ``second``."""
         return self.ratings.map(lambda part: _where(part, part.seconds <= second))
+
+    def fitted(self, second: int) -> BlockedRatings:
+        """Build blocks of the ratings given up to ``second``."""
+        kept = cache(self.until(second), Ratings)
+        blocked = build_blocks(kept)
+        kept.unpersist()
+        return blocked
 
     def split(self, cut: int, end: int) -> TimeSplit:
         """Split at ``cut`` what was given up to ``end``. Raises DataError where that is nothing."""

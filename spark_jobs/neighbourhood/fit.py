@@ -8,12 +8,13 @@ few; in the family of SLIM, Ning and Karypis 2011):
 
 ``S`` holds the preferences, (users, items). No part of ``G`` is kept beyond an item's own system.
 ``G_CC`` is exact: cut to its largest entries it may be indefinite. For that a second pass sums the
-products again, of pairs of neighbours alone, for as many items at a time as TRIANGLES allows.
+products again, of pairs of neighbours alone, for as many items at a time as SYSTEMS allows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,10 +28,15 @@ from recommender.params import NeighbourhoodParams
 from recommender.storage.release import NeighbourArrays
 from spark_jobs.als import ordering
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
+from spark_jobs.array_cache import CachedArrays, MappedArrays
 from spark_jobs.neighbourhood import kernels
+from spark_jobs.threads import map_in_threads
 
-# The most bytes of systems that a task builds at a time.
-TRIANGLES = 256_000_000
+# The most bytes of systems that all tasks together build at a time.
+SYSTEMS = 1_000_000_000
+# How many weights a rating may have in the mean over all ratings: as long as folding in may take.
+# Beyond it the smallest are left out, of which there are many where tastes are alike.
+MOST_SUMS = 256
 WEIGHT = np.dtype([("item", np.int32), ("weight", np.float16)])
 
 
@@ -84,20 +90,17 @@ class PreferenceMatrix:
         most = min(params.neighbours, len(self.rows))
         diagonal = self.squares() + params.regularization
         lengths = (1 / np.sqrt(diagonal)).astype(np.float32)
-        solved = np.empty((len(targets), most), WEIGHT)
-        for part in _parts(len(targets), most):
-            neighbours, right = kernels.nearest(
-                *self.users, *self.items, lengths, targets[part], most
+        neighbours, right = kernels.nearest(*self.users, *self.items, lengths, targets, most)
+        weights, definite = kernels.weigh(*self.users, *self.items, diagonal, neighbours, right)
+        solved = np.empty(neighbours.shape, WEIGHT)
+        with np.errstate(over="ignore"):
+            solved["weight"] = weights
+        if not definite or not np.isfinite(solved["weight"]).all():
+            raise ConfigError(
+                f"neighbourhood: regularization {params.regularization:g} leaves systems that are"
+                " singular in single precision; give a higher one"
             )
-            weights, definite = kernels.weigh(*self.users, *self.items, diagonal, neighbours, right)
-            with np.errstate(over="ignore"):
-                solved["weight"][part] = weights
-            if not definite or not np.isfinite(solved["weight"][part]).all():
-                raise ConfigError(
-                    f"neighbourhood: regularization {params.regularization:g} leaves systems that"
-                    " are singular in single precision; give a higher one"
-                )
-            solved["item"][part] = np.where(neighbours < 0, neighbours, self.rows[neighbours])
+        solved["item"] = np.where(neighbours < 0, neighbours, self.rows[neighbours])
         return solved
 
 
@@ -118,25 +121,42 @@ def fit(preferences: BlockedRatings, params: NeighbourhoodParams, seed: int) -> 
     """
     items = len(preferences.items.ids)
     matrix = PreferenceMatrix.build(_gather(preferences, params), items, params.most_ratings, seed)
-    context = preferences.items.blocks.context
-    shared = context.broadcast(matrix)
+    shared = preferences.items.share(matrix)
+    blocks = preferences.items.blocks
+    parts = part_count(items, params.neighbours, blocks.context.defaultParallelism)
 
-    def solve(block: Block) -> NDArray[np.void]:
-        rows = slice(block.first_row, block.first_row + len(block.counts))
-        return shared.value.solve(shared.value.numbers[rows], params)
+    def solve(part: int) -> NDArray[np.void]:
+        # Popular and rare ones in each part, so that all take about as long.
+        targets = np.arange(part, items, parts, dtype=np.int32)
+        return shared.value.solve(targets, params)
 
-    solved = preferences.items.map(solve)
+    solved = np.empty((items, min(params.neighbours, items)), WEIGHT)
+    for part, weights in enumerate(_map_parts(blocks, solve, parts)):
+        solved[matrix.rows[part::parts]] = weights
     shared.destroy()
+    drop_smallest(solved, preferences.items.counts)
     return FittedNeighbourhood(by_source(solved), solved, matrix.sampled_users)
 
 
 def _gather(preferences: BlockedRatings, params: NeighbourhoodParams) -> Sparse:
     """Return the preferences by user."""
-    blocks = preferences.users.blocks.collect()
+    blocks = list(preferences.users.map(lambda block: block))
     starts = np.concatenate([[0], np.cumsum(preferences.users.counts)])
     columns = np.concatenate([block.columns for block in blocks]).astype(np.int32)
     values = np.concatenate([block.values for block in blocks]).astype(np.float32)
     return Sparse(starts, columns, counted(values, params.objective))
+
+
+def drop_smallest(solved: NDArray[np.void], counts: Int64Array) -> None:
+    """Set the smallest weights to 0, so that a rating has at most MOST_SUMS in the mean.
+
+    ``counts`` of ratings of each item, as often as its weights are summed.
+    """
+    share = np.where(solved["item"] < 0, 0.0, counts[solved["item"]] / max(1, counts.sum()))
+    sizes = np.abs(solved["weight"]).view(np.uint16)  # ordered as the numbers are
+    sums = np.bincount(sizes.ravel(), share.ravel())
+    largest_first = np.cumsum(sums[::-1])[::-1]
+    solved["weight"][sizes < np.searchsorted(-largest_first, -MOST_SUMS)] = 0
 
 
 def by_source(solved: NDArray[np.void]) -> NeighbourArrays:
@@ -147,7 +167,17 @@ def by_source(solved: NDArray[np.void]) -> NeighbourArrays:
     return NeighbourArrays(starts, targets[order], solved["weight"][used][order])
 
 
-def _parts(targets: int, most: int) -> Iterator[slice]:
-    """Cut targets into runs whose systems fit in TRIANGLES together."""
-    size = max(1, TRIANGLES // max(1, 2 * most * most))
-    return (slice(first, first + size) for first in range(0, targets, size))
+def part_count(items: int, most: int, threads: int) -> int:
+    """Return the number of parts, as few as SYSTEMS allows: each sums the products of pairs of its
+    neighbours again."""
+    rounds = math.ceil(items * 2 * most * most / SYSTEMS)
+    return min(items, threads * rounds)
+
+
+def _map_parts(
+    blocks: CachedArrays[Block], function: Callable[[int], NDArray[np.void]], parts: int
+) -> Iterable[NDArray[np.void]]:
+    """Solve parts where passes over ``blocks`` run."""
+    if isinstance(blocks, MappedArrays):
+        return map_in_threads(function, range(parts), blocks.context.defaultParallelism)
+    return blocks.context.parallelize(range(parts), parts).map(function).collect()

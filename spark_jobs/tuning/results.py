@@ -66,13 +66,13 @@ def key(**of: Any) -> str:
 def fingerprint(training: TrainingSet) -> str:
     """Return a hash of the ratings and the catalogue, independent of the order of the ratings."""
     stars = training.stars
-    ids = stars.users.blocks.context.broadcast((stars.users.ids, stars.items.ids))
+    ids = stars.users.share((stars.users.ids, stars.items.ids))
 
-    def digest(block: Block) -> list[NDArray[np.uint64]]:
+    def digest(block: Block) -> NDArray[np.uint64]:
         user_ids, item_ids = ids.value
         values = block.values.astype(np.float32).view(np.uint32)
-        return [mixed(0, user_ids[block.rows], item_ids[block.columns], values).sum(keepdims=True)]
+        return mixed(0, user_ids[block.rows], item_ids[block.columns], values).sum(keepdims=True)
 
-    ratings = int(stars.users.map(digest).sum(dtype=np.uint64))
+    ratings = int(stars.users.rows(digest).sum(dtype=np.uint64))
     items = json.dumps([asdict(item) for item in training.items])
     return hashlib.sha256(f"{ratings} {items}".encode()).hexdigest()[:16]

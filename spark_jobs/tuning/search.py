@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from recommender.model import Model
 from recommender.params import RankingParams
-from spark_jobs.als.rating_blocks import BlockedRatings, build_blocks
+from spark_jobs.als.rating_blocks import BlockedRatings
 from spark_jobs.als.solver import FittedFactors, Params
 from spark_jobs.config.configuration import Config
 from spark_jobs.datasets.read import read_datasets
@@ -96,7 +96,7 @@ class Search:
         """Yield the metric of each cell; the blocks of a fold are built once."""
         for fold, several in itertools.groupby(cells, lambda cell: cell[1]):
             made = self.splits[fold]
-            stars = build_blocks(made.fitted)
+            stars = made.fitted()
             fitter = OnceFitter(ProgressBar(3, io.StringIO()), "als", settings.seed, {})
             for params, _ in several:
                 yield measure(

@@ -142,10 +142,12 @@ def test_web_requirements_exclude_spark() -> None:
 
 # Modules and packages of the jobs, lowest layer first: imports go down only.
 JOB_LAYERS = (
-    "arrow environment item_features java job_parser progress protocols ratings temporary_folders",
+    "arrow environment item_features java job_parser progress protocols ratings"
+    " temporary_folders threads",
     "filesystem job_archive",
     "array_cache session",
     "als datasets",
+    "neighbourhood",
     "config",
     "fit_models reporting training_set",
     "command exploration output_folder parity_sample",

@@ -86,7 +86,7 @@ def test_biases_and_residuals_equal_a_plain_loop(spark: SparkSession) -> None:
     expected = {(u, i): rating - mean - users[u] - items[i] for u, i, rating in rows}
     for side, by_user in ((left_over.users, True), (left_over.items, False)):
         found = {}
-        for block in side.blocks.collect():
+        for block in side.map(lambda block: block):
             pairs = zip(block.rows.tolist(), block.columns.tolist(), strict=True)
             keys = [pair if by_user else pair[::-1] for pair in pairs]
             found.update(zip(keys, block.values.tolist(), strict=True))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
@@ -11,7 +9,8 @@ from pyspark.sql import SparkSession
 from recommender.errors import DataError
 from spark_jobs.als import row_lookup
 from spark_jobs.als.kernels import solve_rows
-from spark_jobs.als.rating_blocks import BlockedRatings, NothingToPack, build_blocks
+from spark_jobs.als.packing import NothingToPack, build_blocks
+from spark_jobs.als.rating_blocks import BlockedRatings
 from spark_jobs.als.row_lookup import RowLookup
 from tests.support.rating_rows import Row, ratings
 
@@ -31,7 +30,7 @@ def contents(packed: BlockedRatings) -> tuple[list[Row], list[Row]]:
     sides = []
     for side, other in ((packed.users, packed.items), (packed.items, packed.users)):
         found: list[Row] = []
-        for block in side.blocks.collect():
+        for block in side.map(lambda block: block):
             ids = side.ids[block.rows].tolist(), other.ids[block.columns].tolist()
             users, items = ids if side is packed.users else ids[::-1]
             found += zip(users, items, block.values.astype(np.float32).tolist(), strict=True)
@@ -96,7 +95,7 @@ def test_build_blocks_uses_16_bits_when_values_are_exact(spark: SparkSession) ->
     half_stars = build_blocks(ratings(spark, [(1, 1, 3.5), (1, 2, 0.5)]))
     thirds = build_blocks(ratings(spark, [(1, 1, 1 / 3), (1, 2, 0.5)]))
     kinds = [
-        {block.values.dtype for block in packed.users.blocks.collect() if len(block.values)}
+        {block.values.dtype for block in packed.users.blocks.rows.collect() if len(block.values)}
         for packed in (half_stars, thirds)
     ]
     assert kinds == [{np.dtype(np.float16)}, {np.dtype(np.float32)}]
@@ -108,15 +107,6 @@ def test_map_values_replaces_values_by_row(spark: SparkSession) -> None:
     rows = {user: row for row, user in enumerate([2, 7, 9])}, {10: 0, 20: 1, 30: 2, LARGE: 3}
     expected = [(u, i, 100 * rows[0][u] + 10 * rows[1][i] + v) for u, i, v in float32(ROWS)]
     assert by_user == by_item == float32(expected)
-
-
-def test_blocks_are_files_on_one_machine_until_unpersisted(spark: SparkSession) -> None:
-    packed = build_blocks(ratings(spark, ROWS))
-    folders = [side.source for side in packed.cached if isinstance(side.source, Path)]
-    files = [path for folder in folders for path in folder.iterdir()]
-    assert len(files) == 3 * 2 * spark.sparkContext.defaultParallelism
-    packed.unpersist()
-    assert not any(folder.exists() for folder in folders)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_jobs.als.rating_blocks import BlockedRatings, build_blocks
+from spark_jobs.als.packing import build_blocks
+from spark_jobs.als.rating_blocks import BlockedRatings
 from spark_jobs.evaluation.splits import (
     TEST_SEEDS,
     Divide,
@@ -31,10 +32,15 @@ def stars(spark: SparkSession) -> BlockedRatings:
 
 
 def fitted(made: Split) -> Pairs:
+    packed = made.fitted()
     return {
         pair
-        for some in made.fitted.collect()
-        for pair in zip(some.users.tolist(), some.items.tolist(), strict=True)
+        for block in packed.users.map(lambda block: block)
+        for pair in zip(
+            packed.users.ids[block.rows].tolist(),
+            packed.items.ids[block.columns].tolist(),
+            strict=True,
+        )
     }
 
 

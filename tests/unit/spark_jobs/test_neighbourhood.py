@@ -78,14 +78,21 @@ def test_neighbourhood_equals_its_formula(
     np.testing.assert_allclose(solved(preferences, params), expected, rtol=1e-3, atol=1e-5)
 
 
-def test_neighbourhood_does_not_depend_on_how_many_items_are_solved_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_items_solved_in_parts_have_the_same_weights() -> None:
     preferences = random_preferences(60, 40, 0.3, seed=2)
     params = NeighbourhoodParams(neighbours=5)
-    together = solved(preferences, params)
-    monkeypatch.setattr(neighbourhood, "TRIANGLES", 7 * 2 * 5 * 5)
-    np.testing.assert_array_equal(solved(preferences, params), together)
+    matrix = PreferenceMatrix.build(by_user(preferences), 40, params.most_ratings, seed=1)
+    together = matrix.solve(np.arange(40, dtype=np.int32), params)
+    for part in range(3):
+        targets = np.arange(part, 40, 3, dtype=np.int32)
+        assert matrix.solve(targets, params).tobytes() == together[part::3].tobytes()
+
+
+def test_systems_of_all_parts_at_work_fit_in_the_memory_for_them() -> None:
+    for items, most, threads in ((1, 100, 8), (59_000, 100, 2), (1_000_000, 50, 16)):
+        parts = neighbourhood.part_count(items, most, threads)
+        assert threads * -(-items // parts) * 2 * most**2 <= 1.01 * neighbourhood.SYSTEMS
+        assert parts == 1 or parts % threads == 0
 
 
 def test_users_above_the_limit_are_sampled_by_the_seed() -> None:
@@ -131,6 +138,20 @@ def test_odd_input_gives_finite_weights(preferences: Matrix, neighbours: int) ->
     assert not np.diag(weights).any()
     assert ((weights != 0).sum(axis=0) <= neighbours).all()
     np.testing.assert_allclose(weights, formula(preferences, params), rtol=1e-3, atol=1e-5)
+
+
+def test_the_smallest_weights_are_left_out_beyond_the_mean_number_a_rating_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights = np.array([[0.5, -0.25], [0.1, 0.0], [-0.05, 0.3]], np.float16)
+    solved = np.empty((3, 2), neighbourhood.WEIGHT)
+    solved["item"], solved["weight"] = [[1, 2], [2, -1], [0, 1]], weights
+    counts = np.array([10, 20, 70])  # a rating has .1 · 1 + .2 · 2 + .7 · 2 = 1.9 weights
+    neighbourhood.drop_smallest(solved, counts)
+    assert (solved["weight"] == weights).all()
+    monkeypatch.setattr(neighbourhood, "MOST_SUMS", 1.2)
+    neighbourhood.drop_smallest(solved, counts)
+    assert (solved["weight"] == np.array([[0.5, -0.25], [0, 0], [0, 0.3]], np.float16)).all()
 
 
 def test_no_pair_means_no_weights() -> None:
