@@ -9,6 +9,7 @@ import numpy as np
 
 from recommender import metrics
 from spark_jobs.protocols import PROTOCOLS, SERVED
+from spark_jobs.reporting.differences import interval_text
 
 # Numbers of first ratings after which lists are measured.
 CURVE = (1, 2, 3, 5, 10, 20)
@@ -86,14 +87,6 @@ def _differences(by_baseline: Mapping[str, Any], names: Sequence[str]) -> list[s
         if any(cells):
             lines.append(_line(f"− {baseline}"[:24], cells))
     return ["", f"{SERVED} − baseline, same people (95 % interval)", *lines] if lines else []
-
-
-def interval_text(measured: Mapping[str, Any]) -> str:
-    """Format a difference, like ``+0.012 (0.003 … 0.021)``; without an interval where none is."""
-    value = f"{measured['difference']:+.3f}"
-    if measured["low"] is None:
-        return value
-    return f"{value} ({measured['low']:.3f}…{measured['high']:.3f})"
 
 
 def _curve(title: str, curve: Mapping[str, Any]) -> list[str]:

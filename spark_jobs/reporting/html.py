@@ -20,9 +20,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from recommender.storage.release_changes import REPORT_FIGURES
-from spark_jobs.evaluation.tables import interval_text
 from spark_jobs.protocols import HINTS, METRICS, SERVED
 from spark_jobs.reporting.charts import ageing_curve, fold_in_curve
+from spark_jobs.reporting.differences import interval_text
 from spark_jobs.reporting.views import (
     data_charts,
     headline_cards,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spark_jobs.evaluation.paired import PairedValues, as_case_values, paired_difference
-from spark_jobs.evaluation.tables import interval_text
+from spark_jobs.reporting.differences import interval_text
 
 NAN = float("nan")
 
