@@ -42,6 +42,10 @@ class Ridge:
     ``n`` is the row's number of ratings (ranking model: of positive ones), ``unrated`` is
     ``α₀·catalogue``. Rendle et al. 2022, "Revisiting the performance of iALS"; with ν = 1 and
     α₀ = 0 this is Spark MLlib's scaling.
+
+    With another ν the best λ grows with the data, unless it counts in typical rows. So the ranking
+    model's λ stands for ``λ·t^(1 − ν)``: ``λ·t·((n + α₀·catalogue)/t)^ν``, where a typical row has
+    ``t`` positive ratings.
     """
 
     regularization: float
@@ -51,8 +55,9 @@ class Ridge:
     @classmethod
     def from_params(cls, params: RankingParams | RatingParams, catalogue: int) -> Ridge:
         """``catalogue``: the other side's number of rows."""
-        unrated = params.catalogue_share * catalogue
-        return cls(params.regularization, params.regularization_exponent, unrated)
+        unrated, exponent = params.catalogue_share * catalogue, params.regularization_exponent
+        typical = params.typical_count if isinstance(params, RankingParams) else 1.0
+        return cls(params.regularization * typical ** (1 - exponent), exponent, unrated)
 
     def __call__(self, count: Any) -> Any:
         """Return the ridge for one row's count, or for an array of counts."""

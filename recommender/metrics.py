@@ -6,6 +6,7 @@ place first. A metric that is undefined (no pair, no positive) is NaN.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,16 @@ def novelty(counts: ArrayLike, people: int) -> float:
     """Return a list's mean self-information in bits, ``Σ −log₂(count_i / people) / k`` (Zhou et
     al. 2010). ``counts``: how many of the ``people`` rated each title, at least 1."""
     return float(-np.log2(np.asarray(counts) / people).mean())
+
+
+def mean_rating_of_hits(
+    lists: Iterable[NDArray[Any]], ratings: Iterable[Mapping[int, float]]
+) -> float:
+    """Return ``Σ r / hits`` over the listed titles that people have rated, liked or not: the mean
+    rating of recommendations that were taken. ``ratings``: of each list's person, by item id."""
+    pairs = zip(lists, ratings, strict=True)
+    given = [rated[item] for listed, rated in pairs for item in listed.tolist() if item in rated]
+    return float(np.mean(given)) if given else float("nan")
 
 
 def interval(values: ArrayLike, seed: int = 0, resamples: int = 1000) -> tuple[float, float]:

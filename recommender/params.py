@@ -31,9 +31,17 @@ class RankingParams(Struct, frozen=True, forbid_unknown_fields=True):
     iterations: Iterations = 10
     regularization: Annotated[
         Positive,
-        Meta(description="lambda, multiplied by (positive ratings + alpha_0 * catalogue)^nu"),
+        Meta(
+            description="lambda, multiplied by t * ((positive ratings + alpha_0 * catalogue)"
+            " / t)^nu"
+        ),
     ] = 0.07
     regularization_exponent: Exponent = 1.0
+    # 1, which changes nothing, in releases and files older than this parameter.
+    typical_count: Annotated[
+        NotNegative,
+        Meta(description="t, the positive ratings of a typical row (0: measured while training)"),
+    ] = 1.0
     catalogue_share: CatalogueShare = 0.0
     alpha: Annotated[Positive, Meta(description="confidence gained per unit of preference")] = 5.0
     neutral: Annotated[

@@ -7,9 +7,11 @@ folded in, a held-out rating of 4 or more being relevant. C: ranking, 75:25 with
 every held-out title being relevant (Microsoft's recommenders benchmark). D: ranking, 80:20 by
 rating, every held-out title being relevant. E: beyond accuracy, and quality after the first few
 ratings, on the splits of B. G: stars and ranking for people held out, from one fit: what the gate
-of ``train`` looks at. Every protocol ranks the whole catalogue but what a person has rated.
+of ``train`` looks at. T: ranking of later ratings, fitted on the first 80 % by time. N: the order
+of titles that were left out of the fit. Every other protocol ranks the whole catalogue but what a
+person has rated.
 
-Where hours played stand in place of stars, whatever people have is relevant, and there is no A.
+Where hours played stand in place of stars, whatever people have is relevant; there is no A and T.
 
 Exit status 0: tables were printed and written. 2: bad input, nothing was fitted.
 """
@@ -31,7 +33,8 @@ from recommender.errors import ConfigError
 from spark_jobs.command import command, command_line, data_folders
 from spark_jobs.config.configuration import load_config
 from spark_jobs.config.options import add_options
-from spark_jobs.evaluation.measuring import EvaluationPlan, evaluate
+from spark_jobs.evaluation.measuring import evaluate
+from spark_jobs.evaluation.protocol_splits import EvaluationPlan
 from spark_jobs.evaluation.tables import tables
 from spark_jobs.filesystem import check_out, link_newest, new_report
 from spark_jobs.job_parser import JobParser

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from recommender.catalogue import Catalogue, CatalogueItem
@@ -27,11 +28,12 @@ from spark_jobs.progress import ProgressBar
 @dataclass(frozen=True)
 class FittedModels:
     """``arrays``: what serving needs, and ``neighbourhood``, None where none is wanted.
-    ``ranking``: the people's vectors. ``user_bias``: theirs, one for each of the people that were
-    fitted."""
+    ``ranking_params``: as fitted, with what was measured of the ratings. ``ranking``: the people's
+    vectors. ``user_bias``: theirs, one for each of the people that were fitted."""
 
     arrays: ItemArrays
     neighbourhood: FittedNeighbourhood | None
+    ranking_params: RankingParams
     mean_rating: float
     ranking: Factors
     user_bias: Biases
@@ -80,7 +82,8 @@ def fit_models(
     sums, counts = row_sums(stars.items), stars.items.counts
     mean = float(sums.sum() / stars.count)
     preferences = _preferences(stars, catalogue, settings.ranking)
-    ranking = fitter.fit("ranking", preferences, settings.ranking)
+    ranking_params = _measured(settings.ranking, preferences, fitter.solver)
+    ranking = fitter.fit("ranking", preferences, ranking_params)
     neighbours = fitter.fit_neighbourhood(preferences, settings)
     preferences.unpersist()
     ranking_factors = ranking.items.vectors_of(stars.items.ids)
@@ -97,7 +100,7 @@ def fit_models(
         item_counts=counts,
         item_means=np.asarray(sums / counts, np.float32),
     )
-    return FittedModels(arrays, neighbours, mean, ranking.users, rating.user_bias)
+    return FittedModels(arrays, neighbours, ranking_params, mean, ranking.users, rating.user_bias)
 
 
 @dataclass(frozen=True)
@@ -150,3 +153,19 @@ def _preferences(
             " give a lower --ranking-neutral"
         )
     return stars.map_values(lambda _u, _i, values: feedback.preference(values))
+
+
+def _measured(params: RankingParams, preferences: BlockedRatings, solver: str) -> RankingParams:
+    """Measure the positive ratings of a typical row, where none are configured.
+
+    The geometric mean of the users' and the items' mean count: only the product of both sides'
+    ridges matters, because factors can be scaled by c on one side and by 1/c on the other. A
+    typical row has the same ridge at any exponent, so MLlib's is used where MLlib solves.
+    """
+    if params.typical_count:
+        return params
+    positive = sum(preferences.users.map(lambda block: np.count_nonzero(block.values > 0)))
+    rows = len(preferences.users.ids), len(preferences.items.ids)
+    typical = float(positive / np.sqrt(np.prod(rows, dtype=float)))
+    exponent = 1.0 if solver == "mllib" else params.regularization_exponent
+    return replace(params, typical_count=typical, regularization_exponent=exponent)

@@ -43,6 +43,10 @@ METRICS = {
     "coverage@10": Metric(0, "share of all titles that stand in someone’s ten"),
     "diversity@10": Metric(0, "1 − mean likeness of genres within a list; 1 is all different"),
     "novelty@10": Metric(0, "surprise of a listed title, in bits: 1 where half of all know it"),
+    "stars of hits@10": Metric(1, "mean stars of listed titles that the person turned out to rate"),
+    "new-title AUC": Metric(
+        1, "share of pairs of new titles, one that the person likes and one without, in right order"
+    ),
 }
 # The metrics that the gate may judge by, and 1 where higher is better, else -1.
 GATE_METRICS = {name: metric.direction for name, metric in METRICS.items() if metric.direction}
@@ -51,8 +55,10 @@ HINTS = {1: "higher is better", -1: "lower is better", 0: "neither end is best"}
 
 # How a protocol divides ratings: see ``evaluation.splits``.
 BY_RATING, BY_PERSON, WITHIN_PERSON = "by rating", "by person", "within person"
+BY_TIME, BY_TITLE = "by time", "by title"
 # Groups of metrics: see ``evaluation.case_metrics``.
 STARS, CATALOGUE, RANKING, LISTS = "stars", "catalogue AUC", "ranking", "beyond accuracy"
+NEW_TITLES = "new titles"
 
 
 @dataclass(frozen=True)
@@ -142,6 +148,28 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             metrics=(STARS, RANKING),
             implicit_metrics=(CATALOGUE, RANKING),
             baselines=False,
+        ),
+        "T": Protocol(
+            title="Lists for what comes later",
+            heading="Ranking of later ratings, people with a past (a later 4 or more is relevant)",
+            sentence="The model is fitted on the first 80 % of all ratings by time. People with a"
+            " past are folded in from it; what they rate 4 or more afterwards is what the list"
+            " should find.",
+            headlines={"NDCG@10": "NDCG@10, later ratings"},
+            split=BY_TIME,
+            relevant=LIKED,
+            implicit_metrics=(),
+        ),
+        "N": Protocol(
+            title="New titles",
+            heading="Order of new titles, for people who like one of them",
+            sentence="A tenth of the titles with 40 ratings or more is left out of the fit. Where"
+            " would a new title that a person likes stand among the other new ones?",
+            headlines={"new-title AUC": "AUC of new titles"},
+            split=BY_TITLE,
+            relevant=LIKED,
+            metrics=(NEW_TITLES,),
+            implicit_metrics=(NEW_TITLES,),
         ),
     }
 )

@@ -77,6 +77,7 @@ def train(
         measured = promotion_gate.measure(training, settings, solver, warm=bool(starts))
         measured["command"] = _command(folders, settings)
         measured["exploration"] = describe(training, months)
+        settings = promotion_gate.with_weights(settings, measured)
     stars = training.stars
     fitter = Fitter(progress, solver, settings.seed, starts)
     with_rating = training.catalogue.feedback == EXPLICIT
@@ -86,7 +87,7 @@ def train(
         version=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         created_at=now.isoformat(timespec="seconds"),
         catalogue=training.catalogue,
-        ranking=settings.ranking,
+        ranking=models.ranking_params,
         rating=settings.rating if with_rating else None,
         mean_rating=models.mean_rating,
         arrays=models.arrays,

@@ -13,29 +13,35 @@ from recommender.errors import ConfigError, DataError
 from recommender.feedback import EXPLICIT, SCALES
 from spark_jobs.als.packing import NothingToPack, build_blocks
 from spark_jobs.als.rating_blocks import BlockedRatings
-from spark_jobs.array_cache import joined
+from spark_jobs.array_cache import CachedArrays, joined
 from spark_jobs.config.configuration import Config
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.findings import Findings
+from spark_jobs.ratings import Ratings
 
 
 @dataclass(frozen=True)
 class TrainingSet:
     """All inputs merged. ``stars``: one rating a pair, of items in the catalogue; hours where
-    the catalogue's feedback is implicit."""
+    the catalogue's feedback is implicit. ``timed``: the ratings as read, if they were kept."""
 
     stars: BlockedRatings
     items: list[CatalogueItem]
     catalogue: Catalogue
     findings: Findings
+    timed: CachedArrays[Ratings] | None = None
 
 
-def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
-    """Merge the inputs; a later input's catalogue entries and ratings replace earlier ones."""
+def merge(datasets: Sequence[Dataset], settings: Config, keep_times: bool = False) -> TrainingSet:
+    """Merge the inputs; a later input's catalogue entries and ratings replace earlier ones.
+
+    ``keep_times``: the ratings as read stay cached beside the blocks, which have no times.
+    """
     items = {item.item_id: item for dataset in datasets for item in dataset.items}
     listed = np.array(sorted(items), np.int64)
+    every = joined([dataset.ratings for dataset in datasets])
     try:
-        stars = build_blocks(joined([dataset.ratings for dataset in datasets]), listed)
+        stars = build_blocks(every, listed)
     except NothingToPack as error:
         raise DataError(
             f"{datasets[0].path}: no rating is of a title in the catalogue; check that its files"
@@ -43,8 +49,9 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
         ) from error
     if without_title := sum(dataset.rows for dataset in datasets) - stars.count - stars.repeated:
         tell(f"{without_title:,} ratings of titles that no catalogue lists were left out.")
-    for dataset in datasets:
-        dataset.ratings.unpersist()
+    if not keep_times:
+        for dataset in datasets:
+            dataset.ratings.unpersist()
     findings = Findings.merged(dataset.findings for dataset in datasets)
     for line in findings.lines():
         tell(line)
@@ -68,6 +75,7 @@ def merge(datasets: Sequence[Dataset], settings: Config) -> TrainingSet:
         items=[items[i] for i in listed.tolist()],
         catalogue=catalogue,
         findings=findings,
+        timed=every if keep_times else None,
     )
 
 

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return INTERRUPTED
     print(table(measures))
-    write_best(target, measures, chosen)
+    write_best(target, measures, chosen, settings.chosen)
     return 0
 
 

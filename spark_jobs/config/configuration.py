@@ -36,6 +36,9 @@ PARAMS: dict[str, type[ModelParams]] = {
     "neighbourhood": NeighbourhoodParams,
     "rating": RatingParams,
 }
+# What stands for a number that training chooses, and the parameters that it can choose.
+AUTO = "auto"
+CHOOSABLE = ("ranking.popularity_weight", "neighbourhood.weight")
 # By model and name.
 Parameters = dict[str, dict[str, Any]]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1, title="a whole number of at least 0")]
@@ -62,7 +65,8 @@ class Gate(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """``noun``: what the catalogue calls an item. ``seed``: of everything drawn at random.
-    ``rating``: unused where nobody gives stars. ``dataset``: which reader reads it."""
+    ``rating``: unused where nobody gives stars. ``dataset``: which reader reads it. ``chosen``:
+    parameters that training chooses; their numbers are used where it cannot."""
 
     noun: Text = "movie"
     seed: Seed = 1
@@ -72,6 +76,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     gate: Gate = field(default_factory=Gate)
     dataset: str = "movielens"
     pipeline: Pipeline = Pipeline()
+    chosen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.dataset not in DEFAULT_FILES:
@@ -88,20 +93,59 @@ def load_config(options: argparse.Namespace) -> Config:
     detected = options.dataset or dataset_of(getattr(options, "data", None) or [])
     where = options.config or DEFAULT_FILES[detected]
     values = read_yaml(Path(options.config) if options.config else default_file(detected))
+    dataset = options.dataset or str(values.get("dataset", detected))
+    default = read_yaml(default_file(dataset if dataset in DEFAULT_FILES else detected))
     chosen = read_params(Path(options.params)) if getattr(options, "params", None) else {}
     for model, params in PARAMS.items():
-        overrides = chosen.get(model, {}) | {
+        overrides = {
             spec.name: value
             for spec in structs.fields(params)
             if (value := getattr(options, f"{model}.{spec.name}", None)) is not None
         }
         section = values.get(model) or {}
-        if overrides and isinstance(section, dict):
-            values[model] = {**section, **overrides}
+        if isinstance(section, dict):
+            files = _as_written(model, section), _as_written(model, chosen.get(model, {}))
+            values[model] = {**default.get(model, {}), **files[0], **files[1], **overrides}
     if options.seed is not None:
         values["seed"] = options.seed
     values["dataset"] = options.dataset or values.get("dataset", detected)
-    return convert(values, Config, where)
+    return as_config(values, where)
+
+
+def as_config(values: dict[str, Any], where: str) -> Config:
+    """Check a configuration, in which "auto" stands for what training chooses."""
+    sections = {m: values[m] for m in PARAMS if isinstance(values.get(m), dict)}
+    chosen = tuple(name for model, section in sections.items() for name in _chosen(model, section))
+    plain = {model: without_auto(model, section) for model, section in sections.items()}
+    return convert({**values, **plain, "chosen": list(chosen)}, Config, where)
+
+
+def without_auto(model: str, section: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what training chooses."""
+    chosen = _chosen(model, section)
+    return {name: value for name, value in section.items() if f"{model}.{name}" not in chosen}
+
+
+def _chosen(model: str, section: dict[str, Any]) -> list[str]:
+    names = [f"{model}.{name}" for name, value in section.items() if value == AUTO]
+    return [name for name in names if name in CHOOSABLE]
+
+
+def _as_written(model: str, section: dict[str, Any]) -> dict[str, Any]:
+    """Keep what a file's regularization meant before it was counted in typical rows."""
+    if model != "ranking" or "regularization" not in section or "typical_count" in section:
+        return section
+    older = {"regularization_exponent": 1.0, "typical_count": 1.0}
+    return {**older, **section}
+
+
+def shown_params(settings: Config, model: str) -> dict[str, Any]:
+    """Return the parameters of a model as configured, "auto" for what training chooses."""
+    values = structs.asdict(getattr(settings, model))
+    return {
+        name: AUTO if f"{model}.{name}" in settings.chosen else value
+        for name, value in values.items()
+    }
 
 
 def read_params(path: Path) -> Parameters:
@@ -117,7 +161,8 @@ def read_params(path: Path) -> Parameters:
         )
     chosen = {model: values or {} for model, values in sections.items()}
     for model, values in chosen.items():
-        convert(values, PARAMS[model], f"{path}, {model}")
+        plain = without_auto(model, values) if isinstance(values, dict) else values
+        convert(plain, PARAMS[model], f"{path}, {model}")
     return chosen
 
 

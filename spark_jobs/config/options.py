@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
-
-from msgspec.structs import asdict
+from collections.abc import Sequence
 
 from recommender.params import describe_params
 from recommender.storage.release_store import ReleaseStore
 from recommender.storage.s3_release_store import open_store
-from recommender.validation import convert
-from spark_jobs.config.configuration import DEFAULT_FILES, PARAMS, Config, default_file
+from spark_jobs.config.configuration import (
+    AUTO,
+    CHOOSABLE,
+    DEFAULT_FILES,
+    PARAMS,
+    Config,
+    as_config,
+    default_file,
+    shown_params,
+)
 from spark_jobs.config.yaml_files import read_yaml
 
 
@@ -61,15 +68,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     model."""
     add_file_options(parser)
     add_params_option(parser)
+    configured = [_defaults(dataset) for dataset in DEFAULT_FILES]
     for model, params in PARAMS.items():
         group = parser.add_argument_group(f"{model} model")
         for name, default, sentence in describe_params(params):
             group.add_argument(
                 _option(model, name),
                 dest=f"{model}.{name}",
-                type=type(default),
+                type=_number_or_auto if f"{model}.{name}" in CHOOSABLE else type(default),
                 metavar={int: "N", float: "X", str: "WORD"}[type(default)],
-                help=f"{sentence} (default: {_shown(default)})",
+                help=f"{sentence} (default: {_either(configured, model, name)})",
             )
 
 
@@ -77,18 +85,29 @@ def as_options(settings: Config) -> list[str]:
     """Options that set ``settings``, except the gate and the noun."""
     options = [] if settings.dataset == Config().dataset else ["--dataset", settings.dataset]
     options += ["--seed", str(settings.seed)]
-    written = read_yaml(default_file(settings.dataset))
-    default = convert(written, Config, DEFAULT_FILES[settings.dataset])
+    default = _defaults(settings.dataset)
     for model in PARAMS:
-        for name, value in asdict(getattr(settings, model)).items():
-            if value != getattr(getattr(default, model), name):
+        before = shown_params(default, model)
+        for name, value in shown_params(settings, model).items():
+            if value != before[name]:
                 options += [_option(model, name), str(value)]
     return options
 
 
-def _shown(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
-
-
 def _option(model: str, parameter: str) -> str:
     return f"--{model}-{parameter.replace('_', '-')}"
+
+
+def _number_or_auto(text: str) -> float | str:
+    return text if text == AUTO else float(text)
+
+
+def _defaults(dataset: str) -> Config:
+    return as_config(read_yaml(default_file(dataset)), DEFAULT_FILES[dataset])
+
+
+def _either(configured: Sequence[Config], model: str, parameter: str) -> str:
+    """Name the default of each data set, once where they agree."""
+    values = [shown_params(config, model)[parameter] for config in configured]
+    shown = (value if isinstance(value, str) else f"{value:g}" for value in values)
+    return " or ".join(dict.fromkeys(shown))

@@ -38,9 +38,9 @@ def _parse(text: str) -> Any:
     return {} if values is None else values
 
 
-def write_yaml(sections: Mapping[str, Mapping[str, float]], *comments: str) -> str:
+def write_yaml(sections: Mapping[str, Mapping[str, float | str]], *comments: str) -> str:
     """Return `name: value` lines by section, below the comments."""
     lines = [f"# {comment}" for comment in comments]
     for section, values in sections.items():
-        lines += ["", f"{section}:", *(f"  {name}: {value!r}" for name, value in values.items())]
+        lines += ["", f"{section}:", *(f"  {name}: {value}" for name, value in values.items())]
     return "\n".join(lines) + "\n"

@@ -22,9 +22,10 @@ from recommender.top_n import top_n
 Ids = Int64Array
 Stars = Float64Array
 Known = Mapping[int, float]
-# A dense matrix of people by titles, and the inverse of its smaller side, stay below these.
+# A dense matrix of people by titles stays below this, and a square one with a row for each of the
+# smaller side.
 EASE_CELLS = 100_000_000
-EASE_SIDE = 8_000
+EASE_SIDE = 10_000
 
 
 class Ranker(ABC):
@@ -162,8 +163,38 @@ class Ease(Ranker):
         return np.asarray(x - xp / self.diagonal, float)
 
 
-def ease_fits(people: int, titles: int) -> bool:
-    return people * titles <= EASE_CELLS and people <= EASE_SIDE
+@dataclass(frozen=True)
+class ItemEase(Ranker):
+    """``Ease`` where titles are fewer than people: ``weights`` is B, (titles, titles)."""
+
+    item_ids: Ids
+    weights: Float32Array
+    liked: float
+
+    @classmethod
+    def fit(
+        cls, item_ids: Ids, gram: Float64Array, regularization: float, liked: float
+    ) -> ItemEase:
+        """``gram``: XᵀX, how many people rated both of two titles ``liked`` or more; it is
+        overwritten."""
+        gram[np.diag_indices_from(gram)] += regularization
+        p = np.linalg.inv(gram)
+        p /= -np.diag(p).copy()
+        p[np.diag_indices_from(p)] = 0
+        return cls(item_ids, p.astype(np.float32), liked)
+
+    def scores(self, known: Known) -> Stars:
+        liked = [item for item, stars in known.items() if stars >= self.liked]
+        rows = ItemIndex(self.item_ids).known_rows(liked)
+        return np.asarray(self.weights[rows].sum(axis=0), float)
+
+
+def ease_fits_by_people(people: int, titles: int) -> bool:
+    return people <= titles and people <= EASE_SIDE and people * titles <= EASE_CELLS
+
+
+def ease_fits_by_titles(titles: int) -> bool:
+    return titles <= EASE_SIDE
 
 
 def _or_zero(values: FloatArray, rows: Ids) -> Stars:

@@ -12,7 +12,11 @@ from recommender import metrics
 from recommender.arrays import Float64Array, Int64Array
 from spark_jobs.evaluation.baselines import Predictor, Ranker
 from spark_jobs.evaluation.splits import Case
+from spark_jobs.evaluation.tables import CURVE
 from spark_jobs.protocols import LIKED, LIST_LENGTH, LONG_LIST_LENGTH
+
+# By metric, the value of each case in the order of the cases; NaN where it has none.
+CaseValues = dict[str, Float64Array]
 
 
 def star_metrics(cases: RDD[Case], predictor: Predictor) -> dict[str, float]:
@@ -34,6 +38,16 @@ def star_metrics(cases: RDD[Case], predictor: Predictor) -> dict[str, float]:
 
 def ranking_metrics(cases: RDD[Case], ranker: Ranker, least: float) -> dict[str, float]:
     """Average over the people who have a relevant title: one rated ``least`` or more."""
+    return means(ranking_values(cases, ranker, least))
+
+
+def means(values: CaseValues) -> dict[str, float]:
+    """Average over the cases that have a value."""
+    return {name: float(np.nanmean(of_cases)) for name, of_cases in values.items()}
+
+
+def ranking_values(cases: RDD[Case], ranker: Ranker, least: float) -> CaseValues:
+    """Measure the list of each case that has a title rated ``least`` or more."""
 
     def measure(ranker: Ranker, case: Case) -> tuple[float, ...]:
         relevant = relevant_items(case, least)
@@ -48,7 +62,6 @@ def ranking_metrics(cases: RDD[Case], ranker: Ranker, least: float) -> dict[str,
             metrics.average_precision(hits, count),
         )
 
-    means = np.nanmean(map_cases(cases, ranker, measure), axis=0)
     names = (
         f"NDCG@{LIST_LENGTH}",
         f"recall@{LONG_LIST_LENGTH}",
@@ -56,11 +69,12 @@ def ranking_metrics(cases: RDD[Case], ranker: Ranker, least: float) -> dict[str,
         f"recall@{LIST_LENGTH}",
         f"MAP@{LIST_LENGTH}",
     )
-    return dict(zip(names, means.tolist(), strict=True))
+    columns = np.array(map_cases(cases, ranker, measure)).T
+    return dict(zip(names, columns, strict=True))
 
 
-def catalogue_auc(cases: RDD[Case], ranker: Ranker, item_ids: Int64Array) -> dict[str, float]:
-    """Average over the people the AUC of held-out titles among all that they do not have.
+def catalogue_auc(cases: RDD[Case], ranker: Ranker, item_ids: Int64Array) -> CaseValues:
+    """Compute for each case the AUC of held-out titles among all that the person does not have.
 
     ``item_ids``: the catalogue, ascending. Titles that the ranker does not know come last.
     """
@@ -73,7 +87,19 @@ def catalogue_auc(cases: RDD[Case], ranker: Ranker, item_ids: Int64Array) -> dic
         held = np.isin(catalogue_ids, list(case.held))
         return metrics.auc(scores[candidates], held[candidates])
 
-    return {"catalogue AUC": float(np.nanmean(map_cases(cases, (ranker, item_ids), measure)))}
+    return {"catalogue AUC": np.array(map_cases(cases, (ranker, item_ids), measure))}
+
+
+def new_title_auc(cases: RDD[Case], ranker: Ranker, least: float) -> CaseValues:
+    """Compute for each case the AUC of the held-out titles rated ``least`` or more among those of
+    the ranker that the person has not rated: NaN where one of the two kinds is missing."""
+
+    def measure(ranker: Ranker, case: Case) -> float:
+        liked = np.isin(ranker.item_ids, relevant_items(case, least))
+        compared = liked | ~np.isin(ranker.item_ids, list(case.held))
+        return metrics.auc(ranker.scores(case.known)[compared], liked[compared])
+
+    return {"new-title AUC": np.array(map_cases(cases, ranker, measure))}
 
 
 def beyond_accuracy(
@@ -82,8 +108,10 @@ def beyond_accuracy(
     genres: dict[int, Float64Array],
     counts: dict[int, int],
     people: int,
+    stars: bool,
 ) -> dict[str, float]:
-    """Measure the coverage, diversity and novelty of the list of each case.
+    """Measure the coverage, diversity and novelty of the list of each case, and, where there are
+    ``stars``, the mean of those that listed titles got.
 
     ``genres``: by item id, 1 for each genre of the title. ``counts``: of ratings by item id, given
     by ``people``.
@@ -91,31 +119,61 @@ def beyond_accuracy(
     lists = map_cases(cases, ranker, lambda ranker, case: ranker.top(case.known, LIST_LENGTH))
     diversity = [metrics.intra_list_diversity(np.array([genres[i] for i in x])) for x in lists]
     novelty = [metrics.novelty([counts[i] for i in x], people) for x in lists]
-    return {
+    measured = {
         f"coverage@{LIST_LENGTH}": metrics.coverage(lists, len(counts)),
         f"diversity@{LIST_LENGTH}": float(np.nanmean(diversity)),
         f"novelty@{LIST_LENGTH}": float(np.mean(novelty)),
     }
+    if stars:
+        held = cases.map(lambda case: case.held).collect()
+        measured[f"stars of hits@{LIST_LENGTH}"] = metrics.mean_rating_of_hits(lists, held)
+    return measured
 
 
-def ndcg_after(cases: RDD[Case], ranker: Ranker, ratings: int, least: float) -> list[float]:
-    """NDCG@10 of each case after its first ``ratings``; NaN where it has fewer, or no held-out
-    title rated ``least`` or more."""
+def curve_values(cases: RDD[Case], ranker: Ranker, least: float) -> dict[int, list[float]]:
+    """NDCG@10 of each case after its first 1, 2, 3, … ratings, by their number; NaN where it has
+    fewer, or no held-out title rated ``least`` or more."""
 
-    def measure(ranker: Ranker, case: Case) -> float:
-        relevant = relevant_items(case, least)
-        if len(case.known) < ratings or not len(relevant):
-            return float("nan")
-        first = dict(list(case.known.items())[:ratings])
-        ranked = ranker.top(first, LIST_LENGTH, hidden=case.known)
-        return metrics.ndcg(metrics.hits(ranked, relevant, LIST_LENGTH), len(relevant))
+    def measure(ranker: Ranker, case: Case) -> list[float]:
+        return [ndcg_after(ranker, case.known, case.held, n, least) for n in CURVE]
 
-    return map_cases(cases, ranker, measure)
+    return _by_number(map_cases(cases, ranker, measure))
+
+
+def replay_values(cases: RDD[Case], ranker: Ranker, least: float) -> dict[int, list[float]]:
+    """As ``curve_values`` of cases whose ratings are all ``known``, in order of time: what comes
+    later is held out."""
+
+    def measure(ranker: Ranker, case: Case) -> list[float]:
+        ratings = list(case.known.items())
+        return [ndcg_after(ranker, dict(ratings[:n]), dict(ratings[n:]), n, least) for n in CURVE]
+
+    return _by_number(map_cases(cases, ranker, measure))
+
+
+def _by_number(rows: list[list[float]]) -> dict[int, list[float]]:
+    return {n: [row[place] for row in rows] for place, n in enumerate(CURVE)}
+
+
+def ndcg_after(
+    ranker: Ranker, known: dict[int, float], held: dict[int, float], ratings: int, least: float
+) -> float:
+    """NDCG@10 after the first ``ratings`` of ``known``, the others hidden."""
+    relevant = _at_least(held, least)
+    if len(known) < ratings or not len(relevant):
+        return float("nan")
+    first = dict(list(known.items())[:ratings])
+    ranked = ranker.top(first, LIST_LENGTH, hidden=known)
+    return metrics.ndcg(metrics.hits(ranked, relevant, LIST_LENGTH), len(relevant))
 
 
 def relevant_items(case: Case, least: float) -> Int64Array:
     """The held-out titles rated ``least`` or more."""
-    return np.array([item for item, stars in case.held.items() if stars >= least], np.int64)
+    return _at_least(case.held, least)
+
+
+def _at_least(ratings: dict[int, float], least: float) -> Int64Array:
+    return np.array([item for item, stars in ratings.items() if stars >= least], np.int64)
 
 
 def map_cases(cases: RDD[Case], shared: Any, function: Callable[[Any, Case], Any]) -> list[Any]:

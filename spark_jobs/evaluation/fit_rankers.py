@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from typing import TypeVar
 
 import numpy as np
 from msgspec.structs import replace
 
-from recommender.arrays import Float32Array
+from recommender.arrays import Float32Array, Int64Array
 from recommender.feedback import EXPLICIT
 from recommender.fold_in import Ridge
 from recommender.model import Model
@@ -21,13 +22,17 @@ from spark_jobs.config.configuration import Config
 from spark_jobs.evaluation.baselines import (
     Biases,
     Ease,
+    ItemEase,
     Popularity,
     Predictor,
     Ranker,
     RawAls,
     ServedModel,
-    ease_fits,
+    ease_fits_by_people,
+    ease_fits_by_titles,
 )
+from spark_jobs.evaluation.serving_weights import ChosenWeights, choose_weights
+from spark_jobs.evaluation.splits import by_person, split
 from spark_jobs.fit_models import FittedModels, Fitter, fit_models
 from spark_jobs.progress import ProgressBar
 from spark_jobs.protocols import ANY_RATING, LIKED, PROTOCOLS, SERVED, STARS
@@ -39,6 +44,9 @@ EASE_REGULARIZATION = 100.0
 RAW_ALS = RatingParams(rank=20, regularization=0.15, regularization_exponent=1.0)
 # Likewise of the Steam sample.
 PLAIN_ALS = RankingParams(rank=32, regularization=1.0, alpha=5.0, playtime_weight=0.0)
+
+# How many people weights are chosen on at most.
+CHOOSING_PEOPLE = 1000
 
 POPULARITY, BIASES = "popularity", "biases alone"
 RAW, EASE, EASE_LIKES = "MLlib ALS on raw stars", "EASE, all ratings", "EASE, 4 and up"
@@ -59,6 +67,17 @@ class FittedRankers:
     people: int
     notes: list[str]
     seconds: dict[str, float]
+
+    def reweighted(self, chosen: ChosenWeights) -> FittedRankers:
+        """Serve the model with the weights chosen."""
+        served = self.rankers[SERVED]
+        assert isinstance(served, ServedModel)
+        served = ServedModel(Model(chosen.in_release(served.model.release)))
+        return replace_fields(
+            self,
+            rankers=self.rankers | {SERVED: served},
+            predictors=self.predictors | {SERVED: served},
+        )
 
 
 def fit_rankers(
@@ -99,15 +118,16 @@ def fit_rankers(
         rankers[RAW] = raw
         if protocol == "A":
             predictors |= {BIASES: _biases_alone(ratings, models.mean_rating, settings), RAW: raw}
-        elif ease_fits(len(ratings.users.ids), len(ratings.items.ids)):
-            if protocol == "B":
-                rankers[EASE_LIKES] = _ease(ratings, LIKED)
-            rankers[EASE] = _ease(ratings, ANY_RATING)
-        else:
-            notes.append(
-                f"EASE was left out: {len(ratings.users.ids):,} people and"
-                f" {len(ratings.items.ids):,} titles are too many for its closed form"
-            )
+    if baselines and protocol != "A":
+        likes = explicit and PROTOCOLS[protocol].relevant == LIKED
+        for name, liked in (((EASE_LIKES, LIKED),) if likes else ()) + ((EASE, ANY_RATING),):
+            if (ease := _ease(ratings, liked)) is not None:
+                rankers[name] = ease
+            else:
+                notes.append(
+                    f"{name}, was left out: {len(ratings.users.ids):,} people and"
+                    f" {len(ratings.items.ids):,} titles are too many for its closed form"
+                )
     counts = dict(zip(ratings.items.ids.tolist(), ratings.items.counts.tolist(), strict=True))
     people = len(ratings.users.ids)
     ratings.unpersist()
@@ -121,7 +141,7 @@ def as_release(models: FittedModels, training: TrainingSet, settings: Config) ->
         version="evaluation",
         created_at="",
         catalogue=training.catalogue,
-        ranking=settings.ranking,
+        ranking=models.ranking_params,
         rating=settings.rating if explicit else None,
         mean_rating=models.mean_rating,
         arrays=models.arrays,
@@ -169,12 +189,55 @@ def _biases_alone(ratings: BlockedRatings, mean: float, settings: Config) -> Bia
     return Biases(ratings.items.ids, mean, item_bias, settings.rating.bias_regularization)
 
 
-def _ease(ratings: BlockedRatings, liked: float) -> Ease:
-    items = len(ratings.items.ids)
+def _ease(ratings: BlockedRatings, liked: float) -> Ranker | None:
+    """Fit EASE over the smaller side, None where neither is small enough."""
+    people, items = len(ratings.users.ids), len(ratings.items.ids)
+    if ease_fits_by_people(people, items):
 
-    def dense(block: Block) -> Float32Array:
-        x = np.zeros((len(block.counts), items), np.float32)
-        x[block.rows - block.first_row, block.columns] = block.values >= liked
-        return x
+        def dense(block: Block) -> Float32Array:
+            x = np.zeros((len(block.counts), items), np.float32)
+            x[block.rows - block.first_row, block.columns] = block.values >= liked
+            return x
 
-    return Ease.fit(ratings.items.ids, ratings.users.rows(dense), EASE_REGULARIZATION, liked)
+        x = ratings.users.rows(dense)
+        return Ease.fit(ratings.items.ids, x, EASE_REGULARIZATION, liked)
+    if not ease_fits_by_titles(items):
+        return None
+
+    def liked_rows(block: Block) -> list[Int64Array]:
+        """Rows of the liked titles of each of the block's people."""
+        kept = block.values >= liked
+        ends = np.cumsum(np.add.reduceat(kept, block.starts[:-1], dtype=np.int64))
+        return np.split(block.columns[kept].astype(np.int64), ends[:-1])
+
+    gram = np.zeros((items, items))
+    for people_rows in ratings.users.map(liked_rows):
+        for rows in people_rows:
+            gram[np.ix_(rows, rows)] += 1
+    return ItemEase.fit(ratings.items.ids, gram, EASE_REGULARIZATION, liked)
+
+
+def choose_within(
+    ratings: BlockedRatings,
+    training: TrainingSet,
+    settings: Config,
+    seed: int,
+    solver: str,
+    least: float,
+) -> ChosenWeights | None:
+    """Choose weights on people of ``ratings``, from a fit without them. ``ratings`` stay cached."""
+    made = split(ratings, by_person(seed, ratings.users.ids, CHOOSING_PEOPLE), seed)
+    fitted = fit_rankers(
+        made.fitted(),
+        training,
+        settings,
+        protocol="B",
+        seed=seed,
+        solver=solver,
+        baselines=False,
+    )
+    served = fitted.rankers[SERVED]
+    assert isinstance(served, ServedModel)
+    chosen = choose_weights(made.cases, served.model.release, settings, least)
+    made.cases.unpersist()
+    return chosen

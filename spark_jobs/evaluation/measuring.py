@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,31 +13,47 @@ from pyspark.sql import SparkSession
 
 from recommender.arrays import Float64Array
 from recommender.catalogue import Catalogue
-from recommender.errors import ConfigError, DataError
-from recommender.feedback import IMPLICIT
-from spark_jobs.als.rating_blocks import BlockedRatings
-from spark_jobs.config.configuration import Config, Gate
+from recommender.feedback import EXPLICIT, IMPLICIT
+from spark_jobs.config.configuration import Config, shown_params
 from spark_jobs.datasets.read import read_datasets
+from spark_jobs.evaluation.baselines import ServedModel
 from spark_jobs.evaluation.case_metrics import (
+    CaseValues,
     beyond_accuracy,
     catalogue_auc,
-    ndcg_after,
-    ranking_metrics,
+    curve_values,
+    means,
+    ranking_values,
     star_metrics,
 )
-from spark_jobs.evaluation.fit_rankers import POPULARITY, FittedRankers, fit_rankers
+from spark_jobs.evaluation.fit_rankers import (
+    POPULARITY,
+    FittedRankers,
+    choose_within,
+    fit_rankers,
+)
+from spark_jobs.evaluation.new_titles import measure_new_titles
+from spark_jobs.evaluation.paired import PairedValues, as_case_values
+from spark_jobs.evaluation.protocol_splits import (
+    EvaluationPlan,
+    check_protocol,
+    least_liked,
+    make_splits,
+    metrics_of,
+    split_of,
+)
+from spark_jobs.evaluation.serving_weights import (
+    ChosenWeights,
+    choose_weights,
+    halves,
+    weight_notes,
+)
 from spark_jobs.evaluation.splits import (
     Case,
-    Divide,
     Split,
-    by_person,
-    by_rating,
-    split,
-    validation,
-    within_person,
+    user_ids,
 )
 from spark_jobs.evaluation.tables import (
-    CURVE,
     Curve,
     Scores,
     Values,
@@ -45,36 +61,16 @@ from spark_jobs.evaluation.tables import (
     join_curves,
     summarize,
 )
+from spark_jobs.evaluation.time_protocol import ageing_sentence, measure_over_time
 from spark_jobs.exploration import by_month, describe
 from spark_jobs.protocols import (
-    ANY_RATING,
-    BY_PERSON,
-    BY_RATING,
     CATALOGUE,
-    LIKED,
     PROTOCOLS,
     RANKING,
     SERVED,
     STARS,
-    WITHIN_PERSON,
 )
 from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
-
-# By (protocol whose split it is, seed).
-Splits = dict[tuple[str, int], Split]
-
-
-@dataclass(frozen=True)
-class EvaluationPlan:
-    """What to measure. ``validation``: on splits to choose parameters on. ``baselines``: also the
-    costly ones. ``people``: the most that G holds out."""
-
-    protocols: tuple[str, ...]
-    seeds: tuple[int, ...]
-    validation: bool = False
-    baselines: bool = True
-    people: int = Gate().people
-    solver: str = "als"
 
 
 def evaluate(
@@ -86,7 +82,7 @@ def evaluate(
     """
     datasets = read_datasets(spark, settings.dataset, folders)
     months = by_month(datasets)
-    training = merge(datasets, settings)
+    training = merge(datasets, settings, keep_times="T" in plan.protocols)
     exploration = describe(training, months)
     return {**evaluate_set(training, settings, plan), "exploration": exploration}
 
@@ -94,46 +90,104 @@ def evaluate(
 def evaluate_set(training: TrainingSet, settings: Config, plan: EvaluationPlan) -> dict[str, Any]:
     """Measure ratings that have been read."""
     check_ranks(training.catalogue, settings)
-    splits = _make_splits(training, plan)
-    people = sum(
-        _check_protocol(training.catalogue, protocol, seed, made)
-        for (protocol, seed), made in splits.items()
-    )
+    splits = make_splits(training, plan)
+    for (protocol, seed), made in splits.items():
+        check_protocol(training.catalogue, protocol, seed, made)
+    people = 0
     values: dict[str, Values] = {name: {} for name in plan.protocols}
+    paired = {name: PairedValues() for name in (*plan.protocols, "E")}
     curves: list[Curve] = []
+    weights: list[dict[str, Any]] = []
     notes: dict[str, None] = {}
     seconds: dict[str, list[float]] = {}
     for (protocol, seed), made in splits.items():
         tell(f"protocol {protocol}, seed {seed}")
-        fitted = fit_rankers(
-            made.fitted(),
-            training,
-            settings,
-            protocol=protocol,
-            seed=seed,
-            solver=plan.solver,
-            baselines=plan.baselines,
-        )
+        fitted, tested, chosen = _fit(protocol, seed, made, training, settings, plan)
+        if chosen:
+            weights.append({"protocol": protocol, "seed": seed, **chosen.as_figures()})
         notes |= dict.fromkeys(fitted.notes)
         for stage, duration in fitted.seconds.items():
             seconds.setdefault(stage, []).append(duration)
+        users = user_ids(tested)
+        people += len(users)
         if protocol in values:
-            add_scores(values[protocol], _measure(protocol, made.cases, fitted, training))
-        if "E" in plan.protocols and protocol == _split_of("E", plan.protocols):
-            add_scores(values["E"], _measure_lists(made.cases, fitted, training))
-            curves.append(_curve(made.cases, fitted, least_liked(training.catalogue)))
+            scores, of_cases = _measure(protocol, tested, fitted, training)
+            add_scores(values[protocol], scores)
+            paired[protocol].add(users, of_cases)
+        if "E" in plan.protocols and protocol == split_of("E", plan.protocols):
+            add_scores(values["E"], _measure_lists(tested, fitted, training))
+            curves.append(_curve(tested, fitted, least_liked(training.catalogue)))
+            paired["E"].add(users, as_case_values(curves[-1]))
         made.cases.unpersist()
-    return {
+    report: dict[str, Any] = {
         "data": asdict(training.catalogue),
-        "settings": {name: asdict(getattr(settings, name)) for name in _models(training.catalogue)},
+        "settings": {name: shown_params(settings, name) for name in _models(training.catalogue)},
         "validation": plan.validation,
         "seeds": list(plan.seeds),
         "people": people,
-        "notes": list(notes),
+        "weights": weights,
+        "fold_in_curve": join_curves(curves),
+        "differences": {name: found for name in paired if (found := paired[name].differences())},
+    }
+    if "T" in plan.protocols:
+        over_time = measure_over_time(
+            training, settings, plan.solver, plan.baselines, plan.validation
+        )
+        add_scores(values["T"], over_time.scores)
+        report["people"] += over_time.people
+        report["differences"] |= over_time.differences
+        report["newcomers_curve"] = join_curves([over_time.curve])
+        report["ageing"] = over_time.ageing
+        report["ageing_sentence"] = ageing_sentence(over_time.ageing)
+    if "N" in plan.protocols:
+        for seed in plan.seeds:
+            scores, number = measure_new_titles(
+                training,
+                settings,
+                plan.solver,
+                seed,
+                least_liked(training.catalogue),
+                plan.validation,
+            )
+            add_scores(values["N"], scores)
+            report["people"] += number
+    return {
+        **report,
+        "notes": [*notes, *weight_notes(weights)],
         "seconds": {stage: float(np.mean(durations)) for stage, durations in seconds.items()},
         "protocols": {name: summarize(scores) for name, scores in values.items()},
-        "fold_in_curve": join_curves(curves),
     }
+
+
+def _fit(
+    protocol: str,
+    seed: int,
+    made: Split,
+    training: TrainingSet,
+    settings: Config,
+    plan: EvaluationPlan,
+) -> tuple[FittedRankers, RDD[Case], ChosenWeights | None]:
+    """Fit what a protocol compares. Return it, the cases to test on, and the weights chosen.
+
+    G chooses on half of its people and tests on the others, from one fit, as a release is judged.
+    The other protocols choose on people within the part to fit on, and fit again.
+    """
+    ratings, least = made.fitted(), least_liked(training.catalogue)
+    fit = partial(fit_rankers, training=training, protocol=protocol, seed=seed, solver=plan.solver)
+    if protocol == "G":
+        fitted = fit(ratings, settings=settings, baselines=plan.baselines)
+        parts = halves(made.cases) if settings.chosen else None
+        if parts is None:
+            return fitted, made.cases, None
+        served = fitted.rankers[SERVED]
+        assert isinstance(served, ServedModel)
+        chosen = choose_weights(parts[0], served.model.release, settings, least)
+        return fitted.reweighted(chosen) if chosen else fitted, parts[1], chosen
+    chosen = None
+    if settings.chosen and RANKING in metrics_of(protocol, training.catalogue):
+        chosen = choose_within(ratings, training, settings, seed, plan.solver, least)
+    settings = chosen.in_settings(settings) if chosen else settings
+    return fit(ratings, settings=settings, baselines=plan.baselines), made.cases, chosen
 
 
 def _models(catalogue: Catalogue) -> tuple[str, ...]:
@@ -141,97 +195,34 @@ def _models(catalogue: Catalogue) -> tuple[str, ...]:
     return lists if catalogue.feedback == IMPLICIT else (*lists, "rating")
 
 
-def least_liked(catalogue: Catalogue) -> float:
-    """Return the lowest rating that counts as liked."""
-    return ANY_RATING if catalogue.feedback == IMPLICIT else LIKED
-
-
-# --- splits ---
-
-
-def _make_splits(training: TrainingSet, plan: EvaluationPlan) -> Splits:
-    """Raises ConfigError for a protocol that cannot measure the catalogue's feedback."""
-    for name in plan.protocols:
-        if not _metrics_of(name, training.catalogue):
-            raise ConfigError(
-                f"{training.catalogue.name}: nobody gives stars; leave protocol {name} out"
-            )
-    return {
-        (name, seed): _split(training.stars, name, seed, plan)
-        for name in sorted({_split_of(name, plan.protocols) for name in plan.protocols})
-        for seed in plan.seeds
-    }
-
-
-def _metrics_of(protocol: str, catalogue: Catalogue) -> tuple[str, ...]:
-    implicit = catalogue.feedback == IMPLICIT
-    return PROTOCOLS[protocol].implicit_metrics if implicit else PROTOCOLS[protocol].metrics
-
-
-def _split_of(name: str, protocols: Sequence[str]) -> str:
-    """Return the protocol whose split is used: its own; for E that of G if measured, else of B."""
-    if PROTOCOLS[name].split:
-        return name
-    return "G" if "G" in protocols else "B"
-
-
-def _split(ratings: BlockedRatings, protocol: str, seed: int, plan: EvaluationPlan) -> Split:
-    limit = plan.people if protocol == "G" else None
-    divides: Mapping[str | None, Callable[[int], Divide]] = {
-        BY_RATING: by_rating,
-        BY_PERSON: lambda seed: by_person(seed, ratings.users.ids, limit),
-        WITHIN_PERSON: within_person,
-    }
-    divide = divides[PROTOCOLS[protocol].split]
-    return split(ratings, validation(divide, seed) if plan.validation else divide(seed), seed)
-
-
-def _check_protocol(catalogue: Catalogue, protocol: str, seed: int, made: Split) -> int:
-    where = f"{catalogue.name}: protocol {protocol}, seed {seed}"
-    instead = "train with --promote always" if protocol == "G" else "leave the protocol out"
-    return check_cases(where, made, 1 if protocol == "A" else 2, instead, least_liked(catalogue))
-
-
-def check_cases(where: str, made: Split, least: int, instead: str, liked: float) -> int:
-    """Count the people to test on. Raises DataError where they are too few to measure.
-
-    ``instead``: the remedy without more ratings.
-    """
-    highest = made.cases.map(lambda case: max(case.held.values())).collect()
-    people, positives = len(highest), sum(stars >= liked for stars in highest)
-    if people < least or not positives:
-        raise DataError(
-            f"{where}: {people} people to test on, {positives} of them with a held-out rating of"
-            f" {liked:g} or more; give more ratings, or {instead}"
-        )
-    return people
-
-
 def _measure(
     protocol: str, cases: RDD[Case], fitted: FittedRankers, training: TrainingSet
-) -> Scores:
-    """Measure every ranker or predictor that a protocol compares."""
-    groups = _metrics_of(protocol, training.catalogue)
+) -> tuple[Scores, dict[str, CaseValues]]:
+    """Measure every ranker or predictor that a protocol compares: means, and each case's values of
+    those that are means over the people."""
+    groups = metrics_of(protocol, training.catalogue)
     item_ids = training.stars.items.ids
     least = min(PROTOCOLS[protocol].relevant, least_liked(training.catalogue))
     names: Iterable[str] = fitted.predictors if groups == (STARS,) else fitted.rankers
     if not PROTOCOLS[protocol].baselines:
         names = [SERVED]
     scores: Scores = {name: {} for name in names}
-    for name, measured in scores.items():
+    values: dict[str, CaseValues] = {name: {} for name in names}
+    for name, of_cases in values.items():
         if STARS in groups:
-            measured |= star_metrics(cases, fitted.predictors[name])
+            scores[name] |= star_metrics(cases, fitted.predictors[name])
         if CATALOGUE in groups:
-            measured |= catalogue_auc(cases, fitted.rankers[name], item_ids)
+            of_cases |= catalogue_auc(cases, fitted.rankers[name], item_ids)
         if RANKING in groups:
-            measured |= ranking_metrics(cases, fitted.rankers[name], least)
-    return scores
+            of_cases |= ranking_values(cases, fitted.rankers[name], least)
+        scores[name] |= means(of_cases)
+    return scores, values
 
 
 def _measure_lists(cases: RDD[Case], fitted: FittedRankers, training: TrainingSet) -> Scores:
-    genres = _genres(training)
+    genres, stars = _genres(training), training.catalogue.feedback == EXPLICIT
     return {
-        name: beyond_accuracy(cases, ranker, genres, fitted.counts, fitted.people)
+        name: beyond_accuracy(cases, ranker, genres, fitted.counts, fitted.people, stars)
         for name, ranker in fitted.rankers.items()
     }
 
@@ -246,7 +237,4 @@ def _genres(training: TrainingSet) -> dict[int, Float64Array]:
 
 
 def _curve(cases: RDD[Case], fitted: FittedRankers, least: float) -> Curve:
-    return {
-        name: {n: ndcg_after(cases, fitted.rankers[name], n, least) for n in CURVE}
-        for name in (SERVED, POPULARITY)
-    }
+    return {name: curve_values(cases, fitted.rankers[name], least) for name in (SERVED, POPULARITY)}

@@ -19,7 +19,9 @@ from recommender.params import RankingParams, RatingParams
 from recommender.storage.release import ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs.config.configuration import Config, Gate
-from spark_jobs.evaluation.measuring import EvaluationPlan, evaluate_set
+from spark_jobs.evaluation.measuring import evaluate_set
+from spark_jobs.evaluation.protocol_splits import EvaluationPlan
+from spark_jobs.evaluation.serving_weights import ChosenWeights
 from spark_jobs.protocols import GATE_METRICS, LIST_LENGTH, SERVED
 from spark_jobs.training_set import TrainingSet
 
@@ -53,10 +55,21 @@ def metrics_of(report: Mapping[str, Any], gate: Gate) -> Figures:
     measured = report["protocols"]["G"][SERVED]
     values = {name: value["mean"] for name, value in measured.items()}
     drawn = {"seed": gate.seed, "most": gate.people}
+    chosen: Figures = {"weights": report["weights"][0]} if report["weights"] else {}
+    halved = {"halved": True} if chosen else {}
     return {
-        "held_out": {**drawn, "people": report["people"]},
+        "held_out": {**drawn, **halved, "people": report["people"]},
+        **chosen,
         **{name: value for name, value in values.items() if np.isfinite(value)},
     }
+
+
+def with_weights(settings: Config, report: Mapping[str, Any]) -> Config:
+    """Return the configuration with the weights that were chosen on half of the people."""
+    for chosen in report["weights"]:
+        values = {name: chosen[name] for name in settings.chosen if name in chosen}
+        settings = ChosenWeights(values, chosen["NDCG@10"], chosen["people"]).in_settings(settings)
+    return settings
 
 
 def in_service(store: ReleaseStore) -> Release | None:
@@ -132,8 +145,9 @@ def _unlike(new: Release, before: Release) -> str:
         return f"{before.version} was promoted without being measured"
     if before.catalogue.name != new.catalogue.name:
         return f"{before.version} was measured on {before.catalogue.name}"
-    drawn = ("seed", "most")
-    if any(before.metrics["held_out"][x] != new.metrics["held_out"][x] for x in drawn):
+    drawn = ("seed", "most", "halved")
+    then, now = before.metrics["held_out"], new.metrics["held_out"]
+    if any(then.get(name, False) != now.get(name, False) for name in drawn):
         return f"{before.version} was measured on people drawn differently"
     return ""
 

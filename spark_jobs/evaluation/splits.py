@@ -184,6 +184,11 @@ def _divided(block: Block, ids: tuple[Ids, Ids], divide: Divide) -> tuple[Ids, I
     return users, items, divide(users, items, block.starts)
 
 
+def user_ids(cases: RDD[Case]) -> Ids:
+    """Return the person of each case, in the order of the cases."""
+    return np.array(cases.map(lambda case: case.user_id).collect(), np.int64)
+
+
 def _any(mask: Mask, starts: Int64Array) -> Mask:
     """Whether the mask is True anywhere in each row."""
     return np.asarray(np.logical_or.reduceat(mask, starts[:-1]))

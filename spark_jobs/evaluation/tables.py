@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from recommender import metrics
-from spark_jobs.protocols import PROTOCOLS
+from spark_jobs.protocols import PROTOCOLS, SERVED
+from spark_jobs.reporting.differences import interval_text
 
 # Numbers of first ratings after which lists are measured.
 CURVE = (1, 2, 3, 5, 10, 20)
@@ -68,13 +69,39 @@ def tables(report: Mapping[str, Any]) -> str:
         lines += ["", f"{protocol}. {PROTOCOLS[protocol].heading}", _line("", names)]
         for name, measured in rows.items():
             lines.append(_line(name, [_cell(measured[m]) for m in names]))
-    if report["fold_in_curve"]:
-        lines += ["", "NDCG@10 after the first ratings (95 % interval)"]
-        lines.append(_line("", [str(n) for n in CURVE]))
-        for name, points in report["fold_in_curve"].items():
-            cells = [f"{p['ndcg']:.3f} {p['low']:.3f}–{p['high']:.3f}" for p in points]
-            lines.append(_line(name, cells))
+        lines += _differences(report["differences"].get(protocol, {}), names)
+    lines += _curve("NDCG@10 after the first ratings", report["fold_in_curve"])
+    lines += _curve("NDCG@10 of newcomers, in order of time", report.get("newcomers_curve", {}))
+    if "ageing" in report:
+        lines += ["", "NDCG@10 of later ratings, by when the model was fitted"]
+        lines += [_aged(row) for row in report["ageing"]]
+        lines.append(report["ageing_sentence"])
     return "\n".join([*lines, *report["notes"], ""])
+
+
+def _differences(by_baseline: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Lines of what the model is above each baseline, with 95 % intervals over the people."""
+    lines = []
+    for baseline, measured in by_baseline.items():
+        cells = [interval_text(measured[name]) if name in measured else "" for name in names]
+        if any(cells):
+            lines.append(_line(f"− {baseline}"[:24], cells))
+    return ["", f"{SERVED} − baseline, same people (95 % interval)", *lines] if lines else []
+
+
+def _curve(title: str, curve: Mapping[str, Any]) -> list[str]:
+    if not curve:
+        return []
+    lines = ["", f"{title} (95 % interval)", _line("", [str(n) for n in CURVE])]
+    for name, points in curve.items():
+        cells = [f"{p['ndcg']:.3f} {p['low']:.3f}–{p['high']:.3f}" for p in points]
+        lines.append(_line(name, cells))
+    return lines
+
+
+def _aged(row: Mapping[str, Any]) -> str:
+    lost = interval_text(row["loss"]) if row["loss"] else ""
+    return _line(f"until {row['until']}", [f"{row['days']:.0f} days", f"{row['ndcg']:.4f}", lost])
 
 
 def _cell(measured: Mapping[str, Any]) -> str:
@@ -83,4 +110,4 @@ def _cell(measured: Mapping[str, Any]) -> str:
 
 
 def _line(first: str, cells: Iterable[str]) -> str:
-    return f"{first:<24}" + "".join(f"{cell:>18}" for cell in cells)
+    return f"{first:<24}" + "".join(f"{cell:>24}" for cell in cells)

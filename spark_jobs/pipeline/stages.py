@@ -17,11 +17,13 @@ from recommender.errors import DataError
 from recommender.storage import s3
 from recommender.storage.release import MANIFEST
 from spark_jobs import exploration
+from spark_jobs.config.configuration import shown_params
 from spark_jobs.config.options import as_options, open_releases
 from spark_jobs.datasets.processed import ABOUT, write_processed
 from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluation import promotion_gate
-from spark_jobs.evaluation.measuring import EvaluationPlan, evaluate
+from spark_jobs.evaluation.measuring import evaluate
+from spark_jobs.evaluation.protocol_splits import EvaluationPlan
 from spark_jobs.evaluation.tables import tables
 from spark_jobs.job_archive import ROOT
 from spark_jobs.pipeline.acquire import acquire, acquired_from
@@ -81,8 +83,8 @@ def _fitted_with(work: Work) -> Any:
         "dataset": settings.dataset,
         "noun": settings.noun,
         "seed": settings.seed,
-        "ranking": asdict(settings.ranking),
-        "neighbourhood": asdict(settings.neighbourhood),
+        "ranking": shown_params(settings, "ranking"),
+        "neighbourhood": shown_params(settings, "neighbourhood"),
         "rating": asdict(settings.rating),
     }
 

@@ -135,28 +135,29 @@ def metric_bars(name: str, metric: str, rows: Rows, served: str, hint: str) -> M
     return _svg(figure, name, f"{metric} of model and baselines{spread}")
 
 
-def fold_in_curve(curves: Mapping[str, Rows], served: str) -> Markup:
-    """Quality after the first ratings. ``curves``: by ranker, ratings, ndcg, low, high."""
+def fold_in_curve(curves: Mapping[str, Rows], served: str, name: str) -> Markup:
+    """Quality after the first ratings. ``curves``: by ranker, ratings, ndcg, low, high. ``name``:
+    of the chart in its page."""
     figure, axes = _axes("ratings given so far (log scale)", "NDCG@10", height=3.0)
-    highest = max(curves, key=lambda name: curves[name][-1]["ndcg"])
-    for name, points in curves.items():
-        colour = AMBER if name == served else QUIET
+    highest = max(curves, key=lambda ranker: curves[ranker][-1]["ndcg"])
+    for ranker, points in curves.items():
+        colour = AMBER if ranker == served else QUIET
         at, values, low, high = (
             [point[column] for point in points] for column in ("ratings", "ndcg", "low", "high")
         )
         axes.fill_between(at, low, high, color=colour, alpha=0.22, linewidth=0)
-        style = "-" if name == served else "--"
+        style = "-" if ranker == served else "--"
         axes.plot(at, values, style, marker="o", ms=4.5, color=colour)
-        above = name == highest
+        above = ranker == highest
         axes.annotate(
-            name,
+            ranker,
             (at[-1], high[-1] if above else low[-1]),
             (0, 4 if above else -4),
             textcoords="offset points",
             ha="right",
             va="bottom" if above else "top",
             color=TEXT,
-            weight="bold" if name == served else "normal",
+            weight="bold" if ranker == served else "normal",
         )
     axes.set_xscale("log")
     ticks = sorted({point["ratings"] for points in curves.values() for point in points})
@@ -165,7 +166,19 @@ def fold_in_curve(curves: Mapping[str, Rows], served: str) -> Markup:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(bottom=0)
     axes.margins(y=0.2)
-    return _svg(figure, "fold-in", "NDCG@10 after the first ratings, with 95 % intervals")
+    return _svg(figure, name, "NDCG@10 after the first ratings, with 95 % intervals")
+
+
+def ageing_curve(rows: Rows) -> Markup:
+    """Quality by the age of a release. ``rows``: days, ndcg."""
+    figure, axes = _axes("days since the last rating that was fitted", "NDCG@10")
+    days, values = ([row[column] for row in rows] for column in ("days", "ndcg"))
+    axes.plot(days, values, marker="o", ms=4.5, color=AMBER)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_ylim(bottom=0)
+    axes.margins(y=0.2)
+    return _svg(figure, "ageing", "NDCG@10 of later ratings by the age of the release")
 
 
 def _axes(

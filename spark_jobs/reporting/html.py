@@ -21,7 +21,8 @@ from markupsafe import Markup
 
 from recommender.storage.release_changes import REPORT_FIGURES
 from spark_jobs.protocols import HINTS, METRICS, SERVED
-from spark_jobs.reporting.charts import fold_in_curve
+from spark_jobs.reporting.charts import ageing_curve, fold_in_curve
+from spark_jobs.reporting.differences import interval_text
 from spark_jobs.reporting.views import (
     data_charts,
     headline_cards,
@@ -63,13 +64,16 @@ def _valid(value: Any) -> Any:
 def evaluation_page(evaluation: Figures, json_name: str) -> str:
     """``evaluation``: what ``evaluate --out`` holds. ``json_name``: the file beside the page."""
     protocols, curves = evaluation["protocols"], evaluation.get("fold_in_curve")
+    newcomers, ageing = evaluation.get("newcomers_curve"), evaluation.get("ageing")
     return _render(
         "evaluation.html.j2",
         evaluation,
         json_name,
         headlines=headline_cards(protocols),
         protocols={name: protocol_view(name, rows) for name, rows in protocols.items()},
-        curve_chart=fold_in_curve(curves, SERVED) if curves else None,
+        curve_chart=fold_in_curve(curves, SERVED, "fold-in") if curves else None,
+        newcomers_chart=fold_in_curve(newcomers, SERVED, "newcomers") if newcomers else None,
+        ageing_chart=ageing_curve(ageing) if ageing else None,
         sentences=parameter_sentences(list(evaluation["settings"])),
         explored=evaluation.get("exploration"),
     )
@@ -103,7 +107,9 @@ def _templates() -> Environment:
         data_charts=data_charts,
         style=Markup(_read("report.css")),  # our own file  # noqa: S704  # nosec B704
     )
-    templates.filters.update(number=_number, parameter=_parameter, columns_of=_columns)
+    templates.filters.update(
+        number=_number, parameter=_parameter, columns_of=_columns, difference=_difference
+    )
     return templates
 
 
@@ -115,6 +121,14 @@ def _number(value: Any, signed: bool = False) -> str:
     if not is_number(value):
         return "–"
     return f"{value:+.4f}".replace("-", "−") if signed else f"{value:.4f}"
+
+
+def _difference(measured: Figures | None) -> Markup:
+    """A difference and, smaller, its interval."""
+    if not measured:
+        return Markup("–")
+    value, *interval = interval_text(measured).replace("-", "−").split(" ", 1)
+    return Markup("{}").format(value) + Markup(" <small>{}</small>").format("".join(interval))
 
 
 def _parameter(value: Any) -> str:

@@ -26,7 +26,7 @@ def headline_cards(protocols: Figures) -> list[tuple[str, str, str]]:
         (_headline(metric, rows[SERVED][metric]["mean"]), headline, _best_baseline(rows, metric))
         for name, rows in protocols.items()
         for metric, headline in PROTOCOLS[name].headlines.items()
-        if metric in rows[SERVED]
+        if metric in rows.get(SERVED, ())
     ]
 
 
@@ -67,7 +67,7 @@ def protocol_view(name: str, rows: Figures) -> dict[str, Any]:
         "charts": [
             chart
             for metric in PROTOCOLS[name].headlines
-            if metric in rows[SERVED] and (chart := _chart(name, metric, rows))
+            if metric in rows.get(SERVED, ()) and (chart := _chart(name, metric, rows))
         ],
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 from recommender.errors import ConfigError
 from recommender.storage.atomic_files import write_atomically
 from spark_jobs.als.solver import Params
-from spark_jobs.config.configuration import Parameters, read_params
+from spark_jobs.config.configuration import AUTO, Parameters, read_params
 from spark_jobs.config.yaml_files import write_yaml
 from spark_jobs.protocols import METRICS
 
@@ -61,9 +61,12 @@ def differing_values(params: Params, candidates: Sequence[Params]) -> str:
     return ", ".join(f"{name} {values[name]:g}" for name in differing) or "one candidate alone"
 
 
-def write_best(target: Path, measures: Measures, known: Parameters) -> None:
+def write_best(
+    target: Path, measures: Measures, known: Parameters, auto: Collection[str] = ()
+) -> None:
     """Write the best parameters into a file of their own, and print what differs from the
-    configuration. ``known``: what the file has of a model that was not tuned, by model."""
+    configuration. ``known``: what the file has of a model that was not tuned, by model. ``auto``:
+    what training chooses; it stays so where the search tried no other value."""
     chosen, changes = dict(known), []
     for model, measured in measures.items():
         before, chosen[model] = asdict(next(iter(measured))), asdict(best(model, measured))
@@ -72,6 +75,8 @@ def write_best(target: Path, measures: Measures, known: Parameters) -> None:
             for name, new in chosen[model].items()
             if new != before[name]
         ]
+        same = [name for name, new in chosen[model].items() if new == before[name]]
+        chosen[model] |= {name: AUTO for name in same if f"{model}.{name}" in auto}
     write_atomically(target, write_yaml(chosen, COMMENT).encode())
     found = ", ".join(changes) or "the parameters as configured, which are the best"
     print(f"Written to {target}: {found}.")

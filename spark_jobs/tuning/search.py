@@ -23,7 +23,7 @@ from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluation.baselines import ServedModel
 from spark_jobs.evaluation.case_metrics import ranking_metrics, star_metrics
 from spark_jobs.evaluation.fit_rankers import as_release
-from spark_jobs.evaluation.measuring import check_cases, least_liked
+from spark_jobs.evaluation.protocol_splits import check_cases, least_liked
 from spark_jobs.evaluation.splits import Case, Split, person_fold, rating_fold, split
 from spark_jobs.fit_models import Fitter, fit_models
 from spark_jobs.neighbourhood.fit import FittedNeighbourhood

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from recommender.fold_in import Ridge
-from spark_jobs.evaluation.baselines import Biases, Ease, Popularity, RawAls, ease_fits
+from spark_jobs.evaluation.baselines import (
+    Biases,
+    Ease,
+    ItemEase,
+    Popularity,
+    RawAls,
+    ease_fits_by_people,
+    ease_fits_by_titles,
+)
 
 IDS = np.array([10, 20, 30, 40])
 
@@ -33,13 +41,18 @@ def test_ease_equals_its_closed_form() -> None:
     np.fill_diagonal(b, 0)
     # Two of the three ratings are likes.
     expected = np.array([1.0, 0.0, 1.0, 0.0]) @ b
-    assert ease.scores({10: 5.0, 20: 3.5, 30: 4.0}) == pytest.approx(expected, abs=1e-6)
+    known = {10: 5.0, 20: 3.5, 30: 4.0, 99: 5.0}
+    assert ease.scores(known) == pytest.approx(expected, abs=1e-6)
+    by_titles = ItemEase.fit(IDS, x.T.astype(float) @ x, regularization=2.0, liked=4.0)
+    assert by_titles.scores(known) == pytest.approx(expected, abs=1e-6)
 
 
 def test_ease_is_skipped_when_its_matrices_exceed_memory() -> None:
-    assert ease_fits(people=610, titles=9_742)
-    assert ease_fits(people=6_040, titles=3_706)
-    assert not ease_fits(people=162_541, titles=59_047)
+    assert ease_fits_by_people(people=610, titles=9_742)
+    assert not ease_fits_by_people(people=6_040, titles=3_706)
+    assert ease_fits_by_titles(10_000)
+    assert not ease_fits_by_people(people=9_000, titles=59_047)
+    assert not ease_fits_by_titles(59_047)
 
 
 def test_raw_als_folds_in_stars_and_predicts_the_mean_for_unknown_items() -> None:

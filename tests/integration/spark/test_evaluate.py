@@ -70,6 +70,14 @@ def test_evaluate_measures_marquee_better_than_baselines(evaluated: Evaluated) -
     assert mean(report, "A", "Marquee", "RMSE") < mean(report, "A", "biases alone", "RMSE")
     assert mean(report, "B", "Marquee", "NDCG@10") > mean(report, "B", "popularity", "NDCG@10")
     assert 0 < mean(report, "E", "Marquee", "coverage@10") <= 1
+    assert 1 < mean(report, "E", "Marquee", "stars of hits@10") < 5
+    above = report["differences"]["B"]["popularity"]["NDCG@10"]
+    difference = mean(report, "B", "Marquee", "NDCG@10") - mean(
+        report, "B", "popularity", "NDCG@10"
+    )
+    assert above["difference"] == pytest.approx(difference, abs=0.05)
+    assert 0 < above["low"] < above["difference"] < above["high"]
+    assert "NDCG@10 after 1" in report["differences"]["E"]["popularity"]
     first, *_ = report["fold_in_curve"]["Marquee"]
     assert first["ratings"] == 1
     assert first["low"] <= first["ndcg"] <= first["high"]
@@ -108,6 +116,48 @@ def test_protocol_g_measures_ratings_and_lists_of_the_same_users(
     assert set(report["fold_in_curve"]) == {"Marquee", "popularity"}
 
 
+def write_over_time(folder: Path) -> Path:
+    """Two tastes; everyone up to user 36 rates film after film, the others come at the end."""
+    rows = [
+        (user, item, stars, 100_000 * item + user if user <= 36 else 10_000_000 + 100 * user + item)
+        for user, item, stars, _ in two_tastes(40)
+    ]
+    return write_csv(folder, rows, {item: f"Film {item} (2000)" for item in range(1, 21)})
+
+
+def test_protocol_t_measures_later_ratings_newcomers_and_older_releases(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_over_time(tmp_path / "ml")
+    report = measured(tmp_path, folder, "--protocol", "T", "--seeds", "0")
+    assert {"Marquee", "popularity", "EASE, 4 and up"} <= set(report["protocols"]["T"])
+    assert report["newcomers_curve"]["Marquee"][0]["ratings"] == 1
+    days = [row["days"] for row in report["ageing"]]
+    assert days == sorted(days, reverse=True)
+    assert days[-1] == 0
+    assert report["ageing_sentence"] in capsys.readouterr().out
+    assert "How fast a release ages" in (tmp_path / "evaluation.html").read_text("utf-8")
+
+
+def test_protocol_n_orders_new_titles_by_counts_and_by_content(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    folder = write_two_tastes(tmp_path / "ml", people=90, films=24)
+    report = measured(tmp_path, folder, "--protocol", "N", "--seeds", "0")
+    assert set(report["protocols"]["N"]) == {"popularity", "genres and decade"}
+    assert 0 <= mean(report, "N", "genres and decade", "new-title AUC") <= 1
+    assert report["people"] > 0
+
+
+def test_protocol_t_is_refused_when_all_ratings_have_one_time(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(user, item, stars, 0) for user, item, stars, _ in two_tastes()]
+    write_csv(tmp_path / "ml", rows, {i: f"Film {i}" for i in range(1, 21)})
+    assert evaluate.main(["--data", str(tmp_path / "ml"), *QUICK, "--protocol", "T"]) == 2
+    assert "their times do not differ" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_validation_split_measures_other_ratings(
     evaluated: Evaluated, folder: Path, tmp_path: Path
 ) -> None:
@@ -120,7 +170,7 @@ def test_validation_split_measures_other_ratings(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--protocol", "A,X"), "--protocol: 'X' is none of A, B, C, D, E, G"),
+        (("--protocol", "A,X"), "--protocol: 'X' is none of A, B, C, D, E, G, T, N"),
         (("--seeds", "one"), "--seeds: 'one' must be like 0,1,2"),
         (("--out", "evaluation.html"), "--out: 'evaluation.html' must be a .json file in a folder"),
         (("--seeds", "-1"), "--seeds: must be 0 or more, not -1"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from pyspark.sql import SparkSession
 
 from recommender.model import Model
@@ -73,7 +73,11 @@ def test_manifest_describes_the_training_data(manifest: dict[str, Any], movielen
 def test_manifest_has_parameters_and_durations(
     manifest: dict[str, Any],
 ) -> None:
-    assert manifest["ranking"] == asdict(RankingParams())
+    typical = manifest["ranking"]["typical_count"]
+    configured = RankingParams(regularization=0.3, regularization_exponent=0.5)
+    assert manifest["ranking"] == asdict(replace(configured, typical_count=typical))
+    liked = 81_763  # ratings above 2.5 stars
+    assert typical == pytest.approx(liked / (610 * 9_724) ** 0.5, rel=1e-6)
     mean_rating = manifest["rating"].pop("mean_rating")
     assert mean_rating == pytest.approx(3.5016, abs=1e-4)
     assert manifest["rating"] == asdict(RatingParams())
@@ -201,7 +205,8 @@ def test_manifest_counts_kept_ratings_and_names_both_inputs(merged: Run) -> None
 
 def test_manifest_has_the_options_of_the_command_line(merged: Run) -> None:
     release = merged.release
-    assert release.ranking == RankingParams(rank=4, iterations=3, alpha=7.5)
+    ranking = release.ranking
+    assert (ranking.rank, ranking.iterations, ranking.alpha) == (4, 3, 7.5)
     assert release.rating == RatingParams(rank=4, iterations=3, bias_sweeps=1)
 
 
@@ -229,6 +234,7 @@ def test_train_fits_with_mllib_and_default_parameters(spark: SparkSession, tmp_p
     data = ("--data", str(write_two_tastes(tmp_path / "ml")))
     ended = run(tmp_path, *data, "--solver", "mllib", *QUICK)
     assert ended.status == 0
+    assert ended.release.ranking.regularization_exponent == 1  # the only one that MLlib supports
     assert check_parity(ended.release).holds
 
 

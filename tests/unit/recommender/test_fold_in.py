@@ -198,3 +198,16 @@ def test_ridge_equals_that_of_spark_mllib_by_default():
 def test_ridge_applies_catalogue_share_and_exponent():
     params = RankingParams(regularization=0.5, regularization_exponent=0.5, catalogue_share=0.1)
     assert_allclose(Ridge.from_params(params, catalogue=90)(np.array([0, 7, 16])), [1.5, 2.0, 2.5])
+
+
+def test_ridge_measures_counts_in_typical_rows():
+    """0.5·t·√(n/t) with t = 16: a typical row has the ridge 0.5·16, at any exponent."""
+    params = RankingParams(regularization=0.5, regularization_exponent=0.5, typical_count=16.0)
+    assert_allclose(Ridge.from_params(params, catalogue=90)(np.array([4, 16, 64])), [4, 8, 16])
+    linear = RankingParams(regularization=0.5, regularization_exponent=1.0, typical_count=16.0)
+    assert Ridge.from_params(linear, catalogue=90)(16) == pytest.approx(8)
+
+
+def test_ridge_of_params_without_a_typical_count_is_that_of_earlier_releases():
+    params = RankingParams(regularization=0.5, regularization_exponent=0.5)
+    assert Ridge.from_params(params, catalogue=90)(16) == pytest.approx(2)

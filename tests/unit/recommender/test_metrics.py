@@ -130,3 +130,10 @@ def test_metrics_equal_those_of_spark(spark: SparkSession) -> None:
     rows = list(zip(scores.tolist(), positive.tolist(), strict=True))
     curve = BinaryClassificationMetrics(spark.sparkContext.parallelize(rows, 2))
     assert metrics.auc(scores, positive) == pytest.approx(curve.areaUnderROC)
+
+
+def test_mean_rating_of_hits_counts_each_listed_title_that_was_rated() -> None:
+    lists = [np.array([1, 2, 3]), np.array([4]), np.array([5])]
+    ratings = [{1: 5.0, 3: 2.0, 9: 1.0}, {4: 3.5}, {8: 1.0}]
+    assert metrics.mean_rating_of_hits(lists, ratings) == pytest.approx((5 + 2 + 3.5) / 3)
+    assert math.isnan(metrics.mean_rating_of_hits(lists[2:], ratings[2:]))

@@ -16,6 +16,7 @@ from recommender.formats.steam import is_steam
 from recommender.params import RankingParams, RatingParams, describe_params
 from recommender.validation import convert
 from spark_jobs.config.configuration import (
+    CHOOSABLE,
     PARAMS,
     Config,
     Gate,
@@ -28,6 +29,7 @@ from spark_jobs.config.pipeline import Evaluate, Ingest, Pipeline, Process, Publ
 from spark_jobs.config.yaml_files import write_yaml
 from spark_jobs.tuning.outcome import Measures, check_target, write_best
 
+PROTOCOL_NAMES = "must be some of [A, B, C, D, E, G, T, N]"
 DEFAULT = Path(spark_jobs.__file__).parent / "pipelines" / "movies.yaml"
 
 
@@ -48,7 +50,28 @@ def write(tmp_path: Path, content: str | bytes) -> str:
 
 
 def test_load_returns_default_parameters_without_a_file() -> None:
-    assert load() == Config("movie", 1, RankingParams(), RatingParams())
+    # What a file or a manifest lacks keeps the value of earlier versions.
+    scaled = {"regularization": 0.3, "regularization_exponent": 0.5, "typical_count": 0.0}
+    expected = Config("movie", 1, replace(RankingParams(), **scaled), RatingParams())
+    assert load() == replace(expected, chosen=CHOOSABLE)
+
+
+def test_number_overrides_what_training_would_choose_and_auto_a_number(tmp_path: Path) -> None:
+    assert load("--ranking-popularity-weight", "0.2").chosen == ("neighbourhood.weight",)
+    fixed = write(tmp_path, "ranking:\n  popularity_weight: 0.2\n")
+    assert load("--config", fixed).ranking.popularity_weight == 0.2
+    assert load("--config", fixed).chosen == ("neighbourhood.weight",)
+    again = load("--config", fixed, "--ranking-popularity-weight", "auto")
+    assert again.chosen == CHOOSABLE
+    assert as_options(again) == ["--seed", "1"]
+    assert as_options(load("--config", fixed))[-2:] == ["--ranking-popularity-weight", "0.2"]
+
+
+@pytest.mark.parametrize("option", ["--config", "--params"])
+def test_load_rejects_auto_for_what_training_cannot_choose(tmp_path: Path, option: str) -> None:
+    path = write(tmp_path, "ranking:\n  rank: auto\n")
+    with pytest.raises(ConfigError, match="rank must be a whole number"):
+        load(option, path)
 
 
 @pytest.mark.parametrize("model", PARAMS)
@@ -135,8 +158,14 @@ PIPELINES = {
         "{process: {upload: data}}",
         "process: upload must be an S3 URL like s3://bucket/",
     ),
-    "an unknown protocol": ("{evaluate: {protocols: [Z]}}", "must be some of [A, B, C, D, E, G]"),
-    "no protocols": ("{evaluate: {protocols: []}}", "must be some of [A, B, C, D, E, G], not []"),
+    "an unknown protocol": (
+        "{evaluate: {protocols: [Z]}}",
+        PROTOCOL_NAMES,
+    ),
+    "no protocols": (
+        "{evaluate: {protocols: []}}",
+        f"{PROTOCOL_NAMES}, not []",
+    ),
     "a seed alone": ("{evaluate: {seeds: 1}}", "seeds must be whole numbers such as [0, 1, 2]"),
     "a seed below 0": (
         "{evaluate: {seeds: [-1]}}",
@@ -225,7 +254,26 @@ def test_parser_has_an_option_with_description_for_every_parameter(model: str) -
 
 def test_load_uses_defaults_for_missing_values(tmp_path: Path) -> None:
     path = write(tmp_path, "noun: game\nranking:\n  rank: 8\n")
-    assert load("--config", path) == Config("game", 1, RankingParams(rank=8), RatingParams())
+    expected = load()
+    assert load("--config", path) == replace(
+        expected, noun="game", ranking=replace(expected.ranking, rank=8)
+    )
+
+
+def test_load_uses_defaults_of_games_for_missing_values_of_games(tmp_path: Path) -> None:
+    path = write(tmp_path, "dataset: steam\nranking:\n  rank: 8\n")
+    expected = load("--dataset", "steam").ranking
+    assert load("--config", path).ranking == replace(expected, rank=8)
+
+
+@pytest.mark.parametrize("option", ["--config", "--params"])
+def test_load_keeps_the_meaning_of_a_regularization_without_typical_count(
+    tmp_path: Path, option: str
+) -> None:
+    path = write(tmp_path, "ranking:\n  regularization: 0.1\n")
+    ranking = load(option, path).ranking
+    assert (ranking.regularization, ranking.regularization_exponent) == (0.1, 1.0)
+    assert ranking.typical_count == 1.0
 
 
 @pytest.mark.parametrize("content", ["", "# nothing yet\n", "ranking:\nrating:\n"])
@@ -236,7 +284,7 @@ def test_load_uses_defaults_for_an_empty_file_or_section(tmp_path: Path, content
 def test_options_override_only_their_values_of_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, "seed: 7\nranking:\n  rank: 8\n  alpha: 9\nrating:\n  rank: 3\n")
     loaded = load("--config", path, "--ranking-rank", "64", "--rating-bias-sweeps", "2")
-    assert loaded.ranking == RankingParams(rank=64, alpha=9.0)
+    assert loaded.ranking == replace(load().ranking, rank=64, alpha=9.0)
     assert loaded.rating == RatingParams(rank=3, bias_sweeps=2)
     assert loaded.seed == 7
 
@@ -311,7 +359,7 @@ def test_params_override_the_file_and_options_override_both(tmp_path: Path) -> N
     tuned = tmp_path / "tuned.yaml"
     tuned.write_text("ranking:\n  rank: 16\n  neutral: 3.0\n")
     given = ("--config", path, "--params", str(tuned))
-    expected = RankingParams(rank=16, alpha=9.0, neutral=3.0)
+    expected = replace(load().ranking, rank=16, alpha=9.0, neutral=3.0)
     assert load(*given).ranking == expected
     assert load(*given).rating == RatingParams(rank=3)
     assert load(*given, "--ranking-rank", "4").ranking == replace(expected, rank=4)

@@ -69,6 +69,25 @@ def evaluation() -> dict[str, Any]:
             ]
             for name, part in (("Marquee", 1.0), ("popularity", 0.5))
         },
+        "differences": {
+            "B": {
+                "EASE": {
+                    "NDCG@10": {"difference": 0.02, "low": -0.01, "high": 0.05, "people": 90},
+                    "recall@20": {"difference": -0.01, "low": None, "high": None, "people": 1},
+                }
+            }
+        },
+        "newcomers_curve": {
+            "Marquee": [{"ratings": 1, "people": 9, "ndcg": 0.1, "low": 0.05, "high": 0.15}]
+        },
+        "ageing": [
+            {
+                **{"until": "2017-01-01", "days": 400.0, "ndcg": 0.18, "people": 90},
+                "loss": {"difference": 0.02, "low": 0.01, "high": 0.03, "people": 90},
+            },
+            {"until": "2018-02-05", "days": 0.0, "ndcg": 0.2, "people": 90, "loss": None},
+        ],
+        "ageing_sentence": "A release fitted 13 months earlier loses 0.020.",
         "comparison": {
             "version": "20260101-000000-aaaa",
             "lists": {"people": 200, "kept_of_10": 7.25, "share_unchanged": 0.125},
@@ -236,3 +255,18 @@ def test_page_is_readable_under_the_content_security_policy(
     page.screenshot(path=SCREENSHOTS / f"{device}-report.png", full_page=True)
     context.close()
     assert complaints == []
+
+
+def test_page_shows_differences_with_their_intervals(evaluation: dict[str, Any]) -> None:
+    page = evaluation_page(evaluation, "evaluation.json")
+    assert "+0.020 <small>(−0.010…0.050)</small>" in page
+    assert "−0.010 <small></small>" in page
+
+
+def test_page_shows_newcomers_and_the_age_of_a_release(evaluation: dict[str, Any]) -> None:
+    page = evaluation_page(evaluation, "evaluation.json")
+    assert "A release fitted 13 months earlier loses 0.020." in page
+    assert "Newcomers over time" in page
+    for name in ("newcomers_curve", "ageing", "ageing_sentence", "differences"):
+        del evaluation[name]
+    assert "Newcomers over time" not in evaluation_page(evaluation, "evaluation.json")
