@@ -27,7 +27,7 @@ import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 
 from recommender.errors import ConfigError, DataError
-from recommender.model import Model
+from recommender.model import NO_STARS, Model, Person
 from spark_jobs.als import solver
 from spark_jobs.als.packing import NothingToPack, build_blocks
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
@@ -109,8 +109,11 @@ def recommend_all(
         factors = np.array(model.release.arrays.ranking_factors)
         vectors = solver.solve_users(preferences, factors, ranking)
         for row, vector in enumerate(vectors):
-            rated = block.columns[block.starts[row] : block.starts[row + 1]]
-            best_rows, scores = model.best(vector, n, rated)
+            piece = slice(block.starts[row], block.starts[row + 1])
+            rated = block.columns[piece]
+            neighbour_scores = model.neighbour_scores(rated, preferences.values[piece])
+            person = Person(vector, *NO_STARS, rated, neighbour_scores)
+            best_rows, scores = model.best(person, n, rated)
             item_ids = model.item_index.item_ids[best_rows].tolist()
             ids = (item_ids, item_ids) if films else (item_ids,)
             names = [titles[item_row] for item_row in best_rows.tolist()]

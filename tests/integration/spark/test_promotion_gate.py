@@ -131,8 +131,11 @@ def report(store: ReleaseStore, version: str) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-# This regularization leaves only popularity, which is useless in data of two tastes.
-BAD = ("--ranking-regularization", "1e6", "--rating-regularization", "1e6")
+# Only popularity is left, which is useless in data of two tastes.
+BAD = (
+    *("--ranking-regularization", "1e6", "--rating-regularization", "1e6"),
+    *("--neighbourhood-neighbours", "0"),
+)
 
 
 def test_gate_promotes_a_good_model_and_stores_metrics_in_the_manifest(
