@@ -10,7 +10,8 @@ import runpy
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from spark_jobs.progress import ProgressBar
 
-# Seconds after the start of a stage, so that its work is in progress.
+# Seconds after the start of a stage, so that its work is in progress; at its end at the latest.
 DELAY = 0.2
 # Function whose first call marks the point, by the name of the point.
 POINTS: dict[str, tuple[Any, str]] = {
@@ -38,10 +39,14 @@ def strike_at(where: str) -> None:
         return
     stage: Callable[..., Any] = ProgressBar.stage
 
-    def killed(self: ProgressBar, name: str, *arguments: Any, **options: Any) -> Any:
+    @contextmanager
+    def killed(self: ProgressBar, name: str, *arguments: Any, **options: Any) -> Iterator[Any]:
         if name == where:
             threading.Timer(DELAY, die).start()
-        return stage(self, name, *arguments, **options)
+        with stage(self, name, *arguments, **options) as tick:
+            yield tick
+            if name == where:
+                die()
 
     ProgressBar.stage = killed  # type: ignore[method-assign]
 

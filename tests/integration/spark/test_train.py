@@ -75,13 +75,16 @@ def test_manifest_has_parameters_and_durations(
 ) -> None:
     typical = manifest["ranking"]["typical_count"]
     configured = RankingParams(regularization=0.3, regularization_exponent=0.5)
-    assert manifest["ranking"] == asdict(replace(configured, typical_count=typical))
+    chosen = manifest["metrics"]["weights"]
+    popularity, weight = chosen["ranking.popularity_weight"], chosen["neighbourhood.weight"]
+    measured = replace(configured, typical_count=typical, popularity_weight=popularity)
+    assert manifest["ranking"] == asdict(measured)
     liked = 81_763  # ratings above 2.5 stars
     assert typical == pytest.approx(liked / (610 * 9_724) ** 0.5, rel=1e-6)
     mean_rating = manifest["rating"].pop("mean_rating")
     assert mean_rating == pytest.approx(3.5016, abs=1e-4)
     assert manifest["rating"] == asdict(RatingParams())
-    assert manifest["neighbourhood"] == asdict(NeighbourhoodParams())
+    assert manifest["neighbourhood"] == asdict(NeighbourhoodParams(weight=weight))
     assert list(manifest["seconds"]) == STAGES_BEFORE_WRITING
     assert all(seconds > 0 for seconds in manifest["seconds"].values())
 

@@ -36,6 +36,8 @@ ranking:
   iterations: 1
   regularization: 1000.0  # far too much
   alpha: 5.0
+# Else lists would be good whatever the factors are.
+neighbourhood: {neighbours: 0}
 rating: {rank: 4, iterations: 1, regularization: 1000.0, bias_sweeps: 1}
 """
 GRID = "ranking: {regularization: [1000.0, 0.05]}"
@@ -83,8 +85,9 @@ def test_tune_writes_better_parameters_alone(
     assert tune.main(arguments) == 0
     assert (tmp_path / "bad.yaml").read_text() == BAD
     tuned = read_params(tmp_path / "tuned.yaml")
+    ranking = asdict(RankingParams(rank=4, iterations=1, regularization=0.05))
     assert tuned == {
-        "ranking": asdict(RankingParams(rank=4, iterations=1, regularization=0.05)),
+        "ranking": ranking | {"popularity_weight": "auto"},
         "rating": asdict(RatingParams(rank=4, iterations=1, regularization=0.5, bias_sweeps=1)),
     }
     output = capsys.readouterr()
