@@ -192,7 +192,7 @@ def test_my_data_is_imported_exported_and_deleted(
     page.get_by_label("Your file").set_input_files(export)
     page.get_by_role("button", name="Bring them in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your ratings are here")
-    expect(page.get_by_role("cell", name="A Film Nobody Knows")).to_be_visible()
+    expect(page.locator(".waiting li")).to_contain_text("A Film Nobody Knows")
     expect(page.get_by_role("cell", name=re.compile("off the scale"))).to_be_visible()
     keep(page, device, "15-report")
     page.goto("/data")
