@@ -27,6 +27,7 @@ MOST_ERRORS = 20
 MOST_FIELDS = 50
 RATING_MAX, RATING_STEP = 5.0, 0.5
 LONGEST_QUERY = 100
+NUMBER = r"^-?[0-9]{1,40}(\.[0-9]{1,40})?$"
 LETTERS = "Only letters, blanks and hyphens."
 
 
@@ -60,7 +61,7 @@ class WholeNumber(fields.Integer):
     PATTERN = r"^-?[0-9]{1,40}(\.0{1,40})?$"
 
     def _deserialize(self, value: Any, *rest: Any, **more: Any) -> int:
-        number = _from_text(value, self.PATTERN)
+        number = _from_text(value)
         if not _is_whole(number):
             raise self.make_error("invalid", input=value)
         return int(number)
@@ -79,10 +80,10 @@ class RatingValue(fields.Float):
     """A rating on the scale, also as text, rounded to the nearest step, halves of a step upwards;
     or hours."""
 
-    PATTERN = r"^-?[0-9]{1,40}(\.[0-9]{1,40})?$"
+    PATTERN = NUMBER
 
     def _deserialize(self, value: Any, *rest: Any, **more: Any) -> float:
-        number = _from_text(value, self.PATTERN)
+        number = _from_text(value)
         if not _is_number(number):
             raise self.make_error("invalid", input=value)
         best, step = _scale()
@@ -91,9 +92,9 @@ class RatingValue(fields.Float):
         return serving.feedback_kind.to_step(float(number), step)
 
 
-def _from_text(value: Any, pattern: str) -> Any:
-    """Return the number that a text of the ``pattern`` holds; anything else as it is."""
-    if isinstance(value, str) and re.fullmatch(pattern, value):
+def _from_text(value: Any) -> Any:
+    """Return the number that a text holds; anything else as it is."""
+    if isinstance(value, str) and re.fullmatch(NUMBER, value):
         whole, _, fraction = value.partition(".")
         return float(value) if fraction.strip("0") else int(whole)
     return value
@@ -215,9 +216,9 @@ class RatingList(BoundedList):
             if isinstance(item, dict) and item.keys() == {movie_id, rating}:
                 number, value = item[movie_id], item[rating]
                 if isinstance(number, str):
-                    number = _from_text(number, WholeNumber.PATTERN)
+                    number = _from_text(number)
                 if isinstance(value, str):
-                    value = _from_text(value, RatingValue.PATTERN)
+                    value = _from_text(value)
                 if _is_whole(number) and _is_number(value) and 0 <= value <= best:
                     return int(number), to_step(float(value), step)
             checked = self.inner.deserialize(item, **more)  # raises with the reason

@@ -174,14 +174,14 @@ def train_and_kill_an_executor(folder: Path, cluster: Cluster, data: Path) -> No
     def fits() -> bool:
         """The stage before has ended."""
         assert job.poll() is None, log.read_text()
-        return "[2/7] one rating for each pair" in log.read_text()
+        return "[2/8] one rating for each pair" in log.read_text()
 
     try:
         wait_until(fits, PATIENCE)
         before = executors(cluster.folder)
         os.kill(min(before), signal.SIGKILL)
         assert len(before) == 2
-        assert "[3/7]" not in log.read_text()
+        assert "[3/8]" not in log.read_text()
         assert job.wait(timeout=PATIENCE) == 0, log.read_text()
     finally:
         job.kill()

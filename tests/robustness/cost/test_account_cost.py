@@ -192,8 +192,8 @@ def test_request_computes_at_most_three_password_hashes(
         hashed.append(password)
         return path == "/account"
 
-    monkeypatch.setattr("app.models.generate_password_hash", generate)
-    monkeypatch.setattr("app.models.check_password_hash", compare)
+    monkeypatch.setattr("app.models.accounts.generate_password_hash", generate)
+    monkeypatch.setattr("app.models.accounts.check_password_hash", compare)
     monkeypatch.setattr("app.accounts.service.check_password_hash", compare)
     with app.app_context():
         for n in range(5):
@@ -234,7 +234,7 @@ def test_password_hashes_run_with_bounded_concurrency(
             running -= 1
         return False
 
-    monkeypatch.setattr("app.models.check_password_hash", compare)
+    monkeypatch.setattr("app.models.accounts.check_password_hash", compare)
     monkeypatch.setattr("app.accounts.service.check_password_hash", compare)
 
     def log_in() -> None:
