@@ -120,7 +120,7 @@ def _attempts(
         # Without blank lines, and headers of other files that were appended.
         kept = _lines(spark, path).where(F.trim("value") != "")
         if form.header:
-            kept = kept.where(F.ltrim(F.lit("\ufeff"), "value") != form.header)
+            kept = kept.where(F.regexp_replace("value", "^\ufeff", "") != form.header)
         yield cache(_texts(kept).map(lambda text: parse_by_arrow(text, form)), Parsed)
     yield cache(_texts(_lines(spark, path)).map(lambda text: parse_by_line(text, form)), Parsed)
 

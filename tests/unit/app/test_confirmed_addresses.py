@@ -283,7 +283,7 @@ def test_recognise_computes_as_many_hashes_when_address_is_unconfirmed(
         return False
 
     monkeypatch.setattr(accounts, "check_password_hash", check)
-    monkeypatch.setattr("app.models.check_password_hash", check)
+    monkeypatch.setattr("app.models.accounts.check_password_hash", check)
     counts = []
     for name in (ADDRESS, "nobody@example.com", "bea", "nobody"):
         checked.clear()

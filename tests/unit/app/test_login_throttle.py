@@ -104,7 +104,7 @@ def test_login_computes_as_many_hashes_when_name_is_unknown(
         return False
 
     monkeypatch.setattr(accounts, "check_password_hash", check)
-    monkeypatch.setattr("app.models.check_password_hash", check)
+    monkeypatch.setattr("app.models.accounts.check_password_hash", check)
     log_in(app.test_client(), name + at)
     assert len(checked) == (3 if at else hashes)
 
