@@ -137,7 +137,15 @@ def _read_json(path: Path) -> Any:
             f"{path}: format {format_version}, and this version of Marquee reads 1 to"
             f" {FORMAT_VERSION}; upgrade Marquee, or train again with this version"
         )
-    return {"neighbourhood": None, **values} if format_version == 1 else values
+    return _from_format_1(values) if format_version == 1 else values
+
+
+def _from_format_1(values: dict[str, Any]) -> dict[str, Any]:
+    """Add what format 1 lacks, with the meaning of its day."""
+    filled = {"neighbourhood": None, **values}
+    if isinstance(values.get("ranking"), dict):
+        filled["ranking"] = {"typical_count": 1.0, **values["ranking"]}
+    return filled
 
 
 def _read_params(values: dict[str, Any], kind: type[Params], where: str) -> Params:

@@ -54,6 +54,7 @@ def report(seeds: list[int]) -> dict[str, Any]:
         "seeds": seeds,
         "validation": False,
         "protocols": {"A": summarize(values)},
+        "differences": {},
         "fold_in_curve": {},
         "notes": [],
     }
