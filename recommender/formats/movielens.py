@@ -15,8 +15,6 @@ from typing import IO, NoReturn
 from recommender.errors import DataError
 from recommender.formats.other_data_sets import find_other_data_set, remedy
 from recommender.formats.rating_format import (
-    COLUMNS,
-    REMEDY,
     SAMPLE,
     Problem,
     RatingsFormat,
@@ -26,7 +24,6 @@ from recommender.formats.rating_format import (
     parse_lines,
 )
 
-__all__ = ["COLUMNS", "REMEDY", "Row"]
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Lines after a bad one that are read, to tell whether it is alone.
 LOOK_AHEAD = 10_000
