@@ -110,7 +110,7 @@ def recommend_all(
         vectors = solver.solve_users(preferences, factors, ranking)
         for row, vector in enumerate(vectors):
             piece = slice(block.starts[row], block.starts[row + 1])
-            rated = block.columns[piece]
+            rated = block.columns[piece].astype(np.int64)
             neighbour_scores = model.neighbour_scores(rated, preferences.values[piece])
             person = Person(vector, *NO_STARS, rated, neighbour_scores)
             best_rows, scores = model.best(person, n, rated)
