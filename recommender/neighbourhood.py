@@ -42,29 +42,32 @@ class Neighbourhood:
         """
         # In order of rows, so that sums do not depend on the order of ratings.
         order = np.argsort(rows)
-        rows, strengths = rows[order], self._strengths(preferences)[order]
-        starts = self._starts[rows]
-        lengths = self._starts[rows + 1] - starts
-        ends = np.cumsum(lengths)
-        # The places of all weights at once: slices cost more, of which there is one a rating.
-        places = np.repeat(starts - ends + lengths, lengths) + np.arange(lengths.sum())
-        added = self._weights[places] * np.repeat(strengths, lengths)
+        places, lengths = self._places(rows[order])
+        added = self._weights[places] * np.repeat(self._strengths(preferences)[order], lengths)
         return np.asarray(np.bincount(self._rows[places], added, minlength=self._items), np.float64)
 
     def parts(self, rows: Int64Array, preferences: FloatArray, row: int) -> Float64Array:
         """Return what each of the ratings adds to the score of the item at ``row``, (n,)."""
+        places, lengths = self._places(rows)
+        found = self._rows[places] == row
         weights = np.zeros(len(rows))
-        for n, source in enumerate(rows.tolist()):
-            targets = self._rows[self._starts[source] : self._starts[source + 1]]
-            place = int(np.searchsorted(targets, row))
-            if place < len(targets) and targets[place] == row:
-                weights[n] = self._weights[self._starts[source] + place]
+        weights[np.repeat(np.arange(len(rows)), lengths)[found]] = self._weights[places[found]]
         return weights * self._strengths(preferences)
 
     def weights_of(self, source: int) -> tuple[IntArray, FloatArray]:
         """Return rows of the items that a rating of ``source`` adds to, and the weights."""
         piece = slice(self._starts[source], self._starts[source + 1])
         return self._rows[piece], self._weights[piece].astype(np.float64)
+
+    def _places(self, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
+        """Return the places of all weights of the sources ``rows``, and how many each has.
+
+        At once: slices cost more, of which there is one a rating.
+        """
+        starts = self._starts[rows]
+        lengths = self._starts[rows + 1] - starts
+        ends = np.cumsum(lengths)
+        return np.repeat(starts - ends + lengths, lengths) + np.arange(lengths.sum()), lengths
 
     def _strengths(self, preferences: FloatArray) -> Float64Array:
         return np.asarray(self._params.weight * counted(preferences, self._params.objective))

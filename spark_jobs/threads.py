@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
 from typing import Any, TypeVar
 
-import numpy as np
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 # Results of how many tasks for each thread may wait to be taken.
 AHEAD = 2
@@ -42,11 +40,4 @@ def map_in_threads(
 def one_blas_thread() -> Any:
     """Return a context in which BLAS computes in the calling thread alone, so that sums do not
     depend on the number of cores."""
-    return _libraries().limit(limits=1, user_api="blas")
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """Return the loaded libraries that have threads; to find them takes a millisecond."""
-    assert np  # whose BLAS is loaded by now
-    return ThreadpoolController()
+    return threadpool_limits(limits=1, user_api="blas")

@@ -40,6 +40,13 @@ def day(number: int) -> datetime:
     return datetime(2020, 1, number, tzinfo=UTC)
 
 
+def import_address(app: Flask, number: int = 1) -> str:
+    """The address of the first import, or of a later one."""
+    with app.app_context():
+        ids = db.session.scalars(select(Import.id).order_by(Import.id)).all()
+    return f"/data/imports/{ids[number - 1]}"
+
+
 @pytest.fixture
 def file(monkeypatch: pytest.MonkeyPatch) -> list[FileRow]:
     """The rows of the next file, whatever is sent; the readers have tests of their own."""
@@ -277,7 +284,7 @@ def test_unmatched_line_can_be_chosen_at_once(
     found = ann.get(f"/data/lines/choose?line={key}&q=space").text
     assert f'<button class="btn btn-sm btn-outline-secondary" name="item" value="{1}"' in found
     answer = ann.post("/data/lines/choose", data={"line": key, "item": "1"})
-    assert (answer.status_code, answer.location) == (303, "/data/imports/1")
+    assert (answer.status_code, answer.location) == (303, import_address(app))
     assert stored(app) == [(1, 4.5)]
     assert waiting(app) == []
     report = report_of(app)
@@ -317,8 +324,8 @@ def test_lines_of_another_user_cannot_be_seen_or_chosen(
     assert bob.get(f"/data/lines/choose?line={line.key}").status_code == 404
     sent = {"line": line.key, "item": "1"}
     assert bob.post("/data/lines/choose", data=sent).status_code == 404
-    assert bob.post("/data/imports/1/decide", data={"mark": "seen"}).status_code == 404
-    assert bob.post("/data/imports/1/undo").status_code == 404
+    assert bob.post(import_address(app) + "/decide", data={"mark": "seen"}).status_code == 404
+    assert bob.post(import_address(app) + "/undo").status_code == 404
     assert len(waiting(app)) == 1
     assert "Private Film" in ann.get("/data/lines").text
 
@@ -413,7 +420,7 @@ def test_sync_catalogue_matches_waiting_lines_to_new_titles(
     assert stored(app) == [(76, 2.5)]
     assert lists(app) == {"seen": [77]}
     assert [line.title for line in waiting(app)] == ["Still Unknown"]
-    page = ann.get("/data/imports/1").text
+    page = ann.get(import_address(app)).text
     assert "2 titles that we did not know are now here" in page
     assert "2 titles that we did not know are now here" in ann.get("/data").text
     assert "Still Unknown" in page
@@ -486,11 +493,11 @@ def test_undecided_titles_wait_for_an_answer(
     )
     assert lists(app) == {}
     assert "Are these 3 movies you have seen, or want to see?" in page
-    answer = ann.post("/data/imports/1/decide", data={"mark": mark}, follow_redirects=True)
+    answer = ann.post(import_address(app) + "/decide", data={"mark": mark}, follow_redirects=True)
     assert lists(app) == {kind: [1, 8]}
     assert "or want to see?" not in answer.text
     assert [(line.title, line.mark) for line in waiting(app)] == [("Unheard Of", mark)]
-    ann.post("/data/imports/1/undo")
+    ann.post(import_address(app) + "/undo")
     assert lists(app) == {}
 
 
@@ -507,7 +514,7 @@ def test_undecided_line_without_a_title_waits_for_both(
     (line,) = waiting(app)
     ann.post("/data/lines/choose", data={"line": line.key, "item": "1"})
     assert lists(app) == {}
-    ann.post("/data/imports/1/decide", data={"mark": "seen"})
+    ann.post(import_address(app) + "/decide", data={"mark": "seen"})
     assert lists(app) == {"seen": [1]}
     assert waiting(app) == []
 
@@ -537,7 +544,7 @@ def test_undo_restores_ratings_and_lists_to_what_they_were(
         Entry(8, "Unheard Of", 1999, mark=WISHED),
     )
     assert everything(app) != before
-    page = ann.post("/data/imports/1/undo", follow_redirects=True).text
+    page = ann.post(import_address(app) + "/undo", follow_redirects=True).text
     assert everything(app) == before
     assert waiting(app) == []
     assert "everything is as it was before this file" in page
@@ -562,7 +569,7 @@ def test_undo_keeps_what_was_changed_here_since(
     ann.post("/title/1/rating", data={"rating": "3"})
     ann.post("/title/13/watchlist")
     ann.post("/title/8/seen")
-    page = ann.post("/data/imports/1/undo", follow_redirects=True).text
+    page = ann.post(import_address(app) + "/undo", follow_redirects=True).text
     assert stored(app) == [(1, 3.0)]
     assert lists(app) == {"watchlist": [13], "seen": [8]}
     assert "you changed since, so they stay" in page
@@ -570,9 +577,9 @@ def test_undo_keeps_what_was_changed_here_since(
 
 def test_undo_happens_once(app: Flask, ann: FlaskClient, file: list[FileRow]) -> None:
     send(ann, file, Entry(2, item_id=1, stars=5.0, at=day(1)))
-    ann.post("/data/imports/1/undo")
+    ann.post(import_address(app) + "/undo")
     send(ann, file, Entry(2, item_id=1, stars=5.0, at=day(1)))
-    assert "undone before" in ann.post("/data/imports/1/undo", follow_redirects=True).text
+    assert "undone before" in ann.post(import_address(app) + "/undo", follow_redirects=True).text
     assert stored(app) == [(1, 5.0)]
 
 
@@ -586,7 +593,7 @@ def test_undoing_two_imports_in_any_order_restores_what_was_before_both(
     send(ann, file, Entry(2, item_id=1, stars=5.0, at=day(1)))
     send(ann, file, Entry(2, item_id=1, stars=4.0, at=day(2)), Entry(3, item_id=8, mark=SEEN))
     for number in order:
-        ann.post(f"/data/imports/{number}/undo")
+        ann.post(import_address(app, number) + "/undo")
     assert everything(app) == before
 
 
@@ -600,7 +607,7 @@ def test_undo_takes_back_what_was_chosen_and_found_later(
     with app.app_context():
         open_lines.match_again()
     assert stored(app) == [(1, 2.0), (76, 2.0)]
-    ann.post("/data/imports/1/undo")
+    ann.post(import_address(app) + "/undo")
     assert stored(app) == []
 
 
