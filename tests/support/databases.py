@@ -119,6 +119,8 @@ class Server:
                 group=self._user,
                 extra_groups=None if self._user is None else [],
                 cwd=self._log.parent,
+                # A MariaDB that starts deletes temporary tables of others that start beside it.
+                env={**os.environ, "TMPDIR": str(self._log.parent)},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
