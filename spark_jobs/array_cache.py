@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from pyspark import RDD, SparkContext, StorageLevel
@@ -43,6 +43,18 @@ class Shared(Protocol[Value]):
 
     def destroy(self) -> None:
         """Free all that Spark holds of it."""
+
+
+class Regrouping(NamedTuple, Generic[Arrays, Grouped, Piece, Made]):
+    """How tuples become others: new tuple ``n`` of ``parts`` is ``merge`` of ``n`` and ``cut`` of
+    ``group`` of each tuple and ``n``. The classes are those of grouped and of new tuples."""
+
+    group: Callable[[Arrays], Grouped]
+    cut: Callable[[Grouped, int], Piece]
+    merge: Callable[[int, list[Piece]], Made]
+    parts: int
+    grouped_class: Callable[..., Grouped]
+    made_class: Callable[..., Made]
 
 
 class CachedArrays(ABC, Generic[Arrays]):
@@ -75,16 +87,8 @@ class CachedArrays(ABC, Generic[Arrays]):
         a cluster."""
 
     @abstractmethod
-    def exchange(
-        self,
-        group: Callable[[Arrays], Grouped],
-        cut: Callable[[Grouped, int], Piece],
-        merge: Callable[[int, list[Piece]], Made],
-        parts: int,
-        make: tuple[Callable[..., Grouped], Callable[..., Made]],
-    ) -> CachedArrays[Made]:
-        """Regroup: tuple ``n`` of ``parts`` is ``merge`` of ``n`` and piece ``n`` of each grouped
-        tuple, in order. ``make``: the classes of grouped and of new tuples."""
+    def exchange(self, regrouping: Regrouping[Arrays, Any, Any, Made]) -> CachedArrays[Made]:
+        """Regroup all tuples; the pieces of a new one are in order of those they come from."""
 
     @abstractmethod
     def unpersist(self) -> None:
@@ -148,21 +152,14 @@ class MappedArrays(CachedArrays[Arrays]):
     ) -> CachedArrays[Made]:
         return self._saved(lambda files: function(files.read()), self.files, make)
 
-    def exchange(
-        self,
-        group: Callable[[Arrays], Grouped],
-        cut: Callable[[Grouped, int], Piece],
-        merge: Callable[[int, list[Piece]], Made],
-        parts: int,
-        make: tuple[Callable[..., Grouped], Callable[..., Made]],
-    ) -> CachedArrays[Made]:
-        of_grouped, of_made = make
-        grouped = self._saved(lambda files: group(files.read()), self.files, of_grouped)
+    def exchange(self, regrouping: Regrouping[Arrays, Any, Any, Made]) -> CachedArrays[Made]:
+        group, cut, merge, parts, grouped_class, made_class = regrouping
+        grouped = self._saved(lambda files: group(files.read()), self.files, grouped_class)
 
         def merged(n: int) -> Made:
             return merge(n, [cut(files.read(), n) for files in grouped.files])
 
-        made = self._saved(merged, range(parts), of_made)
+        made = self._saved(merged, range(parts), made_class)
         grouped.unpersist()
         return made
 
@@ -251,14 +248,9 @@ class SparkArrays(CachedArrays[Arrays]):
     ) -> CachedArrays[Made]:
         return SparkArrays(self.context, self.tuples.map(function), ())
 
-    def exchange(
-        self,
-        group: Callable[[Arrays], Grouped],
-        cut: Callable[[Grouped, int], Piece],
-        merge: Callable[[int, list[Piece]], Made],
-        parts: int,
-        make: tuple[Callable[..., Grouped], Callable[..., Made]],
-    ) -> CachedArrays[Made]:
+    def exchange(self, regrouping: Regrouping[Arrays, Any, Any, Made]) -> CachedArrays[Made]:
+        group, cut, merge, parts, _, made_class = regrouping
+
         def pieces(part: int, several: Iterable[Arrays]) -> Iterator[tuple[int, Any]]:
             for n, row in enumerate(several):
                 grouped = group(row)
@@ -269,7 +261,7 @@ class SparkArrays(CachedArrays[Arrays]):
             return [merge(part, [piece for _, piece in in_order])]
 
         together = self.tuples.mapPartitionsWithIndex(pieces).partitionBy(parts, int)
-        return cache(together.mapPartitionsWithIndex(merged), make[1])
+        return cache(together.mapPartitionsWithIndex(merged), made_class)
 
     def unpersist(self) -> None:
         for rows in self.cached:

@@ -141,7 +141,7 @@ class RatingsFormat:
         columns, style = self.columns, self.style
         separator = SEPARATOR_NAMES.get(columns.separator) if self.header else None
         unclear = f", which could be either way round: taken as {self.order.value}"
-        told = {
+        described = {
             f"separated by {separator}": separator,
             "fields in quotation marks": style.quoted,
             "a column of line numbers": columns.indexed,
@@ -149,7 +149,7 @@ class RatingsFormat:
             "decimal commas": style.decimal_comma,
             f"dates such as {style.time}{unclear if self.ambiguous else ''}": style.time,
         }
-        return [sentence for sentence, applies in told.items() if applies]
+        return [sentence for sentence, applies in described.items() if applies]
 
 
 def find_format(

@@ -20,7 +20,7 @@ from recommender.item_index import UNKNOWN
 from spark_jobs.als import ordering
 from spark_jobs.als.rating_blocks import Block, BlockedRatings, BlockedSide, Rows
 from spark_jobs.als.row_lookup import LARGEST_TABLE, RowLookup
-from spark_jobs.array_cache import CachedArrays
+from spark_jobs.array_cache import CachedArrays, Regrouping
 from spark_jobs.filesystem import on_one_machine
 from spark_jobs.ratings import Ratings
 
@@ -177,7 +177,7 @@ def _blocks(
     def merge(part: int, pieces: list[Grouped]) -> Block:
         return _merge(cuts[part], pieces, column_count)
 
-    return source.exchange(group, cut, merge, len(cuts) - 1, (Grouped, Block))
+    return source.exchange(Regrouping(group, cut, merge, len(cuts) - 1, Grouped, Block))
 
 
 def _merge(first_row: int, pieces: list[Grouped], column_count: int) -> Block:

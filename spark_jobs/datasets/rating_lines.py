@@ -61,8 +61,8 @@ def read_ratings(
     """
     form = _format(spark, path, layout, feedback)
     for kept in _attempts(spark, path, form):
-        told = list(kept.map(lambda parsed: (len(parsed.users), parsed.about)))
-        rows, found = sum(count for count, _ in told), [about for _, about in told]
+        parts = list(kept.map(lambda parsed: (len(parsed.users), parsed.about)))
+        rows, found = sum(count for count, _ in parts), [about for _, about in parts]
         if any(about.rejected for about in found):
             kept.unpersist()
             continue
@@ -171,7 +171,7 @@ def _findings(form: RatingsFormat, found: list[About], starts: list[int], rows: 
     mended = sum(about.mended for about in found)
     if not mended and not differences:
         return Findings()
-    told = (s + a.first_mended + 1 for s, a in zip(starts, found, strict=False) if a.mended)
-    first = next(told, 2 if form.header else 1)
+    mended_lines = (s + a.first_mended + 1 for s, a in zip(starts, found, strict=False) if a.mended)
+    first = next(mended_lines, 2 if form.header else 1)
     kind = f"{MENDED} ({'; '.join(differences)})" if differences else MENDED
     return Findings({kind: mended or rows}, {kind: [f"line {first}"]})

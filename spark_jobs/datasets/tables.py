@@ -61,13 +61,13 @@ class Table:
     def differences(self) -> list[str]:
         """Describe how the file differs from MovieLens's own."""
         separator = SEPARATOR_NAMES.get(self.columns.separator)
-        told = {
+        described = {
             f"{self.encoding} text": self.encoding != "UTF-8",
             f"separated by {separator}": separator,
             "a header in quotation marks": self.text.startswith('"'),
             "a column of line numbers": self.columns.indexed,
         }
-        return [sentence for sentence, applies in told.items() if applies]
+        return [sentence for sentence, applies in described.items() if applies]
 
 
 def decode_file(content: bytes, path: str) -> tuple[str, str]:

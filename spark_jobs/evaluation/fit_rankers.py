@@ -68,11 +68,16 @@ class FittedRankers:
     notes: list[str]
     seconds: dict[str, float]
 
+    @property
+    def served(self) -> Model:
+        """The model as the site would serve it."""
+        ranker = self.rankers[SERVED]
+        assert isinstance(ranker, ServedModel)
+        return ranker.model
+
     def reweighted(self, chosen: ChosenWeights) -> FittedRankers:
         """Serve the model with the weights chosen."""
-        served = self.rankers[SERVED]
-        assert isinstance(served, ServedModel)
-        served = ServedModel(Model(chosen.in_release(served.model.release)))
+        served = ServedModel(Model(chosen.in_release(self.served.release)))
         return replace_fields(
             self,
             rankers=self.rankers | {SERVED: served},
@@ -236,8 +241,6 @@ def choose_within(
         solver=solver,
         baselines=False,
     )
-    served = fitted.rankers[SERVED]
-    assert isinstance(served, ServedModel)
-    chosen = choose_weights(made.cases, served.model.release, settings, least)
+    chosen = choose_weights(made.cases, fitted.served.release, settings, least)
     made.cases.unpersist()
     return chosen

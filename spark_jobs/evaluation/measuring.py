@@ -16,7 +16,6 @@ from recommender.catalogue import Catalogue
 from recommender.feedback import EXPLICIT, IMPLICIT
 from spark_jobs.config.configuration import Config, shown_params
 from spark_jobs.datasets.read import read_datasets
-from spark_jobs.evaluation.baselines import ServedModel
 from spark_jobs.evaluation.case_metrics import (
     CaseValues,
     beyond_accuracy,
@@ -179,9 +178,7 @@ def _fit(
         parts = halves(made.cases) if settings.chosen else None
         if parts is None:
             return fitted, made.cases, None
-        served = fitted.rankers[SERVED]
-        assert isinstance(served, ServedModel)
-        chosen = choose_weights(parts[0], served.model.release, settings, least)
+        chosen = choose_weights(parts[0], fitted.served.release, settings, least)
         return fitted.reweighted(chosen) if chosen else fitted, parts[1], chosen
     chosen = None
     if settings.chosen and RANKING in metrics_of(protocol, training.catalogue):

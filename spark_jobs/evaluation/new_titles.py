@@ -10,7 +10,7 @@ from recommender.arrays import Float64Array, Int64Array
 from recommender.errors import DataError
 from recommender.model import Model
 from spark_jobs.config.configuration import Config
-from spark_jobs.evaluation.baselines import Known, Popularity, Ranker, ServedModel
+from spark_jobs.evaluation.baselines import Known, Popularity, Ranker
 from spark_jobs.evaluation.case_metrics import means, new_title_auc
 from spark_jobs.evaluation.fit_rankers import POPULARITY, fit_rankers
 from spark_jobs.evaluation.splits import (
@@ -23,7 +23,6 @@ from spark_jobs.evaluation.splits import (
 )
 from spark_jobs.evaluation.tables import Scores
 from spark_jobs.item_features import item_features
-from spark_jobs.protocols import SERVED
 from spark_jobs.training_set import TrainingSet
 
 LEAST_RATINGS = 40
@@ -118,17 +117,16 @@ def measure_new_titles(
         solver=solver,
         baselines=False,
     )
-    served = fitted.rankers[SERVED]
-    assert isinstance(served, ServedModel)
+    known_ids = fitted.served.item_index.item_ids
     # Without their number of ratings, which a new title does not have.
-    every = np.concatenate([served.item_ids, new_ids])
+    every = np.concatenate([known_ids, new_ids])
     features = item_features(training.items, every, np.ones(len(every), np.int64))[:, 1:]
-    split_at = len(served.item_ids)
+    split_at = len(known_ids)
     # Counts of the ratings that a new title has yet to find, each person's own among them.
     rankers: dict[str, Ranker] = {
         POPULARITY: Popularity(new_ids, stars.items.counts[np.isin(stars.items.ids, new_ids)]),
         CONTENT: PredictedFactors.fit(
-            served.model, features[:split_at], new_ids, features[split_at:]
+            fitted.served, features[:split_at], new_ids, features[split_at:]
         ),
     }
     scores = {

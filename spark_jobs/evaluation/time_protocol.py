@@ -130,13 +130,13 @@ def _differences(cases: RDD[Case], by_ranker: dict[str, CaseValues]) -> Differen
 
 
 def _check(name: str, made: TimeSplit) -> int:
-    people = made.regulars.count() + made.newcomers.count()
-    if made.regulars.count() < 2:
+    regulars = made.regulars.count()
+    if regulars < 2:
         raise DataError(
-            f"{name}: protocol T: {made.regulars.count()} people rated both before and after the"
+            f"{name}: protocol T: {regulars} people rated both before and after the"
             " cut; give more ratings, or leave the protocol out"
         )
-    return people
+    return regulars + made.newcomers.count()
 
 
 def _ageing(

@@ -39,7 +39,7 @@ def test_fields_of_keeps_separators_within_quotation_marks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "told"),
+    ("encoding", "expected"),
     [
         ("utf-8", "UTF-8"),
         ("utf-8-sig", "UTF-8"),
@@ -47,9 +47,9 @@ def test_fields_of_keeps_separators_within_quotation_marks() -> None:
         ("cp1252", "Windows-1252"),
     ],
 )
-def test_decode_reads_the_encodings_of_spreadsheets(encoding: str, told: str) -> None:
+def test_decode_reads_the_encodings_of_spreadsheets(encoding: str, expected: str) -> None:
     text = "Amélie – “Été”"
-    assert decode(text.encode(encoding)) == (text, told)
+    assert decode(text.encode(encoding)) == (text, expected)
     assert decode(b"\x81 \xe9")[0] == "\x81 é"
 
 
