@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from functools import cache
 
 from recommender.params import describe_params
 from recommender.storage.release_store import ReleaseStore
@@ -102,6 +103,7 @@ def _number_or_auto(text: str) -> float | str:
     return text if text == AUTO else float(text)
 
 
+@cache
 def _defaults(dataset: str) -> Config:
     return as_config(read_yaml(default_file(dataset)), DEFAULT_FILES[dataset])
 

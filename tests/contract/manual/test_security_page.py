@@ -21,6 +21,7 @@ from app.extensions import db
 from app.models import User
 from tests.support.log_lines import Lines
 from tests.support.site import ROOT, register
+from tests.support.syntax import nodes
 
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 ROW = re.compile(
@@ -98,7 +99,7 @@ def test_met_requirements_name_a_test_or_link_a_page() -> None:
 
 def calls(folder: str) -> Iterator[tuple[Path, ast.Call, str]]:
     for path in (ROOT / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Call):
                 yield path, node, ast.unparse(node.func)
 
@@ -107,7 +108,7 @@ def imports(folder: str) -> set[tuple[str, str]]:
     """Yield (file, package) of every import."""
     found = set()
     for path in (ROOT / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Import):
                 found |= {(path.name, alias.name.partition(".")[0]) for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:

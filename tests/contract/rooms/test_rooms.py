@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.syntax import nodes
+
 ROOT = Path(__file__).resolve().parents[3]
 OURS = {"app", "application", "config", "recommender", "spark_jobs"}
 BATCH_ONLY = {"pyspark", "pyarrow", "py4j", "ruamel", "matplotlib"}
@@ -45,7 +47,7 @@ APP_LAYERS = (
 def imports(room: str) -> Iterator[tuple[Path, str]]:
     """Yield (file, top-level package) of every import in a room, also inside functions."""
     for path in sorted((ROOT / room).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Import):
                 yield from ((path, alias.name.split(".")[0]) for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -66,7 +68,7 @@ def imports_within(room: str) -> Iterator[tuple[str, str]]:
     folder = ROOT / room
     for path in folder.rglob("*.py"):
         importer = path.relative_to(folder).parts[0].removesuffix(".py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module == room:
@@ -164,7 +166,7 @@ def job_imports() -> Iterator[tuple[str, str]]:
     for module in sorted(modules):
         path = ROOT / module.replace(".", "/")
         source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        for node in nodes(source):
             names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -201,7 +203,7 @@ def test_modules_do_not_import_each_other() -> None:
     imported = [
         (path.name, node.module)
         for path in (ROOT / "tests").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests.")
         if not (node.module or "").startswith("tests.support")
     ]

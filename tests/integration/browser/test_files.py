@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.accessibility import violations
 from tests.support.browser import DESKTOP, PHONE, keep, sign_up
+from tests.support.fixtures.site import ReadySite
 from tests.support.servers import gunicorn
 from tests.support.site import real_data, settings
 
@@ -24,14 +25,11 @@ UNKNOWN = "2021-02-01,The Matrics,1999,https://boxd.it/zz,4.5"
 
 
 @pytest.fixture(scope="module")
-def address(
-    movielens_site: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def address(movielens_site: ReadySite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a site with the titles of MovieLens latest-small."""
-    releases, synced = movielens_site
     folder = tmp_path_factory.mktemp("files")
-    database = Path(shutil.copy(synced, folder / "site.db"))
-    environ = {**settings(database, releases), "RELEASE_POLL_SECONDS": "5"}
+    database = Path(shutil.copy(movielens_site.database, folder / "site.db"))
+    environ = {**settings(database, movielens_site.releases), "RELEASE_POLL_SECONDS": "5"}
     with gunicorn(environ, folder / "gunicorn.log") as address:
         yield address
 

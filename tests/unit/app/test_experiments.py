@@ -723,14 +723,12 @@ def test_experiments_page_states_the_result_when_sample_is_large(
 
 
 def test_experiments_page_omits_stars_when_feedback_is_implicit(
-    running_app: Flask, owner: FlaskClient
+    running_app: Flask, owner: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     populate(running_app, {CONTROL: [[4.0, None]] * 5, TREATMENT: [[5.0, None]] * 5})
     assert "Stars for what was accepted" in owner.get("/owner/experiments").text
-    watcher = running_app.extensions["serving"]
-    object.__setattr__(
-        watcher.model, "catalogue", replace(watcher.model.catalogue, feedback="implicit")
-    )
+    model = running_app.extensions["serving"].model
+    monkeypatch.setattr(model, "catalogue", replace(model.catalogue, feedback="implicit"))
     page = owner.get("/owner/experiments").text
     assert "Recommendations accepted" in page
     assert "tars" not in page.split("<main")[1].replace("has been started", "")

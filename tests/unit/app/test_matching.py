@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from app import create_app
@@ -19,6 +17,7 @@ from app.portability.title_names import (
     part_names,
     whole_names,
 )
+from tests.support.fixtures.site import ReadySite
 from tests.support.movielens_site import movielens_items
 from tests.support.site import real_data, settings
 from tests.support.title_variations import VARIATIONS, variations
@@ -27,10 +26,9 @@ HEAT, FARGO, TOY_STORY = 6, 608, 1
 
 
 @pytest.fixture(scope="module")
-def matcher(movielens_site: tuple[Path, Path]) -> Matcher:
+def matcher(movielens_site: ReadySite) -> Matcher:
     """A matcher of MovieLens latest-small; it reads the database once, when it is made."""
-    releases, database = movielens_site
-    app = create_app(settings(database, releases))
+    app = create_app(settings(movielens_site.database, movielens_site.releases))
     with app.app_context():
         made = Matcher()
         db.session.remove()

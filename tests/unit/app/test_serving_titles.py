@@ -14,16 +14,18 @@ from tests.support.releases import publish_tiny
 
 
 @pytest.fixture
-def found_meanwhile(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
+def found_meanwhile(
+    closed_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[str, list[int]]]:
     """Records the version in service and a search result each time before an index is built."""
     seen: list[tuple[str, list[int]]] = []
 
     index = TitleIndex.of
 
     def watched(release: Release) -> TitleIndex:
-        with app.app_context():
+        with closed_app.app_context():
             found = [item.id for item in search("pirates", 5, serving.titles)]
-        seen.append((app.extensions["serving"].model.version, found))
+        seen.append((closed_app.extensions["serving"].model.version, found))
         return index(release)
 
     monkeypatch.setattr(TitleIndex, "of", watched)
@@ -31,9 +33,10 @@ def found_meanwhile(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[s
 
 
 def test_search_uses_database_then_previous_index_while_the_index_is_built(
-    app: Flask, store: ReleaseStore, found_meanwhile: list[tuple[str, list[int]]]
+    closed_app: Flask, store: ReleaseStore, found_meanwhile: list[tuple[str, list[int]]]
 ) -> None:
-    watcher: ReleaseWatcher = app.extensions["serving"]
+    publish_tiny(store)
+    watcher: ReleaseWatcher = closed_app.extensions["serving"]
     watcher.refresh()
     first = watcher.current.titles
     assert first is not None

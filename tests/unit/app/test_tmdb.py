@@ -100,7 +100,10 @@ def test_fetch_posters_starts_with_the_most_rated_and_respects_the_rate(
     assert tmdb.asked[-1][1] - tmdb.asked[0][1] >= 4 / 20 * 0.95
 
 
-def test_fetch_posters_retries_after_status_429(app: Flask, tmdb: Tmdb) -> None:
+def test_fetch_posters_retries_after_status_429(
+    app: Flask, tmdb: Tmdb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.catalogue.tmdb.TRIES", TRIES.new(backoff_factor=0))
     tmdb.stumbles = 2
     assert run(app, "fetch-posters", "--rate", "40")[0] == 0
     assert paths(app)[1] == "/one-A_1.jpg"

@@ -160,8 +160,8 @@ def test_releases_of_format_1_are_served_as_they_were() -> None:
     assert (release.neighbourhood, release.neighbours) == (None, None)
     model = Model(release)
     found = model.recommend(model.fold_in({1: 5.0, 2: 4.5, 8: 1.0}), 3)
-    assert [(r.item_id, round(r.score, 9)) for r in found] == [
-        *((3, 0.833608614), (5, 0.804958923), (13, 0.025649494)),
+    assert [(r.item_id, round(r.score, 6)) for r in found] == [
+        *((3, 0.833609), (5, 0.804959), (13, 0.025649)),
     ]
     parity = check_parity(release)
     assert (parity.users, parity.holds) == (3, True)
