@@ -23,7 +23,9 @@ def import_ratings_command(path: Path, version: str | None) -> None:
     Can be interrupted and repeated: of two ratings of an item by a user, the newer one stays.
     """
     release = read_release(version)
-    file, batches = find_rows(path, release.catalogue)
+    file, batches, differences = find_rows(path, release.catalogue)
+    for difference in differences:
+        click.echo(f"{file.name}: {difference}")
     sync_catalogue(release)
     counts = ImportCounts()
     with click.progressbar(length=file.stat().st_size, label="Ratings") as bar:

@@ -20,7 +20,7 @@ from app.models import Item, Rating, SiteState, User
 from recommender.catalogue import Catalogue
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import IMPLICIT
-from recommender.formats.movielens import ML_CSV, find_ratings, read_ratings
+from recommender.formats.movielens import ML_CSV, find_ratings, format_of, read_ratings
 from recommender.formats.rating_format import COLUMNS, Row
 from recommender.formats.steam_libraries import find_libraries, read_libraries
 from recommender.storage import s3
@@ -40,13 +40,17 @@ class ImportCounts:
     untitled: int = 0
 
 
-def find_rows(path: Path, catalogue: Catalogue) -> tuple[Path, Batches]:
-    """Find the file of ratings, or hours of games, at or in ``path``; return it and its batches."""
+def find_rows(path: Path, catalogue: Catalogue) -> tuple[Path, Batches, list[str]]:
+    """Find the file of ratings, or hours of games, at or in ``path``.
+
+    Return it, its batches, and how it differs from the publisher's own.
+    """
     games = catalogue.feedback == IMPLICIT
     if games and (libraries := find_libraries(path)):
-        return libraries, read_libraries(libraries, BATCH)
+        return libraries, read_libraries(libraries, BATCH), []
     file, layout = find_ratings(path)
-    return file, read_ratings(file, layout, catalogue.rating_max, BATCH, catalogue.rating_min)
+    form = format_of(file, layout, catalogue.rating_min, catalogue.rating_max)
+    return file, read_ratings(file, form, BATCH), form.differences()
 
 
 def import_ratings(

@@ -82,14 +82,24 @@ def seconds_of(text: str, order: DayOrder = DayOrder.MONTH_FIRST) -> int | None:
     else:
         month, day, year = first, second, third
     try:
-        date = datetime(_year(year), int(month), int(day), tzinfo=UTC)
+        date = datetime(whole_year(year), int(month), int(day), tzinfo=UTC)
         moment = date + (_time_of_day(clock) if clock else timedelta())
     except (ValueError, OverflowError):
         return None
     return (moment - EPOCH) // timedelta(seconds=1)
 
 
-def _year(text: str) -> int:
+def usual_order(separator: str) -> DayOrder:
+    """Return the order of day and month in files with this separator of fields.
+
+    Fields are separated by semicolons where the comma is in use for decimals, and in most of those
+    countries days are written first.
+    """
+    return DayOrder.DAY_FIRST if separator == ";" else DayOrder.MONTH_FIRST
+
+
+def whole_year(text: str) -> int:
+    """Return a year that may be written in two digits. Raises ValueError for others."""
     if len(text) == 2:
         return int(text) + (1900 if int(text) >= _FIRST_SHORT_YEAR else 2000)
     if len(text) != 4:

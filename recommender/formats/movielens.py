@@ -90,27 +90,27 @@ def find_ratings(path: Path) -> tuple[Path, RatingsLayout]:
     raise DataError(f"{path}: {without_layout(there)}")
 
 
-def read_ratings(
-    path: Path, layout: RatingsLayout, highest: float, batch: int, lowest: float = 0.5
-) -> Iterator[tuple[list[Row], int]]:
-    """Read ratings as ``read_batches`` does. ``lowest`` and ``highest``: the scale.
+def read_ratings(path: Path, form: RatingsFormat, batch: int) -> Iterator[tuple[list[Row], int]]:
+    """Read ratings as ``read_batches`` does.
 
     Raises DataError naming the first line that is malformed or off the scale.
     """
-    form = format_of(path, layout, lowest, highest)
 
     def rows(raw: Lines) -> Iterator[Row]:
         lines = _decoded(raw)
-        if layout.header:
+        if form.header:
             next(lines, None)
-        first = 1 + layout.header
+        first = 1 + bool(form.header)
         return parse_lines(lines, form, first, lambda bad: _fail(path, form, bad, lines))
 
     return read_batches(path, rows, batch)
 
 
 def format_of(path: Path, layout: RatingsLayout, lowest: float, highest: float) -> RatingsFormat:
-    """Find how the lines of a ratings file are written. Raises DataError."""
+    """Find how the lines of a ratings file are written. ``lowest`` and ``highest``: the scale.
+
+    Raises DataError.
+    """
     with _opened(path) as (_, lines):
         texts = [line.decode("utf-8", "replace") for line in islice(_decoded(lines), 1 + SAMPLE)]
         form = layout.find_format(texts or [""], path, lowest, highest)

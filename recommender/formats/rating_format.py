@@ -17,6 +17,7 @@ from recommender.formats.cells import (
     day_orders,
     decimal_number,
     seconds_of,
+    usual_order,
     whole_number,
 )
 from recommender.formats.delimited import (
@@ -132,8 +133,9 @@ class RatingsFormat:
         return possible
 
     def with_day_orders(self, possible: frozenset[DayOrder]) -> RatingsFormat:
-        """Decide the order of day and month; the American one where the file does not tell."""
-        order = next(iter(possible)) if len(possible) == 1 else DayOrder.MONTH_FIRST
+        """Decide the order of day and month; where the file does not tell, that of the countries
+        that use its separator."""
+        order = next(iter(possible)) if len(possible) == 1 else usual_order(self.columns.separator)
         return replace(self, order=order, ambiguous=possible == BOTH_ORDERS)
 
     def differences(self) -> list[str]:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from dateutil.parser import ParserError, parser, parserinfo
 
 from app.db.clock import utcnow
+from recommender.formats.cells import whole_year
 
 LONGEST_DATE = 40
 # Different dates of a column that are read word by word, which takes a fifth of a millisecond each.
@@ -142,12 +143,10 @@ class DateColumn:
 
 
 def _day_of(match: re.Match[str], day_first: bool) -> datetime | None:
-    first, second, year = int(match[1]), int(match[3]), int(match[4])
+    first, second = int(match[1]), int(match[3])
     day, month = (first, second) if day_first else (second, first)
-    if year < 100:
-        year += 1900 if year > 70 else 2000
     try:
-        return datetime(year, month, day, tzinfo=UTC)
+        return datetime(whole_year(match[4]), month, day, tzinfo=UTC)
     except ValueError:
         return None
 

@@ -16,7 +16,9 @@ from app.portability.readers.file_names import mark_of_name
 from app.portability.readers.values import imdb_id, stars_of
 from app.portability.text import Lines, TextFile
 from app.portability.uploads import ImportProblem
+from recommender.catalogue import LARGEST_ID
 from recommender.feedback import EXPLICIT
+from recommender.formats.cells import DayOrder, usual_order, whole_number
 from recommender.formats.steam import BadLine
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -80,15 +82,11 @@ class Row:
         """Read a number such as an id, also written as 1.0. Raises BadLine."""
         if not (text := self.text(name)):
             return None
-        try:
-            number = float(text.replace(",", ".")) if not text.isdecimal() else int(text)
-            if number != int(number):
-                raise ValueError(text)
-        except (ValueError, OverflowError) as error:
-            raise BadLine(f"{name} is “{text[:30]}”, not a whole number") from error
-        if not 0 <= number < 2**31:
+        if (number := whole_number(text)) is None:
+            raise BadLine(f"{name} is “{text[:30]}”, not a whole number")
+        if not 0 <= number <= LARGEST_ID:
             raise BadLine(f"{name} is out of range")
-        return int(number)
+        return number
 
     def known_id(self, name: str) -> int | None:
         """Read an id that is not needed: None where it is not one."""
@@ -167,8 +165,7 @@ class Table:
 
     def rows(self) -> Iterator[FileRow]:
         """Read the table twice: first to see how it is written, then what it says."""
-        # In most countries that write days first, the comma is in use for decimals.
-        self._dates = DateColumn(day_first=self.delimiter == ";")
+        self._dates = DateColumn(day_first=usual_order(self.delimiter) is DayOrder.DAY_FIRST)
         shift = self._survey()
         people = set()
         for line, cells in self._records():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from recommender.formats.cells import decimal_number
 from recommender.formats.steam import BadLine
 
 
@@ -22,10 +23,9 @@ def stars_of(text: str, of: int = 5) -> float:
     shown = text[:20]
     if text.strip("★½") == "":
         text = str(text.count("★") + text.count("½") / 2)
-    try:
-        stars = float(text.replace(",", ".")) * 5 / of
-    except ValueError as error:
-        raise BadLine(f"“{text[:30]}” is not a rating") from error
+    if (number := decimal_number(text)) is None:
+        raise BadLine(f"“{text[:30]}” is not a rating")
+    stars = number * 5 / of
     if not 0 < stars <= 5:
         raise BadLine(f"a rating of {shown} is off the scale, which ends at {of}")
     return max(0.5, math.floor(stars * 2 + 0.5) / 2)

@@ -52,6 +52,21 @@ def test_import_ratings_stores_users_and_ratings(app: Flask, tmp_path: Path) -> 
         assert db.session.get(User, 1).username is None
 
 
+def test_import_ratings_says_how_a_file_differs_from_the_publishers(
+    app: Flask, tmp_path: Path
+) -> None:
+    lines = '"userId";"movieId";"rating";"timestamp"\n"1";"1";"4,5";"4/2/2005"\n'
+    printed = run(app, "import-ratings", str(write_files(tmp_path, {"ratings.csv": lines})))[1]
+    assert printed.splitlines()[:-1] == [
+        "ratings.csv: separated by semicolons",
+        "ratings.csv: fields in quotation marks",
+        "ratings.csv: decimal commas",
+        "ratings.csv: dates such as 4/2/2005, which could be either way round: taken as"
+        " day/month/year",
+    ]
+    assert stored(app) == [(1, 1, 4.5, False)]
+
+
 @pytest.mark.every_database
 def test_api_returns_imported_ratings(app: Flask, rest: Rest, tmp_path: Path) -> None:
     run(app, "import-ratings", str(data_set(tmp_path / "data")))

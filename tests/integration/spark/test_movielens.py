@@ -19,6 +19,7 @@ from spark_jobs.datasets import rating_lines
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.movielens import read_exported, read_movielens
 from tests.support.datasets import MOVIES_HEADER, RATINGS_HEADER, write_files
+from tests.support.site import real_data
 
 RATINGS = [(1, 2, 5.0, 964982703), (1, 3, 1.0, 964982224), (7, 1, 4.0, 847434962)]
 ITEMS = [
@@ -234,6 +235,33 @@ def test_read_movielens_reads_and_counts_what_other_programs_wrote(
     assert [replace(item, imdb_id=None, tmdb_id=None) for item in dataset.items] == ITEMS
     assert finding in "\n".join(dataset.findings.lines())
     assert dataset.items[0].tmdb_id == (862 if "link.csv" in files else None)
+
+
+@pytest.mark.parametrize(
+    ("sample", "finding"),
+    [
+        ("train_quoted_r", "fields in quotation marks"),
+        ("train_links_float", "links"),
+        ("train_equal_ratings", ""),
+        ("train_one_person", ""),
+    ],
+)
+def test_read_movielens_reads_the_samples_of_rewritten_data_sets(
+    spark: SparkSession, sample: str, finding: str
+) -> None:
+    dataset = read_movielens(spark, str(real_data("files") / "train" / sample))
+    assert len(dataset.items) == 8
+    assert dataset.rows == dataset.ratings.count() > 0
+    found = list(dataset.findings.lines())
+    assert finding in "".join(found)
+    assert bool(found) == bool(finding)
+
+
+def test_read_movielens_refuses_the_sample_of_movietweetings_with_a_remedy(
+    spark: SparkSession,
+) -> None:
+    with pytest.raises(DataError, match="add_a_data_set"):
+        read_movielens(spark, str(real_data("files") / "train" / "train_movietweetings"))
 
 
 def test_read_movielens_finds_nothing_to_mend_in_published_files(read: Read) -> None:

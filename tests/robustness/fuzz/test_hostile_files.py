@@ -33,7 +33,13 @@ from app.portability.text import MOST_LINES
 from app.portability.uploads import ImportProblem
 from app.recommend.model_watcher import serving
 from recommender.errors import ConfigError, DataError
-from recommender.formats.movielens import LAYOUTS, RatingsLayout, find_ratings, read_ratings
+from recommender.formats.movielens import (
+    LAYOUTS,
+    RatingsLayout,
+    find_ratings,
+    format_of,
+    read_ratings,
+)
 from recommender.formats.steam_libraries import read_libraries
 from recommender.storage.release_store import ReleaseStore
 from tests.support.databases import DATABASES, Server, migrate, new_database
@@ -254,7 +260,8 @@ def test_exported_ratings_can_be_read_by_training_without_change(
         ratings.rate(ann.id, item_id, stars)
     folder = tmp_path_factory.getbasetemp() / "exported"
     export_ratings(str(folder), serving.model.release)
-    batches = read_ratings(*find_ratings(folder), highest=5.0, batch=3)
+    file, layout = find_ratings(folder)
+    batches = read_ratings(file, format_of(file, layout, 0.5, 5.0), batch=3)
     rows = [row for batch, _ in batches for row in batch]
     output = [(row.user_id, row.item_id, row.rating, row.seconds) for row in rows]
     assert output == sorted(
@@ -294,7 +301,8 @@ def test_read_ratings_reads_or_rejects_any_file(
     file = tmp_path_factory.getbasetemp() / name
     file.write_bytes(content)
     try:
-        rows = [row for batch, _ in read_ratings(file, layout, 5.0, 2) for row in batch]
+        form = format_of(file, layout, 0.5, 5.0)
+        rows = [row for batch, _ in read_ratings(file, form, 2) for row in batch]
     except DataError:
         return
     for row in rows:

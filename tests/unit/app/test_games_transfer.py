@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.models import Item, SiteState
 from recommender.feedback import SCALES
-from recommender.formats.movielens import ML_CSV, read_ratings
+from recommender.formats.movielens import ML_CSV, format_of, read_ratings
 from recommender.formats.steam_libraries import find_libraries, read_libraries
 from tests.support.api import client_with_token, stored
 from tests.support.commands import run
@@ -121,6 +121,6 @@ def test_export_ratings_writes_hours_that_training_reads(games_app: Flask, tmp_p
     assert run(games_app, "export-ratings", str(tmp_path / "out"))[0] == 0
     scale = SCALES["implicit"]
     file = tmp_path / "out" / "ratings.csv"
-    ((rows, _),) = read_ratings(file, ML_CSV, scale.high, 10, scale.low)
+    ((rows, _),) = read_ratings(file, format_of(file, ML_CSV, scale.low, scale.high), 10)
     own = [(row.item_id, row.rating) for row in rows]
     assert own == [(10, 12.34), (50, 0.0), (60, 100_000.0)]

@@ -23,7 +23,8 @@ FILES = {
 
 def read(path: Path, batch: int = 100) -> list[list[Row]]:
     file, layout = find_ratings(path)
-    return [rows for rows, _ in read_ratings(file, layout, 5.0, batch)]
+    form = format_of(file, layout, 0.5, 5.0)
+    return [rows for rows, _ in read_ratings(file, form, batch)]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -102,6 +103,16 @@ def test_read_ratings_takes_the_month_first_and_says_so_when_no_date_tells(tmp_p
     ]
 
 
+def test_read_ratings_takes_the_day_first_between_semicolons_when_no_date_tells(
+    tmp_path: Path,
+) -> None:
+    header = HEADER.replace(",", ";")
+    write_files(tmp_path, {"ratings.csv": header + "1;10;4,5;4/2/2005\n2;20;5;2/1/2005\n"})
+    assert [row.seconds for row in read(tmp_path)[0]] == [1107475200, 1104624000]
+    (_, _, said) = format_of(*find_ratings(tmp_path), 0.5, 5.0).differences()
+    assert said.endswith("could be either way round: taken as day/month/year")
+
+
 def test_read_ratings_looks_at_the_whole_column_for_the_order_of_dates(tmp_path: Path) -> None:
     lines = "1,10,4.5,2/4/2005\n" * 30_000 + "1,10,4.5,13/4/2005\n"
     write_files(tmp_path, {"ratings.csv": HEADER + lines})
@@ -156,7 +167,7 @@ def test_find_ratings_names_other_data_sets_and_the_page_on_own_data(
 def test_read_ratings_yields_batches_with_their_size_in_bytes(tmp_path: Path) -> None:
     lines = "".join(f"{user},1,3,5\n" for user in range(1, 26))
     file, layout = find_ratings(write_files(tmp_path, {"ratings.csv": HEADER + lines}))
-    output = list(read_ratings(file, layout, 5.0, batch=10))
+    output = list(read_ratings(file, format_of(file, layout, 0.5, 5.0), batch=10))
     assert [len(rows) for rows, _ in output] == [10, 10, 5]
     assert sum(size for _, size in output) == file.stat().st_size
 
