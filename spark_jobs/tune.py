@@ -1,11 +1,12 @@
-"""Tries a grid of parameters by k-fold cross-validation and writes the best into a file.
+"""Searches a grid of parameters by k-fold cross-validation and writes the best into a file.
 
     python -m spark_jobs.tune --data FOLDER --grid grid.yaml --out tuned.yaml
 
 Each model is judged by itself, by what it is for: the rating model by the RMSE of held-out ratings,
-the ranking model by NDCG@10 for people held out entirely, as protocols A and B of ``evaluate`` do.
-Every rating, or person, is held out once. What has been measured is kept in a file of results, so
-an interrupted search goes on where it stopped, and a changed grid measures only what is new.
+the ranking model and the neighbourhood beside it by NDCG@10 for people held out entirely, as
+protocols A and B of ``evaluate`` do. All candidates are measured on the first fold, the better half
+of them on the second, and so on. What has been measured is kept in a file of results, so an
+interrupted search goes on where it stopped, and a changed grid measures only what is new.
 
 Exit status 0: the search is complete. 2: bad input, nothing was fitted. 130: interrupted.
 """
@@ -54,10 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known = TuningResults.read(results)
         if options.folds < 2:
             raise ConfigError(f"--folds: must be 2 or more, not {options.folds}")
+        if options.minutes is not None and not options.minutes > 0:
+            raise ConfigError(f"--minutes: must be above 0, not {options.minutes:g}")
         folders = data_folders(options.data)
         spark = build_session("marquee tune")
         with _quiet_interruption(spark):
-            measures = tune(spark, folders, settings, grid, options.folds, known)
+            measures = tune(spark, folders, settings, grid, options.folds, known, options.minutes)
     except KeyboardInterrupt:
         tell(
             f"Interrupted. What was measured is in {results}; the same command goes on from there."
@@ -105,6 +108,12 @@ def _parser() -> argparse.ArgumentParser:
         help="YAML lists of values by model and parameter (default: pipelines/movies-grid.yaml)",
     )
     parser.add_argument("--folds", type=int, default=3, metavar="K", help="(default: %(default)s)")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        help="end after about N minutes, with the best that was found (default: when all is done)",
+    )
     parser.add_argument(
         "--out",
         metavar="FILE",

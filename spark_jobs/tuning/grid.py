@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import asdict, replace
 
 from recommender.errors import ConfigError
-from recommender.params import RankingParams, RatingParams
+from recommender.params import ModelParams, NeighbourhoodParams, RankingParams, RatingParams
 from recommender.validation import convert
-from spark_jobs.als.solver import Params
 from spark_jobs.config.configuration import Config
 from spark_jobs.config.yaml_files import read_yaml
 
@@ -19,9 +18,14 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 GRID = resources.files("spark_jobs") / "pipelines" / "movies-grid.yaml"
-TUNED: dict[str, type[Params]] = {"ranking": RankingParams, "rating": RatingParams}
+# In the order in which they are tuned: each with the best of those before.
+TUNED: dict[str, type[ModelParams]] = {
+    "ranking": RankingParams,
+    "neighbourhood": NeighbourhoodParams,
+    "rating": RatingParams,
+}
 # Candidates of each model: the configuration as it is, then those of the grid.
-Grid = dict[str, list[Params]]
+Grid = dict[str, list[ModelParams]]
 
 
 def read_grid(path: Traversable, settings: Config) -> Grid:
@@ -29,12 +33,12 @@ def read_grid(path: Traversable, settings: Config) -> Grid:
     values = read_yaml(path)
     if not values or (unknown := sorted(set(values) - set(TUNED), key=str)):
         which = f"unknown model {unknown[0]!r}" if values else "nothing to try"
-        raise ConfigError(f"{path}: {which}; give lists of values under {' or '.join(TUNED)}")
+        raise ConfigError(f"{path}: {which}; give lists of values under {', '.join(TUNED)}")
     models = [model for model in TUNED if model in values]
     return {model: _candidates(values[model], model, path, settings) for model in models}
 
 
-def _candidates(lists: Any, model: str, path: Traversable, settings: Config) -> list[Params]:
+def _candidates(lists: Any, model: str, path: Traversable, settings: Config) -> list[ModelParams]:
     where = f"{path}, {model}"
     if not isinstance(lists, dict) or not lists:
         raise ConfigError(f"{where}: must be `parameter: [value, value]` lines")
@@ -43,7 +47,7 @@ def _candidates(lists: Any, model: str, path: Traversable, settings: Config) -> 
             raise ConfigError(
                 f"{where}: {name} must be a list of at least one value, not {tried!r}"
             )
-    configured: Params = getattr(settings, model)
+    configured: ModelParams = getattr(settings, model)
     candidates = [configured]
     for combination in itertools.product(*lists.values()):
         values = {**asdict(configured), **dict(zip(lists, combination, strict=True))}
@@ -51,7 +55,6 @@ def _candidates(lists: Any, model: str, path: Traversable, settings: Config) -> 
     return list(dict.fromkeys(candidates))
 
 
-def with_params(settings: Config, params: Params) -> Config:
-    if isinstance(params, RankingParams):
-        return replace(settings, ranking=params)
-    return replace(settings, rating=params)
+def with_params(settings: Config, params: ModelParams) -> Config:
+    section = next(model for model, kind in TUNED.items() if isinstance(params, kind))
+    return replace(settings, **{section: params})

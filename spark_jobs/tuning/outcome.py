@@ -11,27 +11,33 @@ import numpy as np
 from msgspec.structs import asdict
 
 from recommender.errors import ConfigError
+from recommender.params import ModelParams
 from recommender.storage.atomic_files import write_atomically
-from spark_jobs.als.solver import Params
 from spark_jobs.config.configuration import AUTO, Parameters, read_params
 from spark_jobs.config.yaml_files import write_yaml
 from spark_jobs.protocols import METRICS
 
 COMMENT = "Found by spark_jobs/tune.py; train, evaluate and the pipeline read it by --params."
-METRIC = {"ranking": "NDCG@10", "rating": "RMSE"}
-# By model and candidate, the measure on each fold.
-Measures = dict[str, dict[Params, list[float]]]
+METRIC = {"ranking": "NDCG@10", "neighbourhood": "NDCG@10", "rating": "RMSE"}
+# By model and candidate, the measure on each fold that it was tried on.
+Measures = dict[str, dict[ModelParams, list[float]]]
 
 
-def best(model: str, measured: Mapping[Params, Sequence[float]]) -> Params:
-    """Return the candidate with the best mean; the earlier one of equals."""
+def best(model: str, measured: Mapping[ModelParams, Sequence[float]]) -> ModelParams:
+    """Return the best candidate; the earlier one of equals."""
     return ranked(model, measured)[0]
 
 
-def ranked(model: str, measured: Mapping[Params, Sequence[float]]) -> list[Params]:
-    """Sort the candidates by their mean, best first; equal ones keep their order."""
+def ranked(model: str, measured: Mapping[ModelParams, Sequence[float]]) -> list[ModelParams]:
+    """Sort the candidates, best first: those that were tried on more folds before those that were
+    left out, then by their mean. Equal ones keep their order."""
     direction = METRICS[METRIC[model]].direction
-    return sorted(measured, key=lambda params: -direction * np.mean(measured[params]))
+
+    def place(params: ModelParams) -> tuple[int, float]:
+        values = measured[params]
+        return -len(values), -direction * float(np.mean(values))
+
+    return sorted((params for params in measured if measured[params]), key=place)
 
 
 def table(measures: Measures) -> str:
@@ -39,26 +45,38 @@ def table(measures: Measures) -> str:
     lines = []
     for model, measured in measures.items():
         configured = next(iter(measured))
-        folds = len(measured[configured])
-        what = f"{METRIC[model]}, mean ± standard deviation over {folds} folds"
+        order = ranked(model, measured)
+        folds = len(measured[order[0]])
+        what = f"{METRIC[model]}, mean ± standard deviation over {_folds(folds)}"
         lines += ["", f"{model} model: {what}"]
-        for params in ranked(model, measured):
+        for params in order:
             values = measured[params]
-            notes = ["best"] if params == best(model, measured) else []
+            notes = ["best"] if params == order[0] else []
             notes += ["as configured"] if params == configured else []
+            notes += [f"left out after {_folds(len(values))}"] if len(values) < folds else []
+            spread = f"±{np.std(values, ddof=1):.4f}" if len(values) > 1 else " " * len("±0.0000")
             lines.append(
-                f"  {np.mean(values):.4f} ±{np.std(values, ddof=1):.4f}"
+                f"  {np.mean(values):.4f} {spread}"
                 f"  {differing_values(params, list(measured))}  {', '.join(notes)}".rstrip()
             )
     return "\n".join([*lines, ""])
 
 
-def differing_values(params: Params, candidates: Sequence[Params]) -> str:
+def _folds(number: int) -> str:
+    return f"{number} fold" if number == 1 else f"{number} folds"
+
+
+def differing_values(params: ModelParams, candidates: Sequence[ModelParams]) -> str:
     """Return the parameters in which the candidates differ."""
     every = [asdict(candidate) for candidate in candidates]
     differing = (name for name in every[0] if len({each[name] for each in every}) > 1)
     values = asdict(params)
-    return ", ".join(f"{name} {values[name]:g}" for name in differing) or "one candidate alone"
+    shown = (f"{name} {_shown(values[name])}" for name in differing)
+    return ", ".join(shown) or "one candidate alone"
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def write_best(
@@ -71,7 +89,7 @@ def write_best(
     for model, measured in measures.items():
         before, chosen[model] = asdict(next(iter(measured))), asdict(best(model, measured))
         changes += [
-            f"{model}.{name} {before[name]:g} → {new:g}"
+            f"{model}.{name} {_shown(before[name])} → {_shown(new)}"
             for name, new in chosen[model].items()
             if new != before[name]
         ]

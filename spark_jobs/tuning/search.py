@@ -1,11 +1,12 @@
-"""Measures every candidate of a grid on every fold."""
+"""Searches a grid by successive halving, a fold at a time."""
 
 from __future__ import annotations
 
 import io
 import itertools
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +16,7 @@ from pyspark import RDD
 from pyspark.sql import SparkSession
 
 from recommender.model import Model
-from recommender.params import RankingParams
+from recommender.params import ModelParams, RankingParams
 from spark_jobs.als.rating_blocks import BlockedRatings
 from spark_jobs.als.solver import FittedFactors, Params
 from spark_jobs.config.configuration import Config
@@ -30,7 +31,7 @@ from spark_jobs.neighbourhood.fit import FittedNeighbourhood
 from spark_jobs.progress import ProgressBar
 from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
 from spark_jobs.tuning.grid import Grid, with_params
-from spark_jobs.tuning.outcome import METRIC, Measures, best, differing_values
+from spark_jobs.tuning.outcome import METRIC, Measures, best, differing_values, ranked
 from spark_jobs.tuning.results import TuningResults, fingerprint, key
 
 
@@ -41,17 +42,22 @@ def tune(
     grid: Grid,
     folds: int,
     results: TuningResults,
+    minutes: float | None = None,
 ) -> Measures:
-    """Measure every candidate of each model on every fold. The rating model is tuned with the best
-    ranking model, whose factors it uses. Raises MarqueeError before anything is fitted."""
+    """Search the candidates of each model, with the best of the models before: the neighbourhood is
+    added to the ranking model, and the rating model uses its factors. Of ``minutes`` each model has
+    an equal share of what is left. Raises MarqueeError before anything is fitted."""
     training = merge(read_datasets(spark, settings.dataset, folders), settings)
     for params in itertools.chain(*grid.values()):
         check_ranks(training.catalogue, with_params(settings, params))
     splits = {model: divide(training, model, folds, settings.seed) for model in grid}
     about = {"data": fingerprint(training), "folds": folds, "seed": settings.seed}
     measures: Measures = {}
-    for model, candidates in grid.items():
-        search = Search(model, candidates, splits[model], about, results)
+    end = time.monotonic() + 60 * minutes if minutes else math.inf
+    for number, (model, candidates) in enumerate(grid.items()):
+        now = time.monotonic()
+        deadline = now + (end - now) / (len(grid) - number)
+        search = Search(model, candidates, splits[model], about, results, deadline)
         measures[model] = search.run(training, settings)
         settings = with_params(settings, best(model, measures[model]))
     return measures
@@ -59,53 +65,66 @@ def tune(
 
 @dataclass(frozen=True)
 class Search:
-    """The search for one model. ``about``: what the keys of its results share."""
+    """The search for one model, by successive halving: a fold measures the better half of what the
+    folds before left, and the configuration as it is.
+
+    ``about``: what the keys of its results share. ``deadline``: when it ends, by the monotonic
+    clock; a fold that was not finished then does not count, unless it is the first.
+    """
 
     model: str
-    candidates: list[Params]
+    candidates: list[ModelParams]
     splits: list[Split]
     about: Mapping[str, Any]
     results: TuningResults
+    deadline: float = math.inf
 
-    def run(self, training: TrainingSet, settings: Config) -> dict[Params, list[float]]:
-        """Return each candidate's metric on each fold: from the results file, or measured now."""
-        folds = range(len(self.splits))
-        keys = {
-            (p, fold): self._key(with_params(settings, p), fold)
-            for fold in folds
-            for p in self.candidates
-        }
-        missing = [cell for cell in keys if keys[cell] not in self.results.values]
-        known = f"{len(keys) - len(missing)} of {len(keys)} fits are known"
-        tell(f"{self.model} model: {known} from {self.results.path}")
-        started = time.monotonic()
-        for number, value in enumerate(self._measured(missing, training, settings), start=1):
-            params, fold = missing[number - 1]
-            self.results.add(keys[params, fold], value)
-            left = (time.monotonic() - started) / number * (len(missing) - number)
-            tell(
-                f"[{number}/{len(missing)}] {self.model} model, fold {fold + 1} of {len(folds)},"
-                f" {differing_values(params, self.candidates)}: {METRIC[self.model]} {value:.4f};"
-                f" about {_duration(left)} to go"
-            )
-        return {p: [self.results.values[keys[p, fold]] for fold in folds] for p in self.candidates}
+    def run(self, training: TrainingSet, settings: Config) -> dict[ModelParams, list[float]]:
+        """Return each candidate's metric on each fold that it was tried on: from the results file,
+        or measured now."""
+        measured: dict[ModelParams, list[float]] = {params: [] for params in self.candidates}
+        left = self.candidates
+        for fold in range(len(self.splits)):
+            values = self._measure(fold, left, training, settings)
+            if fold == 0 or len(values) == len(left):
+                for params, value in values.items():
+                    measured[params].append(value)
+            if len(values) < len(left):
+                tell(f"{self.model} model: the time is up; {len(values)} of {len(left)} fits done")
+                break
+            order = ranked(self.model, measured)
+            better = {self.candidates[0], *order[: math.ceil(len(left) / 2)]}
+            left = [params for params in self.candidates if params in better]
+        return measured
 
-    def _measured(
-        self, cells: Sequence[tuple[Params, int]], training: TrainingSet, settings: Config
-    ) -> Iterator[float]:
-        """Yield the metric of each cell; the blocks of a fold are built once."""
-        for fold, several in itertools.groupby(cells, lambda cell: cell[1]):
-            made = self.splits[fold]
+    def _measure(
+        self, fold: int, left: Sequence[ModelParams], training: TrainingSet, settings: Config
+    ) -> dict[ModelParams, float]:
+        """Return the metric of these candidates on one fold, whose blocks are built once; fewer
+        when the time is up."""
+        keys = {params: self._key(with_params(settings, params), fold) for params in left}
+        known, made = self.results.values, self.splits[fold]
+        missing = [params for params in left if keys[params] not in known]
+        place = f"{self.model} model, fold {fold + 1} of {len(self.splits)}"
+        tell(f"{place}: {len(left) - len(missing)} of {len(left)} fits are known")
+        if missing:
             stars = made.fitted()
             fitter = OnceFitter(ProgressBar(3, io.StringIO()), "als", settings.seed, {})
-            for params, _ in several:
-                yield measure(
-                    self.model, stars, made.cases, training, with_params(settings, params), fitter
+            for number, params in enumerate(missing, start=1):
+                if time.monotonic() > self.deadline:
+                    break
+                chosen = with_params(settings, params)
+                value = measure(self.model, stars, made.cases, training, chosen, fitter)
+                self.results.add(keys[params], value)
+                tell(
+                    f"[{number}/{len(missing)}] {place}, {differing_values(params, left)}:"
+                    f" {METRIC[self.model]} {value:.4f}"
                 )
             stars.unpersist()
+        return {params: known[keys[params]] for params in left if keys[params] in known}
 
     def _key(self, settings: Config, fold: int) -> str:
-        models = ("ranking", "neighbourhood" if self.model == "ranking" else "rating")
+        models = ("ranking", "rating" if self.model == "rating" else "neighbourhood")
         params = {model: asdict(getattr(settings, model)) for model in models}
         return key(**self.about, head=self.model, fold=fold, params=params)
 
@@ -143,13 +162,13 @@ class OnceFitter(Fitter):
 
 
 def divide(training: TrainingSet, model: str, folds: int, seed: int) -> list[Split]:
-    """Split so that each rating, or for the ranking model each user, is held out once.
+    """Split so that each rating, or for all but the rating model each user, is held out once.
 
     Raises DataError if a fold has nothing to measure on.
     """
     stars, splits = training.stars, []
     for fold in range(folds):
-        if model == "ranking":
+        if model != "rating":
             made = split(stars, person_fold(seed, stars.users.ids, fold, folds), seed)
         else:
             made = split(stars, rating_fold(seed, fold, folds), seed)
@@ -177,7 +196,3 @@ def measure(
     if with_rating:
         return star_metrics(cases, served)[METRIC[model]]
     return ranking_metrics(cases, served, least_liked(training.catalogue))[METRIC[model]]
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"

@@ -97,7 +97,23 @@ def test_tune_writes_better_parameters_alone(
     assert float(best.split()[0]) > float(configured.split()[0])
     assert "ranking.regularization 1000 → 0.05, rating.regularization 1000 → 0.5" in output.out
     assert len(fits) == 8  # two candidates and two folds for each model
-    assert "[4/4] rating model, fold 2 of 2, regularization 0.5: RMSE" in output.err
+    assert "[2/2] rating model, fold 2 of 2, regularization 0.5: RMSE" in output.err
+
+
+def test_tune_searches_the_neighbourhood_beside_the_configured_factors(
+    spark: SparkSession, tmp_path: Path, arguments: list[str], fits: list[str]
+) -> None:
+    """The configured factors, shrunken to zero, order titles by popularity alone."""
+    grid = "neighbourhood: {neighbours: [5], regularization: [1.0], objective: [liked, watched]}"
+    write_files(tmp_path, {"grid.yaml": grid})
+    assert tune.main(arguments) == 0
+    tuned = read_params(tmp_path / "tuned.yaml")
+    assert list(tuned) == ["neighbourhood"]
+    assert (tuned["neighbourhood"]["neighbours"], tuned["neighbourhood"]["regularization"]) == (
+        5,
+        1,
+    )
+    assert set(fits) == {"neighbourhood"}
 
 
 def test_tune_says_when_the_configured_parameters_are_the_best(
@@ -133,7 +149,7 @@ def test_tune_resumes_an_interrupted_search(
     assert not (tmp_path / "found.yaml").exists()
     monkeypatch.setattr(search, "measure", measure)
     assert tune.main([*arguments, *out]) == 0
-    assert "2 of 4 fits are known" in capsys.readouterr().err
+    assert "ranking model, fold 1 of 2: 2 of 2 fits are known" in capsys.readouterr().err
     assert len(fits) == 4
     assert tune.main([*arguments, *out]) == 0
     assert len(fits) == 4
@@ -239,7 +255,7 @@ def test_fingerprint_depends_on_content_and_not_on_order(
         ("rating: {regularization: [-1]}", "regularization must be a number of at least 1e-09"),
         ("ranking: [rank]", "grid.yaml, ranking: must be `parameter: [value, value]` lines"),
         ("heads: {rank: [3]}", "grid.yaml: unknown model 'heads'; give lists of values under"),
-        ("", "grid.yaml: nothing to try; give lists of values under ranking or rating"),
+        ("", "grid.yaml: nothing to try; give lists of values under ranking, neighbourhood"),
         ("rank: [3", "grid.yaml: not YAML"),
         ("ranking: {rank: [21]}", "rank 21 of the ranking model is above its 30 people or 20"),
         ("rating: {rank: [4, 400]}", "rank 400 of the rating model is above its 30 people or 20"),
@@ -268,6 +284,7 @@ def test_tune_rejects_an_invalid_grid_before_fitting(
     ("more", "expected"),
     [
         (("--folds", "1"), "--folds: must be 2 or more, not 1"),
+        (("--minutes", "0"), "--minutes: must be above 0, not 0"),
         (("--folds", "31"), "ranking model, fold 1 of 31: 1 people to test on"),
         (("--grid", "/nowhere.yaml"), "/nowhere.yaml: cannot be read"),
         (("--out", __file__), "not YAML"),
@@ -311,6 +328,7 @@ def test_default_grid_is_valid() -> None:
     grid = grids.read_grid(grids.GRID, settings)
     assert {model: len(candidates) > 3 for model, candidates in grid.items()} == {
         "ranking": True,
+        "neighbourhood": True,
         "rating": True,
     }
     assert {params.rank for params in grid["rating"]} == {7}
