@@ -25,11 +25,14 @@ from spark_jobs.evaluation.splits import Case, uniform, user_ids
 from spark_jobs.protocols import LIST_LENGTH
 
 POPULARITY, NEIGHBOURS = "ranking.popularity_weight", "neighbourhood.weight"
-# What is tried for each parameter that can be chosen.
+# What is tried for each parameter that can be chosen: every second value, then those around the
+# best.
 TRIED: Mapping[str, tuple[float, ...]] = {
-    POPULARITY: (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4),
-    NEIGHBOURS: (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
+    POPULARITY: (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6),
+    NEIGHBOURS: (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
 }
+# Of popularity and of the neighbourhood.
+Weights = tuple[float, float]
 # Of fewer people a choice would be noise.
 LEAST_PEOPLE = 40
 # A list is judged after a person's first ratings too, because newcomers need popularity most.
@@ -95,7 +98,35 @@ def choose_weights(
     present = (POPULARITY, NEIGHBOURS) if release.neighbourhood else (POPULARITY,)
     chosen = [name for name in present if name in settings.chosen]
     grid |= {name: TRIED[name] for name in chosen}
-    tried = list(itertools.product(grid[POPULARITY], grid[NEIGHBOURS]))
+    if not chosen:
+        return None
+    model = Model(release)
+    means, people = _mean_ndcg(cases, model, _every_second(grid), least)
+    if people < LEAST_PEOPLE / 2:
+        return None
+    means |= _mean_ndcg(cases, model, _around(max(means, key=means.__getitem__), grid), least)[0]
+    best = max(means, key=means.__getitem__)
+    found = dict(zip((POPULARITY, NEIGHBOURS), best, strict=True))
+    return ChosenWeights({name: found[name] for name in chosen}, means[best], people)
+
+
+def _every_second(grid: Mapping[str, Sequence[float]]) -> list[Weights]:
+    return list(itertools.product(grid[POPULARITY][::2], grid[NEIGHBOURS][::2]))
+
+
+def _around(best: Weights, grid: Mapping[str, Sequence[float]]) -> list[Weights]:
+    """Return the pairs beside the best one that were not tried among every second."""
+    sides = []
+    for value, values in zip(best, (grid[POPULARITY], grid[NEIGHBOURS]), strict=True):
+        place = values.index(value)
+        sides.append(values[max(0, place - 1) : place + 2])
+    return [pair for pair in itertools.product(*sides) if pair != best]
+
+
+def _mean_ndcg(
+    cases: RDD[Case], model: Model, tried: Sequence[Weights], least: float
+) -> tuple[dict[Weights, float], int]:
+    """Return the mean NDCG@10 for each pair of weights, and over how many people."""
 
     def measure(model: Model, case: Case) -> Float64Array:
         relevant = relevant_items(case, least)
@@ -108,14 +139,12 @@ def choose_weights(
         ]
         return np.asarray(np.mean(lists, axis=0))
 
-    values = np.array(map_cases(cases, Model(release), measure) if chosen else [])
+    if not tried:
+        return {}, 0
+    values = np.array(map_cases(cases, model, measure))
     values = values[np.isfinite(values[:, 0])] if len(values) else values
-    if len(values) < LEAST_PEOPLE / 2:
-        return None
-    means = values.mean(axis=0)
-    best = int(np.argmax(means))
-    found = dict(zip((POPULARITY, NEIGHBOURS), tried[best], strict=True))
-    return ChosenWeights({name: found[name] for name in chosen}, float(means[best]), len(values))
+    means = values.mean(axis=0).tolist() if len(values) else [0.0] * len(tried)
+    return dict(zip(tried, means, strict=True)), len(values)
 
 
 def ndcg_of_weights(
@@ -123,7 +152,7 @@ def ndcg_of_weights(
     known: dict[int, float],
     excluded: Iterable[int],
     relevant: Int64Array,
-    tried: Sequence[tuple[float, float]],
+    tried: Sequence[Weights],
 ) -> list[float]:
     """NDCG@10 of the list for each pair of weights, of popularity and of the neighbourhood, without
     the ``excluded`` items. The weight of the model's neighbourhood is 1."""

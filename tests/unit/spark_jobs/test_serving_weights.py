@@ -9,7 +9,14 @@ from recommender.model import Model
 from recommender.params import RankingParams
 from spark_jobs.config.configuration import Config
 from spark_jobs.evaluation.promotion_gate import with_weights
-from spark_jobs.evaluation.serving_weights import ChosenWeights, ndcg_of_weights, weight_notes
+from spark_jobs.evaluation.serving_weights import (
+    NEIGHBOURS,
+    ChosenWeights,
+    _around,
+    _every_second,
+    ndcg_of_weights,
+    weight_notes,
+)
 from tests.support.releases import tiny_release
 
 BETA = "ranking.popularity_weight"
@@ -43,6 +50,14 @@ def test_ndcg_of_each_weight_equals_that_of_a_release_with_it() -> None:
         gains = [1 / np.log2(listed.index(item) + 2) for item in relevant.tolist()]
         assert ndcg == pytest.approx(sum(gains) / (1 + 1 / np.log2(3)))
     assert found[0] < found[2]
+
+
+def test_every_second_pair_is_tried_and_then_those_around_the_best() -> None:
+    grid = {BETA: (1.0, 2.0, 3.0), NEIGHBOURS: (0.0, 4.0, 8.0, 16.0)}
+    assert _every_second(grid) == [(1, 0), (1, 8), (3, 0), (3, 8)]
+    assert _around((1.0, 8.0), grid) == [(1, 4), (1, 16), (2, 4), (2, 8), (2, 16)]
+    assert _around((3.0, 0.0), grid) == [(2, 0), (2, 4), (3, 4)]
+    assert _around((1.0, 0.0), {BETA: (1.0,), NEIGHBOURS: (0.0,)}) == []
 
 
 def test_weight_notes_name_the_values_of_each_seed() -> None:
