@@ -23,7 +23,7 @@ LOWEST = float(np.finfo(np.float32).min)
 AT_A_TIME = 4096
 # About how many items with the most added to their scores are looked at first, and from how many
 # it is estimated where they begin.
-HEAD, SAMPLED = 512, 1024
+HEAD, SAMPLED = 128, 1024
 
 
 def top_n(scores: FloatArray, n: int, excluded_rows: IntArray | None = None) -> Int64Array:
@@ -66,14 +66,6 @@ def _head_limit(added: Float64Array) -> float:
     sample = added[:: max(1, len(added) // SAMPLED)]
     share = min(max(1, HEAD * len(sample) // len(added)), len(sample))
     return max(0.0, float(np.partition(sample, -share)[-share]))
-
-
-def _among(places: Int64Array, others: Int64Array) -> BoolArray:
-    """Mask those of ``places`` that are among ``others``, ascending."""
-    if not len(others):
-        return np.zeros(len(places), np.bool_)
-    found = np.searchsorted(others, places).clip(max=len(others) - 1)
-    return others[found] == places
 
 
 class BestFirst:
@@ -120,21 +112,17 @@ class BestFirst:
         if n <= 0 or not len(self._rows):
             return np.empty(0, np.int64), np.empty(0)
         x = np.asarray(vector, np.float32)
-        bounds, head = self._bounds(vector, added)
+        bounds, head = self._bounds(vector, added, excluded_rows, allowed)
         unsure = self._unsure(bounds, added)
-        excluded = np.sort(self._places[excluded_rows])
         places, best = head, self._scores(head, x, added)
-        best[_among(head, excluded)] = -np.inf
-        if allowed is not None:
-            best[~allowed[self._rows[head]]] = -np.inf
-        excluded = np.sort(np.concatenate([excluded, head]))  # each item once
+        left_out = np.concatenate([self._places[excluded_rows], head])  # each item once
         low, size, end = 0, FIRST, len(bounds)
         least = _nth_best(best, n) - 2 * unsure
         while low < end:
             high = min(low + size, end)
             piece = slice(low * BOUND, high * BOUND)
             scores = self._scores(piece, x, added)
-            self._forbid(scores, piece.start, excluded, allowed)
+            self._forbid(scores, piece.start, left_out, allowed)
             if len(best) < n:
                 least = _nth_best(scores, n) - 2 * unsure
             better = np.flatnonzero(scores >= least)
@@ -164,33 +152,40 @@ class BestFirst:
             return None
         x = np.asarray(vector, np.float32)
         (score,) = self._exact_scores(np.array([place]), vector, added)
-        bounds, head = self._bounds(vector, added)
+        bounds, head = self._bounds(vector, added, excluded_rows)
         unsure = self._unsure(bounds, added)
         # Bounds descend: no item beyond the last sufficient bound ranks before it.
         end = BOUND * (len(bounds) - int(np.searchsorted(bounds[::-1], score - 2 * unsure)))
         end = min(end, len(self._rows))
         head = head[head >= end]
-        scores = np.concatenate(
-            [self._scores(slice(0, end), x, added), self._scores(head, x, added)]
-        )
+        first = self._scores(slice(0, end), x, added)
+        self._forbid(first, 0, self._places[excluded_rows])
+        scores = np.concatenate([first, self._scores(head, x, added)])
         places = np.concatenate([np.arange(end), head])
-        scores[_among(places, np.sort(self._places[excluded_rows]))] = -np.inf
         near = np.abs(scores - score) <= unsure
         exact = self._exact_scores(places[near], vector, added)
         before = (scores > score + unsure).sum() + (exact > score).sum()
         return int(before + ((exact == score) & (self._rows[places[near]] < row)).sum()) + 1
 
     def _bounds(
-        self, vector: FloatArray, added: Float64Array | None
+        self,
+        vector: FloatArray,
+        added: Float64Array | None,
+        excluded_rows: IntArray,
+        allowed: BoolArray | None = None,
     ) -> tuple[Float64Array, Int64Array]:
         """Return upper bounds of the scores from each run of BOUND items to the last item, and the
-        places of the items for which they do not hold."""
+        places of the items that may be listed for which they do not hold."""
         each = float(np.linalg.norm(vector)) * self._norms + self._highest
         bounds = np.maximum.accumulate(each[::-1])[::-1]
         if added is None:
             return bounds, np.empty(0, np.int64)
         limit = _head_limit(added)
-        head = self._places[np.flatnonzero(added > limit)]
+        above = added > limit
+        above[excluded_rows] = False
+        if allowed is not None:
+            above &= allowed
+        head = self._places[np.flatnonzero(above)]
         return bounds + limit, head[head >= 0]
 
     def _unsure(self, bounds: Float64Array, added: Float64Array | None) -> float:
@@ -216,10 +211,14 @@ class BestFirst:
         return scores if added is None else scores + added[self._rows[places]]
 
     def _forbid(
-        self, scores: Float32Array, start: int, excluded: Int64Array, allowed: BoolArray | None
+        self,
+        scores: Float32Array,
+        start: int,
+        left_out: Int64Array,
+        allowed: BoolArray | None = None,
     ) -> None:
-        """Set scores of excluded items to -inf. ``excluded``: places, ascending."""
-        first, last = np.searchsorted(excluded, (start, start + len(scores)))
-        scores[excluded[first:last] - start] = -np.inf
+        """Set scores of items to -inf. ``left_out``: places."""
+        there = left_out - start
+        scores[there[(there >= 0) & (there < len(scores))]] = -np.inf
         if allowed is not None:
             scores[~allowed[self._rows[start : start + len(scores)]]] = -np.inf

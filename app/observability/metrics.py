@@ -7,8 +7,10 @@ that answers ``/metrics`` aggregates them.
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
 from datetime import datetime
+from time import sleep
 from typing import Any
 
 from prometheus_client import (
@@ -26,6 +28,7 @@ from sqlalchemy.pool import Pool
 
 from app.db.clock import utcnow
 
+READ_AGAIN_SECONDS = (0.01, 0.1, 1.0)
 PAGE, API, IMPORT = "page", "api", "import"
 FOLD_IN, TOP_N = "fold_in", "top_n"
 _REQUESTS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -90,6 +93,11 @@ def exposition(created_at: str | None) -> bytes:
         registry.register(REGISTRY)
     if created_at is not None:
         registry.register(_Age(created_at))
+    for seconds in READ_AGAIN_SECONDS:
+        try:
+            return generate_latest(registry)
+        except struct.error:  # another worker's file, which it has just made, is still empty
+            sleep(seconds)
     return generate_latest(registry)
 
 

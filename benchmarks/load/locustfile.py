@@ -26,6 +26,8 @@ from typing import Any, NoReturn
 import gevent
 from gevent.pool import Group
 from locust import HttpUser, TaskSet, events, task
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 CROWD = json.loads(Path(os.environ["LOAD_CROWD"]).read_text(encoding="utf-8"))
 CLIENTS: int = CROWD["rest_clients"]
@@ -77,6 +79,9 @@ class CrowdUser(HttpUser):
 
     def on_start(self) -> None:
         self.client.headers["X-Forwarded-For"] = str(next(addresses))
+        # As browsers do when a server closes a connection that was kept open.
+        again = Retry(total=1, connect=0, status=0, redirect=0, allowed_methods=["GET"])
+        self.client.mount("http://", HTTPAdapter(max_retries=again))
         self.wait()  # so that they do not all start at once
 
     def wait_time(self) -> float:

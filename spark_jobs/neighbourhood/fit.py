@@ -33,7 +33,7 @@ from spark_jobs.neighbourhood import kernels
 from spark_jobs.threads import map_in_threads
 
 # The most bytes of systems that all tasks together build at a time.
-SYSTEMS = 1_000_000_000
+SYSTEMS = 1_500_000_000
 # How many weights a rating may have in the mean over all ratings: as long as folding in may take.
 # Beyond it the smallest are left out, of which there are many where tastes are alike.
 MOST_SUMS = 100

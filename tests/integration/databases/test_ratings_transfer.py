@@ -57,7 +57,7 @@ def test_import_ratings_says_how_a_file_differs_from_the_publishers(
 ) -> None:
     lines = '"userId";"movieId";"rating";"timestamp"\n"1";"1";"4,5";"4/2/2005"\n'
     printed = run(app, "import-ratings", str(write_files(tmp_path, {"ratings.csv": lines})))[1]
-    assert printed.splitlines()[:-1] == [
+    assert printed.splitlines()[:4] == [
         "ratings.csv: separated by semicolons",
         "ratings.csv: fields in quotation marks",
         "ratings.csv: decimal commas",

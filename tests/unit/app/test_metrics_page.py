@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import create_app
 from app.extensions import db
+from app.observability import metrics
 from recommender.storage.release_store import ReleaseStore
 from tests.support.api import Rest, client_with_token
 from tests.support.releases import SECOND, publish_tiny, remove_a_file
@@ -259,6 +260,23 @@ def workers(log: Path) -> list[int]:
 
 def numbered_files(folder: Path) -> set[int]:
     return {int(path.stem.split("_")[-1]) for path in folder.glob("histogram_*.db")}
+
+
+def test_metrics_are_read_again_when_another_worker_has_just_made_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = tmp_path / "counter_4711.db"
+    new.touch()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        new.unlink()
+
+    monkeypatch.setattr(metrics, "sleep", wait)
+    assert metrics.exposition(None) == b""
+    assert waited == [0.01]
 
 
 @pytest.mark.server

@@ -203,9 +203,10 @@ def test_pages_announce_simulated_data(closed_app: Flask, store: ReleaseStore) -
 
 @pytest.mark.server
 def test_sync_waits_for_another_process_that_holds_the_sqlite_write_lock(
-    environ: dict[str, str], app: Flask
+    environ: dict[str, str], store: ReleaseStore, app: Flask
 ) -> None:
     """For longer than SQLite's default busy timeout, which is five seconds."""
+    publish_tiny(store, "20260102-000000-bbbb")
     with app.app_context():
         assert db.session.scalar(text("PRAGMA busy_timeout")) > 5_000
         db.session.rollback()

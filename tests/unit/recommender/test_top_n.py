@@ -165,6 +165,8 @@ def test_best_first_reads_few_items_when_little_is_added_to_most():
     best = BestFirst(factors, np.zeros(len(factors)))
     expected = best.top(*asked)[0]
     assert sorted(expected[:3]) == [len(factors) - 3, len(factors) - 2, len(factors) - 1]
-    unread = np.setdiff1d(np.arange(40 * BOUND, 100 * BOUND), best._bounds(asked[0], added)[1])
+    unread = np.setdiff1d(
+        np.arange(40 * BOUND, 100 * BOUND), best._bounds(asked[0], added, asked[2])[1]
+    )
     best._factors[unread] = np.nan  # reading these would give wrong results
     assert best.top(*asked)[0].tolist() == expected.tolist()
