@@ -301,6 +301,13 @@ def test_load_accepts_an_integer_for_a_float(tmp_path: Path) -> None:
     assert alpha == 4.0
 
 
+def test_params_of_the_objective_watched_change_nothing_else() -> None:
+    watched = load("--params", str(DEFAULT.parent / "movies-watched.yaml"))
+    expected = load("--ranking-neutral", "0", "--neighbourhood-objective", "watched")
+    regularized = replace(expected.neighbourhood, regularization=200.0)
+    assert watched == replace(expected, neighbourhood=regularized)
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
