@@ -116,11 +116,13 @@ def _every_second(grid: Mapping[str, Sequence[float]]) -> list[Weights]:
 
 def _around(best: Weights, grid: Mapping[str, Sequence[float]]) -> list[Weights]:
     """Return the pairs beside the best one that were not tried among every second."""
-    sides = []
-    for value, values in zip(best, (grid[POPULARITY], grid[NEIGHBOURS]), strict=True):
-        place = values.index(value)
-        sides.append(values[max(0, place - 1) : place + 2])
-    return [pair for pair in itertools.product(*sides) if pair != best]
+
+    def beside(name: str, value: float) -> Sequence[float]:
+        place = grid[name].index(value)
+        return grid[name][max(0, place - 1) : place + 2]
+
+    pairs = itertools.product(beside(POPULARITY, best[0]), beside(NEIGHBOURS, best[1]))
+    return [pair for pair in pairs if pair != best]
 
 
 def _mean_ndcg(

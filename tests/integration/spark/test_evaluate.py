@@ -144,8 +144,15 @@ def test_protocol_n_orders_new_titles_by_counts_and_by_content(
 ) -> None:
     folder = write_two_tastes(tmp_path / "ml", people=90, films=24)
     report = measured(tmp_path, folder, "--protocol", "N", "--seeds", "0")
-    assert set(report["protocols"]["N"]) == {"popularity", "genres and decade"}
-    assert 0 <= mean(report, "N", "genres and decade", "new-title AUC") <= 1
+    folded = [f"folded in, {n} raters" for n in (2, 5, 10, 20)]
+    again = [f"fitted again, {n} raters" for n in (10, 20)]
+    assert set(report["protocols"]["N"]) == {
+        *("popularity", "genres and decade", "folded in, 1 rater"),
+        *folded,
+        *again,
+    }
+    for name in report["protocols"]["N"]:
+        assert 0 <= mean(report, "N", name, "new-title AUC") <= 1
     assert report["people"] > 0
 
 

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from recommender.model import Model
-from spark_jobs.evaluation.new_titles import LEAST_RATINGS, PredictedFactors, draw_new_titles
+from spark_jobs.evaluation.new_titles import (
+    LEAST_RATINGS,
+    FactorsOfTitles,
+    Raters,
+    by_title,
+    draw_new_titles,
+    predicted_factors,
+)
 from spark_jobs.evaluation.time_protocol import ageing_sentence
 from tests.support.releases import tiny_release
 
@@ -57,9 +64,36 @@ def test_predicted_factors_follow_the_genre_of_a_new_title() -> None:
     """Titles 1 to 4 are of one taste and genre, the next four of the other."""
     model = Model(tiny_release())
     genres = np.repeat(np.eye(2), 4, axis=0)
-    new = PredictedFactors.fit(model, genres, np.array([901, 902]), np.eye(2))
+    factors = predicted_factors(model.release.arrays, genres, np.eye(2))
+    new = FactorsOfTitles(model, np.array([901, 902]), factors)
     first, second = model.item_index.item_ids[[0, 4]].tolist()
     one, other = new.scores({first: 5.0})
     assert one > other
     one, other = new.scores({second: 5.0})
     assert one < other
+
+
+def test_title_is_folded_in_for_those_who_are_like_its_raters() -> None:
+    model = Model(tiny_release())
+    first, second = model.item_index.item_ids[[0, 4]].tolist()
+    vectors = {1: model.fold_in({first: 5.0}), 2: model.fold_in({second: 5.0})}
+    raters = Raters(
+        [np.array([1, 2]), np.array([2, 1])],
+        [np.array([1.0, 1.0]), np.array([1.0, 1.0])],
+        {user: person.ranking_vector for user, person in vectors.items()},
+    )
+    unknown = np.zeros((2, model.release.ranking.rank))
+    after_one = FactorsOfTitles(model, np.array([901, 902]), raters.folded_in(model, 1, unknown))
+    assert np.argmax(after_one.scores({first: 5.0})) == 0
+    assert np.argmax(after_one.scores({second: 5.0})) == 1
+    np.testing.assert_allclose(*raters.folded_in(model, 2, unknown))  # both have the same two
+    assert raters.folded_in(model, 0, unknown).tolist() == unknown.tolist()
+
+
+def test_ratings_of_the_first_raters_are_fitted_and_never_folded_in() -> None:
+    raters = Raters([np.array([7, 8])], [np.array([1.0, 1.0])], {})
+    users, items = np.array([7, 7, 8, 9]), np.array([1, 5, 5, 5])
+    roles = by_title(np.array([5]), raters, 1)(users, items, np.array([0, 2, 3, 4]))
+    assert roles.fitted.tolist() == [True, True, False, False]
+    assert roles.known.tolist() == [True, False, False, False]
+    assert roles.held.tolist() == [False, True, True, True]
