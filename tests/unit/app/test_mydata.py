@@ -161,7 +161,7 @@ def test_import_changes_recommendations_at_once(ann: FlaskClient) -> None:
     [
         ("1,6,0", "off the scale, which ends at 5"),
         ("1,-1,0", "off the scale"),
-        ("1,nan,0", "off the scale"),
+        ("1,nan,0", "is not a rating"),
         ("1,five,0", "is not a rating"),
         ("one,5,0", "not a whole number"),
         ("1,5", "2 fields, not 3"),

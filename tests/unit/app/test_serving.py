@@ -159,19 +159,29 @@ def test_ready_is_503_when_database_is_unreachable(
     assert client.get("/health").status_code == 200
 
 
+@pytest.fixture
+def own_store(tmp_path: Path) -> ReleaseStore:
+    """A store that no other test changes: a thread that watches it outlives its test."""
+    own = ReleaseStore(tmp_path / "releases")
+    publish_tiny(own)
+    return own
+
+
 def test_watcher_swaps_the_release_within_its_period(
-    app: Flask, environ: dict[str, str], store: ReleaseStore
+    app: Flask, environ: dict[str, str], own_store: ReleaseStore
 ) -> None:
-    watching = create_app({**environ, "RELEASE_POLL_SECONDS": "0.05"}, TESTING=True).test_client()
+    often = {**environ, "RELEASES": str(own_store.folder), "RELEASE_POLL_SECONDS": "0.05"}
+    watching = create_app(often, TESTING=True).test_client()
     assert watching.get("/ready").json["release"] == FIRST
-    publish_tiny(store, SECOND)
+    publish_tiny(own_store, SECOND)
     wait_until(lambda: watching.get("/ready").json["release"] == SECOND, 10)
 
 
 def test_previous_release_is_freed_when_a_request_left_it_in_a_reference_cycle(
-    app: Flask, environ: dict[str, str], store: ReleaseStore
+    app: Flask, environ: dict[str, str], own_store: ReleaseStore
 ) -> None:
-    watching = create_app({**environ, "RELEASE_POLL_SECONDS": "0.2"}, TESTING=True)
+    often = {**environ, "RELEASES": str(own_store.folder), "RELEASE_POLL_SECONDS": "0.2"}
+    watching = create_app(often, TESTING=True)
     client = watching.test_client()
     client.get("/ready")
     with watching.app_context():
@@ -181,7 +191,7 @@ def test_previous_release_is_freed_when_a_request_left_it_in_a_reference_cycle(
     gc.disable()
     try:
         del cycle
-        publish_tiny(store, SECOND)
+        publish_tiny(own_store, SECOND)
         assert before() is not None
         wait_until(lambda: before() is None, 10)
         assert client.get("/ready").json["release"] == SECOND
