@@ -25,7 +25,13 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from recommender.arrays import Float32Array, Int64Array
-from recommender.catalogue import Catalogue, CatalogueItem, read_items, write_items
+from recommender.catalogue import (
+    Catalogue,
+    CatalogueItem,
+    catalogue_fields,
+    read_items,
+    write_items,
+)
 from recommender.errors import ReleaseError
 from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
 
@@ -186,7 +192,7 @@ def write_release(
         "format_version": FORMAT_VERSION,
         "version": release.version,
         "created_at": release.created_at,
-        "catalogue": structs.asdict(release.catalogue),
+        "catalogue": catalogue_fields(release.catalogue),
         "ranking": structs.asdict(release.ranking),
         "rating": {
             **(structs.asdict(release.rating) if release.rating else {}),
