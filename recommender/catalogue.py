@@ -78,8 +78,8 @@ class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 # What a format says from 3 on, in a release that needs it.
-ITEM_ADDITIONS = ("key", "creators", "image", "link")
-CATALOGUE_ADDITIONS = ("plural", "measure", "measures", "having", "points", "keyed")
+ITEM_ADDITIONS = {"key", "creators", "image", "link"}
+CATALOGUE_ADDITIONS = {"plural", "measure", "measures", "having", "points", "keyed"}
 
 
 def item_fields(item: CatalogueItem) -> dict[str, Any]:
@@ -92,7 +92,14 @@ def catalogue_fields(catalogue: Catalogue) -> dict[str, Any]:
     return _without_defaults(catalogue, CATALOGUE_ADDITIONS)
 
 
-def _without_defaults(record: Struct, names: tuple[str, ...]) -> dict[str, Any]:
+def needs_format_3(catalogue: Catalogue, items: Iterable[CatalogueItem]) -> bool:
+    """Whether a release of these says what format 2 cannot."""
+    if catalogue_fields(catalogue).keys() & CATALOGUE_ADDITIONS:
+        return True
+    return any(item_fields(item).keys() & ITEM_ADDITIONS for item in items)
+
+
+def _without_defaults(record: Struct, names: set[str]) -> dict[str, Any]:
     defaults = {f.name: f.default for f in structs.fields(record) if f.name in names}
     values = structs.asdict(record)
     return {k: v for k, v in values.items() if k not in defaults or v != defaults[k]}
