@@ -22,9 +22,8 @@ from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.array_cache import joined
 from spark_jobs.config.configuration import Config
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.read import read_datasets
 from spark_jobs.ratings import Ratings
-from spark_jobs.training_set import TrainingSet, merge
+from spark_jobs.training_set import TrainingSet, merge, read_inputs
 
 LISTED = 15
 CURVE_POINTS = 150
@@ -35,7 +34,7 @@ Rows = list[dict[str, Any]]
 
 def explore(spark: SparkSession, folders: Sequence[str], settings: Config) -> dict[str, Any]:
     """What ``--out`` holds. Raises MarqueeError for data that cannot be used."""
-    datasets = read_datasets(spark, settings.dataset, folders)
+    datasets = read_inputs(spark, settings, folders)
     months = by_month(datasets)
     training = merge(datasets, settings)
     explored = describe(training, months)
@@ -46,9 +45,9 @@ def explore(spark: SparkSession, folders: Sequence[str], settings: Config) -> di
 def by_month(datasets: Sequence[Dataset]) -> Rows:
     """Ratings and their mean in each month that has any, as read: repeated pairs count again.
 
-    None where hours were played, of which nobody knows when.
+    None where hours were played, or ratings given, of which nobody knows when.
     """
-    if datasets[0].feedback == IMPLICIT:
+    if datasets[0].feedback == IMPLICIT or not datasets[0].timed:
         return []
     counts, sums = np.zeros(0, np.int64), np.zeros(0)
     for some_counts, some_sums in joined([dataset.ratings for dataset in datasets]).map(_monthly):

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known = TuningResults.read(results)
         if options.folds < 2:
             raise ConfigError(f"--folds: must be 2 or more, not {options.folds}")
-        folders = data_folders(options.data)
+        folders = data_folders(options.data, settings)
         spark = build_session("marquee tune")
         with _quiet_interruption(spark):
             measures = tune(spark, folders, settings, grid, options.folds, known)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from recommender.arrays import Float32Array, Int64Array
 from recommender.catalogue import (
+    FIRST_KEYED_USER,
     Catalogue,
     CatalogueItem,
     catalogue_fields,
@@ -34,7 +35,7 @@ from recommender.catalogue import (
     write_items,
 )
 from recommender.errors import ReleaseError
-from recommender.keys import CatalogueKeys, Keys
+from recommender.keys import FIRST_KEYED_ITEM, CatalogueKeys, Keys
 from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
 
 # Format 1 has no neighbourhood. Format 2 has no keys, and no words and scale of a catalogue's own;
@@ -44,6 +45,7 @@ MANIFEST = "release.json"
 ITEMS = "items.jsonl.gz"
 PARITY = "parity.npz"
 REPORT = "report"
+SIDES = ("user", "item")
 # Errors of numpy, and of the zip reader below it, for bytes that are not an array.
 NOT_AN_ARRAY = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, OverflowError, MemoryError),
@@ -226,9 +228,15 @@ def key_arrays(keys: CatalogueKeys) -> dict[str, NDArray[Any]]:
     """Return the arrays of both sides' keys, by name."""
     return {
         name: array
-        for side, of_side in (("user", keys.users), ("item", keys.items))
+        for side, of_side in zip(SIDES, (keys.users, keys.items), strict=True)
         for name, array in zip(key_files(side), _arrays_of(of_side), strict=True)
     }
+
+
+def keys_of(arrays: Mapping[str, NDArray[Any]]) -> CatalogueKeys:
+    """Return the keys whose arrays these are, by name."""
+    users, items = ([arrays[name] for name in key_files(side)] for side in SIDES)
+    return CatalogueKeys(Keys(FIRST_KEYED_USER, *users), Keys(FIRST_KEYED_ITEM, *items))
 
 
 def key_files(side: str) -> tuple[str, str, str]:

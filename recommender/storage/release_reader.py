@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mmap
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 from msgspec import Struct
 
-from recommender.catalogue import FIRST_KEYED_USER, Catalogue, Finite
+from recommender.catalogue import Catalogue, Finite
 from recommender.errors import ConfigError, ReleaseError
 from recommender.feedback import IMPLICIT
-from recommender.keys import FIRST_KEYED_ITEM, CatalogueKeys, Keys
+from recommender.keys import CatalogueKeys
 from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
 from recommender.storage.release import (
     FORMAT_VERSION,
@@ -23,12 +24,14 @@ from recommender.storage.release import (
     MANIFEST,
     NOT_AN_ARRAY,
     PARITY,
+    SIDES,
     ItemArrays,
     NeighbourArrays,
     Release,
     array_fields,
     file_digest,
     key_files,
+    keys_of,
 )
 from recommender.validation import convert
 
@@ -72,7 +75,7 @@ class Manifest(Struct, frozen=True):
             arrays += fields(NeighbourArrays)
         names = [f.name for f in arrays]
         if self.catalogue.keyed:
-            names += [*key_files("user"), *key_files("item")]
+            names += [name for side in SIDES for name in key_files(side)]
         for name in ITEMS, PARITY, *(f"{name}.npy" for name in names):
             if name not in self.files:
                 raise ValueError(f"files does not list {name}")
@@ -202,16 +205,17 @@ def _map_array(folder: Path, name: str) -> Any:
 
 
 def _read_keys(folder: Path) -> CatalogueKeys:
-    return CatalogueKeys(
-        _keys_of(folder, "user", FIRST_KEYED_USER), _keys_of(folder, "item", FIRST_KEYED_ITEM)
-    )
+    arrays = {name: _map_array(folder, name) for side in SIDES for name in key_files(side)}
+    for side in SIDES:
+        names = key_files(side)
+        _check_keys(folder, names, *(arrays[name] for name in names))
+    return keys_of(arrays)
 
 
-def _keys_of(folder: Path, side: str, first_id: int) -> Keys:
-    """Map the keys of one side, and check that each can be found."""
-    names = key_files(side)
-    text, starts, order = arrays = [_map_array(folder, name) for name in names]
-    for name, array, kind in zip(names, arrays, (np.uint8, np.int64, np.int32), strict=True):
+def _check_keys(folder: Path, names: Sequence[str], text: Any, starts: Any, order: Any) -> None:
+    """Check that each key of a side can be found."""
+    kinds = (np.uint8, np.int64, np.int32)
+    for name, array, kind in zip(names, (text, starts, order), kinds, strict=True):
         if array.ndim != 1 or array.dtype != kind:
             raise ReleaseError(
                 f"{folder / name}.npy: {array.dtype} of shape {array.shape}, not a row of"
@@ -222,7 +226,6 @@ def _keys_of(folder: Path, side: str, first_id: int) -> Keys:
         raise ReleaseError(
             f"{folder / names[0]}.npy: its starts or order do not fit; publish the release again"
         )
-    return Keys(first_id, *arrays)
 
 
 def _check_arrays(release: Release, folder: Path) -> None:

@@ -150,7 +150,7 @@ JOB_LAYERS = (
     "neighbourhood",
     "config",
     "fit_models reporting training_set",
-    "command exploration output_folder parity_sample",
+    "command exploration known_keys output_folder parity_sample",
     "evaluation",
     "training tuning",
     "evaluate explore pipeline recommend train tune",

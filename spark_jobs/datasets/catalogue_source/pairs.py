@@ -1,0 +1,165 @@
+"""One rating for each pair of user and item, in order of both: the same whatever order, and in
+whatever files, the rows were read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.arrays import BoolArray, Int64Array
+from recommender.item_index import UNKNOWN
+from recommender.keys import Keys
+from spark_jobs.array_cache import CachedArrays, Regrouping, Shared
+from spark_jobs.datasets.catalogue_source.batches import RatingBatch
+from spark_jobs.datasets.catalogue_source.description import COUNT, MAX, NEWEST, SUM
+from spark_jobs.filesystem import on_one_machine
+
+# Of one part on one machine. By the number of rows alone, so that parts are the same on each.
+ROWS_A_PART = 500_000
+MOST_PARTS = 256
+# By place of a batch: the position of each of its users, and the id of each item, by number.
+Numbers = Mapping[tuple[int, int], tuple[NDArray[np.int32], NDArray[np.int32]]]
+
+
+class Rows(NamedTuple):
+    """Rows in order of parts: part ``n`` has ``bounds[n]`` to ``bounds[n + 1]``. ``users`` are
+    positions of keys, ``items`` ids."""
+
+    bounds: Int64Array
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    values: NDArray[np.float32]
+    seconds: NDArray[np.int64]
+
+
+class Pairs(NamedTuple):
+    """As in Ratings, one row a pair, in order of users and items. ``repeated``: how many rows were
+    of a pair that had one. ``capped``: users with more pairs than may count."""
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    values: NDArray[np.float32]
+    seconds: NDArray[np.int64]
+    repeated: int
+    capped: NDArray[np.int32]
+
+
+def pair_up(
+    batches: CachedArrays[RatingBatch],
+    numbers: Shared[Numbers],
+    users: Keys,
+    rows: int,
+    aggregate: str,
+    most_per_user: int,
+) -> CachedArrays[Pairs]:
+    """Bring the rows of each user together, and aggregate those of each pair. Rows of items
+    without an id (UNKNOWN) are left out."""
+    one_machine = on_one_machine(batches.context)
+    parts = rows // ROWS_A_PART if one_machine else batches.context.defaultParallelism
+    parts = min(max(1, parts), MOST_PARTS)
+    width = -(-len(users) // parts)
+    first_id = users.first_id
+
+    def group(batch: RatingBatch) -> Rows:
+        user_positions, item_ids = numbers.value[batch.place]
+        items = item_ids[batch.items]
+        listed = items != UNKNOWN
+        columns = (user_positions[batch.users], items, batch.values, batch.seconds)
+        positions, *_ = kept = [column[listed] for column in columns]
+        part = (positions // width).astype(np.uint16)
+        order = np.argsort(part, kind="stable")
+        bounds = np.searchsorted(part[order], np.arange(parts + 1))
+        return Rows(bounds, *(column[order] for column in kept))
+
+    def merge(_: int, pieces: list[Rows]) -> Pairs:
+        columns = zip(*(piece[1:] for piece in pieces), strict=True)
+        users, *others = (np.concatenate(several) for several in columns)
+        return _aggregated(users + np.int32(first_id), *others, aggregate, most_per_user)
+
+    return batches.exchange(Regrouping(group, _cut, merge, parts, Rows, Pairs))
+
+
+def _cut(rows: Rows, part: int) -> Rows:
+    piece = slice(rows.bounds[part], rows.bounds[part + 1])
+    return Rows(rows.bounds[:0], *(column[piece] for column in rows[1:]))
+
+
+def _aggregated(
+    users: NDArray[np.int32],
+    items: NDArray[np.int32],
+    values: NDArray[np.float32],
+    seconds: NDArray[np.int64],
+    aggregate: str,
+    most_per_user: int,
+) -> Pairs:
+    pair = users.astype(np.int64) << 32 | items
+    order = np.argsort(pair)
+    ordered = pair[order]
+    first = np.ones(len(pair), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    starts = np.flatnonzero(first)
+    if len(starts) < len(pair):
+        _sort_repeated(order, first, values, seconds)
+    last = order[np.append(starts[1:], len(pair)) - 1] if len(pair) else order
+    combined = AGGREGATES[aggregate](values[order], starts)
+    users, items, seconds = users[last], items[last], seconds[last]
+    kept, capped = _newest_of_each(users, items, seconds, most_per_user)
+    columns = (users, items, combined.astype(np.float32), seconds)
+    repeated = len(pair) - len(starts)
+    return Pairs(*(column[kept] for column in columns), repeated=repeated, capped=capped)
+
+
+def _sort_repeated(
+    order: Int64Array,
+    first: BoolArray,
+    values: NDArray[np.float32],
+    seconds: NDArray[np.int64],
+) -> None:
+    """Sort the rows of each repeated pair in place: the newest last, of those the highest."""
+    repeated = ~first
+    repeated[:-1] |= ~first[1:]
+    places = np.flatnonzero(repeated)
+    rows = order[places]
+    order[places] = rows[np.lexsort((values[rows], seconds[rows], np.cumsum(first)[places]))]
+
+
+def _newest_of_each(
+    users: NDArray[np.int32], items: NDArray[np.int32], seconds: NDArray[np.int64], most: int
+) -> tuple[BoolArray, NDArray[np.int32]]:
+    """Mark the ``most`` newest pairs of each user, of equally new ones those with the lowest ids;
+    return the users who have more too."""
+    kept = np.ones(len(users), bool)
+    distinct, starts, counts = np.unique(users, return_index=True, return_counts=True)
+    over = counts > most
+    for start, count in zip(starts[over].tolist(), counts[over].tolist(), strict=True):
+        piece = slice(start, start + count)
+        newest_first = np.lexsort((items[piece], -seconds[piece]))
+        kept[start + newest_first[most:]] = False
+    return kept, distinct[over]
+
+
+def _sums(values: NDArray[np.float32], starts: Int64Array) -> NDArray[np.float64]:
+    return np.add.reduceat(values.astype(np.float64), starts) if len(starts) else values[:0]
+
+
+def _highest(values: NDArray[np.float32], starts: Int64Array) -> NDArray[np.float32]:
+    return np.maximum.reduceat(values, starts) if len(starts) else values
+
+
+def _counts(values: NDArray[np.float32], starts: Int64Array) -> Int64Array:
+    return np.diff(np.append(starts, len(values)))
+
+
+def _last(values: NDArray[np.float32], starts: Int64Array) -> NDArray[np.float32]:
+    return values[np.append(starts[1:], len(values)) - 1] if len(starts) else values
+
+
+AGGREGATES: dict[str, Callable[[NDArray[np.float32], Int64Array], NDArray]] = {
+    NEWEST: _last,
+    SUM: _sums,
+    MAX: _highest,
+    COUNT: _counts,
+}
