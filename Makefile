@@ -13,7 +13,7 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run train pipeline evaluate explore tune upload download test test-quick test-databases test-faults lint docs bench jobs bundle \
+.PHONY: help run train catalogue pipeline evaluate explore tune upload download test test-quick test-databases test-faults lint docs bench jobs bundle \
 	cluster-env image-web image-batch up down clean java blas browser axe databases nginx redis eb spark35 audit \
 	load test-fuzz
 
@@ -47,6 +47,9 @@ down: ## and away; its volumes stay
 
 train: .venv/run .env java blas ## fit and promote a release: make train DATA=folder PARAMS=tuned.yaml, or CONFIG=catalogue.yaml
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.train $(CONFIG_OPTION) $(PARAMS_OPTION) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+
+catalogue: .venv/run .env java ## a first catalogue.yaml for tables of your own: make catalogue FROM=folder OUT=file
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.catalogue $(FROM) $(if $(OUT),--out $(OUT)) $(ARGS)
 
 pipeline: .venv/run .env java blas ## from data to a release in service: make pipeline CONFIG=file STAGE=train,evaluate AGAIN=1
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.pipeline $(CONFIG_OPTION) $(PARAMS_OPTION) $(if $(STAGE),--stage $(STAGE)) $(if $(AGAIN),--again) $(ARGS)

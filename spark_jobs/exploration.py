@@ -7,6 +7,7 @@ title and month.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +22,9 @@ from spark_jobs.als.biases import row_sums
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.array_cache import joined
 from spark_jobs.config.configuration import Config
+from spark_jobs.datasets.catalogue_source.suspicions import suspicions
 from spark_jobs.datasets.dataset import Dataset
+from spark_jobs.datasets.findings import Findings
 from spark_jobs.ratings import Ratings
 from spark_jobs.training_set import TrainingSet, merge, read_inputs
 
@@ -35,6 +38,10 @@ Rows = list[dict[str, Any]]
 def explore(spark: SparkSession, folders: Sequence[str], settings: Config) -> dict[str, Any]:
     """What ``--out`` holds. Raises MarqueeError for data that cannot be used."""
     datasets = read_inputs(spark, settings, folders)
+    if settings.own:
+        odd = suspicions(datasets[0], settings.own)
+        found = Findings.merged([datasets[0].findings, odd])
+        datasets[0] = replace(datasets[0], findings=found)
     months = by_month(datasets)
     training = merge(datasets, settings)
     explored = describe(training, months)

@@ -153,7 +153,7 @@ JOB_LAYERS = (
     "command exploration known_keys output_folder parity_sample",
     "evaluation",
     "training tuning",
-    "evaluate explore pipeline recommend train tune",
+    "catalogue evaluate explore pipeline recommend train tune",
 )
 
 
