@@ -14,7 +14,7 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run train catalogue pipeline evaluate explore tune upload download test test-quick test-databases test-faults lint docs bench jobs bundle \
-	cluster-env image-web image-batch up down clean java blas browser axe databases nginx redis eb spark35 audit \
+	cluster-env image-web image-batch up down clean java blas browser axe databases jdbc nginx redis eb spark35 audit \
 	load test-fuzz
 
 help: ## this list, which `make` alone shows too
@@ -98,7 +98,7 @@ test-quick: .venv/dev ## what needs no Spark, server or browser, in a minute: ma
 	$(PYTEST) -m "not (spark or browser or database or server or slow)" \
 	  $(if $(findstring tests/,$(ARGS)),,tests/unit tests/contract) $(ARGS)
 
-test: .venv/dev java blas browser axe databases nginx redis eb spark35 ## everything, then the site's queries on each database
+test: .venv/dev java blas browser axe databases jdbc nginx redis eb spark35 ## everything, then the site's queries on each database
 	@.ci/ensure summary
 	$(PYTEST) --durations 25 $(ARGS)
 	$(if $(ARGS),,@$(MAKE) --no-print-directory test-databases)
@@ -149,5 +149,5 @@ clean: ## remove what was built (data, releases and the database stay)
 .env:
 	@cp .env.example .env
 
-java blas browser axe databases nginx redis eb spark35:
+java blas browser axe databases jdbc nginx redis eb spark35:
 	@.ci/ensure $@

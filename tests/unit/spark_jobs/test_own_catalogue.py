@@ -255,7 +255,5 @@ def test_as_yaml_guesses_the_feedback(values: list[float], expected: str) -> Non
 
 
 def test_guess_says_what_it_looked_for() -> None:
-    with pytest.raises(
-        DataError, match=r"no table has a column that looks like a user \(books.csv"
-    ):
+    with pytest.raises(DataError, match=r"no table has a column that looks like a user \(books"):
         guess([ITEMS])
