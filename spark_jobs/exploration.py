@@ -27,6 +27,7 @@ from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.findings import Findings
 from spark_jobs.ratings import Ratings
 from spark_jobs.training_set import TrainingSet, merge, read_inputs
+from spark_jobs.units import unit_of
 
 LISTED = 15
 CURVE_POINTS = 150
@@ -198,17 +199,13 @@ def _best(training: TrainingSet, sums: NDArray[np.float64]) -> dict[str, Rows]:
     }
 
 
-def unit_of(facts: Mapping[str, Any]) -> str:
-    """What ratings of a catalogue are counted in."""
-    return "hours" if facts["feedback"] == IMPLICIT else "stars"
-
-
 def summary(explored: Mapping[str, Any]) -> str:
     """The figures as a terminal shows them."""
     facts, people, titles = explored["data"], explored["people"], explored["titles"]
     months, unit = explored["months"], unit_of(facts)
     top, best = explored["most_rated"][0], explored["best_rated"][0]
-    usual = str(max(explored["histogram"], key=lambda row: row["ratings"])[unit])
+    most = max(explored["histogram"], key=lambda row: row["ratings"])
+    usual = str(most["hours" if facts["feedback"] == IMPLICIT else "stars"])
     given = f"given from {months[0]['month']} to {months[-1]['month']}; " if months else ""
     simulated = " (simulated people)" if facts["simulated"] else ""
     return "\n".join(

@@ -64,7 +64,7 @@ def artists(number: int = ARTISTS) -> list[Row]:
             "styles": "Folk, Brass" if n % 2 else "Techno",
             "label": "Small Records",
             "photo": f"https://radio.example/{n}.jpg",
-            "about": None,
+            "about": f"Played {n} nights" if n % 5 == 1 else None,
         }
         for n in range(number)
     ]

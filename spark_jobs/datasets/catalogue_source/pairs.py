@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import BoolArray, Int64Array
+from recommender.catalogue import LARGEST_ID
 from recommender.item_index import UNKNOWN
 from recommender.keys import Keys
 from spark_jobs.array_cache import CachedArrays, Regrouping, Shared
@@ -37,13 +38,15 @@ class Rows(NamedTuple):
 
 class Pairs(NamedTuple):
     """As in Ratings, one row a pair, in order of users and items. ``repeated``: how many rows were
-    of a pair that had one. ``capped``: users with more pairs than may count."""
+    of a pair that had one, and ``example`` the ids of such a pair. ``capped``: users with more
+    pairs than may count."""
 
     users: NDArray[np.int32]
     items: NDArray[np.int32]
     values: NDArray[np.float32]
     seconds: NDArray[np.int64]
     repeated: int
+    example: NDArray[np.int32]
     capped: NDArray[np.int32]
 
 
@@ -108,8 +111,10 @@ def _aggregated(
     users, items, seconds = users[last], items[last], seconds[last]
     kept, capped = _newest_of_each(users, items, seconds, most_per_user)
     columns = (users, items, combined.astype(np.float32), seconds)
-    repeated = len(pair) - len(starts)
-    return Pairs(*(column[kept] for column in columns), repeated=repeated, capped=capped)
+    again = ordered[~first][:1]
+    example = np.array([again >> 32, again & LARGEST_ID], np.int32).ravel()
+    kept_columns = [column[kept] for column in columns]
+    return Pairs(*kept_columns, len(pair) - len(starts), example, capped)
 
 
 def _sort_repeated(

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from recommender.arrays import IntArray
 from recommender.catalogue import CatalogueItem
 from recommender.errors import DataError
 from recommender.feedback import EXPLICIT
@@ -31,7 +30,7 @@ from spark_jobs.datasets.catalogue_source.key_texts import (
     arrow_keys,
     positions_of,
 )
-from spark_jobs.datasets.catalogue_source.pairs import Numbers, pair_up
+from spark_jobs.datasets.catalogue_source.pairs import Numbers, Pairs, pair_up
 from spark_jobs.datasets.catalogue_source.scale import valid_values
 from spark_jobs.datasets.catalogue_source.sources import open_table, readable, session_of
 from spark_jobs.datasets.dataset import Dataset
@@ -75,14 +74,13 @@ def read_catalogue(
     made = pair_up(batches, shared, keys.users, good, own.aggregate, own.ratings.most_per_user)
     shared.unpersist()
     batches.unpersist()
-    counted = list(made.map(lambda pairs: (len(pairs.users), pairs.repeated, pairs.capped)))
-    if not (rows := sum(count for count, *_ in counted)):
+    rows = sum(made.map(lambda pairs: len(pairs.users)))
+    if not rows:
         raise DataError(
             f"{own.ratings.shown}: no rating is of an item that {own.items.shown} lists; check that"
             " both `item` columns hold the same keys"
         )
-    repeated = sum(count for _, count, _ in counted)
-    odd_pairs = _odd_pairs(own, keys, repeated, np.concatenate([users for *_, users in counted]))
+    odd_pairs = _odd_pairs(own, keys, made)
     return Dataset(
         path=own.path,
         name=own.catalogue.name,
@@ -173,14 +171,17 @@ def _unlisted(batches: CachedArrays[RatingBatch], numbers: Shared[Numbers]) -> F
     return Findings.merged(batches.map(count))
 
 
-def _odd_pairs(own: OwnCatalogue, keys: CatalogueKeys, repeated: int, capped: IntArray) -> Findings:
+def _odd_pairs(own: OwnCatalogue, keys: CatalogueKeys, made: CachedArrays[Pairs]) -> Findings:
+    """Count repeated pairs, and users of whom not all ratings count."""
     findings = Findings()
-    if repeated:
-        kind = REPEATED.format(own.aggregate)
-        findings = Findings({kind: repeated}, {kind: []})
-    for user_id in capped.tolist():
-        key = keys.users.key_of(user_id)
-        findings.add(CAPPED.format(own.ratings.most_per_user), repr(key))
+    repeated, capped = REPEATED.format(own.aggregate), CAPPED.format(own.ratings.most_per_user)
+    for count, example, users in made.map(lambda p: (p.repeated, p.example.tolist(), p.capped)):
+        if count:
+            user, item = keys.users.key_of(example[0]), keys.items.key_of(example[1])
+            shown = {repeated: [f"user {user!r}, item {item!r}"]}
+            findings = Findings.merged([findings, Findings({repeated: count}, shown)])
+        for user_id in users.tolist():
+            findings.add(capped, repr(keys.users.key_of(user_id)))
     return findings
 
 

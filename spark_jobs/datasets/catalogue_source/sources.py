@@ -22,6 +22,14 @@ ARROW_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 # Quotation marks are doubled, as RFC 4180, spreadsheets and pandas do; Spark expects backslashes.
 CSV_OPTIONS: Mapping[str, Option] = {"header": True, "escape": '"'}
 JDBC_OPTIONS: Mapping[str, Option] = {"preferTimestampNTZ": True, "fetchsize": 10_000}
+# Java finds a driver that was given to Spark by the name of its class alone.
+DRIVERS = {
+    "postgresql": "org.postgresql.Driver",
+    "mysql": "com.mysql.cj.jdbc.Driver",
+    "mariadb": "org.mariadb.jdbc.Driver",
+    "sqlserver": "com.microsoft.sqlserver.jdbc.SQLServerDriver",
+    "oracle": "oracle.jdbc.OracleDriver",
+}
 REMEDIES = {
     "jdbc": "check url, table, user and password, and give Spark the database's driver:"
     " --packages, or its jar by --jars",
@@ -63,6 +71,7 @@ def open_table(
 
 def _connection(table: Table) -> dict[str, Option]:
     named = {"url": table.url, "dbtable": table.table, "query": table.query, "user": table.user}
+    named["driver"] = DRIVERS.get(table.url.removeprefix("jdbc:").split(":")[0], "")
     options = {name: value for name, value in named.items() if value}
     if table.password:
         options["password"] = table.password
@@ -83,6 +92,9 @@ def readable(table: Table) -> Iterator[None]:
 
 def _reason(error: Exception, table: Table) -> str:
     """Return the innermost cause in one line, without secrets."""
+    # PySpark has no public way to the causes of what Java raised; seen to work with 3.5 and 4.
+    while cause := getattr(error, "_cause", None):
+        error = cause
     text = str(getattr(error, "java_exception", None) or error)
     causes: list[str] = re.findall(r"(?:Caused by: |Exception: )([^\n]+)", text)
     reason = causes[-1] if causes else reason_of(error)

@@ -145,9 +145,9 @@ def test_jobs_read_a_catalogue_of_ones_own(
     (tmp_path / "grid.yaml").write_text("ranking:\n  rank: [2]\n  iterations: [1]\n")
     assert tune.main(["--config", config, "--grid", "grid.yaml", "--folds", "2"]) == 0
     assert run(tmp_path, "--config", config).status == 0
-    releases = ["--releases", str(tmp_path / "releases")]
-    assert recommend.main(["--config", config, *releases, "--out", "best", "--n", "3"]) == 0
-    rows = pq.read_table("best").to_pylist()
+    releases, best = ["--releases", str(tmp_path / "releases")], str(tmp_path / "best")
+    assert recommend.main(["--config", config, *releases, "--out", best, "--n", "3"]) == 0
+    rows = pq.read_table(best).to_pylist()
     assert {row["user_key"] for row in rows} == {row["listener"] for row in plays()}
     assert all(row["user_id"] >= FIRST_KEYED_USER for row in rows)
     first = rows[0]["recommendations"][0]
