@@ -63,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def sketch(session: SparkSession, file: Path, folder: Path) -> Sketch:
     """Return names and a sample of a table; ``folder``: that its path will be relative to."""
     path = os.path.relpath(file, folder)
+    if path.startswith(os.pardir):
+        path = str(file.absolute())
     table = Table(path=str(file.absolute()))
     sep = _separator(file) if table.kind == "csv" and file.is_file() else ","
     options: dict[str, Option] = {"sep": sep} if sep != "," else {}

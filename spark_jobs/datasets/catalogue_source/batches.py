@@ -126,7 +126,8 @@ class _Coded(NamedTuple):
 
     @classmethod
     def of(cls, column: pa.Array) -> _Coded:
-        encoded = column.dictionary_encode()
+        in_dictionary = pa.types.is_dictionary(column.type)
+        encoded = column if in_dictionary else column.dictionary_encode()
         codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
         keys = encoded.dictionary
         blank = _bools(pc.equal(pc.utf8_trim_whitespace(keys), ""))

@@ -13,6 +13,7 @@ from recommender.arrays import BoolArray, Int64Array
 from recommender.catalogue import LARGEST_ID
 from recommender.item_index import UNKNOWN
 from recommender.keys import Keys
+from spark_jobs.als.ordering import order_by_row
 from spark_jobs.array_cache import CachedArrays, Regrouping, Shared
 from spark_jobs.datasets.catalogue_source.batches import RatingBatch
 from spark_jobs.datasets.catalogue_source.description import COUNT, MAX, NEWEST, SUM
@@ -70,11 +71,10 @@ def pair_up(
         user_positions, item_ids = numbers.value[batch.place]
         items = item_ids[batch.items]
         listed = items != UNKNOWN
-        columns = (user_positions[batch.users], items, batch.values, batch.seconds)
-        positions, *_ = kept = [column[listed] for column in columns]
-        part = (positions // width).astype(np.uint16)
-        order = np.argsort(part, kind="stable")
-        bounds = np.searchsorted(part[order], np.arange(parts + 1))
+        kept = [user_positions[batch.users], items, batch.values, batch.seconds]
+        if not listed.all():
+            kept = [column[listed] for column in kept]
+        bounds, order = order_by_row((kept[0] // width).astype(np.int32), parts)
         return Rows(bounds, *(column[order] for column in kept))
 
     def merge(_: int, pieces: list[Rows]) -> Pairs:
@@ -110,11 +110,12 @@ def _aggregated(
     combined = AGGREGATES[aggregate](values[order], starts)
     users, items, seconds = users[last], items[last], seconds[last]
     kept, capped = _newest_of_each(users, items, seconds, most_per_user)
-    columns = (users, items, combined.astype(np.float32), seconds)
+    columns = (users, items, combined.astype(np.float32, copy=False), seconds)
+    if len(capped):
+        columns = tuple(column[kept] for column in columns)
     again = ordered[~first][:1]
     example = np.array([again >> 32, again & LARGEST_ID], np.int32).ravel()
-    kept_columns = [column[kept] for column in columns]
-    return Pairs(*kept_columns, len(pair) - len(starts), example, capped)
+    return Pairs(*columns, len(pair) - len(starts), example, capped)
 
 
 def _sort_repeated(
@@ -137,13 +138,14 @@ def _newest_of_each(
     """Mark the ``most`` newest pairs of each user, of equally new ones those with the lowest ids;
     return the users who have more too."""
     kept = np.ones(len(users), bool)
-    distinct, starts, counts = np.unique(users, return_index=True, return_counts=True)
+    starts = np.append(0, np.flatnonzero(users[1:] != users[:-1]) + 1)[: len(users)]
+    counts = np.diff(np.append(starts, len(users)))
     over = counts > most
     for start, count in zip(starts[over].tolist(), counts[over].tolist(), strict=True):
         piece = slice(start, start + count)
         newest_first = np.lexsort((items[piece], -seconds[piece]))
         kept[start + newest_first[most:]] = False
-    return kept, distinct[over]
+    return kept, users[starts[over]]
 
 
 def _sums(values: NDArray[np.float32], starts: Int64Array) -> NDArray[np.float64]:

@@ -30,6 +30,7 @@ from spark_jobs.datasets.catalogue_source.key_texts import (
     arrow_keys,
     positions_of,
 )
+from spark_jobs.datasets.catalogue_source.local_parquet import local_batches
 from spark_jobs.datasets.catalogue_source.pairs import Numbers, Pairs, pair_up
 from spark_jobs.datasets.catalogue_source.scale import valid_values
 from spark_jobs.datasets.catalogue_source.sources import open_table, readable, session_of
@@ -102,8 +103,8 @@ def _read_batches(frame: DataFrame, own: OwnCatalogue) -> CachedArrays[RatingBat
         return read_batches(part, batches, values)
 
     with readable(own.ratings):
-        rows = arrow_batches(frame, RATINGS_SCHEMA).mapPartitionsWithIndex(read)
-        return cache(rows, RatingBatch)
+        rows = local_batches(frame, own.ratings) or arrow_batches(frame, RATINGS_SCHEMA)
+        return cache(rows.mapPartitionsWithIndex(read), RatingBatch)
 
 
 def _check_rows(table: RatingTable, rows: int, findings: Findings) -> None:

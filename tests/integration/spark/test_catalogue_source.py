@@ -132,6 +132,21 @@ def test_read_catalogue_gives_the_same_arrays_from_every_format(
     assert found.items == expected.items
 
 
+def test_read_catalogue_is_equal_in_workers_and_by_spark(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = [(None, artist(1), 2), ("ann", None, 3), ("bob", artist(2), None), ("", artist(2), 1)]
+    early = {**plays()[0], "listener": "early", "at": datetime(1969, 12, 31, 23, 59, 59, 500_000)}
+    path = music(tmp_path, [*few(*odd), early])
+    here = read(spark, path)
+    monkeypatch.setattr(reader, "local_batches", lambda *_: None)
+    by_spark = read(spark, path)
+    for one, other in zip(arrays(here), arrays(by_spark), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert here.findings == by_spark.findings
+    assert here.findings.counts[batches.BAD_TIME] == 1
+
+
 def test_read_catalogue_reads_several_files_in_any_order(
     spark: SparkSession, tmp_path: Path
 ) -> None:
