@@ -53,7 +53,7 @@ class Keys:
             wanted = key.encode()
         except UnicodeEncodeError:  # half of a surrogate pair, which no key has
             return None
-        place = bisect_left(range(len(self)), wanted, key=lambda n: self._bytes(self.order[n]))
+        place = bisect_left(range(len(self)), wanted, key=lambda n: self._bytes(int(self.order[n])))
         if place == len(self) or self._bytes(position := int(self.order[place])) != wanted:
             return None
         return self.first_id + position

@@ -135,7 +135,8 @@ def _give_ids(
     """Return all keys, the numbers of each batch's keys, and which keys are alike."""
     seen = list(batches.map(lambda b: (b.place, b.user_keys, b.item_keys)))
     places = [place for place, *_ in seen]
-    user_keys, item_keys = ([pair[side].arrow() for pair in seen] for side in (1, 2))
+    user_keys = [users.arrow() for _, users, _ in seen]
+    item_keys = [keys_of_items.arrow() for *_, keys_of_items in seen]
     listed = pa.array([item.key for item in items], pa.large_string())
     keys = CatalogueKeys(
         add_keys(known.users, user_keys, MOST_KEYS["users"], "users"),
