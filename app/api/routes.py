@@ -32,9 +32,9 @@ from app.recommend.service import (
     recommend,
     recommend_many,
 )
+from app.recommend.service import similar as most_similar
 from app.recommend.variants import ServedVariant
 from recommender.explanations import explain
-from recommender.item_similarity import similar_items
 
 api = Blueprint("api", __name__, description="People, ratings and recommendations.")
 access.guard(api)
@@ -216,9 +216,7 @@ def top_movies(limit: int) -> Answer:
 def similar(movie_id: int, limit: int) -> Answer:
     """Titles like a title, most like it first."""
     item_or_404(movie_id)
-    similar_ids = similar_items(serving.model, movie_id, limit)
-    items = catalogue.items_by_id(similar_ids)
-    return {"movie_id": movie_id, "similar": [items[i] for i in similar_ids if i in items]}
+    return {"movie_id": movie_id, "similar": most_similar(serving.model, movie_id, limit)}
 
 
 @api.get("/user/<any_id:user_id>/estimate/<any_id:movie_id>")

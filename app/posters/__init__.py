@@ -11,17 +11,24 @@ from math import inf
 from app.posters.colours import PALETTES, Colours, luminance
 from app.posters.dice import Dice
 from app.posters.drawing import ALL, HEIGHT, MARGIN, WIDTH, box, fill, line, trace
-from app.posters.eras import ERAS, Backdrop
-from app.posters.genres import ALIASES, GENRES
+from app.posters.eras import ERAS, Backdrop, keyline
+from app.posters.genres import ALIASES, GENRES, OTHERS
 from app.posters.lettering import LEADING, YEAR_SIZE, clean, lettering, set_title
 
 
-def draw_poster(title: str, year: int | None, genres: Sequence[str]) -> str:
-    """Return an SVG document, 2:3, for a title without a picture."""
+def draw_poster(
+    title: str, year: int | None, genres: Sequence[str], of_films: bool = True
+) -> str:
+    """Return an SVG document, 2:3, for a title without a picture.
+
+    ``of_films``: whether it may look like cinema; games have motifs of their own.
+    """
     title, names = clean(title), {ALIASES.get(genre, genre) for genre in genres}
     chosen = [genre for genre in GENRES if genre in names][:2] or [""]
     d = Dice("\n".join((title, str(year), *sorted(names))))
     era = next(era for era in ERAS if (year or inf) <= era.until)
+    frame = era.frame if of_films or not era.is_screen else keyline
+    inset = era.inset if of_films or not era.is_screen else KEYLINE_INSET
     lead, lender = d.pick(chosen[0], chosen[0], chosen[-1]), d.pick(*chosen)
     palette = PALETTES[d.pick(*GENRES[lender][1].split())]
     c = Colours(*(era.age(colour) for colour in palette.split()))

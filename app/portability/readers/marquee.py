@@ -1,4 +1,4 @@
-"""What was exported here: ratings, hours, the lists of titles, and lines that wait for one."""
+"""What was exported here: ratings, hours, counts, the lists of titles, and lines that wait for one."""
 
 from __future__ import annotations
 
@@ -26,15 +26,23 @@ def _hours(row: Row) -> Entry:
     return _item(row, hours=_number_of_hours(row))
 
 
+def _count(row: Row) -> Entry:
+    return _item(row, hours=_number(row, "count", "a count"))
+
+
 def _number_of_hours(row: Row) -> float:
-    text, most = row.text("hours"), SCALES[IMPLICIT].high
+    return _number(row, "hours", "a number of hours")
+
+
+def _number(row: Row, column: str, name: str) -> float:
+    text, most = row.text(column), SCALES[IMPLICIT].high
     try:
-        hours = float(text.replace(",", "."))
+        number = float(text.replace(",", "."))
     except ValueError as error:
-        raise BadLine(f"“{text[:30]}” is not a number of hours") from error
-    if not 0 <= hours <= most:
-        raise BadLine(f"{text[:20]} hours is not from 0 to {most:,.0f}")
-    return hours
+        raise BadLine(f"“{text[:30]}” is not {name}") from error
+    if not 0 <= number <= most:
+        raise BadLine(f"{text[:20]} {column} is not from 0 to {most:,.0f}")
+    return number
 
 
 def _mark(row: Row) -> Entry | None:
@@ -48,6 +56,10 @@ def _open_stars(row: Row) -> Entry:
 
 def _open_hours(row: Row) -> Entry:
     return _open_line(row, hours=_number_of_hours(row) if row.text("hours") else None)
+
+
+def _open_count(row: Row) -> Entry:
+    return _open_line(row, hours=_number(row, "count", "a count") if row.text("count") else None)
 
 
 def _open_line(row: Row, stars: float | None = None, hours: float | None = None) -> Entry:
@@ -86,7 +98,13 @@ KINDS = (
         dates=_DATES,
         feedback=IMPLICIT,
     ),
+    Kind(
+        *(_SOURCE, "counts", (*_ITEM, "count", "ratedat"), _count),
+        dates=_DATES,
+        feedback=IMPLICIT,
+    ),
     Kind(_SOURCE, "open_lines", (*_OPEN, "rating"), _open_stars, dates=("at",)),
     Kind(_SOURCE, "open_lines", (*_OPEN, "hours"), _open_hours, dates=("at",), feedback=IMPLICIT),
+    Kind(_SOURCE, "open_lines", (*_OPEN, "count"), _open_count, dates=("at",), feedback=IMPLICIT),
     Kind(_SOURCE, "marks", (*_ITEM, "kind", "markedat"), _mark, dates=_DATES, feedback=""),
 )
