@@ -9,7 +9,6 @@ from flask import Flask, Response, current_app, g, request
 from app.observability import logs
 
 
-
 def content_security_policy(picture_hosts: Iterable[str]) -> str:
     """Return a policy that allows pictures of these hosts, as in "https://covers.example"."""
     # Bootstrap's style sheet has icons as data: URLs.

@@ -15,8 +15,8 @@ from app.catalogue.pictures import picture_hosts
 from app.catalogue.search_index import TitleIndex
 from app.observability import metrics
 from app.observability.memory import give_back
-from app.recommend.experiment_watcher import ExperimentWatcher, Find, Prepare
 from app.recommend.catalogue_kinds import kind_of
+from app.recommend.experiment_watcher import ExperimentWatcher, Find, Prepare
 from app.recommend.feedback_kind import STARS, FeedbackKind
 from app.recommend.variants import ServedVariant
 from recommender.errors import MarqueeError, NoRelease

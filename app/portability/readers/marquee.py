@@ -1,4 +1,4 @@
-"""What was exported here: ratings, hours, counts, the lists of titles, and lines that wait for one."""
+"""What was exported here: values, the lists of titles, and lines that wait for one."""
 
 from __future__ import annotations
 
