@@ -24,11 +24,11 @@ def in_document(document: Mapping[str, Any]) -> Any:
     if not is_keyed():
         _leave_out_keys(described)
     scale = {LOWEST: 0, HIGHEST: SCALES[kind.feedback].high, STEP: None}
-    if kind.is_strict:
+    if kind.is_general:
         own = own_scale()
         step = own.step if kind.has_accuracy else None
         scale = {LOWEST: own.low, HIGHEST: own.high, STEP: step}
-    return _translate(described, scale, kind.is_strict)
+    return _translate(described, scale, kind.is_general)
 
 
 def _describe(document: dict[str, Any], summaries: str) -> None:

@@ -44,7 +44,7 @@ def read_facts(path: Path) -> Iterator[Facts]:
         with path.open(encoding="utf-8-sig", newline="") as text:
             is_json = text.read(1) == "{"
             text.seek(0)
-            for number, row in _json_lines(text) if is_json else _table(text, path):
+            for number, row in _json_lines(text, path) if is_json else _table(text, path):
                 yield _facts(row, f"{path}, line {number}")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
@@ -55,14 +55,16 @@ def read_facts(path: Path) -> Iterator[Facts]:
         raise DataError(f"{path}: not a table ({error}); write it as CSV with a header") from error
 
 
-def _json_lines(text: Iterator[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _json_lines(text: Iterator[str], path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(text, 1):
         if line.strip():
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError):
                 row = None
-            yield number, row if isinstance(row, dict) else {}
+            if not isinstance(row, dict):
+                raise DataError(f"{path}, line {number}: not a JSON object; correct the line")
+            yield number, row
 
 
 def _table(text: Any, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

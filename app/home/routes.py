@@ -236,7 +236,7 @@ def poster(item_id: int) -> Response:
     item = db.get_or_404(Item, item_id)
     kind = serving.feedback_kind
     genres = item.genre_list or kind.default_genres
-    drawn = draw_poster(item.title, item.year, genres, of_films=kind.sources is None)
+    drawn = draw_poster(item.title, item.year, genres, of_films=not kind.is_general)
     response = Response(drawn, mimetype="image/svg+xml")
     response.cache_control.public = True
     response.cache_control.max_age = 86_400

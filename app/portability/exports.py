@@ -42,7 +42,8 @@ LARGEST_IN_MEMORY = 1_000_000
 FORMULA = re.compile(r"'*[=+\-@\t\r\n\0]")
 _OF_ACCOUNT = ["username", "email", "email_confirmed_at", "role", "created_at", "reset_asked_at"]
 _OF_ACCOUNT += ["gender", "year_of_birth"]
-_OF_ITEM = ["title", "year", "imdb_id", "tmdb_id"]
+_IDS_OF_FILMS = ["imdb_id", "tmdb_id"]
+_OF_ITEM = ["title", "year", *_IDS_OF_FILMS]
 _OF_RATING = ["rating", "rated_at", "is_implicit", "predicted", "community", "model_version", "via"]
 _OF_CHANGE = ["at_before", "at_after", "rating_before", "rating_after", "is_implicit", "predicted"]
 _OF_CHANGE += ["community", "model_version", "via"]
@@ -133,7 +134,7 @@ def _json(row: Row) -> bytes:
 
 def _write_csv(text: IO[str], kind: str, rows: Iterator[Row]) -> None:
     first = [_plain_columns(row) for row in islice(rows, 1)]
-    writer = csv.DictWriter(text, list(first[0]) if first else _columns(kind))
+    writer = csv.DictWriter(text, list(first[0]) if first else list(_columns(kind).values()))
     writer.writeheader()
     writer.writerows(chain(first, map(_plain_columns, rows)))
 
@@ -154,10 +155,16 @@ def unguarded(text: str) -> str:
     return text[1:] if text.startswith("'") and FORMULA.match(text[1:]) else text
 
 
-def _columns(kind: str) -> list[str]:
-    """Return the names of a kind's columns, the rating's as the release's feedback is named."""
-    column = serving.feedback_kind.column
-    return [column if name == "rating" else name for name in COLUMNS[kind]]
+def _columns(kind: str) -> dict[str, str]:
+    """Return the names of a kind's columns by ours: the rating's as the release's feedback is
+    named, and no ids of films where there are none."""
+    feedback = serving.feedback_kind
+    left_out = _IDS_OF_FILMS if feedback.is_general else ()
+    return {
+        name: feedback.column if name == "rating" else name
+        for name in COLUMNS[kind]
+        if name not in left_out
+    }
 
 
 def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
@@ -170,15 +177,14 @@ def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
 
 
 def _own_rows(kind: str, model: Any, user_id: int, order: Any) -> Iterator[Row]:
-    labels = zip(COLUMNS[kind], _columns(kind), strict=True)
-    columns = (getattr(model, name).label(label) for name, label in labels)
+    columns = (getattr(model, name).label(label) for name, label in _columns(kind).items())
     yield from _rows(select(*columns).where(model.user_id == user_id).order_by(order))
 
 
 def _item_rows(kind: str, model: Any, user_id: int) -> Iterator[Row]:
     columns = (
         getattr(Item if name in _OF_ITEM else model, name).label(label)
-        for name, label in zip(COLUMNS[kind], _columns(kind), strict=True)
+        for name, label in _columns(kind).items()
     )
     yield from _rows(
         select(*columns)
@@ -191,7 +197,7 @@ def _item_rows(kind: str, model: Any, user_id: int) -> Iterator[Row]:
 def _import_changes(user_id: int) -> Iterator[Row]:
     change = ImportChange
     columns = (
-        getattr(Item if name in _OF_ITEM else change, name) for name in COLUMNS["import_changes"]
+        getattr(Item if name in _OF_ITEM else change, name) for name in _columns("import_changes")
     )
     yield from _rows(
         select(*columns)

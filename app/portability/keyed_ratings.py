@@ -12,7 +12,7 @@ from pathlib import Path
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
 from recommender.feedback import EXPLICIT
-from recommender.formats.cells import decimal_number, is_missing, seconds_of, whole_number
+from recommender.formats.cells import decimal_number, seconds_of, whole_number
 from recommender.formats.delimited import MissingColumn, fields_of, find_columns
 from recommender.formats.movielens import ML_CSV
 from recommender.formats.rating_format import LAST_SECOND, Row
@@ -137,7 +137,7 @@ def _scale(release: Release, is_export: bool) -> tuple[float, float, float]:
 
 def _id(fields: list[str], key: int, id_of: Lookup, given: int | None) -> int | None:
     """Return the id of the key in a line, or the id that stands beside an empty key."""
-    if not is_missing(text := fields[key].strip()):
+    if text := fields[key].strip():
         return id_of(text)
     number = None if given is None else whole_number(fields[given].strip())
     return number if number is not None and 0 <= number <= LARGEST_ID else None

@@ -116,7 +116,7 @@ def _general(kind: FeedbackKind, catalogue: Catalogue, **words: Any) -> Feedback
         exports=f"the exports of {' and '.join(services)}, and {here}" if services else here,
         sources=frozenset((OURS, *services)),
         picture_host="",
-        is_strict=True,
+        is_general=True,
     )
 
 

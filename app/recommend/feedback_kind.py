@@ -59,7 +59,10 @@ class FeedbackKind:
     REST API:
     ``names``: its names for ours that differ. ``summaries``: those of its routes, a key of
     ``app.api.summaries``. ``per_star``: what one star is on the catalogue's own scale, which it
-    speaks. ``is_strict``: values below the scale are rejected, not only those below 0.
+    speaks.
+
+    ``is_general``: made of what a catalogue says, in words and pictures that fit anything; its
+    scale is taken as it is, while films and games also take values from 0 on.
     """
 
     feedback: str
@@ -91,7 +94,7 @@ class FeedbackKind:
     names: Mapping[str, str] = field(default_factory=dict)
     summaries: str = ""
     per_star: float = 1.0
-    is_strict: bool = False
+    is_general: bool = False
 
 
 def stars_in_words(rating: float) -> str:
