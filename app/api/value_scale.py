@@ -20,6 +20,8 @@ def own_scale() -> Scale:
         scale = SCALES[kind.feedback]
         return Scale(0.0, scale.high, scale.step)
     catalogue, times = model.catalogue, kind.per_star
+    if catalogue.having:
+        return Scale(1.0, 1.0, 1.0)
     low = catalogue.rating_min * times if kind.is_general else 0.0
     return Scale(low, catalogue.rating_max * times, catalogue.rating_step * times)
 

@@ -35,6 +35,7 @@ TRY = Verb("try", "tried")
 # The services whose exports fit a noun; what was exported here fits always.
 SERVICES = {MOVIE: ("IMDb", "Letterboxd", "Trakt", "MovieLens"), "book": ("Goodreads",)}
 OURS = "Marquee"
+_ONLY_ONE = {"1": 1.0}
 
 
 @lru_cache(maxsize=8)
@@ -71,7 +72,7 @@ def _counts(catalogue: Catalogue) -> FeedbackKind:
     measure = catalogue.measure or "use"
     measures = catalogue.measures or f"{measure}s"
     value = "having" if having else measures
-    parse = _parse_count(max(catalogue.rating_min, 0.0), catalogue.rating_max)
+    parse = _ONLY_ONE.get if having else _parse_count(catalogue)
     in_words = partial(_counted, measure, measures)
     give = "Tick" if having else f"Give the {measures} of"
     return replace(
@@ -130,7 +131,9 @@ def _counted(measure: str, measures: str, value: float) -> str:
     return f"{number} {measure if number == '1' else measures}"
 
 
-def _parse_count(low: float, high: float) -> Callable[[str], float | None]:
+def _parse_count(catalogue: Catalogue) -> Callable[[str], float | None]:
+    low, high = max(catalogue.rating_min, 0.0), catalogue.rating_max
+
     def parse(text: str) -> float | None:
         try:
             number = float(text.replace(",", "."))

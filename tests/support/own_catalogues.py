@@ -87,7 +87,7 @@ def songs_release(version: str = "20260404-000000-dddd") -> Release:
 
 def tools_release(version: str = "20260505-000000-eeee") -> Release:
     catalogue = Catalogue(
-        *("A tool shed", "tool", IMPLICIT, 1.0, 1.0, 1.0, 88, 20, 9, 20), having=True
+        *("A tool shed", "tool", IMPLICIT, 0.0, 1.0, 1.0, 88, 20, 9, 20), having=True
     )
     return _counted(version, TOOLS, catalogue)
 

@@ -77,7 +77,7 @@ def test_pages_show_creators_pictures_and_links(books_app: Flask) -> None:
     assert 'href="https://www.library.example/books/1"' in page
     assert "At library.example" in text_of(page)
     assert f'src="{COVERS}/1.jpg" data-drawn="/poster/1.svg"' in page
-    for path in ("/", "/popular", "/search?q=good", "/group/guest"):
+    for path in ("/?show=25", "/popular", "/search?q=good", "/group/guest"):
         assert 'loading="lazy"' in ann.get(path).text, path
         assert "Terry Pratchett, Neil Gaiman" in ann.get(path).text, path
     assert 'src="/poster/2.svg"' in ann.get("/title/2").text

@@ -133,7 +133,7 @@ def lists(ann: FlaskClient, rest: Rest, user: int) -> dict[str, bool]:
         "question": 2 in shown(ann.get("/welcome").text),
         "group": 2 in shown(group),
         "guest": 'name="rating-2"' in ann.get("/group/guest").text,
-        "similar": 'href="/title/2"' in ann.get("/title/1").text.split("similar-heading")[1],
+        "similar": 'href="/title/2"' in ann.get("/title/1").text.split("similar-heading")[-1],
         "top": 2 in [each["movie"]["movie_id"] for each in top],
         "rest": 2 in ids(rest.answer("GET", f"/user/{user}/recommendations")["recommendations"]),
         "batch": 2 in batch(rest, user),
