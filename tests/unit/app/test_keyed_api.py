@@ -21,6 +21,7 @@ def books(books_app: Flask) -> Rest:
     return client_with_token(books_app, "service")
 
 
+@pytest.mark.every_database
 def test_item_and_user_are_found_by_key(books: Rest) -> None:
     book = books.answer("GET", "/book/by-key/0-441-00001/x")
     assert (book["book_id"], book["key"]) == (1, "0-441-00001/x")
