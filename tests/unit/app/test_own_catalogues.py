@@ -120,7 +120,7 @@ def test_ratings_are_shown_on_the_catalogue_s_scale(books_app: Flask) -> None:
     page = ann.get("/title/1").text
     assert 'aria-label="8 of 10" required checked' in page
     assert re.search(r"You 8 of 10", text_of(page))
-    assert re.search(r"Everyone 8\.0 of 10 20 ratings", text_of(page))
+    assert re.search(r"Everyone 8\.0 of 10 · 20 ratings", text_of(page))
     assert re.search(r"\d\.\d of 10 predicted for you", text_of(ann.get("/").text))
     assert "your 8 of 10 for The Left Hand" in text_of(ann.get("/title/2").text)
 
