@@ -38,4 +38,4 @@ class OwnValue(fields.Float):
     def _serialize(self, value: Any, *rest: Any, **more: Any) -> Any:
         number = super()._serialize(value, *rest, **more)
         per_star = serving.feedback_kind.per_star
-        return number if number is None or per_star == 1 else number * per_star
+        return number if number is None or per_star == 1 else float(number) * per_star

@@ -17,7 +17,8 @@ def unavailable_ids() -> frozenset[int]:
     A process keeps them until the edition in the database is another one.
     """
     if "unavailable" in g:
-        return g.unavailable  # type: ignore[no-any-return]
+        known: frozenset[int] = g.unavailable
+        return known
     edition = db.session.scalar(select(CatalogueState.edition)) or 0
     kept, ids = current_app.extensions.get("unavailable", (0, NONE))
     if kept != edition:

@@ -174,11 +174,9 @@ def _write(file: Path, catalogue: Catalogue) -> int:
     with file.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow((*COLUMNS, *(KEYS if catalogue.keyed else ())))
-        for user_id, item_id, value, at, *keys in db.session.execute(
-            stored.execution_options(yield_per=BATCH)
-        ):
-            stars, seconds = max(value, catalogue.rating_min), int(at.timestamp())
-            writer.writerow((user_id, item_id, f"{stars:g}", seconds, *keys))
+        for row in db.session.execute(stored.execution_options(yield_per=BATCH)):
+            stars, seconds = max(row.rating, catalogue.rating_min), int(row.rated_at.timestamp())
+            writer.writerow((row.user_id, row.item_id, f"{stars:g}", seconds, *row[len(columns) :]))
             count += 1
     return count
 
