@@ -8,11 +8,11 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, islice
 from typing import IO, Any
 
-from sqlalchemy import Select, literal, select
+from sqlalchemy import ColumnElement, Select, literal, select
 
 from app.db.clock import utcnow
 from app.extensions import db
@@ -33,6 +33,7 @@ from app.models import (
     Visit,
 )
 from app.portability.import_reports import newest_reports
+from app.recommend.feedback_kind import BEST
 from app.recommend.model_watcher import serving
 
 Row = dict[str, Any]
@@ -42,6 +43,9 @@ LARGEST_IN_MEMORY = 1_000_000
 FORMULA = re.compile(r"'*[=+\-@\t\r\n\0]")
 _OF_ACCOUNT = ["username", "email", "email_confirmed_at", "role", "created_at", "reset_asked_at"]
 _OF_ACCOUNT += ["gender", "year_of_birth"]
+# Values, which are given on the catalogue's own scale; its end is named where that is not five.
+_VALUES = {"rating", "predicted", "community", "rating_before", "rating_after"}
+_SCALE = "of"
 _IDS_OF_FILMS = ["imdb_id", "tmdb_id"]
 _OF_ITEM = ["title", "year", *_IDS_OF_FILMS]
 _OF_RATING = ["rating", "rated_at", "is_implicit", "predicted", "community", "model_version", "via"]
@@ -157,14 +161,25 @@ def unguarded(text: str) -> str:
 
 def _columns(kind: str) -> dict[str, str]:
     """Return the names of a kind's columns by ours: the rating's as the release's feedback is
-    named, and no ids of films where there are none."""
+    named, no ids of films where there are none, and the end of the scale where it is not five."""
     feedback = serving.feedback_kind
     left_out = _IDS_OF_FILMS if feedback.is_general else ()
-    return {
-        name: feedback.column if name == "rating" else name
-        for name in COLUMNS[kind]
-        if name not in left_out
-    }
+    names = [name for name in COLUMNS[kind] if name not in left_out]
+    if feedback.per_star != 1 and _VALUES & set(names):
+        names.append(_SCALE)
+    return {name: feedback.column if name == "rating" else name for name in names}
+
+
+def _labelled(kind: str, model: Any, of_item: Collection[str] = ()) -> Iterator[ColumnElement[Any]]:
+    """Yield the columns of a kind, from ``model`` or, those in ``of_item``, from the item."""
+    per_star = serving.feedback_kind.per_star
+    for name, label in _columns(kind).items():
+        if name == _SCALE:
+            yield literal(BEST * per_star).label(label)
+            continue
+        column = getattr(Item if name in of_item else model, name)
+        in_stars = name not in _VALUES or per_star == 1
+        yield (column if in_stars else column * per_star).label(label)
 
 
 def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
@@ -177,17 +192,13 @@ def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
 
 
 def _own_rows(kind: str, model: Any, user_id: int, order: Any) -> Iterator[Row]:
-    columns = (getattr(model, name).label(label) for name, label in _columns(kind).items())
+    columns = _labelled(kind, model)
     yield from _rows(select(*columns).where(model.user_id == user_id).order_by(order))
 
 
 def _item_rows(kind: str, model: Any, user_id: int) -> Iterator[Row]:
-    columns = (
-        getattr(Item if name in _OF_ITEM else model, name).label(label)
-        for name, label in _columns(kind).items()
-    )
     yield from _rows(
-        select(*columns)
+        select(*_labelled(kind, model, _OF_ITEM))
         .join_from(model, Item)
         .where(model.user_id == user_id)
         .order_by(model.item_id)
@@ -196,11 +207,8 @@ def _item_rows(kind: str, model: Any, user_id: int) -> Iterator[Row]:
 
 def _import_changes(user_id: int) -> Iterator[Row]:
     change = ImportChange
-    columns = (
-        getattr(Item if name in _OF_ITEM else change, name) for name in _columns("import_changes")
-    )
     yield from _rows(
-        select(*columns)
+        select(*_labelled("import_changes", change, _OF_ITEM))
         .join_from(change, Import)
         .join(Item, Item.id == change.item_id)
         .where(Import.user_id == user_id)

@@ -8,6 +8,7 @@ from app.portability.entries import MARKS, SEEN, WISHED, Entry
 from app.portability.exports import unguarded
 from app.portability.readers.tables import Kind, Row
 from recommender.feedback import IMPLICIT, SCALES
+from recommender.formats.cells import decimal_number
 from recommender.formats.steam import BadLine
 
 _MARKS = {"watchlist": WISHED, "seen": SEEN}
@@ -16,10 +17,15 @@ _MARKS = {"watchlist": WISHED, "seen": SEEN}
 def _rating(row: Row) -> Entry:
     # A title that was only watched has a number that we, not the person, gave it.
     is_watched = row.text("isimplicit").lower() in ("true", "1")
-    stars = None if is_watched else row.stars("rating")
+    stars = None if is_watched else _stars(row)
     if stars is None and not is_watched:
         raise BadLine("no rating")
     return _item(row, stars=stars, mark=SEEN)
+
+
+def _stars(row: Row) -> float | None:
+    """Read a rating, of five stars or on the scale whose end stands beside it."""
+    return row.stars("rating", of=decimal_number(row.text("of")) or 5)
 
 
 def _hours(row: Row) -> Entry:
@@ -51,7 +57,7 @@ def _mark(row: Row) -> Entry | None:
 
 
 def _open_stars(row: Row) -> Entry:
-    return _open_line(row, stars=row.stars("rating"))
+    return _open_line(row, stars=_stars(row))
 
 
 def _open_hours(row: Row) -> Entry:

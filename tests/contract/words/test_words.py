@@ -94,6 +94,10 @@ def test_no_page_speaks_of_films_or_games(site: tuple[str, Flask], owner: FlaskC
         assert forbidden(site[0], words_of(answer.text)) == [], path
         assert "imdb.com" not in answer.text, path
         assert "tmdb" not in answer.headers["Content-Security-Policy"]
+    guest = site[1].test_client()
+    for path in ("/login", "/register", "/forgotten", "/reset/stale", "/confirm/stale"):
+        page = guest.get(path, follow_redirects=True).text
+        assert forbidden(site[0], words_of(page)) == [], path
 
 
 def test_no_message_speaks_of_films_or_games(site: tuple[str, Flask], owner: FlaskClient) -> None:

@@ -221,3 +221,16 @@ def test_export_of_counts_can_be_imported_again(songs_app: Flask) -> None:
     lines = "item_id,title,count,rated_at\n2,Blue Corner,7,2020-01-01T00:00:00+00:00\n"
     bring(ann, lines, "ratings.csv")
     assert stored(songs_app) == [(1, 142.0), (2, 7.0)]
+
+
+def test_export_of_ratings_is_on_the_catalogue_s_scale_and_can_be_imported_again(
+    books_app: Flask,
+) -> None:
+    ann = person(books_app)
+    rate(ann, 1, "4")
+    row = ann.get("/data/export.json").json["ratings"][0]
+    assert (row["item_id"], row["rating"], row["of"]) == (1, 8.0, 10.0)
+    assert 5 < row["predicted"] <= 10
+    lines = "item_id,title,rating,rated_at,of\n2,The Dispossessed,7.0,2020-01-01T00:00:00Z,10.0\n"
+    bring(ann, lines, "ratings.csv")
+    assert stored(books_app) == [(1, 4.0), (2, 3.5)]
