@@ -8,7 +8,7 @@ from flask import Flask
 from app.extensions import db
 from app.models import User
 from tests.support.api import BASE, Rest, client_with_token, stored
-from tests.support.own_catalogues import BOOKS, READER
+from tests.support.tiny_catalogues import BOOKS, READER
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from recommender.storage.release_store import ReleaseStore
 from tests.support.api import stored
 from tests.support.commands import run
 from tests.support.datasets import write_files
-from tests.support.own_catalogues import BOOKS, READER, books_release, publish
 from tests.support.site import register
+from tests.support.tiny_catalogues import BOOKS, READER, books_release, publish
 
 KEYS = [book.key for book in BOOKS]
 LINES = (

@@ -13,9 +13,9 @@ from app.recommend.catalogue_kinds import kind_of, with_article
 from app.recommend.feedback_kind import HOURS, STARS
 from recommender.catalogue import Catalogue
 from recommender.storage.release_store import ReleaseStore
-from tests.support.own_catalogues import BOOKS, COVERS, books_release, publish
 from tests.support.pages import shown, stored
 from tests.support.site import register
+from tests.support.tiny_catalogues import BOOKS, COVERS, books_release, publish
 
 POLICY = "Content-Security-Policy"
 

@@ -13,9 +13,9 @@ from app.models import Item
 from tests.support.api import Rest, client_with_token
 from tests.support.commands import run
 from tests.support.datasets import write_files
-from tests.support.own_catalogues import BOOKS
 from tests.support.pages import shown
 from tests.support.site import register
+from tests.support.tiny_catalogues import BOOKS
 
 HEADER = "item,title,year,genres,creators,image,link,available\n"
 
