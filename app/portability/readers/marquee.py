@@ -7,7 +7,7 @@ from dataclasses import replace
 from app.portability.entries import MARKS, SEEN, WISHED, Entry
 from app.portability.exports import unguarded
 from app.portability.readers.tables import Kind, Row
-from recommender.feedback import IMPLICIT, SCALES
+from recommender.feedback import COUNTS, IMPLICIT, SCALES, Scale
 from recommender.formats.cells import decimal_number
 from recommender.formats.steam import BadLine
 
@@ -33,15 +33,15 @@ def _hours(row: Row) -> Entry:
 
 
 def _count(row: Row) -> Entry:
-    return _item(row, hours=_number(row, "count", "a count"))
+    return _item(row, hours=_number(row, "count", "a count", COUNTS))
 
 
 def _number_of_hours(row: Row) -> float:
-    return _number(row, "hours", "a number of hours")
+    return _number(row, "hours", "a number of hours", SCALES[IMPLICIT])
 
 
-def _number(row: Row, column: str, name: str) -> float:
-    text, most = row.text(column), SCALES[IMPLICIT].high
+def _number(row: Row, column: str, name: str, scale: Scale) -> float:
+    text, most = row.text(column), scale.high
     try:
         number = float(text.replace(",", "."))
     except ValueError as error:
@@ -65,7 +65,9 @@ def _open_hours(row: Row) -> Entry:
 
 
 def _open_count(row: Row) -> Entry:
-    return _open_line(row, hours=_number(row, "count", "a count") if row.text("count") else None)
+    return _open_line(
+        row, hours=_number(row, "count", "a count", COUNTS) if row.text("count") else None
+    )
 
 
 def _open_line(row: Row, stars: float | None = None, hours: float | None = None) -> Entry:

@@ -83,6 +83,12 @@ def test_pages_show_creators_pictures_and_links(books_app: Flask) -> None:
     assert 'src="/poster/2.svg"' in ann.get("/title/2").text
 
 
+def test_search_finds_titles_by_their_creators(books_app: Flask) -> None:
+    ann = person(books_app)
+    assert shown(ann.get("/search?q=le+guin").text) == [1, 2, 4]
+    assert shown(ann.get("/search?q=austen+emma").text) == [5]
+
+
 def test_policy_allows_pictures_of_exactly_the_hosts_of_the_release(
     app: Flask, books_app: Flask, store: ReleaseStore
 ) -> None:
