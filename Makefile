@@ -8,12 +8,13 @@ PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 PYTHON_CODE := app benchmarks docs recommender spark_jobs application.py config.py gunicorn.conf.py
 FUZZED := tests/robustness/fuzz tests/contract/api/test_document.py tests/robustness/cost/test_request_cost.py
 PARAMS_OPTION = $(if $(PARAMS),--params $(PARAMS))
+CONFIG_OPTION = $(if $(CONFIG),--config $(CONFIG))
 WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run train pipeline evaluate explore tune upload download test test-quick test-databases test-faults lint docs bench jobs bundle \
-	cluster-env image-web image-batch up down clean java blas browser axe databases nginx redis eb spark35 audit \
+.PHONY: help run train catalogue pipeline evaluate explore tune upload download test test-quick test-databases test-faults lint docs bench jobs bundle \
+	cluster-env image-web image-batch up down clean java blas browser axe databases jdbc nginx redis eb spark35 audit \
 	load test-fuzz
 
 help: ## this list, which `make` alone shows too
@@ -23,7 +24,7 @@ help: ## this list, which `make` alone shows too
 
 ##@ Use it
 
-run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be: make run DATA=folder
+run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be: make run DATA=folder, or CONFIG=catalogue.yaml
 	@$(WITH_ENV) $(BIN)/python .ci/check_port.py
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
 	@$(BIN)/flask db upgrade
@@ -44,14 +45,17 @@ down: ## and away; its volumes stay
 
 ##@ Train
 
-train: .venv/run .env java blas ## fit and promote a release: make train DATA=folder PARAMS=tuned.yaml
-	@$(WITH_ENV) $(BIN)/python -m spark_jobs.train $(PARAMS_OPTION) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+train: .venv/run .env java blas ## fit and promote a release: make train DATA=folder PARAMS=tuned.yaml, or CONFIG=catalogue.yaml
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.train $(CONFIG_OPTION) $(PARAMS_OPTION) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+
+catalogue: .venv/run .env java ## a first catalogue.yaml for tables of your own: make catalogue FROM=folder OUT=file
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.catalogue $(FROM) $(if $(OUT),--out $(OUT)) $(ARGS)
 
 pipeline: .venv/run .env java blas ## from data to a release in service: make pipeline CONFIG=file STAGE=train,evaluate AGAIN=1
-	@$(WITH_ENV) $(BIN)/python -m spark_jobs.pipeline $(PARAMS_OPTION) $(if $(CONFIG),--config $(CONFIG)) $(if $(STAGE),--stage $(STAGE)) $(if $(AGAIN),--again) $(ARGS)
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.pipeline $(CONFIG_OPTION) $(PARAMS_OPTION) $(if $(STAGE),--stage $(STAGE)) $(if $(AGAIN),--again) $(ARGS)
 
 tune: .venv/run .env java blas ## better parameters by cross-validation: make tune DATA=folder GRID=grid.yaml
-	@$(WITH_ENV) $(BIN)/python -m spark_jobs.tune $(PARAMS_OPTION) $(if $(GRID),--grid $(GRID)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.tune $(CONFIG_OPTION) $(PARAMS_OPTION) $(if $(GRID),--grid $(GRID)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
 upload: .venv/run .env ## a data set to S3: make upload DATA=folder TO=s3://bucket/folder
 	@$(WITH_ENV) $(BIN)/python -m spark_jobs.datasets.transfer $(DATA) $(TO)
@@ -61,11 +65,11 @@ download: .venv/run .env ## and back: make download FROM=s3://bucket/folder DATA
 
 ##@ Look at quality
 
-explore: .venv/run .env java blas ## what the data is like, as a page: make explore DATA=folder
-	@$(WITH_ENV) $(BIN)/python -m spark_jobs.explore $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+explore: .venv/run .env java blas ## what the data is like, as a page: make explore DATA=folder, or CONFIG=catalogue.yaml
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.explore $(CONFIG_OPTION) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
 evaluate: .venv/run .env java blas ## tables beside baselines: make evaluate DATA=folder PROTOCOL=A,B
-	@$(WITH_ENV) $(BIN)/python -m spark_jobs.evaluate $(PARAMS_OPTION) $(if $(PROTOCOL),--protocol $(PROTOCOL)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
+	@$(WITH_ENV) $(BIN)/python -m spark_jobs.evaluate $(CONFIG_OPTION) $(PARAMS_OPTION) $(if $(PROTOCOL),--protocol $(PROTOCOL)) $(foreach folder,$(DATA),--data $(folder)) $(ARGS)
 
 bench: .venv/dev java blas databases ## ours and the peers: make bench PARTS="fitting serving" SIZES="1m 10m 25m"
 	$(BIN)/python -m benchmarks.run
@@ -94,7 +98,7 @@ test-quick: .venv/dev ## what needs no Spark, server or browser, in a minute: ma
 	$(PYTEST) -m "not (spark or browser or database or server or slow)" \
 	  $(if $(findstring tests/,$(ARGS)),,tests/unit tests/contract) $(ARGS)
 
-test: .venv/dev java blas browser axe databases nginx redis eb spark35 ## everything, then the site's queries on each database
+test: .venv/dev java blas browser axe databases jdbc nginx redis eb spark35 ## everything, then the site's queries on each database
 	@.ci/ensure summary
 	$(PYTEST) --durations 25 $(ARGS)
 	$(if $(ARGS),,@$(MAKE) --no-print-directory test-databases)
@@ -145,5 +149,5 @@ clean: ## remove what was built (data, releases and the database stay)
 .env:
 	@cp .env.example .env
 
-java blas browser axe databases nginx redis eb spark35:
+java blas browser axe databases jdbc nginx redis eb spark35:
 	@.ci/ensure $@

@@ -79,6 +79,6 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
 
     cli.init_app(app)
     error_pages.init_app(app)
-    security_headers.init_app(app)
+    security_headers.init_app(app, lambda: serving.picture_hosts)
     template_helpers.init_app(app)
     return app

@@ -4,36 +4,33 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
 
 from flask import Flask, current_app, request, url_for
 
 from app.db.clock import utcnow
 from app.http.redirects import this_page
 from app.models import Item
-from app.recommend import feedback_kind
+from app.recommend.catalogue_kinds import page_words
+from app.recommend.feedback_kind import TMDB_PICTURES, hours_in_words, stars_in_words
 from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 
-_STAR_WORDS = ("", "one", "two", "three", "four", "five")
 _STEPS = ((31_536_000, "y"), (2_592_000, "mo"), (86_400, "d"), (3_600, "h"), (60, "min"))
-PICTURES = "https://image.tmdb.org/t/p/w342"
+PICTURES = f"{TMDB_PICTURES}/t/p/w342"
 THEMES = ("dark", "light")
 
 
 def init_app(app: Flask) -> None:
     app.context_processor(_context)
-    for helper in (stars_in_words, feedback_kind.hours_in_words, ago, imdb_address, picture):
+    for helper in (stars_in_words, hours_in_words, spoken, ago, imdb_address, picture, host):
         app.add_template_filter(helper)
     app.add_template_global(this_page)
 
 
-def stars_in_words(rating: float) -> str:
-    """Return 3.5 as "three and a half stars"."""
-    whole, half = int(rating), rating % 1 >= 0.5
-    if not half:
-        return f"{_STAR_WORDS[whole]} star{'s' if whole != 1 else ''}"
-    return f"{_STAR_WORDS[whole]} and a half stars" if whole else "half a star"
+def spoken(value: float) -> str:
+    """Return a rating, or what takes its place in the catalogue in service, as it is read aloud."""
+    return serving.feedback_kind.spoken(value)
 
 
 def ago(moment: datetime) -> str:
@@ -53,10 +50,17 @@ def imdb_address(item: Item) -> str:
 
 
 def picture(item: Item) -> str:
-    """Return the address of the poster at TMDB, or of the drawn one if there is none."""
-    if item.poster_path:
+    """Return the address of the item's picture, or of the drawn poster if it has none."""
+    if item.image:
+        return item.image
+    if item.poster_path and serving.feedback_kind.picture_host == TMDB_PICTURES:
         return f"{PICTURES}{item.poster_path}"
     return url_for("home.poster", item_id=item.id)
+
+
+def host(address: str) -> str:
+    """Return the host of an address, without "www."."""
+    return (urlsplit(address).hostname or "").removeprefix("www.")
 
 
 def _context() -> dict[str, Any]:
@@ -66,14 +70,14 @@ def _context() -> dict[str, Any]:
         catalogue, problem = serving.watcher.model.catalogue, None
     except NoRelease as error:
         catalogue, problem = None, str(error)
-    noun = catalogue.noun if catalogue else "movie"
+    titles = page_words(catalogue)
     template = current_app.jinja_env.get_template(kind.template)
     return {
-        "pictures": bool(current_app.config["TMDB_API_KEY"]),
+        **titles,
+        "pictures": bool(current_app.config["TMDB_API_KEY"] and kind.picture_host),
         "theme": theme if theme in THEMES else THEMES[0],
         "theme_chosen": theme in THEMES,
-        "noun": noun,
         "simulated": bool(catalogue and catalogue.simulated),
         "no_release": problem,
-        "words": template.make_module({"noun": noun}),
+        "words": template.make_module({**titles, **kind.words}),
     }

@@ -27,7 +27,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import spark_jobs
 from app import create_app
-from app.api import vocabulary
+from app.api.document import in_document
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -137,7 +137,7 @@ def _job_options() -> str:
 def _rest() -> str:
     app = site()
     with app.app_context():
-        document = vocabulary.in_document(app.extensions["openapi"].to_dict())
+        document = in_document(app.extensions["openapi"].to_dict())
     return _table(("row", "does", "answers"), _rows(document))
 
 

@@ -7,7 +7,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct, structs
@@ -17,6 +17,8 @@ from recommender.validation import LARGEST_FLOAT
 
 # User and item ids are 32-bit everywhere: in Spark, in the blocks, in the database.
 LARGEST_ID = 2**31 - 1
+# Users of a keyed catalogue have ids from here on; people who sign up at the site stay below.
+FIRST_KEYED_USER = 2**30
 # Of a catalogue's file: a line that unpacks to more is no title.
 LONGEST_LINE = 1_000_000
 Id = Annotated[int, Meta(ge=0, le=LARGEST_ID)]
@@ -25,7 +27,8 @@ Finite = Annotated[float, Meta(ge=-LARGEST_FLOAT, le=LARGEST_FLOAT)]
 
 
 class CatalogueItem(Struct, frozen=True, forbid_unknown_fields=True):
-    """One title. ``imdb_id`` as in IMDb's addresses ("tt0133093")."""
+    """One title. ``imdb_id`` as in IMDb's addresses ("tt0133093"). ``key``: its id in the tables it
+    comes from. ``image``: address of a picture (https). ``link``: address of its own page."""
 
     item_id: Id
     title: str
@@ -34,13 +37,21 @@ class CatalogueItem(Struct, frozen=True, forbid_unknown_fields=True):
     imdb_id: Annotated[str, Meta(max_length=16)] | None = None
     tmdb_id: Number | None = None
     description: str | None = None
+    key: str | None = None
+    creators: tuple[str, ...] = ()
+    image: Annotated[str, Meta(pattern=r"^https://[^\s]+$", title="an https address")] | None = None
+    link: Annotated[str, Meta(pattern=r"^https?://[^\s]+$", title="a web address")] | None = None
 
 
 class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
     """What a release says of the data it was fitted on.
 
     ``feedback``: "explicit" (stars) or "implicit". People who sign up get ids above
-    ``max_user_id``.
+    ``max_user_id``. ``noun``, ``plural``: one title and many. ``measure``, ``measures``: one and
+    many of what an implicit value counts, hours where both are empty; ``having``: nothing is
+    counted, and each value is 1. ``points``: what five stars are on the catalogue's own scale.
+    ``keyed``: ids were made from keys, users' from FIRST_KEYED_USER on, which ``max_user_id``
+    leaves out.
     """
 
     name: str
@@ -54,13 +65,51 @@ class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
     items: int
     max_user_id: Id
     simulated: bool = False
+    plural: str = ""
+    measure: str = ""
+    measures: str = ""
+    having: bool = False
+    points: Annotated[float, Meta(gt=0, le=LARGEST_FLOAT)] = 5.0
+    keyed: bool = False
+
+    @property
+    def nouns(self) -> str:
+        return self.plural or f"{self.noun}s"
+
+
+# What a format says from 3 on, in a release that needs it.
+ITEM_ADDITIONS = {"key", "creators", "image", "link"}
+CATALOGUE_ADDITIONS = {"plural", "measure", "measures", "having", "points", "keyed"}
+
+
+def item_fields(item: CatalogueItem) -> dict[str, Any]:
+    """Return the fields to write; additions of format 3 only where they say something."""
+    return _without_defaults(item, ITEM_ADDITIONS)
+
+
+def catalogue_fields(catalogue: Catalogue) -> dict[str, Any]:
+    """As ``item_fields``."""
+    return _without_defaults(catalogue, CATALOGUE_ADDITIONS)
+
+
+def needs_format_3(catalogue: Catalogue, items: Iterable[CatalogueItem]) -> bool:
+    """Whether a release of these says what format 2 cannot."""
+    if catalogue_fields(catalogue).keys() & CATALOGUE_ADDITIONS:
+        return True
+    return any(item_fields(item).keys() & ITEM_ADDITIONS for item in items)
+
+
+def _without_defaults(record: Struct, names: set[str]) -> dict[str, Any]:
+    defaults = {f.name: f.default for f in structs.fields(record) if f.name in names}
+    values = structs.asdict(record)
+    return {k: v for k, v in values.items() if k not in defaults or v != defaults[k]}
 
 
 def write_items(path: Path, items: Iterable[CatalogueItem]) -> None:
     """Write one JSON object a line, gzipped; the same items give the same bytes."""
     with path.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
         for item in items:
-            packed.write(json.dumps(structs.asdict(item), ensure_ascii=False).encode() + b"\n")
+            packed.write(json.dumps(item_fields(item), ensure_ascii=False).encode() + b"\n")
 
 
 def read_items(path: Path) -> Iterator[CatalogueItem]:

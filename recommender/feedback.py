@@ -30,6 +30,8 @@ class Scale:
 
 
 # 100,000 hours are more than 11 years of play without a pause.
+# Of what a catalogue of one's own counts, and of having something, which is 1.
+COUNTS, HAVING = Scale(0.0, 1e9, 1.0), Scale(0.0, 1.0, 1.0)
 SCALES = {EXPLICIT: Scale(0.5, 5.0, 0.5), IMPLICIT: Scale(0.0, 100_000.0, 0.1)}
 
 
@@ -56,9 +58,13 @@ class Stars:
 
 @dataclass(frozen=True)
 class Hours:
-    """Implicit feedback: games owned and hours played. There are no dislikes."""
+    """Implicit feedback: games owned and hours played. There are no dislikes.
+
+    ``tried``: titles played for less than this in the mean say nothing about a person.
+    """
 
     playtime_weight: float
+    tried: float = TRIED_HOURS
 
     def preference(self, hours: Any) -> Any:
         return playtime_preference(hours, self.playtime_weight)
@@ -70,13 +76,15 @@ class Hours:
 
         Test versions and the like come with other games. Their owners played them for less than
         TRIED_HOURS in the mean (or than the mean of all titles, if that is less): owning them says
-        nothing about a person.
+        nothing about a person. What is counted in another measure says something whatever the
+        count.
         """
-        return np.where(means < min(TRIED_HOURS, overall), 0.0, 1.0)
+        return np.where(means < min(self.tried, overall), 0.0, 1.0)
 
 
 def feedback_of(catalogue: Catalogue, params: RankingParams) -> Stars | Hours:
     """Return how the ratings of a catalogue become preferences."""
     if catalogue.feedback == IMPLICIT:
-        return Hours(params.playtime_weight)
+        hours = not (catalogue.measure or catalogue.having)
+        return Hours(params.playtime_weight, TRIED_HOURS if hours else 0.0)
     return Stars(params.neutral, catalogue.rating_max)

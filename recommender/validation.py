@@ -61,8 +61,8 @@ def _explain(message: str, values: Any, kind: type[msgspec.Struct], where: str) 
             expected = next(f.type for f in expected.fields if f.encode_name == name)
         else:
             values, expected = values[int(index)], _unwrap(expected).item_type
-        if isinstance(expected, inspect.UnionType):  # with None
-            expected = expected.types[0]
+        if isinstance(expected, inspect.UnionType):
+            expected = _alternative(expected, values)
         names.append(name or f"entry {int(index) + 1}")
     place = ", ".join(names)
     if " - at `key` in " in message:
@@ -77,6 +77,12 @@ def _explain(message: str, values: Any, kind: type[msgspec.Struct], where: str) 
     *sections, last = names
     named = f"{', '.join(sections)}: {last}" if sections else f"{where}:"
     return f"{named} must be {_describe(expected)}, not {values!r:.1000}"
+
+
+def _alternative(union: inspect.UnionType, value: Any) -> Any:
+    """Return the type of a union that a value was meant for: a record, else the first."""
+    records = [t for t in union.types if isinstance(t, inspect.StructType)]
+    return records[0] if records and isinstance(value, Mapping) else union.types[0]
 
 
 def _unwrap(type_: Any) -> Any:

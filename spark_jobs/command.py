@@ -9,6 +9,7 @@ from functools import wraps
 from pathlib import Path
 
 from recommender.errors import DataError, MarqueeError
+from spark_jobs.config.configuration import Config
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.filesystem import is_address
 from spark_jobs.session import is_submitted
@@ -31,10 +32,13 @@ def command(main: Main) -> Callable[..., int]:
     return checked
 
 
-def data_folders(named: list[str] | None) -> list[str]:
-    """Return the folders that ``--data`` names, else one to begin with. Raises DataError."""
+def data_folders(named: list[str] | None, settings: Config) -> list[str]:
+    """Return the folders that ``--data`` names, else the file that describes a catalogue, else a
+    folder to begin with. Raises DataError."""
     check_folders(named or [])
-    return named or [str(obtain(Path("data"), tell))]
+    if named:
+        return named
+    return [settings.own.path] if settings.own else [str(obtain(Path("data"), tell))]
 
 
 def check_folders(folders: Iterable[str]) -> None:

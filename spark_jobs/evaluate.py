@@ -49,8 +49,8 @@ REPORT = "evaluation"
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     settings, out = load_config(options), check_out(options.out or f"{REPORT}.json")
-    plan = _plan(options, settings.dataset)
-    folders = data_folders(options.data)
+    plan = _plan(options, settings.feedback)
+    folders = data_folders(options.data, settings)
     report = evaluate(build_session("marquee evaluate"), folders, settings, plan)
     report["command"] = command_line("spark_jobs.evaluate", arguments)
     # Only where a page is written, so that Spark's workers need no Matplotlib.
@@ -67,8 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _plan(options: argparse.Namespace, dataset: str) -> EvaluationPlan:
-    asked = options.protocol or DEFAULT_PROTOCOLS[dataset]
+def _plan(options: argparse.Namespace, feedback: str) -> EvaluationPlan:
+    asked = options.protocol or DEFAULT_PROTOCOLS[feedback]
     protocols = tuple(name.strip().upper() for name in asked.split(","))
     if unknown := [name for name in protocols if name not in PROTOCOLS]:
         raise ConfigError(
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", action="append", metavar="FOLDER", help="a data set's folder")
     defaults = " or ".join(DEFAULT_PROTOCOLS.values())
     parser.add_argument(
-        "--protocol", help=f"which protocols (default: {defaults}, by the data set)"
+        "--protocol", help=f"which protocols (default: {defaults}, by the feedback)"
     )
     parser.add_argument(
         "--seeds", default="0,1,2,3,4", help="seeds of the splits (default: %(default)s)"

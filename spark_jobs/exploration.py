@@ -7,6 +7,7 @@ title and month.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -21,10 +22,12 @@ from spark_jobs.als.biases import row_sums
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
 from spark_jobs.array_cache import joined
 from spark_jobs.config.configuration import Config
+from spark_jobs.datasets.catalogue_source.suspicions import suspicions
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.read import read_datasets
+from spark_jobs.datasets.findings import Findings
 from spark_jobs.ratings import Ratings
-from spark_jobs.training_set import TrainingSet, merge
+from spark_jobs.training_set import TrainingSet, merge, read_inputs
+from spark_jobs.units import unit_of
 
 LISTED = 15
 CURVE_POINTS = 150
@@ -35,7 +38,11 @@ Rows = list[dict[str, Any]]
 
 def explore(spark: SparkSession, folders: Sequence[str], settings: Config) -> dict[str, Any]:
     """What ``--out`` holds. Raises MarqueeError for data that cannot be used."""
-    datasets = read_datasets(spark, settings.dataset, folders)
+    datasets = read_inputs(spark, settings, folders)
+    if settings.own:
+        odd = suspicions(datasets[0], settings.own)
+        found = Findings.merged([datasets[0].findings, odd])
+        datasets[0] = replace(datasets[0], findings=found)
     months = by_month(datasets)
     training = merge(datasets, settings)
     explored = describe(training, months)
@@ -46,9 +53,9 @@ def explore(spark: SparkSession, folders: Sequence[str], settings: Config) -> di
 def by_month(datasets: Sequence[Dataset]) -> Rows:
     """Ratings and their mean in each month that has any, as read: repeated pairs count again.
 
-    None where hours were played, of which nobody knows when.
+    None where hours were played, or ratings given, of which nobody knows when.
     """
-    if datasets[0].feedback == IMPLICIT:
+    if datasets[0].feedback == IMPLICIT or not datasets[0].timed:
         return []
     counts, sums = np.zeros(0, np.int64), np.zeros(0)
     for some_counts, some_sums in joined([dataset.ratings for dataset in datasets]).map(_monthly):
@@ -192,17 +199,13 @@ def _best(training: TrainingSet, sums: NDArray[np.float64]) -> dict[str, Rows]:
     }
 
 
-def unit_of(facts: Mapping[str, Any]) -> str:
-    """What ratings of a catalogue are counted in."""
-    return "hours" if facts["feedback"] == IMPLICIT else "stars"
-
-
 def summary(explored: Mapping[str, Any]) -> str:
     """The figures as a terminal shows them."""
     facts, people, titles = explored["data"], explored["people"], explored["titles"]
     months, unit = explored["months"], unit_of(facts)
     top, best = explored["most_rated"][0], explored["best_rated"][0]
-    usual = str(max(explored["histogram"], key=lambda row: row["ratings"])[unit])
+    most = max(explored["histogram"], key=lambda row: row["ratings"])
+    usual = str(most["hours" if facts["feedback"] == IMPLICIT else "stars"])
     given = f"given from {months[0]['month']} to {months[-1]['month']}; " if months else ""
     simulated = " (simulated people)" if facts["simulated"] else ""
     return "\n".join(

@@ -32,7 +32,7 @@ from spark_jobs.session import build_session
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     settings, out = load_config(options), check_out(options.out)
-    folders = data_folders(options.data)
+    folders = data_folders(options.data, settings)
     explored = explore(build_session("marquee explore"), folders, settings)
     # Only where a page is written, so that Spark's workers need no Matplotlib.
     from spark_jobs.reporting.html import exploration_page, write

@@ -173,5 +173,5 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
         ),
     }
 )
-# By data set, where none is asked for.
-DEFAULT_PROTOCOLS = {"movielens": "A,B,C,E", "steam": "B,D,E"}
+# By kind of feedback, where none is asked for.
+DEFAULT_PROTOCOLS = {"explicit": "A,B,C,E", "implicit": "B,D,E"}

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store.check_writable()
     starts = warm_starts(store, settings, options.solver) if options.warm_start else {}
     check_folders(options.ratings)
-    folders = data_folders(options.data)
+    folders = data_folders(options.data, settings)
     trained = train(
         build_session("marquee train"),
         folders,

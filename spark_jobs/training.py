@@ -17,25 +17,26 @@ import numpy as np
 from pyspark.sql import SparkSession
 
 from recommender.errors import ConfigError, NoRelease
-from recommender.feedback import EXPLICIT
+from recommender.feedback import EXPLICIT, IMPLICIT
+from recommender.keys import NO_KEYS
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs.als.solver import Factors
 from spark_jobs.config.configuration import Config
 from spark_jobs.config.options import as_options
 from spark_jobs.datasets.dataset import Dataset
-from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluation import promotion_gate
 from spark_jobs.exploration import by_month, describe
 from spark_jobs.fit_models import Fitter, fit_models
+from spark_jobs.known_keys import check_continues, known_keys
 from spark_jobs.parity_sample import sample_parity
 from spark_jobs.progress import ProgressBar
-from spark_jobs.training_set import check_ranks, merge, tell
+from spark_jobs.training_set import check_ranks, merge, read_inputs, tell, with_fitting_ranks
 
 SOLVERS = ("als", "mllib")
 PROMOTE = ("gate", "always", "never")
 # Without stars there are no biases and no rating model to fit.
-STAGES = {"movielens": 7, "steam": 5}  # and the neighbourhood
+STAGES = {EXPLICIT: 7, IMPLICIT: 5}  # and the neighbourhood
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,16 @@ def train(
     on the site.
     """
     with_neighbours = settings.neighbourhood.neighbours > 0
-    progress = ProgressBar(STAGES[settings.dataset] + with_neighbours)
+    progress = ProgressBar(STAGES[settings.feedback] + with_neighbours)
     context = spark.sparkContext
     with progress.stage("reading and checking", context, len(folders) + len(exported)):
-        datasets = read_datasets(spark, settings.dataset, folders, exported)
+        known = known_keys(store) if settings.own else NO_KEYS
+        datasets = read_inputs(spark, settings, folders, exported, known)
+        check_continues(datasets[0], known)
         months = by_month(datasets) if promote != "always" else []
     with progress.stage("one rating for each pair", context, 6):
         training = merge(datasets, settings)
+    settings = with_fitting_ranks(settings, training.catalogue)
     check_ranks(training.catalogue, settings)
     measured = None
     if promote != "always":
@@ -93,6 +97,7 @@ def train(
         arrays=models.arrays,
         neighbourhood=settings.neighbourhood if models.neighbourhood else None,
         neighbours=models.neighbourhood.arrays if models.neighbourhood else None,
+        keys=training.keys,
         inputs=[_about(dataset) for dataset in datasets],
         metrics=promotion_gate.metrics_of(measured, settings.gate) if measured else {},
         seconds=progress.seconds,
@@ -131,7 +136,7 @@ def _about(dataset: Dataset) -> dict[str, Any]:
 def _command(folders: Sequence[str], settings: Config) -> str:
     """Return the command that repeats the measurement."""
     options = ["--protocol", "G,E", "--seeds", str(settings.gate.seed)]
-    for folder in folders:
+    for folder in folders if not settings.own else ():
         options += ["--data", folder]
     return shlex.join(["python", "-m", "spark_jobs.evaluate", *options, *as_options(settings)])
 

@@ -7,29 +7,56 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import structs
+from pyspark.sql import SparkSession
 
-from recommender.catalogue import Catalogue, CatalogueItem
+from recommender.catalogue import FIRST_KEYED_USER, Catalogue, CatalogueItem
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import EXPLICIT, SCALES
+from recommender.keys import NO_KEYS, CatalogueKeys
 from spark_jobs.als.packing import NothingToPack, build_blocks
 from spark_jobs.als.rating_blocks import BlockedRatings
 from spark_jobs.array_cache import CachedArrays, joined
 from spark_jobs.config.configuration import Config
+from spark_jobs.datasets.catalogue_source.description import OwnCatalogue
+from spark_jobs.datasets.catalogue_source.scale import scale_of
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.findings import Findings
+from spark_jobs.datasets.read import read_datasets
 from spark_jobs.ratings import Ratings
+
+STARS = SCALES[EXPLICIT].high
 
 
 @dataclass(frozen=True)
 class TrainingSet:
     """All inputs merged. ``stars``: one rating a pair, of items in the catalogue; hours where
-    the catalogue's feedback is implicit. ``timed``: the ratings as read, if they were kept."""
+    the catalogue's feedback is implicit. ``timed``: the ratings as read, if they were kept.
+    ``keys``: where ids were made from keys. ``has_times``: whether ratings say when they were
+    given."""
 
     stars: BlockedRatings
     items: list[CatalogueItem]
     catalogue: Catalogue
     findings: Findings
     timed: CachedArrays[Ratings] | None = None
+    keys: CatalogueKeys | None = None
+    has_times: bool = True
+
+
+def read_inputs(
+    spark: SparkSession,
+    settings: Config,
+    folders: Sequence[str],
+    exported: Sequence[str] = (),
+    known: CatalogueKeys = NO_KEYS,
+) -> list[Dataset]:
+    """Read the data in ``folders``, or of the catalogue that the configuration describes, then the
+    ratings that the site ``exported``. ``known``: keys that have ids already.
+
+    Raises MarqueeError.
+    """
+    return read_datasets(spark, settings.dataset, folders, exported, settings.own, known)
 
 
 def merge(datasets: Sequence[Dataset], settings: Config, keep_times: bool = False) -> TrainingSet:
@@ -55,28 +82,66 @@ def merge(datasets: Sequence[Dataset], settings: Config, keep_times: bool = Fals
     findings = Findings.merged(dataset.findings for dataset in datasets)
     for line in findings.lines():
         tell(line)
-    feedback = datasets[0].feedback
-    scale = SCALES[feedback]
+    keys = datasets[0].keys
+    return TrainingSet(
+        stars=stars,
+        items=[items[i] for i in listed.tolist()],
+        catalogue=_catalogue(datasets, settings, stars, len(items)),
+        findings=findings,
+        timed=every if keep_times else None,
+        keys=keys,
+        has_times=datasets[0].timed,
+    )
+
+
+def _catalogue(
+    datasets: Sequence[Dataset], settings: Config, stars: BlockedRatings, items: int
+) -> Catalogue:
+    first = datasets[0]
+    scale = scale_of(settings.own) if settings.own else SCALES[first.feedback]
+    ids = stars.users.ids
+    of_site = ids[ids < FIRST_KEYED_USER] if first.keys else ids
     catalogue = Catalogue(
         name=" + ".join(dataset.name for dataset in datasets),
         noun=settings.noun,
-        feedback=feedback,
+        feedback=first.feedback,
         rating_min=scale.low,
         rating_max=scale.high,
         rating_step=scale.step,
         ratings=stars.count,
-        users=len(stars.users.ids),
-        items=len(items),
-        max_user_id=int(stars.users.ids[-1]),
+        users=len(ids),
+        items=items,
+        max_user_id=int(of_site[-1]) if len(of_site) else 0,
         simulated=any(dataset.simulated for dataset in datasets),
+        keyed=first.keys is not None,
     )
-    return TrainingSet(
-        stars=stars,
-        items=[items[i] for i in listed.tolist()],
-        catalogue=catalogue,
-        findings=findings,
-        timed=every if keep_times else None,
+    return _in_own_words(catalogue, settings.own) if settings.own else catalogue
+
+
+def _in_own_words(catalogue: Catalogue, own: OwnCatalogue) -> Catalogue:
+    about = own.catalogue
+    return structs.replace(
+        catalogue,
+        name=about.name,
+        plural=about.noun.many,
+        measure=about.measure.one if about.measure else "",
+        measures=about.measure.plural if about.measure else "",
+        having=own.having,
+        points=about.scale.max if about.scale else STARS,
     )
+
+
+def with_fitting_ranks(settings: Config, catalogue: Catalogue) -> Config:
+    """Return the settings with ranks that suit a small catalogue of one's own: a stranger's first
+    hundred titles need no knowledge of ranks."""
+    most = max(1, min(catalogue.users, catalogue.items) // 2)
+    models = ("ranking", "rating") if catalogue.feedback == EXPLICIT else ("ranking",)
+    for model in models if settings.own else ():
+        params = getattr(settings, model)
+        if params.rank > most:
+            tell(f"{model} model: rank {most} in place of {params.rank}, which this data can fit.")
+            settings = structs.replace(settings, **{model: structs.replace(params, rank=most)})
+    return settings
 
 
 def check_ranks(catalogue: Catalogue, settings: Config) -> None:

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ConfigError(f"--folds: must be 2 or more, not {options.folds}")
         if options.minutes is not None and not options.minutes > 0:
             raise ConfigError(f"--minutes: must be above 0, not {options.minutes:g}")
-        folders = data_folders(options.data)
+        folders = data_folders(options.data, settings)
         spark = build_session("marquee tune")
         with _quiet_interruption(spark):
             measures = tune(spark, folders, settings, grid, options.folds, known, options.minutes)

@@ -29,7 +29,8 @@ def init_app(app: Flask) -> None:
     """Register the API, its document, and the page to try it."""
     for name, value in CONFIGURATION.items():
         app.config.setdefault(name, value)
-    app.url_map.converters["word"] = vocabulary.WordConverter
+    words = {"word": vocabulary.WordConverter, "seen": vocabulary.SeenConverter}
+    app.url_map.converters |= words
     api = blueprint.Api(app)
     api.ma_plugin.converter.add_attribute_function(request_schemas.document_number_as_text)
     for rows, prefix in ((routes.api, BASE_PATH), (legacy_routes.services, None)):

@@ -7,7 +7,7 @@ from pathlib import Path
 import flask_swagger_ui
 from flask import Blueprint, Response, current_app, jsonify, make_response, render_template
 
-from app.api import vocabulary
+from app.api.document import in_document
 
 # Served from the package's files, so that the page loads nothing from other hosts.
 ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
@@ -24,7 +24,7 @@ POLICY = (
 @docs.get("/openapi.json")
 def document() -> Response:
     """Return the document in the names of the release in service."""
-    return jsonify(vocabulary.in_document(current_app.extensions["openapi"].to_dict()))
+    return jsonify(in_document(current_app.extensions["openapi"].to_dict()))
 
 
 @docs.get("/docs")

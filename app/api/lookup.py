@@ -8,7 +8,8 @@ from typing import TypeVar
 from flask import abort
 from sqlalchemy import select
 
-from app.api.vocabulary import noun, to_response
+from app.api import access
+from app.api.vocabulary import is_keyed, noun, to_response
 from app.catalogue.items import existing_ids
 from app.extensions import db
 from app.feedback.profile import UserProfile, profile_of
@@ -18,6 +19,8 @@ from recommender.catalogue import LARGEST_ID
 from recommender.model import Model
 
 Entity = TypeVar("Entity", User, Item)
+# The id of nobody, so that a personal token does not learn which keys there are.
+UNKNOWN = -1
 
 
 def user_or_404(user_id: int) -> User:
@@ -26,6 +29,18 @@ def user_or_404(user_id: int) -> User:
 
 def item_or_404(item_id: int) -> Item:
     return _get_or_404(Item, item_id, noun())
+
+
+def user_by_key_or_404(key: str) -> User:
+    """Return the user with a key of the catalogue's own, if the token may act for them."""
+    user = _by_key(User, key)
+    access.authorise([user.id if user else UNKNOWN])
+    return user or abort(404, f"there is no user with the key {key!r}")
+
+
+def item_by_key_or_404(key: str) -> Item:
+    """Return the item with a key of the catalogue's own."""
+    return _by_key(Item, key) or abort(404, f"there is no {noun()} with the key {key!r}")
 
 
 def profile_or_404(user_id: int) -> UserProfile:
@@ -59,6 +74,14 @@ def model_with_item(item_id: int, user_id: int) -> Model:
             404, f"the release in service knows no {to_response('ratings')} of {noun()} {item_id}"
         )
     return model
+
+
+def _by_key(entity: type[Entity], key: str) -> Entity | None:
+    if not is_keyed():
+        abort(404, f"the release in service knows no keys; ask for a {noun()} by its id")
+    if "\0" in key:  # which PostgreSQL does not take
+        return None
+    return db.session.scalar(select(entity).where(entity.key == key))
 
 
 def _get_or_404(entity: type[Entity], number: int, name: str) -> Entity:

@@ -14,8 +14,8 @@ import marshmallow as ma
 from marshmallow import fields, utils, validate
 
 from app.api import vocabulary
+from app.api.value_scale import HIGHEST, LOWEST, STEP, own_scale, to_stored
 from app.db.clock import utcnow
-from app.recommend.model_watcher import serving
 
 MOST, FEW, MANY = 1000, 20, 100
 MOST_REQUESTS = 1000
@@ -25,7 +25,6 @@ MOST_RATINGS = 120_000
 # A few errors show what is wrong with a list; checking the rest would only cost time.
 MOST_ERRORS = 20
 MOST_FIELDS = 50
-RATING_MAX, RATING_STEP = 5.0, 0.5
 LONGEST_QUERY = 100
 NUMBER = r"^-?[0-9]{1,40}(\.[0-9]{1,40})?$"
 LETTERS = "Only letters, blanks and hyphens."
@@ -86,10 +85,10 @@ class RatingValue(fields.Float):
         number = _from_text(value)
         if not _is_number(number):
             raise self.make_error("invalid", input=value)
-        best, step = _scale()
-        if not 0 <= number <= best:
-            raise ma.ValidationError(f"Must be from 0 to {best:g}.")
-        return serving.feedback_kind.to_step(float(number), step)
+        scale = own_scale()
+        if not scale.low <= number <= scale.high:
+            raise ma.ValidationError(f"Must be from {scale.low:g} to {scale.high:g}.")
+        return to_stored(float(number), scale)
 
 
 def _from_text(value: Any) -> Any:
@@ -115,14 +114,6 @@ def _is_number(value: Any) -> bool:
 
 def _is_whole(value: Any) -> bool:
     return _is_number(value) and (isinstance(value, int) or value.is_integer())
-
-
-def _scale() -> tuple[float, float]:
-    """Return the highest rating and the step of the release in service."""
-    model = serving.model_or_none
-    if model is None:
-        return RATING_MAX, RATING_STEP
-    return model.catalogue.rating_max, model.catalogue.rating_step
 
 
 class BoundedList(fields.List):
@@ -199,7 +190,9 @@ class OfMovieSchema(RequestSchema):
 
 
 class MovieRatingSchema(OfMovieSchema):
-    rating = RatingValue(required=True, metadata={"minimum": 0, "maximum": vocabulary.HIGHEST})
+    rating = RatingValue(
+        required=True, metadata={"minimum": LOWEST, "maximum": HIGHEST, "multipleOf": STEP}
+    )
 
 
 class RatingList(BoundedList):
@@ -210,7 +203,7 @@ class RatingList(BoundedList):
 
     def _reader(self, **more: Any) -> Callable[[Any], tuple[int, float]]:
         movie_id, rating = vocabulary.to_response("movie_id"), vocabulary.to_response("rating")
-        (best, step), to_step = _scale(), serving.feedback_kind.to_step
+        scale = own_scale()
 
         def read(item: Any) -> tuple[int, float]:
             if isinstance(item, dict) and item.keys() == {movie_id, rating}:
@@ -219,8 +212,9 @@ class RatingList(BoundedList):
                     number = _from_text(number)
                 if isinstance(value, str):
                     value = _from_text(value)
-                if _is_whole(number) and _is_number(value) and 0 <= value <= best:
-                    return int(number), to_step(float(value), step)
+                fits = _is_number(value) and scale.low <= value <= scale.high
+                if fits and _is_whole(number):
+                    return int(number), to_stored(float(value), scale)
             checked = self.inner.deserialize(item, **more)  # raises with the reason
             return checked["movie_id"], checked["rating"]
 

@@ -8,6 +8,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from app.api import vocabulary
+from app.api.value_scale import OwnValue
 
 Fields = dict[str, fields.Field]
 
@@ -20,9 +21,11 @@ class ResponseSchema(ma.Schema):
 
     @ma.post_dump
     def _translate(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        if vocabulary.noun() == vocabulary.MOVIE:
+        if not vocabulary.is_keyed():
+            data.pop("key", None)
+        if not (names := vocabulary.names()):
             return data
-        return {vocabulary.to_response(key): value for key, value in data.items()}
+        return {names.get(key, key): value for key, value in data.items()}
 
 
 def _schema(name: str, **content: fields.Field) -> type[ma.Schema]:
@@ -40,6 +43,7 @@ def _list(schema: type[ma.Schema]) -> fields.Field:
 
 WHOLE = fields.Integer(required=True)
 NUMBER = fields.Float(required=True)
+VALUE = OwnValue(required=True)
 TEXT = fields.String(required=True)
 FLAG = fields.Boolean(required=True)
 OPTIONAL_WHOLE = fields.Integer(required=True, allow_none=True)
@@ -47,12 +51,17 @@ OPTIONAL_TEXT = fields.String(required=True, allow_none=True)
 
 ErrorSchema = _fixed("Error", code=WHOLE, message=TEXT)
 ID = fields.Integer(required=True, attribute="id")
-UserSchema = _schema("User", user_id=ID, gender=OPTIONAL_TEXT, year_of_birth=OPTIONAL_WHOLE)
+# In the answers of a keyed catalogue alone.
+KEY = OPTIONAL_TEXT
+UserSchema = _schema(
+    "User", user_id=ID, key=KEY, gender=OPTIONAL_TEXT, year_of_birth=OPTIONAL_WHOLE
+)
 DeletedUserSchema = _schema("DeletedUser", user_id=WHOLE, msg=TEXT)
 
 MovieSchema = _schema(
     "Movie",
     movie_id=ID,
+    key=KEY,
     title=TEXT,
     year=OPTIONAL_WHOLE,
     genres=fields.String(required=True, metadata={"example": "Drama|Comedy"}),
@@ -61,16 +70,16 @@ MovieSchema = _schema(
 MoviesSchema = _schema("Movies", movies=_list(MovieSchema))
 SimilarMoviesSchema = _schema("SimilarMovies", movie_id=WHOLE, similar=_list(MovieSchema))
 MOVIE = fields.Nested(MovieSchema, required=True)
-TopMovieSchema = _schema("TopMovie", avg_rating=NUMBER, votes=WHOLE, movie=MOVIE)
+TopMovieSchema = _schema("TopMovie", avg_rating=VALUE, votes=WHOLE, movie=MOVIE)
 TopMoviesSchema = _schema("TopMovies", top_movies=_list(TopMovieSchema))
 
 ITEM = fields.Nested(MovieSchema, required=True, attribute="item")
 RATED_AT = fields.DateTime(required=True, attribute="rated_at")
-RatedMovieSchema = _schema("RatedMovie", is_implicit=FLAG, movie=ITEM, rating=NUMBER, ts=RATED_AT)
+RatedMovieSchema = _schema("RatedMovie", is_implicit=FLAG, movie=ITEM, rating=VALUE, ts=RATED_AT)
 RatedMoviesSchema = _schema(
     "RatedMovies", user_id=WHOLE, limit=WHOLE, ratings=_list(RatedMovieSchema)
 )
-RATING: Fields = {"user_id": WHOLE, "movie_id": WHOLE, "rating": NUMBER, "is_implicit": FLAG}
+RATING: Fields = {"user_id": WHOLE, "movie_id": WHOLE, "rating": VALUE, "is_implicit": FLAG}
 RatingSchema = _schema("Rating", **RATING, ts=fields.DateTime(required=True))
 DeletedRatingSchema = _schema("DeletedRating", user_id=WHOLE, msg=TEXT, movie_id=WHOLE)
 WatchedSchema = _schema("Watched", user_id=WHOLE, movie_id=WHOLE, watched=FLAG)
@@ -78,12 +87,13 @@ WatchedSchema = _schema("Watched", user_id=WHOLE, movie_id=WHOLE, watched=FLAG)
 RecommendationSchema = _schema(
     "Recommendation",
     movie_id=fields.Integer(required=True, attribute="item.id"),
+    key=fields.String(required=True, allow_none=True, attribute="item.key"),
     title=fields.String(required=True, attribute="item.title"),
     year=fields.Integer(required=True, allow_none=True, attribute="item.year"),
     genres=fields.String(required=True, attribute="item.genres"),
     description=fields.String(required=True, allow_none=True, attribute="item.description"),
     score=NUMBER,
-    predicted_rating=fields.Float(attribute="guess"),
+    predicted_rating=OwnValue(attribute="guess"),
 )
 RECOMMENDATIONS = _list(RecommendationSchema)
 RecommendationsSchema = _schema("Recommendations", user_id=WHOLE, recommendations=RECOMMENDATIONS)
@@ -92,9 +102,9 @@ BatchResultSchema = _schema(
 )
 BatchResultsSchema = _schema("BatchResults", results=_list(BatchResultSchema))
 
-EstimateSchema = _schema("Estimate", user_id=WHOLE, movie_id=WHOLE, predicted_rating=NUMBER)
+EstimateSchema = _schema("Estimate", user_id=WHOLE, movie_id=WHOLE, predicted_rating=VALUE)
 PART = fields.Float(required=True, attribute="part")
-PartSchema = _schema("Part", movie=ITEM, rating=NUMBER, contribution=PART)
+PartSchema = _schema("Part", movie=ITEM, rating=VALUE, contribution=PART)
 # The score is the popularity and all contributions together.
 SCORES: Fields = {"user_id": WHOLE, "movie_id": WHOLE, "score": NUMBER, "popularity": NUMBER}
 BecauseSchema = _schema("Because", **SCORES, because=_list(PartSchema))

@@ -11,11 +11,13 @@ from app.accounts import service as accounts
 from app.api import access, request_schemas, response_schemas
 from app.api.blueprint import Blueprint
 from app.api.lookup import (
+    item_by_key_or_404,
     item_or_404,
     model_with_item,
     profile_or_404,
     require_items,
     require_users,
+    user_by_key_or_404,
     user_or_404,
 )
 from app.catalogue import items as catalogue
@@ -32,15 +34,16 @@ from app.recommend.service import (
     recommend,
     recommend_many,
 )
+from app.recommend.service import similar as most_similar
 from app.recommend.variants import ServedVariant
 from recommender.explanations import explain
-from recommender.item_similarity import similar_items
 
 api = Blueprint("api", __name__, description="People, ratings and recommendations.")
 access.guard(api)
 
 MOVIE = "/<word('movie'):movie>/<any_id:movie_id>"
 RATING = "/user/<any_id:user_id>/<word('rating'):rating>"
+SEEN = "/user/<any_id:user_id>/<seen('watched'):watched>"
 RATINGS = "/user/<any_id:user_id>/<word('ratings'):ratings>"
 Answer = dict[str, Any]
 
@@ -57,6 +60,13 @@ def answer_deleted_user(_error: IntegrityError) -> Any:
 def get_user(user_id: int) -> User:
     """Someone by their id."""
     return user_or_404(user_id)
+
+
+@api.get("/user/by-key/<path:key>")
+@api.contract(response_schemas.UserSchema, 404)
+def get_user_by_key(key: str) -> User:
+    """Someone by their key."""
+    return user_by_key_or_404(key)
 
 
 @api.put("/user")
@@ -119,7 +129,7 @@ def delete_rating(user_id: int, movie_id: int) -> Answer:
     return {"user_id": user_id, "movie_id": movie_id, "msg": "deleted"}
 
 
-@api.put("/user/<any_id:user_id>/watched")
+@api.put(SEEN)
 @api.contract(response_schemas.WatchedSchema, 404, body=request_schemas.OfMovieSchema)
 def put_watched(user_id: int, movie_id: int) -> Answer:
     """Note that someone has seen a title, as an implicit rating, unless they rated it."""
@@ -130,7 +140,7 @@ def put_watched(user_id: int, movie_id: int) -> Answer:
     return {"user_id": user_id, "movie_id": movie_id, "watched": True}
 
 
-@api.delete("/user/<any_id:user_id>/watched")
+@api.delete(SEEN)
 @api.contract(response_schemas.WatchedSchema, 404, body=request_schemas.OfMovieSchema)
 def delete_watched(user_id: int, movie_id: int) -> Answer:
     """Take that back; what they rated themselves stays."""
@@ -202,6 +212,13 @@ def get_movie(movie_id: int) -> Item:
     return item_or_404(movie_id)
 
 
+@api.get("/<word('movie'):movie>/by-key/<path:key>")
+@api.contract(response_schemas.MovieSchema, 404)
+def get_movie_by_key(key: str) -> Item:
+    """A title by its key."""
+    return item_by_key_or_404(key)
+
+
 @api.get("/<word('movies'):movies>/top")
 @api.contract(response_schemas.TopMoviesSchema, query=request_schemas.LongLimitSchema)
 def top_movies(limit: int) -> Answer:
@@ -216,9 +233,7 @@ def top_movies(limit: int) -> Answer:
 def similar(movie_id: int, limit: int) -> Answer:
     """Titles like a title, most like it first."""
     item_or_404(movie_id)
-    similar_ids = similar_items(serving.model, movie_id, limit)
-    items = catalogue.items_by_id(similar_ids)
-    return {"movie_id": movie_id, "similar": [items[i] for i in similar_ids if i in items]}
+    return {"movie_id": movie_id, "similar": most_similar(serving.model, movie_id, limit)}
 
 
 @api.get("/user/<any_id:user_id>/estimate/<any_id:movie_id>")

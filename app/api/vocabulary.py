@@ -1,54 +1,55 @@
 """Translate the API's names to those of the release, in requests and in responses.
 
 In code an item is a movie and its value a rating; in a catalogue of games they are a game and
-hours, votes are owners, and a predicted rating is a match.
+hours, votes are owners, and a predicted rating is a match. ``FeedbackKind.names`` has those of the
+values; those of items are made of the catalogue's noun.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
-from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 from werkzeug.routing import BaseConverter, ValidationError
 
-from app.api.summaries import DESCRIPTIONS_FOR_HOURS, SUMMARIES_FOR_HOURS
-from app.recommend.feedback_kind import HOURS
+from app.recommend.catalogue_kinds import kind_of
 from app.recommend.model_watcher import serving
+from recommender.catalogue import Catalogue
 from recommender.errors import NoRelease
-from recommender.feedback import SCALES
 
 MOVIE = "movie"
-RATED = {
-    "rating": "hours",
-    "ratings": "hours",
-    "avg_rating": "avg_hours",
-    "votes": "owners",
-    "predicted_rating": "match",
-}
-NAMES = (MOVIE, "movies", "movie_id", "top_movies", *RATED)
-# Replaced in the document by the highest value of the scale.
-HIGHEST = "highest"
+OF_ITEMS = (MOVIE, "movies", "movie_id", "top_movies")
+OF_VALUES = ("rating", "ratings", "avg_rating", "votes", "predicted_rating", "watched")
+NAMES = (*OF_ITEMS, *OF_VALUES)
 # Errors under this key have names as the client sent them; all others have our names.
 AS_SENT = "_as_sent"
 # Names in paths.
-WORDS = (MOVIE, "movies", "rating", "ratings")
+WORDS = (MOVIE, "movies", "rating", "ratings", "watched")
 
 
 def noun() -> str:
     """Return the item's name in the release in service; "movie" before the first release."""
-    try:
-        return serving.watcher.model.catalogue.noun
-    except NoRelease:
-        return MOVIE
+    catalogue = _catalogue()
+    return catalogue.noun if catalogue else MOVIE
+
+
+def is_keyed() -> bool:
+    """Return whether users and items have keys, ids of the catalogue's own."""
+    catalogue = _catalogue()
+    return catalogue is not None and catalogue.keyed
 
 
 def to_response(name: str) -> str:
     """Return the name of our ``name`` in requests and responses."""
-    word = noun()
-    if word == MOVIE or name not in NAMES:
-        return name
-    return RATED.get(name) or name.replace(MOVIE, word)
+    return names().get(name, name)
+
+
+def names() -> Mapping[str, str]:
+    """Return the names of the release in service by ours, for those that differ."""
+    catalogue = _catalogue()
+    return names_of(catalogue) if catalogue else {}
 
 
 def from_request(data: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -80,43 +81,29 @@ class WordConverter(BaseConverter):
         return value
 
 
-def in_document(document: Mapping[str, Any]) -> Any:
-    """Return the OpenAPI document in the names of the release in service."""
-    if serving.feedback_kind is HOURS:
-        document = _describe_hours(document)
-    return _translate(document)
+class SeenConverter(WordConverter):
+    """``WordConverter`` for "watched", which stands where "rating" may, and is tried before it."""
+
+    regex = "(?:watched|known)"
+    weight = 50
 
 
-def _describe_hours(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    described = deepcopy(document)
-    for tag in described["tags"]:
-        tag["description"] = DESCRIPTIONS_FOR_HOURS.get(tag["name"], tag["description"])
-    for path, methods in described["paths"].items():
-        for method, operation in methods.items():
-            if summary := SUMMARIES_FOR_HOURS.get(f"{method.upper()} {path}"):
-                operation["summary"] = summary
-    return described
+@lru_cache(maxsize=8)
+def names_of(catalogue: Catalogue) -> Mapping[str, str]:
+    """Return the names of a catalogue by ours, for those that differ."""
+    one, many = _as_name(catalogue.noun), _as_name(catalogue.nouns)
+    items = {name: name.replace("movies", many).replace(MOVIE, one) for name in OF_ITEMS}
+    values = {name: _as_name(other) for name, other in kind_of(catalogue).names.items()}
+    return {ours: theirs for ours, theirs in (items | values).items() if ours != theirs}
 
 
-def _translate(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_translate(item) for item in value if not _is_word(item)]
-    if value == HIGHEST:
-        return SCALES[serving.feedback_kind.feedback].high
-    if isinstance(value, dict):
-        return {_in_path(to_response(key)): _translate(item) for key, item in value.items()}
-    return to_response(value) if isinstance(value, str) else value
+def _as_name(word: str) -> str:
+    """Return "board game" as "board_game", which needs no escapes in paths."""
+    return re.sub(r"[^a-z0-9]+", "_", word.lower()).strip("_") or "item"
 
 
-def _is_word(value: Any) -> bool:
-    """Return whether this is the path parameter of a ``WordConverter``."""
-    return isinstance(value, dict) and value.get("in") == "path" and value.get("name") in WORDS
-
-
-def _in_path(key: str) -> str:
-    if not key.startswith("/"):
-        return key
-    key = key.replace("{movie_id}", f"{{{to_response('movie_id')}}}")
-    for word in WORDS:
-        key = key.replace(f"{{{word}}}", to_response(word))
-    return key
+def _catalogue() -> Catalogue | None:
+    try:
+        return serving.watcher.model.catalogue
+    except NoRelease:
+        return None

@@ -24,6 +24,7 @@ MOST_PARAMETERS = 30_000
 LONGEST_QUERY = 100
 # MySQL's TEXT takes 65,535 bytes, and a character up to four.
 LONGEST_DESCRIPTION = 16_000
+LONGEST_KEY = 255
 # Columns of existing items that ``app.catalogue.item_statistics`` updates.
 _STATISTICS = ("rating_count", "rating_mean")
 NONE = false()
@@ -39,11 +40,11 @@ def sync_catalogue(release: Release, again: bool = False) -> None:
 
     Items that the release lacks stay, since users may have rated them. ``again``: do it anyway.
     """
-    state = _locked_state()
+    state = locked_state()
     if state.version == release.version and not again:
         db.session.rollback()
         return
-    for batch in _batches(_item_rows(release), BATCH):
+    for batch in batches(_item_rows(release), BATCH):
         _write_changed(batch)
     item_statistics.refresh(release)
     state.version = release.version
@@ -55,7 +56,7 @@ def add_missing_titles(release: Release) -> None:
     """Add the items of a release that are not in the database; change none that are."""
     stored = set(db.session.scalars(select(Item.id)))
     rows = (row for row in _item_rows(release) if row["id"] not in stored)
-    for batch in _batches(rows, BATCH):
+    for batch in batches(rows, BATCH):
         upsert(Item, batch, keep=batch[0])
     db.session.commit()
 
@@ -63,7 +64,7 @@ def add_missing_titles(release: Release) -> None:
 def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
     """Return the items that exist, by id."""
     items: dict[int, Item] = {}
-    for batch in _batches(item_ids, MOST_PARAMETERS):
+    for batch in batches(item_ids, MOST_PARAMETERS):
         items |= {item.id: item for item in db.session.scalars(_BY_ID, {"ids": batch})}
     return items
 
@@ -71,7 +72,7 @@ def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
 def existing_ids(item_ids: Collection[int]) -> set[int]:
     """Return those of the ids that exist."""
     existing: set[int] = set()
-    for batch in _batches(item_ids, MOST_PARAMETERS):
+    for batch in batches(item_ids, MOST_PARAMETERS):
         existing.update(db.session.scalars(_IDS, {"ids": batch}))
     return existing
 
@@ -92,13 +93,12 @@ def search(query: str, limit: int, index: TitleIndex | None) -> list[Item]:
 def popular(
     limit: int, genre: str | None = None, left_out: ColumnElement[bool] = NONE
 ) -> list[Item]:
-    """Return items (of ``genre``) by their vote-weighted average, best first."""
+    """Return available items (of ``genre``) by their vote-weighted average, best first."""
     votes = Item.rating_count
     catalogue_mean = select(func.sum(Item.rating_mean * votes) / func.sum(votes)).scalar_subquery()
     weighted = vote_weighted(Item.rating_mean, votes, catalogue_mean)
-    ranked = (
-        select(Item).where(votes > 0, _is_of(genre), ~left_out).order_by(weighted.desc(), Item.id)
-    )
+    ranked = select(Item).where(votes > 0, Item.available, _is_of(genre), ~left_out)
+    ranked = ranked.order_by(weighted.desc(), Item.id)
     return list(db.session.scalars(ranked.limit(limit)))
 
 
@@ -108,8 +108,9 @@ def most_rated(
     left_out: ColumnElement[bool] = NONE,
     offset: int = 0,
 ) -> list[Item]:
-    """Return items (of ``genre``) by number of ratings, the better rated first among equals."""
-    ranked = select(Item).where(Item.rating_count > 0, _is_of(genre), ~left_out)
+    """Return available items (of ``genre``) by number of ratings, the better rated first among
+    equals."""
+    ranked = select(Item).where(Item.rating_count > 0, Item.available, _is_of(genre), ~left_out)
     ranked = ranked.order_by(Item.rating_count.desc(), Item.rating_mean.desc(), Item.id)
     return list(db.session.scalars(ranked.limit(limit).offset(offset)))
 
@@ -132,7 +133,7 @@ def _search_in_database(query: str, limit: int) -> list[Item]:
     return list(db.session.scalars(ranked.limit(limit)))
 
 
-def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
     rows = iter(rows)
     while batch := list(islice(rows, size)):
         yield batch
@@ -148,10 +149,13 @@ def _write_changed(rows: list[dict[str, Any]]) -> None:
     stored = stored.where(Item.id.in_([row["id"] for row in rows]))
     unchanged = {tuple(title) for title in db.session.execute(stored)}
     new = [row for row in rows if tuple(row[name] for name in columns) not in unchanged]
+    # A key that has changed hands would be there twice until both rows are written.
+    if keys := [row["key"] for row in new if row["key"] is not None]:
+        db.session.execute(update(Item).where(Item.key.in_(keys)).values(key=None))
     upsert(Item, new, keep=_STATISTICS)
 
 
-def _locked_state() -> CatalogueState:
+def locked_state() -> CatalogueState:
     """Return the catalogue's row, locked until the commit: one process syncs at a time."""
     # An UPDATE, since SQLite has no other lock that a second process waits for.
     db.session.execute(update(CatalogueState).values(version=CatalogueState.version))
@@ -173,18 +177,22 @@ def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
         count, mean = figures_by_id.get(item.item_id, (0, None))
         yield {
             "id": item.item_id,
-            "title": _storable(item.title, 255),
+            "title": storable(item.title, 255),
             "year": item.year,
-            "genres": _storable("|".join(item.genres), 255),
-            "imdb_id": _storable(item.imdb_id, None),
+            "genres": storable("|".join(item.genres), 255),
+            "imdb_id": storable(item.imdb_id, None),
             "tmdb_id": item.tmdb_id,
             "search_key": search_key(f"{item.title} {item.year or ''}")[:255],
             "rating_count": count,
             "rating_mean": mean,
-            "description": _storable(item.description, LONGEST_DESCRIPTION),
+            "description": storable(item.description, LONGEST_DESCRIPTION),
+            "key": storable(item.key, LONGEST_KEY),
+            "creators": storable("|".join(item.creators), 255),
+            "image": storable(item.image, LONGEST_DESCRIPTION),
+            "link": storable(item.link, LONGEST_DESCRIPTION),
         }
 
 
-def _storable(text: str | None, longest: int | None) -> str | None:
+def storable(text: str | None, longest: int | None) -> str | None:
     """Shorten a text and remove NUL, which PostgreSQL does not store."""
     return text and text.replace("\0", "")[:longest]

@@ -56,7 +56,8 @@ class TitleIndex:
             significant = _without_articles(title)
             for run in {"".join(title), "".join(significant)}:
                 runs[run].append(place)
-            for word in {*title, *([str(item.year)] if item.year else [])}:
+            creators = search_key(" ".join(item.creators)).split()
+            for word in {*title, *creators, *([str(item.year)] if item.year else [])}:
                 words[word].append(place)
         item_ids = np.array(ids, np.int64)
         rated = np.array([counts.get(item_id, 0) for item_id in ids], np.int64)
@@ -69,7 +70,8 @@ class TitleIndex:
         self._similar = lru_cache(maxsize=4096)(self._similar_words)
 
     def find(self, query: str, limit: int) -> list[int]:
-        """Return ids of the ``limit`` best matches: titles that have every word of ``query``.
+        """Return ids of the ``limit`` best matches: titles that have every word of ``query``, in
+        their name or among their creators.
 
         The whole title comes before whole words, these before beginnings of words. If there are
         none, typos are forgiven.

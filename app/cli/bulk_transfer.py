@@ -20,14 +20,17 @@ commands = CommandGroup()
 def import_ratings_command(path: Path, version: str | None) -> None:
     """Import users and ratings from PATH, a folder or file: MovieLens, or Steam for games.
 
+    In a catalogue with keys a CSV file with the columns userKey, itemKey, rating and timestamp will
+    do, with ratings on the catalogue's own scale.
+
     Can be interrupted and repeated: of two ratings of an item by a user, the newer one stays.
     """
     release = read_release(version)
-    file, batches, differences = find_rows(path, release.catalogue)
+    counts = ImportCounts()
+    file, batches, differences = find_rows(path, release, counts)
     for difference in differences:
         click.echo(f"{file.name}: {difference}")
     sync_catalogue(release)
-    counts = ImportCounts()
     with click.progressbar(length=file.stat().st_size, label="Ratings") as bar:
         for size in import_ratings(file, batches, release, counts):
             bar.update(size)
@@ -35,6 +38,12 @@ def import_ratings_command(path: Path, version: str | None) -> None:
         f"{counts.ratings:,} ratings; {counts.untitled:,} of titles that the release"
         " does not list were left out"
     )
+    unknown = counts.unknown
+    if unknown.users or unknown.items:
+        click.echo(
+            f"{unknown.users:,} of users and {unknown.items:,} of titles whose keys the release"
+            " does not have were left out; train with them first"
+        )
 
 
 @commands.command("export-ratings")

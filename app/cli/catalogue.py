@@ -1,9 +1,12 @@
-"""``flask sync-catalogue`` and ``flask fetch-posters``."""
+"""``flask sync-catalogue``, ``flask sync-items`` and ``flask fetch-posters``."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from app.catalogue.item_facts import sync_items
 from app.catalogue.items import sync_catalogue
 from app.catalogue.tmdb import fetch_posters, titles_without_poster
 from app.cli.errors import CommandError, CommandGroup
@@ -22,6 +25,30 @@ def sync_catalogue_command(version: str | None) -> None:
     click.echo(f"{release.catalogue.items:,} titles from release {release.version}")
     if matched := match_again():
         click.echo(f"{matched:,} titles of people's files, not known so far, are here now")
+
+
+@commands.command("sync-items")
+@click.argument("file", type=click.Path(path_type=Path))
+def sync_items_command(file: Path) -> None:
+    """Bring new facts of titles from FILE between two trainings: CSV with a header, or JSON lines.
+
+    Column item is the title's key, or its id in a catalogue without keys; title, year, genres,
+    creators, image, link and available may follow. Titles that are not available leave every list
+    at once, and come back as they were.
+    """
+    release = read_release(None)
+    sync_catalogue(release)
+    counts = sync_items(file, release)
+    click.echo(f"{counts.changed:,} titles changed, {counts.same:,} are as they were")
+    if counts.gone or counts.back:
+        click.echo(f"{counts.gone:,} are not available any more, {counts.back:,} are again")
+    if counts.unknown:
+        click.echo(f"{counts.unknown:,} are not in the catalogue; the next training brings them")
+    if counts.elsewhere:
+        click.echo(
+            f"{counts.elsewhere:,} pictures are at hosts that the release in service does not"
+            " name; until the next training these titles have drawn posters"
+        )
 
 
 @commands.command("fetch-posters")

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from app.catalogue import items as catalogue
+from app.catalogue.availability import unavailable_ids
 from app.extensions import db
 from app.feedback import profile
 from app.group import friends, group
@@ -79,7 +80,7 @@ def guest() -> ResponseReturnValue:
     ratings = ratings_in(request.form)
     problem = None
     if len(guests()) >= MOST_GUESTS:
-        return _back(f"{MOST_GUESTS} guests are as many as fit on the sofa. Remove one first.")
+        return _back(serving.feedback_kind.too_many_guests.format(MOST_GUESTS))
     if form.is_submitted():
         existing = catalogue.items_by_id(ratings)
         ratings = {item_id: value for item_id, value in ratings.items() if item_id in existing}
@@ -158,7 +159,7 @@ def _picks(people: list[dict[int, float]], way: str, hidden: set[int]) -> list[P
     if model is None:
         return []
     with timing.part("group"):
-        ranked = recommend_group(model, people, way, SHOWN, hidden)
+        ranked = recommend_group(model, people, way, SHOWN, hidden | unavailable_ids())
     items = catalogue.items_by_id([item_id for item_id, _, _ in ranked])
     return [Pick(items[item_id], scores) for item_id, _, scores in ranked if item_id in items]
 

@@ -13,6 +13,7 @@ from flask_login import current_user
 from werkzeug.exceptions import UnprocessableEntity
 
 from app.catalogue import items as catalogue
+from app.catalogue.availability import unavailable_ids
 from app.experiments.store import note_exposures
 from app.extensions import db
 from app.feedback import ratings, user_lists
@@ -28,9 +29,8 @@ from app.models import Item
 from app.observability import timing
 from app.posters import draw_poster
 from app.recommend.model_watcher import serving
-from app.recommend.service import predicted, rate_and_log_prediction, recommend, why
+from app.recommend.service import predicted, rate_and_log_prediction, recommend, similar, why
 from recommender.errors import NoRelease
-from recommender.item_similarity import similar_items
 from recommender.model import Model
 from recommender.onboarding import next_question, onboarding_progress
 
@@ -99,7 +99,7 @@ def welcome() -> ResponseReturnValue:
     if model is None:
         return render_template("home/closed.html", rated=len(own))
     with timing.part("question"):
-        asked = next_question(model, own, unseen | marked[SEEN])
+        asked = next_question(model, own, unseen | marked[SEEN] | unavailable_ids())
         progress = onboarding_progress(model, own)
     return render_template(
         "home/welcome.html",
@@ -166,15 +166,12 @@ def title(item_id: int) -> ResponseReturnValue:
     about: dict[str, Any] = {"guess": None, "why": None, "similar": []}
     if (model := _own_model()) is not None:
         seen = marked[SEEN]
-        similar_ids = similar_items(model, item_id, SIMILAR + len(seen))
-        similar_ids = [other for other in similar_ids if other not in seen][:SIMILAR]
-        items = catalogue.items_by_id(similar_ids)
-        is_listed = item_id not in own and item_id not in seen
+        is_listed = item_id not in own and item_id not in seen and item.available
         hidden = _set_aside(marked) - {item_id}
         about = {
             "guess": predicted(model, own, [item]).get(item_id),
             "why": why(model, own, item_id, hidden) if is_listed else None,
-            "similar": [items[other] for other in similar_ids if other in items],
+            "similar": similar(model, item_id, SIMILAR, seen),
         }
     return render_template(
         "home/title.html",
@@ -235,10 +232,11 @@ def unmark(item_id: int, kind: str) -> ResponseReturnValue:
 
 @home.get("/poster/<id:item_id>.svg")
 def poster(item_id: int) -> Response:
-    """Draw the poster of a title that has none at TMDB."""
+    """Draw the poster of a title that has no picture."""
     item = db.get_or_404(Item, item_id)
-    genres = item.genre_list or serving.feedback_kind.default_genres
-    drawn = draw_poster(item.title, item.year, genres)
+    kind = serving.feedback_kind
+    genres = item.genre_list or kind.default_genres
+    drawn = draw_poster(item.title, item.year, genres, of_films=not kind.is_general)
     response = Response(drawn, mimetype="image/svg+xml")
     response.cache_control.public = True
     response.cache_control.max_age = 86_400

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from flask import Flask, Response, current_app, g, request
 
 from app.observability import logs
 
-# Bootstrap's style sheet has icons as data: URLs; posters may be TMDB's.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"
-    " https://image.tmdb.org;"
-    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+
+def content_security_policy(picture_hosts: Iterable[str]) -> str:
+    """Return a policy that allows pictures of these hosts, as in "https://covers.example"."""
+    # Bootstrap's style sheet has icons as data: URLs.
+    pictures = " ".join(("'self'", "data:", *picture_hosts))
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {pictures};"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+# Of a catalogue of films.
+CONTENT_SECURITY_POLICY = content_security_policy(("https://image.tmdb.org",))
 # Features that the site does not use, so that injected code cannot use them either.
 PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"
@@ -30,12 +39,18 @@ ALWAYS = {
 }
 
 
-def init_app(app: Flask) -> None:
-    app.after_request(_add_headers)
+def init_app(app: Flask, picture_hosts: Callable[[], Iterable[str]]) -> None:
+    """Add the headers to every response; pictures may be of ``picture_hosts``."""
+
+    def add_policy(response: Response) -> Response:
+        policy = content_security_policy(picture_hosts())
+        response.headers.setdefault("Content-Security-Policy", policy)
+        return _add_headers(response)
+
+    app.after_request(add_policy)
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     response.headers.update(ALWAYS)
     if "model_versions" in g:
         response.headers["X-Model-Version"] = ", ".join(g.model_versions)

@@ -30,6 +30,7 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     it is registered; it counts only for those that confirmed it (``email_confirmed_at``).
     ``session_key``: in every login cookie; changing it ends every session of the account.
     ``from_data_set``: came with ``flask import-ratings``; ids of other users are never reused.
+    ``key``: the id of such a user in the catalogue's own tables.
     """
 
     __tablename__ = "users"
@@ -47,6 +48,7 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     gender: Mapped[str | None] = mapped_column(String(16))
     year_of_birth: Mapped[int | None]
     from_data_set: Mapped[Flag]
+    key: Mapped[str | None] = mapped_column(String(255), unique=True)
 
     @property
     def is_owner(self) -> bool:

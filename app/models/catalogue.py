@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, String, Text
+from sqlalchemy import Index, String, Text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
@@ -13,7 +13,10 @@ class Item(db.Model):  # type: ignore[name-defined]
 
     ``genres``: as in "Comedy|Drama". ``search_key``: see ``recommender.formats.titles``.
     ``rating_count`` and ``rating_mean``: see ``app.catalogue.item_statistics``. ``poster_path``:
-    TMDB's name of the poster; None until TMDB was asked, "" if it has none.
+    TMDB's name of the poster; None until TMDB was asked, "" if it has none. ``key``: its id in the
+    catalogue's own tables. ``creators``: as in "Terry Pratchett|Neil Gaiman". ``image`` and
+    ``link``: addresses of its picture and of its own page. ``available``: False for what is on no
+    list (``app.catalogue.availability``).
     """
 
     __tablename__ = "items"
@@ -30,10 +33,19 @@ class Item(db.Model):  # type: ignore[name-defined]
     rating_mean: Mapped[float | None]
     poster_path: Mapped[str | None] = mapped_column(String(64))
     description: Mapped[str | None] = mapped_column(Text)
+    key: Mapped[str | None] = mapped_column(String(255), unique=True)
+    creators: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    image: Mapped[str | None] = mapped_column(Text)
+    link: Mapped[str | None] = mapped_column(Text)
+    available: Mapped[bool] = mapped_column(default=True, server_default=true(), index=True)
 
     @property
     def genre_list(self) -> list[str]:
         return self.genres.split("|") if self.genres else []
+
+    @property
+    def creator_list(self) -> list[str]:
+        return self.creators.split("|") if self.creators else []
 
     @property
     def full_title(self) -> str:
@@ -42,7 +54,8 @@ class Item(db.Model):  # type: ignore[name-defined]
 
 class CatalogueState(db.Model):  # type: ignore[name-defined]
     """One row: ``version`` is the release that the items came from, ``lines_version`` the one whose
-    titles were last matched to the lines that wait for a title.
+    titles were last matched to the lines that wait for a title. ``edition`` grows whenever other
+    items become available.
 
     Adding a release's items locks it, for many seconds; ``SiteState``, which every registration
     updates, stays unlocked meanwhile.
@@ -53,3 +66,4 @@ class CatalogueState(db.Model):  # type: ignore[name-defined]
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     version: Mapped[str | None] = mapped_column(String(64))
     lines_version: Mapped[str | None] = mapped_column(String(64))
+    edition: Mapped[int] = mapped_column(default=0, server_default="0")

@@ -65,9 +65,10 @@ def delete() -> ResponseReturnValue:
 @mydata.get("/accuracy")
 def accuracy() -> ResponseReturnValue:
     """Show the error of predictions over time, beside that of the community mean."""
-    if not serving.feedback_kind.has_accuracy:
+    kind = serving.feedback_kind
+    if not kind.has_accuracy:
         abort(404)
-    accuracy = accuracy_of(current_user.id)
+    accuracy = accuracy_of(current_user.id, kind.per_star)
     chart = errors_over_time(accuracy)
     return render_template("mydata/accuracy.html", accuracy=accuracy, chart=chart)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select, update
 
@@ -17,12 +18,15 @@ from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
 from app.models import Item, Rating, SiteState, User
-from recommender.catalogue import Catalogue
+from app.portability.keyed_ratings import COLUMNS as KEYS
+from app.portability.keyed_ratings import UnknownKeys, find_keyed, read_keyed
+from recommender.catalogue import FIRST_KEYED_USER, Catalogue
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import IMPLICIT
 from recommender.formats.movielens import ML_CSV, find_ratings, format_of, read_ratings
 from recommender.formats.rating_format import COLUMNS, Row
 from recommender.formats.steam_libraries import find_libraries, read_libraries
+from recommender.keys import Keys
 from recommender.storage import s3
 from recommender.storage.atomic_files import write_atomically
 from recommender.storage.release import Release
@@ -34,17 +38,24 @@ Batches = Iterator[tuple[list[Row], int]]
 
 @dataclass
 class ImportCounts:
-    """Numbers of ratings: ``untitled`` ones are of items that the catalogue lacks, and left out."""
+    """Numbers of ratings: ``untitled`` ones are of items that the catalogue lacks, and left out;
+    so are those with ``unknown`` keys."""
 
     ratings: int = 0
     untitled: int = 0
+    unknown: UnknownKeys = field(default_factory=UnknownKeys)
 
 
-def find_rows(path: Path, catalogue: Catalogue) -> tuple[Path, Batches, list[str]]:
+def find_rows(
+    path: Path, release: Release, counts: ImportCounts
+) -> tuple[Path, Batches, list[str]]:
     """Find the file of ratings, or hours of games, at or in ``path``.
 
     Return it, its batches, and how it differs from the publisher's own.
     """
+    catalogue = release.catalogue
+    if release.keys is not None and (keyed := find_keyed(path)):
+        return keyed, read_keyed(keyed, release, BATCH, counts.unknown), []
     games = catalogue.feedback == IMPLICIT
     if games and (libraries := find_libraries(path)):
         return libraries, read_libraries(libraries, BATCH), []
@@ -66,7 +77,7 @@ def import_ratings(
     for rows, size in batches:
         listed = [row for row in rows if row.item_id in item_ids]
         if listed:
-            _import_batch(listed, path)
+            _import_batch(listed, path, release)
         counts.ratings += len(listed)
         counts.untitled += len(rows) - len(listed)
         yield size
@@ -74,8 +85,8 @@ def import_ratings(
 
 
 @retry_on_conflict
-def _import_batch(rows: list[Row], path: Path) -> None:
-    _add_users({row.user_id for row in rows}, path)
+def _import_batch(rows: list[Row], path: Path, release: Release) -> None:
+    _add_users({row.user_id for row in rows}, path, release)
     _add_ratings(rows)
     db.session.commit()
 
@@ -87,9 +98,10 @@ def _finish(release: Release) -> None:
     db.session.commit()
 
 
-def _add_users(user_ids: set[int], path: Path) -> None:
+def _add_users(user_ids: set[int], path: Path, release: Release) -> None:
     """Add users without a login; users who sign up meanwhile get none of these ids."""
-    highest = max(user_ids)
+    # Those with keys are beyond all that people who sign up will get.
+    highest = max((i for i in user_ids if i < FIRST_KEYED_USER), default=0)
     taken = update(SiteState).where(SiteState.last_user_id < highest)
     db.session.execute(taken.values(last_user_id=highest))
     signed_up = select(User.id).where(User.id.in_(user_ids), User.from_data_set.is_(False)).limit(1)
@@ -101,7 +113,17 @@ def _add_users(user_ids: set[int], path: Path) -> None:
         )
     now = utcnow()
     users = [{"id": user_id, "created_at": now, "from_data_set": True} for user_id in user_ids]
+    if release.keys is not None:
+        _add_keys(users, release.keys.users)
     upsert(User, users, keep=("created_at", "from_data_set"))
+
+
+def _add_keys(users: list[dict[str, Any]], keys: Keys) -> None:
+    for user in users:
+        user["key"] = keys.key_of(user["id"])
+    known = [user["key"] for user in users if user["key"] is not None]
+    # A key that has changed hands would be there twice until both rows are written.
+    db.session.execute(update(User).where(User.key.in_(known)).values(key=None))
 
 
 def _add_ratings(rows: list[Row]) -> None:
@@ -124,13 +146,14 @@ def _add_ratings(rows: list[Row]) -> None:
 def export_ratings(destination: str, release: Release) -> int:
     """Write every explicit rating as ``ratings.csv`` to a folder or ``s3://bucket/prefix``.
 
-    Returns their number. The file is replaced whole. A rating below the scale's lowest, such as 0,
+    Returns their number. In a keyed catalogue columns of keys follow, empty for people who signed
+    up here. The file is replaced whole. A rating below the scale's lowest, such as 0,
     is written as the lowest, which training accepts. Raises ConfigError or StorageError if the file
     cannot be written.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, ML_CSV.ratings_file)
-        count = _write(file, release.catalogue.rating_min)
+        count = _write(file, release.catalogue)
         try:
             _deliver(file, destination)
         except OSError as error:
@@ -141,17 +164,19 @@ def export_ratings(destination: str, release: Release) -> int:
     return count
 
 
-def _write(file: Path, lowest: float) -> int:
-    columns = (Rating.user_id, Rating.item_id, Rating.rating, Rating.rated_at)
+def _write(file: Path, catalogue: Catalogue) -> int:
+    columns = [Rating.user_id, Rating.item_id, Rating.rating, Rating.rated_at]
     stored = select(*columns).where(Rating.is_implicit.is_(False))
+    if catalogue.keyed:
+        stored = stored.join(User).join(Item).add_columns(User.key, Item.key)
     stored = stored.order_by(Rating.user_id, Rating.item_id)
     count = 0
     with file.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow((*COLUMNS, *(KEYS if catalogue.keyed else ())))
         for row in db.session.execute(stored.execution_options(yield_per=BATCH)):
-            stars, seconds = max(row.rating, lowest), int(row.rated_at.timestamp())
-            writer.writerow((row.user_id, row.item_id, f"{stars:g}", seconds))
+            stars, seconds = max(row.rating, catalogue.rating_min), int(row.rated_at.timestamp())
+            writer.writerow((row.user_id, row.item_id, f"{stars:g}", seconds, *row[len(columns) :]))
             count += 1
     return count
 

@@ -8,11 +8,11 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, islice
 from typing import IO, Any
 
-from sqlalchemy import Select, literal, select
+from sqlalchemy import ColumnElement, Select, literal, select
 
 from app.db.clock import utcnow
 from app.extensions import db
@@ -33,6 +33,7 @@ from app.models import (
     Visit,
 )
 from app.portability.import_reports import newest_reports
+from app.recommend.feedback_kind import BEST
 from app.recommend.model_watcher import serving
 
 Row = dict[str, Any]
@@ -42,7 +43,11 @@ LARGEST_IN_MEMORY = 1_000_000
 FORMULA = re.compile(r"'*[=+\-@\t\r\n\0]")
 _OF_ACCOUNT = ["username", "email", "email_confirmed_at", "role", "created_at", "reset_asked_at"]
 _OF_ACCOUNT += ["gender", "year_of_birth"]
-_OF_ITEM = ["title", "year", "imdb_id", "tmdb_id"]
+# Values, which are given on the catalogue's own scale; its end is named where that is not five.
+_VALUES = {"rating", "predicted", "community", "rating_before", "rating_after"}
+_SCALE = "of"
+_IDS_OF_FILMS = ["imdb_id", "tmdb_id"]
+_OF_ITEM = ["title", "year", *_IDS_OF_FILMS]
 _OF_RATING = ["rating", "rated_at", "is_implicit", "predicted", "community", "model_version", "via"]
 _OF_CHANGE = ["at_before", "at_after", "rating_before", "rating_after", "is_implicit", "predicted"]
 _OF_CHANGE += ["community", "model_version", "via"]
@@ -133,7 +138,7 @@ def _json(row: Row) -> bytes:
 
 def _write_csv(text: IO[str], kind: str, rows: Iterator[Row]) -> None:
     first = [_plain_columns(row) for row in islice(rows, 1)]
-    writer = csv.DictWriter(text, list(first[0]) if first else _columns(kind))
+    writer = csv.DictWriter(text, list(first[0]) if first else list(_columns(kind).values()))
     writer.writeheader()
     writer.writerows(chain(first, map(_plain_columns, rows)))
 
@@ -154,10 +159,27 @@ def unguarded(text: str) -> str:
     return text[1:] if text.startswith("'") and FORMULA.match(text[1:]) else text
 
 
-def _columns(kind: str) -> list[str]:
-    """Return the names of a kind's columns, the rating's as the release's feedback is named."""
-    column = serving.feedback_kind.column
-    return [column if name == "rating" else name for name in COLUMNS[kind]]
+def _columns(kind: str) -> dict[str, str]:
+    """Return the names of a kind's columns by ours: the rating's as the release's feedback is
+    named, no ids of films where there are none, and the end of the scale where it is not five."""
+    feedback = serving.feedback_kind
+    left_out = _IDS_OF_FILMS if feedback.is_general else ()
+    names = [name for name in COLUMNS[kind] if name not in left_out]
+    if feedback.per_star != 1 and _VALUES & set(names):
+        names.append(_SCALE)
+    return {name: feedback.column if name == "rating" else name for name in names}
+
+
+def _labelled(kind: str, model: Any, of_item: Collection[str] = ()) -> Iterator[ColumnElement[Any]]:
+    """Yield the columns of a kind, from ``model`` or, those in ``of_item``, from the item."""
+    per_star = serving.feedback_kind.per_star
+    for name, label in _columns(kind).items():
+        if name == _SCALE:
+            yield literal(BEST * per_star).label(label)
+            continue
+        column = getattr(Item if name in of_item else model, name)
+        in_stars = name not in _VALUES or per_star == 1
+        yield (column if in_stars else column * per_star).label(label)
 
 
 def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
@@ -170,18 +192,13 @@ def _rows(query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
 
 
 def _own_rows(kind: str, model: Any, user_id: int, order: Any) -> Iterator[Row]:
-    labels = zip(COLUMNS[kind], _columns(kind), strict=True)
-    columns = (getattr(model, name).label(label) for name, label in labels)
+    columns = _labelled(kind, model)
     yield from _rows(select(*columns).where(model.user_id == user_id).order_by(order))
 
 
 def _item_rows(kind: str, model: Any, user_id: int) -> Iterator[Row]:
-    columns = (
-        getattr(Item if name in _OF_ITEM else model, name).label(label)
-        for name, label in zip(COLUMNS[kind], _columns(kind), strict=True)
-    )
     yield from _rows(
-        select(*columns)
+        select(*_labelled(kind, model, _OF_ITEM))
         .join_from(model, Item)
         .where(model.user_id == user_id)
         .order_by(model.item_id)
@@ -190,11 +207,8 @@ def _item_rows(kind: str, model: Any, user_id: int) -> Iterator[Row]:
 
 def _import_changes(user_id: int) -> Iterator[Row]:
     change = ImportChange
-    columns = (
-        getattr(Item if name in _OF_ITEM else change, name) for name in COLUMNS["import_changes"]
-    )
     yield from _rows(
-        select(*columns)
+        select(*_labelled("import_changes", change, _OF_ITEM))
         .join_from(change, Import)
         .join(Item, Item.id == change.item_id)
         .where(Import.user_id == user_id)

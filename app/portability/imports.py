@@ -21,8 +21,8 @@ from app.portability.import_reports import LONGEST_TITLE, MOST_LISTED, Report, d
 from app.portability.matching import BY_NAME, Matcher
 from app.portability.open_lines import remember
 from app.portability.readers import read_upload
-from app.portability.uploads import ImportProblem
-from app.recommend import feedback_kind
+from app.portability.uploads import ImportProblem, UnknownKind
+from app.recommend.feedback_kind import HOURS, STARS
 from app.recommend.model_watcher import serving
 from recommender.model import Model
 
@@ -31,6 +31,7 @@ IMPORT_SECONDS = 20
 WAIT_SECONDS = 3
 # Imports that may wait at once in a process, since each occupies a thread.
 MOST_WAITING = 2
+_NUMBERS = {kind.feedback: kind.numbers for kind in (STARS, HOURS)}
 
 
 class ImportBusy(Exception):
@@ -75,7 +76,11 @@ def _turn() -> Iterator[None]:
 
 @retry_on_conflict
 def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) -> Import:
-    contents = read_upload(name, upload)
+    try:
+        contents = read_upload(name, upload)
+    except UnknownKind as problem:
+        exports = serving.feedback_kind.exports
+        raise ImportProblem(f"{problem} We read {exports}.") from problem
     _check_kind(contents, model)
     report = Report(contents.source, name[:200])
     concluded = conclude(contents, Matcher(), report)
@@ -97,6 +102,12 @@ def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) ->
 def _check_kind(contents: Contents, model: Model | None) -> None:
     kind = serving.feedback_kind
     noun = model.catalogue.noun if model else "movie"
+    if kind.sources is not None and contents.source not in kind.sources:
+        nouns = model.catalogue.nouns if model else ""
+        raise ImportProblem(
+            f"This is a file from {contents.source}, and we know {nouns} alone. We read"
+            f" {kind.exports}."
+        )
     if contents.noun and contents.noun != noun:
         raise ImportProblem(
             f"This is a file from {contents.source}, a site of {contents.noun}s, and we know"
@@ -105,7 +116,7 @@ def _check_kind(contents: Contents, model: Model | None) -> None:
     if contents.feedback and contents.feedback != kind.feedback:
         raise ImportProblem(
             f"This is a file from {contents.source}, and we know {noun}s alone."
-            f" It holds {feedback_kind.KINDS[contents.feedback].numbers}, not {kind.numbers}."
+            f" It holds {_NUMBERS[contents.feedback]}, not {kind.numbers}."
         )
 
 

@@ -41,6 +41,10 @@ class ImportProblem(Exception):
     """A file that cannot be read as ratings; the message is for the person who sent it."""
 
 
+class UnknownKind(ImportProblem):
+    """A table of no kind that we know; the person should also be told which those are."""
+
+
 @dataclass(frozen=True)
 class UploadedFile:
     """A file of an upload. ``read`` gives its bytes in pieces, unpacked, from the start."""

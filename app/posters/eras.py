@@ -1,7 +1,9 @@
 """The paper, frame, grain and lettering of posters in each era of film."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from app.posters.colours import luminance, mix
@@ -73,6 +75,13 @@ def dusk(d: Dice, s: Backdrop) -> str:
     stops = shade((0.55, s.ground, 0), (1, s.ground, 1))
     cover = f'<path d="{box(s.x, s.y - 1, s.w, s.h + 2)}" fill="url(#dusk)"/>'
     return f'<linearGradient id="dusk" {span}>{stops}</linearGradient>{cover}'
+
+
+def without_cinema(era: Era) -> Era:
+    """Return the era without the closing iris and the lines of a screen."""
+    if era.frame is iris:
+        return replace(era, frame=keyline, inset=7, grounds="own own paper")
+    return replace(era, grain=SPECKLE) if era.grain == SCANLINES else era
 
 
 def plain(d: Dice, s: Backdrop) -> str:

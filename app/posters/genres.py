@@ -59,3 +59,22 @@ ALIASES = {
     "Web Publishing": "Simulation",
     "Software Training": "Documentary",
 }
+
+# For what is no film: a projector, a zoetrope, an aperture or searchlights would not fit.
+CINEMA = frozenset((scenes.projector, patterns.zoetrope, things.aperture, scenes.searchlights))
+ANYTHING: tuple[tuple[Motif, ...], str] = (
+    (
+        *(patterns.eclipse, patterns.halves, patterns.steps, patterns.blocks, patterns.hexes),
+        *(patterns.maze, patterns.tumble, scenes.ridges, scenes.horizon, things.crescent),
+    ),
+    "midnight slate wine lagoon rust forest mustard plum coral",
+)
+
+
+def look_of(genre: str, of_films: bool) -> tuple[tuple[Motif, ...], str]:
+    """Return the motifs and palettes of a genre; those of a film may look like cinema."""
+    motifs, palettes = GENRES[genre]
+    if of_films:
+        return motifs, palettes
+    others = tuple(motif for motif in motifs if motif not in CINEMA)
+    return (others, palettes) if others else ANYTHING

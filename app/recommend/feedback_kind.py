@@ -1,13 +1,15 @@
-"""The two kinds of feedback: stars for movies, and hours played for games.
+"""What differs by the kind of feedback: stars for movies, and hours played for games.
 
-A release names its kind; ``serving.feedback_kind`` is that of the release in service.
+``app.recommend.catalogue_kinds`` makes that of any other catalogue, and chooses: a release names
+its kind, and ``serving.feedback_kind`` is that of the release in service.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import ColumnElement
 
@@ -19,7 +21,10 @@ from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
 from recommender.group_aggregation import VETO_BELOW, VETO_BELOW_MATCH
 from recommender.model import Model, Person
 
+BEST = 5.0
 _STARS_BY_TEXT = {f"{half / 2:g}": half / 2 for half in range(1, 11)}
+_STAR_WORDS = ("", "one", "two", "three", "four", "five")
+TMDB_PICTURES = "https://image.tmdb.org"
 
 
 @dataclass(frozen=True)
@@ -42,9 +47,22 @@ class FeedbackKind:
     ``veto_below``: a prediction that vetoes a title for a group.
 
     Text:
-    ``template``: the template with the words and macros of pages. ``numbers``: the values' name in
-    the plural. ``default_genres``: drawn on the poster of a title without genres. The others are
-    messages, with ``{}`` for the title or the number.
+    ``template``: the template with the words and macros of pages, which takes ``words``.
+    ``numbers``: the values' name in the plural. ``spoken``: a value as it is read aloud.
+    ``default_genres``: drawn on the poster of a title without genres. The others are messages,
+    with ``{}`` for the title or the number.
+
+    Other services:
+    ``exports``: the files that we read, in words. ``sources``: their services where no others fit.
+    ``picture_host``: whose posters are shown, beside the catalogue's own pictures.
+
+    REST API:
+    ``names``: its names for ours that differ. ``summaries``: those of its routes, a key of
+    ``app.api.summaries``. ``per_star``: what one star is on the catalogue's own scale, which it
+    speaks.
+
+    ``is_general``: made of what a catalogue says, in words and pictures that fit anything; its
+    scale is taken as it is, while films and games also take values from 0 on.
     """
 
     feedback: str
@@ -67,6 +85,24 @@ class FeedbackKind:
     unmarked: Mapping[str, str]
     too_few_for_guest: str
     failure: str
+    exports: str
+    spoken: Callable[[float], str]
+    too_many_guests: str = "{} guests are as many as fit on the sofa. Remove one first."
+    words: Mapping[str, Any] = field(default_factory=lambda: {"points": BEST})
+    sources: frozenset[str] | None = None
+    picture_host: str = TMDB_PICTURES
+    names: Mapping[str, str] = field(default_factory=dict)
+    summaries: str = ""
+    per_star: float = 1.0
+    is_general: bool = False
+
+
+def stars_in_words(rating: float) -> str:
+    """Return 3.5 as "three and a half stars"."""
+    whole, half = int(rating), rating % 1 >= 0.5
+    if not half:
+        return f"{_STAR_WORDS[whole]} star{'s' if whole != 1 else ''}"
+    return f"{_STAR_WORDS[whole]} and a half stars" if whole else "half a star"
 
 
 def hours_in_words(hours: float) -> str:
@@ -93,6 +129,10 @@ def _round_to_step(stars: float, step: float) -> float:
     return math.floor(stars / step + 0.5) * step
 
 
+EXPORTS = (
+    "the exports of IMDb (Const, Your Rating), Letterboxd (Name, Year, Rating), Trakt, MovieLens"
+    " (userId, movieId, rating), Goodreads and Steam, and what you exported here"
+)
 _HIDDEN = {HIDDEN: "{} will not be suggested again"}
 _SUGGESTED_AGAIN = {
     **dict.fromkeys((HIDDEN, SEEN), "{} may be suggested again"),
@@ -122,6 +162,8 @@ STARS = FeedbackKind(
     unmarked={WATCHLIST: "{} is off your watchlist", **_SUGGESTED_AGAIN},
     too_few_for_guest="Rate at least {}, so that we have something to go by.",
     failure="The projector broke down",
+    exports=EXPORTS,
+    spoken=stars_in_words,
 )
 HOURS = FeedbackKind(
     template="kinds/hours.html",
@@ -147,5 +189,14 @@ HOURS = FeedbackKind(
     unmarked={WATCHLIST: "{} is off your wishlist", **_SUGGESTED_AGAIN},
     too_few_for_guest="Give the hours of at least {} games, so that we have something to go by.",
     failure="The machine stopped",
+    exports=EXPORTS,
+    spoken=hours_in_words,
+    names={
+        "rating": "hours",
+        "ratings": "hours",
+        "avg_rating": "avg_hours",
+        "votes": "owners",
+        "predicted_rating": "match",
+    },
+    summaries="hours",
 )
-KINDS = {kind.feedback: kind for kind in (STARS, HOURS)}

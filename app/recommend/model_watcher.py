@@ -6,16 +6,18 @@ import gc
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Flask, current_app, g, has_request_context, request
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.catalogue.pictures import picture_hosts
 from app.catalogue.search_index import TitleIndex
 from app.observability import metrics
 from app.observability.memory import give_back
+from app.recommend.catalogue_kinds import kind_of
 from app.recommend.experiment_watcher import ExperimentWatcher, Find, Prepare
-from app.recommend.feedback_kind import KINDS, STARS, FeedbackKind
+from app.recommend.feedback_kind import STARS, FeedbackKind
 from app.recommend.variants import ServedVariant
 from recommender.errors import MarqueeError, NoRelease
 from recommender.model import Model
@@ -27,13 +29,14 @@ FIRST_LOAD_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class InService:
-    """The model in service and the index of its titles.
+    """The model in service, the index of its titles, and the hosts of their pictures.
 
     Until the titles are indexed ``titles`` is the index of the previous release, if there is one.
     """
 
     model: Model
     titles: TitleIndex | None
+    picture_hosts: tuple[str, ...] = ()
 
 
 class ReleaseWatcher:
@@ -113,7 +116,8 @@ class ReleaseWatcher:
             self._prepare(model.release)
         _ = model.item_metadata
         before = self._current
-        self._current = InService(model, before.titles if before else None)
+        hosts = picture_hosts(model.release)
+        self._current = InService(model, before.titles if before else None, hosts)
         metrics.release_in_service(version, before.model.version if before else None)
         self._app.logger.info("release %s is in service", version)
 
@@ -121,7 +125,7 @@ class ReleaseWatcher:
         if self._indexed == current.model.version:
             return
         try:
-            self._current = InService(current.model, TitleIndex.of(current.model.release))
+            self._current = replace(current, titles=TitleIndex.of(current.model.release))
             self._indexed = current.model.version
         except MarqueeError as error:
             self._report(str(error))
@@ -199,7 +203,7 @@ class Serving:
         if "feedback_kind" in g:
             return g.feedback_kind
         try:
-            kind = KINDS[self.watcher.model.catalogue.feedback]
+            kind = kind_of(self.watcher.model.catalogue)
         except NoRelease:
             return STARS
         if has_request_context():
@@ -219,6 +223,14 @@ class Serving:
         with suppress(NoRelease):
             return self.to(user_id)
         return None
+
+    @property
+    def picture_hosts(self) -> tuple[str, ...]:
+        """The hosts of pictures that pages may show, as in "https://covers.example"."""
+        own = (self.feedback_kind.picture_host,) if self.feedback_kind.picture_host else ()
+        with suppress(NoRelease):
+            return own + self.watcher.current.picture_hosts
+        return own
 
     @property
     def titles(self) -> TitleIndex | None:

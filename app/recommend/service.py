@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.catalogue.availability import unavailable_ids
 from app.catalogue.items import items_by_id
 from app.feedback.profile import UserProfile
 from app.feedback.ratings import NO_PREDICTION, Prediction, rate, ratings_of
@@ -15,6 +16,7 @@ from app.recommend.model_watcher import serving
 from recommender import batch
 from recommender.explanations import Explanation, explain
 from recommender.item_metadata import Filter
+from recommender.item_similarity import similar_items
 from recommender.model import Model, Person, RatingsByItem, Recommendation
 
 EVERYTHING = Filter()
@@ -80,7 +82,7 @@ def recommend(
     """
     person = fold_in(model, ratings)
     with timing.part(metrics.TOP_N):
-        ranked = model.recommend(person, n, hidden, wanted, known)
+        ranked = model.recommend(person, n, {*hidden, *unavailable_ids()}, wanted, known)
     with timing.part("reasons"):
         reason_of = {
             r.item_id: reason
@@ -104,7 +106,7 @@ def recommend_many(
     for model in {id(model): model for model in models}.values():
         places = [place for place, served_by in enumerate(models) if served_by is model]
         ratings = [profiles[place].ratings for place in places]
-        hidden = [profiles[place].hidden for place in places]
+        hidden = [profiles[place].hidden | unavailable_ids() for place in places]
         with timing.part("batch"):
             lists = batch.recommend_many(model, ratings, n, hidden)
         for place, one in zip(places, lists, strict=True):
@@ -160,7 +162,15 @@ def rank_without(
 def _rank(model: Model, ratings: RatingsByItem, item_id: int, hidden: Iterable[int]) -> int | None:
     person = fold_in(model, ratings)
     with timing.part("reasons"):
-        return model.rank(person, item_id, hidden)
+        return model.rank(person, item_id, {*hidden, *unavailable_ids()})
+
+
+def similar(model: Model, item_id: int, n: int, left_out: Collection[int] = ()) -> list[Item]:
+    """Return the ``n`` available items most like an item, without those that are left out."""
+    left_out = {*left_out, *unavailable_ids()}
+    ids = [i for i in similar_items(model, item_id, n + len(left_out)) if i not in left_out][:n]
+    items = items_by_id(ids)
+    return [items[other] for other in ids if other in items]
 
 
 def predicted(model: Model, ratings: RatingsByItem, items: Sequence[Item]) -> dict[int, float]:

@@ -137,9 +137,12 @@ def _setting(word: str, text: str) -> tuple[str, float]:
 
 def _check_comparable(release: Release, in_service: Release) -> None:
     """Raise ReleaseError unless ratings mean the same in both, since users rate for both arms."""
-    scale = attrgetter("noun", "feedback", "rating_min", "rating_max", "rating_step")
+    scale = attrgetter(
+        *("noun", "feedback", "rating_min", "rating_max", "rating_step", "points", "having"),
+        "measure",
+    )
     if scale(release.catalogue) != scale(in_service.catalogue):
         raise ReleaseError(
-            f"release {release.version} is of {release.catalogue.noun}s with other ratings than"
+            f"release {release.version} is of {release.catalogue.nouns} with other ratings than"
             f" {in_service.version}, which is in service; compare releases of one kind"
         )

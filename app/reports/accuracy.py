@@ -62,8 +62,11 @@ class Accuracy:
         return self.predictions[: -LATEST - 1 : -1]
 
 
-def accuracy_of(user_id: int) -> Accuracy:
-    """Return the accuracy of a user's predictions, without those of imported ratings."""
+def accuracy_of(user_id: int, per_star: float = 1.0) -> Accuracy:
+    """Return the accuracy of a user's predictions, without those of imported ratings.
+
+    In stars, or where ``per_star`` is what one star is on another scale, on that.
+    """
     rows = db.session.execute(
         select(Item, Rating.rating, Rating.predicted, Rating.community)
         .join(Rating, Rating.item_id == Item.id)
@@ -75,7 +78,10 @@ def accuracy_of(user_id: int) -> Accuracy:
         )
         .order_by(Rating.rated_at, Item.id)
     )
-    predictions = [PredictedRating(item, rating, p or 0.0, c or 0.0) for item, rating, p, c in rows]
+    predictions = [
+        PredictedRating(item, *((value or 0.0) * per_star for value in values))
+        for item, *values in rows
+    ]
     if not predictions:
         return Accuracy([], None, None, None)
     return Accuracy(

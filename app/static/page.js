@@ -67,10 +67,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-document.addEventListener("error", (event) => {
-  const drawn = event.target.dataset?.drawn;
-  if (drawn && event.target.getAttribute("src") !== drawn) event.target.src = drawn;
-}, true);
+const draw = (picture) => {
+  const drawn = picture.dataset?.drawn;
+  if (drawn && picture.getAttribute("src") !== drawn) picture.src = drawn;
+};
+
+document.addEventListener("error", (event) => draw(event.target), true);
+for (const picture of document.images) { // those that failed before this script ran
+  if (picture.complete && !picture.naturalWidth) draw(picture);
+}
 
 document.addEventListener("submit", (event) => {
   const field = event.target.querySelector("input[type=file][data-most]");

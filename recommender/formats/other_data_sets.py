@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 # The page of the manual on data of one's own.
-OWN_DATA = "docs/add_a_data_set.md"
+OWN_DATA = "docs/own_data.md"
 
 
 class OtherDataSet(NamedTuple):

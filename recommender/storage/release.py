@@ -25,16 +25,27 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from recommender.arrays import Float32Array, Int64Array
-from recommender.catalogue import Catalogue, CatalogueItem, read_items, write_items
+from recommender.catalogue import (
+    FIRST_KEYED_USER,
+    Catalogue,
+    CatalogueItem,
+    catalogue_fields,
+    needs_format_3,
+    read_items,
+    write_items,
+)
 from recommender.errors import ReleaseError
+from recommender.keys import FIRST_KEYED_ITEM, CatalogueKeys, Keys
 from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
 
-# Format 1 has no neighbourhood.
-FORMAT_VERSION = 2
+# Format 1 has no neighbourhood. Format 2 has no keys, and no words and scale of a catalogue's own;
+# what needs neither is still written as format 2, which older versions of Marquee read.
+FORMAT_VERSION = 3
 MANIFEST = "release.json"
 ITEMS = "items.jsonl.gz"
 PARITY = "parity.npz"
 REPORT = "report"
+SIDES = ("user", "item")
 # Errors of numpy, and of the zip reader below it, for bytes that are not an array.
 NOT_AN_ARRAY = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, OverflowError, MemoryError),
@@ -121,7 +132,7 @@ class Release:
 
     ``rating``: None in a catalogue without stars, where the rating model's arrays are empty.
     ``neighbourhood``: parameters, and ``neighbours`` arrays, both None without such a part.
-    ``mean_rating``: of all ratings, in stars or hours.
+    ``mean_rating``: of all ratings, in stars or hours. ``keys``: where ids were made from keys.
     """
 
     version: str
@@ -133,6 +144,7 @@ class Release:
     arrays: ItemArrays
     neighbourhood: NeighbourhoodParams | None = None
     neighbours: NeighbourArrays | None = None
+    keys: CatalogueKeys | None = None
     inputs: list[dict[str, Any]] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -178,15 +190,17 @@ def write_release(
         (folder / REPORT).mkdir(exist_ok=True)
         (folder / REPORT / name).write_bytes(content)
     beside = array_fields(release.neighbours) if release.neighbours else {}
+    beside |= key_arrays(release.keys) if release.keys else {}
     for name, array in (array_fields(release.arrays) | beside).items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    write_items(folder / ITEMS, items)
+    listed = list(items)
+    write_items(folder / ITEMS, listed)
     np.savez_compressed(folder / PARITY, allow_pickle=False, **array_fields(parity))
     manifest = {
-        "format_version": FORMAT_VERSION,
+        "format_version": 3 if needs_format_3(release.catalogue, listed) else 2,
         "version": release.version,
         "created_at": release.created_at,
-        "catalogue": structs.asdict(release.catalogue),
+        "catalogue": catalogue_fields(release.catalogue),
         "ranking": structs.asdict(release.ranking),
         "rating": {
             **(structs.asdict(release.rating) if release.rating else {}),
@@ -208,6 +222,30 @@ def write_release(
 def array_fields(record: Any) -> dict[str, NDArray[Any]]:
     """Return the arrays of a record, by name."""
     return {f.name: getattr(record, f.name) for f in fields(record)}
+
+
+def key_arrays(keys: CatalogueKeys) -> dict[str, NDArray[Any]]:
+    """Return the arrays of both sides' keys, by name."""
+    return {
+        name: array
+        for side, of_side in zip(SIDES, (keys.users, keys.items), strict=True)
+        for name, array in zip(key_files(side), _arrays_of(of_side), strict=True)
+    }
+
+
+def keys_of(arrays: Mapping[str, NDArray[Any]]) -> CatalogueKeys:
+    """Return the keys whose arrays these are, by name."""
+    users, items = ([arrays[name] for name in key_files(side)] for side in SIDES)
+    return CatalogueKeys(Keys(FIRST_KEYED_USER, *users), Keys(FIRST_KEYED_ITEM, *items))
+
+
+def key_files(side: str) -> tuple[str, str, str]:
+    """Return the names of the arrays of one side's keys: text, starts, order."""
+    return f"{side}_keys", f"{side}_key_starts", f"{side}_key_order"
+
+
+def _arrays_of(keys: Keys) -> tuple[NDArray[Any], ...]:
+    return keys.text, keys.starts, keys.order
 
 
 def _files(folder: Path) -> list[Path]:

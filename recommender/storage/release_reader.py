@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mmap
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from msgspec import Struct
 from recommender.catalogue import Catalogue, Finite
 from recommender.errors import ConfigError, ReleaseError
 from recommender.feedback import IMPLICIT
+from recommender.keys import CatalogueKeys
 from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
 from recommender.storage.release import (
     FORMAT_VERSION,
@@ -22,11 +24,14 @@ from recommender.storage.release import (
     MANIFEST,
     NOT_AN_ARRAY,
     PARITY,
+    SIDES,
     ItemArrays,
     NeighbourArrays,
     Release,
     array_fields,
     file_digest,
+    key_files,
+    keys_of,
 )
 from recommender.validation import convert
 
@@ -68,7 +73,10 @@ class Manifest(Struct, frozen=True):
         arrays = fields(ItemArrays)
         if self.neighbourhood is not None:
             arrays += fields(NeighbourArrays)
-        for name in ITEMS, PARITY, *(f"{f.name}.npy" for f in arrays):
+        names = [f.name for f in arrays]
+        if self.catalogue.keyed:
+            names += [name for side in SIDES for name in key_files(side)]
+        for name in ITEMS, PARITY, *(f"{name}.npy" for name in names):
             if name not in self.files:
                 raise ValueError(f"files does not list {name}")
 
@@ -116,6 +124,7 @@ def read_release(folder: Path) -> Release:
         arrays=_read_arrays(folder, ItemArrays),
         neighbourhood=neighbourhood,
         neighbours=_read_arrays(folder, NeighbourArrays) if neighbourhood else None,
+        keys=_read_keys(folder) if manifest.catalogue.keyed else None,
         folder=folder,
     )
     _check_arrays(release, folder)
@@ -184,14 +193,39 @@ def _verify_file(folder: Path, name: str, expected: FileDigest) -> None:
 
 
 def _read_arrays(folder: Path, kind: type[Arrays]) -> Arrays:
-    arrays = {}
-    for spec in fields(kind):
-        path = folder / f"{spec.name}.npy"
-        try:
-            arrays[spec.name] = np.lib.format.open_memmap(path, mode="r")  # never unpickles
-        except NOT_AN_ARRAY as error:
-            raise ReleaseError(f"{path}: not an array ({error}); publish it again") from error
-    return kind(**arrays)
+    return kind(**{spec.name: _map_array(folder, spec.name) for spec in fields(kind)})
+
+
+def _map_array(folder: Path, name: str) -> Any:
+    path = folder / f"{name}.npy"
+    try:
+        return np.lib.format.open_memmap(path, mode="r")  # never unpickles
+    except NOT_AN_ARRAY as error:
+        raise ReleaseError(f"{path}: not an array ({error}); publish it again") from error
+
+
+def _read_keys(folder: Path) -> CatalogueKeys:
+    arrays = {name: _map_array(folder, name) for side in SIDES for name in key_files(side)}
+    for side in SIDES:
+        names = key_files(side)
+        _check_keys(folder, names, *(arrays[name] for name in names))
+    return keys_of(arrays)
+
+
+def _check_keys(folder: Path, names: Sequence[str], text: Any, starts: Any, order: Any) -> None:
+    """Check that each key of a side can be found."""
+    kinds = (np.uint8, np.int64, np.int32)
+    for name, array, kind in zip(names, (text, starts, order), kinds, strict=True):
+        if array.ndim != 1 or array.dtype != kind:
+            raise ReleaseError(
+                f"{folder / name}.npy: {array.dtype} of shape {array.shape}, not a row of"
+                f" {np.dtype(kind)}; publish the release again"
+            )
+    sound = len(starts) == len(order) + 1 and starts[0] == 0 and starts[-1] == len(text)
+    if not sound or np.any(np.diff(starts) <= 0) or np.any(np.sort(order) != np.arange(len(order))):
+        raise ReleaseError(
+            f"{folder / names[0]}.npy: its starts or order do not fit; publish the release again"
+        )
 
 
 def _check_arrays(release: Release, folder: Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import Int64Array
+from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
 from recommender.item_index import UNKNOWN
 from spark_jobs.als import ordering
@@ -127,10 +128,11 @@ def _tally(ratings: Ratings) -> _Tally:
 
 
 def _distinct(ids: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any]]:
-    if len(ids) and ids.min() >= 0 and ids.max() <= LARGEST_TABLE:
-        counts = np.bincount(ids)
+    first = int(ids.min(initial=LARGEST_ID))
+    if len(ids) and first >= 0 and int(ids.max()) - first <= LARGEST_TABLE:
+        counts = np.bincount(ids - np.int32(first))
         distinct = np.flatnonzero(counts)
-        return distinct.astype(np.int32), counts[distinct]
+        return (distinct + first).astype(np.int32), counts[distinct]
     return np.unique(ids, return_counts=True)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta, Struct, field, structs
 
 from recommender.errors import ConfigError
-from recommender.feedback import IMPLICIT
+from recommender.feedback import EXPLICIT, IMPLICIT
 from recommender.formats.steam import is_steam
 from recommender.params import (
     ModelParams,
@@ -21,9 +21,12 @@ from recommender.params import (
     RatingParams,
 )
 from recommender.validation import convert
+from spark_jobs.config import own_catalogue
 from spark_jobs.config.pipeline import Pipeline, Text
 from spark_jobs.config.yaml_files import read_yaml
+from spark_jobs.datasets.catalogue_source.description import OwnCatalogue
 from spark_jobs.datasets.processed import feedback_of, is_processed
+from spark_jobs.datasets.read import reader_names
 from spark_jobs.protocols import GATE_METRICS
 
 if TYPE_CHECKING:
@@ -66,7 +69,8 @@ class Gate(Struct, frozen=True, forbid_unknown_fields=True):
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """``noun``: what the catalogue calls an item. ``seed``: of everything drawn at random.
     ``rating``: unused where nobody gives stars. ``dataset``: which reader reads it. ``chosen``:
-    parameters that training chooses; their numbers are used where it cannot."""
+    parameters that training chooses; their numbers are used where it cannot. ``own``: the
+    catalogue that the file describes, if it does."""
 
     noun: Text = "movie"
     seed: Seed = 1
@@ -77,11 +81,19 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     dataset: str = "movielens"
     pipeline: Pipeline = Pipeline()
     chosen: tuple[str, ...] = ()
+    own: OwnCatalogue | None = None
 
     def __post_init__(self) -> None:
-        if self.dataset not in DEFAULT_FILES:
-            known = ", ".join(DEFAULT_FILES)
-            raise ValueError(f"dataset must be one of {known}, not {self.dataset!r}")
+        known = reader_names()
+        if self.dataset not in (*known, own_catalogue.CATALOGUE):
+            raise ValueError(f"dataset must be one of {', '.join(known)}, not {self.dataset!r}")
+
+    @property
+    def feedback(self) -> str:
+        """The kind of feedback that the data is expected to have."""
+        if self.own:
+            return self.own.catalogue.feedback
+        return IMPLICIT if self.dataset == "steam" else EXPLICIT
 
 
 def load_config(options: argparse.Namespace) -> Config:
@@ -91,10 +103,15 @@ def load_config(options: argparse.Namespace) -> Config:
     Raises ConfigError naming file and parameter.
     """
     detected = options.dataset or dataset_of(getattr(options, "data", None) or [])
-    where = options.config or DEFAULT_FILES[detected]
+    where = options.config or _default_name(detected)
     values = read_yaml(Path(options.config) if options.config else default_file(detected))
+    own = own_catalogue.read_own(values, where) if own_catalogue.is_own(values) else None
+    if own and options.dataset:
+        raise ConfigError(f"--dataset: {where} describes a catalogue itself; leave the option out")
     dataset = options.dataset or str(values.get("dataset", detected))
-    default = read_yaml(default_file(dataset if dataset in DEFAULT_FILES else detected))
+    default = read_yaml(default_file(own_catalogue.like(own) if own else dataset))
+    if own:
+        values = own_catalogue.with_defaults(values, own, default)
     chosen = read_params(Path(options.params)) if getattr(options, "params", None) else {}
     for model, params in PARAMS.items():
         overrides = {
@@ -106,10 +123,10 @@ def load_config(options: argparse.Namespace) -> Config:
         if isinstance(section, dict):
             files = _as_written(model, section), _as_written(model, chosen.get(model, {}))
             values[model] = {**default.get(model, {}), **files[0], **files[1], **overrides}
-    if options.seed is not None:
+    if getattr(options, "seed", None) is not None:
         values["seed"] = options.seed
     values["dataset"] = options.dataset or values.get("dataset", detected)
-    return as_config(values, where)
+    return structs.replace(as_config(values, where), own=own)
 
 
 def as_config(values: dict[str, Any], where: str) -> Config:
@@ -176,4 +193,9 @@ def dataset_of(folders: Iterable[str]) -> str:
 
 
 def default_file(dataset: str) -> Traversable:
-    return resources.files("spark_jobs") / DEFAULT_FILES[dataset]
+    return resources.files("spark_jobs") / _default_name(dataset)
+
+
+def _default_name(dataset: str) -> str:
+    """Return the shipped file for a data set; for one of another reader, that of films."""
+    return DEFAULT_FILES.get(dataset, DEFAULT_FILES["movielens"])

@@ -20,23 +20,30 @@ from spark_jobs.config.configuration import (
     default_file,
     shown_params,
 )
+from spark_jobs.config.own_catalogue import like
 from spark_jobs.config.yaml_files import read_yaml
+from spark_jobs.datasets.read import reader_names
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """``--dataset KIND``, ``--config FILE`` and ``--seed N``."""
+    add_dataset_options(parser)
+    parser.add_argument("--seed", type=int, help="seed of everything drawn at random")
+
+
+def add_dataset_options(parser: argparse.ArgumentParser) -> None:
+    """``--dataset KIND`` and ``--config FILE``."""
     parser.add_argument(
         "--dataset",
-        choices=DEFAULT_FILES,
+        choices=reader_names(),
         help="which files --data holds (default: what the configuration says, else what is there)",
     )
     parser.add_argument(
         "--config",
         metavar="FILE",
-        help="YAML configuration"
+        help="YAML configuration, or the description of a catalogue of your own"
         f" (default: {' or '.join(DEFAULT_FILES.values())}, by the data set)",
     )
-    parser.add_argument("--seed", type=int, help="seed of everything drawn at random")
 
 
 def add_params_option(parser: argparse.ArgumentParser) -> None:
@@ -84,9 +91,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def as_options(settings: Config) -> list[str]:
     """Options that set ``settings``, except the gate and the noun."""
-    options = [] if settings.dataset == Config().dataset else ["--dataset", settings.dataset]
+    default = _defaults(like(settings.own) if settings.own else settings.dataset)
+    if settings.own:
+        options = ["--config", settings.own.path]
+    else:
+        options = [] if settings.dataset == Config().dataset else ["--dataset", settings.dataset]
     options += ["--seed", str(settings.seed)]
-    default = _defaults(settings.dataset)
     for model in PARAMS:
         before = shown_params(default, model)
         for name, value in shown_params(settings, model).items():
@@ -105,7 +115,7 @@ def _number_or_auto(text: str) -> float | str:
 
 @cache
 def _defaults(dataset: str) -> Config:
-    return as_config(read_yaml(default_file(dataset)), DEFAULT_FILES[dataset])
+    return as_config(read_yaml(default_file(dataset)), str(default_file(dataset)))
 
 
 def _either(configured: Sequence[Config], model: str, parameter: str) -> str:

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from recommender.catalogue import CatalogueItem
 from recommender.errors import DataError
 from recommender.feedback import EXPLICIT
+from recommender.keys import CatalogueKeys
 from spark_jobs.array_cache import CachedArrays
 from spark_jobs.datasets.findings import Findings
 from spark_jobs.filesystem import join, read_text
@@ -23,7 +24,8 @@ class Dataset:
 
     ``ratings``: complete and on the scale of ``feedback``, pairs possibly repeated; ``rows`` of
     them. ``items``: the catalogue, which fits on the driver. ``findings``:
-    irregularities, left out or corrected.
+    irregularities, left out or corrected. ``keys``: where ids were made from keys. ``timed``:
+    whether ratings say when they were given.
     """
 
     path: str
@@ -35,6 +37,8 @@ class Dataset:
     simulated: bool = False
     feedback: str = EXPLICIT
     findings: Findings = field(default_factory=Findings)
+    keys: CatalogueKeys | None = None
+    timed: bool = True
 
 
 class About(msgspec.Struct):

@@ -4,6 +4,7 @@ Its folder holds
     processed.json      what it is: name, counts, kind of feedback, what was odd, and its parts
     items.jsonl.gz      the catalogue, as in a release
     ratings/*.parquet   user_id, item_id, value (stars), seconds (since 1970), in the order read
+    keys.npz            where ids were made from keys: those of users and of items
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from pyspark.sql import SparkSession
 
 from recommender.catalogue import read_items, write_items
 from recommender.errors import DataError
+from recommender.keys import CatalogueKeys
+from recommender.storage.release import NOT_AN_ARRAY, key_arrays, keys_of
 from spark_jobs.array_cache import cache
 from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.findings import Findings
 from spark_jobs.ratings import Ratings
 
-ABOUT, ITEMS, RATINGS = "processed.json", "items.jsonl.gz", "ratings"
+ABOUT, ITEMS, RATINGS, KEYS = "processed.json", "items.jsonl.gz", "ratings", "keys.npz"
 COLUMNS = ("user_id", "item_id", "value", "seconds")
 REMEDY = "run the pipeline's stage `process` again"
 
@@ -41,6 +44,8 @@ class ProcessedAbout(msgspec.Struct):
     feedback: str
     findings: Findings
     parts: list[str]
+    keyed: bool = False
+    timed: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ def write_processed(dataset: Dataset, folder: Path) -> Written:
     rows, untitled = (sum(counts) for counts in zip(*sizes, strict=True))
     parts = sorted(path.name for path in target.iterdir() if path.suffix == ".parquet")
     write_items(folder / ITEMS, dataset.items)
+    if dataset.keys:
+        np.savez(folder / KEYS, allow_pickle=False, **key_arrays(dataset.keys))
     about = {
         "name": dataset.name,
         "layout": dataset.layout,
@@ -89,6 +96,8 @@ def write_processed(dataset: Dataset, folder: Path) -> Written:
         "feedback": dataset.feedback,
         "findings": asdict(dataset.findings),
         "parts": parts,
+        "keyed": dataset.keys is not None,
+        "timed": dataset.timed,
     }
     (folder / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     return Written(rows, untitled)
@@ -112,7 +121,17 @@ def read_processed(spark: SparkSession, folder: str) -> Dataset:
         simulated=about.simulated,
         feedback=about.feedback,
         findings=about.findings,
+        keys=_read_keys(Path(folder, KEYS)) if about.keyed else None,
+        timed=about.timed,
     )
+
+
+def _read_keys(path: Path) -> CatalogueKeys:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return keys_of(arrays)
+    except NOT_AN_ARRAY as error:
+        raise DataError(f"{path}: cannot be read ({error}); {REMEDY}") from error
 
 
 def _about(path: Path) -> ProcessedAbout:

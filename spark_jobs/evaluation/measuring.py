@@ -15,7 +15,6 @@ from recommender.arrays import Float64Array
 from recommender.catalogue import Catalogue
 from recommender.feedback import EXPLICIT, IMPLICIT
 from spark_jobs.config.configuration import Config, shown_params
-from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluation.case_metrics import (
     CaseValues,
     beyond_accuracy,
@@ -69,7 +68,14 @@ from spark_jobs.protocols import (
     SERVED,
     STARS,
 )
-from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
+from spark_jobs.training_set import (
+    TrainingSet,
+    check_ranks,
+    merge,
+    read_inputs,
+    tell,
+    with_fitting_ranks,
+)
 
 
 def evaluate(
@@ -79,7 +85,7 @@ def evaluate(
 
     Raises MarqueeError before anything is fitted.
     """
-    datasets = read_datasets(spark, settings.dataset, folders)
+    datasets = read_inputs(spark, settings, folders)
     months = by_month(datasets)
     training = merge(datasets, settings, keep_times="T" in plan.protocols)
     exploration = describe(training, months)
@@ -88,6 +94,7 @@ def evaluate(
 
 def evaluate_set(training: TrainingSet, settings: Config, plan: EvaluationPlan) -> dict[str, Any]:
     """Measure ratings that have been read."""
+    settings = with_fitting_ranks(settings, training.catalogue)
     check_ranks(training.catalogue, settings)
     splits = make_splits(training, plan)
     for (protocol, seed), made in splits.items():

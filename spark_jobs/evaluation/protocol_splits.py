@@ -54,11 +54,17 @@ def least_liked(catalogue: Catalogue) -> float:
 
 
 def make_splits(training: TrainingSet, plan: EvaluationPlan) -> Splits:
-    """Raises ConfigError for a protocol that cannot measure the catalogue's feedback."""
+    """Raises ConfigError for a protocol that cannot measure the catalogue's feedback, or that needs
+    times where there are none."""
     for name in plan.protocols:
         if not metrics_of(name, training.catalogue):
             raise ConfigError(
                 f"{training.catalogue.name}: nobody gives stars; leave protocol {name} out"
+            )
+        if PROTOCOLS[name].split == BY_TIME and not training.has_times:
+            raise ConfigError(
+                f"{training.catalogue.name}: its ratings do not say when they were given; leave"
+                f" protocol {name} out, or name a `time` column"
             )
     return {
         (name, seed): _split(training.stars, name, seed, plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,33 @@ from recommender.errors import DataError
 from recommender.storage import s3
 from spark_jobs.config.pipeline import SAMPLE, Source
 from spark_jobs.datasets import fetch
+from spark_jobs.datasets.catalogue_source.description import OwnCatalogue
 from spark_jobs.datasets.sample import write_sample
+from spark_jobs.filesystem import is_address
 from spark_jobs.pipeline.work import Made, Work, list_files, replace_folder
 from spark_jobs.training_set import tell
 
 
 def acquired_from(work: Work) -> Any:
     """The configured sources, and the files of local ones: a new file there is acquired."""
+    if work.settings.own:
+        return [(str(file), _state_of(file)) for file in own_files(work.settings.own)]
     sources = work.settings.pipeline.acquire
     return [(asdict(source), _state_of(Path(source.address).expanduser())) for source in sources]
+
+
+def own_files(own: OwnCatalogue) -> list[Path]:
+    """The files of this machine that a catalogue is read from. What changes in a database or in S3
+    is not seen: there ``--again`` reads it again."""
+    paths = [path for table in (own.ratings, own.items) for path in table.paths]
+    places = (own.folder / Path(path).expanduser() for path in paths if not is_address(path))
+    found: set[Path] = set()
+    for place in places:
+        if place.is_dir():
+            found.update(place / name for name in list_files(place))
+        else:
+            found.update(Path(name) for name in glob(str(place)) if Path(name).is_file())
+    return sorted(found)
 
 
 def _state_of(place: Path) -> Any:
@@ -31,7 +50,12 @@ def _state_of(place: Path) -> Any:
 
 
 def acquire(work: Work) -> Made:
-    """The data as published, unpacked below ``raw``; a local folder is read where it is."""
+    """The data as published, unpacked below ``raw``; a local folder, or what a file describes, is
+    read where it is."""
+    if own := work.settings.own:
+        files = own_files(own)
+        tables = f"{own.ratings.shown} and {own.items.shown}"
+        return Made(f"read where they are: {tables}", files, {"folder": own.path})
     sources = work.settings.pipeline.acquire
     for source in sources:
         _check_exists(source)

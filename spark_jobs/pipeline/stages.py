@@ -11,26 +11,28 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec import to_builtins
 from msgspec.structs import asdict
 
-from recommender.errors import DataError
+from recommender.errors import ConfigError, DataError
+from recommender.keys import NO_KEYS
 from recommender.storage import s3
 from recommender.storage.release import MANIFEST
 from spark_jobs import exploration
-from spark_jobs.config.configuration import shown_params
+from spark_jobs.config.configuration import Config, shown_params
 from spark_jobs.config.options import as_options, open_releases
 from spark_jobs.datasets.processed import ABOUT, write_processed
-from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluation import promotion_gate
 from spark_jobs.evaluation.measuring import evaluate
 from spark_jobs.evaluation.protocol_splits import EvaluationPlan
 from spark_jobs.evaluation.tables import tables
 from spark_jobs.job_archive import ROOT
+from spark_jobs.known_keys import known_keys
 from spark_jobs.pipeline.acquire import acquire, acquired_from
 from spark_jobs.pipeline.work import Made, NotGoodEnough, Stage, Work, list_files, replace_folder
 from spark_jobs.protocols import PROTOCOLS, SERVED
 from spark_jobs.training import train
-from spark_jobs.training_set import merge, tell
+from spark_jobs.training_set import merge, read_inputs, tell
 
 FLASK = (sys.executable, "-m", "flask", "--app", "app")
 
@@ -39,7 +41,12 @@ FLASK = (sys.executable, "-m", "flask", "--app", "app")
 
 
 def _processed_as(work: Work) -> Any:
-    return work.settings.dataset, work.settings.pipeline.process.upload
+    return _data(work.settings), work.settings.pipeline.process.upload
+
+
+def _data(settings: Config) -> Any:
+    """What is read: the kind of data set, or a description of tables."""
+    return to_builtins(settings.own) if settings.own else settings.dataset
 
 
 def process(work: Work) -> Made:
@@ -49,13 +56,15 @@ def process(work: Work) -> Made:
     unfinished, folder = work.folder / "processed.unfinished", work.folder / "processed"
     shutil.rmtree(unfinished, ignore_errors=True)
     raw = work.facts["acquire"]["folder"]
-    [dataset] = read_datasets(work.spark, work.settings.dataset, [raw])
+    known = known_keys(work.store) if work.settings.own else NO_KEYS
+    [dataset] = read_inputs(work.spark, work.settings, [raw], known=known)
     written = write_processed(dataset, unfinished)
     months = exploration.by_month([dataset])
     training = merge([dataset], work.settings)
     explored = exploration.describe(training, months)
     training.stars.unpersist()
-    explored["command"] = shlex.join(["python", "-m", "spark_jobs.explore", "--data", raw])
+    named = "--config" if work.settings.own else "--data"
+    explored["command"] = shlex.join(["python", "-m", "spark_jobs.explore", named, raw])
     write(unfinished / "exploration.json", explored, exploration_page)
     replace_folder(unfinished, folder)
     tell(exploration.summary(explored))
@@ -80,7 +89,7 @@ def process(work: Work) -> Made:
 def _fitted_with(work: Work) -> Any:
     settings = work.settings
     return {
-        "dataset": settings.dataset,
+        "dataset": _data(settings),
         "noun": settings.noun,
         "seed": settings.seed,
         "ranking": shown_params(settings, "ranking"),
@@ -152,6 +161,11 @@ def _database(work: Work) -> Any:
 def ingest(work: Work) -> Made:
     """Add the release's titles to the site's database before it is in service."""
     version = work.facts["train"]["release"]
+    if work.settings.own and work.settings.pipeline.ingest.ratings:
+        raise ConfigError(
+            f"{work.settings.own.path}, pipeline, ingest: the site cannot import ratings from"
+            " tables; set ratings: false"
+        )
     _flask(work, "db", "upgrade")
     lines = [_flask(work, "sync-catalogue", "--release", version)]
     if work.settings.pipeline.ingest.ratings:

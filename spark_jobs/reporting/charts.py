@@ -61,12 +61,14 @@ def star_histogram(rows: Rows) -> Markup:
     return _svg(figure, "stars", "How many ratings gave each number of stars")
 
 
-def hour_histogram(rows: Rows) -> Markup:
-    """``rows``: hours ("1–2"), ratings."""
-    figure, axes = _axes("hours played", "games owned")
+def count_histogram(rows: Rows, unit: str) -> Markup:
+    """``rows``: hours, or what else is counted ("1–2"), ratings."""
+    hours = unit == "hours"
+    figure, axes = _axes(*(("hours played", "games owned") if hours else (unit, "pairs")))
     _bars_with_shares(axes, range(len(rows)), rows, 0.8)
     axes.set_xticks(range(len(rows)), [row["hours"] for row in rows], rotation=45, ha="right")
-    return _svg(figure, "hours", "How long the games that people own were played")
+    played = "How long the games that people own were played"
+    return _svg(figure, "hours", played if hours else f"How many {unit} people have of each")
 
 
 def _bars_with_shares(axes: Axes, at: Sequence[float], rows: Rows, width: float) -> None:
@@ -103,10 +105,10 @@ def rank_curve(name: str, rows: Rows, label: str) -> Markup:
 
 
 def genre_bars(rows: Rows, unit: str) -> Markup:
-    """``rows``: genre, ratings, mean. ``unit``: of the mean, "stars" or "hours"."""
+    """``rows``: genre, ratings, mean. ``unit``: of the mean, such as "stars" or "hours"."""
     figure, axes = _axes(f"ratings (and mean {unit})", "", height=0.24 * len(rows) + 0.6, grid="x")
     names, counts = ([row[column] for row in rows] for column in ("genre", "ratings"))
-    form = "{mean:.2f}★" if unit == "stars" else "{mean:.0f} h"
+    form = {"stars": "{mean:.2f}★", "hours": "{mean:.0f} h"}.get(unit, "{mean:.0f}")
     means = [form.format(**row) for row in rows]
     axes.bar_label(axes.barh(names, counts, 0.7, color=TEAL), means, padding=4, color=QUIET, size=8)
     axes.invert_yaxis()

@@ -30,6 +30,7 @@ from spark_jobs.reporting.views import (
     parameter_sentences,
     protocol_view,
 )
+from spark_jobs.units import unit_of
 
 Figures = Mapping[str, Any]
 
@@ -105,6 +106,7 @@ def _templates() -> Environment:
         arrows={1: "↑", -1: "↓", 0: ""},
         served=SERVED,
         data_charts=data_charts,
+        unit_of=unit_of,
         style=Markup(_read("report.css")),  # our own file  # noqa: S704  # nosec B704
     )
     templates.filters.update(

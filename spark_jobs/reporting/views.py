@@ -12,6 +12,7 @@ from recommender.params import describe_params
 from spark_jobs.config.configuration import PARAMS
 from spark_jobs.protocols import HINTS, METRICS, PROTOCOLS, SERVED
 from spark_jobs.reporting import charts
+from spark_jobs.units import HOURS, STARS
 
 Figures = Mapping[str, Any]
 
@@ -91,10 +92,12 @@ def parameter_sentences(models: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def data_charts(explored: Figures, unit: str) -> list[tuple[Markup, str, str]]:
-    """(chart, caption, kind) of each chart about the data. ``unit``: "stars" or "hours"."""
-    histogram = charts.hour_histogram if unit == "hours" else charts.star_histogram
-    caption = "Hours played" if unit == "hours" else "Stars given"
-    drawn = [(histogram(explored["histogram"]), caption, "")]
+    """(chart, caption, kind) of each chart about the data. ``unit``: as ``unit_of`` says."""
+    if unit == STARS:
+        drawn = [(charts.star_histogram(explored["histogram"]), "Stars given", "")]
+    else:
+        caption = "Hours played" if unit == HOURS else unit.capitalize()
+        drawn = [(charts.count_histogram(explored["histogram"], unit), caption, "")]
     if explored["months"]:
         drawn.append((charts.ratings_over_time(explored["months"]), "When", ""))
     if explored["genres"]:

@@ -20,7 +20,6 @@ from recommender.params import ModelParams, RankingParams
 from spark_jobs.als.rating_blocks import BlockedRatings
 from spark_jobs.als.solver import FittedFactors, Params
 from spark_jobs.config.configuration import Config
-from spark_jobs.datasets.read import read_datasets
 from spark_jobs.evaluation.baselines import ServedModel
 from spark_jobs.evaluation.case_metrics import ranking_metrics, star_metrics
 from spark_jobs.evaluation.fit_rankers import as_release
@@ -29,7 +28,14 @@ from spark_jobs.evaluation.splits import Case, Split, person_fold, rating_fold, 
 from spark_jobs.fit_models import Fitter, fit_models
 from spark_jobs.neighbourhood.fit import FittedNeighbourhood
 from spark_jobs.progress import ProgressBar
-from spark_jobs.training_set import TrainingSet, check_ranks, merge, tell
+from spark_jobs.training_set import (
+    TrainingSet,
+    check_ranks,
+    merge,
+    read_inputs,
+    tell,
+    with_fitting_ranks,
+)
 from spark_jobs.tuning.grid import Grid, with_params
 from spark_jobs.tuning.outcome import METRIC, Measures, best, differing_values, ranked
 from spark_jobs.tuning.results import TuningResults, fingerprint, key
@@ -47,7 +53,8 @@ def tune(
     """Search the candidates of each model, with the best of the models before: the neighbourhood is
     added to the ranking model, and the rating model uses its factors. Of ``minutes`` each model has
     an equal share of what is left. Raises MarqueeError before anything is fitted."""
-    training = merge(read_datasets(spark, settings.dataset, folders), settings)
+    training = merge(read_inputs(spark, settings, folders), settings)
+    settings = with_fitting_ranks(settings, training.catalogue)
     for params in itertools.chain(*grid.values()):
         check_ranks(training.catalogue, with_params(settings, params))
     splits = {model: divide(training, model, folds, settings.seed) for model in grid}

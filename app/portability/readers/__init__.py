@@ -14,7 +14,7 @@ from app.portability.entries import Contents, FileRow
 from app.portability.readers import goodreads, imdb, letterboxd, marquee, movielens, steam, trakt
 from app.portability.readers.tables import Table, find_table, first_records
 from app.portability.text import TextFile
-from app.portability.uploads import ImportProblem, check_size, unpack
+from app.portability.uploads import ImportProblem, UnknownKind, check_size, unpack
 from recommender.feedback import EXPLICIT
 
 # The order matters where a table has the columns of two kinds.
@@ -36,7 +36,7 @@ def read_upload(name: str, upload: BinaryIO) -> Contents:
     check_size(text.file for text in (libraries or [file.text for file in found] or texts))
     sources = {file.source for file in found} | ({steam.SOURCE} if libraries else set())
     if not sources:
-        raise ImportProblem(_why_unknown(texts))
+        raise _unknown(texts)
     if len(sources) > 1:
         raise ImportProblem(
             f"This zip holds files of {' and of '.join(sorted(sources))}. Send one at a time."
@@ -76,27 +76,24 @@ def _together(found: Sequence[Found]) -> Contents:
     return Contents(first.source, next(iter(feedbacks), ""), rows, tables[0].kind.noun)
 
 
-def _why_unknown(texts: Sequence[TextFile]) -> str:
+def _unknown(texts: Sequence[TextFile]) -> ImportProblem:
+    """Return what to say of files of no known kind."""
     if len(texts) > 1:
-        return (
+        return ImportProblem(
             "This zip holds no ratings.csv, nor another file that we read. Send the export as it"
             " was downloaded."
         )
     text = texts[0]
     if "\0" in text.beginning:
-        return "This is not a text file. Send the export as it was downloaded."
+        return ImportProblem("This is not a text file. Send the export as it was downloaded.")
     if text.beginning.lstrip()[:1] == "<":
-        return (
+        return ImportProblem(
             "We do not know this kind of file: it is a web page, perhaps the one where you log in."
             " Log in there, download the export again, and send that."
         )
     first = next(iter(first_records(text)), [])
     shown = ", ".join(cell[:40] for cell in first[:6] if cell) or "nothing"
-    return (
-        f"We do not know this kind of file: its first line says “{shown}”. We read the exports of"
-        " IMDb (Const, Your Rating), Letterboxd (Name, Year, Rating), Trakt, MovieLens (userId,"
-        " movieId, rating), Goodreads and Steam, and what you exported here."
-    )
+    return UnknownKind(f"We do not know this kind of file: its first line says “{shown}”.")
 
 
 _READ_TOGETHER: dict[str, Callable[[Sequence[Table]], Iterator[FileRow]]] = {

@@ -105,7 +105,7 @@ class Row:
     def imdb_id(self, *names: str) -> str | None:
         return imdb_id(self.text(*names))
 
-    def stars(self, *names: str, of: int = 5) -> float | None:
+    def stars(self, *names: str, of: float = 5) -> float | None:
         """Convert a rating to stars out of five from a scale that ends at ``of``; None without
         one. Raises BadLine."""
         text = self.text(*names)

@@ -15,7 +15,7 @@ def imdb_id(text: str) -> str | None:
     return f"tt{int(digits):07d}" if is_id else None
 
 
-def stars_of(text: str, of: int = 5) -> float:
+def stars_of(text: str, of: float = 5) -> float:
     """Convert a rating to half stars out of five from a scale that ends at ``of``.
 
     Raises BadLine.
@@ -27,5 +27,5 @@ def stars_of(text: str, of: int = 5) -> float:
         raise BadLine(f"“{text[:30]}” is not a rating")
     stars = number * 5 / of
     if not 0 < stars <= 5:
-        raise BadLine(f"a rating of {shown} is off the scale, which ends at {of}")
+        raise BadLine(f"a rating of {shown} is off the scale, which ends at {of:g}")
     return max(0.5, math.floor(stars * 2 + 0.5) / 2)

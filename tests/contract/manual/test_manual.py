@@ -207,7 +207,7 @@ def test_problem_names_the_command_or_option_that_does_not_exist(
 @pytest.fixture
 def film_club() -> SimpleNamespace:
     """The example reader of the guide, as printed there."""
-    page = tokens(DOCS / "add_a_data_set.md")
+    page = tokens(DOCS / "own_data.md")
     [code] = [token.content for token in page if token.info == "python"]
     module = {"__name__": "film_club"}
     exec(code, module)

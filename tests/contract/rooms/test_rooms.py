@@ -143,17 +143,18 @@ def test_web_requirements_exclude_spark() -> None:
 # Modules and packages of the jobs, lowest layer first: imports go down only.
 JOB_LAYERS = (
     "arrow environment item_features java job_parser progress protocols ratings"
-    " temporary_folders threads",
+    " temporary_folders threads units",
     "filesystem job_archive",
     "array_cache session",
-    "als datasets",
+    "als",
+    "datasets",
     "neighbourhood",
     "config",
     "fit_models reporting training_set",
-    "command exploration output_folder parity_sample",
+    "command exploration known_keys output_folder parity_sample",
     "evaluation",
     "training tuning",
-    "evaluate explore pipeline recommend train tune",
+    "catalogue evaluate explore pipeline recommend train tune",
 )
 
 

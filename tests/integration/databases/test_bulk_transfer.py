@@ -189,7 +189,7 @@ def test_page_runs_one_query_for_ratings_and_one_for_items(furnished: Flask) -> 
         bob.get("/")
     asked = [re.search(r"FROM (\w+)", statement)[1] for statement, _ in statements]
     asked.remove("experiments")  # by the watcher, which here polls at every request
-    assert sorted(asked) == ["items", "marks", "ratings", "shown", "users"]
+    assert sorted(asked) == ["catalogue_state", "items", "marks", "ratings", "shown", "users"]
     rest = client_with_token(furnished, "counted")
     with recorded(furnished) as statements:
         rest.answer("GET", "/user/1/recommendations")

@@ -10,6 +10,7 @@ import gzip
 import os
 import re
 import shutil
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
@@ -146,27 +147,16 @@ def test_deploy_page_lists_what_is_shipped(typist: Typist) -> None:
     assert "spark_jobs" not in typed.output
 
 
-def test_example_reader_trains_when_registered_as_its_page_says(typist: Typist) -> None:
-    path = DOCS / "add_a_data_set.md"
+def test_example_reader_trains_when_installed_as_its_page_says(typist: Typist) -> None:
+    path = DOCS / "own_data.md"
     [code] = [block for block in code_blocks(path) if block.language == "python"]
-    (typist.clone / "spark_jobs" / "datasets" / "film_club.py").write_text(code.text)
-    for file, constant, entry in places(path):
-        add_entry(typist.clone / file, constant, entry)
-    reader = typist.clone / "spark_jobs" / "datasets" / "read.py"
-    line = "from spark_jobs.datasets.film_club import read_film_club\n"
-    first = "from spark_jobs.datasets."
-    reader.write_text(reader.read_text().replace(first, line + first, 1))
+    [entry] = [block for block in code_blocks(path) if block.language == "toml"]
+    (typist.clone / "film_club.py").write_text(code.text)
+    # As pip leaves it where Python looks for packages.
+    installed = typist.clone / "film_club-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: film-club\nVersion: 1\n")
+    [table] = tomllib.loads(entry.text)["project"]["entry-points"].items()
+    lines = [f"{name} = {value}\n" for name, value in table[1].items()]
+    (installed / "entry_points.txt").write_text(f"[{table[0]}]\n{''.join(lines)}")
     assert typist.type_page(path)
-
-
-def places(path: Path) -> list[tuple[str, str, str]]:
-    """Return (file, constant, entry) of each row of the page's table of places."""
-    row = re.compile(r"^\| `(\S+\.py)`, `(\w+)` \| `([^`]+)` \|", re.MULTILINE)
-    return row.findall(path.read_text(encoding="utf-8"))
-
-
-def add_entry(path: Path, constant: str, entry: str) -> None:
-    text = path.read_text()
-    changed = re.sub(rf"^({constant}\b.*?\{{)", rf"\1{entry}, ", text, flags=re.MULTILINE)
-    assert changed != text, f"{path}: no {constant}"
-    path.write_text(changed)

@@ -260,7 +260,7 @@ def test_read_movielens_reads_the_samples_of_rewritten_data_sets(
 def test_read_movielens_refuses_the_sample_of_movietweetings_with_a_remedy(
     spark: SparkSession,
 ) -> None:
-    with pytest.raises(DataError, match="add_a_data_set"):
+    with pytest.raises(DataError, match="own_data"):
         read_movielens(spark, str(real_data("files") / "train" / "train_movietweetings"))
 
 
@@ -312,7 +312,7 @@ def test_other_data_sets_are_refused_with_the_page_on_own_data(
 ) -> None:
     output = problem(files)
     assert expected in output
-    assert "docs/add_a_data_set.md" in output
+    assert "docs/own_data.md" in output
     assert "unpack" not in output
     assert "remove the line" not in output
 
@@ -442,7 +442,7 @@ def test_long_bad_line_is_truncated_in_the_error(problem: Callable[..., str]) ->
 
 
 CORRECT, COPY = "correct or remove the line", "copy the file here again"
-OWN_DATA = "docs/add_a_data_set.md says how to bring data of your own"
+OWN_DATA = "docs/own_data.md says how to bring data of your own"
 BAD_FILES: list[tuple[dict[str, str | bytes | None], str, str]] = [
     ({"ratings.csv": "userId,movieId,rating\n1,2,5\n"},
      "ratings.csv, line 1: column 'timestamp' is missing (found userId, movieId, rating)",

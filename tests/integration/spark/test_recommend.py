@@ -11,6 +11,8 @@ from pyspark.sql import SparkSession
 from recommender.model import Model
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs import recommend
+from spark_jobs.als.rating_blocks import BlockedRatings
+from spark_jobs.datasets.read import read_datasets
 from spark_jobs.recommend import read_stars, recommend_all, titles_by_row
 from tests.support.datasets import RATINGS_HEADER, write_files
 from tests.support.releases import FITTED, ITEMS, no_parity_sample, tiny_release
@@ -36,9 +38,13 @@ def releases(tmp_path: Path) -> ReleaseStore:
     return store
 
 
+def stars_of(spark: SparkSession, folder: str, model: Model) -> BlockedRatings:
+    return read_stars(read_datasets(spark, "movielens", [folder]), model)
+
+
 def test_recommend_all_equals_the_site(spark: SparkSession, folder: str) -> None:
     model = Model(tiny_release())
-    rows = recommend_all(spark, read_stars(spark, [folder], model), model, 3, TITLES).collect()
+    rows = recommend_all(spark, stars_of(spark, folder, model), model, 3, TITLES).collect()
     found = {row.user_id: [(r.item_id, r.score) for r in row.recommendations] for row in rows}
     assert sorted(found) == [3, 7, 8]
     for user_id, listed in found.items():
@@ -53,7 +59,7 @@ def test_recommend_all_lists_every_remaining_item_when_few_are_left(
     spark: SparkSession, folder: str
 ) -> None:
     model = Model(tiny_release())
-    rows = recommend_all(spark, read_stars(spark, [folder], model), model, 50, TITLES).collect()
+    rows = recommend_all(spark, stars_of(spark, folder, model), model, 50, TITLES).collect()
     lengths = {row.user_id: len(row.recommendations) for row in rows}
     assert lengths == {3: len(FITTED) - 2, 7: len(FITTED) - 1, 8: len(FITTED) - 1}
 
@@ -121,7 +127,7 @@ def test_recommend_all_folds_in_many_users_like_the_site(
     spark: SparkSession, trained_store: ReleaseStore, movielens: Path
 ) -> None:
     model = Model(trained_store.read(trained_store.current().version))
-    stars = read_stars(spark, [str(movielens)], model)
+    stars = stars_of(spark, str(movielens), model)
     rows = recommend_all(spark, stars, model, 20, titles_by_row(model)).collect()
     assert len(rows) == 610
     sample = model.release.parity_sample()

@@ -364,7 +364,7 @@ def test_concurrent_imports_of_a_data_set_store_it_once(
 
     def bring() -> int:
         counts = ImportCounts()
-        file, batches = find_rows(folder, release.catalogue)
+        file, batches, _ = find_rows(folder, release, counts)
         list(import_ratings(file, batches, release, counts))
         return counts.ratings
 

@@ -130,7 +130,7 @@ def test_read_ratings_names_the_page_on_own_data_when_many_lines_are_bad(
         read(tmp_path)
     assert bad in str(caught.value)
     assert "and 39 more of 81 lines" in str(caught.value)
-    assert "docs/add_a_data_set.md" in str(caught.value)
+    assert "docs/own_data.md" in str(caught.value)
     assert "remove the line" not in str(caught.value)
 
 
@@ -150,7 +150,7 @@ def test_read_ratings_asks_to_correct_the_line_when_few_are_bad(tmp_path: Path) 
             ["movies_metadata.csv", "ratings_small.csv", "links_small.csv"],
             "this is The Movies Data",
         ),
-        (["something.csv"], "docs/add_a_data_set.md says how to bring data of your own"),
+        (["something.csv"], "docs/own_data.md says how to bring data of your own"),
     ],
 )
 def test_find_ratings_names_other_data_sets_and_the_page_on_own_data(
@@ -160,7 +160,7 @@ def test_find_ratings_names_other_data_sets_and_the_page_on_own_data(
     with pytest.raises(DataError) as caught:
         find_ratings(tmp_path)
     assert said in str(caught.value)
-    assert "docs/add_a_data_set.md" in str(caught.value)
+    assert "docs/own_data.md" in str(caught.value)
     assert "unpack" not in str(caught.value)
 
 

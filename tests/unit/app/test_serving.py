@@ -41,7 +41,7 @@ from tests.support.site import register
 
 def make_newer(folder: Path) -> str:
     path = folder / "release.json"
-    path.write_text(path.read_text().replace('"format_version": 2', '"format_version": 3'))
+    path.write_text(path.read_text().replace('"format_version": 2', '"format_version": 4'))
     return path.name
 
 

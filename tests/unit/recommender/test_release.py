@@ -174,8 +174,8 @@ MANIFESTS: dict[str, tuple[str, str, object, str]] = {
     "newer_format": (
         "",
         "format_version",
-        3,
-        "format 3, and this version of Marquee reads 1 to 2; upgrade Marquee",
+        4,
+        "format 4, and this version of Marquee reads 1 to 3; upgrade Marquee",
     ),
     "digest_without_text": (
         "files",

@@ -1,0 +1,88 @@
+"""Bring new facts of items into the database between two trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select, update
+
+from app.catalogue.fact_files import Facts, read_facts
+from app.catalogue.items import BATCH, batches, locked_state
+from app.catalogue.pictures import picture_host, picture_hosts
+from app.db.retry import retry_on_conflict
+from app.extensions import db
+from app.models import CatalogueState, Item
+from recommender.catalogue import LARGEST_ID
+from recommender.errors import DataError
+from recommender.formats.titles import search_key
+from recommender.storage.release import Release
+
+
+@dataclass
+class FactCounts:
+    """Numbers of items: ``unknown`` ones are not in the catalogue; ``gone`` and ``back``: those
+    that became unavailable and available; ``elsewhere``: pictures at hosts that the release in
+    service does not name."""
+
+    changed: int = 0
+    same: int = 0
+    unknown: int = 0
+    gone: int = 0
+    back: int = 0
+    elsewhere: int = 0
+
+
+@retry_on_conflict
+def sync_items(path: Path, release: Release) -> FactCounts:
+    """Store the facts of a file, all of them or, where a line is bad, none.
+
+    Items that are named and not known are counted. What the file does not say stays. Raises
+    DataError.
+    """
+    counts, hosts = FactCounts(), picture_hosts(release)
+    locked_state()
+    try:
+        for rows in batches(read_facts(path), BATCH):
+            _store(rows, release.catalogue.keyed, hosts, counts)
+            db.session.flush()
+            db.session.expunge_all()
+    except DataError:
+        db.session.rollback()
+        raise
+    if counts.gone or counts.back:
+        db.session.execute(update(CatalogueState).values(edition=CatalogueState.edition + 1))
+    db.session.commit()
+    return counts
+
+
+def _store(rows: Sequence[Facts], keyed: bool, hosts: Collection[str], counts: FactCounts) -> None:
+    items = _items_by_name([facts.item for facts in rows], keyed)
+    for facts in rows:
+        item = items.get(facts.item)
+        if item is None:
+            counts.unknown += 1
+            continue
+        new = {name: v for name, v in facts.values.items() if getattr(item, name) != v}
+        counts.changed += bool(new)
+        counts.same += not new
+        if "available" in new:
+            counts.back += new["available"]
+            counts.gone += not new["available"]
+        if new.get("image") and picture_host(new["image"]) not in hosts:
+            counts.elsewhere += 1
+        for name, value in new.items():
+            setattr(item, name, value)
+        item.search_key = search_key(f"{item.title} {item.year or ''}")[:255]
+
+
+def _items_by_name(names: Sequence[str], keyed: bool) -> dict[str, Item]:
+    """Return the items that exist, by their key, or by their id as text."""
+    if keyed:
+        rows = db.session.scalars(select(Item).where(Item.key.in_(names)))
+        return {item.key: item for item in rows if item.key is not None}
+    ids = {name: int(name) for name in names if name.isascii() and name.isdecimal()}
+    fitting = [number for number in ids.values() if number <= LARGEST_ID]
+    items = {i.id: i for i in db.session.scalars(select(Item).where(Item.id.in_(fitting)))}
+    return {name: items[number] for name, number in ids.items() if number in items}

@@ -1,0 +1,1 @@
+"""Reads a catalogue of one's own: tables that a file describes, by Spark's readers."""
