@@ -96,16 +96,17 @@ def read_batch(place: tuple[int, int], batch: pa.RecordBatch, values: Values) ->
         _count(findings, kind, rows & good, batch)
         good &= ~rows
     _count(findings, NO_TIME, no_time & good, batch)
-    kept = numbers[good]
+    chosen = slice(None) if good.all() else good
+    kept = numbers[chosen]
     scaled = np.maximum(kept * values.factor, values.least)
-    user_codes, user_keys = users.kept(good)
-    item_codes, item_keys = items.kept(good)
+    user_codes, user_keys = users.kept(chosen)
+    item_codes, item_keys = items.kept(chosen)
     return RatingBatch(
         place,
         user_codes,
         item_codes,
         scaled.astype(np.float32),
-        seconds[good].astype(np.int64, copy=False),
+        seconds[chosen].astype(np.int64, copy=False),
         *user_keys,
         *item_keys,
         rows=len(batch),
@@ -128,16 +129,24 @@ class _Coded(NamedTuple):
     def of(cls, column: pa.Array) -> _Coded:
         in_dictionary = pa.types.is_dictionary(column.type)
         encoded = column if in_dictionary else column.dictionary_encode()
-        codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+        nulls = encoded.indices.null_count
+        indices = pc.fill_null(encoded.indices, -1) if nulls else encoded.indices
+        codes = indices.to_numpy(zero_copy_only=False)
         keys = encoded.dictionary
         blank = _bools(pc.equal(pc.utf8_trim_whitespace(keys), ""))
         odd = _bools(pc.greater(pc.utf8_length(keys), LONGEST_KEY))
         odd |= _bools(pc.match_substring_regex(keys, r"[\x00-\x1f\x7f]"))
         # A row without a key has number -1, which is the last place.
-        missing, unusable = (np.append(mask, last) for mask, last in ((blank, True), (odd, False)))
-        return cls(codes, keys, missing[codes], unusable[codes])
+        missing, unusable = np.append(blank, True), np.append(odd, False)
+        none = np.zeros(len(codes), bool)
+        return cls(
+            codes,
+            keys,
+            missing[codes] if nulls or blank.any() else none,
+            unusable[codes] if odd.any() else none,
+        )
 
-    def kept(self, good: BoolArray) -> tuple[NDArray[np.int32], KeyTexts]:
+    def kept(self, good: BoolArray | slice) -> tuple[NDArray[np.int32], KeyTexts]:
         """Return numbers and keys of the good rows, without keys that no such row has."""
         codes = self.codes[good]
         used = np.zeros(len(self.dictionary), bool)
@@ -168,7 +177,8 @@ def _shown(row: dict[str, Any]) -> str:
 
 
 def _floats(column: pa.Array) -> Float64Array:
-    return np.asarray(pc.fill_null(column, np.nan).to_numpy(zero_copy_only=False), np.float64)
+    filled = pc.fill_null(column, np.nan) if column.null_count else column
+    return np.asarray(filled.to_numpy(zero_copy_only=False), np.float64)
 
 
 def _missing(column: pa.Array) -> BoolArray:

@@ -147,6 +147,22 @@ def test_read_catalogue_is_equal_in_workers_and_by_spark(
     assert here.findings.counts[batches.BAD_TIME] == 1
 
 
+def test_read_catalogue_is_equal_on_a_cluster_and_on_one_machine(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = music(tmp_path, few(("ann", "elsewhere", 2), ("ann", artist(1), -1)))
+    here = read(spark, path)
+    expected = arrays(here)
+    for module in ("array_cache", "datasets.catalogue_source.pairs"):
+        monkeypatch.setattr(f"spark_jobs.{module}.on_one_machine", lambda _: False)
+    monkeypatch.setattr(reader, "local_batches", lambda *_: None)
+    there = read(spark, path)
+    for one, other in zip(arrays(there), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert there.findings.counts == here.findings.counts
+    there.ratings.unpersist()
+
+
 def test_read_catalogue_reads_several_files_in_any_order(
     spark: SparkSession, tmp_path: Path
 ) -> None:
