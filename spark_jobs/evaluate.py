@@ -33,6 +33,7 @@ from recommender.errors import ConfigError
 from spark_jobs.command import command, command_line, data_folders
 from spark_jobs.config.configuration import load_config
 from spark_jobs.config.options import add_options
+from spark_jobs.data_in_service import take_data_in_service
 from spark_jobs.evaluation.measuring import evaluate
 from spark_jobs.evaluation.protocol_splits import EvaluationPlan
 from spark_jobs.evaluation.tables import tables
@@ -48,6 +49,7 @@ REPORT = "evaluation"
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    take_data_in_service(options)
     settings, out = load_config(options), check_out(options.out or f"{REPORT}.json")
     plan = _plan(options, settings.feedback)
     folders = data_folders(options.data, settings)

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from spark_jobs.command import command, command_line, data_folders
 from spark_jobs.config.configuration import load_config
 from spark_jobs.config.options import add_file_options
+from spark_jobs.data_in_service import take_data_in_service
 from spark_jobs.exploration import explore, summary
 from spark_jobs.filesystem import check_out
 from spark_jobs.job_parser import JobParser
@@ -31,6 +32,7 @@ from spark_jobs.session import build_session
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    take_data_in_service(options)
     settings, out = load_config(options), check_out(options.out)
     folders = data_folders(options.data, settings)
     explored = explore(build_session("marquee explore"), folders, settings)

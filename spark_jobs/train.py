@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from spark_jobs.command import check_folders, command, data_folders
 from spark_jobs.config.configuration import load_config
 from spark_jobs.config.options import add_options, add_releases_option, open_releases
+from spark_jobs.data_in_service import take_data_in_service
 from spark_jobs.job_parser import JobParser
 from spark_jobs.session import build_session
 from spark_jobs.training import PROMOTE, SOLVERS, train, warm_starts
@@ -32,6 +33,7 @@ from spark_jobs.training_set import tell
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    take_data_in_service(options)
     settings = load_config(options)
     store = open_releases(options.releases)
     store.check_writable()
@@ -73,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="FOLDER",
         help="a data set's folder; give it again to add inputs, of which later ones win"
-        " (default: MovieLens latest-small, or the built-in sample where there is no network)",
+        " (default: that of the release in service; before the first MovieLens latest-small, or the"
+        " built-in sample where there is no network)",
     )
     parser.add_argument(
         "--ratings",

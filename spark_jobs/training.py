@@ -28,7 +28,7 @@ from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.evaluation import promotion_gate
 from spark_jobs.exploration import by_month, describe
 from spark_jobs.fit_models import Fitter, fit_models
-from spark_jobs.known_keys import check_continues, known_keys
+from spark_jobs.given_ids import check_continues, check_people, known_keys
 from spark_jobs.parity_sample import sample_parity
 from spark_jobs.progress import ProgressBar
 from spark_jobs.training_set import check_ranks, merge, read_inputs, tell, with_fitting_ranks
@@ -71,6 +71,7 @@ def train(
         known = known_keys(store) if settings.own else NO_KEYS
         datasets = read_inputs(spark, settings, folders, exported, known)
         check_continues(datasets[0], known)
+        check_people(datasets, len(exported), store)
         months = by_month(datasets) if promote != "always" else []
     with progress.stage("one rating for each pair", context, 6):
         training = merge(datasets, settings)
@@ -128,7 +129,12 @@ def train(
 
 
 def _about(dataset: Dataset) -> dict[str, Any]:
-    about = {"path": dataset.path, "layout": dataset.layout, "rows": dataset.rows}
+    about = {
+        "path": dataset.path,
+        "layout": dataset.layout,
+        "rows": dataset.rows,
+        "titles": len(dataset.items),
+    }
     findings = dataset.findings.as_json()
     return {**about, "findings": findings} if findings else about
 

@@ -31,6 +31,7 @@ from recommender.errors import ConfigError
 from spark_jobs.command import command, data_folders
 from spark_jobs.config.configuration import load_config, read_params
 from spark_jobs.config.options import add_file_options, add_params_option
+from spark_jobs.data_in_service import take_data_in_service
 from spark_jobs.job_parser import JobParser
 from spark_jobs.session import build_session
 from spark_jobs.training_set import tell
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     results = Path(options.results)
     try:
+        take_data_in_service(options)
         settings = load_config(options)
         grid = read_grid(Path(options.grid) if options.grid else GRID, settings)
         target = Path(options.out)

@@ -26,8 +26,8 @@ from spark_jobs.evaluation import promotion_gate
 from spark_jobs.evaluation.measuring import evaluate
 from spark_jobs.evaluation.protocol_splits import EvaluationPlan
 from spark_jobs.evaluation.tables import tables
+from spark_jobs.given_ids import known_keys
 from spark_jobs.job_archive import ROOT
-from spark_jobs.known_keys import known_keys
 from spark_jobs.pipeline.acquire import acquire, acquired_from
 from spark_jobs.pipeline.work import Made, NotGoodEnough, Stage, Work, list_files, replace_folder
 from spark_jobs.protocols import PROTOCOLS, SERVED

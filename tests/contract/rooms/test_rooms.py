@@ -151,8 +151,8 @@ JOB_LAYERS = (
     "neighbourhood",
     "config",
     "fit_models reporting training_set",
-    "command exploration known_keys output_folder parity_sample",
-    "evaluation",
+    "command exploration given_ids output_folder parity_sample",
+    "data_in_service evaluation",
     "training tuning",
     "catalogue evaluate explore pipeline recommend train tune",
 )

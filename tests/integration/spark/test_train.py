@@ -67,7 +67,9 @@ def test_manifest_describes_the_training_data(manifest: dict[str, Any], movielen
         **{"ratings": 100_836, "users": 610, "items": 9_742, "max_user_id": 610},
         "simulated": False,
     }
-    assert manifest["inputs"] == [{"path": str(movielens), "layout": "CSV", "rows": 100_836}]
+    assert manifest["inputs"] == [
+        {"path": str(movielens), "layout": "CSV", "rows": 100_836, "titles": 9_742}
+    ]
 
 
 def test_manifest_has_parameters_and_durations(

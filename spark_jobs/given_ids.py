@@ -1,11 +1,11 @@
-"""The keys that have ids already, in the releases that a new one will follow."""
+"""The ids that are given already, in the releases that a new one will follow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from recommender.errors import DataError, NoRelease
+from recommender.errors import DataError, NoRelease, ReleaseError
 from recommender.keys import NO_KEYS, CatalogueKeys, Keys
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs.datasets.catalogue_source.key_texts import arrow_keys
@@ -35,6 +35,34 @@ def check_continues(dataset: Dataset, known: CatalogueKeys) -> None:
                 f"{dataset.path}: its ids of {side} are not those of the releases, another of which"
                 " has been trained meanwhile; read the tables again (pipeline: stage process)"
             )
+
+
+def check_people(datasets: Sequence[Dataset], exported: int, store: ReleaseStore) -> None:
+    """Raise DataError where someone who signed up at the site has the id of a person in the data.
+
+    People sign up with ids above those of the data that was in service: other data may use them
+    too. ``exported``: how many of the last data sets are ratings that the site exported.
+    """
+    if not exported or datasets[0].keys is not None:
+        return
+    with suppress(NoRelease, ReleaseError):
+        before = store.read(store.current().version).catalogue.max_user_id
+        highest = max(_highest_user(dataset) for dataset in datasets[:-exported])
+        for dataset in datasets[-exported:]:
+            people = dataset.ratings.map(
+                lambda ratings: ratings.users[(ratings.users > before) & (ratings.users <= highest)]
+            )
+            if ids := sorted({int(user) for users in people for user in users}):
+                raise DataError(
+                    f"{dataset.path}: user {ids[0]} signed up when the data in service ended with"
+                    f" user {before}, and {datasets[0].path} has people up to {highest}: their"
+                    " ratings would become one person's; train such data for a site with a"
+                    " database of its own"
+                )
+
+
+def _highest_user(dataset: Dataset) -> int:
+    return max(dataset.ratings.map(lambda ratings: int(ratings.users.max(initial=0))), default=0)
 
 
 def _keys_of_releases(store: ReleaseStore) -> Iterator[CatalogueKeys]:
