@@ -17,7 +17,7 @@ from recommender.errors import DataError
 from recommender.keys import NO_KEYS, CatalogueKeys
 from spark_jobs.config.own_catalogue import read_own
 from spark_jobs.config.yaml_files import read_yaml
-from spark_jobs.datasets.catalogue_source import batches, items, reader
+from spark_jobs.datasets.catalogue_source import batches, items, reader, suspicions
 from spark_jobs.datasets.catalogue_source.reader import read_catalogue
 from spark_jobs.datasets.dataset import Dataset
 from tests.support.own_catalogue import (
@@ -426,3 +426,24 @@ def test_read_catalogue_fails_when_too_many_items_have_no_title(
     write_parquet(tmp_path / "artists.parquet", rows)
     with pytest.raises(DataError, match=r"2 items without a title: .*more than 1% of 40 items"):
         read(spark, path)
+
+
+def test_suspicions_say_what_looks_wrong(spark: SparkSession, tmp_path: Path) -> None:
+    at = datetime(2026, 1, 1)
+    rows = [{"listener": n + 1, "artist": 1 + n % 12, "plays": 1, "at": at} for n in range(60)]
+    path = music(tmp_path, rows)
+    table = [{**row, "artist": n + 1} for n, row in enumerate(artists())]
+    write_parquet(tmp_path / "artists.parquet", table)
+    own = read_own(read_yaml(path), str(path))
+    found = suspicions.suspicions(read(spark, path), own, now=0.0).counts
+    assert found == {
+        suspicions.ONE_VALUE: 60,
+        suspicions.FUTURE: 60,
+        suspicions.ROW_NUMBERS.format("users"): 60,
+        suspicions.ROW_NUMBERS.format("items"): 40,
+        suspicions.ONCE: 60,
+        suspicions.UNRATED: 28,
+    }
+    plain = music(tmp_path / "plain")
+    own = read_own(read_yaml(plain), str(plain))
+    assert suspicions.suspicions(read(spark, plain), own).counts == {}

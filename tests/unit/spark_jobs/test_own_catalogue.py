@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+import spark_jobs
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import COUNTS, HAVING, SCALES, Scale
 from spark_jobs.config.configuration import Config, load_config
@@ -257,3 +258,13 @@ def test_as_yaml_guesses_the_feedback(values: list[float], expected: str) -> Non
 def test_guess_says_what_it_looked_for() -> None:
     with pytest.raises(DataError, match=r"no table has a column that looks like a user \(books"):
         guess([ITEMS])
+
+
+def test_shipped_books_can_be_loaded() -> None:
+    path = Path(spark_jobs.__file__).parent / "pipelines" / "books.yaml"
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    own = load_config(parser.parse_args(["--config", str(path)])).own
+    assert own
+    assert own.items.columns.item == "id"
+    assert own.ratings.kind == own.items.kind == "csv"
