@@ -74,7 +74,7 @@ def _recommend_stack(
     for u, (rated_rows, _) in enumerate(known):
         neighbour_scores = model.neighbour_scores(rated_rows, preferences[u, rated[u]])
         person = Person(x[u], float(biases[u]), p[u], rated_rows, neighbour_scores)
-        best = model.best(person, n, np.concatenate([rated_rows, unwanted[u]]))
+        best = model.best(person, n, np.concatenate([model.left_out(person), unwanted[u]]))
         lists.append(model.as_recommendations(person, *best))
     return lists
 

@@ -51,7 +51,7 @@ class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
     many of what an implicit value counts, hours where both are empty; ``having``: nothing is
     counted, and each value is 1. ``points``: what five stars are on the catalogue's own scale.
     ``keyed``: ids were made from keys, users' from FIRST_KEYED_USER on, which ``max_user_id``
-    leaves out.
+    leaves out. ``recommend_again``: lists hold also what a person has rated or has.
     """
 
     name: str
@@ -71,6 +71,7 @@ class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
     having: bool = False
     points: Annotated[float, Meta(gt=0, le=LARGEST_FLOAT)] = 5.0
     keyed: bool = False
+    recommend_again: bool = False
 
     @property
     def nouns(self) -> str:
@@ -79,7 +80,15 @@ class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
 
 # What a format says from 3 on, in a release that needs it.
 ITEM_ADDITIONS = {"key", "creators", "image", "link"}
-CATALOGUE_ADDITIONS = {"plural", "measure", "measures", "having", "points", "keyed"}
+CATALOGUE_ADDITIONS = {
+    "plural",
+    "measure",
+    "measures",
+    "having",
+    "points",
+    "keyed",
+    "recommend_again",
+}
 
 
 def item_fields(item: CatalogueItem) -> dict[str, Any]:

@@ -61,10 +61,11 @@ def recommend_group(
     """Return the ``n`` best items for ``people`` together: (id, the group's value, each member's),
     in predicted stars, or as a match from 0 to 1 in catalogues without stars.
 
-    Items that anyone has rated, and those in ``hidden``, are left out. ``way``: see ``agree``.
+    Items that anyone has rated (if the catalogue does not recommend again), and those in
+    ``hidden``, are left out. ``way``: see ``agree``.
     """
     folded = [model.fold_in(ratings) for ratings in people]
-    excluded = [*(person.rated_rows for person in folded), model.item_index.known_rows(hidden)]
+    excluded = [*(model.left_out(person) for person in folded), model.item_index.known_rows(hidden)]
     scores = np.stack([model.scores(person) for person in folded])
     # A veto may exclude many titles, so it applies before the shortlist is made.
     all_rows, rating_model = np.arange(len(model.item_index)), model.rating_model

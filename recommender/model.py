@@ -24,6 +24,7 @@ RatingsByItem = Mapping[int, float]
 MOST_RATED = 2000
 # The bias and rating vector of everyone in a catalogue without stars.
 NO_STARS: tuple[float, FloatArray] = (0.0, np.empty(0))
+NO_ROWS = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ class Model:
         wanted: Filter | None = None,
         known: int = 0,
     ) -> list[Recommendation]:
-        """Return the ``n`` best items that the person has not rated, without the ``hidden`` ids.
+        """Return the ``n`` best items that the person has not rated (any where the catalogue says
+        ``recommend_again``), without the ``hidden`` ids.
 
         ``score_j = x·y_j + w·Σ_i s_i·B[i, j] + β·log(1 + count_j)``: without ratings it is the
         popular list.
@@ -116,9 +118,13 @@ class Model:
         if known:
             band = within_band(self.release.arrays.item_counts, known)
             allowed = band if allowed is None else band & allowed
-        excluded = np.concatenate([person.rated_rows, self.item_index.known_rows(hidden)])
+        excluded = np.concatenate([self.left_out(person), self.item_index.known_rows(hidden)])
         rows, scores = self.best(person, n, excluded, allowed)
         return self.as_recommendations(person, rows, scores)
+
+    def left_out(self, person: Person) -> Int64Array:
+        """Return rows of the items that are on no list because of the person's ratings."""
+        return NO_ROWS if self.catalogue.recommend_again else person.rated_rows
 
     def as_recommendations(
         self, person: Person, rows: Int64Array, scores: Float64Array
@@ -164,7 +170,7 @@ class Model:
         (row,) = self.item_index.rows([item_id])
         if row == UNKNOWN:
             return None
-        excluded = np.concatenate([person.rated_rows, self.item_index.known_rows(hidden)])
+        excluded = np.concatenate([self.left_out(person), self.item_index.known_rows(hidden)])
         return self._best_first.rank(
             person.ranking_vector, int(row), excluded, person.neighbour_scores
         )

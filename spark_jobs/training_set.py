@@ -115,10 +115,12 @@ def _catalogue(
         simulated=any(dataset.simulated for dataset in datasets),
         keyed=first.keys is not None,
     )
-    return _in_own_words(catalogue, settings.own) if settings.own else catalogue
+    if settings.own is None:
+        return catalogue
+    return _in_own_words(catalogue, settings.own, settings.recommend_again)
 
 
-def _in_own_words(catalogue: Catalogue, own: OwnCatalogue) -> Catalogue:
+def _in_own_words(catalogue: Catalogue, own: OwnCatalogue, again: bool) -> Catalogue:
     about = own.catalogue
     return structs.replace(
         catalogue,
@@ -128,6 +130,7 @@ def _in_own_words(catalogue: Catalogue, own: OwnCatalogue) -> Catalogue:
         measures=about.measure.plural if about.measure else "",
         having=own.having,
         points=about.scale.max if about.scale else STARS,
+        recommend_again=again,
     )
 
 

@@ -70,7 +70,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """``noun``: what the catalogue calls an item. ``seed``: of everything drawn at random.
     ``rating``: unused where nobody gives stars. ``dataset``: which reader reads it. ``chosen``:
     parameters that training chooses; their numbers are used where it cannot. ``own``: the
-    catalogue that the file describes, if it does."""
+    catalogue that the file describes, if it does. ``recommend_again``: see ``Catalogue``."""
 
     noun: Text = "movie"
     seed: Seed = 1
@@ -82,6 +82,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     pipeline: Pipeline = Pipeline()
     chosen: tuple[str, ...] = ()
     own: OwnCatalogue | None = None
+    recommend_again: bool = False
 
     def __post_init__(self) -> None:
         known = reader_names()

@@ -16,9 +16,11 @@ SECTIONS = (CATALOGUE, "ratings", "items")
 
 
 class ModelSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """What most catalogues set of the models; the sections of each model have all parameters."""
+    """What most catalogues set of the models; the sections of each model have all parameters.
+    ``recommend_again``: what a person has is recommended again."""
 
     min_ratings: Annotated[int, Meta(ge=1)] = 1
+    recommend_again: bool = False
 
 
 def is_own(values: dict[str, Any]) -> bool:
@@ -56,6 +58,7 @@ def with_defaults(
         **others,
         "noun": own.catalogue.noun.one,
         "dataset": CATALOGUE,
+        "recommend_again": model.recommend_again,
         "ranking": ranking,
         "gate": gate,
         "pipeline": pipeline,

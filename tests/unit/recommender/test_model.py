@@ -5,8 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from msgspec import structs
 
+from recommender.batch import recommend_many
 from recommender.errors import ReleaseError
+from recommender.group_aggregation import recommend_group
 from recommender.model import Model, Recommendation
 from recommender.params import RankingParams
 from recommender.parity import Parity, check_parity
@@ -211,3 +214,17 @@ def test_check_parity_rejects_an_inconsistent_sample(store: ReleaseStore, change
 )
 def test_parity_tolerates_a_difference_of_1e_4(ranking: float, rating: float, holds: bool):
     assert Parity(1, ranking, rating).holds is holds
+
+
+def test_lists_hold_what_a_person_has_when_the_catalogue_recommends_again() -> None:
+    release = tiny_release()
+    again = structs.replace(release.catalogue, recommend_again=True)
+    model, first = Model(replace(release, catalogue=again)), FITTED[0].item_id
+    person = model.fold_in({first: 5.0})
+    listed = [found.item_id for found in model.recommend(person, 8)]
+    assert listed[0] == first
+    assert model.rank(person, first) == 1
+    assert [row.item_id for row in recommend_many(model, [{first: 5.0}], 8, [[]])[0]] == listed
+    together = recommend_group(model, [{first: 5.0}], "average", 8)
+    assert first in [item for item, _, _ in together]
+    assert first not in [found.item_id for found in model.recommend(person, 8, hidden=[first])]

@@ -51,7 +51,8 @@ def load(folder: Path, *arguments: str, **sections: Any) -> Config:
 
 
 def test_load_config_takes_defaults_of_the_feedback(tmp_path: Path) -> None:
-    books = load(tmp_path, model={"min_ratings": 3})
+    books = load(tmp_path, model={"min_ratings": 3, "recommend_again": True})
+    assert books.recommend_again
     assert (books.noun, books.feedback, books.dataset) == ("book", "explicit", "catalogue")
     assert (books.ranking.regularization, books.ranking.min_ratings) == (0.3, 3)
     assert books.gate.floors == {}
