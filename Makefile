@@ -34,7 +34,7 @@ run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), trainin
 	  $(BIN)/flask revoke-token development >/dev/null 2>&1; \
 	  token=$$($(BIN)/flask create-token --name development --expires 30 2>/dev/null | tail -n 1); \
 	  echo "REST API: curl -H \"Authorization: Bearer $$token\" \"$$site/api/v1/search?q=star&limit=3\""; \
-	  echo "Marquee is at $$site (Ctrl-C ends it)"; \
+	  $(BIN)/python .ci/announce.py $$$$ $${PORT:-5000} "Marquee is at $$site (Ctrl-C ends it)" & \
 	  exec $(BIN)/gunicorn --config gunicorn.conf.py --bind 127.0.0.1:$${PORT:-5000} --workers 2 --threads 4 \
 	  --log-level warning application:application'
 

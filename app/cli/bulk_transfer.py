@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -9,7 +11,13 @@ import click
 from app.catalogue.items import sync_catalogue
 from app.cli.errors import CommandGroup
 from app.cli.releases import read_release, release_option
-from app.portability.bulk_transfer import ImportCounts, export_ratings, find_rows, import_ratings
+from app.portability.bulk_transfer import (
+    ImportCounts,
+    check_ratings,
+    export_ratings,
+    find_rows,
+    import_ratings,
+)
 
 commands = CommandGroup()
 
@@ -23,17 +31,18 @@ def import_ratings_command(path: Path, version: str | None) -> None:
     In a catalogue with keys a CSV file with the columns userKey, itemKey, rating and timestamp will
     do, with ratings on the catalogue's own scale.
 
-    Can be interrupted and repeated: of two ratings of an item by a user, the newer one stays.
+    The file is checked before anything is stored. An import can be interrupted and repeated: of
+    two ratings of an item by a user, the newer one stays.
     """
     release = read_release(version)
-    counts = ImportCounts()
-    file, batches, differences = find_rows(path, release, counts)
+    file, batches, differences = find_rows(path, release, ImportCounts())
     for difference in differences:
         click.echo(f"{file.name}: {difference}")
+    _show_progress("Checking", file, check_ratings(file, batches))
     sync_catalogue(release)
-    with click.progressbar(length=file.stat().st_size, label="Ratings") as bar:
-        for size in import_ratings(file, batches, release, counts):
-            bar.update(size)
+    counts = ImportCounts()
+    _, batches, _ = find_rows(path, release, counts)
+    _show_progress("Importing", file, import_ratings(file, batches, release, counts))
     click.echo(
         f"{counts.ratings:,} ratings; {counts.untitled:,} of titles that the release"
         " does not list were left out"
@@ -46,9 +55,16 @@ def import_ratings_command(path: Path, version: str | None) -> None:
         )
 
 
+def _show_progress(label: str, file: Path, sizes: Iterable[int]) -> None:
+    with click.progressbar(length=file.stat().st_size, label=label) as bar:
+        for size in sizes:
+            bar.update(size)
+
+
 @commands.command("export-ratings")
 @click.argument("destination")
 def export_ratings_command(destination: str) -> None:
     """Write the database's ratings to DESTINATION, a folder or s3://bucket/prefix, for training."""
     count = export_ratings(destination, read_release())
-    click.echo(f"{count:,} ratings; `make train` reads them with --ratings {destination}")
+    option = f'ARGS="--ratings {shlex.quote(destination)}"'
+    click.echo(f"{count:,} ratings; to train on them too: make train {option}")

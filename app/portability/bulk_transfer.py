@@ -64,14 +64,34 @@ def find_rows(
     return file, read_ratings(file, form, BATCH), form.differences()
 
 
+def check_ratings(path: Path, batches: Batches) -> Iterator[int]:
+    """Read a data set before anything of it is stored; yield the size of each batch, bytes.
+
+    Raises DataError if a line is invalid or an id belongs to a user who signed up here.
+    """
+    signed_up = set(db.session.scalars(select(User.id).where(User.from_data_set.is_(False))))
+    for rows, size in batches:
+        taken = signed_up.intersection(row.user_id for row in rows)
+        if taken:
+            raise _is_taken(path, min(taken))
+        yield size
+
+
+def _is_taken(path: Path, user_id: int) -> DataError:
+    return DataError(
+        f"{path}: user {user_id} signed up here; import a data set before people sign up, or"
+        " give its users ids that are not taken"
+    )
+
+
 def import_ratings(
     path: Path, batches: Batches, release: Release, counts: ImportCounts
 ) -> Iterator[int]:
     """Import a data set's users and ratings; yield the size of each batch, bytes.
 
     Each batch is a transaction, and a stored rating stays if it is as new or newer, so that an
-    interrupted import can be repeated. Raises DataError if a line is invalid or an id belongs to a
-    user who signed up here.
+    interrupted import can be repeated. Raises DataError if an id belongs to a user who signed up
+    since ``check_ratings``.
     """
     item_ids = set(db.session.scalars(select(Item.id)))
     for rows, size in batches:
@@ -107,10 +127,7 @@ def _add_users(user_ids: set[int], path: Path, release: Release) -> None:
     signed_up = select(User.id).where(User.id.in_(user_ids), User.from_data_set.is_(False)).limit(1)
     if (user_id := db.session.scalar(signed_up)) is not None:
         db.session.rollback()
-        raise DataError(
-            f"{path}: user {user_id} signed up here; import a data set before people sign up, or"
-            " give its users ids that are not taken"
-        )
+        raise _is_taken(path, user_id)
     now = utcnow()
     users = [{"id": user_id, "created_at": now, "from_data_set": True} for user_id in user_ids]
     if release.keys is not None:

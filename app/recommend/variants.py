@@ -127,7 +127,7 @@ def _setting(word: str, text: str) -> tuple[str, float]:
     name, _, value = word.partition("=")
     if name not in SETTINGS:
         raise ConfigError(
-            f"{text!r}: {name!r} is not a setting of an arm; those are {', '.join(SETTINGS)}"
+            f"{text!r}: {name!r} is not a setting of a variant; those are {', '.join(SETTINGS)}"
         )
     try:
         return name, int(value) if value.isdecimal() else float(value)

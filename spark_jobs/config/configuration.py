@@ -171,6 +171,11 @@ def read_params(path: Path) -> Parameters:
 
     Raises ConfigError naming file and parameter.
     """
+    if not path.exists():
+        raise ConfigError(
+            f"{path}: there is no such file; `make tune` writes tuned.yaml, or the file that --out"
+            " names"
+        )
     sections = read_yaml(path)
     if unknown := [name for name in sections if name not in PARAMS]:
         raise ConfigError(

@@ -48,6 +48,8 @@ def table(measures: Measures) -> str:
         order = ranked(model, measured)
         folds = len(measured[order[0]])
         what = f"{METRIC[model]}, mean ± standard deviation over {_folds(folds)}"
+        if any(len(measured[params]) < folds for params in order):
+            what += "; means over fewer folds, of candidates left out, do not compare with them"
         lines += ["", f"{model} model: {what}"]
         for params in order:
             values = measured[params]

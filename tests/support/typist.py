@@ -3,7 +3,8 @@
 A page is one shell, in which variables live on. Programs before the real ones on the path make this
 possible without a network, with little data, and in little time:
 
-- ``make run`` goes on in the background, and the next command is typed once the site answers;
+- ``make run`` goes on in the background, and the next command is typed once it says that the site
+  answers;
 - other targets of make are typed once with the same words, with quick parameters, and some not at
   all (``LEFT_OUT``);
 - ``curl`` fails when the answer is an error.
@@ -52,7 +53,7 @@ PARAMETERS = (
 # Half of a short job is Java compiling Spark.
 JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 OPTIONS = {
-    "run": "--promote always",
+    "run": "",  # as the tutorial shows it: measured
     "train": "--promote always",
     "evaluate": "--seeds 0 --protocol B",
 }
@@ -77,7 +78,7 @@ if [ "$target" = run ]; then
     if answers; then cat "$known" || true; exit; fi
     setsid {make} "$@" >"$known" 2>&1 </dev/null & pid=$!
     echo $pid >>{folder}/started
-    until answers; do
+    until grep -q '^Marquee is at ' "$known"; do
         kill -0 $pid 2>/dev/null || {{ cat "$known"; exit 1; }}
         sleep 0.2
     done

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from docs.generated import make_targets
+from tests.support.servers import free_port
 from tests.support.site import ROOT
 
 GROUPS = ["Use it", "Train", "Look at quality", "Deploy", "Develop"]
@@ -28,7 +29,8 @@ class Clone:
         self.folder = folder
         (folder / ".ci").mkdir()
         shutil.copy(ROOT / "Makefile", folder)
-        shutil.copy(ROOT / ".ci" / "check_port.py", folder / ".ci")
+        for script in ("announce.py", "check_port.py"):
+            shutil.copy(ROOT / ".ci" / script, folder / ".ci")
         for name in ("requirements.txt", "requirements-spark.txt", ".env"):
             (folder / name).touch()
         self.program(".ci/ensure", "#!/bin/sh\n")
@@ -103,14 +105,40 @@ def test_make_run_on_a_taken_port_names_another_and_calls_nothing(
 
 
 def test_make_run_serves_on_a_free_port(clone: Clone, taken_port: int) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     clone.install()
     done = clone.make("run", PORT=str(port))
     assert done.returncode == 0, done.stderr
     assert "flask revoke-token development" in clone.calls
     assert f"--bind 127.0.0.1:{port}" in clone.calls[-1]
+
+
+def test_make_run_announces_the_site_once_it_answers(clone: Clone) -> None:
+    clone.install()
+    # Listens after half a second, answers one request with a sign of its own, and ends.
+    clone.program(
+        ".venv/bin/gunicorn",
+        f"#!{sys.executable}\n"
+        "import os, time\n"
+        "from http.server import BaseHTTPRequestHandler, HTTPServer\n"
+        "time.sleep(0.5)\n"
+        "server = HTTPServer(('127.0.0.1', int(os.environ['PORT'])), BaseHTTPRequestHandler)\n"
+        "print('listening', flush=True)\n"
+        "server.handle_request()\n"
+        "time.sleep(0.5)\n",
+    )
+    port = free_port()
+    done = clone.make("run", PORT=str(port))
+    *_, listening, announced = done.stdout.splitlines()
+    assert listening == "listening"
+    assert announced == f"Marquee is at http://127.0.0.1:{port} (Ctrl-C ends it)"
+
+
+def test_make_run_announces_nothing_when_the_site_ends_before_it_answers(clone: Clone) -> None:
+    clone.install()
+    done = clone.make("run", PORT=str(free_port()))
+    assert done.returncode == 0
+    assert "Marquee is at" not in done.stdout
 
 
 @pytest.mark.parametrize("port", ["http", "0", "65536"])

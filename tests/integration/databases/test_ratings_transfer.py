@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Row, delete, select
 
+from app.cli import bulk_transfer as transfer_commands
 from app.db import clock
 from app.extensions import db
 from app.models import Item, Rating, SiteState, User
@@ -95,7 +97,7 @@ def test_import_ratings_keeps_the_newest_rating_of_a_pair(app: Flask, tmp_path: 
 
 
 @pytest.mark.every_database
-def test_import_ratings_resumes_when_repeated_after_a_failure(
+def test_import_ratings_stores_nothing_when_a_line_is_invalid(
     app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk_transfer, "BATCH", 2)
@@ -104,8 +106,25 @@ def test_import_ratings_resumes_when_repeated_after_a_failure(
     status, printed = run(app, "import-ratings", str(folder))
     assert status == 2
     assert "line 5: the rating is off the scale" in printed
+    assert stored(app) == []
+    assert people(app) == []
+
+
+@pytest.mark.every_database
+def test_import_ratings_resumes_when_repeated_after_an_interruption(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_transfer, "BATCH", 2)
+    folder = data_set(tmp_path / "data")
+
+    def interrupted(*arguments: Any) -> Iterator[int]:
+        yield next(bulk_transfer.import_ratings(*arguments))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer_commands, "import_ratings", interrupted)
+        assert run(app, "import-ratings", str(folder))[0] != 0
     assert len(stored(app)) == 2
-    data_set(folder)
     assert run(app, "import-ratings", str(folder))[0] == 0
     assert len(stored(app)) == 3
 
@@ -122,9 +141,10 @@ def test_import_ratings_skips_and_counts_items_outside_the_catalogue(
 
 @pytest.mark.every_database
 def test_import_ratings_rejects_ids_of_registered_users(
-    app: Flask, ann: FlaskClient, tmp_path: Path
+    app: Flask, ann: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = [(21, 1, 4.0, 1), (22, 1, 4.0, 1)]
+    monkeypatch.setattr(bulk_transfer, "BATCH", 1)
+    lines = [(20, 1, 4.0, 1), (21, 1, 4.0, 1), (22, 1, 4.0, 1)]
     status, printed = run(app, "import-ratings", str(data_set(tmp_path / "data", lines)))
     assert status == 2
     assert "user 21 signed up here" in printed
@@ -188,7 +208,9 @@ def test_export_ratings_writes_explicit_ratings_in_the_format_of_training(
     rest.answer("PUT", "/user/1/watched", {"movie_id": 3})
     rest.answer("PUT", "/user/1/rating", {"movie_id": 2, "rating": 0})
     status, printed = run(app, "export-ratings", str(tmp_path / "new" / "out"))
-    assert (status, printed.startswith("3 ratings; ")) == (0, True)
+    option = f"--ratings {tmp_path / 'new' / 'out'}"
+    assert status == 0
+    assert printed == f'3 ratings; to train on them too: make train ARGS="{option}"\n'
     header, *lines = (tmp_path / "new" / "out" / "ratings.csv").read_text().splitlines()
     assert header == "userId,movieId,rating,timestamp"
     assert lines[0] == "1,1,4.5,978300760"

@@ -466,7 +466,7 @@ def test_experiments_command_starts_lists_and_ends(app: Flask) -> None:
     [
         (["tune", "--treatment", SECOND], "no such release"),
         (["tune", "--treatment", "../else"], "is not a version"),
-        (["tune", "--treatment", "rank=5"], "is not a setting of an arm"),
+        (["tune", "--treatment", "rank=5"], "is not a setting of a variant"),
         (["tune", "--treatment", "current"], "nothing to compare"),
         (["tune", "--treatment", "min_ratings=3", "--share", "0"], "above 0 and below 1"),
         (["tune", "--treatment", "min_ratings=3", "--share", "nan"], "above 0 and below 1"),

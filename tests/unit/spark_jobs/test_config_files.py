@@ -399,6 +399,11 @@ def test_written_parameters_are_read_again(tmp_path: Path) -> None:
     assert load("--params", path).ranking == RankingParams(rank=8, regularization=1e-05)
 
 
+def test_missing_file_of_parameters_names_the_command_that_writes_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file; `make tune` writes"):
+        load("--params", str(tmp_path / "tuned.yaml"))
+
+
 @pytest.mark.parametrize("content", ["noun: film\n", "ranking: {rank: [8, 16]}\n"])
 def test_tuning_does_not_replace_a_file_of_another_kind(tmp_path: Path, content: str) -> None:
     path = Path(write(tmp_path, content))

@@ -93,6 +93,9 @@ def test_results_of_each_fit_are_written_at_once(clock: Clock, tmp_path: Path) -
 
 def test_table_says_after_how_many_folds_a_candidate_was_left_out() -> None:
     shown = table({"ranking": {CONFIGURED: [0.1, 0.2], CANDIDATES[1]: [0.3], CANDIDATES[2]: []}})
+    assert shown.splitlines()[1].endswith(
+        "over 2 folds; means over fewer folds, of candidates left out, do not compare with them"
+    )
     assert [line.split() for line in shown.splitlines()[2:4]] == [
         ["0.1500", "±0.0707", "rank", "1", "best,", "as", "configured"],
         ["0.3000", "rank", "2", "left", "out", "after", "1", "fold"],
