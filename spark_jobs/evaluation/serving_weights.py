@@ -31,8 +31,11 @@ TRIED: Mapping[str, tuple[float, ...]] = {
     POPULARITY: (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6),
     NEIGHBOURS: (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
 }
+# What suits most data; where the people do not tell, the nearest pair to it is chosen.
+USUAL = {POPULARITY: 0.1, NEIGHBOURS: 1.0}
 # Of popularity and of the neighbourhood.
 Weights = tuple[float, float]
+Grid = Mapping[str, tuple[float, ...]]
 # Of fewer people a choice would be noise.
 LEAST_PEOPLE = 40
 # A list is judged after a person's first ratings too, because newcomers need popularity most.
@@ -86,8 +89,11 @@ def choose_weights(
     cases: RDD[Case], release: Release, settings: Config, least: float
 ) -> ChosenWeights | None:
     """Choose the parameters in ``settings.chosen`` by the mean NDCG@10 of lists after the first few
-    ratings and after all. ``least``: the lowest relevant rating. None where there is nothing to
-    choose, or too few people have a relevant title."""
+    ratings and after all: the best pair, or a more usual one that is not worse beyond chance.
+
+    ``least``: the lowest relevant rating. None where there is nothing to choose, or too few people
+    have a relevant title.
+    """
     grid: dict[str, tuple[float, ...]] = {
         POPULARITY: (release.ranking.popularity_weight,),
         NEIGHBOURS: (1.0,),
@@ -100,24 +106,60 @@ def choose_weights(
     grid |= {name: TRIED[name] for name in chosen}
     if not chosen:
         return None
-    model = Model(release)
-    means, people = _mean_ndcg(cases, model, _every_second(grid), least)
-    if people < LEAST_PEOPLE / 2:
+    model, usual = Model(release), _usual(grid)
+    tried = list(dict.fromkeys([usual, *_every_second(grid)]))
+    values = _ndcg_values(cases, model, tried, least)
+    if len(values) < LEAST_PEOPLE / 2:
         return None
-    means |= _mean_ndcg(cases, model, _around(max(means, key=means.__getitem__), grid), least)[0]
-    best = max(means, key=means.__getitem__)
-    found = dict(zip((POPULARITY, NEIGHBOURS), best, strict=True))
-    return ChosenWeights({name: found[name] for name in chosen}, means[best], people)
+    best = tried[int(np.argmax(values.mean(axis=0)))]
+    if around := [pair for pair in _around(best, grid) if pair not in tried]:
+        tried += around
+        values = np.hstack([values, _ndcg_values(cases, model, around, least)])
+    place = _choose(values, [_steps(pair, usual, grid) for pair in tried])
+    found = dict(zip((POPULARITY, NEIGHBOURS), tried[place], strict=True))
+    ndcg = float(values[:, place].mean())
+    return ChosenWeights({name: found[name] for name in chosen}, ndcg, len(values))
 
 
-def _every_second(grid: Mapping[str, Sequence[float]]) -> list[Weights]:
+def _choose(values: Float64Array, steps: Sequence[int]) -> int:
+    """Return the column nearest to the usual weights, by ``steps``, among those that are worse than
+    the best one by no more than a standard error of the difference between the same people.
+
+    ``values``: (people, pairs). With few people the best pair is mostly chance.
+    """
+    means = values.mean(axis=0)
+    worse = values[:, [int(np.argmax(means))]] - values
+    errors = worse.std(axis=0, ddof=1) / np.sqrt(len(values))
+    near: list[int] = np.flatnonzero(worse.mean(axis=0) <= errors).tolist()
+    return min(near, key=lambda column: (steps[column], -means[column]))
+
+
+def _usual(grid: Grid) -> Weights:
+    """Return the usual weights, or the only value of one that is not chosen."""
+    popularity, neighbours = (
+        USUAL[name] if USUAL[name] in grid[name] else grid[name][0]
+        for name in (POPULARITY, NEIGHBOURS)
+    )
+    return popularity, neighbours
+
+
+def _steps(pair: Weights, other: Weights, grid: Grid) -> int:
+    """Return how many values of the grid lie between two pairs."""
+    places = (
+        (grid[name].index(one), grid[name].index(another))
+        for name, one, another in zip((POPULARITY, NEIGHBOURS), pair, other, strict=True)
+    )
+    return sum(abs(one - another) for one, another in places)
+
+
+def _every_second(grid: Grid) -> list[Weights]:
     return list(itertools.product(grid[POPULARITY][::2], grid[NEIGHBOURS][::2]))
 
 
-def _around(best: Weights, grid: Mapping[str, Sequence[float]]) -> list[Weights]:
+def _around(best: Weights, grid: Grid) -> list[Weights]:
     """Return the pairs beside the best one that were not tried among every second."""
 
-    def beside(name: str, value: float) -> Sequence[float]:
+    def beside(name: str, value: float) -> tuple[float, ...]:
         place = grid[name].index(value)
         return grid[name][max(0, place - 1) : place + 2]
 
@@ -125,10 +167,10 @@ def _around(best: Weights, grid: Mapping[str, Sequence[float]]) -> list[Weights]
     return [pair for pair in pairs if pair != best]
 
 
-def _mean_ndcg(
+def _ndcg_values(
     cases: RDD[Case], model: Model, tried: Sequence[Weights], least: float
-) -> tuple[dict[Weights, float], int]:
-    """Return the mean NDCG@10 for each pair of weights, and over how many people."""
+) -> Float64Array:
+    """Return the NDCG@10 of each person who has a relevant title, by pair, (people, tried)."""
 
     def measure(model: Model, case: Case) -> Float64Array:
         relevant = relevant_items(case, least)
@@ -141,12 +183,8 @@ def _mean_ndcg(
         ]
         return np.asarray(np.mean(lists, axis=0))
 
-    if not tried:
-        return {}, 0
-    values = np.array(map_cases(cases, model, measure))
-    values = values[np.isfinite(values[:, 0])] if len(values) else values
-    means = values.mean(axis=0).tolist() if len(values) else [0.0] * len(tried)
-    return dict(zip(tried, means, strict=True)), len(values)
+    values = np.array(map_cases(cases, model, measure)).reshape(-1, len(tried))
+    return values[np.isfinite(values[:, 0])]
 
 
 def ndcg_of_weights(

@@ -13,6 +13,7 @@ from spark_jobs.evaluation.serving_weights import (
     NEIGHBOURS,
     ChosenWeights,
     _around,
+    _choose,
     _every_second,
     ndcg_of_weights,
     weight_notes,
@@ -58,6 +59,21 @@ def test_every_second_pair_is_tried_and_then_those_around_the_best() -> None:
     assert _around((1.0, 8.0), grid) == [(1, 4), (1, 16), (2, 4), (2, 8), (2, 16)]
     assert _around((3.0, 0.0), grid) == [(2, 0), (2, 4), (3, 4)]
     assert _around((1.0, 0.0), {BETA: (1.0,), NEIGHBOURS: (0.0,)}) == []
+
+
+def test_best_weights_are_chosen_where_the_people_tell() -> None:
+    random = np.random.default_rng(0)
+    person = random.uniform(0, 1, 100)[:, None]
+    gains = np.array([0.0, 0.2, 0.1]) + 0.01 * random.standard_normal((100, 3))
+    assert _choose(person + gains, steps=[0, 3, 1]) == 1
+
+
+def test_most_usual_weights_are_chosen_where_differences_are_chance() -> None:
+    """The third is best by luck, and the first is worse beyond chance."""
+    random = np.random.default_rng(0)
+    values = np.array([0.1, 0.5, 0.52, 0.51]) + 0.3 * random.standard_normal((30, 4))
+    values[:, 2] += 0.52 - values[:, 2].mean()
+    assert _choose(values, steps=[0, 1, 5, 3]) == 1
 
 
 def test_weight_notes_name_the_values_of_each_seed() -> None:
