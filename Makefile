@@ -3,9 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# A file at a time on each of two processes; where tests wait for servers, on three.
-PROCESSES = 2
-PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# A file at a time on each of two processes.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 PYTHON_CODE := app benchmarks docs recommender spark_jobs application.py config.py gunicorn.conf.py
 FUZZED := tests/robustness/fuzz tests/contract/api/test_document.py tests/robustness/cost/test_request_cost.py
 PARAMS_OPTION = $(if $(PARAMS),--params $(PARAMS))
@@ -99,7 +98,6 @@ test-quick: .venv/dev ## what needs no Spark, server or browser, in a minute: ma
 	$(PYTEST) -m "not (spark or browser or database or server or slow)" \
 	  $(if $(findstring tests/,$(ARGS)),,tests/unit tests/contract) $(ARGS)
 
-test: PROCESSES = 3
 test: .venv/dev java blas browser axe databases jdbc nginx redis eb spark35 ## everything, then the site's queries on each database
 	@.ci/ensure summary
 	$(PYTEST) --durations 25 $(ARGS)

@@ -31,15 +31,15 @@ def import_ratings_command(path: Path, version: str | None) -> None:
     In a catalogue with keys a CSV file with the columns userKey, itemKey, rating and timestamp will
     do, with ratings on the catalogue's own scale.
 
-    The file is checked before anything is stored. An import can be interrupted and repeated: of
+    The file is checked before a rating is stored. An import can be interrupted and repeated: of
     two ratings of an item by a user, the newer one stays.
     """
     release = read_release(version)
     file, batches, differences = find_rows(path, release, ImportCounts())
     for difference in differences:
         click.echo(f"{file.name}: {difference}")
-    _show_progress("Checking", file, check_ratings(file, batches))
     sync_catalogue(release)
+    _show_progress("Checking", file, check_ratings(file, batches))
     counts = ImportCounts()
     _, batches, _ = find_rows(path, release, counts)
     _show_progress("Importing", file, import_ratings(file, batches, release, counts))
