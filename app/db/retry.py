@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.extensions import db
 
-TRIES = 5
+TRIES = 8
 PAUSE = 0.05
 # Errors of MySQL and SQLSTATEs of PostgreSQL: lock wait timeout, deadlock, serialization failure.
 CONFLICTS = {1205, 1213, "40001", "40P01"}
