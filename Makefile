@@ -30,8 +30,8 @@ run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), trainin
 	@$(BIN)/flask db upgrade
 	@$(BIN)/flask sync-catalogue
 	@$(WITH_ENV) sh -c '$(BIN)/python .ci/check_port.py || exit; site=http://127.0.0.1:$${PORT:-5000}; \
-	  $(BIN)/flask revoke-token development >/dev/null 2>&1; \
-	  token=$$($(BIN)/flask create-token --name development --expires 30 2>/dev/null | tail -n 1); \
+	  name=development-$${PORT:-5000}; $(BIN)/flask revoke-token $$name >/dev/null 2>&1; \
+	  token=$$($(BIN)/flask create-token --name $$name --expires 30 2>/dev/null | tail -n 1); \
 	  echo "REST API: curl -H \"Authorization: Bearer $$token\" \"$$site/api/v1/search?q=star&limit=3\""; \
 	  $(BIN)/python .ci/announce.py $$$$ $${PORT:-5000} "Marquee is at $$site (Ctrl-C ends it)" & \
 	  exec $(BIN)/gunicorn --config gunicorn.conf.py --bind 127.0.0.1:$${PORT:-5000} --workers 2 --threads 4 \

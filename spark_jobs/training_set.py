@@ -17,7 +17,7 @@ from recommender.keys import NO_KEYS, CatalogueKeys
 from spark_jobs.als.packing import NothingToPack, build_blocks
 from spark_jobs.als.rating_blocks import BlockedRatings
 from spark_jobs.array_cache import CachedArrays, joined
-from spark_jobs.config.configuration import Config
+from spark_jobs.config.configuration import DEFAULT_FILES, Config
 from spark_jobs.datasets.catalogue_source.description import OwnCatalogue
 from spark_jobs.datasets.catalogue_source.scale import scale_of
 from spark_jobs.datasets.dataset import Dataset
@@ -135,11 +135,11 @@ def _in_own_words(catalogue: Catalogue, own: OwnCatalogue, again: bool) -> Catal
 
 
 def with_fitting_ranks(settings: Config, catalogue: Catalogue) -> Config:
-    """Return the settings with ranks that suit a small catalogue of one's own: a stranger's first
-    hundred titles need no knowledge of ranks."""
+    """Return the settings with ranks that suit a small catalogue of one's own, described or read by
+    a reader of one's own: a stranger's first hundred titles need no knowledge of ranks."""
     most = max(1, min(catalogue.users, catalogue.items) // 2)
     models = ("ranking", "rating") if catalogue.feedback == EXPLICIT else ("ranking",)
-    for model in models if settings.own else ():
+    for model in models if settings.dataset not in DEFAULT_FILES else ():
         params = getattr(settings, model)
         if params.rank > most:
             tell(f"{model} model: rank {most} in place of {params.rank}, which this data can fit.")

@@ -204,4 +204,10 @@ def _deliver(file: Path, destination: str) -> None:
         return
     folder = Path(destination)
     folder.mkdir(parents=True, exist_ok=True)
+    others = {path.name for path in folder.iterdir() if not path.name.startswith(".")} - {file.name}
+    if others:
+        raise ConfigError(
+            f"{destination}: holds {min(others)}: its {file.name} may be a data set's; give a"
+            " folder for the export alone"
+        )
     write_atomically(folder / file.name, file.read_bytes())

@@ -109,7 +109,7 @@ def test_make_run_serves_on_a_free_port(clone: Clone, taken_port: int) -> None:
     clone.install()
     done = clone.make("run", PORT=str(port))
     assert done.returncode == 0, done.stderr
-    assert "flask revoke-token development" in clone.calls
+    assert f"flask revoke-token development-{port}" in clone.calls
     assert f"--bind 127.0.0.1:{port}" in clone.calls[-1]
 
 

@@ -311,3 +311,13 @@ def test_train_names_what_an_export_lacks(
     options = ["--data", str(data), "--releases", str(tmp_path / "releases"), *QUICK]
     assert train.main([*options, "--ratings", str(empty)]) == 2
     assert "flask export-ratings" in capsys.readouterr().err
+
+
+def test_export_ratings_never_replaces_the_ratings_of_a_data_set(
+    app: Flask, tmp_path: Path
+) -> None:
+    folder = write_files(tmp_path / "ml", {"ratings.csv": "theirs", "movies.csv": "theirs"})
+    status, printed = run(app, "export-ratings", str(folder))
+    assert status == 2
+    assert "holds movies.csv" in printed
+    assert (folder / "ratings.csv").read_text() == "theirs"
