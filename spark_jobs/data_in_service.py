@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from contextlib import suppress
 from pathlib import Path
 
-from recommender.errors import DataError, NoRelease, ReleaseError
+from recommender.errors import DataError
 from recommender.storage import s3
 from recommender.storage.release import Release
 from spark_jobs.config.options import open_releases
@@ -32,9 +31,9 @@ def take_data_in_service(options: argparse.Namespace) -> None:
     place = getattr(options, "releases", None) or os.environ.get("RELEASES", "releases")
     if s3.is_address(place) or not Path(place).is_dir():
         return
-    store = open_releases(place)
-    with suppress(NoRelease, ReleaseError):  # whoever serves releases says what is wrong with it
-        _take(options, store.read(store.current().version))
+    # Where it cannot be read, whoever serves it says what is wrong.
+    if release := open_releases(place).in_service():
+        _take(options, release)
 
 
 def _take(options: argparse.Namespace, release: Release) -> None:

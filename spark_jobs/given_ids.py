@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from recommender.errors import DataError, NoRelease, ReleaseError
+from recommender.errors import DataError, NoRelease
 from recommender.keys import NO_KEYS, CatalogueKeys, Keys
+from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
 from spark_jobs.datasets.catalogue_source.key_texts import arrow_keys
 from spark_jobs.datasets.dataset import Dataset
@@ -37,28 +38,27 @@ def check_continues(dataset: Dataset, known: CatalogueKeys) -> None:
             )
 
 
-def check_people(datasets: Sequence[Dataset], exported: int, store: ReleaseStore) -> None:
+def check_people(datasets: Sequence[Dataset], exported: int, before: Release | None) -> None:
     """Raise DataError where someone who signed up at the site has the id of a person in the data.
 
     People sign up with ids above those of the data that was in service: other data may use them
     too. ``exported``: how many of the last data sets are ratings that the site exported.
+    ``before``: the release in service.
     """
-    if not exported or datasets[0].keys is not None:
+    if not exported or before is None or datasets[0].keys is not None:
         return
-    with suppress(NoRelease, ReleaseError):
-        before = store.read(store.current().version).catalogue.max_user_id
-        highest = max(_highest_user(dataset) for dataset in datasets[:-exported])
-        for dataset in datasets[-exported:]:
-            people = dataset.ratings.map(
-                lambda ratings: ratings.users[(ratings.users > before) & (ratings.users <= highest)]
+    last = before.catalogue.max_user_id
+    highest = max(_highest_user(dataset) for dataset in datasets[:-exported])
+    for dataset in datasets[-exported:]:
+        people = dataset.ratings.map(
+            lambda ratings: ratings.users[(ratings.users > last) & (ratings.users <= highest)]
+        )
+        if ids := sorted({int(user) for users in people for user in users}):
+            raise DataError(
+                f"{dataset.path}: user {ids[0]} signed up when the data in service ended with user"
+                f" {last}, and {datasets[0].path} has people up to {highest}: their ratings would"
+                " become one person's; train such data for a site with a database of its own"
             )
-            if ids := sorted({int(user) for users in people for user in users}):
-                raise DataError(
-                    f"{dataset.path}: user {ids[0]} signed up when the data in service ended with"
-                    f" user {before}, and {datasets[0].path} has people up to {highest}: their"
-                    " ratings would become one person's; train such data for a site with a"
-                    " database of its own"
-                )
 
 
 def _highest_user(dataset: Dataset) -> int:

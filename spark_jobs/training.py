@@ -71,7 +71,7 @@ def train(
         known = known_keys(store) if settings.own else NO_KEYS
         datasets = read_inputs(spark, settings, folders, exported, known)
         check_continues(datasets[0], known)
-        check_people(datasets, len(exported), store)
+        check_people(datasets, len(exported), store.in_service() if exported else None)
         months = by_month(datasets) if promote != "always" else []
     with progress.stage("one rating for each pair", context, 6):
         training = merge(datasets, settings)
@@ -110,9 +110,7 @@ def train(
         # Only where a page is written, so that Spark's workers need no Matplotlib.
         from spark_jobs.reporting.html import report_files
 
-        judged = promotion_gate.judged(
-            measured, release, promotion_gate.in_service(store), parity, settings.gate
-        )
+        judged = promotion_gate.judged(measured, release, store.in_service(), parity, settings.gate)
         reasons = judged["gate"]["reasons"]
         sizes = {"ranking": models.arrays.ranking_factors.shape}
         if with_rating:

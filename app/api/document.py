@@ -80,9 +80,9 @@ def _is_word(value: Any) -> bool:
 
 def _schema_name(name: str) -> str:
     """Return "RatedBooks" for "RatedMovies"."""
-    for ours in ("movies", MOVIE, "watched"):
-        theirs = "".join(part.capitalize() for part in to_response(ours).split("_"))
-        name = name.replace(ours.capitalize(), theirs)
+    for word in ("movies", MOVIE, "watched"):
+        translated = "".join(part.capitalize() for part in to_response(word).split("_"))
+        name = name.replace(word.capitalize(), translated)
     return name
 
 

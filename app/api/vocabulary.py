@@ -94,7 +94,7 @@ def names_of(catalogue: Catalogue) -> Mapping[str, str]:
     one, many = _as_name(catalogue.noun), _as_name(catalogue.nouns)
     items = {name: name.replace("movies", many).replace(MOVIE, one) for name in OF_ITEMS}
     values = {name: _as_name(other) for name, other in kind_of(catalogue).names.items()}
-    return {ours: theirs for ours, theirs in (items | values).items() if ours != theirs}
+    return {name: translated for name, translated in (items | values).items() if name != translated}
 
 
 def _as_name(word: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from app.recommend.feedback_kind import BEST
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
 from recommender.feedback import EXPLICIT
@@ -22,7 +23,6 @@ COLUMNS = ("userKey", "itemKey")
 VALUE, TIME = "rating", "timestamp"
 # Of an export, beside the keys, which people who signed up here do not have.
 IDS = ("userId", "movieId")
-BEST = 5.0
 # Keys of a side that are looked up once.
 _KEPT = 100_000
 Lookup = Callable[[str], int | None]

@@ -95,6 +95,13 @@ class ReleaseStore:
             )
         return read_version(self.folder / version, version)
 
+    def in_service(self) -> Release | None:
+        """Read the release in service; None where there is none, or none that can be read."""
+        try:
+            return self.read(self.current().version)
+        except ReleaseError:
+            return None
+
     def publish(
         self,
         release: Release,

@@ -153,12 +153,9 @@ def without_first(cases: RDD[Case], raters: Raters, new_ids: Int64Array) -> RDD[
 def by_title(new_ids: Int64Array, raters: Raters | None = None, most: int = 0) -> Divide:
     """Protocol N: all ratings of ``new_ids`` are held out, all others are fitted and folded in.
     Those of the first ``most`` raters are fitted too."""
-    first = [users[:most] for users in raters.users] if raters else []
-    pairs = [
-        np.stack([users, np.full(len(users), item)])
-        for users, item in zip(first, new_ids, strict=False)
-    ]
-    fitted = _as_number(*np.concatenate(pairs, axis=1)) if pairs else np.empty(0, np.int64)
+    first = [users[:most] for users in raters.users] if raters else [new_ids[:0]] * len(new_ids)
+    titles = np.repeat(new_ids, [len(users) for users in first])
+    fitted = _as_number(np.concatenate(first), titles)
 
     def divide(users: Int64Array, items: Int64Array, starts: Int64Array) -> Roles:
         held = np.isin(items, new_ids)

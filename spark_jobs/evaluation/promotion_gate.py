@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from recommender.errors import ReleaseError
 from recommender.model import Model
 from recommender.params import RankingParams, RatingParams
 from recommender.storage.release import ParitySample, Release
-from recommender.storage.release_store import ReleaseStore
 from spark_jobs.config.configuration import Config, Gate
 from spark_jobs.evaluation.measuring import evaluate_set
 from spark_jobs.evaluation.protocol_splits import EvaluationPlan
@@ -70,14 +68,6 @@ def with_weights(settings: Config, report: Mapping[str, Any]) -> Config:
         values = {name: chosen[name] for name in settings.chosen if name in chosen}
         settings = ChosenWeights(values, chosen["NDCG@10"], chosen["people"]).in_settings(settings)
     return settings
-
-
-def in_service(store: ReleaseStore) -> Release | None:
-    """Read the release in service; None where it cannot be read."""
-    try:
-        return store.read(store.current().version)
-    except ReleaseError:
-        return None
 
 
 def judged(

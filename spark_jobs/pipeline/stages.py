@@ -207,7 +207,7 @@ def publish(work: Work) -> Made:
     version, elsewhere = work.facts["train"]["release"], work.settings.pipeline.publish.to
     release = work.store.read(version)
     target = open_releases(elsewhere) if elsewhere else work.store
-    before, sample = promotion_gate.in_service(target), release.parity_sample()
+    before, sample = target.in_service(), release.parity_sample()
     judged = promotion_gate.judged({}, release, before, sample, work.settings.gate)
     if reasons := judged["gate"]["reasons"]:
         raise NotGoodEnough(

@@ -34,7 +34,7 @@ def data_of(*users: int) -> Any:
 def test_person_of_other_data_has_the_id_of_someone_who_signed_up(store: ReleaseStore) -> None:
     other, exported = data_of(1, LAST + 50), data_of(1, LAST + 1)
     with pytest.raises(DataError, match=f"user {LAST + 1} signed up .* has people up to"):
-        check_people([other, exported], 1, store)
+        check_people([other, exported], 1, store.in_service())
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_person_of_other_data_has_the_id_of_someone_who_signed_up(store: Release
 def test_people_of_the_data_and_of_the_site_differ(
     store: ReleaseStore, data: list[int], exported: list[int]
 ) -> None:
-    check_people([data_of(*data), data_of(*exported)], 1, store)
+    check_people([data_of(*data), data_of(*exported)], 1, store.in_service())
 
 
 def test_nobody_can_have_signed_up_before_the_first_release(tmp_path: Path) -> None:
-    check_people([data_of(1, 99), data_of(50)], 1, ReleaseStore(tmp_path / "none"))
+    check_people([data_of(1, 99), data_of(50)], 1, ReleaseStore(tmp_path / "none").in_service())
