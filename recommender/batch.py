@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,11 +24,11 @@ def recommend_many(
     ``hidden``: ids to leave out, for each of them where given.
     """
     known = [model.known_ratings(ratings) for ratings in people]
-    unwanted = [model.item_index.known_rows(ids) for ids in hidden] or [NOTHING] * len(people)
+    unwanted = [model.items.index.known_rows(ids) for ids in hidden] or [NOTHING] * len(people)
     lists: list[list[Recommendation]] = [[]] * len(people)
-    for positions in _passes(model, [len(rows) for rows, _ in known]):
+    for positions, folded in fold_in_many(model, known):
         stack = _recommend_stack(
-            model, [known[i] for i in positions], [unwanted[i] for i in positions], n
+            model, folded, [known[i] for i in positions], [unwanted[i] for i in positions], n
         )
         for i, recommended in zip(positions, stack, strict=True):
             lists[i] = recommended
@@ -47,13 +48,28 @@ def _passes(model: Model, counts: Sequence[int]) -> Iterator[list[int]]:
         yield positions
 
 
-def _recommend_stack(
-    model: Model,
-    known: Sequence[tuple[Int64Array, Float64Array]],
-    unwanted: Sequence[Int64Array],
-    n: int,
-) -> list[list[Recommendation]]:
-    arrays, ranking = model.release.arrays, model.release.ranking
+@dataclass(frozen=True)
+class FoldedIn:
+    """People folded in at once, a row each: ``preferences`` of their ratings, ``ranking_vectors``,
+    ``biases`` and ``rating_vectors``."""
+
+    preferences: list[Float64Array]
+    ranking_vectors: Float64Array
+    biases: Float64Array
+    rating_vectors: Float64Array
+
+
+def fold_in_many(
+    model: Model, known: Sequence[tuple[Int64Array, Float64Array]]
+) -> Iterator[tuple[list[int], FoldedIn]]:
+    """Fold people in, given as rows and values of their ratings; yield the positions of those of
+    each pass, and what they are folded into."""
+    for positions in _passes(model, [len(rows) for rows, _ in known]):
+        yield positions, _fold_in_stack(model, [known[i] for i in positions])
+
+
+def _fold_in_stack(model: Model, known: Sequence[tuple[Int64Array, Float64Array]]) -> FoldedIn:
+    arrays, ranking = model.items.arrays, model.release.ranking
     rows, values, rated = _padded(known)
     preferences = model.feedback.preference(values)
     x = fold_in_ranking_many(
@@ -70,10 +86,26 @@ def _recommend_stack(
         if rating_model
         else (np.zeros(len(known)), np.zeros((len(known), 0)))
     )
+    return FoldedIn([preferences[u, rated[u]] for u in range(len(known))], x, biases, p)
+
+
+def _recommend_stack(
+    model: Model,
+    folded: FoldedIn,
+    known: Sequence[tuple[Int64Array, Float64Array]],
+    unwanted: Sequence[Int64Array],
+    n: int,
+) -> list[list[Recommendation]]:
     lists = []
     for u, (rated_rows, _) in enumerate(known):
-        neighbour_scores = model.neighbour_scores(rated_rows, preferences[u, rated[u]])
-        person = Person(x[u], float(biases[u]), p[u], rated_rows, neighbour_scores)
+        neighbour_scores = model.neighbour_scores(rated_rows, folded.preferences[u])
+        person = Person(
+            folded.ranking_vectors[u],
+            float(folded.biases[u]),
+            folded.rating_vectors[u],
+            rated_rows,
+            neighbour_scores,
+        )
         best = model.best(person, n, np.concatenate([model.left_out(person), unwanted[u]]))
         lists.append(model.as_recommendations(person, *best))
     return lists

@@ -48,10 +48,10 @@ def contributions(
 
 def explain(model: Model, ratings: RatingsByItem, item_id: int) -> Explanation | None:
     """Return what each rating adds to the score of ``item_id``; None for an unknown item."""
-    (row,) = model.item_index.rows([item_id])
+    (row,) = model.items.index.rows([item_id])
     if row == UNKNOWN:
         return None
-    arrays, ranking = model.release.arrays, model.release.ranking
+    items, arrays, ranking = model.items, model.items.arrays, model.release.ranking
     rows, values = model.known_ratings(ratings)
     preferences = model.feedback.preference(values)
     parts = contributions(
@@ -64,7 +64,7 @@ def explain(model: Model, ratings: RatingsByItem, item_id: int) -> Explanation |
     )
     if model.neighbourhood:
         parts += model.neighbourhood.parts(rows, preferences, int(row))
-    popularity = ranking.popularity_weight * float(np.log1p(arrays.item_counts[row]))
-    ids = model.item_index.item_ids[rows].tolist()
+    popularity = ranking.popularity_weight * float(np.log1p(items.popularity_counts[row]))
+    ids = model.items.index.item_ids[rows].tolist()
     by_id = dict(zip(ids, parts.tolist(), strict=True))
     return Explanation(by_id, popularity, float(parts.sum()) + popularity)

@@ -65,10 +65,13 @@ def recommend_group(
     ``hidden``, are left out. ``way``: see ``agree``.
     """
     folded = [model.fold_in(ratings) for ratings in people]
-    excluded = [*(model.left_out(person) for person in folded), model.item_index.known_rows(hidden)]
+    excluded = [
+        *(model.left_out(person) for person in folded),
+        model.items.index.known_rows(hidden),
+    ]
     scores = np.stack([model.scores(person) for person in folded])
     # A veto may exclude many titles, so it applies before the shortlist is made.
-    all_rows, rating_model = np.arange(len(model.item_index)), model.rating_model
+    all_rows, rating_model = np.arange(len(model.items)), model.rating_model
     everyone = np.stack(
         [
             rating_model.predict(p.bias, p.rating_vector, all_rows)
@@ -81,7 +84,7 @@ def recommend_group(
     scores = np.where(np.isfinite(agreed), scores, -np.inf)
     rows = shortlist(scores, np.concatenate(excluded), max(SHORTLIST, n))
     best = rows[np.argsort(-agreed[rows], kind="stable")][:n]
-    ids = model.item_index.item_ids[best].tolist()
+    ids = model.items.index.item_ids[best].tolist()
     return [
         (item_id, float(agreed[row]), everyone[:, row].tolist())
         for item_id, row in zip(ids, best, strict=True)

@@ -15,14 +15,15 @@ UNKNOWN = -1
 class ItemIndex:
     """Converts item ids to rows of the factor arrays and back.
 
-    ``item_ids``: int64, shape (items,), strictly ascending; its position is the row.
-    Raises ReleaseError where the ids are not strictly ascending.
+    ``item_ids``: int64, shape (items,); its position is the row. Strictly ascending, and so are the
+    ``added`` ones that follow. Raises ReleaseError where the ids of a release are not.
     """
 
-    def __init__(self, item_ids: Int64Array):
+    def __init__(self, item_ids: Int64Array, added: Int64Array | None = None):
         if np.any(item_ids[1:] <= item_ids[:-1]):
             raise ReleaseError("item_ids.npy: ids must be strictly ascending; train again")
-        self.item_ids = item_ids
+        self._parts = [item_ids] if added is None else [item_ids, added]
+        self.item_ids = item_ids if added is None else np.concatenate(self._parts)
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -30,10 +31,13 @@ class ItemIndex:
     def rows(self, item_ids: Iterable[int]) -> Int64Array:
         """Return the row of each id, UNKNOWN (-1) for an id that the model was not fitted on."""
         wanted = np.fromiter(item_ids, dtype=np.int64)
-        if not len(self.item_ids):
-            return np.full(len(wanted), UNKNOWN)
-        rows = np.searchsorted(self.item_ids, wanted).clip(max=len(self.item_ids) - 1)
-        return np.where(self.item_ids[rows] == wanted, rows, UNKNOWN)
+        rows, start = np.full(len(wanted), UNKNOWN), 0
+        for ids in self._parts:
+            if len(ids):
+                places = np.searchsorted(ids, wanted).clip(max=len(ids) - 1)
+                rows = np.where(ids[places] == wanted, start + places, rows)
+            start += len(ids)
+        return rows
 
     def known_rows(self, item_ids: Iterable[int]) -> Int64Array:
         """Return the rows of those ids that the model knows."""

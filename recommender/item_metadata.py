@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
-from recommender.arrays import BoolArray
+from recommender.arrays import BoolArray, Int64Array
 from recommender.item_index import UNKNOWN, ItemIndex
 from recommender.storage.release import Release
 
@@ -25,11 +27,17 @@ class Filter:
     year_to: int | None = None
 
 
+@dataclass(frozen=True)
 class ItemMetadata:
     """``genres``: their names, sorted. ``years`` (items,), 0 where unknown. ``has`` (items,
     genres): whether the title is of the genre."""
 
-    def __init__(self, release: Release):
+    genres: list[str]
+    years: Int64Array
+    has: BoolArray
+
+    @classmethod
+    def of(cls, release: Release) -> ItemMetadata:
         item_rows = ItemIndex(release.arrays.item_ids)
         # Streamed: memory of the whole catalogue as objects would not return to the system.
         ids, years = array("l"), array("l")
@@ -41,13 +49,27 @@ class ItemMetadata:
                 ids_of[genre].append(item.item_id)
         rows = item_rows.rows(ids)
         known = rows != UNKNOWN
-        self.years = np.zeros(len(item_rows), dtype=np.int64)
-        self.years[rows[known]] = np.array(years)[known]
+        years_by_row = np.zeros(len(item_rows), dtype=np.int64)
+        years_by_row[rows[known]] = np.array(years)[known]
         rows_of = {genre: item_rows.known_rows(ids) for genre, ids in ids_of.items()}
-        self.genres = sorted(genre for genre, rows in rows_of.items() if len(rows))
-        self.has = np.zeros((len(item_rows), len(self.genres)), dtype=bool)
-        for column, genre in enumerate(self.genres):
-            self.has[rows_of[genre], column] = True
+        genres = sorted(genre for genre, rows in rows_of.items() if len(rows))
+        has = np.zeros((len(item_rows), len(genres)), dtype=bool)
+        for column, genre in enumerate(genres):
+            has[rows_of[genre], column] = True
+        return cls(genres, years_by_row, has)
+
+    def followed_by(
+        self, genres: Sequence[Sequence[str]], years: Sequence[int | None]
+    ) -> ItemMetadata:
+        """Return these titles' and, in the rows after them, others'."""
+        every = sorted({*self.genres, *chain.from_iterable(genres)})
+        column = {genre: number for number, genre in enumerate(every)}
+        has = np.zeros((len(self.years) + len(genres), len(every)), dtype=bool)
+        has[: len(self.years), [column[genre] for genre in self.genres]] = self.has
+        for row, names in enumerate(genres, len(self.years)):
+            has[row, [column[name] for name in names]] = True
+        new_years = np.array([year or 0 for year in years], np.int64)
+        return ItemMetadata(every, np.concatenate([self.years, new_years]), has)
 
     def qualified(self, wanted: Filter) -> BoolArray:
         """Mask the titles that pass the filter, (items,)."""

@@ -39,13 +39,13 @@ def similarity(factors: FloatArray, counts: IntArray, row: int) -> Float64Array:
 
 def similar_items(model: Model, item_id: int, n: int) -> list[int]:
     """Return ids of the ``n`` recommendable titles most similar to ``item_id``."""
-    (row,) = model.item_index.rows([item_id])
+    (row,) = model.items.index.rows([item_id])
     if row == UNKNOWN:
         return []
-    arrays = model.release.arrays
+    arrays = model.items.arrays
     similarities = similarity(arrays.ranking_factors, arrays.item_counts, row)
     if model.neighbourhood:
         rows, weights = model.neighbourhood.weights_of(int(row))
         similarities[rows] += NEIGHBOUR * weights
-    similarities = np.where(np.isfinite(model.popularity), similarities, -np.inf)
-    return model.item_index.item_ids[top_n(similarities, n)].tolist()
+    similarities = np.where(np.isfinite(model.items.popularity), similarities, -np.inf)
+    return model.items.index.item_ids[top_n(similarities, n)].tolist()

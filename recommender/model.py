@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from recommender.added_items import AddedItems
 from recommender.arrays import BoolArray, Float64Array, FloatArray, Int64Array, IntArray
 from recommender.feedback import feedback_of
 from recommender.fold_in import Ridge, fold_in_ranking, gram
-from recommender.item_index import UNKNOWN, ItemIndex
-from recommender.item_metadata import Filter, ItemMetadata
+from recommender.item_index import UNKNOWN
+from recommender.item_metadata import Filter
 from recommender.neighbourhood import Neighbourhood
-from recommender.popularity import within_band
 from recommender.rating_model import RatingModel
+from recommender.served_items import ServedItems
 from recommender.storage.release import Release
-from recommender.top_n import BestFirst, scores_of, top_n
+from recommender.top_n import scores_of
 
 RatingsByItem = Mapping[int, float]
-# Newcomers are asked about as many of the most rated items, which they may well know.
-MOST_RATED = 2000
 # The bias and rating vector of everyone in a catalogue without stars.
 NO_STARS: tuple[float, FloatArray] = (0.0, np.empty(0))
 NO_ROWS = np.empty(0, np.int64)
@@ -55,29 +54,27 @@ class Model:
     ignored. With hours there is no rating model, and no stars are predicted."""
 
     def __init__(self, release: Release):
-        arrays = release.arrays
         self.release = release
         self.version = release.version
         self.catalogue = release.catalogue
-        self.item_index = ItemIndex(arrays.item_ids)
+        self.items = ServedItems(release)
         self.feedback = feedback_of(release.catalogue, release.ranking)
-        self.ranking_ridge = Ridge.from_params(release.ranking, len(arrays.item_ids))
+        self.ranking_ridge = Ridge.from_params(release.ranking, len(self.items))
         self.rating_model = RatingModel.from_release(release)
         self.neighbourhood = Neighbourhood.from_release(release)
-        self.gram = gram(arrays.ranking_factors)
-        popularity = release.ranking.popularity_weight * np.log1p(arrays.item_counts)
-        too_few = arrays.item_counts < release.ranking.min_ratings
-        self.popularity = np.where(too_few, -np.inf, popularity)
-        self._best_first = BestFirst(arrays.ranking_factors, self.popularity)
+        self.gram = gram(release.arrays.ranking_factors)
 
-    @cached_property
-    def item_metadata(self) -> ItemMetadata:
-        """Genres and years; read from the release at first use."""
-        return ItemMetadata(self.release)
+    def with_added(self, added: AddedItems) -> Model:
+        """Return the model with these items, and no others, beside those of its release."""
+        model = copy(self)
+        model.items = self.items.with_added(added)
+        if self.rating_model:
+            model.rating_model = self.rating_model.of(model.items.arrays)
+        return model
 
     def fold_in(self, ratings: RatingsByItem) -> Person:
         """Fold a person in from their current ratings."""
-        arrays, ranking = self.release.arrays, self.release.ranking
+        arrays, ranking = self.items.arrays, self.release.ranking
         rows, values = self.known_ratings(ratings)
         rating_model = self.rating_model
         bias, rating_vector = rating_model.fold_in(rows, values) if rating_model else NO_STARS
@@ -94,7 +91,9 @@ class Model:
 
     def neighbour_scores(self, rows: Int64Array, preferences: FloatArray) -> Float64Array | None:
         """Return what the neighbourhood adds to each item's score; None in a release without."""
-        return self.neighbourhood.scores(rows, preferences) if self.neighbourhood else None
+        if self.neighbourhood is None:
+            return None
+        return self.neighbourhood.scores(rows, preferences, len(self.items))
 
     def recommend(
         self,
@@ -112,13 +111,8 @@ class Model:
         ``wanted``: only items that pass the filter, ``n`` where so many do. ``known``: how well
         known they are to be, a key of ``popularity.BANDS``.
         """
-        allowed = None
-        if wanted is not None and wanted != Filter():
-            allowed = self.item_metadata.qualified(wanted)
-        if known:
-            band = within_band(self.release.arrays.item_counts, known)
-            allowed = band if allowed is None else band & allowed
-        excluded = np.concatenate([self.left_out(person), self.item_index.known_rows(hidden)])
+        allowed = self.items.allowed(wanted, known)
+        excluded = np.concatenate([self.left_out(person), self.items.index.known_rows(hidden)])
         rows, scores = self.best(person, n, excluded, allowed)
         return self.as_recommendations(person, rows, scores)
 
@@ -137,7 +131,7 @@ class Model:
             else [None] * len(rows)
         )
         match = [None] * len(rows) if rating_model else self.match_rows(person, rows).tolist()
-        ids = self.item_index.item_ids[rows].tolist()
+        ids = self.items.index.item_ids[rows].tolist()
         return [
             Recommendation(*row) for row in zip(ids, scores.tolist(), stars, match, strict=True)
         ]
@@ -146,7 +140,7 @@ class Model:
         self, person: Person, n: int, excluded_rows: IntArray, allowed: BoolArray | None = None
     ) -> tuple[Int64Array, Float64Array]:
         """Return rows and scores of the ``n`` best items. ``allowed``: a mask, (items,)."""
-        return self._best_first.top(
+        return self.items.best(
             person.ranking_vector, n, excluded_rows, allowed, person.neighbour_scores
         )
 
@@ -154,52 +148,45 @@ class Model:
         """Predict stars of known items, by id; nothing in a catalogue without stars."""
         if self.rating_model is None:
             return {}
-        rows = self.item_index.known_rows(item_ids)
+        rows = self.items.index.known_rows(item_ids)
         stars = self.rating_model.predict(person.bias, person.rating_vector, rows)
-        return dict(zip(self.item_index.item_ids[rows].tolist(), stars.tolist(), strict=True))
+        return dict(zip(self.items.index.item_ids[rows].tolist(), stars.tolist(), strict=True))
 
     def match(self, person: Person, item_ids: Iterable[int]) -> dict[int, float]:
         """Return how well known items fit those that the person has, by id, from 0 to 1: 1 is the
         mean of those that they have."""
-        rows = self.item_index.known_rows(item_ids)
+        rows = self.items.index.known_rows(item_ids)
         match = self.match_rows(person, rows).tolist()
-        return dict(zip(self.item_index.item_ids[rows].tolist(), match, strict=True))
+        return dict(zip(self.items.index.item_ids[rows].tolist(), match, strict=True))
 
     def rank(self, person: Person, item_id: int, hidden: Iterable[int] = ()) -> int | None:
         """Return the rank of ``item_id`` in the person's whole list, from 1; None if not in it."""
-        (row,) = self.item_index.rows([item_id])
+        (row,) = self.items.index.rows([item_id])
         if row == UNKNOWN:
             return None
-        excluded = np.concatenate([self.left_out(person), self.item_index.known_rows(hidden)])
-        return self._best_first.rank(
-            person.ranking_vector, int(row), excluded, person.neighbour_scores
-        )
-
-    @cached_property
-    def most_rated(self) -> Int64Array:
-        """Rows of the MOST_RATED most rated recommendable items, ascending."""
-        counts = np.where(np.isfinite(self.popularity), self.release.arrays.item_counts, -np.inf)
-        return np.sort(top_n(counts, MOST_RATED))
+        excluded = np.concatenate([self.left_out(person), self.items.index.known_rows(hidden)])
+        return self.items.rank(person.ranking_vector, int(row), excluded, person.neighbour_scores)
 
     def known_ratings(self, ratings: RatingsByItem) -> tuple[Int64Array, Float64Array]:
         """Return rows and values of the ratings whose item the model knows."""
-        rows = self.item_index.rows(ratings)
+        rows = self.items.index.rows(ratings)
         known = rows != UNKNOWN
         return rows[known], np.fromiter(ratings.values(), dtype=np.float64)[known]
 
     def scores(self, person: Person) -> Float64Array:
         """Return the score of each item by row; -inf for items never recommended."""
-        factors = self.release.arrays.ranking_factors
-        scores = scores_of(factors, self.popularity, person.ranking_vector)
+        factors = self.items.arrays.ranking_factors
+        scores = scores_of(factors, self.items.popularity, person.ranking_vector)
         return scores if person.neighbour_scores is None else scores + person.neighbour_scores
 
     def match_rows(self, person: Person, rows: Int64Array) -> Float64Array:
-        """Return scores without popularity, divided by their mean over the person's items, clipped
-        to 0–1. Training pulls ``x·y_i`` towards 1 for items that people have, less for people who
-        have few."""
-        mean = self._fit(person, person.rated_rows).mean() if len(person.rated_rows) else 0.0
-        return (self._fit(person, rows) / mean).clip(0, 1) if mean > 0 else np.zeros(len(rows))
+        """Return how well items fit, divided by the mean over the person's items, clipped to 0–1.
+        Training pulls ``x·y_i`` towards 1 for items that people have, less for people who have
+        few."""
+        mean = self.fits(person, person.rated_rows).mean() if len(person.rated_rows) else 0.0
+        return (self.fits(person, rows) / mean).clip(0, 1) if mean > 0 else np.zeros(len(rows))
 
-    def _fit(self, person: Person, rows: Int64Array) -> FloatArray:
-        fit = self.release.arrays.ranking_factors[rows] @ person.ranking_vector
+    def fits(self, person: Person, rows: Int64Array) -> FloatArray:
+        """Return how well items fit a person: their scores without popularity, (rows,)."""
+        fit = self.items.arrays.ranking_factors[rows] @ person.ranking_vector
         return fit if person.neighbour_scores is None else fit + person.neighbour_scores[rows]

@@ -35,28 +35,34 @@ class Neighbourhood:
             return None
         return cls(release.neighbours, release.neighbourhood, len(release.arrays.item_ids))
 
-    def scores(self, rows: Int64Array, preferences: FloatArray) -> Float64Array:
+    def scores(self, rows: Int64Array, preferences: FloatArray, items: int) -> Float64Array:
         """Return what the ratings add to each item's score, (items,); most are 0.
 
-        ``rows`` of the rated items, and their signed ``preferences``, (n,).
+        ``rows`` of the rated items, and their signed ``preferences``, (n,). Items after those that
+        have neighbours add nothing, and nothing is added to them.
         """
+        known = rows < self._items
+        rows, preferences = rows[known], preferences[known]
         # In order of rows, so that sums do not depend on the order of ratings.
         order = np.argsort(rows)
         places, lengths = self._places(rows[order])
         added = self._weights[places] * np.repeat(self._strengths(preferences)[order], lengths)
-        return np.asarray(np.bincount(self._rows[places], added, minlength=self._items), np.float64)
+        return np.asarray(np.bincount(self._rows[places], added, minlength=items), np.float64)
 
     def parts(self, rows: Int64Array, preferences: FloatArray, row: int) -> Float64Array:
         """Return what each of the ratings adds to the score of the item at ``row``, (n,)."""
-        places, lengths = self._places(rows)
+        known = np.flatnonzero(rows < self._items)
+        places, lengths = self._places(rows[known])
         found = self._rows[places] == row
         weights = np.zeros(len(rows))
-        weights[np.repeat(np.arange(len(rows)), lengths)[found]] = self._weights[places[found]]
+        weights[np.repeat(known, lengths)[found]] = self._weights[places[found]]
         return weights * self._strengths(preferences)
 
     def weights_of(self, source: int) -> tuple[IntArray, FloatArray]:
         """Return rows of the items that a rating of ``source`` adds to, and the weights."""
-        piece = slice(self._starts[source], self._starts[source + 1])
+        piece = slice(0, 0)
+        if source < self._items:
+            piece = slice(self._starts[source], self._starts[source + 1])
         return self._rows[piece], self._weights[piece].astype(np.float64)
 
     def _places(self, rows: Int64Array) -> tuple[Int64Array, Int64Array]:

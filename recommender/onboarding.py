@@ -72,10 +72,11 @@ def next_question(model: Model, ratings: RatingsByItem, unseen: Iterable[int] = 
     It maximizes ``chance_to_know`` times the squared expected preference: a like teaches the
     ranking model most.
     """
-    arrays, ranking = model.release.arrays, model.release.ranking
+    arrays, ranking = model.items.arrays, model.release.ranking
     rows, _ = model.known_ratings(ratings)
-    unseen_rows = model.item_index.known_rows(unseen)
-    open_rows = model.most_rated[~np.isin(model.most_rated, np.concatenate([rows, unseen_rows]))]
+    unseen_rows = model.items.index.known_rows(unseen)
+    most_rated = model.items.most_rated
+    open_rows = most_rated[~np.isin(most_rated, np.concatenate([rows, unseen_rows]))]
     if not len(open_rows):
         return None
     known = chance_to_know(
@@ -92,7 +93,7 @@ def next_question(model: Model, ratings: RatingsByItem, unseen: Iterable[int] = 
     )
     worth = known * expected**2
     best = np.argmax(worth)
-    return int(model.item_index.item_ids[open_rows[best]]) if worth[best] > 0 else None
+    return int(model.items.index.item_ids[open_rows[best]]) if worth[best] > 0 else None
 
 
 def onboarding_progress(model: Model, ratings: RatingsByItem) -> OnboardingProgress:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from recommender.arrays import (
@@ -79,21 +81,24 @@ class BestFirst:
     looked at first, and no other exceeds a limit, by which all bounds are raised.
 
     ``factors``: (items, rank). ``offsets``: (items,), added to each score; -inf means "never".
+    ``first_row``: of the items, which follow others; what is passed to the methods is by row and
+    may be of others too.
     """
 
-    def __init__(self, factors: Float32Array, offsets: Float64Array):
+    def __init__(self, factors: Float32Array, offsets: Float64Array, first_row: int = 0):
         norms = np.sqrt(np.einsum("ij,ij->i", factors, factors, dtype=np.float64))
         able = np.flatnonzero(offsets > -np.inf)
         # A good match scores about 1 in the implicit objective, also with the longest vectors.
         likely = norms[able] / max(norms.max(initial=0.0), np.finfo(float).tiny) + offsets[able]
-        self._rows = able[np.argsort(-likely, kind="stable")]
-        self._factors = np.ascontiguousarray(factors[self._rows], np.float32)
-        self._offsets = np.asarray(offsets, np.float64)[self._rows]
+        order = able[np.argsort(-likely, kind="stable")]
+        self._rows = order + first_row
+        self._factors = np.ascontiguousarray(factors[order], np.float32)
+        self._offsets = np.asarray(offsets, np.float64)[order]
         self._single_offsets = self._offsets.astype(np.float32)
-        self._places = np.full(len(factors), -1)
+        self._places = np.full(first_row + len(factors), -1)
         self._places[self._rows] = np.arange(len(self._rows))
         starts = np.arange(0, len(self._rows), BOUND)
-        self._norms = np.maximum.reduceat(norms[self._rows], starts) if len(starts) else starts
+        self._norms = np.maximum.reduceat(norms[order], starts) if len(starts) else starts
         self._highest = np.maximum.reduceat(self._offsets, starts) if len(starts) else starts
         self._largest_offset = np.abs(self._offsets).max(initial=0.0)
 
@@ -112,6 +117,7 @@ class BestFirst:
         if n <= 0 or not len(self._rows):
             return np.empty(0, np.int64), np.empty(0)
         x = np.asarray(vector, np.float32)
+        excluded_rows = self._own(excluded_rows)
         bounds, head = self._bounds(vector, added, excluded_rows, allowed)
         unsure = self._unsure(bounds, added)
         places, best = head, self._scores(head, x, added)
@@ -138,20 +144,29 @@ class BestFirst:
         best_first = np.lexsort((rows, -exact))[:n]
         return rows[best_first], exact[best_first]
 
-    def rank(
+    def score(
+        self, vector: FloatArray, row: int, added: Float64Array | None = None
+    ) -> float | None:
+        """Return the score of one of these items; None for one that is never listed, or another."""
+        place = self._places[row] if row < len(self._places) else -1
+        if place < 0:
+            return None
+        (score,) = self._exact_scores(np.array([place]), vector, added)
+        return float(score)
+
+    def before(
         self,
         vector: FloatArray,
+        score: float,
         row: int,
         excluded_rows: IntArray,
         added: Float64Array | None = None,
-    ) -> int | None:
-        """Return the rank of ``row`` in the whole list that ``top`` would give, from 1; None if it
-        is not in it."""
-        place = self._places[row]
-        if place < 0 or row in excluded_rows:
-            return None
+    ) -> int:
+        """Return how many items ``top`` would list before one with this score and row."""
+        if not len(self._rows):
+            return 0
         x = np.asarray(vector, np.float32)
-        (score,) = self._exact_scores(np.array([place]), vector, added)
+        excluded_rows = self._own(excluded_rows)
         bounds, head = self._bounds(vector, added, excluded_rows)
         unsure = self._unsure(bounds, added)
         # Bounds descend: no item beyond the last sufficient bound ranks before it.
@@ -165,7 +180,11 @@ class BestFirst:
         near = np.abs(scores - score) <= unsure
         exact = self._exact_scores(places[near], vector, added)
         before = (scores > score + unsure).sum() + (exact > score).sum()
-        return int(before + ((exact == score) & (self._rows[places[near]] < row)).sum()) + 1
+        return int(before + ((exact == score) & (self._rows[places[near]] < row)).sum())
+
+    def _own(self, rows: IntArray) -> IntArray:
+        """Leave out rows that follow those of these items."""
+        return rows[rows < len(self._places)]
 
     def _bounds(
         self,
@@ -181,10 +200,10 @@ class BestFirst:
         if added is None:
             return bounds, np.empty(0, np.int64)
         limit = _head_limit(added)
-        above = added > limit
+        above = added[: len(self._places)] > limit
         above[excluded_rows] = False
         if allowed is not None:
-            above &= allowed
+            above &= allowed[: len(self._places)]
         head = self._places[np.flatnonzero(above)]
         return bounds + limit, head[head >= 0]
 
@@ -222,3 +241,37 @@ class BestFirst:
         scores[there[(there >= 0) & (there < len(scores))]] = -np.inf
         if allowed is not None:
             scores[~allowed[self._rows[start : start + len(scores)]]] = -np.inf
+
+
+def top_of(
+    orders: Sequence[BestFirst],
+    vector: FloatArray,
+    n: int,
+    excluded_rows: IntArray,
+    allowed: BoolArray | None = None,
+    added: Float64Array | None = None,
+) -> tuple[Int64Array, Float64Array]:
+    """Return what ``BestFirst.top`` would of the items of all ``orders`` together."""
+    lists = [order.top(vector, n, excluded_rows, allowed, added) for order in orders]
+    if len(lists) == 1:
+        return lists[0]
+    rows, scores = (np.concatenate(column) for column in zip(*lists, strict=True))
+    best_first = np.lexsort((rows, -scores))[: max(n, 0)]
+    return rows[best_first], scores[best_first]
+
+
+def rank_among(
+    orders: Sequence[BestFirst],
+    vector: FloatArray,
+    row: int,
+    excluded_rows: IntArray,
+    added: Float64Array | None = None,
+) -> int | None:
+    """Return the rank of ``row`` in the whole list that ``top_of`` would give, from 1; None if it
+    is not in it."""
+    scores = [order.score(vector, row, added) for order in orders]
+    score = next((score for score in scores if score is not None), None)
+    if score is None or row in excluded_rows:
+        return None
+    before = (order.before(vector, score, row, excluded_rows, added) for order in orders)
+    return 1 + sum(before)

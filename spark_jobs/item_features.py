@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.catalogue import CatalogueItem
+from recommender.item_prior import genres_and_decade
 
 
 def item_features(
@@ -17,7 +18,7 @@ def item_features(
     genre of the item and for its decade."""
     by_id = {item.item_id: item for item in items}
     rows = [by_id[item_id] for item_id in item_ids.tolist()]
-    words = [{*row.genres, *_decade(row)} for row in rows]
+    words = [genres_and_decade(row) for row in rows]
     known = {word: n for n, word in enumerate(sorted(set().union(*words)))}
     flags = np.zeros((len(rows), len(known)))
     for row, item_words in enumerate(words):
@@ -31,7 +32,3 @@ def centred(features: NDArray[np.floating], counts: NDArray[np.int64]) -> NDArra
     moved = features - weights @ features
     length = np.sqrt(weights @ (moved**2).sum(axis=1))
     return np.asarray(moved / length if length else moved, np.float64)
-
-
-def _decade(item: CatalogueItem) -> list[str]:
-    return [] if item.year is None else [f"{item.year // 10}0s"]

@@ -85,7 +85,9 @@ def _folders(named: list[str] | None, settings: Config) -> list[str]:
 def read_stars(datasets: Sequence[Dataset], model: Model) -> BlockedRatings:
     """The ratings of those titles that the model knows. Raises DataError where there are none."""
     try:
-        stars = build_blocks(joined([data.ratings for data in datasets]), model.item_index.item_ids)
+        stars = build_blocks(
+            joined([data.ratings for data in datasets]), model.items.index.item_ids
+        )
     except NothingToPack as error:
         raise DataError(
             f"{datasets[0].path}: no rating is of a title that release {model.version} knows;"
@@ -99,7 +101,7 @@ def read_stars(datasets: Sequence[Dataset], model: Model) -> BlockedRatings:
 def titles_by_row(model: Model) -> list[str]:
     """Return the title of each item that the model knows. Raises ReleaseError."""
     titles = {item.item_id: item.title for item in model.release.items()}
-    return [titles.get(item_id, "") for item_id in model.item_index.item_ids.tolist()]
+    return [titles.get(item_id, "") for item_id in model.items.index.item_ids.tolist()]
 
 
 def schema(model: Model) -> str:
@@ -123,7 +125,7 @@ def recommend_all(
     """The ``n`` best items that each user has not rated, of ``schema``; fewer where there are no
     more. ``stars``: of items that the model knows. ``titles``: by row of the model. ``keys``: of
     the users, where the catalogue has keys."""
-    rows = model.item_index.rows(stars.items.ids)
+    rows = model.items.index.rows(stars.items.ids)
     shared = spark.sparkContext.broadcast((model, stars.users.ids, rows, titles, keys))
     films = model.catalogue.noun == MOVIE
 
@@ -134,14 +136,14 @@ def recommend_all(
         ranking = model.release.ranking
         preferences = block.with_values(model.feedback.preference(block.wide_values))
         factors = np.array(model.release.arrays.ranking_factors)
-        vectors = solver.solve_users(preferences, factors, ranking)
+        vectors = solver.solve_rows(preferences, factors, ranking)
         for row, vector in enumerate(vectors):
             piece = slice(block.starts[row], block.starts[row + 1])
             rated = block.columns[piece].astype(np.int64)
             neighbour_scores = model.neighbour_scores(rated, preferences.values[piece])
             person = Person(vector, *NO_STARS, rated, neighbour_scores)
             best_rows, scores = model.best(person, n, rated)
-            item_ids = model.item_index.item_ids[best_rows].tolist()
+            item_ids = model.items.index.item_ids[best_rows].tolist()
             columns = [item_ids, item_ids] if films else [item_ids]
             if release_keys:
                 columns.append([release_keys.items.key_of(item_id) for item_id in item_ids])

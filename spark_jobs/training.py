@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from recommender.errors import ConfigError, NoRelease
 from recommender.feedback import EXPLICIT, IMPLICIT
+from recommender.fold_in import gram
 from recommender.keys import NO_KEYS
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
@@ -29,6 +30,7 @@ from spark_jobs.evaluation import promotion_gate
 from spark_jobs.exploration import by_month, describe
 from spark_jobs.fit_models import Fitter, fit_models
 from spark_jobs.given_ids import check_continues, check_people, known_keys
+from spark_jobs.item_prior import fit_item_prior
 from spark_jobs.parity_sample import sample_parity
 from spark_jobs.progress import ProgressBar
 from spark_jobs.training_set import check_ranks, merge, read_inputs, tell, with_fitting_ranks
@@ -99,6 +101,8 @@ def train(
         neighbourhood=settings.neighbourhood if models.neighbourhood else None,
         neighbours=models.neighbourhood.arrays if models.neighbourhood else None,
         keys=training.keys,
+        item_prior=fit_item_prior(training.items, models.arrays),
+        user_gram=gram(models.ranking.vectors),
         inputs=[_about(dataset) for dataset in datasets],
         metrics=promotion_gate.metrics_of(measured, settings.gate) if measured else {},
         seconds=progress.seconds,

@@ -69,7 +69,7 @@ def require_items(item_ids: Collection[int]) -> None:
 def model_with_item(item_id: int, user_id: int) -> Model:
     """Return the model that serves the user if it has the item, else abort with 404."""
     model = serving.to(user_id).model
-    if not len(model.item_index.known_rows([item_or_404(item_id).id])):
+    if not len(model.items.index.known_rows([item_or_404(item_id).id])):
         abort(
             404, f"the release in service knows no {to_response('ratings')} of {noun()} {item_id}"
         )

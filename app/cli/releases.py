@@ -66,7 +66,8 @@ def rollback() -> None:
 @releases.command()
 @click.argument("version", required=False)
 def verify(version: str | None) -> None:
-    """Check VERSION's files, and that folding trained users in returns their trained vectors."""
+    """Check VERSION's files, and that folding trained users and titles in returns their trained
+    vectors."""
     release = read_release(version)
     click.echo(f"{release.version}: files are whole")
     parity = check_parity(release)
@@ -75,6 +76,11 @@ def verify(version: str | None) -> None:
         f" {parity.ranking:.1e} (ranking model), {parity.neighbourhood:.1e} (neighbourhood),"
         f" {parity.rating:.1e} (rating model)"
     )
+    if parity.items:
+        click.echo(
+            f"{release.version}: over {parity.items} titles, folded in from their raters, it is"
+            f" {parity.item_vectors:.1e}"
+        )
     if not parity.holds:
         raise CommandError(
             f"{release.version}: training and serving disagree by more than {parity.TOLERANCE:g};"

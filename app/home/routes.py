@@ -54,7 +54,7 @@ def index() -> ResponseReturnValue:
     except NoRelease:
         return render_template("home/closed.html", rated=len(rated))
     model = served.model
-    genres = model.item_metadata.genres
+    genres = model.items.metadata.genres
     filters = ListFilters.of(request.args, genres, serving.feedback_kind.numbers)
     shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
     own = {item_id: stars for item_id, stars, _ in rated}
@@ -127,7 +127,7 @@ def search() -> ResponseReturnValue:
 def popular() -> ResponseReturnValue:
     """Show the titles that most people like or have, overall or of one genre, but not seen ones."""
     model = _own_model()
-    genres = model.item_metadata.genres if model else []
+    genres = model.items.metadata.genres if model else []
     genre = request.args.get("genre")
     if genre and genre not in genres:
         abort(404)

@@ -114,7 +114,7 @@ class ReleaseWatcher:
         model = Model(self.store.read(version))
         with self._app.app_context():
             self._prepare(model.release)
-        _ = model.item_metadata
+        _ = model.items.metadata
         before = self._current
         hosts = picture_hosts(model.release)
         self._current = InService(model, before.titles if before else None, hosts)

@@ -67,7 +67,7 @@ class Variant:
         if release is in_service.release and ranking == release.ranking:
             return in_service
         model = Model(replace(release, ranking=ranking))
-        _ = model.item_metadata
+        _ = model.items.metadata
         return model
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from recommender.arrays import Float32Array, Int64Array
+from recommender.arrays import Float32Array, Float64Array, Int64Array
 from recommender.catalogue import (
     FIRST_KEYED_USER,
     Catalogue,
@@ -35,6 +35,7 @@ from recommender.catalogue import (
     write_items,
 )
 from recommender.errors import ReleaseError
+from recommender.item_prior import ItemPrior
 from recommender.keys import FIRST_KEYED_ITEM, CatalogueKeys, Keys
 from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
 
@@ -45,6 +46,7 @@ MANIFEST = "release.json"
 ITEMS = "items.jsonl.gz"
 PARITY = "parity.npz"
 REPORT = "report"
+ITEM_PRIOR, USER_GRAM = "item_prior", "user_gram"
 SIDES = ("user", "item")
 # Errors of numpy, and of the zip reader below it, for bytes that are not an array.
 NOT_AN_ARRAY = (
@@ -104,6 +106,10 @@ class ParitySample:
     rating_vectors: Float32Array
     probe_ids: Int64Array = field(default_factory=lambda: np.empty(0, np.int64))
     neighbour_sums: Float32Array = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    rater_starts: Int64Array = field(default_factory=lambda: np.zeros(1, np.int64))
+    rater_vectors: Float32Array = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    rater_preferences: Float32Array = field(default_factory=lambda: np.empty(0, np.float32))
+    item_vectors: Float32Array = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
     def fits(self, release: Release) -> bool:
         """Whether the arrays agree in users and ratings, and have what the release needs."""
@@ -117,6 +123,18 @@ class ParitySample:
             and self.starts[0] == 0
             and bool(np.all(np.diff(self.starts) >= 0))
             and self.neighbour_sums.size == users * len(self.probe_ids)
+            and self._items_fit(ranking_width)
+        )
+
+    def _items_fit(self, width: int) -> bool:
+        items, ratings = len(self.item_vectors), len(self.rater_preferences)
+        return (
+            self.rater_starts.shape == (items + 1,)
+            and self.rater_starts[0] == 0
+            and self.rater_starts[-1] == ratings
+            and bool(np.all(np.diff(self.rater_starts) >= 0))
+            and (self.item_vectors.shape == (items, width) or not items)
+            and (self.rater_vectors.shape == (ratings, width) or not ratings)
         )
 
     def users(self) -> Iterator[tuple[int, dict[int, float]]]:
@@ -133,6 +151,8 @@ class Release:
     ``rating``: None in a catalogue without stars, where the rating model's arrays are empty.
     ``neighbourhood``: parameters, and ``neighbours`` arrays, both None without such a part.
     ``mean_rating``: of all ratings, in stars or hours. ``keys``: where ids were made from keys.
+    ``item_prior`` and ``user_gram``, XᵀX (rank, rank): what new items are folded in with, None in
+    older releases.
     """
 
     version: str
@@ -145,6 +165,8 @@ class Release:
     neighbourhood: NeighbourhoodParams | None = None
     neighbours: NeighbourArrays | None = None
     keys: CatalogueKeys | None = None
+    item_prior: ItemPrior | None = None
+    user_gram: Float64Array | None = None
     inputs: list[dict[str, Any]] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -191,6 +213,8 @@ def write_release(
         (folder / REPORT / name).write_bytes(content)
     beside = array_fields(release.neighbours) if release.neighbours else {}
     beside |= key_arrays(release.keys) if release.keys else {}
+    if release.item_prior is not None and release.user_gram is not None:
+        beside |= {ITEM_PRIOR: release.item_prior.table, USER_GRAM: release.user_gram}
     for name, array in (array_fields(release.arrays) | beside).items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     listed = list(items)
@@ -207,6 +231,7 @@ def write_release(
             "mean_rating": release.mean_rating,
         },
         "neighbourhood": structs.asdict(release.neighbourhood) if release.neighbourhood else None,
+        "item_prior": list(release.item_prior.words) if release.item_prior else None,
         "inputs": release.inputs,
         "metrics": release.metrics,
         "seconds": release.seconds,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import mmap
-from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -16,19 +14,27 @@ from msgspec import Struct
 from recommender.catalogue import Catalogue, Finite
 from recommender.errors import ConfigError, ReleaseError
 from recommender.feedback import IMPLICIT
+from recommender.item_prior import ItemPrior
 from recommender.keys import CatalogueKeys
 from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
+from recommender.storage.array_checks import (
+    check_arrays,
+    check_item_prior,
+    check_keys,
+    check_neighbours,
+)
 from recommender.storage.release import (
     FORMAT_VERSION,
+    ITEM_PRIOR,
     ITEMS,
     MANIFEST,
     NOT_AN_ARRAY,
     PARITY,
     SIDES,
+    USER_GRAM,
     ItemArrays,
     NeighbourArrays,
     Release,
-    array_fields,
     file_digest,
     key_files,
     keys_of,
@@ -37,8 +43,6 @@ from recommender.validation import convert
 
 Params = TypeVar("Params", RankingParams, RatingParams, NeighbourhoodParams)
 Arrays = TypeVar("Arrays", ItemArrays, NeighbourArrays)
-# Shape and type of each array, by name.
-Expected = dict[str, tuple[tuple[int, ...], type]]
 
 
 class FileDigest(Struct, frozen=True):
@@ -54,7 +58,8 @@ class RatingSection(Struct, frozen=True):
 
 class Manifest(Struct, frozen=True):
     """``release.json``. ``rating``: the mean rating, and the parameters where users give stars.
-    ``neighbourhood``: null where the release has none."""
+    ``neighbourhood``: null where the release has none. ``item_prior``: the words of the prior of
+    new items, null where the release has none."""
 
     version: str
     created_at: str
@@ -66,6 +71,7 @@ class Manifest(Struct, frozen=True):
     metrics: dict[str, Any]
     seconds: dict[str, float]
     files: dict[str, FileDigest]
+    item_prior: list[str] | None = None
 
     def __post_init__(self) -> None:
         if datetime.fromisoformat(self.created_at).tzinfo is None:
@@ -76,6 +82,8 @@ class Manifest(Struct, frozen=True):
         names = [f.name for f in arrays]
         if self.catalogue.keyed:
             names += [name for side in SIDES for name in key_files(side)]
+        if self.item_prior is not None:
+            names += [ITEM_PRIOR, USER_GRAM]
         for name in ITEMS, PARITY, *(f"{name}.npy" for name in names):
             if name not in self.files:
                 raise ValueError(f"files does not list {name}")
@@ -125,11 +133,13 @@ def read_release(folder: Path) -> Release:
         neighbourhood=neighbourhood,
         neighbours=_read_arrays(folder, NeighbourArrays) if neighbourhood else None,
         keys=_read_keys(folder) if manifest.catalogue.keyed else None,
+        **_read_item_prior(folder, manifest.item_prior),
         folder=folder,
     )
-    _check_arrays(release, folder)
+    check_arrays(release, folder)
     if release.neighbours:
-        _check_neighbours(release.neighbours, len(release.arrays.item_ids), folder)
+        check_neighbours(release.neighbours, len(release.arrays.item_ids), folder)
+    check_item_prior(release, folder)
     return release
 
 
@@ -204,89 +214,16 @@ def _map_array(folder: Path, name: str) -> Any:
         raise ReleaseError(f"{path}: not an array ({error}); publish it again") from error
 
 
+def _read_item_prior(folder: Path, words: list[str] | None) -> dict[str, Any]:
+    if words is None:
+        return {}
+    prior = ItemPrior(tuple(words), _map_array(folder, ITEM_PRIOR))
+    return {"item_prior": prior, "user_gram": _map_array(folder, USER_GRAM)}
+
+
 def _read_keys(folder: Path) -> CatalogueKeys:
     arrays = {name: _map_array(folder, name) for side in SIDES for name in key_files(side)}
     for side in SIDES:
         names = key_files(side)
-        _check_keys(folder, names, *(arrays[name] for name in names))
+        check_keys(folder, names, *(arrays[name] for name in names))
     return keys_of(arrays)
-
-
-def _check_keys(folder: Path, names: Sequence[str], text: Any, starts: Any, order: Any) -> None:
-    """Check that each key of a side can be found."""
-    kinds = (np.uint8, np.int64, np.int32)
-    for name, array, kind in zip(names, (text, starts, order), kinds, strict=True):
-        if array.ndim != 1 or array.dtype != kind:
-            raise ReleaseError(
-                f"{folder / name}.npy: {array.dtype} of shape {array.shape}, not a row of"
-                f" {np.dtype(kind)}; publish the release again"
-            )
-    sound = len(starts) == len(order) + 1 and starts[0] == 0 and starts[-1] == len(text)
-    if not sound or np.any(np.diff(starts) <= 0) or np.any(np.sort(order) != np.arange(len(order))):
-        raise ReleaseError(
-            f"{folder / names[0]}.npy: its starts or order do not fit; publish the release again"
-        )
-
-
-def _check_arrays(release: Release, folder: Path) -> None:
-    items = release.arrays.item_ids.size
-    width = 0
-    if release.rating is not None:
-        width = max([release.rating.rank, *release.arrays.rating_factors.shape[1:]])
-    expected: Expected = {
-        "item_ids": ((items,), np.int64),
-        "ranking_factors": ((items, release.ranking.rank), np.float32),
-        "rating_factors": ((items, width), np.float32),
-        "item_bias": ((items,), np.float32),
-        "item_counts": ((items,), np.int64),
-        "item_means": ((items,), np.float32),
-    }
-    _check_values(release.arrays, expected, folder)
-    if np.any(np.diff(release.arrays.item_ids) <= 0):
-        raise ReleaseError(f"{folder}/item_ids.npy: ids must be strictly ascending; train again")
-    if np.any(release.arrays.item_counts < 0):
-        raise ReleaseError(f"{folder}/item_counts.npy: holds negative counts; train again")
-    _forget_pages(release.arrays)
-
-
-def _check_neighbours(arrays: NeighbourArrays, items: int, folder: Path) -> None:
-    weights = arrays.neighbour_rows.size
-    expected: Expected = {
-        "neighbour_starts": ((items + 1,), np.int64),
-        "neighbour_rows": ((weights,), np.int32),
-        "neighbour_weights": ((weights,), np.float16),
-    }
-    _check_values(arrays, expected, folder)
-    starts, rows = arrays.neighbour_starts, arrays.neighbour_rows
-    if starts[0] != 0 or starts[-1] != weights or np.any(np.diff(starts) < 0):
-        raise ReleaseError(
-            f"{folder}/neighbour_starts.npy: must ascend from 0 to {weights}; train again"
-        )
-    ascending = np.diff(rows) > 0
-    ends = starts[(starts > 0) & (starts < weights)]
-    ascending[ends - 1] = True
-    if np.any(rows < 0) or np.any(rows >= items) or not ascending.all():
-        raise ReleaseError(
-            f"{folder}/neighbour_rows.npy: must be rows of items, ascending within each; train"
-            " again"
-        )
-    _forget_pages(arrays)
-
-
-def _check_values(arrays: ItemArrays | NeighbourArrays, expected: Expected, folder: Path) -> None:
-    for name, array in array_fields(arrays).items():
-        shape, dtype = expected[name]
-        if array.shape != shape or array.dtype != dtype:
-            raise ReleaseError(
-                f"{folder / name}.npy: {array.dtype} of shape {array.shape},"
-                f" not {np.dtype(dtype)} of {shape}; publish the release again"
-            )
-        if not np.all(np.isfinite(array)):
-            raise ReleaseError(f"{folder / name}.npy: holds NaN or infinity; train again")
-
-
-def _forget_pages(arrays: ItemArrays | NeighbourArrays) -> None:
-    """Free what was looked through once; what is needed again comes back from the file."""
-    for array in array_fields(arrays).values():
-        if isinstance(array.base, mmap.mmap):
-            array.base.madvise(mmap.MADV_DONTNEED)

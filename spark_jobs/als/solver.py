@@ -93,12 +93,12 @@ def fit(
     return FittedFactors(Factors(users.ids, user_vectors), Factors(items.ids, item_vectors))
 
 
-def solve_users(block: Block, items: Vectors, params: Params) -> Vectors:
-    """Return the vectors of a block's users, solved to convergence. ``block``: signed preferences
-    for ranking parameters, residuals for rating parameters. ``items``: all the items' vectors."""
-    vectors = np.zeros((len(block.counts), items.shape[1]), np.float32)
-    fixed = QuantizedFactors.exact(items)
-    _improve(vectors, block, fixed, gram(items), params, to_the_end=True)
+def solve_rows(block: Block, fixed: Vectors, params: Params) -> Vectors:
+    """Return the vectors of a block's rows, solved to convergence. ``block``: signed preferences
+    for ranking parameters, residuals for rating parameters. ``fixed``: the other side's vectors."""
+    vectors = np.zeros((len(block.counts), fixed.shape[1]), np.float32)
+    exact = QuantizedFactors.exact(fixed)
+    _improve(vectors, block, exact, gram(fixed), params, to_the_end=True)
     return vectors
 
 

@@ -53,7 +53,7 @@ class ServedModel(Ranker):
 
     def __init__(self, model: Model):
         self.model = model
-        self.item_ids = model.item_index.item_ids
+        self.item_ids = model.items.index.item_ids
 
     def scores(self, known: Known) -> Stars:
         return self.model.scores(self.model.fold_in(known))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from pyspark import RDD
 
-from recommender.arrays import Float64Array, FloatArray, Int64Array
+from recommender.arrays import Float64Array, Int64Array
 from recommender.errors import DataError
-from recommender.item_fold_in import fold_in_item
-from recommender.model import Model
-from recommender.storage.release import ItemArrays
+from recommender.model import NO_ROWS, Model, Person
+from recommender.new_items import NewItem, Raters, fold_in_from
 from spark_jobs.config.configuration import Config
 from spark_jobs.evaluation.baselines import Known, Popularity, Ranker
 from spark_jobs.evaluation.case_metrics import map_cases, means, new_title_auc
@@ -27,31 +27,30 @@ from spark_jobs.evaluation.splits import (
     uniform,
 )
 from spark_jobs.evaluation.tables import Scores
-from spark_jobs.item_features import item_features
+from spark_jobs.item_prior import fit_item_prior
 from spark_jobs.training_set import TrainingSet
 
 LEAST_RATINGS = 40
 SHARE = 0.1
-CONTENT = "genres and decade"
+CONTENT = "genres, decade and creators"
 # A new title is folded in after so many ratings; a whole model is fitted with some of them.
 RATERS, FITTED_AGAIN = (1, 2, 5, 10, 20), (10, 20)
 MOST_RATERS = max(RATERS)
 # A rating that makes no title relevant, of what is not to be recommended either.
 SEEN = float("nan")
-# In ratings: how far the factors that genres and decade predict are shrunken towards the mean.
-SHRINKAGE = 100.0
 
 
 @dataclass(frozen=True)
-class FactorsOfTitles(Ranker):
-    """Ranks titles that ``model`` does not know by their ``factors``, (titles, rank): ``x·y``."""
+class FoldedIn(Ranker):
+    """Ranks titles that were not fitted by how well they fit, ``model`` having them beside those
+    that were."""
 
     model: Model
     item_ids: Int64Array
-    factors: Float64Array
 
     def scores(self, known: Known) -> Float64Array:
-        return np.asarray(self.factors @ self.model.fold_in(known).ranking_vector, float)
+        rows = self.model.items.index.known_rows(self.item_ids)
+        return np.asarray(self.model.fits(self.model.fold_in(known), rows), float)
 
 
 @dataclass(frozen=True)
@@ -62,53 +61,37 @@ class FittedAgain(Ranker):
     item_ids: Int64Array
 
     def scores(self, known: Known) -> Float64Array:
-        rows = self.model.item_index.rows(self.item_ids)
+        rows = self.model.items.index.rows(self.item_ids)
         scores = np.full(len(rows), -np.inf)
         every = self.model.scores(self.model.fold_in(known))
         scores[rows >= 0] = every[rows[rows >= 0]]
         return scores
 
 
-def predicted_factors(
-    arrays: ItemArrays, features: Float64Array, new_features: Float64Array
-) -> Float64Array:
-    """Return the factors that genres and decade predict for new titles, (titles, rank).
-
-        ŷ = mean + W·(f − mean f)      W by ridge regression over the fitted titles
-
-    Each fitted title counts as often as it was rated. ``features``: (fitted items, features).
-    """
-    counts = arrays.item_counts.astype(float)
-    mean_features, mean_factors = (
-        counts @ values / counts.sum() for values in (features, arrays.ranking_factors)
-    )
-    f, y = features - mean_features, arrays.ranking_factors - mean_factors
-    left = f.T @ (f * counts[:, None]) + SHRINKAGE * np.eye(f.shape[1])
-    weights = np.linalg.solve(left, f.T @ (y * counts[:, None]))
-    return np.asarray(mean_factors + (new_features - mean_features) @ weights)
-
-
-class Raters(NamedTuple):
+class FirstRaters(NamedTuple):
     """Who rated new titles first, title by title in the order of ``new_ids``: at most MOST_RATERS
-    each, drawn by hashing. ``vectors``: their ranking vectors, by user id."""
+    each, drawn by hashing. ``people``: them folded in, by user id."""
 
     users: list[Int64Array]
-    preferences: list[Float64Array]
-    vectors: dict[int, FloatArray]
+    values: list[Float64Array]
+    people: dict[int, Person]
 
-    def folded_in(self, model: Model, most: int, prior: Float64Array) -> Float64Array:
-        """Return the factors of each title after its first ``most`` raters."""
-        alpha, ridge = model.release.ranking.alpha, model.ranking_ridge
-        none = np.empty((0, prior.shape[1]))
-        factors = []
-        for users, preferences, expected in zip(self.users, self.preferences, prior, strict=True):
-            first = [self.vectors[user] for user in users[:most].tolist()]
-            vectors = np.array(first) if first else none
-            factors.append(fold_in_item(vectors, preferences[:most], alpha, ridge, expected))
-        return np.array(factors)
+    def folded_in(self, model: Model, titles: Sequence[NewItem], most: int) -> Model:
+        """Return the model with each title after its first ``most`` raters."""
+        chosen = [users[:most] for users in self.users]
+        row_of = {user: row for row, user in enumerate(self.people)}
+        raters = Raters(
+            starts=np.cumsum([0, *map(len, chosen)]),
+            rows=np.array([row_of[user] for users in chosen for user in users.tolist()], np.int64),
+            values=np.concatenate([values[:most] for values in self.values]),
+            ranking_vectors=np.array([p.ranking_vector for p in self.people.values()]),
+            rating_vectors=np.array([p.rating_vector for p in self.people.values()]),
+            biases=np.array([p.bias for p in self.people.values()]),
+        )
+        return model.with_added(fold_in_from(model, titles, raters))
 
 
-def first_raters(cases: RDD[Case], model: Model, new_ids: Int64Array, seed: int) -> Raters:
+def first_raters(cases: RDD[Case], model: Model, new_ids: Int64Array, seed: int) -> FirstRaters:
     def given(case: Case) -> tuple[Int64Array, Int64Array, Float64Array]:
         items = np.fromiter(case.held, np.int64, len(case.held))
         values = np.fromiter(case.held.values(), float, len(case.held))
@@ -123,16 +106,19 @@ def first_raters(cases: RDD[Case], model: Model, new_ids: Int64Array, seed: int)
     pieces = [slice(*bounds) for bounds in zip(starts, ends, strict=True)]
     chosen = np.unique(np.concatenate([users[piece] for piece in pieces]))
     theirs = cases.filter(lambda case: bool(np.isin(case.user_id, chosen)))
-    vectors = map_cases(theirs, model, lambda m, case: m.fold_in(case.known).ranking_vector)
-    preferences = model.feedback.preference(values)
-    return Raters(
+    people = map_cases(theirs, model, _folded_in)
+    return FirstRaters(
         [users[piece] for piece in pieces],
-        [preferences[piece] for piece in pieces],
-        dict(zip(theirs.map(lambda case: case.user_id).collect(), vectors, strict=True)),
+        [values[piece] for piece in pieces],
+        dict(zip(theirs.map(lambda case: case.user_id).collect(), people, strict=True)),
     )
 
 
-def without_first(cases: RDD[Case], raters: Raters, new_ids: Int64Array) -> RDD[Case]:
+def _folded_in(model: Model, case: Case) -> Person:
+    return replace(model.fold_in(case.known), rated_rows=NO_ROWS, neighbour_scores=None)
+
+
+def without_first(cases: RDD[Case], raters: FirstRaters, new_ids: Int64Array) -> RDD[Case]:
     """Leave out of the held ratings those that are folded in, so that every number of raters is
     tested on the same people and titles."""
     known: dict[int, list[int]] = {}
@@ -150,7 +136,7 @@ def without_first(cases: RDD[Case], raters: Raters, new_ids: Int64Array) -> RDD[
     return cases.map(later).cache()
 
 
-def by_title(new_ids: Int64Array, raters: Raters | None = None, most: int = 0) -> Divide:
+def by_title(new_ids: Int64Array, raters: FirstRaters | None = None, most: int = 0) -> Divide:
     """Protocol N: all ratings of ``new_ids`` are held out, all others are fitted and folded in.
     Those of the first ``most`` raters are fitted too."""
     first = [users[:most] for users in raters.users] if raters else [new_ids[:0]] * len(new_ids)
@@ -211,23 +197,23 @@ def measure_new_titles(
         return fitted.served
 
     model = fit(made.divide)
-    known_ids = model.item_index.item_ids
-    # Without their number of ratings, which a new title does not have.
-    every = np.concatenate([known_ids, new_ids])
-    features = item_features(training.items, every, np.ones(len(every), np.int64))[:, 1:]
-    expected = predicted_factors(
-        model.release.arrays, features[: len(known_ids)], features[len(known_ids) :]
-    )
+    prior = fit_item_prior(training.items, model.release.arrays)
+    model = Model(replace(model.release, item_prior=prior))
+    by_id = {item.item_id: item for item in training.items}
+    titles = [
+        NewItem(item.item_id, item.year, item.genres, item.creators, since=0)
+        for item in map(by_id.__getitem__, new_ids.tolist())
+    ]
     raters = first_raters(made.cases, model, new_ids, seed)
     # Counts of the ratings that a new title has yet to find, each person's own among them.
     counts = stars.items.counts[np.isin(stars.items.ids, new_ids)]
     rankers: dict[str, Ranker] = {
         POPULARITY: Popularity(new_ids, counts),
-        CONTENT: FactorsOfTitles(model, new_ids, expected),
+        CONTENT: FoldedIn(raters.folded_in(model, titles, 0), new_ids),
     }
     for most in RATERS:
-        factors = raters.folded_in(model, most, expected)
-        rankers[_after("folded in", most)] = FactorsOfTitles(model, new_ids, factors)
+        folded = raters.folded_in(model, titles, most)
+        rankers[_after("folded in", most)] = FoldedIn(folded, new_ids)
     for most in FITTED_AGAIN:
         again = fit(by_title(new_ids, raters, most))
         rankers[_after("fitted again", most)] = FittedAgain(again, new_ids)

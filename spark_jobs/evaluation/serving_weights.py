@@ -199,11 +199,11 @@ def ndcg_of_weights(
     arrays, person = model.release.arrays, model.fold_in(known)
     factors = arrays.ranking_factors @ person.ranking_vector
     neighbours = 0.0 if person.neighbour_scores is None else person.neighbour_scores
-    counts = np.where(np.isfinite(model.popularity), np.log1p(arrays.item_counts), -np.inf)
-    hidden, found = model.item_index.known_rows(excluded), []
+    counts = np.where(np.isfinite(model.items.popularity), np.log1p(arrays.item_counts), -np.inf)
+    hidden, found = model.items.index.known_rows(excluded), []
     for popularity, weight in tried:
         scores = factors + weight * neighbours + popularity * counts
-        listed = model.item_index.item_ids[top_n(scores, LIST_LENGTH, hidden)]
+        listed = model.items.index.item_ids[top_n(scores, LIST_LENGTH, hidden)]
         found.append(metrics.ndcg(metrics.hits(listed, relevant, LIST_LENGTH), len(relevant)))
     return found
 

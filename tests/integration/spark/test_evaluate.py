@@ -147,7 +147,7 @@ def test_protocol_n_orders_new_titles_by_counts_and_by_content(
     folded = [f"folded in, {n} raters" for n in (2, 5, 10, 20)]
     again = [f"fitted again, {n} raters" for n in (10, 20)]
     assert set(report["protocols"]["N"]) == {
-        *("popularity", "genres and decade", "folded in, 1 rater"),
+        *("popularity", "genres, decade and creators", "folded in, 1 rater"),
         *folded,
         *again,
     }

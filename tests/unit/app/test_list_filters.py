@@ -29,8 +29,8 @@ def ids(model: Model, wanted: Filter, n: int = 100, **more: int) -> list[int]:
 
 
 def test_item_metadata_has_genres_and_years(model: Model) -> None:
-    assert model.item_metadata.genres == GENRES
-    assert model.item_metadata.years.tolist() == [1979, 1984, 1999, 2004, 2001, 1995, 0, 2010]
+    assert model.items.metadata.genres == GENRES
+    assert model.items.metadata.years.tolist() == [1979, 1984, 1999, 2004, 2001, 1995, 0, 2010]
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ def test_recommend_returns_n_qualifying_items_or_all_of_them(
 ) -> None:
     model = _tiny()
     wanted = Filter(frozenset(include), frozenset(exclude), year_from=year)
-    qualified = int(model.item_metadata.qualified(wanted).sum())
+    qualified = int(model.items.metadata.qualified(wanted).sum())
     shown = model.recommend(model.fold_in({1: 5.0}), n, hidden=[2], wanted=wanted)
     out = sum(
-        model.item_metadata.qualified(wanted)[row]
-        for row in model.item_index.known_rows([1, 2]).tolist()
+        model.items.metadata.qualified(wanted)[row]
+        for row in model.items.index.known_rows([1, 2]).tolist()
     )
     assert len(shown) == min(n, qualified - out)
     for recommended in shown:
-        (row,) = model.item_index.known_rows([recommended.item_id])
-        has = {g for g, there in zip(GENRES, model.item_metadata.has[row], strict=True) if there}
+        (row,) = model.items.index.known_rows([recommended.item_id])
+        has = {g for g, there in zip(GENRES, model.items.metadata.has[row], strict=True) if there}
         assert not has & exclude
 
 

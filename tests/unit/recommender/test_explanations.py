@@ -110,6 +110,6 @@ def test_rank_without_equals_a_recomputed_list_for_100_users(
         assert explained is not None
         main_reason = max(explained.parts, key=lambda item: explained.parts[item])
         rest = {item: stars for item, stars in ratings.items() if item != main_reason}
-        everything = trained.recommend(trained.fold_in(rest), len(trained.item_index))
+        everything = trained.recommend(trained.fold_in(rest), len(trained.items))
         place = [r.item_id for r in everything].index(first.item_id) + 1
         assert service.rank_without(trained, ratings, first.item_id, main_reason) == place

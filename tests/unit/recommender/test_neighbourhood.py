@@ -97,7 +97,7 @@ def test_lists_and_ranks_equal_full_scoring(seed: int, weight: float, rated: int
     person = model.fold_in({int(item): float(random.integers(1, 11)) / 2 for item in chosen})
     expected = top_n(model.scores(person), 50, person.rated_rows)
     found = model.recommend(person, 50)
-    assert [r.item_id for r in found] == model.item_index.item_ids[expected].tolist()
+    assert [r.item_id for r in found] == model.items.index.item_ids[expected].tolist()
     assert [r.score for r in found] == model.scores(person)[expected].tolist()
     for place in (1, 10, 50):
         assert model.rank(person, found[place - 1].item_id) == place
@@ -108,14 +108,14 @@ def test_explanations_add_both_parts_of_each_rating(ratings: dict[int, float]) -
     release = with_neighbours(tiny_release(), weight=2.0)
     model, plain = Model(release), without(release)
     scores = model.scores(model.fold_in(ratings))
-    for item_id in model.item_index.item_ids.tolist():
+    for item_id in model.items.index.item_ids.tolist():
         explained, factors = explain(model, ratings, item_id), explain(plain, ratings, item_id)
         assert explained is not None
         assert factors is not None
-        (row,) = model.item_index.rows([item_id])
+        (row,) = model.items.index.rows([item_id])
         assert sum(explained.parts.values()) + explained.popularity == pytest.approx(scores[row])
         for rated, part in explained.parts.items():
-            (source,) = model.item_index.rows([rated])
+            (source,) = model.items.index.rows([rated])
             preference = model.feedback.preference(ratings[rated])
             neighbour = part - factors.parts[rated]
             assert neighbour == pytest.approx(2 * preference * WEIGHTS[source, row], abs=1e-12)

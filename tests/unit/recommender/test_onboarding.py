@@ -79,7 +79,7 @@ def test_onboarding_progress_compares_the_list_before_and_after_the_last_rating(
 
 def test_simulated_newcomer_uses_only_their_own_ratings() -> None:
     model = Model(tiny_release())
-    people = [dict.fromkeys(model.item_index.item_ids.tolist(), 5.0)]
+    people = [dict.fromkeys(model.items.index.item_ids.tolist(), 5.0)]
     (newcomer,) = benchmark.newcomers(people, np.random.default_rng(0))
     assert len(newcomer.answers) == 6
     assert not newcomer.relevant & newcomer.answers.keys()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommender.top_n import BOUND, BestFirst, scores_of, top_n
+from recommender.top_n import BOUND, BestFirst, rank_among, scores_of, top_n, top_of
 
 NEVER = -np.inf
 
@@ -101,6 +101,13 @@ def amounts(data: st.DataObject, items: int, random: np.random.Generator) -> np.
     return np.where(random.random(items) < share, scale * random.standard_normal(items), 0.0)
 
 
+def split(factors: np.ndarray, offsets: np.ndarray, at: int | None) -> list[BestFirst]:
+    """Return the items in one order, or those before a row and those from it on in two."""
+    if at is None:
+        return [BestFirst(factors, offsets)]
+    return [BestFirst(factors[:at], offsets[:at]), BestFirst(factors[at:], offsets[at:], at)]
+
+
 @settings(deadline=None, max_examples=300)
 @given(catalogues(), st.data())
 def test_best_first_top_equals_a_full_sort(
@@ -115,7 +122,8 @@ def test_best_first_top_equals_a_full_sort(
     added = amounts(data, items, random)
     scores = scores_of(factors, offsets, vector) + (0.0 if added is None else added)
     readable = scores if allowed is None else np.where(allowed, scores, NEVER)
-    rows, found = BestFirst(factors, offsets).top(vector, n, excluded, allowed, added)
+    orders = split(factors, offsets, data.draw(st.sampled_from([None, 0, items // 3, items])))
+    rows, found = top_of(orders, vector, n, excluded, allowed, added)
     assert rows.tolist() == top_n(readable, n, excluded).tolist()
     assert found.tolist() == scores[rows].tolist()
 
@@ -132,10 +140,10 @@ def test_best_first_rank_is_the_position_in_the_full_list(
     added = amounts(data, items, random)
     scores = scores_of(factors, offsets, vector) + (0.0 if added is None else added)
     listed = top_n(scores, items, excluded).tolist()
-    best = BestFirst(factors, offsets)
+    orders = split(factors, offsets, data.draw(st.sampled_from([None, 0, items // 3, items])))
     for row in random.permutation(items)[:20].tolist():
         place = listed.index(row) + 1 if row in listed else None
-        assert best.rank(vector, row, excluded, added) == place
+        assert rank_among(orders, vector, row, excluded, added) == place
 
 
 def test_best_first_counts_a_repeated_exclusion_once():

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from recommender.model import Model
+from recommender.new_items import NewItem
 from spark_jobs.evaluation.new_titles import (
     LEAST_RATINGS,
-    FactorsOfTitles,
-    Raters,
+    FirstRaters,
+    FoldedIn,
     by_title,
     draw_new_titles,
-    predicted_factors,
 )
 from spark_jobs.evaluation.time_protocol import ageing_sentence
-from tests.support.releases import tiny_release
+from spark_jobs.item_prior import fit_item_prior
+from tests.support.releases import ITEMS, tiny_release
 
 
 def aged(days: float, low: float | None) -> dict[str, Any]:
@@ -60,38 +62,45 @@ def test_new_titles_are_a_tenth_of_those_with_enough_ratings() -> None:
     assert not np.isin(validation, np.concatenate(tested)).any()
 
 
-def test_predicted_factors_follow_the_genre_of_a_new_title() -> None:
-    """Titles 1 to 4 are of one taste and genre, the next four of the other."""
-    model = Model(tiny_release())
-    genres = np.repeat(np.eye(2), 4, axis=0)
-    factors = predicted_factors(model.release.arrays, genres, np.eye(2))
-    new = FactorsOfTitles(model, np.array([901, 902]), factors)
-    first, second = model.item_index.item_ids[[0, 4]].tolist()
-    one, other = new.scores({first: 5.0})
+@pytest.fixture
+def model() -> Model:
+    """Titles 1 to 5 are of one taste and genre, the next four of the other."""
+    release = tiny_release()
+    return Model(replace(release, item_prior=fit_item_prior(ITEMS, release.arrays)))
+
+
+NEW_IDS = np.array([901, 902])
+
+
+def new_titles(*genres: str) -> list[NewItem]:
+    return [NewItem(i, None, (g,), (), 0) for i, g in zip(NEW_IDS.tolist(), genres, strict=True)]
+
+
+def test_a_new_title_without_raters_follows_its_genre(model: Model) -> None:
+    titles = new_titles("Sci-Fi", "Romance")
+    raters = FirstRaters([np.array([], int)] * 2, [np.array([])] * 2, {})
+    new = FoldedIn(raters.folded_in(model, titles, 0), NEW_IDS)
+    one, other = new.scores({1: 5.0})
     assert one > other
-    one, other = new.scores({second: 5.0})
+    one, other = new.scores({13: 5.0})
     assert one < other
 
 
-def test_title_is_folded_in_for_those_who_are_like_its_raters() -> None:
-    model = Model(tiny_release())
-    first, second = model.item_index.item_ids[[0, 4]].tolist()
-    vectors = {1: model.fold_in({first: 5.0}), 2: model.fold_in({second: 5.0})}
-    raters = Raters(
-        [np.array([1, 2]), np.array([2, 1])],
-        [np.array([1.0, 1.0]), np.array([1.0, 1.0])],
-        {user: person.ranking_vector for user, person in vectors.items()},
+def test_title_is_folded_in_for_those_who_are_like_its_raters(model: Model) -> None:
+    titles = new_titles("Western", "Western")
+    people = {1: model.fold_in({1: 5.0}), 2: model.fold_in({13: 5.0})}
+    raters = FirstRaters(
+        [np.array([1, 2]), np.array([2, 1])], [np.array([5.0, 5.0]), np.array([5.0, 5.0])], people
     )
-    unknown = np.zeros((2, model.release.ranking.rank))
-    after_one = FactorsOfTitles(model, np.array([901, 902]), raters.folded_in(model, 1, unknown))
-    assert np.argmax(after_one.scores({first: 5.0})) == 0
-    assert np.argmax(after_one.scores({second: 5.0})) == 1
-    np.testing.assert_allclose(*raters.folded_in(model, 2, unknown))  # both have the same two
-    assert raters.folded_in(model, 0, unknown).tolist() == unknown.tolist()
+    after_one = FoldedIn(raters.folded_in(model, titles, 1), NEW_IDS)
+    assert np.argmax(after_one.scores({1: 5.0})) == 0
+    assert np.argmax(after_one.scores({13: 5.0})) == 1
+    both = FoldedIn(raters.folded_in(model, titles, 2), NEW_IDS)  # have the same two raters
+    assert both.scores({1: 5.0})[0] == pytest.approx(both.scores({1: 5.0})[1], rel=1e-5)
 
 
 def test_ratings_of_the_first_raters_are_fitted_and_never_folded_in() -> None:
-    raters = Raters([np.array([7, 8])], [np.array([1.0, 1.0])], {})
+    raters = FirstRaters([np.array([7, 8])], [np.array([1.0, 1.0])], {})
     users, items = np.array([7, 7, 8, 9]), np.array([1, 5, 5, 5])
     roles = by_title(np.array([5]), raters, 1)(users, items, np.array([0, 2, 3, 4]))
     assert roles.fitted.tolist() == [True, True, False, False]
