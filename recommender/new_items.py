@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,31 +16,47 @@ from recommender.fold_in import Ridge
 from recommender.item_fold_in import fold_in_item, fold_in_item_stars
 from recommender.model import Model, RatingsByItem
 
+# People whose ratings are in memory at once.
+PEOPLE_AT_A_TIME = 1000
+
 
 @dataclass(frozen=True)
 class NewItem:
-    """An item that the release has no factors of. ``since``: ratings given by anyone to anything
-    since it came."""
+    """An item that the release has no factors of. ``count`` and ``mean``: of its ratings.
+    ``since``: ratings given by anyone to anything since it came."""
 
     item_id: int
     year: int | None
     genres: Sequence[str]
     creators: Sequence[str]
-    since: int
+    count: int = 0
+    mean: float | None = None
+    since: int = 0
+
+
+class Given(NamedTuple):
+    """Ratings of new items, in any order: columns of one length."""
+
+    user_ids: Int64Array
+    item_ids: Int64Array
+    values: Float64Array
 
 
 def fold_in_new_items(
-    model: Model, items: Sequence[NewItem], people: Mapping[int, RatingsByItem]
+    model: Model,
+    items: Sequence[NewItem],
+    given: Given,
+    ratings_of: Callable[[Sequence[int]], Mapping[int, RatingsByItem]],
 ) -> AddedItems:
     """Return the ``items`` folded in, in order of their ids.
 
-    ``model``: without added items. ``people``: all ratings of everyone who has rated one of them,
-    by user id. Their vectors come from what else they have rated. Raises ReleaseError for a release
-    that has no prior of items.
+    ``model``: without added items. ``given``: ratings of them. ``ratings_of`` returns all ratings
+    of users, by their ids: the vectors of raters come from what else they have rated. Raises
+    ReleaseError for a release that has no prior of items.
     """
     items = sorted(items, key=lambda item: item.item_id)
     item_ids = np.array([item.item_id for item in items], np.int64)
-    return fold_in_from(model, items, Raters.of(model, people, item_ids))
+    return fold_in_from(model, items, Raters.of(model, item_ids, given, ratings_of))
 
 
 def fold_in_from(model: Model, items: Sequence[NewItem], raters: Raters) -> AddedItems:
@@ -70,17 +87,15 @@ def fold_in_from(model: Model, items: Sequence[NewItem], raters: Raters) -> Adde
                 prior[rank:-1],
                 float(prior[-1]),
             )
-    counts = np.diff(raters.starts)
-    item_rows = np.repeat(np.arange(len(items)), counts)
-    sums = np.bincount(item_rows, raters.values, minlength=len(items))
-    since = np.array([item.since for item in items])
+    counts = np.array([item.count for item in items], np.int64)
+    since = np.array([item.since for item in items], np.int64)
     return AddedItems(
         item_ids=np.array([item.item_id for item in items], np.int64),
         ranking_factors=ranking,
         rating_factors=rating,
         item_bias=bias,
         counts=counts,
-        means=np.asarray(sums / np.maximum(counts, 1), np.float32),
+        means=np.array([item.mean or 0.0 for item in items], np.float32),
         popularity_counts=popularity_count(counts, since, release.catalogue.ratings),
         genres=[item.genres for item in items],
         years=[item.year for item in items],
@@ -101,24 +116,27 @@ class Raters:
     biases: Float64Array
 
     @classmethod
-    def of(cls, model: Model, people: Mapping[int, RatingsByItem], item_ids: Int64Array) -> Raters:
-        place = {item_id: row for row, item_id in enumerate(item_ids.tolist())}
-        given = np.array(
-            [
-                (place[item_id], row, value)
-                for row, ratings in enumerate(people.values())
-                for item_id, value in ratings.items()
-                if item_id in place
-            ]
-        ).reshape(-1, 3)
-        given = given[np.argsort(given[:, 0], kind="stable")]
+    def of(
+        cls,
+        model: Model,
+        item_ids: Int64Array,
+        given: Given,
+        ratings_of: Callable[[Sequence[int]], Mapping[int, RatingsByItem]],
+    ) -> Raters:
+        """Fold in those who gave the ratings, PEOPLE_AT_A_TIME. ``item_ids``: ascending."""
+        order = np.lexsort((given.user_ids, given.item_ids))
+        user_ids, rows = np.unique(given.user_ids[order], return_inverse=True)
         arrays = model.release.arrays
-        x = np.empty((len(people), arrays.ranking_factors.shape[1]), np.float32)
-        p = np.empty((len(people), arrays.rating_factors.shape[1]), np.float32)
-        biases = np.empty(len(people))
-        known = [model.known_ratings(ratings) for ratings in people.values()]
-        for positions, folded in fold_in_many(model, known):
-            x[positions], p[positions] = folded.ranking_vectors, folded.rating_vectors
-            biases[positions] = folded.biases
-        starts = np.searchsorted(given[:, 0], np.arange(len(item_ids) + 1))
-        return cls(starts, given[:, 1].astype(np.int64), given[:, 2], x, p, biases)
+        x = np.empty((len(user_ids), arrays.ranking_factors.shape[1]), np.float32)
+        p = np.empty((len(user_ids), arrays.rating_factors.shape[1]), np.float32)
+        biases = np.empty(len(user_ids))
+        for start in range(0, len(user_ids), PEOPLE_AT_A_TIME):
+            people = user_ids[start : start + PEOPLE_AT_A_TIME].tolist()
+            ratings = ratings_of(people)
+            known = [model.known_ratings(ratings[user_id]) for user_id in people]
+            for positions, folded in fold_in_many(model, known):
+                places = start + np.array(positions)
+                x[places], p[places] = folded.ranking_vectors, folded.rating_vectors
+                biases[places] = folded.biases
+        starts = np.searchsorted(given.item_ids[order], [*item_ids, np.iinfo(np.int64).max])
+        return cls(starts, rows, given.values[order], x, p, biases)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 
@@ -40,9 +39,7 @@ class ServedItems:
             self.popularity_counts[self.fitted :] = added.popularity_counts
         popularity = ranking.popularity_weight * np.log1p(self.popularity_counts)
         self.popularity = np.where(counts < ranking.min_ratings, -np.inf, popularity)
-        self._metadata_of_release: Callable[[], ItemMetadata] = (
-            before._metadata_of_release if before else cache(lambda: ItemMetadata.of(release))
-        )
+        self._of_release: _OfRelease = before._of_release if before else _OfRelease(release)
         factors, fitted = release.arrays.ranking_factors, self.fitted
         self._orders: list[BestFirst] = [
             before._orders[0] if before else BestFirst(factors, self.popularity[:fitted])
@@ -60,7 +57,7 @@ class ServedItems:
     @cached_property
     def metadata(self) -> ItemMetadata:
         """Genres and years; read from the release at first use."""
-        of_release, added = self._metadata_of_release(), self.added
+        of_release, added = self._of_release.metadata, self.added
         return of_release.followed_by(added.genres, added.years) if added else of_release
 
     def allowed(self, wanted: Filter | None, known: int) -> BoolArray | None:
@@ -104,3 +101,14 @@ class ServedItems:
         """Return the rank of an item in the whole list that ``best`` would give, from 1; None if it
         is not in it."""
         return rank_among(self._orders, vector, row, excluded_rows, neighbour_scores)
+
+
+class _OfRelease:
+    """What is read from a release once, for the items with and without added ones."""
+
+    def __init__(self, release: Release):
+        self._release = release
+
+    @cached_property
+    def metadata(self) -> ItemMetadata:
+        return ItemMetadata.of(self._release)

@@ -201,7 +201,7 @@ def measure_new_titles(
     model = Model(replace(model.release, item_prior=prior))
     by_id = {item.item_id: item for item in training.items}
     titles = [
-        NewItem(item.item_id, item.year, item.genres, item.creators, since=0)
+        NewItem(item.item_id, item.year, item.genres, item.creators)
         for item in map(by_id.__getitem__, new_ids.tolist())
     ]
     raters = first_raters(made.cases, model, new_ids, seed)

@@ -73,7 +73,7 @@ NEW_IDS = np.array([901, 902])
 
 
 def new_titles(*genres: str) -> list[NewItem]:
-    return [NewItem(i, None, (g,), (), 0) for i, g in zip(NEW_IDS.tolist(), genres, strict=True)]
+    return [NewItem(i, None, (g,), ()) for i, g in zip(NEW_IDS.tolist(), genres, strict=True)]
 
 
 def test_a_new_title_without_raters_follows_its_genre(model: Model) -> None:
