@@ -19,6 +19,8 @@ from recommender.validation import LARGEST_FLOAT
 LARGEST_ID = 2**31 - 1
 # Users of a keyed catalogue have ids from here on; people who sign up at the site stay below.
 FIRST_KEYED_USER = 2**30
+# Items that were added at the site, between two trainings, have ids from here on.
+FIRST_ADDED_ITEM = 2**30
 # Of a catalogue's file: a line that unpacks to more is no title.
 LONGEST_LINE = 1_000_000
 Id = Annotated[int, Meta(ge=0, le=LARGEST_ID)]

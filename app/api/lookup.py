@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app.api import access
 from app.api.vocabulary import is_keyed, noun, to_response
+from app.catalogue.availability import merged_into
 from app.catalogue.items import existing_ids
 from app.extensions import db
 from app.feedback.profile import UserProfile, profile_of
@@ -28,7 +29,8 @@ def user_or_404(user_id: int) -> User:
 
 
 def item_or_404(item_id: int) -> Item:
-    return _get_or_404(Item, item_id, noun())
+    """Return an item, or the one that it was merged into."""
+    return _get_or_404(Item, merged_into(item_id) if _fits_column(item_id) else item_id, noun())
 
 
 def user_by_key_or_404(key: str) -> User:

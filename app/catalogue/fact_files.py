@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ LONGEST_ADDRESS = 2_000
 _ADDRESS = re.compile(r"https?://[^\s]+")
 _YES, _NO = ("true", "1", "yes", "y"), ("false", "0", "no", "n")
 _LONGEST_SHOWN = 60
+# Functions that read a cell; they raise BadValue.
+Readers = Mapping[str, Callable[[Any], Any]]
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,34 @@ class Facts:
     values: Mapping[str, Any]
 
 
-class _BadValue(Exception):
+class BadValue(Exception):
     """A value that cannot be used; the message says what it should be."""
 
 
 def read_facts(path: Path) -> Iterator[Facts]:
     """Yield the facts of a file. Raises DataError naming the first line that is of no use."""
+    for place, row in read_rows(path, ITEM, READERS):
+        item = row.get(ITEM)
+        if isinstance(item, bool) or not isinstance(item, str | int) or str(item).strip() == "":
+            raise DataError(f"{place}: no {ITEM}; each line names one by its key or id")
+        yield Facts(str(item).strip(), values_of(row, READERS, place))
+
+
+def read_rows(
+    path: Path, required: str, others: Collection[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield where each row of a table or of JSON lines is, and its cells by their columns.
+
+    ``required``: the column that a table must have; ``others``: those that it may have. Raises
+    DataError.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as text:
             is_json = text.read(1) == "{"
             text.seek(0)
-            for number, row in _json_lines(text, path) if is_json else _table(text, path):
-                yield _facts(row, f"{path}, line {number}")
+            rows = _json_lines(text, path) if is_json else _table(text, path, required, others)
+            for number, row in rows:
+                yield f"{path}, line {number}", row
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path}: cannot be read ({error}); give a CSV file with a header, or JSON lines, in"
@@ -67,14 +85,16 @@ def _json_lines(text: Iterator[str], path: Path) -> Iterator[tuple[int, dict[str
             yield number, row
 
 
-def _table(text: Any, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _table(
+    text: Any, path: Path, required: str, others: Collection[str]
+) -> Iterator[tuple[int, dict[str, Any]]]:
     header = text.readline()
     try:
-        separator = find_columns(header, [ITEM]).separator
+        separator = find_columns(header, [required]).separator
     except MissingColumn as error:
         raise DataError(
-            f"{path}, line 1: column {ITEM!r} is missing (found"
-            f" {', '.join(error.names)[:_LONGEST_SHOWN]}); name it, and of {', '.join(READERS)}"
+            f"{path}, line 1: column {required!r} is missing (found"
+            f" {', '.join(error.names)[:_LONGEST_SHOWN]}); name it, and of {', '.join(others)}"
             " those that the file has"
         ) from error
     text.seek(0)
@@ -84,72 +104,72 @@ def _table(text: Any, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield reader.line_num, {name: cell for name, cell in known.items() if cell is not None}
 
 
-def _facts(row: Mapping[str, Any], place: str) -> Facts:
-    item = row.get(ITEM)
-    if isinstance(item, bool) or not isinstance(item, str | int) or str(item).strip() == "":
-        raise DataError(f"{place}: no {ITEM}; each line names one by its key or id")
+def values_of(row: Mapping[str, Any], readers: Readers, place: str) -> dict[str, Any]:
+    """Read the cells of a row by their columns. Raises DataError."""
     values: dict[str, Any] = {}
-    for column in READERS.keys() & row.keys():
+    for column in readers.keys() & row.keys():
         try:
-            values[column] = READERS[column](row[column])
-        except _BadValue as error:
+            values[column] = readers[column](row[column])
+        except BadValue as error:
             shown = str(row[column])[:_LONGEST_SHOWN]
             raise DataError(
                 f"{place}: {column} is {shown!r}, which is not {error}; correct the line: nothing"
                 " of the file was stored"
             ) from None
-    return Facts(str(item).strip(), values)
+    return values
 
 
 def _title(value: Any) -> str:
-    if not (text := _text(value)):
-        raise _BadValue("a title")
+    if not (text := text_of(value)):
+        raise BadValue("a title")
     return text[:LONGEST_TEXT]
 
 
 def _year(value: Any) -> int | None:
-    if not (text := _text(value)):
+    if not (text := text_of(value)):
         return None
     year = whole_number(text)
     if year is None or abs(year) > LARGEST_ID:
-        raise _BadValue("a year")
+        raise BadValue("a year")
     return year
 
 
 def _several(value: Any) -> str:
-    parts: Sequence[Any] = value if isinstance(value, list) else _text(value).split(SEPARATOR)
-    return SEPARATOR.join(filter(None, map(_text, parts)))[:LONGEST_TEXT]
+    parts: Sequence[Any] = value if isinstance(value, list) else text_of(value).split(SEPARATOR)
+    return SEPARATOR.join(filter(None, map(text_of, parts)))[:LONGEST_TEXT]
 
 
 def _image(value: Any) -> str | None:
     address = _address(value)
     if address and picture_host(address) is None:
-        raise _BadValue("an https address")
+        raise BadValue("an https address")
     return address
 
 
 def _address(value: Any) -> str | None:
-    text = _text(value)
+    text = text_of(value)
     if text and (not _ADDRESS.fullmatch(text) or len(text) > LONGEST_ADDRESS):
-        raise _BadValue("a web address")
+        raise BadValue("a web address")
     return text or None
 
 
 def _available(value: Any) -> bool:
-    text = _text(value).lower()
+    text = text_of(value).lower()
     if text not in (*_YES, *_NO):
-        raise _BadValue("true or false")
+        raise BadValue("true or false")
     return text in _YES
 
 
-def _text(value: Any) -> str:
-    """Return a value as text; none is "", and NUL, which PostgreSQL does not store, is left out."""
+def text_of(value: Any) -> str:
+    """Return a value as text; none is "". What a database does not store is left out: NUL, and
+    halves of letters beyond the first 65,536."""
     if isinstance(value, dict | list):
-        raise _BadValue("a single value")
-    return "" if value is None else str(value).replace("\0", "").strip()
+        raise BadValue("a single value")
+    text = "" if value is None else str(value)
+    return text.replace("\0", "").encode("utf-8", "replace").decode().strip()
 
 
-READERS: Mapping[str, Callable[[Any], Any]] = {
+READERS: Readers = {
     "title": _title,
     "year": _year,
     "genres": _several,

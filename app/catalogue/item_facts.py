@@ -6,14 +6,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
+from app.catalogue.availability import raise_edition, withdrawn_ids
 from app.catalogue.fact_files import Facts, read_facts
 from app.catalogue.items import BATCH, batches, locked_state
 from app.catalogue.pictures import picture_host, picture_hosts
 from app.db.retry import retry_on_conflict
 from app.extensions import db
-from app.models import CatalogueState, Item
+from app.models import Item
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
 from recommender.formats.titles import search_key
@@ -38,8 +39,8 @@ class FactCounts:
 def sync_items(path: Path, release: Release) -> FactCounts:
     """Store the facts of a file, all of them or, where a line is bad, none.
 
-    Items that are named and not known are counted. What the file does not say stays. Raises
-    DataError.
+    Items that are named and not known are counted. What the file does not say stays, and so do
+    titles that the owner has hidden: none becomes available. Raises DataError.
     """
     counts, hosts = FactCounts(), picture_hosts(release)
     locked_state()
@@ -52,19 +53,21 @@ def sync_items(path: Path, release: Release) -> FactCounts:
         db.session.rollback()
         raise
     if counts.gone or counts.back:
-        db.session.execute(update(CatalogueState).values(edition=CatalogueState.edition + 1))
+        raise_edition()
     db.session.commit()
     return counts
 
 
 def _store(rows: Sequence[Facts], keyed: bool, hosts: Collection[str], counts: FactCounts) -> None:
-    items = _items_by_name([facts.item for facts in rows], keyed)
+    items, hidden = _items_by_name([facts.item for facts in rows], keyed), withdrawn_ids()
     for facts in rows:
         item = items.get(facts.item)
         if item is None:
             counts.unknown += 1
             continue
         new = {name: v for name, v in facts.values.items() if getattr(item, name) != v}
+        if item.id in hidden:
+            new.pop("available", None)
         counts.changed += bool(new)
         counts.same += not new
         if "available" in new:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, bindparam, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, bindparam, exists, false, func, or_, select, true, update
 
 from app.catalogue import item_statistics
+from app.catalogue.availability import withdrawn, withdrawn_ids
 from app.catalogue.search_index import TitleIndex
+from app.catalogue.title_merges import merge
 from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
-from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, Item, SiteState
+from app.models import FIRST_ID_WITHOUT_CATALOGUE, AddedTitle, CatalogueState, Item, SiteState
+from recommender.catalogue import FIRST_ADDED_ITEM
 from recommender.formats.titles import search_key
 from recommender.popularity import vote_weighted
 from recommender.storage.release import Release
@@ -38,14 +41,22 @@ _IDS = select(Item.id).where(Item.id.in_(bindparam("ids", expanding=True)))
 def sync_catalogue(release: Release, again: bool = False) -> None:
     """Write the release's items to the database, unless that was done already.
 
-    Items that the release lacks stay, since users may have rated them. ``again``: do it anyway.
+    Items that the release lacks stay, since users may have rated them; so do titles that were added
+    here, as they are. One that the release brings under another id is merged into that one.
+    ``again``: do it anyway.
     """
     state = locked_state()
     if state.version == release.version and not again:
         db.session.rollback()
         return
+    find_doubles = _finder_of_doubles()
+    doubles: dict[int, int] = {}
     for batch in batches(_item_rows(release), BATCH):
+        doubles |= find_doubles(batch)
         _write_changed(batch)
+        _reserve_added_ids(state, batch[-1]["id"])
+    for double, into in doubles.items():
+        merge(double, into)
     item_statistics.refresh(release)
     state.version = release.version
     _reserve_user_ids(release.catalogue.max_user_id)  # last, since sign-ups wait for it
@@ -86,8 +97,8 @@ def search(query: str, limit: int, index: TitleIndex | None) -> list[Item]:
     if index is None:
         return _search_in_database(query, limit)
     ids = index.find(query, limit)
-    items = items_by_id(ids)
-    return [items[item_id] for item_id in ids if item_id in items]
+    items, left_out = items_by_id(ids), withdrawn_ids()
+    return [items[item_id] for item_id in ids if item_id in items and item_id not in left_out]
 
 
 def popular(
@@ -126,8 +137,9 @@ def _search_in_database(query: str, limit: int) -> list[Item]:
     words = search_key(query).split()
     if not words:
         return []
+    is_withdrawn = exists().where(AddedTitle.item_id == Item.id, withdrawn())
     matching = select(Item).where(
-        *(Item.search_key.contains(word, autoescape=True) for word in words)
+        *(Item.search_key.contains(word, autoescape=True) for word in words), ~is_withdrawn
     )
     ranked = matching.order_by(Item.rating_count.desc(), Item.id)
     return list(db.session.scalars(ranked.limit(limit)))
@@ -142,8 +154,13 @@ def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
 def _write_changed(rows: list[dict[str, Any]]) -> None:
     """Write the items that are new or differ from the stored ones.
 
-    On MySQL a rating of an item that is written waits until the whole catalogue is synced.
+    Titles that were added here stay as they are, also where the release has them. On MySQL a rating
+    of an item that is written waits until the whole catalogue is synced.
     """
+    added = existing_ids([row["id"] for row in rows if row["id"] >= FIRST_ADDED_ITEM])
+    rows = [row for row in rows if row["id"] not in added]
+    if not rows:
+        return
     columns = [name for name in rows[0] if name not in _STATISTICS]
     stored = select(*(getattr(Item, name) for name in columns))
     stored = stored.where(Item.id.in_([row["id"] for row in rows]))
@@ -155,8 +172,34 @@ def _write_changed(rows: list[dict[str, Any]]) -> None:
     upsert(Item, new, keep=_STATISTICS)
 
 
+def _finder_of_doubles() -> Callable[[list[dict[str, Any]]], dict[int, int]]:
+    """Return a function that finds titles that were added here among rows of a release under
+    another id, by IMDb's or TMDB's id or the key: their ids, and those of the rows."""
+    columns = ("imdb_id", "tmdb_id", "key")
+    added = select(AddedTitle.item_id, *(getattr(Item, name) for name in columns))
+    added = added.join(Item, Item.id == AddedTitle.item_id)
+    ids = {
+        (name, row[place]): row.item_id
+        for row in db.session.execute(added.where(AddedTitle.merged_into.is_(None)))
+        for place, name in enumerate(columns, 1)
+        if row[place] is not None
+    }
+
+    def find(rows: list[dict[str, Any]]) -> dict[int, int]:
+        found = ((ids.get((name, row[name])), row["id"]) for row in rows for name in columns)
+        return {double: into for double, into in found if double is not None and double != into}
+
+    return find
+
+
+def _reserve_added_ids(state: CatalogueState, taken: int) -> None:
+    """Give no id to a title that is added here that the release gives already."""
+    state.last_added_id = max(state.last_added_id, taken)
+
+
 def locked_state() -> CatalogueState:
-    """Return the catalogue's row, locked until the commit: one process syncs at a time."""
+    """Return the catalogue's row, locked until the commit: one process syncs or adds titles at a
+    time."""
     # An UPDATE, since SQLite has no other lock that a second process waits for.
     db.session.execute(update(CatalogueState).values(version=CatalogueState.version))
     return db.session.execute(select(CatalogueState)).scalar_one()

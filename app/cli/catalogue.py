@@ -1,4 +1,4 @@
-"""``flask sync-catalogue``, ``flask sync-items`` and ``flask fetch-posters``."""
+"""``flask sync-catalogue``, ``sync-items``, ``add-titles`` and ``fetch-posters``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from app.catalogue.item_facts import sync_items
 from app.catalogue.items import sync_catalogue
+from app.catalogue.title_files import add_from_file
 from app.catalogue.tmdb import fetch_posters, titles_without_poster
 from app.cli.errors import CommandError, CommandGroup
 from app.cli.releases import read_release, release_option
@@ -23,8 +24,7 @@ def sync_catalogue_command(version: str | None) -> None:
     release = read_release(version)
     sync_catalogue(release, again=True)
     click.echo(f"{release.catalogue.items:,} titles from release {release.version}")
-    if matched := match_again():
-        click.echo(f"{matched:,} titles of people's files, not known so far, are here now")
+    _match_again()
 
 
 @commands.command("sync-items")
@@ -44,11 +44,43 @@ def sync_items_command(file: Path) -> None:
         click.echo(f"{counts.gone:,} are not available any more, {counts.back:,} are again")
     if counts.unknown:
         click.echo(f"{counts.unknown:,} are not in the catalogue; the next training brings them")
-    if counts.elsewhere:
+    _say_elsewhere(counts.elsewhere)
+
+
+@commands.command("add-titles")
+@click.argument("file", type=click.Path(path_type=Path))
+def add_titles_command(file: Path) -> None:
+    """Add titles from FILE between two trainings: CSV with a header, or JSON lines.
+
+    Column title is needed; year, genres, creators, imdb_id, tmdb_id, key, description, image and
+    link may follow, genres and creators as in Comedy|Drama. A title that is here already, by one of
+    its ids, is not added again. Where a line is bad nothing of the file is stored.
+    """
+    release = read_release(None)
+    sync_catalogue(release)
+    counts = add_from_file(file, release)
+    click.echo(f"{counts.new:,} titles are new, {counts.here:,} were here")
+    if counts.alike:
         click.echo(
-            f"{counts.elsewhere:,} pictures are at hosts that the release in service does not"
+            f"warning: {counts.alike:,} names, with the year, are those of other titles too; the"
+            " owner's page of added titles merges doubles",
+            err=True,
+        )
+    _say_elsewhere(counts.elsewhere)
+    _match_again()
+
+
+def _say_elsewhere(pictures: int) -> None:
+    if pictures:
+        click.echo(
+            f"{pictures:,} pictures are at hosts that the release in service does not"
             " name; until the next training these titles have drawn posters"
         )
+
+
+def _match_again() -> None:
+    if matched := match_again():
+        click.echo(f"{matched:,} titles of people's files, not known so far, are here now")
 
 
 @commands.command("fetch-posters")

@@ -13,7 +13,7 @@ from flask_login import current_user
 from werkzeug.exceptions import UnprocessableEntity
 
 from app.catalogue import items as catalogue
-from app.catalogue.availability import unavailable_ids
+from app.catalogue.availability import merged_into, unavailable_ids
 from app.experiments.store import note_exposures
 from app.extensions import db
 from app.feedback import ratings, user_lists
@@ -160,6 +160,8 @@ def listed(kind: str) -> ResponseReturnValue:
 @home.get("/title/<id:item_id>")
 def title(item_id: int) -> ResponseReturnValue:
     """Show a title: its ratings, the prediction and its reasons, and similar titles."""
+    if (into := merged_into(item_id)) != item_id:
+        return redirect(url_for("home.title", item_id=into), 301)
     item = db.get_or_404(Item, item_id)
     own = ratings.ratings_of(current_user.id)
     marked = user_lists.marks_of(current_user.id)
@@ -187,46 +189,46 @@ def title(item_id: int) -> ResponseReturnValue:
 @home.post("/title/<id:item_id>/rating")
 def rate(item_id: int) -> ResponseReturnValue:
     """Store a rating, in place of an earlier one."""
-    item = db.get_or_404(Item, item_id)
+    item = _item(item_id)
     form = RatingForm()
     if not form.validate():
         raise UnprocessableEntity
-    via, model = _found_through(item_id), _own_model()
+    via, model = _found_through(item.id), _own_model()
     _, before = rate_and_log_prediction(current_user.id, item, form.value, via, model)
     message = f"{item.title}: {serving.feedback_kind.format(form.value)}"
-    return _done(message, _undo_rating(item_id, before))
+    return _done(message, _undo_rating(item.id, before))
 
 
 @home.post("/title/<id:item_id>/rating/delete")
 def unrate(item_id: int) -> ResponseReturnValue:
     """Remove a rating."""
-    item = db.get_or_404(Item, item_id)
-    before = ratings.ratings_of(current_user.id).get(item_id)
-    ratings.unrate(current_user.id, item_id)
-    undo = _undo_rating(item_id, before) if before is not None else None
+    item = _item(item_id)
+    before = ratings.ratings_of(current_user.id).get(item.id)
+    ratings.unrate(current_user.id, item.id)
+    undo = _undo_rating(item.id, before) if before is not None else None
     return _done(serving.feedback_kind.removed.format(item.title), undo)
 
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(user_lists.KINDS)}):kind>")
 def mark(item_id: int, kind: str) -> ResponseReturnValue:
     """Add a title to a list; to undo it puts it back on the list that it left."""
-    item = db.get_or_404(Item, item_id)
-    left = user_lists.mark(current_user.id, item_id, kind) - {UNSEEN}
-    back = url_for("home.unmark", item_id=item_id, kind=kind)
+    item = _item(item_id)
+    left = user_lists.mark(current_user.id, item.id, kind) - {UNSEEN}
+    back = url_for("home.unmark", item_id=item.id, kind=kind)
     if left:
-        back = url_for("home.mark", item_id=item_id, kind=left.pop())
+        back = url_for("home.mark", item_id=item.id, kind=left.pop())
     return _done(serving.feedback_kind.marked[kind].format(item.title), {"address": back})
 
 
 @home.post(f"/title/<id:item_id>/<any({', '.join(user_lists.KINDS)}):kind>/delete")
 def unmark(item_id: int, kind: str) -> ResponseReturnValue:
     """Remove a title from a list."""
-    item = db.get_or_404(Item, item_id)
+    item = _item(item_id)
     if kind == SEEN and serving.feedback_kind.seen_if_watched:
-        ratings.unwatch(current_user.id, item_id)
+        ratings.unwatch(current_user.id, item.id)
     else:
-        user_lists.unmark(current_user.id, item_id, kind)
-    back = url_for("home.mark", item_id=item_id, kind=kind)
+        user_lists.unmark(current_user.id, item.id, kind)
+    back = url_for("home.mark", item_id=item.id, kind=kind)
     return _done(serving.feedback_kind.unmarked[kind].format(item.title), {"address": back})
 
 
@@ -241,6 +243,11 @@ def poster(item_id: int) -> Response:
     response.cache_control.public = True
     response.cache_control.max_age = 86_400
     return response
+
+
+def _item(item_id: int) -> Item:
+    """Return an item, or the one that it was merged into; 404 if there is none."""
+    return db.get_or_404(Item, merged_into(item_id))
 
 
 def _own_model() -> Model | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, String, Text, true
+from sqlalchemy import ForeignKey, Index, String, Text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
+from app.models.columns import Moment
+from recommender.catalogue import FIRST_ADDED_ITEM
 
 
 class Item(db.Model):  # type: ignore[name-defined]
@@ -26,9 +28,9 @@ class Item(db.Model):  # type: ignore[name-defined]
     title: Mapped[str] = mapped_column(String(255))
     year: Mapped[int | None]
     genres: Mapped[str] = mapped_column(String(255), default="")
-    imdb_id: Mapped[str | None] = mapped_column(String(16))
-    tmdb_id: Mapped[int | None]
-    search_key: Mapped[str] = mapped_column(String(255))
+    imdb_id: Mapped[str | None] = mapped_column(String(16), index=True)
+    tmdb_id: Mapped[int | None] = mapped_column(index=True)
+    search_key: Mapped[str] = mapped_column(String(255), index=True)
     rating_count: Mapped[int] = mapped_column(default=0)
     rating_mean: Mapped[float | None]
     poster_path: Mapped[str | None] = mapped_column(String(64))
@@ -55,7 +57,8 @@ class Item(db.Model):  # type: ignore[name-defined]
 class CatalogueState(db.Model):  # type: ignore[name-defined]
     """One row: ``version`` is the release that the items came from, ``lines_version`` the one whose
     titles were last matched to the lines that wait for a title. ``edition`` grows whenever other
-    items become available.
+    items become available. ``last_added_id``: the highest id ever given to a title that was added
+    here, so that none is given twice, even after it was merged or removed.
 
     Adding a release's items locks it, for many seconds; ``SiteState``, which every registration
     updates, stays unlocked meanwhile.
@@ -67,3 +70,32 @@ class CatalogueState(db.Model):  # type: ignore[name-defined]
     version: Mapped[str | None] = mapped_column(String(64))
     lines_version: Mapped[str | None] = mapped_column(String(64))
     edition: Mapped[int] = mapped_column(default=0, server_default="0")
+    last_added_id: Mapped[int] = mapped_column(
+        default=FIRST_ADDED_ITEM - 1, server_default=str(FIRST_ADDED_ITEM - 1)
+    )
+
+
+class AddedTitle(db.Model):  # type: ignore[name-defined]
+    """A title that was added here and not by a release; its facts are in its row of ``items``.
+
+    ``added_by``: the user, None for a program, the owner at the command line, and a user who has
+    deleted their account. ``via``: see ``app.catalogue.added_titles``. ``import_id``: the import
+    that brought it, None once its report is gone. ``hidden_at``: when the owner took it off every
+    list. ``merged_into``: the item that has its ratings now; this one is on no list any more.
+    """
+
+    __tablename__ = "added_titles"
+
+    item_id: Mapped[int] = mapped_column(
+        ForeignKey("items.id"), primary_key=True, autoincrement=False
+    )
+    added_at: Mapped[Moment] = mapped_column(index=True)
+    added_by: Mapped[int | None] = mapped_column(
+        ForeignKey("users.id", ondelete="SET NULL"), index=True
+    )
+    via: Mapped[str] = mapped_column(String(16))
+    import_id: Mapped[int | None] = mapped_column(
+        ForeignKey("imports.id", ondelete="SET NULL"), index=True
+    )
+    hidden_at: Mapped[Moment | None]
+    merged_into: Mapped[int | None] = mapped_column(ForeignKey("items.id"), index=True)
