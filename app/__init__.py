@@ -34,6 +34,7 @@ from app.mydata import mydata
 from app.observability import logs, timing
 from app.owner import owner
 from app.portability.open_lines import sync_and_match
+from app.recommend import added_items
 from app.recommend.model_watcher import serving
 
 
@@ -69,7 +70,11 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     serving.init_app(
         app, prepare=sync_and_match, find_experiment=running_plan, prepare_arm=add_missing_titles
     )
-    item_statistics.init_app(app, lambda: serving.watcher.model.release)
+    item_statistics.init_app(
+        app,
+        release_in_service=lambda: serving.watcher.model.release,
+        afterwards=lambda: added_items.fold_in_again(serving.watcher.models),
+    )
 
     converters.init_app(app)
     for blueprint in (base, home, group, mydata, owner, health.status):

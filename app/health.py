@@ -17,6 +17,7 @@ from app.observability import metrics
 from app.recommend.model_watcher import serving
 from recommender.errors import NoRelease
 
+NOT_FOLDED_IN = "not in lists until the next training: the release is older than folding them in"
 status = Blueprint("status", __name__)
 Answer = tuple[dict[str, str], int]
 
@@ -31,6 +32,7 @@ def ready() -> Answer:
     """Answer 200 with the release and the experiment, or 503 with the reason.
 
     ``problem`` and ``experiment_problem``: why a newer release or a variant could not be loaded.
+    ``new_titles``: that the release cannot have titles folded in.
     """
     try:
         db.session.execute(text("SELECT 1"))
@@ -46,6 +48,7 @@ def ready() -> Answer:
         "problem": watcher.problem,
         "experiment": trial.plan.name if trial else None,
         "experiment_problem": watcher.trials.problem,
+        "new_titles": None if watcher.model.release.item_prior else NOT_FOLDED_IN,
     }
     present = {name: value for name, value in details.items() if value}
     return {"status": "ready", "release": version, **present}, 200

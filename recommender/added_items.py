@@ -53,6 +53,17 @@ class AddedItems:
         )
 
 
+NOTHING_ADDED = AddedItems(
+    item_ids=np.empty(0, np.int64),
+    ranking_factors=np.empty((0, 0), np.float32),
+    rating_factors=np.empty((0, 0), np.float16),
+    item_bias=np.empty(0, np.float32),
+    counts=np.empty(0, np.int64),
+    means=np.empty(0, np.float32),
+    popularity_counts=np.empty(0),
+)
+
+
 def popularity_count(raters: Any, since: Any, ratings: int) -> Any:
     """Return the count of ratings that a new item's popularity is reckoned by:
 

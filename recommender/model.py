@@ -65,7 +65,10 @@ class Model:
         self.gram = gram(release.arrays.ranking_factors)
 
     def with_added(self, added: AddedItems) -> Model:
-        """Return the model with these items, and no others, beside those of its release."""
+        """Return the model with these items, and no others, beside those of its release: itself if
+        it has them."""
+        if self.items.added is (added or None):
+            return self
         model = copy(self)
         model.items = self.items.with_added(added)
         if self.rating_model:

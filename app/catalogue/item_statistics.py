@@ -30,12 +30,15 @@ BATCH = 1000
 _STATISTICS = np.dtype([("id", np.int64), ("votes", np.int64), ("total", np.float64)])
 
 
-def init_app(app: Flask, release_in_service: Callable[[], Release]) -> None:
+def init_app(
+    app: Flask, release_in_service: Callable[[], Release], afterwards: Callable[[], object]
+) -> None:
     """Refresh every ``STATISTICS_MINUTES`` while the site serves; with 0 never.
 
     Every process has a thread for it, started by its first request and ended by the event under
     ``app.extensions["statistics"]``; the one that takes the turn in the database does the work.
-    ``release_in_service`` is called in an application context and may raise NoRelease.
+    ``release_in_service`` is called in an application context and may raise NoRelease;
+    ``afterwards`` too, once the statistics are new.
     """
     period = timedelta(minutes=app.config["STATISTICS_MINUTES"])
     app.extensions["statistics"] = ended = threading.Event()
@@ -50,6 +53,7 @@ def init_app(app: Flask, release_in_service: Callable[[], Release]) -> None:
                 try:
                     if take_turn(period):
                         _refresh_now(release_in_service())
+                        afterwards()
                         give_back()
                 except (SQLAlchemyError, NoRelease) as error:
                     app.logger.warning("statistics not refreshed: %s", error)

@@ -13,7 +13,7 @@ from app.models.accounts import (
     User,
     hashing,
 )
-from app.models.catalogue import AddedTitle, CatalogueState, Item
+from app.models.catalogue import AddedTitle, CatalogueState, FoldedItem, Item
 from app.models.experiments import Experiment, Exposure
 from app.models.feedback import Impression, ListEntry, Rating, Visit
 from app.models.group import Friendship
@@ -32,6 +32,7 @@ __all__ = [
     "EndedLogin",
     "Experiment",
     "Exposure",
+    "FoldedItem",
     "Friendship",
     "Import",
     "ImportChange",

@@ -58,7 +58,9 @@ class CatalogueState(db.Model):  # type: ignore[name-defined]
     """One row: ``version`` is the release that the items came from, ``lines_version`` the one whose
     titles were last matched to the lines that wait for a title. ``edition`` grows whenever other
     items become available. ``last_added_id``: the highest id ever given to a title that was added
-    here, so that none is given twice, even after it was merged or removed.
+    here, so that none is given twice, even after it was merged or removed. ``folded_edition`` grows
+    whenever other ``FoldedItem`` rows are stored, which come from what ``folded_from`` is a digest
+    of.
 
     Adding a release's items locks it, for many seconds; ``SiteState``, which every registration
     updates, stays unlocked meanwhile.
@@ -73,6 +75,29 @@ class CatalogueState(db.Model):  # type: ignore[name-defined]
     last_added_id: Mapped[int] = mapped_column(
         default=FIRST_ADDED_ITEM - 1, server_default=str(FIRST_ADDED_ITEM - 1)
     )
+    folded_edition: Mapped[int] = mapped_column(default=0, server_default="0")
+    folded_from: Mapped[str | None] = mapped_column(String(64))
+
+
+class FoldedItem(db.Model):  # type: ignore[name-defined]
+    """An item folded into the model of the release ``version``, which was not fitted on it: a row
+    of ``recommender.added_items.AddedItems``. ``vectors``: its ranking factors, single precision,
+    and its rating factors, half precision."""
+
+    __tablename__ = "folded_items"
+
+    version: Mapped[str] = mapped_column(String(64), primary_key=True)
+    item_id: Mapped[int] = mapped_column(
+        ForeignKey("items.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        index=True,
+    )
+    vectors: Mapped[bytes]
+    bias: Mapped[float]
+    rating_count: Mapped[int]
+    rating_mean: Mapped[float]
+    popularity_count: Mapped[float]
 
 
 class AddedTitle(db.Model):  # type: ignore[name-defined]

@@ -48,6 +48,12 @@ class ExperimentWatcher:
                 " is it there, and `flask db upgrade` done?"
             )
 
+    def serve_added_items(self, beside: Callable[[Model], Model]) -> None:
+        """Give the arms the items that are folded into their models; ``beside`` returns a model
+        with them."""
+        if self.current is not None:
+            self.current = self.current.with_added_items(beside)
+
     def _follow(self, plan: ExperimentConfig | None, in_service: Model) -> None:
         now = self.current
         if now is not None and now.plan == plan and now.in_service == in_service.version:

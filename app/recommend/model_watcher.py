@@ -15,6 +15,7 @@ from app.catalogue.pictures import picture_hosts
 from app.catalogue.search_index import TitleIndex
 from app.observability import metrics
 from app.observability.memory import give_back
+from app.recommend.added_items import StoredItems
 from app.recommend.catalogue_kinds import kind_of
 from app.recommend.experiment_watcher import ExperimentWatcher, Find, Prepare
 from app.recommend.feedback_kind import STARS, FeedbackKind
@@ -63,6 +64,7 @@ class ReleaseWatcher:
         self._period = period
         self._prepare = prepare
         self._current: InService | None = None
+        self._added_items = StoredItems()
         self._indexed = ""
         self._refreshing = threading.Lock()
         self._starting = threading.Lock()
@@ -80,6 +82,12 @@ class ReleaseWatcher:
     @property
     def model(self) -> Model:
         return self.current.model
+
+    @property
+    def models(self) -> list[Model]:
+        """The model in service and those of the experiment's arms. Raises NoRelease."""
+        trial = self.trials.current
+        return [self.model, *(trial.models.values() if trial else ())]
 
     def look(self) -> None:
         """Start watching, or without a period refresh; called before each request."""
@@ -107,6 +115,7 @@ class ReleaseWatcher:
                 )
             if self._current is not None:
                 self.trials.refresh(self._current.model)
+                self._serve_added_items(self._current)
                 self._tried.set()  # waiting requests do not need the index
                 self._index_titles(self._current)
 
@@ -120,6 +129,19 @@ class ReleaseWatcher:
         self._current = InService(model, before.titles if before else None, hosts)
         metrics.release_in_service(version, before.model.version if before else None)
         self._app.logger.info("release %s is in service", version)
+
+    def _serve_added_items(self, current: InService) -> None:
+        """Give the models what is folded into them and stored, if that has changed."""
+        try:
+            with self._app.app_context():
+                self._added_items.refresh()
+                model = self._added_items.beside(current.model)
+                self.trials.serve_added_items(self._added_items.beside)
+        except SQLAlchemyError as error:
+            self._report(f"titles added since were not read ({type(error).__name__})")
+        else:
+            if model is not current.model:
+                self._current = replace(current, model=model)
 
     def _index_titles(self, current: InService) -> None:
         if self._indexed == current.model.version:

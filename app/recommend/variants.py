@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from msgspec.structs import asdict
 
+from recommender.added_items import NOTHING_ADDED
 from recommender.errors import ConfigError, ReleaseError
 from recommender.model import Model
 from recommender.params import RankingParams
@@ -19,8 +20,10 @@ from recommender.validation import convert
 CONTROL, TREATMENT = ("control", "treatment")
 # Means the release in service.
 IN_SERVICE = "current"
-# Parameters that a variant may change; the others belong to the fitted factors.
-SETTINGS = ("popularity_weight", "min_ratings")
+# 0 leaves titles that came after training out of lists.
+NEW_TITLES = "new_titles"
+# What a variant may change; the other parameters belong to the fitted factors.
+SETTINGS = ("popularity_weight", "min_ratings", NEW_TITLES)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class Variant:
         settings = dict(_setting(word, text) for word in words)
         if len(settings) < len(words):
             raise ConfigError(f"{text!r}: one setting is given twice")
-        convert(settings, RankingParams, repr(text))
+        if settings.get(NEW_TITLES, 0) not in (0, 1):
+            raise ConfigError(f"{text!r}: {NEW_TITLES} must be 0 or 1")
+        convert(_ranking_params(settings), RankingParams, repr(text))
         return cls(None if first in ("", IN_SERVICE) else first, settings)
 
     def __str__(self) -> str:
@@ -53,6 +58,10 @@ class Variant:
         settings = (f"{name} {value:g}" for name, value in sorted(self.settings.items()))
         return ", ".join([self.release or "the release in service", *settings])
 
+    @property
+    def has_new_titles(self) -> bool:
+        return bool(self.settings.get(NEW_TITLES, 1))
+
     def model(self, store: ReleaseStore, in_service: Model) -> Model:
         """Load the variant's model to serve beside ``in_service``.
 
@@ -62,7 +71,7 @@ class Variant:
         if self.release not in (None, in_service.version):
             release = store.read(self.release or "")
             _check_comparable(release, in_service.release)
-        settings = {**asdict(release.ranking), **self.settings}
+        settings = {**asdict(release.ranking), **_ranking_params(self.settings)}
         ranking = convert(settings, RankingParams, str(self))
         if release is in_service.release and ranking == release.ranking:
             return in_service
@@ -118,9 +127,23 @@ class RunningExperiment:
         models = {name: arm.model(store, in_service) for name, arm in arms.items()}
         return cls(plan, in_service.version, models)
 
+    def with_added_items(self, beside: Callable[[Model], Model]) -> RunningExperiment:
+        """Return the experiment with models to which ``beside`` has given the items that came after
+        training, where an arm has new titles."""
+        arms = {CONTROL: self.plan.control, TREATMENT: self.plan.treatment}
+        models = {
+            name: beside(model) if arms[name].has_new_titles else model.with_added(NOTHING_ADDED)
+            for name, model in self.models.items()
+        }
+        return replace(self, models=models)
+
     def served(self, user_id: int) -> ServedVariant:
         arm = self.plan.arm_of(user_id)
         return ServedVariant(self.models[arm], self.plan.id, arm)
+
+
+def _ranking_params(settings: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in settings.items() if name != NEW_TITLES}
 
 
 def _setting(word: str, text: str) -> tuple[str, float]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.feedback import IMPLICIT, SCALES
+from recommender.item_prior import ItemPrior
 from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
 from recommender.storage.release import ItemArrays, NeighbourArrays, ParitySample, Release
 from recommender.storage.release_store import ReleaseStore
@@ -30,6 +31,11 @@ ITEMS = [
     CatalogueItem(55, "Never Rated", 2020, ("Drama",)),
 ]
 FITTED = ITEMS[:-1]
+# Of what the genres of new titles let expect: ranking factors, rating factors, bias.
+PRIOR = ItemPrior(
+    ("Romance", "Sci-Fi"),
+    np.array([[0.2, 0.2, 0, 0, 0], [-0.2, 0.4, 0, 0, 0], [0.4, -0.2, 0, 0, 0.1]], np.float32),
+)
 
 
 def tiny_release(version: str = "20260101-000000-aaaa", **changes: object) -> Release:
@@ -50,6 +56,8 @@ def tiny_release(version: str = "20260101-000000-aaaa", **changes: object) -> Re
             item_counts=np.array([20, 10, 8, 5, 18, 12, 9, 6]),
             item_means=np.linspace(4.0, 3.3, 8, dtype=np.float32),
         ),
+        "item_prior": PRIOR,
+        "user_gram": np.eye(2),
         "inputs": [{"path": "tiny", "layout": "CSV", "rows": 88}],
     }
     return Release(**{**values, **changes})  # type: ignore[arg-type]
@@ -87,6 +95,9 @@ def tiny_games_release(version: str = "20260202-000000-bbbb", **changes: object)
             rating_factors=np.zeros((8, 0), np.float32),
             item_bias=np.zeros(8, np.float32),
             item_means=np.linspace(40.0, 2.0, 8, dtype=np.float32),
+        ),
+        "item_prior": ItemPrior(
+            ("Action", "Simulation"), np.array([[0, 0, 0], [0.6, 0, 0], [0, 0.6, 0]], np.float32)
         ),
         "inputs": [{"path": "tiny games", "layout": "Steam", "rows": 88}],
     }

@@ -11,7 +11,6 @@ from recommender.errors import ReleaseError
 from recommender.explanations import explain
 from recommender.group_aggregation import recommend_group
 from recommender.item_metadata import Filter
-from recommender.item_prior import ItemPrior
 from recommender.item_similarity import similar_items
 from recommender.model import Model
 from recommender.new_items import Given, NewItem, fold_in_new_items
@@ -21,16 +20,11 @@ from tests.support.releases import ITEMS, no_parity_sample, tiny_release
 
 NEW_SPACE, NEW_LOVE = FIRST_KEYED_USER, FIRST_KEYED_USER + 1
 SPACE_FANS = {user: {1: 5.0, 2: 5.0, 3: 4.5, NEW_SPACE: 5.0} for user in range(100, 106)}
-# Of two tastes, the first is that of space: ranking factors, rating factors, bias.
-PRIOR = ItemPrior(
-    ("Romance", "Sci-Fi"),
-    np.array([[0.2, 0.2, 0, 0, 0], [-0.2, 0.4, 0, 0, 0], [0.4, -0.2, 0, 0, 0.1]], np.float32),
-)
 
 
 @pytest.fixture
 def model(tmp_path) -> Model:
-    return served(tmp_path, tiny_release(item_prior=PRIOR, user_gram=np.eye(2)))
+    return served(tmp_path, tiny_release())
 
 
 def served(folder, release: Release) -> Model:
@@ -121,6 +115,6 @@ def test_the_model_without_new_items_is_the_one_before(model: Model):
 
 
 def test_a_release_of_before_folds_no_items_in(tmp_path):
-    old = served(tmp_path, tiny_release())
+    old = served(tmp_path, tiny_release(item_prior=None, user_gram=None))
     with pytest.raises(ReleaseError, match="older than the folding in of new titles; train again"):
         added_to(old)
