@@ -138,7 +138,10 @@ class ReleaseWatcher:
                 model = self._added_items.beside(current.model)
                 self.trials.serve_added_items(self._added_items.beside)
         except SQLAlchemyError as error:
-            self._report(f"titles added since were not read ({type(error).__name__})")
+            self._report(
+                f"titles that came after training could not be read ({type(error).__name__}); is"
+                " the database there, and `flask db upgrade` done?"
+            )
         else:
             if model is not current.model:
                 self._current = replace(current, model=model)

@@ -31,11 +31,14 @@ ITEMS = [
     CatalogueItem(55, "Never Rated", 2020, ("Drama",)),
 ]
 FITTED = ITEMS[:-1]
-# Of what the genres of new titles let expect: ranking factors, rating factors, bias.
-PRIOR = ItemPrior(
-    ("Romance", "Sci-Fi"),
-    np.array([[0.2, 0.2, 0, 0, 0], [-0.2, 0.4, 0, 0, 0], [0.4, -0.2, 0, 0, 0.1]], np.float32),
-)
+
+
+def prior_of(arrays: ItemArrays) -> ItemPrior:
+    """Return what the genres of a new title let expect: the taste of each, and a better rating."""
+    tastes = np.array([[0.2, 0.2], [-0.2, 0.4], [0.4, -0.2]], np.float32)
+    stars = np.zeros((3, arrays.rating_factors.shape[1]), np.float32)
+    bias = np.array([[0], [0], [0.1]], np.float32)
+    return ItemPrior(("Romance", "Sci-Fi"), np.hstack([tastes, stars, bias]))
 
 
 def tiny_release(version: str = "20260101-000000-aaaa", **changes: object) -> Release:
@@ -56,11 +59,13 @@ def tiny_release(version: str = "20260101-000000-aaaa", **changes: object) -> Re
             item_counts=np.array([20, 10, 8, 5, 18, 12, 9, 6]),
             item_means=np.linspace(4.0, 3.3, 8, dtype=np.float32),
         ),
-        "item_prior": PRIOR,
         "user_gram": np.eye(2),
         "inputs": [{"path": "tiny", "layout": "CSV", "rows": 88}],
     }
-    return Release(**{**values, **changes})  # type: ignore[arg-type]
+    values |= changes
+    if "item_prior" not in values:
+        values["item_prior"] = prior_of(values["arrays"])  # type: ignore[arg-type]
+    return Release(**values)  # type: ignore[arg-type]
 
 
 # Two tastes again: the first four games are played by some people, the next four by others.
@@ -95,9 +100,6 @@ def tiny_games_release(version: str = "20260202-000000-bbbb", **changes: object)
             rating_factors=np.zeros((8, 0), np.float32),
             item_bias=np.zeros(8, np.float32),
             item_means=np.linspace(40.0, 2.0, 8, dtype=np.float32),
-        ),
-        "item_prior": ItemPrior(
-            ("Action", "Simulation"), np.array([[0, 0, 0], [0.6, 0, 0], [0, 0.6, 0]], np.float32)
         ),
         "inputs": [{"path": "tiny games", "layout": "Steam", "rows": 88}],
     }

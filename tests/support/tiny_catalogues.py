@@ -13,7 +13,7 @@ from recommender.keys import FIRST_KEYED_ITEM, FIRST_KEYED_USER, CatalogueKeys, 
 from recommender.params import RankingParams
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
-from tests.support.releases import no_parity_sample, tiny_release
+from tests.support.releases import no_parity_sample, prior_of, tiny_release
 
 COVERS = "https://covers.example"
 LE_GUIN = "Ursula K. Le Guin"
@@ -113,7 +113,8 @@ def _counted(
     )
     ranking = RankingParams(rank=2, regularization=0.1, popularity_weight=0.01, playtime_weight=0.1)
     mean = float(means.mean())
-    return replace(release, ranking=ranking, rating=None, mean_rating=mean, arrays=arrays)
+    of_counts = {"rating": None, "mean_rating": mean, "item_prior": prior_of(arrays)}
+    return replace(release, ranking=ranking, arrays=arrays, **of_counts)
 
 
 def _release(version: str, items: list[CatalogueItem], **changes: object) -> Release:

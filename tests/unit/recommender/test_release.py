@@ -59,7 +59,11 @@ def folder(release: Release) -> Path:
 
 def test_read_release_returns_the_written_release(folder: Path):
     found = read_release(folder)
-    assert replace(found, arrays=TINY.arrays, folder=None) == TINY
+    arrays = {name: getattr(TINY, name) for name in ("arrays", "item_prior", "user_gram")}
+    assert replace(found, **arrays, folder=None) == TINY
+    assert found.item_prior.words == TINY.item_prior.words
+    np.testing.assert_array_equal(found.item_prior.table, TINY.item_prior.table)
+    np.testing.assert_array_equal(found.user_gram, TINY.user_gram)
     for field in fields(ItemArrays):
         written, read = getattr(TINY.arrays, field.name), getattr(found.arrays, field.name)
         assert read.dtype == written.dtype
