@@ -112,14 +112,14 @@ def list_folder(spark: SparkSession, folder: str) -> set[str]:
     return names
 
 
-def read_bytes(spark: SparkSession, path: str) -> bytes:
-    """Read a small file. Raises DataError if it is empty."""
+def read_bytes(spark: SparkSession, path: str, may_be_empty: bool = False) -> bytes:
+    """Read a small file. Raises DataError if it is empty and may not be."""
     if local := local_file(spark, path):
         content = local.read_bytes()
     else:
         row = spark.read.format("binaryFile").load(exactly(path)).select("content").first()
         content = bytes(row[0]) if row else b""
-    if not content.strip():
+    if not content.strip() and not may_be_empty:
         raise DataError(f"{path}: is empty; {COPY_AGAIN}")
     return content
 

@@ -64,7 +64,7 @@ def merge(datasets: Sequence[Dataset], settings: Config, keep_times: bool = Fals
 
     ``keep_times``: the ratings as read stay cached beside the blocks, which have no times.
     """
-    items = {item.item_id: item for dataset in datasets for item in dataset.items}
+    items = _items_of(datasets)
     listed = np.array(sorted(items), np.int64)
     every = joined([dataset.ratings for dataset in datasets])
     try:
@@ -92,6 +92,18 @@ def merge(datasets: Sequence[Dataset], settings: Config, keep_times: bool = Fals
         keys=keys,
         has_times=datasets[0].timed,
     )
+
+
+def _items_of(datasets: Sequence[Dataset]) -> dict[int, CatalogueItem]:
+    """Return the items by id. A key that the data gave an id of its own meanwhile is left out of
+    the title that was added at the site, which merges the two when it serves the release."""
+    items: dict[int, CatalogueItem] = {}
+    ids_by_key: dict[str, int] = {}
+    for item in (item for dataset in datasets for item in dataset.items):
+        if item.key is not None and ids_by_key.setdefault(item.key, item.item_id) != item.item_id:
+            item = structs.replace(item, key=None)
+        items[item.item_id] = item
+    return items
 
 
 def _catalogue(

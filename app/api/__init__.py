@@ -31,6 +31,7 @@ def init_app(app: Flask) -> None:
         app.config.setdefault(name, value)
     words = {"word": vocabulary.WordConverter, "seen": vocabulary.SeenConverter}
     app.url_map.converters |= words
+    app.before_request(vocabulary.hide_other_words)
     api = blueprint.Api(app)
     api.ma_plugin.converter.add_attribute_function(request_schemas.document_number_as_text)
     for rows, prefix in ((routes.api, BASE_PATH), (legacy_routes.services, None)):

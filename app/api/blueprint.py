@@ -102,9 +102,11 @@ class Blueprint(flask_smorest.Blueprint):
         *errors: int,
         query: type[ma.Schema] = request_schemas.NothingSchema,
         body: type[ma.Schema] | None = None,
+        created: bool = False,
     ) -> Callable[[View], View]:
         """Read ``query`` and ``body`` into keywords; answer 200, or an error with one of the codes.
 
+        ``created``: the view returns a status too, which may be 201.
         Every route says what its query may hold, so that unknown parameters are refused.
         """
 
@@ -113,6 +115,8 @@ class Blueprint(flask_smorest.Blueprint):
                 view = self.arguments(body, as_kwargs=True)(view)
             view = self.arguments(query, location="query", as_kwargs=True)(view)
             view = self.response(200, answer)(view)
+            if created:
+                view = self.alt_response(201, schema=answer, description="Created")(view)
             for code in (*ERRORS, *(ERRORS_OF_BODIES if body else ()), *errors):
                 view = self.alt_response(code, schema=ErrorSchema)(view)
             return view

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from typing import Any
 
 from app.api.summaries import DESCRIPTIONS, SUMMARIES
 from app.api.value_scale import HIGHEST, LOWEST, STEP, own_scale
-from app.api.vocabulary import MOVIE, WORDS, is_keyed, to_response
+from app.api.vocabulary import IDS_OF_FILMS, MOVIE, WORDS, is_keyed, noun, to_response
 from app.recommend.model_watcher import serving
 from recommender.feedback import SCALES
 
@@ -23,6 +23,8 @@ def in_document(document: Mapping[str, Any]) -> Any:
     _describe(described, kind.summaries)
     if not is_keyed():
         _leave_out_keys(described)
+    if noun() != MOVIE:
+        _leave_out_fields(described, IDS_OF_FILMS)
     scale = {LOWEST: 0, HIGHEST: SCALES[kind.feedback].high, STEP: None}
     if kind.is_general:
         own = own_scale()
@@ -44,9 +46,15 @@ def _describe(document: dict[str, Any], summaries: str) -> None:
 def _leave_out_keys(document: dict[str, Any]) -> None:
     paths = document["paths"]
     document["paths"] = {path: paths[path] for path in paths if f"{{{_KEY}}}" not in path}
+    _leave_out_fields(document, (_KEY,))
+
+
+def _leave_out_fields(document: dict[str, Any], names: Collection[str]) -> None:
     for schema in document["components"]["schemas"].values():
-        if schema.get("properties", {}).pop(_KEY, None):
-            schema["required"].remove(_KEY)
+        for name in names:
+            schema.get("properties", {}).pop(name, None)
+        if "required" in schema:
+            schema["required"] = [name for name in schema["required"] if name not in names]
 
 
 def _translate(value: Any, scale: Mapping[str, float | None], renames_schemas: bool) -> Any:

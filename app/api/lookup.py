@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TypeVar
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
 
 from flask import abort
 from sqlalchemy import select
 
 from app.api import access
-from app.api.vocabulary import is_keyed, noun, to_response
+from app.api.vocabulary import IDS_OF_FILMS, MOVIE, is_keyed, noun, to_response
+from app.catalogue.added_titles import API, NewTitle, Origin, TakenId, add_title
 from app.catalogue.availability import merged_into
+from app.catalogue.fact_files import text_of
 from app.catalogue.items import existing_ids
+from app.catalogue.title_files import is_year_of
 from app.extensions import db
 from app.feedback.profile import UserProfile, profile_of
 from app.models import Item, User
@@ -43,6 +46,26 @@ def user_by_key_or_404(key: str) -> User:
 def item_by_key_or_404(key: str) -> Item:
     """Return the item with a key of the catalogue's own."""
     return _by_key(Item, key) or abort(404, f"there is no {noun()} with the key {key!r}")
+
+
+def add_or_conflict(facts: Mapping[str, Any]) -> tuple[Item, bool]:
+    """Add a title; return its item, and whether it is new. Aborts with 422 for facts that no title
+    of the release in service has, 409 for an id of another title."""
+    if facts.get("key") is not None and not is_keyed():
+        abort(422, "key: the release in service knows no keys; leave it out")
+    if named := [name for name in IDS_OF_FILMS if facts.get(name) is not None and noun() != MOVIE]:
+        abort(422, f"{named[0]}: is of films alone; leave it out")
+    if not is_year_of(facts.get("year"), noun()):
+        abort(422, f"year: {facts['year']} is not a year of a {noun()}")
+    given = {name: value for name, value in facts.items() if value is not None}
+    given["title"] = text_of(given["title"])
+    if not given["title"]:
+        abort(422, "title: it has no letter; name the title")
+    title = NewTitle(**given)
+    try:
+        return add_title(title, Origin(API))
+    except TakenId as taken:
+        abort(409, str(taken))
 
 
 def profile_or_404(user_id: int) -> UserProfile:

@@ -15,7 +15,11 @@ from marshmallow import fields, utils, validate
 
 from app.api import vocabulary
 from app.api.value_scale import HIGHEST, LOWEST, STEP, own_scale, to_stored
+from app.catalogue.fact_files import LONGEST_ADDRESS, LONGEST_TEXT, READERS, BadValue, text_of
+from app.catalogue.items import LONGEST_DESCRIPTION, LONGEST_KEY
+from app.catalogue.title_files import IMDB_ID, read_imdb_id
 from app.db.clock import utcnow
+from recommender.catalogue import LARGEST_ID
 
 MOST, FEW, MANY = 1000, 20, 100
 MOST_REQUESTS = 1000
@@ -183,6 +187,41 @@ class NewUserSchema(RequestSchema):
     year_of_birth = WholeNumber(
         required=True, allow_none=True, validate=validate.Range(1900, utcnow().year)
     )
+
+
+class Fact(fields.String):
+    """A fact of a title, checked as in ``flask add-titles``; None where it has none."""
+
+    def __init__(self, read: Callable[[Any], Any], longest: int, **more: Any):
+        about = {"maxLength": longest, **more.pop("metadata", {})}
+        super().__init__(allow_none=True, metadata=about, **more)
+        self._read, self._is_short = read, validate.Length(max=longest)
+
+    def _deserialize(self, value: Any, *rest: Any, **more: Any) -> Any:
+        try:
+            text = self._is_short(super()._deserialize(value, *rest, **more))
+            return self._read(text) or None
+        except BadValue as error:
+            raise ma.ValidationError(f"Is not {error}.") from None
+
+
+class NewMovieSchema(RequestSchema):
+    """A title to add: genres and creators as in "Comedy|Drama"."""
+
+    title = fields.String(
+        required=True,
+        validate=[validate.Length(1, LONGEST_TEXT), validate.Regexp(r"(?s).*\S")],
+        metadata={"pattern": r"\S"},
+    )
+    year = WholeNumber(allow_none=True)
+    genres = Fact(READERS["genres"], LONGEST_TEXT, metadata={"example": "Drama|Comedy"})
+    creators = Fact(READERS["creators"], LONGEST_TEXT)
+    imdb_id = Fact(read_imdb_id, 16, metadata={"pattern": IMDB_ID.pattern})
+    tmdb_id = WholeNumber(allow_none=True, validate=validate.Range(1, LARGEST_ID))
+    key = Fact(text_of, LONGEST_KEY)
+    description = Fact(text_of, LONGEST_DESCRIPTION)
+    image = Fact(READERS["image"], LONGEST_ADDRESS)
+    link = Fact(READERS["link"], LONGEST_ADDRESS)
 
 
 class OfMovieSchema(RequestSchema):

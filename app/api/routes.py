@@ -11,6 +11,7 @@ from app.accounts import service as accounts
 from app.api import access, request_schemas, response_schemas
 from app.api.blueprint import Blueprint
 from app.api.lookup import (
+    add_or_conflict,
     item_by_key_or_404,
     item_or_404,
     model_with_item,
@@ -210,6 +211,18 @@ def _check_size(user_ids: list[int], lists_of_ratings: list[dict[int, float]]) -
 def get_movie(movie_id: int) -> Item:
     """A title by its id."""
     return item_or_404(movie_id)
+
+
+@api.put("/<word('movie'):movie>")
+@api.contract(response_schemas.MovieSchema, 409, body=request_schemas.NewMovieSchema, created=True)
+def put_movie(**facts: Any) -> tuple[Item, int]:
+    """Add a title between two trainings; one that is here by an id of it is answered as it is.
+
+    For service tokens.
+    """
+    access.authorise_service()
+    item, is_new = add_or_conflict(facts)
+    return item, 201 if is_new else 200
 
 
 @api.get("/<word('movie'):movie>/by-key/<path:key>")

@@ -12,8 +12,11 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
+from flask import current_app, request
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter, ValidationError
 
+from app.http.negotiation import is_api_path
 from app.recommend.catalogue_kinds import kind_of
 from app.recommend.model_watcher import serving
 from recommender.catalogue import Catalogue
@@ -25,6 +28,8 @@ OF_VALUES = ("rating", "ratings", "avg_rating", "votes", "predicted_rating", "wa
 NAMES = (*OF_ITEMS, *OF_VALUES)
 # Errors under this key have names as the client sent them; all others have our names.
 AS_SENT = "_as_sent"
+# Ids at services for films, which no other catalogue speaks of.
+IDS_OF_FILMS = ("imdb_id", "tmdb_id")
 # Names in paths.
 WORDS = (MOVIE, "movies", "rating", "ratings", "watched")
 
@@ -86,6 +91,19 @@ class SeenConverter(WordConverter):
 
     regex = "(?:watched|known)"
     weight = 50
+
+
+def hide_other_words() -> None:
+    """Answer 404, not 405, to a path with a word that is no name of the release in service.
+
+    Werkzeug looks at the methods of a route before it asks a converter.
+    """
+    error = request.routing_exception
+    if not (isinstance(error, MethodNotAllowed) and is_api_path()):
+        return
+    paths = current_app.create_url_adapter(request)
+    if paths and not any(paths.test(method=method) for method in error.valid_methods or ()):
+        request.routing_exception = NotFound()
 
 
 @lru_cache(maxsize=8)

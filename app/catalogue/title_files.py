@@ -27,7 +27,7 @@ FILMS = "movie"
 FIRST_FILM, FIRST_YEAR = 1870, -5_000
 # A title may be announced for so many years ahead.
 YEARS_AHEAD = 10
-_IMDB_ID = re.compile(r"tt[0-9]{7,10}")
+IMDB_ID = re.compile(r"^[Tt]{2}[0-9]{7,10}$")
 
 
 @dataclass
@@ -100,7 +100,7 @@ def _readers(catalogue: Catalogue) -> Readers:
     return {
         **of_facts,
         "year": partial(_year, catalogue.noun),
-        "imdb_id": _imdb_id,
+        "imdb_id": read_imdb_id,
         "tmdb_id": _tmdb_id,
         "key": partial(_short, LONGEST_KEY),
         "description": _description,
@@ -114,9 +114,9 @@ def _year(noun: str, value: Any) -> int | None:
     return year
 
 
-def _imdb_id(value: Any) -> str | None:
+def read_imdb_id(value: Any) -> str | None:
     text = text_of(value).lower()
-    if text and not _IMDB_ID.fullmatch(text):
+    if text and not IMDB_ID.match(text):
         raise BadValue("an id of IMDb such as tt0133093")
     return text or None
 

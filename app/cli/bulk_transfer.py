@@ -64,7 +64,11 @@ def _show_progress(label: str, file: Path, sizes: Iterable[int]) -> None:
 @commands.command("export-ratings")
 @click.argument("destination")
 def export_ratings_command(destination: str) -> None:
-    """Write the database's ratings to DESTINATION, a folder or s3://bucket/prefix, for training."""
-    count = export_ratings(destination, read_release())
+    """Write the database's ratings to DESTINATION, a folder or s3://bucket/prefix, for training.
+
+    Titles that were added here come along, but hidden ones.
+    """
+    ratings, titles = export_ratings(destination, read_release())
     option = f'ARGS="--ratings {shlex.quote(destination)}"'
-    click.echo(f"{count:,} ratings; to train on them too: make train {option}")
+    added = f" and {titles:,} titles that were added here" if titles else ""
+    click.echo(f"{ratings:,} ratings{added}; to train on them too: make train {option}")

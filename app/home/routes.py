@@ -22,6 +22,7 @@ from app.feedback.user_lists import SEEN, SET_ASIDE, UNSEEN, WATCHLIST
 from app.home import home
 from app.home.forms import RatingForm
 from app.home.list_filters import KNOWN, OWN_YEARS, ListFilters
+from app.home.new_here import new_here, raters_of_new
 from app.http.negotiation import wants_json
 from app.http.pagination import PAGE_SIZE, Page
 from app.http.redirects import next_page
@@ -84,6 +85,7 @@ def index() -> ResponseReturnValue:
         own_years=OWN_YEARS,
         genres=genres,
         watchlist=marked[WATCHLIST],
+        new_here=[] if filters.in_words else new_here(current_user.id, known=item_ids),
         newcomer=len(own) < NEWCOMER_UNTIL,
         via=ratings.RECOMMENDATION,
     )
@@ -181,6 +183,7 @@ def title(item_id: int) -> ResponseReturnValue:
         own=own.get(item_id),
         rated=len(own),
         marks={kind for kind, items in marked.items() if item_id in items},
+        new_raters=raters_of_new(item) if item.rating_mean is None else None,
         via="title",
         **about,
     )

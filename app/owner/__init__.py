@@ -1,7 +1,7 @@
-"""Pages for the owner only: key figures, experiments, and the release in service."""
+"""Pages for the owner only: key figures, experiments, added titles, the release in service."""
 
 from flask import Blueprint
 
 owner = Blueprint("owner", __name__, url_prefix="/owner")
 
-from app.owner import routes  # noqa: E402, F401
+from app.owner import routes, titles_routes  # noqa: E402, F401

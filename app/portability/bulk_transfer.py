@@ -20,9 +20,11 @@ from app.extensions import db
 from app.models import Item, Rating, SiteState, User
 from app.portability.keyed_ratings import COLUMNS as KEYS
 from app.portability.keyed_ratings import UnknownKeys, find_keyed, read_keyed
+from app.portability.title_export import export_titles, is_handed_over
 from recommender.catalogue import FIRST_KEYED_USER, Catalogue
 from recommender.errors import ConfigError, DataError
 from recommender.feedback import IMPLICIT
+from recommender.formats.added_titles import TITLES_FILE
 from recommender.formats.movielens import ML_CSV, find_ratings, format_of, read_ratings
 from recommender.formats.rating_format import COLUMNS, Row
 from recommender.formats.steam_libraries import find_libraries, read_libraries
@@ -160,30 +162,32 @@ def _add_ratings(rows: list[Row]) -> None:
     upsert(Rating, ratings, newest_by="rated_at")
 
 
-def export_ratings(destination: str, release: Release) -> int:
-    """Write every explicit rating as ``ratings.csv`` to a folder or ``s3://bucket/prefix``.
+def export_ratings(destination: str, release: Release) -> tuple[int, int]:
+    """Write every explicit rating as ``ratings.csv`` to a folder or ``s3://bucket/prefix``, and the
+    titles that were added here as ``titles.jsonl``.
 
-    Returns their number. In a keyed catalogue columns of keys follow, empty for people who signed
-    up here. The file is replaced whole. A rating below the scale's lowest, such as 0,
-    is written as the lowest, which training accepts. Raises ConfigError or StorageError if the file
-    cannot be written.
+    Returns their numbers. Titles that are hidden are left out, with their ratings. In a keyed
+    catalogue columns of keys follow, empty for people who signed up here. Files are replaced whole.
+    A rating below the scale's lowest, such as 0, is written as the lowest, which training accepts.
+    Raises ConfigError or StorageError if a file cannot be written.
     """
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, ML_CSV.ratings_file)
-        count = _write(file, release.catalogue)
+        ratings, titles = Path(folder, ML_CSV.ratings_file), Path(folder, TITLES_FILE)
+        counts = _write(ratings, release.catalogue), export_titles(titles)
         try:
-            _deliver(file, destination)
+            # The ratings are last: they make an export.
+            _deliver([titles, ratings], destination)
         except OSError as error:
             raise ConfigError(
                 f"{destination}: cannot be written ({error}); give a folder or s3://bucket/prefix"
                 " that you may write to"
             ) from error
-    return count
+    return counts
 
 
 def _write(file: Path, catalogue: Catalogue) -> int:
     columns = [Rating.user_id, Rating.item_id, Rating.rating, Rating.rated_at]
-    stored = select(*columns).where(Rating.is_implicit.is_(False))
+    stored = select(*columns).where(Rating.is_implicit.is_(False), is_handed_over())
     if catalogue.keyed:
         stored = stored.join(User).join(Item).add_columns(User.key, Item.key)
     stored = stored.order_by(Rating.user_id, Rating.item_id)
@@ -198,16 +202,23 @@ def _write(file: Path, catalogue: Catalogue) -> int:
     return count
 
 
-def _deliver(file: Path, destination: str) -> None:
+def _deliver(files: list[Path], destination: str) -> None:
+    """Write the files; at the end an empty one, only over one that is there."""
+    files = sorted(files, key=lambda file: not file.stat().st_size)
     if s3.is_address(destination):
-        s3.upload(file, s3.join(destination, file.name))
+        for file in files:
+            if file.stat().st_size or file.name in s3.listing(destination):
+                s3.upload(file, s3.join(destination, file.name))
         return
     folder = Path(destination)
     folder.mkdir(parents=True, exist_ok=True)
-    others = {path.name for path in folder.iterdir() if not path.name.startswith(".")} - {file.name}
+    names = {file.name for file in files}
+    others = {path.name for path in folder.iterdir() if not path.name.startswith(".")} - names
     if others:
         raise ConfigError(
-            f"{destination}: holds {min(others)}: its {file.name} may be a data set's; give a"
-            " folder for the export alone"
+            f"{destination}: holds {min(others)}: its {ML_CSV.ratings_file} may be a data set's;"
+            " give a folder for the export alone"
         )
-    write_atomically(folder / file.name, file.read_bytes())
+    for file in files:
+        if file.stat().st_size or (folder / file.name).exists():
+            write_atomically(folder / file.name, file.read_bytes())

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 from app.http import request_budget
 from app.portability.entries import (
+    LONGEST_TITLE,
     RATED,
     SEEN,
     UNDECIDED,
@@ -24,11 +26,11 @@ from recommender.formats.titles import search_key
 
 # Titles without a match that a person may have.
 MOST_OPEN = 20_000
-# The longest text of a line that is kept.
-LONGEST_TITLE = 255
 NO_EARLIER_THAN = datetime(1970, 1, 1, tzinfo=UTC)
 # What one line says of a title takes precedence over what another says, from the weakest.
 _PRECEDENCE = {mark: place for place, mark in enumerate((UNDECIDED, WISHED, SEEN, RATED))}
+# Fields of a matched line that nobody reads any more.
+_NOT_KEPT: dict[str, Any] = {"imdb_id": None, "genres": "", "creators": ""}
 OVERRULED = "another line has this title by its id"
 
 
@@ -64,7 +66,7 @@ def conclude(contents: Contents, matcher: Matcher, report: Report) -> Conclusion
         elif match is None:
             _add_unmatched(row, concluded)
         else:
-            _add_matched(row, match, concluded, report)
+            add_matched(row, match, concluded, report)
     return concluded
 
 
@@ -83,7 +85,8 @@ def _add_unmatched(entry: Entry, concluded: Conclusions) -> None:
         concluded.unmatched[key] = entry
 
 
-def _add_matched(entry: Entry, match: Match, concluded: Conclusions, report: Report) -> None:
+def add_matched(entry: Entry, match: Match, concluded: Conclusions, report: Report) -> None:
+    """Note what a line says of the item that it matches, beside what other lines said of it."""
     before, by_before = concluded.matched.get(match.item_id, (None, ""))
     if before is not None and before.mark == entry.mark == RATED and match.by != by_before:
         weaker = before if by_before == BY_NAME else entry
@@ -94,7 +97,7 @@ def _add_matched(entry: Entry, match: Match, concluded: Conclusions, report: Rep
     if not stays:
         # A title that is not shown in the report would fill the memory.
         title = entry.title[:LONGEST_TITLE] if match.by == BY_NAME else ""
-        kept = replace(entry, title=title, original_title="", imdb_id=None)
+        kept = replace(entry, title=title, original_title="", **_NOT_KEPT)
         concluded.matched[match.item_id] = kept, match.by
 
 

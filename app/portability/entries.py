@@ -11,6 +11,7 @@ from recommender.formats.steam import BadLine
 
 # Characters of a field that we use; our own titles have 255 at most.
 LONGEST_FIELD = 500
+LONGEST_TITLE = 255
 # What a line says of its item. UNDECIDED: without a value, and nothing in the file tells whether
 # the person has seen the item or wants to; the person is asked.
 RATED, SEEN, WISHED, UNDECIDED = MARKS = ("rated", "seen", "wished", "undecided")
@@ -25,7 +26,7 @@ class Entry:
     is WISHED unless the reader says SEEN or UNDECIDED. ``original_title``: its title in the
     language of its country, where the file has both. ``not_a_title``: what the file calls it where
     that is no title of this kind ("an episode"); then only its ids may match, and it is left out
-    where they do not.
+    where they do not. ``genres`` and ``creators``: as in "Drama|Comedy".
     """
 
     line: int
@@ -40,6 +41,8 @@ class Entry:
     mark: str = ""
     original_title: str = ""
     not_a_title: str = ""
+    genres: str = ""
+    creators: str = ""
 
     def __post_init__(self) -> None:
         mark = RATED if self.value is not None else self.mark or WISHED
@@ -48,6 +51,16 @@ class Entry:
     @property
     def value(self) -> float | None:
         return self.stars if self.hours is None else self.hours
+
+
+def storable_text(text: str) -> str:
+    """Return what every database stores: no NUL, nothing that is no letter by itself."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_TITLE]
+
+
+def placeholder_title(item_id: int | None) -> str:
+    """Return what a line is called that has an id of MovieLens alone."""
+    return f"MovieLens title {item_id}"
 
 
 @dataclass(frozen=True)

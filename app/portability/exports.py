@@ -18,6 +18,7 @@ from app.db.clock import utcnow
 from app.extensions import db
 from app.http import request_budget
 from app.models import (
+    AddedTitle,
     Experiment,
     Exposure,
     Friendship,
@@ -63,6 +64,7 @@ COLUMNS = {
     "imports": ["imported_at", "undone_at", "source", "file"],
     "import_changes": ["item_id", *_OF_ITEM, "kind", *_OF_CHANGE],
     "open_lines": _OF_LINE,
+    "added_titles": ["item_id", *_OF_ITEM, "added_at", "via"],
     "companions": ["username", "asked_at", "agreed_at", "asked_by_them"],
     "tokens": ["name", "created_at", "expires_at", "revoked_at", "last_used_at"],
 }
@@ -91,6 +93,7 @@ def everything_of(user: User) -> dict[str, Row | Iterable[Row]]:
         ],
         "import_changes": _import_changes(user.id),
         "open_lines": _own_rows("open_lines", OpenLine, user.id, OpenLine.key),
+        "added_titles": _added_titles(user.id),
         "companions": _companions(user.id),
         "tokens": _own_rows("tokens", Token, user.id, Token.id),
     }
@@ -202,6 +205,15 @@ def _item_rows(kind: str, model: Any, user_id: int) -> Iterator[Row]:
         .join_from(model, Item)
         .where(model.user_id == user_id)
         .order_by(model.item_id)
+    )
+
+
+def _added_titles(user_id: int) -> Iterator[Row]:
+    yield from _rows(
+        select(*_labelled("added_titles", AddedTitle, _OF_ITEM))
+        .join_from(AddedTitle, Item, Item.id == AddedTitle.item_id)
+        .where(AddedTitle.added_by == user_id)
+        .order_by(AddedTitle.item_id)
     )
 
 

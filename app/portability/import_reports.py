@@ -27,9 +27,10 @@ class Report:
 
     Titles: ``new`` and ``changed`` ratings, those that are the ``same`` here, those ``kept`` since
     the rating here is newer; put on the list of ``seen`` ones and on the watchlist (``wanted``);
-    ``undecided``: seen or wanted, the file does not tell. ``by_id`` and ``by_name``: how they were
-    matched. ``unmatched``: those that wait for a match; ``found``: matched since, because the
-    catalogue has them now; ``chosen``: matched since by the person.
+    ``undecided``: seen or wanted, the file does not tell. ``by_id`` and ``by_name``: how they
+    were matched; ``added``: of the first those that the file brought to the catalogue.
+    ``unmatched``: those that wait for a match; ``found``: matched since, because the catalogue
+    has them now; ``chosen``: matched since by the person.
 
     Lines: ``left_out``, with their number by reason in ``reasons``, and ``bad`` ones.
     """
@@ -45,6 +46,7 @@ class Report:
     undecided: int = 0
     by_id: int = 0
     by_name: int = 0
+    added: int = 0
     unmatched: int = 0
     forgotten: int = 0
     found: int = 0

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
+from app.catalogue.added_titles import brought_by, remove_unused
 from app.db.clock import utcnow
 from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
@@ -15,6 +16,8 @@ from app.feedback import user_lists
 from app.feedback.user_lists import SEEN
 from app.models import Import, ImportChange, ListEntry, OpenLine, Rating
 from app.portability.changes import BATCH, BEFORE, RATING, RESTORED
+from app.recommend.model_watcher import serving
+from recommender.item_index import UNKNOWN
 
 Changes = Sequence[ImportChange]
 
@@ -23,7 +26,8 @@ Changes = Sequence[ImportChange]
 def undo(user_id: int, import_id: int) -> int | None:
     """Undo an import; return the number of changes that stay, since something newer replaced them.
 
-    None if it was undone already. Its lines that wait for a title are deleted.
+    None if it was undone already. Its lines that wait for a title are deleted, and so are titles
+    that it brought and that nobody else uses.
     """
     # The update comes first: it makes a second request, and on SQLite every writer, wait.
     own = Import.id == import_id, Import.user_id == user_id, Import.undone_at.is_(None)
@@ -36,8 +40,18 @@ def undo(user_id: int, import_id: int) -> int | None:
     staying = sum(_undo_kind(user_id, import_id, kind) for kind in kinds)
     db.session.execute(delete(ImportChange).where(ImportChange.import_id == import_id))
     db.session.execute(delete(OpenLine).where(OpenLine.import_id == import_id))
+    _remove_titles(import_id)
     db.session.commit()
     return staying
+
+
+def _remove_titles(import_id: int) -> None:
+    """Remove the titles that the import brought and nobody else uses, unless a release has them."""
+    brought, model = brought_by(import_id), serving.model_or_none
+    if brought and model is not None:
+        rows = model.item_index.rows(brought)
+        brought = [item_id for item_id, row in zip(brought, rows, strict=True) if row == UNKNOWN]
+    remove_unused(brought)
 
 
 def _undo_kind(user_id: int, import_id: int, kind: str) -> int:

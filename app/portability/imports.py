@@ -14,6 +14,7 @@ from app.extensions import db
 from app.http import request_budget
 from app.models import Import
 from app.observability import metrics
+from app.portability.brought_titles import bring_titles
 from app.portability.changes import apply
 from app.portability.conclusions import Conclusions, conclude
 from app.portability.entries import Contents
@@ -89,6 +90,7 @@ def _bring_in(user_id: int, name: str, upload: BinaryIO, model: Model | None) ->
     done = Import(user_id=user_id, imported_at=utcnow(), report={})
     db.session.add(done)
     db.session.flush()
+    bring_titles(done, concluded, report, model)
     stored = _store(done, concluded, report, model)
     report.shorten()
     done.report = asdict(report)

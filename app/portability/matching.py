@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.http import request_budget
-from app.models import Item
+from app.models import AddedTitle, Item
 from app.portability.entries import Entry
 from app.portability.title_names import (
     Name,
@@ -74,14 +74,17 @@ class Matcher:
         self._imdb: dict[str, _Known] = {}
         self._tmdb: dict[int, _Known] = {}
         self._names: _NameIndex | None = None
-        items = select(Item.id, Item.title, Item.year, Item.imdb_id, Item.tmdb_id).order_by(
-            Item.rating_count.desc(), Item.id
-        )
-        for row in db.session.execute(items):
+        facts = Item.title, Item.year, Item.imdb_id, Item.tmdb_id
+        items = select(AddedTitle.hidden_at, AddedTitle.merged_into, Item.id, *facts)
+        items = items.outerjoin(AddedTitle, AddedTitle.item_id == Item.id)
+        ranked = items.order_by(Item.rating_count.desc(), Item.id)
+        for hidden_at, into, item_id, title, year, imdb_id, tmdb_id in db.session.execute(ranked):
             request_budget.check()
-            item = _Known(*row)
-            self._items.append(item)
-            self._ids[item.item_id] = item
+            # One that was merged stands for the other by its ids alone, one that is hidden too.
+            item = _Known(into or item_id, title, year, imdb_id, tmdb_id)
+            if hidden_at is None and into is None:
+                self._items.append(item)
+            self._ids[item_id] = item
             if item.imdb_id:
                 self._imdb.setdefault(item.imdb_id, item)
             if item.tmdb_id:

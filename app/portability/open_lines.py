@@ -15,8 +15,8 @@ from app.db.upsert import upsert
 from app.extensions import db
 from app.models import CatalogueState, OpenLine
 from app.portability.changes import BATCH, Outcome, apply, batches
-from app.portability.conclusions import LONGEST_TITLE, MOST_OPEN
-from app.portability.entries import UNDECIDED, Entry
+from app.portability.conclusions import MOST_OPEN
+from app.portability.entries import UNDECIDED, Entry, storable_text
 from app.portability.import_reports import add_to_report
 from app.portability.matching import Matcher
 from recommender.catalogue import LARGEST_ID
@@ -51,11 +51,11 @@ def remember(
 
 
 def _row(entry: Entry, match_id: int | None) -> dict[str, Any]:
-    imdb_id = _storable(entry.imdb_id or "")
+    imdb_id = storable_text(entry.imdb_id or "")
     return {
         "line": entry.line,
-        "title": _storable(entry.title),
-        "original_title": _storable(entry.original_title),
+        "title": storable_text(entry.title),
+        "original_title": storable_text(entry.original_title),
         "year": entry.year,
         "catalogue_id": _id_or_none(entry.item_id),
         "imdb_id": imdb_id if 0 < len(imdb_id) <= LONGEST_IMDB_ID else None,
@@ -65,11 +65,6 @@ def _row(entry: Entry, match_id: int | None) -> dict[str, Any]:
         "at": entry.at,
         "match_id": match_id,
     }
-
-
-def _storable(text: str) -> str:
-    """Return what every database stores: no NUL, nothing that is no letter by itself."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_TITLE]
 
 
 def _id_or_none(number: int | None) -> int | None:

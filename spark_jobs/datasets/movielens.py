@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from recommender.catalogue import LARGEST_ID, CatalogueItem
 from recommender.errors import DataError
 from recommender.feedback import EXPLICIT
+from recommender.formats.added_titles import TITLES_FILE, read_titles
 from recommender.formats.cells import MISSING, whole_number
 from recommender.formats.movielens import (
     ML_1M,
@@ -103,13 +104,16 @@ def _detect(names: set[str], folder: str) -> tuple[str, str, Layout]:
 
 
 def read_exported(spark: SparkSession, folder: str, feedback: str = EXPLICIT) -> Dataset:
-    """Read ratings that the site exported, possibly none, of titles that other inputs list.
+    """Read ratings that the site exported, possibly none, of titles that other inputs list or that
+    were added at the site, which come with them.
 
     Raises DataError like ``read_movielens``.
     """
-    path = join(folder, ML_CSV.ratings_file)
-    if ML_CSV.ratings_file not in list_folder(spark, folder):
+    path, names = join(folder, ML_CSV.ratings_file), list_folder(spark, folder)
+    if ML_CSV.ratings_file not in names:
         raise DataError(f"{path}: missing; `flask export-ratings` writes it")
+    titles = join(folder, TITLES_FILE)
+    content = read_bytes(spark, titles, may_be_empty=True) if TITLES_FILE in names else b""
     read = read_ratings(spark, path, ML_CSV, may_be_none=True, feedback=feedback)
     return Dataset(
         path=folder,
@@ -117,7 +121,7 @@ def read_exported(spark: SparkSession, folder: str, feedback: str = EXPLICIT) ->
         layout=ML_CSV.name,
         ratings=read.ratings,
         rows=read.rows,
-        items=[],
+        items=read_titles(content, titles),
         feedback=feedback,
         findings=read.findings,
     )

@@ -100,7 +100,7 @@ def _within_reach(spark: SparkSession, folder: str) -> str:
     if not (s3.is_address(folder) and on_one_machine(spark.sparkContext)):
         return folder
     copy = temporary_folder() / folder.rstrip("/").rsplit("/", 1)[-1]
-    # `make upload` leaves checksums; what the site exported is a single file, there whole or not.
+    # `make upload` leaves checksums; what the site exported is there with its ratings.
     checked = transfer.SUMS in s3.listing(folder)
     fetch = transfer.download if checked else s3.download_folder
     fetch(folder, copy)

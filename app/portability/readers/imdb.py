@@ -51,6 +51,8 @@ def _parse(row: Row) -> Entry:
         mark=row.mark or WISHED,
         original_title=original,
         not_a_title=not_a_title(row.text("titletype")),
+        genres=row.several("genres"),
+        creators=row.several("directors"),
     )
 
 

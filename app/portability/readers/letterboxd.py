@@ -57,6 +57,7 @@ def _import_format(row: Row) -> Entry:
         stars=row.stars("rating") if of_ten is None else of_ten,
         at=row.at(),
         mark=watched or row.mark or UNDECIDED,
+        creators=row.several("directors"),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from app.portability.entries import Entry, FileRow, Note, RejectedLine
+from app.portability.entries import Entry, FileRow, Note, RejectedLine, placeholder_title
 from app.portability.readers.tables import Kind, Row, Table
 from app.portability.readers.values import stars_of
 from recommender.formats.steam import BadLine
@@ -57,7 +57,7 @@ def _wish(row: Row) -> Entry:
 
 def _title(row: Row, item_id: int | None) -> tuple[str, int | None]:
     title = row.text("title")
-    return split_title(title) if title else (f"MovieLens title {item_id}", None)
+    return split_title(title) if title else (placeholder_title(item_id), None)
 
 
 def _with_ids(row: Row, entry: Entry) -> Entry:
@@ -78,7 +78,7 @@ def _action(row: Row) -> Entry | None:
     item_id, rating = str(values.get("movieid", values.get("itemid"))), values.get("rating")
     if rating is None or not (item_id.isascii() and item_id.isdecimal() and len(item_id) < 10):
         return None
-    title = f"MovieLens title {item_id}"
+    title = placeholder_title(int(item_id))
     return Entry(row.line, title, item_id=int(item_id), stars=stars_of(str(rating)), at=row.at())
 
 

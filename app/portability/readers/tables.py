@@ -105,6 +105,10 @@ class Row:
     def imdb_id(self, *names: str) -> str | None:
         return imdb_id(self.text(*names))
 
+    def several(self, *names: str) -> str:
+        """Return the parts of "Comedy, Drama" as in "Comedy|Drama"."""
+        return "|".join(filter(None, map(str.strip, re.split(r"[,|]", self.text(*names)))))
+
     def stars(self, *names: str, of: float = 5) -> float | None:
         """Convert a rating to stars out of five from a scale that ends at ``of``; None without
         one. Raises BadLine."""

@@ -26,6 +26,7 @@ from recommender.formats.steam import BadLine
 
 SOURCE = "Trakt"
 _OTHERS = {"episode": "an episode", "season": "a season", "show": "a series", "person": "a person"}
+_GENRES = {"science-fiction": "Sci-Fi"}
 _WATCHED = ("last_watched_at", "watched_at")
 # What says that a line is of one of the files that we read.
 _SAYS = ("rating", "plays", "listed_at", *_WATCHED)
@@ -99,7 +100,14 @@ def _row(number: int, element: Any, mark: str | None, dates: DateColumn) -> Entr
         stars=None if rating is None else stars_of(str(rating)[:LONGEST_FIELD], of=10),
         at=_time(element, dates),
         mark=SEEN if is_watched else mark or UNDECIDED,
+        genres=_genres(movie.get("genres")),
     )
+
+
+def _genres(value: Any) -> str:
+    """Return the genres of an extended export, such as "science-fiction", as ours are written."""
+    names = [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+    return "|".join(_GENRES.get(name, name.title()) for name in names)[:LONGEST_FIELD]
 
 
 def _time(element: Mapping[str, Any], dates: DateColumn) -> datetime | None:

@@ -39,6 +39,7 @@ ROWS: list[tuple[str, str, Any, Any]] = [
         {"gender": "F", "year_of_birth": 1990},
         {"user_id": int, "gender": TEXT, "year_of_birth": int},
     ),
+    ("PUT", "/movie", {"title": "Pulp Fiction", "imdb_id": "tt0110912"}, MOVIE_SHAPE),
     (
         "GET",
         f"/user/{USER}/ratings/top?limit=5",

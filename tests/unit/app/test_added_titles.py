@@ -20,6 +20,7 @@ from app.db.upsert import upsert
 from app.extensions import db
 from app.models import CatalogueState, Impression, Item, ListEntry, Rating, User
 from recommender.catalogue import CatalogueItem
+from recommender.formats.added_titles import TITLES_FILE, read_titles
 from recommender.storage.release_store import ReleaseStore
 from tests.support.added_titles import (
     ANORA,
@@ -364,3 +365,35 @@ def test_each_change_of_added_titles_raises_the_edition(app: Flask) -> None:
             change()
         editions.append(edition())
     assert editions == sorted(set(editions))
+
+
+# Export for training
+
+
+def test_export_ratings_hands_added_titles_over(
+    app: Flask, ann: FlaskClient, tmp_path: Path
+) -> None:
+    added = bring_title(app, replace(ANORA, description="A dancer."))
+    ann.post(f"/title/{added}/rating", data={"rating": "4"})
+    status, printed = run(app, "export-ratings", str(tmp_path / "out"))
+    assert (status, printed.split(";")[0]) == (*(0, "1 ratings and 1 titles that were added here"),)
+    (title,) = read_titles((tmp_path / "out" / TITLES_FILE).read_bytes(), "there")
+    assert title == CatalogueItem(
+        *(added, "Anora", 2024, ("Comedy", "Drama"), "tt28607951", 1064213, "A dancer."),
+        creators=("Sean Baker",),
+    )
+    assert f"21,{added},4," in (tmp_path / "out" / "ratings.csv").read_text()
+
+
+def test_export_ratings_leaves_hidden_titles_and_their_ratings_out(
+    app: Flask, ann: FlaskClient, tmp_path: Path
+) -> None:
+    added = bring_title(app)
+    ann.post(f"/title/{added}/rating", data={"rating": "4"})
+    ann.post("/title/1/rating", data={"rating": "5"})
+    assert "1 titles" in run(app, "export-ratings", str(tmp_path / "out"))[1]
+    with app.app_context():
+        hide(added, is_hidden=True)
+    assert run(app, "export-ratings", str(tmp_path / "out"))[1].startswith("1 ratings; to train")
+    assert (tmp_path / "out" / TITLES_FILE).read_text() == ""
+    assert str(added) not in (tmp_path / "out" / "ratings.csv").read_text()

@@ -45,6 +45,8 @@ OF_NOBODY: list[tuple[str, str, Any]] = [
 ]
 OF_SERVICES: list[tuple[str, str, Any]] = [
     ("PUT", "/user", {"gender": "F", "year_of_birth": 1990}),
+    # One that is here: a new one is answered with 201.
+    ("PUT", "/movie", {"title": "Space Station", "imdb_id": "tt0000001"}),
 ]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import ListEntry, Rating
+from recommender.catalogue import FIRST_ADDED_ITEM
 from tests.support.site import real_data, register
 from tests.support.uploads import bring, report_of
 
@@ -35,6 +36,7 @@ class Sample(NamedTuple):
     by_id: int = 0
     by_name: int = 0
     unmatched: int = 0
+    added: int = 0
     reasons: dict[str, int] = {}
     note: str = ""
 
@@ -47,9 +49,9 @@ SAMPLES = (
         reasons=EPISODE_AND_SERIES,
     ),
     Sample(
-        *("imdb_macos_rezipped.zip", {TOY_STORY: 4.5, LEBOWSKI: 4.0}),
-        by_id=2,
-        unmatched=1,
+        *("imdb_macos_rezipped.zip", {TOY_STORY: 4.5, LEBOWSKI: 4.0, FIRST_ADDED_ITEM: 3.0}),
+        by_id=3,
+        added=1,
         reasons={"an episode": 2, "a series": 2, "a game": 1},
     ),
     Sample("imdb_watchlist_2024.csv", {TOY_STORY: 4.5}, wished={HEAT, CASINO}, by_id=3),
@@ -113,9 +115,13 @@ def test_sample_gives_its_ratings_marks_and_report(
     assert marked(movielens_app, "seen") == sample.seen
     assert marked(movielens_app, "watchlist") == sample.wished
     report = report_of(movielens_app)
-    counts = {name: report[name] for name in ("by_id", "by_name", "unmatched", "undecided", "bad")}
+    counts = {
+        name: report[name]
+        for name in ("by_id", "by_name", "unmatched", "added", "undecided", "bad")
+    }
     assert counts == {
         **{"by_id": sample.by_id, "by_name": sample.by_name, "unmatched": sample.unmatched},
+        "added": sample.added,
         **{"undecided": 0, "bad": 0},
     }
     assert report["reasons"] == sample.reasons

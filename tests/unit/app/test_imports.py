@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Import, ImportChange, Item, ListEntry, OpenLine, Rating
-from app.portability import conclusions, imports, open_lines
+from app.portability import brought_titles, conclusions, imports, open_lines
 from app.portability.entries import (
     SEEN,
     UNDECIDED,
@@ -365,8 +365,9 @@ def test_lines_about_one_unmatched_title_are_one(
 
 @pytest.mark.every_database
 def test_lines_keep_ids_title_rating_and_date(
-    app: Flask, ann: FlaskClient, file: list[FileRow]
+    app: Flask, ann: FlaskClient, file: list[FileRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(brought_titles, "MOST_BROUGHT", 0)
     entry = Entry(
         **{"line": 2, "title": "Ünheard 🎬\0", "year": 1999, "item_id": 77, "imdb_id": "tt77"},
         **{"tmdb_id": 78, "stars": 2.5, "at": day(1), "original_title": "O" * 400},
@@ -404,8 +405,9 @@ def add_item(app: Flask, **values: object) -> None:
 
 @pytest.mark.every_database
 def test_sync_catalogue_matches_waiting_lines_to_new_titles(
-    app: Flask, ann: FlaskClient, file: list[FileRow]
+    app: Flask, ann: FlaskClient, file: list[FileRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(brought_titles, "MOST_BROUGHT", 0)
     send(
         ann,
         file,

@@ -18,6 +18,7 @@ from app.extensions import db
 from app.models import Import, ImportChange, ListEntry, Rating, User
 from app.portability import uploads
 from app.portability.exports import COLUMNS
+from tests.support.added_titles import FIRST
 from tests.support.commands import run
 from tests.support.pages import shown, stored
 from tests.support.site import PASSWORD, register
@@ -51,7 +52,8 @@ def test_import_matches_movielens_ratings_by_id(app: Flask, ann: FlaskClient) ->
 def test_import_matches_imdb_ratings_by_id_then_by_title_and_year(
     app: Flask, ann: FlaskClient
 ) -> None:
-    page = bring(ann, IMDB, follow_redirects=True).text
+    lines = IMDB.replace("tt9999998", "")
+    page = bring(ann, lines, follow_redirects=True).text
     assert stored(app) == [(1, 4.5), (3, 3.5)]
     assert "Not in our catalogue" in page
     assert '<strong>Unheard Of</strong> <span class="quietly">1999 · 3.5 ★' in page
@@ -147,7 +149,7 @@ def test_import_is_idempotent(app: Flask, ann: FlaskClient) -> None:
     before = stored(app)
     bring(ann, IMDB)
     assert stored(app) == before
-    assert report_of(app)["same"] == 2
+    assert report_of(app)["same"] == 3
 
 
 @pytest.mark.every_database
@@ -273,6 +275,7 @@ def furnish(app: Flask, client: FlaskClient) -> None:
     client.post("/title/1/rating", data={"rating": "4"})
     client.post("/title/8/watchlist")
     bring(client, IMDB)
+    bring(client, "Name,Year,Rating\nNowhere Found,1999,3\n")
     register(app.test_client(), "friend")
     client.post("/group/ask", data={"name": "friend"})
     client.post("/forgotten", data={"email": "ann@example.com"})
@@ -299,7 +302,10 @@ def test_export_contains_all_data_of_the_user(app: Flask, ann: FlaskClient) -> N
     assert "attachment" in answer.headers["Content-Disposition"]
     whole = answer.json
     assert whole["account"]["email"] == "ann@example.com"
-    assert {r["title"] for r in whole["ratings"]} == {"Space Station", "The Space Race"}
+    assert {r["title"] for r in whole["ratings"]} == {
+        *("Space Station", "The Space Race", "Unheard Of"),
+    }
+    assert [title["title"] for title in whole["added_titles"]] == ["Unheard Of"]
     assert whole["marks"][0]["kind"] == "watchlist"
     assert whole["companions"][0]["username"] == "friend"
     assert all(whole[kind] for kind in whole)
@@ -308,7 +314,7 @@ def test_export_contains_all_data_of_the_user(app: Flask, ann: FlaskClient) -> N
     with zipfile.ZipFile(io.BytesIO(ann.get("/data/export.zip").data)) as archive:
         assert {name.removesuffix(".csv") for name in archive.namelist()} == set(whole)
         rows = list(csv.DictReader(io.StringIO(archive.read("ratings.csv").decode())))
-    assert [row["item_id"] for row in rows] == ["1", "3"]
+    assert [row["item_id"] for row in rows] == ["1", "3", str(FIRST)]
 
 
 def test_export_csv_files_equal_the_json(app: Flask, ann: FlaskClient) -> None:
