@@ -31,6 +31,11 @@ def withdrawn_ids() -> Ids:
     return _of_edition("withdrawn", _read_withdrawn)
 
 
+def added_ids() -> Ids:
+    """Return the ids of added titles that are not withdrawn, kept like those before."""
+    return _of_edition("added", _read_added)
+
+
 def withdrawn() -> ColumnElement[bool]:
     """Return the condition that an added title is hidden, or merged into another one."""
     return or_(AddedTitle.hidden_at.is_not(None), AddedTitle.merged_into.is_not(None))
@@ -69,3 +74,7 @@ def _read_unavailable() -> Ids:
 
 def _read_withdrawn() -> Ids:
     return frozenset(db.session.scalars(select(AddedTitle.item_id).where(withdrawn())))
+
+
+def _read_added() -> Ids:
+    return frozenset(db.session.scalars(select(AddedTitle.item_id).where(~withdrawn())))

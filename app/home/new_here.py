@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import exists, func, select
 
-from app.catalogue.availability import withdrawn
+from app.catalogue.availability import added_ids, withdrawn
 from app.db.clock import utcnow
 from app.extensions import db
 from app.feedback.user_lists import SET_ASIDE
@@ -21,17 +21,14 @@ SHOWN, CANDIDATES = 12, 200
 Fit = Callable[[Sequence[Item]], Mapping[int, float]]
 
 
-def newest_first(_items: Sequence[Item]) -> Mapping[int, float]:
-    """Score no title, so that the newest come first."""
-    return {}
-
-
-def new_here(user_id: int, scores: Fit = newest_first, known: Collection[int] = ()) -> list[Item]:
+def new_here(user_id: int, fit_of: Fit, known: Collection[int] = ()) -> list[Item]:
     """Return titles added within NEW_FOR that a person has not rated, seen or hidden.
 
-    At most SHOWN, the best by ``scores`` first, then those without a score, newest first.
+    At most SHOWN, the best by ``fit_of`` first, then those without a score, newest first.
     ``known``: ids that stand elsewhere on the page.
     """
+    if not added_ids():
+        return []
     rated = exists().where(Rating.user_id == user_id, Rating.item_id == AddedTitle.item_id)
     marked = exists().where(
         ListEntry.user_id == user_id,
@@ -44,7 +41,7 @@ def new_here(user_id: int, scores: Fit = newest_first, known: Collection[int] = 
     recent = recent.order_by(AddedTitle.added_at.desc(), AddedTitle.item_id.desc())
     found = list(db.session.scalars(recent.limit(CANDIDATES)))
     items = [item for item in found if item.id not in known]
-    fit = scores(items) if items else {}
+    fit = fit_of(items) if items else {}
     # Sorting is stable: what has no score stays in order of time.
     items.sort(key=lambda item: fit.get(item.id, float("-inf")), reverse=True)
     return items[:SHOWN]

@@ -5,6 +5,7 @@ Forms work without JavaScript; scripts get JSON with the request that undoes a c
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
@@ -30,7 +31,7 @@ from app.models import Item
 from app.observability import timing
 from app.posters import draw_poster
 from app.recommend.model_watcher import serving
-from app.recommend.service import predicted, rate_and_log_prediction, recommend, similar, why
+from app.recommend.service import fits, predicted, rate_and_log_prediction, recommend, similar, why
 from recommender.errors import NoRelease
 from recommender.model import Model
 from recommender.onboarding import next_question, onboarding_progress
@@ -71,6 +72,7 @@ def index() -> ResponseReturnValue:
         reasons=FIRST,
     )
     item_ids = [r.item.id for r in ranked[:shown]]
+    fit = partial(fits, model, counted)
     remember_shown(current_user.id, item_ids, model.version)
     note_exposures([(current_user.id, served, item_ids)])
     return render_template(
@@ -85,7 +87,7 @@ def index() -> ResponseReturnValue:
         own_years=OWN_YEARS,
         genres=genres,
         watchlist=marked[WATCHLIST],
-        new_here=[] if filters.in_words else new_here(current_user.id, known=item_ids),
+        new_here=[] if filters.in_words else new_here(current_user.id, fit, known=item_ids),
         newcomer=len(own) < NEWCOMER_UNTIL,
         via=ratings.RECOMMENDATION,
     )

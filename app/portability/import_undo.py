@@ -49,7 +49,7 @@ def _remove_titles(import_id: int) -> None:
     """Remove the titles that the import brought and nobody else uses, unless a release has them."""
     brought, model = brought_by(import_id), serving.model_or_none
     if brought and model is not None:
-        rows = model.item_index.rows(brought)
+        rows = model.items.index.rows(brought)
         brought = [item_id for item_id, row in zip(brought, rows, strict=True) if row == UNKNOWN]
     remove_unused(brought)
 

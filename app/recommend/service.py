@@ -179,6 +179,13 @@ def predicted(model: Model, ratings: RatingsByItem, items: Sequence[Item]) -> di
     return serving.feedback_kind.predict(model, person, ids)
 
 
+def fits(model: Model, ratings: RatingsByItem, items: Sequence[Item]) -> dict[int, float]:
+    """Return how well those of ``items`` that the model has fit, by id; popularity left out."""
+    person, rows = fold_in(model, ratings), model.items.index.known_rows(i.id for i in items)
+    found = model.fits(person, rows).tolist()
+    return dict(zip(model.items.index.item_ids[rows].tolist(), found, strict=True))
+
+
 def rate_and_log_prediction(
     user_id: int, item: Item, stars: float, via: str, model: Model | None
 ) -> tuple[datetime, float | None]:

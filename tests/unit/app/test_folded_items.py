@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pytest
@@ -79,6 +80,18 @@ def test_a_new_title_is_recommended_to_people_like_its_raters(app: Flask, added:
     assert listed(app, 950)[0] == added
     assert listed(app, 951)[:2] == [8, 21]
     assert added in listed(app, 951)
+
+
+def test_new_here_is_in_the_order_of_how_well_each_fits_the_person(
+    app: Flask, ann: FlaskClient
+) -> None:
+    space, love = (bring_title(app, NewTitle(g, 2026, g)) for g in ("Sci-Fi", "Romance"))
+    fold_in(app)
+    for rated, order in ((1, [space, love]), (8, [love, space])):
+        ann.post(f"/title/{rated}/rating", data={"rating": "5"})
+        shelf = ann.get("/").text.partition("New here")[2].partition("</section>")[0]
+        assert [int(i) for i in re.findall(r'<h3><a href="/title/(\d+)', shelf)] == order
+        ann.post(f"/title/{rated}/rating/delete")
 
 
 def test_nothing_is_stored_again_while_nothing_has_changed(app: Flask, added: int) -> None:

@@ -29,9 +29,13 @@ def several(app: Flask, count: int) -> list[int]:
     return [bring_title(app, NewTitle(f"Film {number}", 2025)) for number in range(count)]
 
 
+def unknown(_items: Sequence[Item]) -> Mapping[int, float]:
+    return {}
+
+
 def listed(app: Flask) -> list[int]:
     with app.app_context():
-        return [item.id for item in new_here(ANN)]
+        return [item.id for item in new_here(ANN, unknown)]
 
 
 def test_new_here_shows_the_newest_titles_first(app: Flask, ann: FlaskClient) -> None:
@@ -85,7 +89,7 @@ def test_new_here_leaves_out_what_stands_elsewhere_on_the_page(
 ) -> None:
     first, second = several(app, 2)
     with app.app_context():
-        assert [item.id for item in new_here(ANN, known={second})] == [first]
+        assert [item.id for item in new_here(ANN, unknown, known={second})] == [first]
 
 
 def test_front_page_has_no_shelf_while_filters_are_in_force(app: Flask, ann: FlaskClient) -> None:
