@@ -58,13 +58,17 @@ def _of_edition(name: str, read: Callable[[], Ids]) -> Ids:
     if name in g:
         known: Ids = g.get(name)
         return known
-    edition = db.session.scalar(select(CatalogueState.edition)) or 0
+    if "edition" not in g:
+        g.edition = db.session.scalar(select(CatalogueState.edition)) or 0
+    edition = g.edition
     kept, ids = current_app.extensions.get(name, (None, NONE))
     if kept != edition:
         ids = read() if edition else NONE
         current_app.extensions[name] = edition, ids
     if has_request_context():
         setattr(g, name, ids)
+    else:
+        g.pop("edition")
     return ids
 
 

@@ -17,7 +17,6 @@ from app.feedback.user_lists import SEEN
 from app.models import Import, ImportChange, ListEntry, OpenLine, Rating
 from app.portability.changes import BATCH, BEFORE, RATING, RESTORED
 from app.recommend.model_watcher import serving
-from recommender.item_index import UNKNOWN
 
 Changes = Sequence[ImportChange]
 
@@ -50,7 +49,8 @@ def _remove_titles(import_id: int) -> None:
     brought, model = brought_by(import_id), serving.model_or_none
     if brought and model is not None:
         rows = model.items.index.rows(brought)
-        brought = [item_id for item_id, row in zip(brought, rows, strict=True) if row == UNKNOWN]
+        fitted = range(model.items.fitted)
+        brought = [item_id for item_id, row in zip(brought, rows, strict=True) if row not in fitted]
     remove_unused(brought)
 
 
