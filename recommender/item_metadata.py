@@ -17,12 +17,14 @@ from recommender.storage.release import Release
 @dataclass(frozen=True)
 class Filter:
     """Titles with any of the ``include``d genres (default: all), none of the ``exclude``d ones, and
-    a year from ``year_from`` to ``year_to``, bounds which exclude titles of unknown year."""
+    a year from ``year_from`` to ``year_to``, bounds which exclude titles of unknown year. ``ids``:
+    only these titles, where it is not None."""
 
     include: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
     year_from: int | None = None
     year_to: int | None = None
+    ids: frozenset[int] | None = None
 
 
 class ItemMetadata:
@@ -41,6 +43,7 @@ class ItemMetadata:
                 ids_of[genre].append(item.item_id)
         rows = item_rows.rows(ids)
         known = rows != UNKNOWN
+        self._item_rows = item_rows
         self.years = np.zeros(len(item_rows), dtype=np.int64)
         self.years[rows[known]] = np.array(years)[known]
         rows_of = {genre: item_rows.known_rows(ids) for genre, ids in ids_of.items()}
@@ -62,6 +65,10 @@ class ItemMetadata:
             mask &= self.years <= wanted.year_to
         if wanted.year_from is not None or wanted.year_to is not None:
             mask &= self.years > 0
+        if wanted.ids is not None:
+            listed = np.zeros(len(mask), dtype=bool)
+            listed[self._item_rows.known_rows(wanted.ids)] = True
+            mask &= listed
         return mask
 
     def _any_of(self, names: frozenset[str]) -> BoolArray:

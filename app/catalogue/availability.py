@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from flask import current_app, g, has_request_context
 from sqlalchemy import select
 
+from app.catalogue.editions import of_edition
 from app.extensions import db
-from app.models import CatalogueState, Item
-
-NONE: frozenset[int] = frozenset()
+from app.models import Item
 
 
 def unavailable_ids() -> frozenset[int]:
-    """Return the ids of items that are not available, the same ones for a whole request.
+    """Return the ids of items that are not available, the same ones for a whole request."""
+    return of_edition("unavailable", _unavailable_ids)
 
-    A process keeps them until the edition in the database is another one.
-    """
-    if "unavailable" in g:
-        known: frozenset[int] = g.unavailable
-        return known
-    edition = db.session.scalar(select(CatalogueState.edition)) or 0
-    kept, ids = current_app.extensions.get("unavailable", (0, NONE))
-    if kept != edition:
-        ids = frozenset(db.session.scalars(select(Item.id).where(Item.available.is_(False))))
-        current_app.extensions["unavailable"] = edition, ids
-    if has_request_context():
-        g.unavailable = ids
-    return ids
+
+def _unavailable_ids() -> frozenset[int]:
+    return frozenset(db.session.scalars(select(Item.id).where(Item.available.is_(False))))

@@ -1,4 +1,8 @@
-"""Read new facts of items: a table with a header, or one JSON object a line."""
+"""Read new facts of items: a table with a header, or one JSON object a line.
+
+Facts of the catalogue's own have columns of their names, and in JSON may also stand together, as
+in ``"facts": {"price": 12.5}``.
+"""
 
 from __future__ import annotations
 
@@ -7,45 +11,51 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app.catalogue.pictures import picture_host
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
-from recommender.formats.cells import whole_number
+from recommender.formats.cells import whole_number, yes_or_no
 from recommender.formats.delimited import MissingColumn, find_columns
+from recommender.item_facts import NUMBER, Fact, FactValue, fact_name, read_value
 
-ITEM = "item"
+ITEM, OWN = "item", "facts"
 # Between several genres or creators in one cell.
 SEPARATOR = "|"
 LONGEST_TEXT = 255
 LONGEST_ADDRESS = 2_000
+# MySQL's TEXT takes 65,535 bytes, and a character up to four.
+LONGEST_DESCRIPTION = 16_000
 _ADDRESS = re.compile(r"https?://[^\s]+")
-_YES, _NO = ("true", "1", "yes", "y"), ("false", "0", "no", "n")
 _LONGEST_SHOWN = 60
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What one line says of an item, by columns of ``Item``. ``item``: its key or id."""
+    """What one line says of an item, by columns of ``Item``. ``item``: its key or id. ``own``:
+    facts of the catalogue's own by name, None where there is none any more."""
 
     item: str
     values: Mapping[str, Any]
+    own: Mapping[str, FactValue | None]
 
 
 class _BadValue(Exception):
     """A value that cannot be used; the message says what it should be."""
 
 
-def read_facts(path: Path) -> Iterator[Facts]:
-    """Yield the facts of a file. Raises DataError naming the first line that is of no use."""
+def read_facts(path: Path, own: Sequence[Fact]) -> Iterator[Facts]:
+    """Yield the facts of a file. ``own``: those of the catalogue's own. Raises DataError naming the
+    first line that is of no use."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as text:
             is_json = text.read(1) == "{"
             text.seek(0)
             for number, row in _json_lines(text, path) if is_json else _table(text, path):
-                yield _facts(row, f"{path}, line {number}")
+                yield _facts(row, own, f"{path}, line {number}")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path}: cannot be read ({error}); give a CSV file with a header, or JSON lines, in"
@@ -84,21 +94,43 @@ def _table(text: Any, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield reader.line_num, {name: cell for name, cell in known.items() if cell is not None}
 
 
-def _facts(row: Mapping[str, Any], place: str) -> Facts:
+def _facts(row: Mapping[str, Any], own: Sequence[Fact], place: str) -> Facts:
     item = row.get(ITEM)
     if isinstance(item, bool) or not isinstance(item, str | int) or str(item).strip() == "":
         raise DataError(f"{place}: no {ITEM}; each line names one by its key or id")
-    values: dict[str, Any] = {}
-    for column in READERS.keys() & row.keys():
-        try:
-            values[column] = READERS[column](row[column])
-        except _BadValue as error:
-            shown = str(row[column])[:_LONGEST_SHOWN]
-            raise DataError(
-                f"{place}: {column} is {shown!r}, which is not {error}; correct the line: nothing"
-                " of the file was stored"
-            ) from None
-    return Facts(str(item).strip(), values)
+    together = row.get(OWN)
+    values = {
+        column: _read(READERS[column], row[column], column, place)
+        for column in READERS
+        if column in row
+    }
+    given = {fact_name(name): value for name, value in row.items() if name not in READERS}
+    given |= together if isinstance(together, dict) else {}
+    facts = {
+        fact.name: _read(partial(_fact, kind=fact.kind), given[fact.name], fact.name, place)
+        for fact in own
+        if fact.name in given
+    }
+    return Facts(str(item).strip(), values, facts)
+
+
+def _read(read: Callable[[Any], Any], value: Any, column: str, place: str) -> Any:
+    try:
+        return read(value)
+    except _BadValue as error:
+        raise DataError(
+            f"{place}: {column} is {str(value)[:_LONGEST_SHOWN]!r}, which is not {error}; correct"
+            " the line: nothing of the file was stored"
+        ) from None
+
+
+def _fact(value: Any, kind: str) -> FactValue | None:
+    if kind == NUMBER and isinstance(value, bool):
+        raise _BadValue("a number")
+    try:
+        return read_value(_text(value), kind)
+    except ValueError as error:
+        raise _BadValue(str(error)) from None
 
 
 def _title(value: Any) -> str:
@@ -136,10 +168,14 @@ def _address(value: Any) -> str | None:
 
 
 def _available(value: Any) -> bool:
-    text = _text(value).lower()
-    if text not in (*_YES, *_NO):
+    available = yes_or_no(_text(value))
+    if available is None:
         raise _BadValue("true or false")
-    return text in _YES
+    return available
+
+
+def _description(value: Any) -> str | None:
+    return _text(value)[:LONGEST_DESCRIPTION] or None
 
 
 def _text(value: Any) -> str:
@@ -157,4 +193,5 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "image": _image,
     "link": _address,
     "available": _available,
+    "description": _description,
 }

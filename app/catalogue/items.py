@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, bindparam, false, func, or_, select, true, update
 
 from app.catalogue import item_statistics
+from app.catalogue.fact_files import LONGEST_DESCRIPTION
 from app.catalogue.search_index import TitleIndex
 from app.db.retry import retry_on_conflict
 from app.db.upsert import upsert
 from app.extensions import db
 from app.models import FIRST_ID_WITHOUT_CATALOGUE, CatalogueState, Item, SiteState
 from recommender.formats.titles import search_key
+from recommender.item_facts import as_json
 from recommender.popularity import vote_weighted
 from recommender.storage.release import Release
 
@@ -22,11 +24,11 @@ BATCH = 1000
 # SQLite takes 32,766 parameters in a statement, the others more.
 MOST_PARAMETERS = 30_000
 LONGEST_QUERY = 100
-# MySQL's TEXT takes 65,535 bytes, and a character up to four.
-LONGEST_DESCRIPTION = 16_000
 LONGEST_KEY = 255
 # Columns of existing items that ``app.catalogue.item_statistics`` updates.
 _STATISTICS = ("rating_count", "rating_mean")
+# And one that the site's own table decides once it has the item.
+_KEPT = (*_STATISTICS, "available")
 NONE = false()
 Row = TypeVar("Row")
 # Built once: that takes longer than the database takes to answer.
@@ -48,6 +50,7 @@ def sync_catalogue(release: Release, again: bool = False) -> None:
         _write_changed(batch)
     item_statistics.refresh(release)
     state.version = release.version
+    note_change()
     _reserve_user_ids(release.catalogue.max_user_id)  # last, since sign-ups wait for it
     db.session.commit()
 
@@ -58,6 +61,7 @@ def add_missing_titles(release: Release) -> None:
     rows = (row for row in _item_rows(release) if row["id"] not in stored)
     for batch in batches(rows, BATCH):
         upsert(Item, batch, keep=batch[0])
+        note_change()
     db.session.commit()
 
 
@@ -144,7 +148,7 @@ def _write_changed(rows: list[dict[str, Any]]) -> None:
 
     On MySQL a rating of an item that is written waits until the whole catalogue is synced.
     """
-    columns = [name for name in rows[0] if name not in _STATISTICS]
+    columns = [name for name in rows[0] if name not in _KEPT]
     stored = select(*(getattr(Item, name) for name in columns))
     stored = stored.where(Item.id.in_([row["id"] for row in rows]))
     unchanged = {tuple(title) for title in db.session.execute(stored)}
@@ -152,7 +156,7 @@ def _write_changed(rows: list[dict[str, Any]]) -> None:
     # A key that has changed hands would be there twice until both rows are written.
     if keys := [row["key"] for row in new if row["key"] is not None]:
         db.session.execute(update(Item).where(Item.key.in_(keys)).values(key=None))
-    upsert(Item, new, keep=_STATISTICS)
+    upsert(Item, new, keep=_KEPT)
 
 
 def locked_state() -> CatalogueState:
@@ -160,6 +164,11 @@ def locked_state() -> CatalogueState:
     # An UPDATE, since SQLite has no other lock that a second process waits for.
     db.session.execute(update(CatalogueState).values(version=CatalogueState.version))
     return db.session.execute(select(CatalogueState)).scalar_one()
+
+
+def note_change() -> None:
+    """Let all processes know that items are other ones; the caller commits."""
+    db.session.execute(update(CatalogueState).values(edition=CatalogueState.edition + 1))
 
 
 def _reserve_user_ids(taken: int) -> None:
@@ -190,6 +199,8 @@ def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
             "creators": storable("|".join(item.creators), 255),
             "image": storable(item.image, LONGEST_DESCRIPTION),
             "link": storable(item.link, LONGEST_DESCRIPTION),
+            "facts": as_json(item.facts) if item.facts else None,
+            "available": item.available,
         }
 
 

@@ -61,7 +61,8 @@ def read_catalogue(
     ratings_frame = select_ratings(
         open_table(session, own.ratings, own.folder, {}), own.ratings.columns, own.ratings.shown
     )
-    items, odd_items = read_items_table(items_frame, own.items)
+    table = read_items_table(items_frame, own.items)
+    items = table.items
     batches = _read_batches(ratings_frame, own)
     summaries = [*batches.map(lambda b: (b.place, b.rows, len(b.users), b.lowest, b.highest))]
     odd_rows = Findings.merged(batches.map(lambda b: b.findings))
@@ -90,9 +91,10 @@ def read_catalogue(
         rows=rows,
         items=_items(items, keys),
         feedback=own.catalogue.feedback,
-        findings=Findings.merged([odd_items, odd_rows, odd_keys, unlisted, odd_pairs]),
+        findings=Findings.merged([table.findings, odd_rows, odd_keys, unlisted, odd_pairs]),
         keys=keys,
         timed=bool(own.ratings.columns.time),
+        facts=table.facts,
     )
 
 

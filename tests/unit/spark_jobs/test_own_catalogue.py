@@ -166,6 +166,27 @@ BAD = {
     "items, columns, link: template must be a web address with {key} in it": {
         "items": {"columns": {"item": "i", "title": "t", "link": {"template": "https://x.org"}}}
     },
+    "items: facts: two have the label 'price'": {
+        "items": {"facts": [{"column": "a", "label": "Price"}, {"column": "b", "label": "price"}]}
+    },
+    "items: facts: two have the column 'a_b'": {
+        "items": {"facts": [{"column": "a b", "label": "x"}, {"column": "A-B", "label": "z"}]}
+    },
+    "items: facts: there are 13, and at most 12 may be": {
+        "items": {"facts": [{"column": f"c{n}", "label": f"l{n}"} for n in range(13)]}
+    },
+    "items, facts, entry 1: column '€' has no letter or digit": {
+        "items": {"facts": [{"column": "€", "label": "Price"}]}
+    },
+    "items, facts, entry 1: label must be one line of at most 40 characters, not ' '": {
+        "items": {"facts": [{"column": "price", "label": " "}]}
+    },
+    "items, facts, entry 1: a unit is of numbers alone": {
+        "items": {"facts": [{"column": "p", "label": "P", "unit": "€", "kind": "text"}]}
+    },
+    "items, facts, entry 1: kind must be number or text, not 'price'": {
+        "items": {"facts": [{"column": "p", "label": "P", "kind": "price"}]}
+    },
     "model: unknown parameter 'rank'; known are min_ratings": {"model": {"rank": 4}},
     "unknown parameter 'itemz'": {"itemz": {}},
 }  # fmt: skip
