@@ -15,20 +15,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.catalogue.pictures import picture_host
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
 from recommender.formats.cells import whole_number, yes_or_no
 from recommender.formats.delimited import MissingColumn, find_columns
 from recommender.item_facts import NUMBER, Fact, FactValue, fact_name, read_value
+from recommender.pictures import picture_host
 
 ITEM, OWN = "item", "facts"
 # Between several genres or creators in one cell.
 SEPARATOR = "|"
 LONGEST_TEXT = 255
-LONGEST_ADDRESS = 2_000
 # MySQL's TEXT takes 65,535 bytes, and a character up to four.
-LONGEST_DESCRIPTION = 16_000
+LONGEST_ADDRESS = LONGEST_DESCRIPTION = 16_000
 _ADDRESS = re.compile(r"https?://[^\s]+")
 _LONGEST_SHOWN = 60
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.catalogue.fact_files import Facts, read_facts
 from app.catalogue.items import BATCH, batches, locked_state, note_change
-from app.catalogue.pictures import picture_host, picture_hosts
+from app.catalogue.pictures import picture_hosts
 from app.db.retry import retry_on_conflict
 from app.extensions import db
 from app.models import Item
@@ -18,6 +18,7 @@ from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
 from recommender.formats.titles import search_key
 from recommender.item_facts import FactValue, as_json
+from recommender.pictures import picture_host
 from recommender.storage.release import Release
 
 

@@ -9,18 +9,25 @@ from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
 from recommender.catalogue import CatalogueItem
 from recommender.errors import DataError
 from recommender.formats.cells import yes_or_no
 from recommender.item_facts import Fact
 from recommender.keys import LONGEST_KEY
+from recommender.pictures import picture_host
 from spark_jobs.arrow import arrow_batches
 from spark_jobs.datasets.catalogue_source.columns import select_items
-from spark_jobs.datasets.catalogue_source.description import KEY, ItemTable, SplitColumn
+from spark_jobs.datasets.catalogue_source.description import (
+    KEY,
+    ItemTable,
+    Option,
+    OwnCatalogue,
+    SplitColumn,
+)
 from spark_jobs.datasets.catalogue_source.fact_columns import fact_values, facts_of, role_of
-from spark_jobs.datasets.catalogue_source.sources import readable
+from spark_jobs.datasets.catalogue_source.sources import open_table, readable
 from spark_jobs.datasets.findings import Findings
 
 NO_KEY = "items without a key, or with one that cannot be used"
@@ -31,6 +38,9 @@ NO_YEAR = "items whose year cannot be read"
 NO_IMAGE = "pictures left out, whose address is not https"
 NO_AVAILABLE = "items of which neither yes, no nor a number says whether they are available"
 ROLES = ("item", "title", "year", "genres", "creators", "image", "description", "available")
+# Of an item table: texts with line breaks in quotation marks. Ratings have none, and a file that is
+# read so cannot be divided.
+ITEM_DEFAULTS: dict[str, dict[str, Option]] = {"csv": {"multiLine": True}}
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,12 @@ class ItemRows:
     items: list[ItemRow]
     facts: tuple[Fact, ...]
     findings: Findings
+
+
+def open_items(session: SparkSession, own: OwnCatalogue) -> DataFrame:
+    """Open the item table without reading its rows. Raises DataError."""
+    defaults = ITEM_DEFAULTS.get(own.items.kind, {})
+    return open_table(session, own.items, own.folder, defaults)
 
 
 def read_items_table(frame: DataFrame, table: ItemTable) -> ItemRows:
@@ -120,7 +136,7 @@ def _described(
     read_year = _year(year)
     if year and year.strip() and read_year is None:
         findings.add(NO_YEAR, f"{key!r}: {year[:20]!r}")
-    if image and not re.fullmatch(r"https://[^\s/]\S*", image):
+    if image and (picture_host(image) is None or re.search(r"\s", image)):
         findings.add(NO_IMAGE, f"{key!r}: {image[:60]!r}")
         image = ""
     return {

@@ -21,8 +21,8 @@ from spark_jobs.array_cache import CachedArrays, Shared, cache
 from spark_jobs.arrow import arrow_batches
 from spark_jobs.datasets.catalogue_source.batches import BAD, RatingBatch, read_batches
 from spark_jobs.datasets.catalogue_source.columns import RATINGS_SCHEMA, select_ratings
-from spark_jobs.datasets.catalogue_source.description import Option, OwnCatalogue, RatingTable
-from spark_jobs.datasets.catalogue_source.items import ItemRow, read_items_table
+from spark_jobs.datasets.catalogue_source.description import OwnCatalogue, RatingTable
+from spark_jobs.datasets.catalogue_source.items import ItemRow, open_items, read_items_table
 from spark_jobs.datasets.catalogue_source.key_texts import (
     Positions,
     add_keys,
@@ -42,9 +42,6 @@ LAYOUT = "tables"
 UNLISTED = "ratings of items that the item table does not list"
 REPEATED = "repeated pairs, whose ratings count as one ({})"
 CAPPED = "users of whom only the {:,} newest ratings count"
-# Of an item table: texts with line breaks in quotation marks. Ratings have none, and a file that is
-# read so cannot be divided.
-ITEM_DEFAULTS: dict[str, dict[str, Option]] = {"csv": {"multiLine": True}}
 
 
 def read_catalogue(
@@ -57,7 +54,7 @@ def read_catalogue(
     rating is of a listed item.
     """
     session = session_of(spark, own.ratings.timezone)
-    items_frame = open_table(session, own.items, own.folder, ITEM_DEFAULTS.get(own.items.kind, {}))
+    items_frame = open_items(session, own)
     ratings_frame = select_ratings(
         open_table(session, own.ratings, own.folder, {}), own.ratings.columns, own.ratings.shown
     )

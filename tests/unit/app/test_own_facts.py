@@ -170,7 +170,7 @@ def test_answers_and_document_have_the_facts(priced_app: Flask, rest: Rest, read
     path = document["paths"]["/api/v1/user/{user_id}/recommendations"]
     named = {each["name"]: each for each in path["get"]["parameters"]}
     assert set(named) == {
-        *("user_id", "limit", "list_price__min", "list_price__max", "format__is"),
+        *("limit", "list_price__min", "list_price__max", "format__is"),
     }
     assert named["list_price__min"]["description"] == "Price, €, at least this"
     properties = document["components"]["schemas"]["Book"]["properties"]
