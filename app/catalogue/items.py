@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, bindparam, false, func, or_, select, true, update
 
 from app.catalogue import item_statistics
+from app.catalogue.current_titles import current_titles
 from app.catalogue.fact_files import LONGEST_DESCRIPTION
 from app.catalogue.search_index import TitleIndex
 from app.db.retry import retry_on_conflict
@@ -82,14 +83,15 @@ def existing_ids(item_ids: Collection[int]) -> set[int]:
 
 
 def search(query: str, limit: int, index: TitleIndex | None) -> list[Item]:
-    """Return the items that ``index`` finds for ``query``, the best match first.
+    """Return the items that have every word of ``query`` by their present names, the best match
+    first.
 
-    Without an index: those that have every word of it, most rated first.
+    ``index``: of the release in service. Without one the most rated come first.
     """
     query = query[:LONGEST_QUERY]
     if index is None:
         return _search_in_database(query, limit)
-    ids = index.find(query, limit)
+    ids = current_titles(index).find(query, limit)
     items = items_by_id(ids)
     return [items[item_id] for item_id in ids if item_id in items]
 
