@@ -39,7 +39,9 @@ run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), trainin
 	  --log-level warning application:application'
 
 sync-items: .venv/run .env java ## new and changed facts of titles into the site, daily: make sync-items CONFIG=catalogue.yaml
-	@$(BIN)/flask sync-items --config $(or $(CONFIG),$(error CONFIG=catalogue.yaml is missing))
+	@$(WITH_ENV) sh -c 'items=$$(mktemp) && trap "rm -f $$items" EXIT && \
+	  $(BIN)/python -m spark_jobs.items --config $(or $(CONFIG),$(error CONFIG=catalogue.yaml is missing)) --out "$$items" && \
+	  $(BIN)/flask sync-items "$$items"'
 
 up: ## the site in containers, with PostgreSQL and Redis: make up SECRET_KEY=… POSTGRES_PASSWORD=…
 	docker compose -f deploy/containers/compose.yaml up --build --detach --wait

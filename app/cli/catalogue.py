@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from app.catalogue.item_facts import sync_items
-from app.catalogue.item_tables import items_described_in
 from app.catalogue.items import sync_catalogue
 from app.catalogue.tmdb import fetch_posters, titles_without_poster
 from app.cli.errors import CommandError, CommandGroup
@@ -29,31 +28,16 @@ def sync_catalogue_command(version: str | None) -> None:
 
 
 @commands.command("sync-items")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--config",
-    metavar="CATALOGUE.YAML",
-    type=click.Path(path_type=Path),
-    help="Read the item table that this file describes, in place of FILE; needs Spark.",
-)
-def sync_items_command(file: Path | None, config: Path | None) -> None:
+@click.argument("file", type=click.Path(path_type=Path))
+def sync_items_command(file: Path) -> None:
     """Bring new facts of titles from FILE between two trainings: CSV with a header, or JSON lines.
 
     Column item is the title's key, or its id in a catalogue without keys; title, year, genres,
     creators, image, link, available, description and facts of the catalogue's own may follow.
     Titles that are not available leave every list at once, and come back as they were.
+
+    `make sync-items CONFIG=catalogue.yaml` brings the item table that the file describes.
     """
-    if (file is None) == (config is None):
-        raise CommandError("give FILE, or --config with a file that describes a catalogue")
-    if file is not None:
-        _sync(file)
-        return
-    assert config is not None
-    with items_described_in(config) as described:
-        _sync(described)
-
-
-def _sync(file: Path) -> None:
     release = read_release(None)
     sync_catalogue(release)
     counts = sync_items(file, release)

@@ -126,8 +126,12 @@ def test_make_sync_items_needs_a_file(clone: Clone) -> None:
     clone.install()
     done = clone.make("sync-items")
     assert (done.returncode, "CONFIG=catalogue.yaml is missing" in done.stderr) == (2, True)
+    clone.program(".venv/bin/python", RECORD)
     assert clone.make("sync-items", "CONFIG=library.yaml").returncode == 0
-    assert clone.calls == ["flask sync-items --config library.yaml"]
+    job, brought = clone.calls
+    items = brought.removeprefix("flask sync-items ")
+    assert job == f"python -m spark_jobs.items --config library.yaml --out {items}"
+    assert not Path(items).exists()
 
 
 def test_make_run_announces_the_site_once_it_answers(clone: Clone) -> None:
