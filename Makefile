@@ -13,7 +13,7 @@ WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run train catalogue pipeline evaluate explore tune upload download test test-quick test-databases test-faults lint docs bench jobs bundle \
+.PHONY: help run sync-items train catalogue pipeline evaluate explore tune upload download test test-quick test-databases test-faults lint docs bench jobs bundle \
 	cluster-env image-web image-batch up down clean java blas browser axe databases jdbc nginx redis eb spark35 audit \
 	load test-fuzz
 
@@ -26,6 +26,7 @@ help: ## this list, which `make` alone shows too
 
 run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), training first if need be: make run DATA=folder, or CONFIG=catalogue.yaml
 	@$(WITH_ENV) $(BIN)/python .ci/check_port.py
+	@$(if $(CONFIG),$(WITH_ENV) $(BIN)/python .ci/check_release.py $(CONFIG))
 	@$(BIN)/flask releases current >/dev/null 2>&1 || $(MAKE) --no-print-directory train
 	@$(BIN)/flask db upgrade
 	@$(BIN)/flask sync-catalogue
@@ -36,6 +37,11 @@ run: .venv/run .env java blas ## serve on http://127.0.0.1:$PORT (5000), trainin
 	  $(BIN)/python .ci/announce.py $$$$ $${PORT:-5000} "Marquee is at $$site (Ctrl-C ends it)" & \
 	  exec $(BIN)/gunicorn --config gunicorn.conf.py --bind 127.0.0.1:$${PORT:-5000} --workers 2 --threads 4 \
 	  --log-level warning application:application'
+
+sync-items: .venv/run .env java ## new and changed facts of titles into the site, daily: make sync-items CONFIG=catalogue.yaml
+	@$(WITH_ENV) sh -c 'items=$$(mktemp) && trap "rm -f $$items" EXIT && \
+	  $(BIN)/python -m spark_jobs.items --config $(or $(CONFIG),$(error CONFIG=catalogue.yaml is missing)) --out "$$items" && \
+	  $(BIN)/flask sync-items "$$items"'
 
 up: ## the site in containers, with PostgreSQL and Redis: make up SECRET_KEY=… POSTGRES_PASSWORD=…
 	docker compose -f deploy/containers/compose.yaml up --build --detach --wait

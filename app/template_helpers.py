@@ -23,7 +23,8 @@ THEMES = ("dark", "light")
 
 def init_app(app: Flask) -> None:
     app.context_processor(_context)
-    for helper in (stars_in_words, hours_in_words, spoken, ago, imdb_address, picture, host):
+    helpers = (stars_in_words, hours_in_words, spoken, ago, imdb_address, picture, host, own_facts)
+    for helper in helpers:
         app.add_template_filter(helper)
     app.add_template_global(this_page)
 
@@ -61,6 +62,16 @@ def picture(item: Item) -> str:
 def host(address: str) -> str:
     """Return the host of an address, without "www."."""
     return (urlsplit(address).hostname or "").removeprefix("www.")
+
+
+def own_facts(item: Item) -> list[tuple[str, str]]:
+    """Return label and value of each fact of the catalogue's own that the item has."""
+    values = item.fact_values
+    return [
+        (fact.label, fact.in_words(values[fact.name]))
+        for fact in serving.facts
+        if fact.name in values
+    ]
 
 
 def _context() -> dict[str, Any]:

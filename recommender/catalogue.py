@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct, structs
+from msgspec import NODEFAULT, Meta, Struct, structs
 
 from recommender.errors import ReleaseError
+from recommender.item_facts import Fact, FactValue
 from recommender.validation import LARGEST_FLOAT
 
 # User and item ids are 32-bit everywhere: in Spark, in the blocks, in the database.
@@ -30,7 +31,9 @@ Finite = Annotated[float, Meta(ge=-LARGEST_FLOAT, le=LARGEST_FLOAT)]
 
 class CatalogueItem(Struct, frozen=True, forbid_unknown_fields=True):
     """One title. ``imdb_id`` as in IMDb's addresses ("tt0133093"). ``key``: its id in the tables it
-    comes from. ``image``: address of a picture (https). ``link``: address of its own page."""
+    comes from. ``image``: address of a picture (https). ``link``: address of its own page.
+    ``facts``: by name of the catalogue's facts. ``available``: whether it may be recommended when
+    the site first has it; from then on the site's own table says so."""
 
     item_id: Id
     title: str
@@ -43,6 +46,8 @@ class CatalogueItem(Struct, frozen=True, forbid_unknown_fields=True):
     creators: tuple[str, ...] = ()
     image: Annotated[str, Meta(pattern=r"^https://[^\s]+$", title="an https address")] | None = None
     link: Annotated[str, Meta(pattern=r"^https?://[^\s]+$", title="a web address")] | None = None
+    facts: dict[str, FactValue] = {}
+    available: bool = True
 
 
 class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +58,8 @@ class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
     many of what an implicit value counts, hours where both are empty; ``having``: nothing is
     counted, and each value is 1. ``points``: what five stars are on the catalogue's own scale.
     ``keyed``: ids were made from keys, users' from FIRST_KEYED_USER on, which ``max_user_id``
-    leaves out. ``recommend_again``: lists hold also what a person has rated or has.
+    leaves out. ``recommend_again``: lists hold also what a person has rated or has. ``facts``: what
+    items of this catalogue say of themselves, in the order of pages.
     """
 
     name: str
@@ -74,6 +80,7 @@ class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
     points: Annotated[float, Meta(gt=0, le=LARGEST_FLOAT)] = 5.0
     keyed: bool = False
     recommend_again: bool = False
+    facts: tuple[Fact, ...] = ()
 
     @property
     def nouns(self) -> str:
@@ -81,7 +88,7 @@ class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 # What a format says from 3 on, in a release that needs it.
-ITEM_ADDITIONS = {"key", "creators", "image", "link"}
+ITEM_ADDITIONS = {"key", "creators", "image", "link", "facts", "available"}
 CATALOGUE_ADDITIONS = {
     "plural",
     "measure",
@@ -90,6 +97,7 @@ CATALOGUE_ADDITIONS = {
     "points",
     "keyed",
     "recommend_again",
+    "facts",
 }
 
 
@@ -100,7 +108,10 @@ def item_fields(item: CatalogueItem) -> dict[str, Any]:
 
 def catalogue_fields(catalogue: Catalogue) -> dict[str, Any]:
     """As ``item_fields``."""
-    return _without_defaults(catalogue, CATALOGUE_ADDITIONS)
+    values = _without_defaults(catalogue, CATALOGUE_ADDITIONS)
+    if facts := values.get("facts"):
+        values["facts"] = [structs.asdict(fact) for fact in facts]
+    return values
 
 
 def needs_format_3(catalogue: Catalogue, items: Iterable[CatalogueItem]) -> bool:
@@ -111,9 +122,13 @@ def needs_format_3(catalogue: Catalogue, items: Iterable[CatalogueItem]) -> bool
 
 
 def _without_defaults(record: Struct, names: set[str]) -> dict[str, Any]:
-    defaults = {f.name: f.default for f in structs.fields(record) if f.name in names}
+    defaults = {f.name: _default(f) for f in structs.fields(record) if f.name in names}
     values = structs.asdict(record)
     return {k: v for k, v in values.items() if k not in defaults or v != defaults[k]}
+
+
+def _default(field: structs.FieldInfo) -> Any:
+    return field.default_factory() if field.default is NODEFAULT else field.default
 
 
 def write_items(path: Path, items: Iterable[CatalogueItem]) -> None:

@@ -19,12 +19,14 @@ from recommender.storage.release import Release
 @dataclass(frozen=True)
 class Filter:
     """Titles with any of the ``include``d genres (default: all), none of the ``exclude``d ones, and
-    a year from ``year_from`` to ``year_to``, bounds which exclude titles of unknown year."""
+    a year from ``year_from`` to ``year_to``, bounds which exclude titles of unknown year. ``ids``:
+    only these titles, where it is not None."""
 
     include: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
     year_from: int | None = None
     year_to: int | None = None
+    ids: frozenset[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class ItemMetadata:
         return ItemMetadata(every, np.concatenate([self.years, new_years]), has)
 
     def qualified(self, wanted: Filter) -> BoolArray:
-        """Mask the titles that pass the filter, (items,)."""
+        """Mask the titles that pass the filter but for its ``ids``, (items,)."""
         mask = np.ones(len(self.years), dtype=bool)
         if wanted.include:
             mask &= self._any_of(wanted.include)

@@ -66,6 +66,10 @@ class ServedItems:
         allowed = None
         if wanted is not None and wanted != Filter():
             allowed = self.metadata.qualified(wanted)
+            if wanted.ids is not None:
+                named = np.zeros(len(self), dtype=bool)
+                named[self.index.known_rows(wanted.ids)] = True
+                allowed &= named
         if known:
             band = within_band(self.arrays.item_counts, known)
             allowed = band if allowed is None else band & allowed

@@ -9,8 +9,9 @@ from pathlib import Path
 from recommender.errors import DataError
 from recommender.storage import s3
 from recommender.storage.release import Release
+from recommender.storage.release_store import ReleaseStore
 from spark_jobs.config.options import open_releases
-from spark_jobs.config.own_catalogue import is_own
+from spark_jobs.config.own_catalogue import is_own, read_own
 from spark_jobs.config.yaml_files import read_yaml
 from spark_jobs.filesystem import is_address
 from spark_jobs.session import is_submitted
@@ -34,6 +35,29 @@ def take_data_in_service(options: argparse.Namespace) -> None:
     # Where it cannot be read, whoever serves it says what is wrong.
     if release := open_releases(place).in_service():
         _take(options, release)
+
+
+def check_is_in_service(config: str, store: ReleaseStore) -> None:
+    """Raise DataError where the release in service is of other data than a file describes.
+
+    A file that has moved, or tables that were read before by a pipeline, are the same data where
+    name, noun and kind of feedback are.
+    """
+    values, release = read_yaml(Path(config)), store.in_service()
+    if release is None or not is_own(values):
+        return
+    own, served = read_own(values, config).catalogue, release.catalogue
+    paths = [Path(given["path"]).resolve() for given in release.inputs[:1] if "path" in given]
+    described = own.name, own.noun.one, own.feedback
+    if Path(config).resolve() in paths or described == (served.name, served.noun, served.feedback):
+        return
+    trained_on = ", ".join(given["path"] for given in release.inputs) or "other data"
+    raise DataError(
+        f"{config}: describes {own.name!r}, and release {release.version}, which is in service in"
+        f" {store.place}, is of {served.name!r} ({trained_on}); give this catalogue its own"
+        " RELEASES=folder, DATABASE_URL=sqlite:///file and PORT=number, or replace the other by"
+        f" `make train CONFIG={config}`"
+    )
 
 
 def _take(options: argparse.Namespace, release: Release) -> None:

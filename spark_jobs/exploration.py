@@ -12,11 +12,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from msgspec.structs import asdict
+from msgspec import to_builtins
 from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
-from recommender.feedback import EXPLICIT, IMPLICIT, SCALES
+from recommender.catalogue import Catalogue
+from recommender.feedback import IMPLICIT
 from recommender.popularity import vote_weighted
 from spark_jobs.als.biases import row_sums
 from spark_jobs.als.rating_blocks import Block, BlockedRatings
@@ -27,10 +28,11 @@ from spark_jobs.datasets.dataset import Dataset
 from spark_jobs.datasets.findings import Findings
 from spark_jobs.ratings import Ratings
 from spark_jobs.training_set import TrainingSet, merge, read_inputs
-from spark_jobs.units import unit_of
+from spark_jobs.units import BEST, POINTS, STARS, per_star, unit_of
 
 LISTED = 15
 CURVE_POINTS = 150
+MOST_BARS = 40
 # Where the bars of hours played end.
 HOURS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 Rows = list[dict[str, Any]]
@@ -88,13 +90,13 @@ def describe(training: TrainingSet, months: Rows) -> dict[str, Any]:
     """Everything but the months, from blocked ratings: one for each pair."""
     stars, facts = training.stars, training.catalogue
     sums = row_sums(stars.items)
-    return {
-        "data": asdict(facts),
+    described = {
+        "data": to_builtins(facts),
         "repeated": stars.repeated,
         "rated_titles": len(stars.items.ids),
         "density": facts.ratings / (facts.users * len(stars.items.ids)),
         "mean": float(sums.sum() / facts.ratings),
-        "histogram": _hours(stars) if facts.feedback == IMPLICIT else _histogram(stars),
+        "histogram": _hours(stars) if facts.feedback == IMPLICIT else _histogram(stars, facts),
         "months": months,
         "people": _spread(stars.users.counts),
         "titles": _spread(stars.items.counts),
@@ -102,18 +104,39 @@ def describe(training: TrainingSet, months: Rows) -> dict[str, Any]:
         **_best(training, sums),
         "findings": training.findings.as_json(),
     }
+    return _in_own_numbers(described)
 
 
-def _histogram(stars: BlockedRatings) -> Rows:
-    step = SCALES[EXPLICIT].step
-    steps = round(SCALES[EXPLICIT].high / step)
+def _in_own_numbers(described: dict[str, Any]) -> dict[str, Any]:
+    """Return a description with ratings on the catalogue's own scale, not in stars."""
+    times = per_star(described["data"])
+    if described["data"]["feedback"] == IMPLICIT or times == 1:
+        return described
+    own = described | {"mean": described["mean"] * times}
+    for name in ("months", "genres", "most_rated", "best_rated"):
+        own[name] = [
+            row | {key: row[key] * times for key in ("mean", "shrunken") if key in row}
+            for row in described[name]
+        ]
+    own["histogram"] = [
+        {POINTS: round(row[STARS] * times, 6), "ratings": row["ratings"]}
+        for row in described["histogram"]
+    ]
+    return own
+
+
+def _histogram(stars: BlockedRatings, scale: Catalogue) -> Rows:
+    """Count ratings by step of the catalogue's scale, or by half stars where it has very many."""
+    fine = scale.rating_max / scale.rating_step > MOST_BARS
+    step = scale.rating_max / (2 * BEST) if fine else scale.rating_step
+    steps = round(scale.rating_max / step)
 
     def tally(block: Block) -> NDArray[np.int64]:
-        places = np.rint(block.wide_values / step).astype(np.int64)
+        places = np.rint(block.wide_values / step).astype(np.int64).clip(1, steps)
         return np.bincount(places, minlength=steps + 1)
 
     counts = np.sum(list(stars.users.map(tally)), axis=0)[1:]
-    return [{"stars": step * (n + 1), "ratings": int(c)} for n, c in enumerate(counts)]
+    return [{STARS: step * (n + 1), "ratings": int(c)} for n, c in enumerate(counts)]
 
 
 def _hours(stars: BlockedRatings) -> Rows:
@@ -205,7 +228,7 @@ def summary(explored: Mapping[str, Any]) -> str:
     months, unit = explored["months"], unit_of(facts)
     top, best = explored["most_rated"][0], explored["best_rated"][0]
     most = max(explored["histogram"], key=lambda row: row["ratings"])
-    usual = str(most["hours" if facts["feedback"] == IMPLICIT else "stars"])
+    usual = str(most["hours" if facts["feedback"] == IMPLICIT else unit])
     given = f"given from {months[0]['month']} to {months[-1]['month']}; " if months else ""
     simulated = " (simulated people)" if facts["simulated"] else ""
     return "\n".join(

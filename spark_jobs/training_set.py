@@ -126,6 +126,7 @@ def _catalogue(
         max_user_id=int(of_site[-1]) if len(of_site) else 0,
         simulated=any(dataset.simulated for dataset in datasets),
         keyed=first.keys is not None,
+        facts=first.facts,
     )
     if settings.own is None:
         return catalogue

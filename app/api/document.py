@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from app.api import fact_parameters
 from app.api.summaries import DESCRIPTIONS, SUMMARIES
 from app.api.value_scale import HIGHEST, LOWEST, STEP, own_scale
 from app.api.vocabulary import IDS_OF_FILMS, MOVIE, WORDS, is_keyed, noun, to_response
 from app.recommend.model_watcher import serving
 from recommender.feedback import SCALES
+from recommender.item_facts import NUMBER, TEXT, Fact
 
 _SCHEMAS = "#/components/schemas/"
-_KEY = "key"
+_KEY, _FACTS = "key", "facts"
 
 
 def in_document(document: Mapping[str, Any]) -> Any:
@@ -25,6 +27,7 @@ def in_document(document: Mapping[str, Any]) -> Any:
         _leave_out_keys(described)
     if noun() != MOVIE:
         _leave_out_fields(described, IDS_OF_FILMS)
+    _describe_facts(described, serving.facts)
     scale = {LOWEST: 0, HIGHEST: SCALES[kind.feedback].high, STEP: None}
     if kind.is_general:
         own = own_scale()
@@ -55,6 +58,25 @@ def _leave_out_fields(document: dict[str, Any], names: Collection[str]) -> None:
             schema.get("properties", {}).pop(name, None)
         if "required" in schema:
             schema["required"] = [name for name in schema["required"] if name not in names]
+
+
+def _describe_facts(document: dict[str, Any], facts: Sequence[Fact]) -> None:
+    """Put the parameters of the catalogue's own facts where one stands for all of them, and their
+    values into answers."""
+    for methods in document["paths"].values():
+        for operation in (each for each in methods.values() if isinstance(each, dict)):
+            parameters = operation.get("parameters", [])
+            rest = [each for each in parameters if each.get("name") != _FACTS]
+            if len(rest) < len(parameters):
+                operation["parameters"] = rest + fact_parameters.described(facts)
+    if not facts:
+        _leave_out_fields(document, (_FACTS,))
+    types = {NUMBER: "number", TEXT: "string"}
+    properties = {fact.name: {"type": types[fact.kind]} for fact in facts}
+    for schema in document["components"]["schemas"].values():
+        if _FACTS in schema.get("properties", {}):
+            of_facts = {"type": "object", "properties": properties}
+            schema["properties"][_FACTS] = of_facts
 
 
 def _translate(value: Any, scale: Mapping[str, float | None], renames_schemas: bool) -> Any:

@@ -14,11 +14,21 @@ import marshmallow as ma
 from marshmallow import fields, utils, validate
 
 from app.api import vocabulary
+from app.api.fact_parameters import SEVERAL, fact_parameters
 from app.api.value_scale import HIGHEST, LOWEST, STEP, own_scale, to_stored
-from app.catalogue.fact_files import LONGEST_ADDRESS, LONGEST_TEXT, READERS, BadValue, text_of
-from app.catalogue.items import LONGEST_DESCRIPTION, LONGEST_KEY
+from app.catalogue.fact_files import (
+    LONGEST_ADDRESS,
+    LONGEST_DESCRIPTION,
+    LONGEST_TEXT,
+    READERS,
+    BadValue,
+    text_of,
+)
+from app.catalogue.fact_filters import BadFilter, FactFilters
+from app.catalogue.items import LONGEST_KEY
 from app.catalogue.title_files import IMDB_ID, read_imdb_id
 from app.db.clock import utcnow
+from app.recommend.model_watcher import serving
 from recommender.catalogue import LARGEST_ID
 
 MOST, FEW, MANY = 1000, 20, 100
@@ -150,6 +160,35 @@ class NothingSchema(RequestSchema):
 
 class LimitSchema(RequestSchema):
     limit = WholeNumberText(load_default=FEW, validate=validate.Range(1, MOST))
+
+
+class FactFiltersField(fields.Field):
+    """Filters by a catalogue's own facts, each of which has its parameters: in the document this
+    field stands for all of them."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> FactFilters:
+        if not isinstance(value, FactFilters):  # a client's parameter of the same name
+            raise ma.ValidationError("Unknown field.")
+        return value
+
+
+class FilteredLimitSchema(LimitSchema):
+    facts = FactFiltersField(load_default=FactFilters)
+
+    @ma.pre_load
+    def _read_facts(self, data: Any, **_: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        own = fact_parameters(serving.facts)
+        given = {name: value.split(SEVERAL) for name, value in data.items() if name in own}
+        if not given:
+            return data
+        try:
+            filters = FactFilters.of(given, serving.facts, strict=True)
+        except BadFilter as error:
+            raise ma.ValidationError({error.parameter: [str(error)]}) from error
+        rest = {name: value for name, value in data.items() if name not in given}
+        return {"facts": filters, **rest}
 
 
 class LongLimitSchema(RequestSchema):

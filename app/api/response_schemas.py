@@ -9,6 +9,7 @@ from marshmallow import fields
 
 from app.api import vocabulary
 from app.api.value_scale import OwnValue
+from app.recommend.model_watcher import serving
 
 Fields = dict[str, fields.Field]
 
@@ -23,6 +24,8 @@ class ResponseSchema(ma.Schema):
     def _translate(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         if not vocabulary.is_keyed():
             data.pop("key", None)
+        if not serving.facts:
+            data.pop("facts", None)
         if not (names := vocabulary.names()):
             return data
         return {names.get(key, key): value for key, value in data.items()}
@@ -53,6 +56,8 @@ ErrorSchema = _fixed("Error", code=WHOLE, message=TEXT)
 ID = fields.Integer(required=True, attribute="id")
 # In the answers of a keyed catalogue alone.
 KEY = OPTIONAL_TEXT
+# In those of a catalogue with facts of its own alone.
+FACTS = fields.Dict(required=True, attribute="fact_values")
 UserSchema = _schema(
     "User", user_id=ID, key=KEY, gender=OPTIONAL_TEXT, year_of_birth=OPTIONAL_WHOLE
 )
@@ -66,6 +71,7 @@ MovieSchema = _schema(
     year=OPTIONAL_WHOLE,
     genres=fields.String(required=True, metadata={"example": "Drama|Comedy"}),
     description=OPTIONAL_TEXT,
+    facts=FACTS,
 )
 MoviesSchema = _schema("Movies", movies=_list(MovieSchema))
 SimilarMoviesSchema = _schema("SimilarMovies", movie_id=WHOLE, similar=_list(MovieSchema))
@@ -92,6 +98,7 @@ RecommendationSchema = _schema(
     year=fields.Integer(required=True, allow_none=True, attribute="item.year"),
     genres=fields.String(required=True, attribute="item.genres"),
     description=fields.String(required=True, allow_none=True, attribute="item.description"),
+    facts=fields.Dict(required=True, attribute="item.fact_values"),
     score=NUMBER,
     predicted_rating=OwnValue(attribute="guess"),
 )

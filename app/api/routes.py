@@ -22,6 +22,7 @@ from app.api.lookup import (
     user_or_404,
 )
 from app.catalogue import items as catalogue
+from app.catalogue.fact_filters import FactFilters
 from app.experiments.store import note_exposures
 from app.extensions import db
 from app.feedback import ratings
@@ -29,6 +30,7 @@ from app.feedback.profile import UserProfile, count_up_to, profiles_of
 from app.models import Item, User
 from app.recommend.model_watcher import serving
 from app.recommend.service import (
+    EVERYTHING,
     Recommended,
     fold_in,
     rate_and_log_prediction,
@@ -38,6 +40,7 @@ from app.recommend.service import (
 from app.recommend.service import similar as most_similar
 from app.recommend.variants import ServedVariant
 from recommender.explanations import explain
+from recommender.item_metadata import Filter
 
 api = Blueprint("api", __name__, description="People, ratings and recommendations.")
 access.guard(api)
@@ -150,17 +153,20 @@ def delete_watched(user_id: int, movie_id: int) -> Answer:
 
 
 @api.get("/user/<any_id:user_id>/recommendations")
-@api.contract(response_schemas.RecommendationsSchema, 404, 503, query=request_schemas.LimitSchema)
-def recommendations(user_id: int, limit: int) -> Answer:
+@api.contract(
+    response_schemas.RecommendationsSchema, 404, 503, query=request_schemas.FilteredLimitSchema
+)
+def recommendations(user_id: int, limit: int, facts: FactFilters) -> Answer:
     """The best titles for someone by their ratings of this moment; without any, popular ones."""
-    return {"user_id": user_id, "recommendations": recommend_and_note(user_id, limit)}
+    wanted = Filter(ids=facts.ids)
+    return {"user_id": user_id, "recommendations": recommend_and_note(user_id, limit, wanted)}
 
 
-def recommend_and_note(user_id: int, limit: int) -> list[Recommended]:
+def recommend_and_note(user_id: int, limit: int, wanted: Filter = EVERYTHING) -> list[Recommended]:
     """Recommend to a user; if an experiment is running, record what was shown."""
     profile = profile_or_404(user_id)
     served = serving.to(user_id)
-    recommended = recommend(served.model, profile.ratings, limit, profile.hidden)
+    recommended = recommend(served.model, profile.ratings, limit, profile.hidden, wanted)
     note_exposures([(user_id, served, [r.item.id for r in recommended])])
     return recommended
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import delete, exists, func, insert, select, update
 
-from app.catalogue.availability import raise_edition, withdrawn
+from app.catalogue.availability import withdrawn
+from app.catalogue.editions import raise_edition
 from app.catalogue.items import BATCH, batches, locked_state
 from app.catalogue.title_merges import NotMerged, merge
 from app.db.clock import utcnow

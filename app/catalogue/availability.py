@@ -5,35 +5,29 @@ Titles that were added here and are hidden, or merged into another one, are also
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from sqlalchemy import ColumnElement, or_, select
 
-from flask import current_app, g, has_request_context
-from sqlalchemy import ColumnElement, or_, select, update
-
+from app.catalogue.editions import of_edition
 from app.extensions import db
-from app.models import AddedTitle, CatalogueState, Item
+from app.models import AddedTitle, Item
 from recommender.catalogue import FIRST_ADDED_ITEM
 
 Ids = frozenset[int]
-NONE: Ids = frozenset()
 
 
 def unavailable_ids() -> Ids:
-    """Return the ids of items that are not available, the same ones for a whole request.
-
-    A process keeps them until the edition in the database is another one.
-    """
-    return _of_edition("unavailable", _read_unavailable)
+    """Return the ids of items that are not available, the same ones for a whole request."""
+    return of_edition("unavailable", _read_unavailable)
 
 
 def withdrawn_ids() -> Ids:
-    """Return the ids of ``withdrawn`` titles, kept like those of ``unavailable_ids``."""
-    return _of_edition("withdrawn", _read_withdrawn)
+    """Return the ids of ``withdrawn`` titles, the same ones for a whole request."""
+    return of_edition("withdrawn", _read_withdrawn)
 
 
 def added_ids() -> Ids:
-    """Return the ids of added titles that are not withdrawn, kept like those before."""
-    return _of_edition("added", _read_added)
+    """Return the ids of added titles that are not withdrawn, the same ones for a whole request."""
+    return of_edition("added", _read_added)
 
 
 def withdrawn() -> ColumnElement[bool]:
@@ -47,29 +41,6 @@ def merged_into(item_id: int) -> int:
         return item_id
     into = db.session.scalar(select(AddedTitle.merged_into).where(AddedTitle.item_id == item_id))
     return item_id if into is None else into
-
-
-def raise_edition() -> None:
-    """Let every process read anew which items there are. The caller commits."""
-    db.session.execute(update(CatalogueState).values(edition=CatalogueState.edition + 1))
-
-
-def _of_edition(name: str, read: Callable[[], Ids]) -> Ids:
-    if name in g:
-        known: Ids = g.get(name)
-        return known
-    if "edition" not in g:
-        g.edition = db.session.scalar(select(CatalogueState.edition)) or 0
-    edition = g.edition
-    kept, ids = current_app.extensions.get(name, (None, NONE))
-    if kept != edition:
-        ids = read() if edition else NONE
-        current_app.extensions[name] = edition, ids
-    if has_request_context():
-        setattr(g, name, ids)
-    else:
-        g.pop("edition")
-    return ids
 
 
 def _read_unavailable() -> Ids:

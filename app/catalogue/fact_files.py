@@ -1,4 +1,8 @@
-"""Read new facts of items: a table with a header, or one JSON object a line."""
+"""Read new facts of items: a table with a header, or one JSON object a line.
+
+Facts of the catalogue's own have columns of their names, and in JSON may also stand together, as
+in ``"facts": {"price": 12.5}``.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +11,24 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.catalogue.pictures import picture_host
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
-from recommender.formats.cells import whole_number
+from recommender.formats.cells import whole_number, yes_or_no
 from recommender.formats.delimited import MissingColumn, find_columns
+from recommender.item_facts import NUMBER, Fact, FactValue, fact_name, read_value
+from recommender.pictures import picture_host
 
-ITEM = "item"
+ITEM, OWN = "item", "facts"
 # Between several genres or creators in one cell.
 SEPARATOR = "|"
 LONGEST_TEXT = 255
-LONGEST_ADDRESS = 2_000
+# MySQL's TEXT takes 65,535 bytes, and a character up to four.
+LONGEST_ADDRESS = LONGEST_DESCRIPTION = 16_000
 _ADDRESS = re.compile(r"https?://[^\s]+")
-_YES, _NO = ("true", "1", "yes", "y"), ("false", "0", "no", "n")
 _LONGEST_SHOWN = 60
 # Functions that read a cell; they raise BadValue.
 Readers = Mapping[str, Callable[[Any], Any]]
@@ -30,23 +36,26 @@ Readers = Mapping[str, Callable[[Any], Any]]
 
 @dataclass(frozen=True)
 class Facts:
-    """What one line says of an item, by columns of ``Item``. ``item``: its key or id."""
+    """What one line says of an item, by columns of ``Item``. ``item``: its key or id. ``own``:
+    facts of the catalogue's own by name, None where there is none any more."""
 
     item: str
     values: Mapping[str, Any]
+    own: Mapping[str, FactValue | None]
 
 
 class BadValue(Exception):
     """A value that cannot be used; the message says what it should be."""
 
 
-def read_facts(path: Path) -> Iterator[Facts]:
-    """Yield the facts of a file. Raises DataError naming the first line that is of no use."""
+def read_facts(path: Path, own: Sequence[Fact]) -> Iterator[Facts]:
+    """Yield the facts of a file. ``own``: those of the catalogue's own. Raises DataError naming the
+    first line that is of no use."""
     for place, row in read_rows(path, ITEM, READERS):
         item = row.get(ITEM)
         if isinstance(item, bool) or not isinstance(item, str | int) or str(item).strip() == "":
             raise DataError(f"{place}: no {ITEM}; each line names one by its key or id")
-        yield Facts(str(item).strip(), values_of(row, READERS, place))
+        yield Facts(str(item).strip(), values_of(row, READERS, place), _own_values(row, own, place))
 
 
 def read_rows(
@@ -106,17 +115,43 @@ def _table(
 
 def values_of(row: Mapping[str, Any], readers: Readers, place: str) -> dict[str, Any]:
     """Read the cells of a row by their columns. Raises DataError."""
-    values: dict[str, Any] = {}
-    for column in readers.keys() & row.keys():
-        try:
-            values[column] = readers[column](row[column])
-        except BadValue as error:
-            shown = str(row[column])[:_LONGEST_SHOWN]
-            raise DataError(
-                f"{place}: {column} is {shown!r}, which is not {error}; correct the line: nothing"
-                " of the file was stored"
-            ) from None
-    return values
+    return {
+        column: _read(readers[column], row[column], column, place)
+        for column in readers
+        if column in row
+    }
+
+
+def _own_values(
+    row: Mapping[str, Any], own: Sequence[Fact], place: str
+) -> dict[str, FactValue | None]:
+    together = row.get(OWN)
+    given = {fact_name(name): value for name, value in row.items() if name not in READERS}
+    given |= together if isinstance(together, dict) else {}
+    return {
+        fact.name: _read(partial(_fact, kind=fact.kind), given[fact.name], fact.name, place)
+        for fact in own
+        if fact.name in given
+    }
+
+
+def _read(read: Callable[[Any], Any], value: Any, column: str, place: str) -> Any:
+    try:
+        return read(value)
+    except BadValue as error:
+        raise DataError(
+            f"{place}: {column} is {str(value)[:_LONGEST_SHOWN]!r}, which is not {error}; correct"
+            " the line: nothing of the file was stored"
+        ) from None
+
+
+def _fact(value: Any, kind: str) -> FactValue | None:
+    if kind == NUMBER and isinstance(value, bool):
+        raise BadValue("a number")
+    try:
+        return read_value(text_of(value), kind)
+    except ValueError as error:
+        raise BadValue(str(error)) from None
 
 
 def _title(value: Any) -> str:
@@ -154,10 +189,14 @@ def _address(value: Any) -> str | None:
 
 
 def _available(value: Any) -> bool:
-    text = text_of(value).lower()
-    if text not in (*_YES, *_NO):
+    available = yes_or_no(text_of(value))
+    if available is None:
         raise BadValue("true or false")
-    return text in _YES
+    return available
+
+
+def _description(value: Any) -> str | None:
+    return text_of(value)[:LONGEST_DESCRIPTION] or None
 
 
 def text_of(value: Any) -> str:
@@ -177,4 +216,5 @@ READERS: Readers = {
     "image": _image,
     "link": _address,
     "available": _available,
+    "description": _description,
 }

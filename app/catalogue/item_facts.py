@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import select
 
-from app.catalogue.availability import raise_edition, withdrawn_ids
+from app.catalogue.availability import withdrawn_ids
+from app.catalogue.editions import raise_edition
 from app.catalogue.fact_files import Facts, read_facts
 from app.catalogue.items import BATCH, batches, locked_state
-from app.catalogue.pictures import picture_host, picture_hosts
+from app.catalogue.pictures import picture_hosts
 from app.db.retry import retry_on_conflict
 from app.extensions import db
 from app.models import Item
 from recommender.catalogue import LARGEST_ID
 from recommender.errors import DataError
 from recommender.formats.titles import search_key
+from recommender.item_facts import FactValue, as_json
+from recommender.pictures import picture_host
 from recommender.storage.release import Release
 
 
@@ -45,14 +48,14 @@ def sync_items(path: Path, release: Release) -> FactCounts:
     counts, hosts = FactCounts(), picture_hosts(release)
     locked_state()
     try:
-        for rows in batches(read_facts(path), BATCH):
+        for rows in batches(read_facts(path, release.catalogue.facts), BATCH):
             _store(rows, release.catalogue.keyed, hosts, counts)
             db.session.flush()
             db.session.expunge_all()
     except DataError:
         db.session.rollback()
         raise
-    if counts.gone or counts.back:
+    if counts.changed:
         raise_edition()
     db.session.commit()
     return counts
@@ -65,9 +68,10 @@ def _store(rows: Sequence[Facts], keyed: bool, hosts: Collection[str], counts: F
         if item is None:
             counts.unknown += 1
             continue
-        new = {name: v for name, v in facts.values.items() if getattr(item, name) != v}
+        given = {**facts.values, **({"facts": _with_new(item, facts.own)} if facts.own else {})}
         if item.id in hidden:
-            new.pop("available", None)
+            given.pop("available", None)
+        new = {name: v for name, v in given.items() if getattr(item, name) != v}
         counts.changed += bool(new)
         counts.same += not new
         if "available" in new:
@@ -78,6 +82,12 @@ def _store(rows: Sequence[Facts], keyed: bool, hosts: Collection[str], counts: F
         for name, value in new.items():
             setattr(item, name, value)
         item.search_key = search_key(f"{item.title} {item.year or ''}")[:255]
+
+
+def _with_new(item: Item, own: Mapping[str, FactValue | None]) -> str | None:
+    """Return the item's facts of the catalogue's own, as stored, with new ones."""
+    values = {name: v for name, v in {**item.fact_values, **own}.items() if v is not None}
+    return as_json(values) if values else None
 
 
 def _items_by_name(names: Sequence[str], keyed: bool) -> dict[str, Item]:

@@ -10,6 +10,9 @@ from sqlalchemy import ColumnElement, bindparam, exists, false, func, or_, selec
 
 from app.catalogue import item_statistics
 from app.catalogue.availability import withdrawn, withdrawn_ids
+from app.catalogue.current_titles import current_titles
+from app.catalogue.editions import raise_edition
+from app.catalogue.fact_files import LONGEST_DESCRIPTION
 from app.catalogue.search_index import TitleIndex
 from app.catalogue.title_merges import merge
 from app.db.retry import retry_on_conflict
@@ -18,6 +21,7 @@ from app.extensions import db
 from app.models import FIRST_ID_WITHOUT_CATALOGUE, AddedTitle, CatalogueState, Item, SiteState
 from recommender.catalogue import FIRST_ADDED_ITEM
 from recommender.formats.titles import search_key
+from recommender.item_facts import as_json
 from recommender.popularity import vote_weighted
 from recommender.storage.release import Release
 
@@ -25,11 +29,11 @@ BATCH = 1000
 # SQLite takes 32,766 parameters in a statement, the others more.
 MOST_PARAMETERS = 30_000
 LONGEST_QUERY = 100
-# MySQL's TEXT takes 65,535 bytes, and a character up to four.
-LONGEST_DESCRIPTION = 16_000
 LONGEST_KEY = 255
 # Columns of existing items that ``app.catalogue.item_statistics`` updates.
 _STATISTICS = ("rating_count", "rating_mean")
+# And one that the site's own table decides once it has the item.
+_KEPT = (*_STATISTICS, "available")
 NONE = false()
 Row = TypeVar("Row")
 # Built once: that takes longer than the database takes to answer.
@@ -59,6 +63,7 @@ def sync_catalogue(release: Release, again: bool = False) -> None:
         merge(double, into)
     item_statistics.refresh(release)
     state.version = release.version
+    raise_edition()
     _reserve_user_ids(release.catalogue.max_user_id)  # last, since sign-ups wait for it
     db.session.commit()
 
@@ -69,6 +74,7 @@ def add_missing_titles(release: Release) -> None:
     rows = (row for row in _item_rows(release) if row["id"] not in stored)
     for batch in batches(rows, BATCH):
         upsert(Item, batch, keep=batch[0])
+        raise_edition()
     db.session.commit()
 
 
@@ -89,14 +95,15 @@ def existing_ids(item_ids: Collection[int]) -> set[int]:
 
 
 def search(query: str, limit: int, index: TitleIndex | None) -> list[Item]:
-    """Return the items that ``index`` finds for ``query``, the best match first.
+    """Return the items that have every word of ``query`` by their present names, the best match
+    first.
 
-    Without an index: those that have every word of it, most rated first.
+    ``index``: of the release in service. Without one the most rated come first.
     """
     query = query[:LONGEST_QUERY]
     if index is None:
         return _search_in_database(query, limit)
-    ids = index.find(query, limit)
+    ids = current_titles(index).find(query, limit)
     items, left_out = items_by_id(ids), withdrawn_ids()
     return [items[item_id] for item_id in ids if item_id in items and item_id not in left_out]
 
@@ -161,7 +168,7 @@ def _write_changed(rows: list[dict[str, Any]]) -> None:
     rows = [row for row in rows if row["id"] not in added]
     if not rows:
         return
-    columns = [name for name in rows[0] if name not in _STATISTICS]
+    columns = [name for name in rows[0] if name not in _KEPT]
     stored = select(*(getattr(Item, name) for name in columns))
     stored = stored.where(Item.id.in_([row["id"] for row in rows]))
     unchanged = {tuple(title) for title in db.session.execute(stored)}
@@ -169,7 +176,7 @@ def _write_changed(rows: list[dict[str, Any]]) -> None:
     # A key that has changed hands would be there twice until both rows are written.
     if keys := [row["key"] for row in new if row["key"] is not None]:
         db.session.execute(update(Item).where(Item.key.in_(keys)).values(key=None))
-    upsert(Item, new, keep=_STATISTICS)
+    upsert(Item, new, keep=_KEPT)
 
 
 def _finder_of_doubles() -> Callable[[list[dict[str, Any]]], dict[int, int]]:
@@ -233,6 +240,8 @@ def _item_rows(release: Release) -> Iterator[dict[str, Any]]:
             "creators": storable("|".join(item.creators), 255),
             "image": storable(item.image, LONGEST_DESCRIPTION),
             "link": storable(item.link, LONGEST_DESCRIPTION),
+            "facts": as_json(item.facts) if item.facts else None,
+            "available": item.available,
         }
 
 

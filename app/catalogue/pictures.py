@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from urllib.parse import urlsplit
 
+from recommender.pictures import picture_host
 from recommender.storage.release import Release
 
 # More would make the header longer than proxies take; the pictures of the others are drawn.
 MOST_HOSTS = 40
-# Nothing else may become part of the header.
-_HOST = re.compile(r"https://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
-
-
-def picture_host(address: str) -> str | None:
-    """Return "https://covers.example" of an https address, None of any other."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return None
-    host = f"{parts.scheme}://{parts.netloc.lower()}"
-    return host if _HOST.fullmatch(host) else None
 
 
 def picture_hosts(release: Release) -> tuple[str, ...]:

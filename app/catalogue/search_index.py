@@ -8,9 +8,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,18 @@ LONGEST_STEM = 14
 MOST_WORDS, MOST_FORGIVEN = 12, 4
 Rows = NDArray[np.int32]
 Kinds = NDArray[np.int8]
+NO_ROWS: Rows = np.empty(0, np.int32)
+LONGEST_TEXT = 255  # of what the database stores of names and creators
 # Positions in the catalogue of the titles with each key.
 Places = dict[str, "array[int]"]
+
+
+class Match(NamedTuple):
+    """How a title matches; the least is the best. ``rated``: minus its number of ratings."""
+
+    kind: int
+    rated: int
+    item_id: int
 
 
 class TitleIndex:
@@ -46,12 +57,13 @@ class TitleIndex:
         return cls(release.items(), counts)
 
     def __init__(self, items: Iterable[CatalogueItem], counts: Mapping[int, int]):
-        ids = array("l")
+        ids, prints = array("l"), array("q")
         words: Places = defaultdict(partial(array, "l"))
         runs: Places = defaultdict(partial(array, "l"))
         # Read as a stream: the heap would not shrink after holding the catalogue as objects.
         for place, item in enumerate(items):
             ids.append(item.item_id)
+            prints.append(fingerprint(item.title, item.year, "|".join(item.creators)))
             title = search_key(item.title).split()
             significant = _without_articles(title)
             for run in {"".join(title), "".join(significant)}:
@@ -64,7 +76,8 @@ class TitleIndex:
         order = np.lexsort((item_ids, -rated))
         row_of = np.empty(len(order), np.int32)
         row_of[order] = np.arange(len(order), dtype=np.int32)
-        self._ids = item_ids[order]
+        self._ids, self._rated = item_ids[order], rated[order]
+        self._prints = np.array(prints, np.int64)[order]
         self._words, self._runs = _Postings(words, row_of), _Postings(runs, row_of)
         self._stems = {n: _Stems(self._words.keys, n) for n in range(3, LONGEST_STEM + 2)}
         self._similar = lru_cache(maxsize=4096)(self._similar_words)
@@ -76,6 +89,10 @@ class TitleIndex:
         The whole title comes before whole words, these before beginnings of words. If there are
         none, typos are forgiven.
         """
+        return [match.item_id for match in self.matches(query, limit)]
+
+    def matches(self, query: str, limit: int, left_out: Rows = NO_ROWS) -> list[Match]:
+        """Return the same as ``find`` with how each matches, without the rows ``left_out``."""
         words = search_key(query).split()[:MOST_WORDS]
         significant = _without_articles(words)
         if not significant or limit <= 0:
@@ -86,10 +103,22 @@ class TitleIndex:
             rows = self._runs.beginning(run)
             kinds[rows] = np.minimum(kinds[rows], BEGINNINGS)
         kinds[self._runs.exactly("".join(significant))] = WHOLE
+        kinds[left_out] = NOT
         if (kinds == NOT).all():
             kinds = self._with_typos(significant, kinds_by_word)
+            kinds[left_out] = NOT
         best = np.concatenate([np.flatnonzero(kinds == kind)[:limit] for kind in range(NOT)])
-        return self._ids[best[:limit]].tolist()
+        best = best[:limit]
+        columns = kinds[best], -self._rated[best], self._ids[best]
+        return [Match(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+    def fingerprints(self) -> dict[int, int]:
+        """Return the fingerprint of each title by id."""
+        return dict(zip(self._ids.tolist(), self._prints.tolist(), strict=True))
+
+    def rows_of(self, item_ids: Collection[int]) -> Rows:
+        """Return the rows of those titles that the index has."""
+        return np.flatnonzero(np.isin(self._ids, list(item_ids))).astype(np.int32)
 
     def _kinds_of(self, word: str) -> Kinds:
         """Return how each title matches one word, shape (titles,)."""
@@ -173,6 +202,12 @@ class _Postings:
         number = bisect_left(self.keys, text)
         there = number < len(self.keys) and self.keys[number] == text
         return self.rows(slice(number, number + there))
+
+
+def fingerprint(title: str, year: int | None, creators: str) -> int:
+    """Return a number that differs in this process where what is searched does; ``creators``: with
+    "|" between them."""
+    return hash((title[:LONGEST_TEXT], year, creators[:LONGEST_TEXT]))
 
 
 def _without_articles(words: list[str]) -> list[str]:

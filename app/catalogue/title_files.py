@@ -10,15 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from app.catalogue.added_titles import OWNER, NewTitle, Origin, TakenId, add, same_names
-from app.catalogue.fact_files import READERS, BadValue, Readers, read_rows, text_of, values_of
-from app.catalogue.items import LONGEST_DESCRIPTION, LONGEST_KEY
-from app.catalogue.pictures import picture_host, picture_hosts
+from app.catalogue.fact_files import (
+    LONGEST_DESCRIPTION,
+    READERS,
+    BadValue,
+    Readers,
+    read_rows,
+    text_of,
+    values_of,
+)
+from app.catalogue.items import LONGEST_KEY
+from app.catalogue.pictures import picture_hosts
 from app.db.clock import utcnow
 from app.db.retry import retry_on_conflict
 from app.extensions import db
 from recommender.catalogue import LARGEST_ID, Catalogue
 from recommender.errors import DataError
 from recommender.formats.cells import whole_number
+from recommender.pictures import picture_host
 from recommender.storage.release import Release
 
 TITLE = "title"

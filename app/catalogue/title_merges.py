@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import and_, delete, select, tuple_, update
 from sqlalchemy.orm import aliased
 
-from app.catalogue.availability import raise_edition
+from app.catalogue.editions import raise_edition
 from app.extensions import db
 from app.models import (
     AddedTitle,

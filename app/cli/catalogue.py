@@ -33,8 +33,10 @@ def sync_items_command(file: Path) -> None:
     """Bring new facts of titles from FILE between two trainings: CSV with a header, or JSON lines.
 
     Column item is the title's key, or its id in a catalogue without keys; title, year, genres,
-    creators, image, link and available may follow. Titles that are not available leave every list
-    at once, and come back as they were.
+    creators, image, link, available, description and facts of the catalogue's own may follow.
+    Titles that are not available leave every list at once, and come back as they were.
+
+    `make sync-items CONFIG=catalogue.yaml` brings the item table that the file describes.
     """
     release = read_release(None)
     sync_catalogue(release)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from app.catalogue.fact_filters import FactFilters
+from recommender.item_facts import Fact
 from recommender.item_metadata import Filter
 
 # Positions of the popularity slider; see ``recommender.popularity.BANDS``.
@@ -19,7 +21,8 @@ OWN_YEARS = (1, 2, 3, 5, 10)
 
 @dataclass(frozen=True)
 class ListFilters:
-    """Genres, years and popularity of items; only ratings of the last ``years`` years count.
+    """Genres, years, popularity and own facts of items; only ratings of the last ``years`` years
+    count.
 
     ``numbers``: the plural of what users give, such as "ratings".
     """
@@ -31,10 +34,15 @@ class ListFilters:
     known: int = 0
     years: int | None = None
     numbers: str = "ratings"
+    facts: FactFilters = field(default_factory=FactFilters)
 
     @classmethod
     def of(
-        cls, args: MultiDict[str, str], genres: Collection[str], numbers: str = "ratings"
+        cls,
+        args: MultiDict[str, str],
+        genres: Collection[str],
+        numbers: str = "ratings",
+        facts: tuple[Fact, ...] = (),
     ) -> ListFilters:
         """Read filters from the query string; ignore invalid values, sort the years.
 
@@ -47,13 +55,13 @@ class ListFilters:
             bounds.sort(key=lambda year: year or 0)
         known = _within(args.get("known"), min(KNOWN), max(KNOWN)) or 0
         years = _within(args.get("years"), 1, MOST_YEARS)
-        return cls(include, exclude, bounds[0], bounds[1], known, years, numbers)
+        own = FactFilters.of(args.to_dict(flat=False), facts)
+        return cls(include, exclude, bounds[0], bounds[1], known, years, numbers, own)
 
     @property
     def filter(self) -> Filter:
-        return Filter(
-            frozenset(self.include), frozenset(self.exclude), self.year_from, self.year_to
-        )
+        genres = frozenset(self.include), frozenset(self.exclude)
+        return Filter(*genres, self.year_from, self.year_to, self.facts.ids)
 
     @property
     def in_words(self) -> str:
@@ -63,6 +71,7 @@ class ListFilters:
             " or ".join(self.include).lower(),
             "not " + " or ".join(self.exclude).lower() if self.exclude else "",
             self._span,
+            self.facts.in_words,
             KNOWN[self.known],
             f"by your {self.numbers} of the last {years}" if self.years else "",
         ]
@@ -78,6 +87,7 @@ class ListFilters:
             "to": self.year_to,
             "known": self.known or None,
             "years": self.years,
+            **self.facts.as_args,
         }
         return {name: value for name, value in args.items() if value}
 

@@ -57,7 +57,7 @@ def index() -> ResponseReturnValue:
         return render_template("home/closed.html", rated=len(rated))
     model = served.model
     genres = model.items.metadata.genres
-    filters = ListFilters.of(request.args, genres, serving.feedback_kind.numbers)
+    filters = ListFilters.of(request.args, genres, serving.feedback_kind.numbers, serving.facts)
     shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
     own = {item_id: stars for item_id, stars, _ in rated}
     counted = ratings.of_the_last_years(rated, filters.years) if filters.years else own

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.extensions import db
 from app.models.columns import Moment
 from recommender.catalogue import FIRST_ADDED_ITEM
+from recommender.item_facts import FactValue, from_json
 
 
 class Item(db.Model):  # type: ignore[name-defined]
@@ -18,7 +19,8 @@ class Item(db.Model):  # type: ignore[name-defined]
     TMDB's name of the poster; None until TMDB was asked, "" if it has none. ``key``: its id in the
     catalogue's own tables. ``creators``: as in "Terry Pratchett|Neil Gaiman". ``image`` and
     ``link``: addresses of its picture and of its own page. ``available``: False for what is on no
-    list (``app.catalogue.availability``).
+    list (``app.catalogue.availability``). ``facts``: see ``recommender.item_facts``, as JSON; None
+    where there are none.
     """
 
     __tablename__ = "items"
@@ -40,6 +42,11 @@ class Item(db.Model):  # type: ignore[name-defined]
     image: Mapped[str | None] = mapped_column(Text)
     link: Mapped[str | None] = mapped_column(Text)
     available: Mapped[bool] = mapped_column(default=True, server_default=true(), index=True)
+    facts: Mapped[str | None] = mapped_column(Text)
+
+    @property
+    def fact_values(self) -> dict[str, FactValue]:
+        return from_json(self.facts)
 
     @property
     def genre_list(self) -> list[str]:
@@ -56,11 +63,10 @@ class Item(db.Model):  # type: ignore[name-defined]
 
 class CatalogueState(db.Model):  # type: ignore[name-defined]
     """One row: ``version`` is the release that the items came from, ``lines_version`` the one whose
-    titles were last matched to the lines that wait for a title. ``edition`` grows whenever other
-    items become available. ``last_added_id``: the highest id ever given to a title that was added
-    here, so that none is given twice, even after it was merged or removed. ``folded_edition`` grows
-    whenever other ``FoldedItem`` rows are stored, which come from what ``folded_from`` is a digest
-    of.
+    titles were last matched to the lines that wait for a title. ``edition`` grows whenever items
+    change. ``last_added_id``: the highest id ever given to a title that was added here, so that
+    none is given twice, even after it was merged or removed. ``folded_edition`` grows whenever
+    other ``FoldedItem`` rows are stored, which come from what ``folded_from`` is a digest of.
 
     Adding a release's items locks it, for many seconds; ``SiteState``, which every registration
     updates, stays unlocked meanwhile.

@@ -21,6 +21,7 @@ from app.recommend.experiment_watcher import ExperimentWatcher, Find, Prepare
 from app.recommend.feedback_kind import STARS, FeedbackKind
 from app.recommend.variants import ServedVariant
 from recommender.errors import MarqueeError, NoRelease
+from recommender.item_facts import Fact
 from recommender.model import Model
 from recommender.storage.release_store import ReleaseStore
 from recommender.storage.s3_release_store import open_store
@@ -256,6 +257,13 @@ class Serving:
         with suppress(NoRelease):
             return own + self.watcher.current.picture_hosts
         return own
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """The facts of the catalogue's own in the release in service; none before the first."""
+        with suppress(NoRelease):
+            return self.watcher.model.catalogue.facts
+        return ()
 
     @property
     def titles(self) -> TitleIndex | None:

@@ -6,7 +6,7 @@ from alembic import op
 from app.models import UtcDateTime
 
 revision = "8f3b6a0d57e4"
-down_revision = "c41d7f8e2b60"
+down_revision = "d7b31a9c40e5"
 branch_labels = None
 depends_on = None
 

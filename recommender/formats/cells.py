@@ -17,6 +17,7 @@ _TIME = re.compile(
     r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,][0-9]{1,9})?)? *([AaPp][Mm])?"
     r" *(Z|UTC|[-+][0-9]{2}:?(?:[0-9]{2})?)?"
 )
+_YES, _NO = ("true", "yes", "y", "t"), ("false", "no", "n", "f")
 _FIRST_SHORT_YEAR = 69  # of two digits, as POSIX reads them
 
 
@@ -39,6 +40,15 @@ def whole_number(text: str) -> int | None:
     """
     number = None if _THOUSANDS.fullmatch(text) else decimal_number(text)
     return int(number) if number is not None and number.is_integer() else None
+
+
+def yes_or_no(text: str) -> bool | None:
+    """Read yes or no, or a number, which is yes above 0; None if it is neither."""
+    text = text.strip().lower()
+    if text in (*_YES, *_NO):
+        return text in _YES
+    number = decimal_number(text)
+    return None if number is None else number > 0
 
 
 def is_missing(text: str) -> bool:

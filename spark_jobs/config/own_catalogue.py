@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from recommender.errors import ConfigError
 from recommender.feedback import IMPLICIT
 from recommender.validation import convert
 from spark_jobs.datasets.catalogue_source.description import OwnCatalogue
@@ -49,6 +50,7 @@ def with_defaults(
     ranking = {"min_ratings": model.min_ratings, **(others.get("ranking") or {})}
     # How good a model of other data can be, nobody knows; a later one must not be much worse.
     gate = {"floors": {}, "margins": default["gate"]["margins"], **(others.get("gate") or {})}
+    _check_ingest(own, others.get("pipeline"))
     pipeline = {
         "folder": f"data/pipelines/{_file_name(own.catalogue.name)}",
         "evaluate": default["pipeline"]["evaluate"],
@@ -63,6 +65,18 @@ def with_defaults(
         "gate": gate,
         "pipeline": pipeline,
     }
+
+
+def _check_ingest(own: OwnCatalogue, pipeline: Any) -> None:
+    """Refuse, before anything is read, what the site cannot do: its tier reads no tables."""
+    ingest = pipeline.get("ingest") if isinstance(pipeline, dict) else None
+    if isinstance(ingest, dict) and ingest.get("ratings") is True:
+        raise ConfigError(
+            f"{own.path}, pipeline, ingest: ratings must be false, because the site has no Spark"
+            " and imports ratings from CSV files alone, not from tables; to have the people of"
+            " the tables in the REST API, write a CSV file with the columns userKey, itemKey,"
+            " rating and timestamp, and run `flask import-ratings FILE` after the pipeline"
+        )
 
 
 def like(own: OwnCatalogue) -> str:

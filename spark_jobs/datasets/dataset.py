@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from recommender.catalogue import CatalogueItem
 from recommender.errors import DataError
 from recommender.feedback import EXPLICIT
+from recommender.item_facts import Fact
 from recommender.keys import CatalogueKeys
 from spark_jobs.array_cache import CachedArrays
 from spark_jobs.datasets.findings import Findings
@@ -25,7 +26,7 @@ class Dataset:
     ``ratings``: complete and on the scale of ``feedback``, pairs possibly repeated; ``rows`` of
     them. ``items``: the catalogue, which fits on the driver. ``findings``:
     irregularities, left out or corrected. ``keys``: where ids were made from keys. ``timed``:
-    whether ratings say when they were given.
+    whether ratings say when they were given. ``facts``: what items may say of themselves.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Dataset:
     findings: Findings = field(default_factory=Findings)
     keys: CatalogueKeys | None = None
     timed: bool = True
+    facts: tuple[Fact, ...] = ()
 
 
 class About(msgspec.Struct):

@@ -18,10 +18,12 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import structs
 from pyspark.sql import SparkSession
 
 from recommender.catalogue import read_items, write_items
 from recommender.errors import DataError
+from recommender.item_facts import Fact
 from recommender.keys import CatalogueKeys
 from recommender.storage.release import NOT_AN_ARRAY, key_arrays, keys_of
 from spark_jobs.array_cache import cache
@@ -46,6 +48,7 @@ class ProcessedAbout(msgspec.Struct):
     parts: list[str]
     keyed: bool = False
     timed: bool = True
+    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def write_processed(dataset: Dataset, folder: Path) -> Written:
         "parts": parts,
         "keyed": dataset.keys is not None,
         "timed": dataset.timed,
+        "facts": [structs.asdict(fact) for fact in dataset.facts],
     }
     (folder / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     return Written(rows, untitled)
@@ -123,6 +127,7 @@ def read_processed(spark: SparkSession, folder: str) -> Dataset:
         findings=about.findings,
         keys=_read_keys(Path(folder, KEYS)) if about.keyed else None,
         timed=about.timed,
+        facts=about.facts,
     )
 
 

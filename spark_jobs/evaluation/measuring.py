@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from msgspec.structs import asdict
+from msgspec import to_builtins
 from pyspark import RDD
 from pyspark.sql import SparkSession
 
@@ -126,7 +126,7 @@ def evaluate_set(training: TrainingSet, settings: Config, plan: EvaluationPlan) 
             paired["E"].add(users, as_case_values(curves[-1]))
         made.cases.unpersist()
     report: dict[str, Any] = {
-        "data": asdict(training.catalogue),
+        "data": to_builtins(training.catalogue),
         "settings": {name: shown_params(settings, name) for name in _models(training.catalogue)},
         "validation": plan.validation,
         "seeds": list(plan.seeds),

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from msgspec import to_builtins
 from msgspec.structs import asdict
 
-from recommender.errors import ConfigError, DataError
+from recommender.errors import DataError
 from recommender.keys import NO_KEYS
 from recommender.storage import s3
 from recommender.storage.release import MANIFEST
@@ -161,11 +161,6 @@ def _database(work: Work) -> Any:
 def ingest(work: Work) -> Made:
     """Add the release's titles to the site's database before it is in service."""
     version = work.facts["train"]["release"]
-    if work.settings.own and work.settings.pipeline.ingest.ratings:
-        raise ConfigError(
-            f"{work.settings.own.path}, pipeline, ingest: the site cannot import ratings from"
-            " tables; set ratings: false"
-        )
     _flask(work, "db", "upgrade")
     lines = [_flask(work, "sync-catalogue", "--release", version)]
     if work.settings.pipeline.ingest.ratings:

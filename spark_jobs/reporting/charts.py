@@ -53,12 +53,13 @@ STYLE: dict[Any, Any] = {
 Rows = Sequence[Mapping[str, Any]]
 
 
-def star_histogram(rows: Rows) -> Markup:
-    """``rows``: stars, ratings."""
-    figure, axes = _axes("stars given", "ratings")
-    _bars_with_shares(axes, [row["stars"] for row in rows], rows, 0.4)
-    axes.set_xticks(range(1, 6))
-    return _svg(figure, "stars", "How many ratings gave each number of stars")
+def star_histogram(rows: Rows, unit: str) -> Markup:
+    """``rows``: stars, or points of another scale, as ``unit`` says, and ratings."""
+    figure, axes = _axes(f"{unit} given", "ratings")
+    values = [row[unit] for row in rows]
+    _bars_with_shares(axes, values, rows, 0.8 * values[0])
+    axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
+    return _svg(figure, unit, f"How many ratings gave each number of {unit}")
 
 
 def count_histogram(rows: Rows, unit: str) -> Markup:
@@ -108,7 +109,8 @@ def genre_bars(rows: Rows, unit: str) -> Markup:
     """``rows``: genre, ratings, mean. ``unit``: of the mean, such as "stars" or "hours"."""
     figure, axes = _axes(f"ratings (and mean {unit})", "", height=0.24 * len(rows) + 0.6, grid="x")
     names, counts = ([row[column] for row in rows] for column in ("genre", "ratings"))
-    form = {"stars": "{mean:.2f}★", "hours": "{mean:.0f} h"}.get(unit, "{mean:.0f}")
+    forms = {"stars": "{mean:.2f}★", "points": "{mean:.1f}", "hours": "{mean:.0f} h"}
+    form = forms.get(unit, "{mean:.0f}")
     means = [form.format(**row) for row in rows]
     axes.bar_label(axes.barh(names, counts, 0.7, color=TEAL), means, padding=4, color=QUIET, size=8)
     axes.invert_yaxis()

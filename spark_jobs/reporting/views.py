@@ -12,7 +12,7 @@ from recommender.params import describe_params
 from spark_jobs.config.configuration import PARAMS
 from spark_jobs.protocols import HINTS, METRICS, PROTOCOLS, SERVED
 from spark_jobs.reporting import charts
-from spark_jobs.units import HOURS, STARS
+from spark_jobs.units import HOURS, POINTS, STARS
 
 Figures = Mapping[str, Any]
 
@@ -93,8 +93,9 @@ def parameter_sentences(models: Sequence[str]) -> dict[str, dict[str, str]]:
 
 def data_charts(explored: Figures, unit: str) -> list[tuple[Markup, str, str]]:
     """(chart, caption, kind) of each chart about the data. ``unit``: as ``unit_of`` says."""
-    if unit == STARS:
-        drawn = [(charts.star_histogram(explored["histogram"]), "Stars given", "")]
+    if unit in (STARS, POINTS):
+        histogram = charts.star_histogram(explored["histogram"], unit)
+        drawn = [(histogram, f"{unit.capitalize()} given", "")]
     else:
         caption = "Hours played" if unit == HOURS else unit.capitalize()
         drawn = [(charts.count_histogram(explored["histogram"], unit), caption, "")]

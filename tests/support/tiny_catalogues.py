@@ -6,9 +6,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from msgspec import structs
 
 from recommender.catalogue import Catalogue, CatalogueItem
 from recommender.feedback import EXPLICIT, IMPLICIT
+from recommender.item_facts import NUMBER, Fact, FactValue
 from recommender.keys import FIRST_KEYED_ITEM, FIRST_KEYED_USER, CatalogueKeys, Keys
 from recommender.params import RankingParams
 from recommender.storage.release import Release
@@ -41,6 +43,16 @@ BOOKS = [
     _book(8, "Middlemarch", 1871, "", "George Eliot"),
     _book(9, "Nobody’s Book", 2020, "Drama"),
 ]
+MARKUP = "<b onclick=alert(1)>Audio</b>"
+FACTS = (Fact("list_price", "Price", NUMBER, "€"), Fact("format", "Format"))
+_SAID: dict[int, dict[str, FactValue]] = {
+    1: {"list_price": 12.5, "format": "Paperback"},
+    2: {"list_price": 30.0, "format": "Hardback"},
+    3: {"list_price": 8.0, "format": MARKUP},
+    4: {"format": "Paperback"},
+    5: {"list_price": 12.5},
+}
+PRICED = [structs.replace(book, facts=_SAID.get(book.item_id, {})) for book in BOOKS]
 READERS = [f"reader-{number}" for number in range(1, 21)]
 READER = FIRST_KEYED_USER
 
@@ -73,6 +85,13 @@ def books_release(version: str = "20260303-000000-cccc", points: float = 10.0) -
         keyed=True,
     )
     return _release(version, BOOKS, catalogue=catalogue, keys=_keys(BOOKS))
+
+
+def priced_release(version: str = "20260606-000000-ffff") -> Release:
+    """The books with facts of their own: PRICED."""
+    release = books_release(version)
+    catalogue = structs.replace(release.catalogue, facts=FACTS)
+    return replace(release, catalogue=catalogue)
 
 
 def songs_release(version: str = "20260404-000000-dddd") -> Release:

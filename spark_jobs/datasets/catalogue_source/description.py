@@ -12,6 +12,8 @@ from msgspec import Meta, Struct, field
 
 from recommender.errors import ConfigError
 from recommender.feedback import EXPLICIT, IMPLICIT, KINDS
+from recommender.item_facts import KINDS as FACT_KINDS
+from recommender.item_facts import MOST_FACTS, NUMBER, Label, Unit, fact_name
 from recommender.params import NotNegative
 from recommender.validation import LARGEST_FLOAT
 
@@ -190,7 +192,8 @@ class LinkTemplate(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ItemColumns(Struct, frozen=True, forbid_unknown_fields=True):
-    """Names of columns; those of ``genres`` and ``creators`` may hold several values."""
+    """Names of columns; those of ``genres`` and ``creators`` may hold several values. A cell of
+    ``available`` is yes or no, or how many there are."""
 
     item: Text
     title: Text
@@ -200,13 +203,50 @@ class ItemColumns(Struct, frozen=True, forbid_unknown_fields=True):
     image: str = ""
     link: LinkTemplate | None = None
     description: str = ""
+    available: str = ""
+
+
+class FactColumn(Struct, frozen=True, forbid_unknown_fields=True):
+    """A fact of the catalogue's own. ``kind``: where it is not said, as ``fact_columns`` finds."""
+
+    column: Text
+    label: Label
+    unit: Unit = ""
+    kind: Annotated[
+        str, Meta(pattern=f"^({'|'.join(FACT_KINDS)})?$", title=" or ".join(FACT_KINDS))
+    ] = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError(f"column {self.column!r} has no letter or digit; rename it")
+        if self.unit and self.kind not in ("", NUMBER):
+            raise ValueError("a unit is of numbers alone; leave out unit, or write kind: number")
+
+    @property
+    def name(self) -> str:
+        return fact_name(self.column)
 
 
 class ItemTable(Table, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``bad_rows``: a larger share of items without key or title fails."""
 
     columns: ItemColumns
+    facts: tuple[FactColumn, ...] = ()
     bad_rows: Annotated[float, Meta(ge=0, le=1)] = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.facts) > MOST_FACTS:
+            raise ValueError(
+                f"facts: there are {len(self.facts)}, and at most {MOST_FACTS} may be; leave some"
+                " out"
+            )
+        for what, names in (
+            ("label", [fact.label.casefold() for fact in self.facts]),
+            ("column", [fact.name for fact in self.facts]),
+        ):
+            if again := [name for n, name in enumerate(names) if name in names[:n]]:
+                raise ValueError(f"facts: two have the {what} {again[0]!r}; give each its own")
 
 
 class OwnCatalogue(Struct, frozen=True, forbid_unknown_fields=True):

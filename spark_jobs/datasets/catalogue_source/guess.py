@@ -182,7 +182,30 @@ def as_yaml(found: Guess, name: str, values: Sequence[float]) -> str:
         if role != "item":
             lines.append(f"    {role}: {_item_column(role, column, found.items)}  # ?")
     lines.append("#   link: {template: 'https://shop.example/{key}'}  # an item's own page")
+    lines += _unused(found)
     return "\n".join(lines) + "\n"
+
+
+def _unused(found: Guess) -> list[str]:
+    """Return comments that name the columns of which no use was made."""
+    lines = []
+    for what, table, used in (
+        ("ratings", found.ratings, found.rating_columns),
+        ("items", found.items, found.item_columns),
+    ):
+        others = [_comment(name) for name in table.columns if name not in used.values()]
+        if others:
+            lines += [f"# Not used of {what}:", *(f"#   {name}" for name in others)]
+    if any(name not in found.item_columns.values() for name in found.items.columns):
+        lines.append(
+            "# Numbers and short texts of items may be shown: `facts` in docs/own_data.md."
+        )
+    return lines
+
+
+def _comment(name: str) -> str:
+    """Return a column's name as a comment of one line may hold it."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]", " ", _quoted(name)).split())
 
 
 def _scale(kind: str, values: Sequence[float], column: str, having: bool) -> list[str]:

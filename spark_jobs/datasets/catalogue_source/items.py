@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
 from recommender.catalogue import CatalogueItem
 from recommender.errors import DataError
+from recommender.formats.cells import yes_or_no
+from recommender.item_facts import Fact
 from recommender.keys import LONGEST_KEY
+from recommender.pictures import picture_host
 from spark_jobs.arrow import arrow_batches
 from spark_jobs.datasets.catalogue_source.columns import select_items
 from spark_jobs.datasets.catalogue_source.description import (
     KEY,
-    ItemColumns,
     ItemTable,
+    Option,
+    OwnCatalogue,
     SplitColumn,
 )
-from spark_jobs.datasets.catalogue_source.sources import readable
+from spark_jobs.datasets.catalogue_source.fact_columns import fact_values, facts_of, role_of
+from spark_jobs.datasets.catalogue_source.sources import open_table, readable
 from spark_jobs.datasets.findings import Findings
 
 NO_KEY = "items without a key, or with one that cannot be used"
@@ -31,7 +36,11 @@ BAD = (NO_KEY, NO_TITLE)
 OTHER_FACTS = "items whose key another row has with other facts (the first in order counts)"
 NO_YEAR = "items whose year cannot be read"
 NO_IMAGE = "pictures left out, whose address is not https"
-ROLES = ("item", "title", "year", "genres", "creators", "image", "description")
+NO_AVAILABLE = "items of which neither yes, no nor a number says whether they are available"
+ROLES = ("item", "title", "year", "genres", "creators", "image", "description", "available")
+# Of an item table: texts with line breaks in quotation marks. Ratings have none, and a file that is
+# read so cannot be divided.
+ITEM_DEFAULTS: dict[str, dict[str, Option]] = {"csv": {"multiLine": True}}
 
 
 @dataclass(frozen=True)
@@ -45,10 +54,25 @@ class ItemRow:
         return CatalogueItem(item_id=item_id, key=self.key, **self.facts)
 
 
-def read_items_table(frame: DataFrame, table: ItemTable) -> tuple[list[ItemRow], Findings]:
-    """Return the items in order of their keys. Raises DataError where there are none, or too many
-    cannot be used."""
+@dataclass(frozen=True)
+class ItemRows:
+    """The items of a table in order of their keys, and the facts that they may have."""
+
+    items: list[ItemRow]
+    facts: tuple[Fact, ...]
+    findings: Findings
+
+
+def open_items(session: SparkSession, own: OwnCatalogue) -> DataFrame:
+    """Open the item table without reading its rows. Raises DataError."""
+    defaults = ITEM_DEFAULTS.get(own.items.kind, {})
+    return open_table(session, own.items, own.folder, defaults)
+
+
+def read_items_table(frame: DataFrame, table: ItemTable) -> ItemRows:
+    """Raises DataError where there are no items, or too many cannot be used."""
     columns = {role: getattr(table.columns, role) for role in ROLES}
+    columns |= {role_of(fact): fact.column for fact in table.facts}
     selected = select_items(frame, columns, table.shown)
     schema = pa.schema(
         (field.name, pa.list_(pa.string()) if field.dataType.typeName() == "array" else pa.string())
@@ -58,7 +82,8 @@ def read_items_table(frame: DataFrame, table: ItemTable) -> tuple[list[ItemRow],
         batches = arrow_batches(selected, schema).collect()
     rows = [row for batch in batches for row in batch.to_pylist()]
     findings = Findings()
-    items = list(_distinct(_usable(_in_order(rows), table.columns, findings), findings))
+    facts = facts_of(table.facts, rows)
+    items = list(_distinct(_usable(_in_order(rows), table, facts, findings), findings))
     bad = findings.only(BAD)
     if sum(bad.counts.values()) > table.bad_rows * len(rows):
         raise DataError(
@@ -67,20 +92,20 @@ def read_items_table(frame: DataFrame, table: ItemTable) -> tuple[list[ItemRow],
         )
     if not items:
         raise DataError(f"{table.shown}: holds no items; check the path")
-    return items, findings
+    return ItemRows(items, facts, findings)
 
 
 def _in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Sort by key and then all else, so that the order in files does not matter."""
 
     def place(row: dict[str, Any]) -> list[str]:
-        return ["" if row[role] is None else str(row[role]) for role in ROLES]
+        return ["" if value is None else str(value) for value in row.values()]
 
     return sorted(rows, key=place)
 
 
 def _usable(
-    rows: Iterable[dict[str, Any]], columns: ItemColumns, findings: Findings
+    rows: Iterable[dict[str, Any]], table: ItemTable, facts: Sequence[Fact], findings: Findings
 ) -> Iterator[ItemRow]:
     """Yield what can be used, and count what cannot."""
     for row in rows:
@@ -90,7 +115,9 @@ def _usable(
         elif not title:
             findings.add(NO_TITLE, repr(key))
         else:
-            yield ItemRow(key, {"title": title, **_facts(key, row, columns, findings)})
+            own = fact_values(key, row, facts, table.facts, findings)
+            described = _described(key, row, table, findings)
+            yield ItemRow(key, {"title": title, **described, "facts": own})
 
 
 def is_usable(key: str) -> bool:
@@ -98,14 +125,18 @@ def is_usable(key: str) -> bool:
     return bool(key.strip()) and len(key) <= LONGEST_KEY and not re.search(r"[\x00-\x1f\x7f]", key)
 
 
-def _facts(
-    key: str, row: dict[str, Any], columns: ItemColumns, findings: Findings
+def _described(
+    key: str, row: dict[str, Any], table: ItemTable, findings: Findings
 ) -> dict[str, Any]:
-    year, image = row["year"], (row["image"] or "").strip()
+    columns, year, image = table.columns, row["year"], (row["image"] or "").strip()
+    in_stock = row["available"] or ""
+    available = yes_or_no(in_stock)
+    if in_stock.strip() and available is None:
+        findings.add(NO_AVAILABLE, f"{key!r}: {in_stock[:20]!r}")
     read_year = _year(year)
     if year and year.strip() and read_year is None:
         findings.add(NO_YEAR, f"{key!r}: {year[:20]!r}")
-    if image and not re.fullmatch(r"https://[^\s/]\S*", image):
+    if image and (picture_host(image) is None or re.search(r"\s", image)):
         findings.add(NO_IMAGE, f"{key!r}: {image[:60]!r}")
         image = ""
     return {
@@ -115,6 +146,7 @@ def _facts(
         "image": image or None,
         "link": columns.link.template.replace(KEY, quote(key, safe="")) if columns.link else None,
         "description": (row["description"] or "").strip() or None,
+        "available": available is not False,
     }
 
 

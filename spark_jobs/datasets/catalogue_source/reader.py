@@ -21,8 +21,8 @@ from spark_jobs.array_cache import CachedArrays, Shared, cache
 from spark_jobs.arrow import arrow_batches
 from spark_jobs.datasets.catalogue_source.batches import BAD, RatingBatch, read_batches
 from spark_jobs.datasets.catalogue_source.columns import RATINGS_SCHEMA, select_ratings
-from spark_jobs.datasets.catalogue_source.description import Option, OwnCatalogue, RatingTable
-from spark_jobs.datasets.catalogue_source.items import ItemRow, read_items_table
+from spark_jobs.datasets.catalogue_source.description import OwnCatalogue, RatingTable
+from spark_jobs.datasets.catalogue_source.items import ItemRow, open_items, read_items_table
 from spark_jobs.datasets.catalogue_source.key_texts import (
     Positions,
     add_keys,
@@ -42,9 +42,6 @@ LAYOUT = "tables"
 UNLISTED = "ratings of items that the item table does not list"
 REPEATED = "repeated pairs, whose ratings count as one ({})"
 CAPPED = "users of whom only the {:,} newest ratings count"
-# Of an item table: texts with line breaks in quotation marks. Ratings have none, and a file that is
-# read so cannot be divided.
-ITEM_DEFAULTS: dict[str, dict[str, Option]] = {"csv": {"multiLine": True}}
 
 
 def read_catalogue(
@@ -57,11 +54,12 @@ def read_catalogue(
     rating is of a listed item.
     """
     session = session_of(spark, own.ratings.timezone)
-    items_frame = open_table(session, own.items, own.folder, ITEM_DEFAULTS.get(own.items.kind, {}))
+    items_frame = open_items(session, own)
     ratings_frame = select_ratings(
         open_table(session, own.ratings, own.folder, {}), own.ratings.columns, own.ratings.shown
     )
-    items, odd_items = read_items_table(items_frame, own.items)
+    table = read_items_table(items_frame, own.items)
+    items = table.items
     batches = _read_batches(ratings_frame, own)
     summaries = [*batches.map(lambda b: (b.place, b.rows, len(b.users), b.lowest, b.highest))]
     odd_rows = Findings.merged(batches.map(lambda b: b.findings))
@@ -90,9 +88,10 @@ def read_catalogue(
         rows=rows,
         items=_items(items, keys),
         feedback=own.catalogue.feedback,
-        findings=Findings.merged([odd_items, odd_rows, odd_keys, unlisted, odd_pairs]),
+        findings=Findings.merged([table.findings, odd_rows, odd_keys, unlisted, odd_pairs]),
         keys=keys,
         timed=bool(own.ratings.columns.time),
+        facts=table.facts,
     )
 
 

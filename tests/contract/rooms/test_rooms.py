@@ -154,7 +154,7 @@ JOB_LAYERS = (
     "command exploration given_ids output_folder parity_sample",
     "data_in_service evaluation",
     "training tuning",
-    "catalogue evaluate explore pipeline recommend train tune",
+    "catalogue evaluate explore items pipeline recommend train tune",
 )
 
 

@@ -113,6 +113,27 @@ def test_make_run_serves_on_a_free_port(clone: Clone, taken_port: int) -> None:
     assert f"--bind 127.0.0.1:{port}" in clone.calls[-1]
 
 
+def test_make_run_ends_where_the_release_is_of_other_data(clone: Clone) -> None:
+    clone.install()
+    check = "import sys; sys.exit(print('error: other data', file=sys.stderr) or 2)\n"
+    (clone.folder / ".ci" / "check_release.py").write_text(check)
+    done = clone.make("run", "CONFIG=library.yaml", PORT=str(free_port()))
+    assert (done.returncode, clone.calls) == (2, [])
+    assert "error: other data" in done.stderr
+
+
+def test_make_sync_items_needs_a_file(clone: Clone) -> None:
+    clone.install()
+    done = clone.make("sync-items")
+    assert (done.returncode, "CONFIG=catalogue.yaml is missing" in done.stderr) == (2, True)
+    clone.program(".venv/bin/python", RECORD)
+    assert clone.make("sync-items", "CONFIG=library.yaml").returncode == 0
+    job, brought = clone.calls
+    items = brought.removeprefix("flask sync-items ")
+    assert job == f"python -m spark_jobs.items --config library.yaml --out {items}"
+    assert not Path(items).exists()
+
+
 def test_make_run_announces_the_site_once_it_answers(clone: Clone) -> None:
     clone.install()
     # Listens after half a second, answers one request with a sign of its own, and ends.

@@ -15,7 +15,7 @@ from tests.support.accessibility import violations
 from tests.support.browser import DESKTOP, PHONE, keep
 from tests.support.servers import gunicorn
 from tests.support.site import PASSWORD, settings
-from tests.support.tiny_catalogues import BOOKS, books_release, publish
+from tests.support.tiny_catalogues import PRICED, priced_release, publish
 
 pytest_plugins = ["tests.support.fixtures.browser"]
 # Nothing is there, so that each picture fails to load.
@@ -26,7 +26,7 @@ HOST = "https://covers.example"
 def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a site of books."""
     folder = tmp_path_factory.mktemp("books")
-    publish(ReleaseStore(folder / "releases"), books_release(), BOOKS)
+    publish(ReleaseStore(folder / "releases"), priced_release(), PRICED)
     database = Path(shutil.copy(migrated, folder / "site.db"))
     with gunicorn(settings(database, folder / "releases"), folder / "gunicorn.log") as address:
         yield address
@@ -57,6 +57,38 @@ def test_picture_that_does_not_load_is_drawn(page: Page) -> None:
         picture = page.get_by_alt_text("The Left Hand of Darkness (1969)")
         expect(picture).to_have_attribute("src", "/poster/1.svg")
         expect(page.locator(".creators").first).to_be_visible()
+
+
+def test_picture_that_is_loading_is_no_white_card(
+    page: Page, request: pytest.FixtureRequest
+) -> None:
+    page.route(f"{HOST}/**", lambda _route: None)  # never answered
+    for theme in ("dark", "light"):
+        page.context.add_cookies([{"name": "theme", "value": theme, "url": page.url}])
+        page.goto("/", wait_until="domcontentloaded")
+        picture = page.locator("img[data-drawn]").first
+        expect(picture).to_have_css("background-image", re.compile("linear-gradient"))
+        keep(page, request.node.callspec.params["page"], f"books-loading-{theme}")
+
+
+def test_list_is_filtered_by_facts_in_place(page: Page, request: pytest.FixtureRequest) -> None:
+    page.goto("/")
+    page.get_by_text("Filters").click()
+    page.get_by_label("Price at most").fill("20")
+    expect(page.locator(".in-force")).to_contain_text("price at most 20 €")
+    page.get_by_label("Paperback").check()
+    expect(page.locator(".title-card")).to_have_count(1)
+    for theme in ("dark", "light"):
+        page.context.add_cookies([{"name": "theme", "value": theme, "url": page.url}])
+        page.reload()
+        keep(page, request.node.callspec.params["page"], f"books-facts-{theme}")
+        assert violations(page, page.url) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("link", name="Clear", exact=True).click()
+    expect(page.locator(".in-force")).to_have_count(0)
+    page.goto("/title/1")
+    expect(page.locator(".own-facts")).to_contain_text("12.50 €")
+    keep(page, request.node.callspec.params["page"], "books-title-facts")
 
 
 def test_rating_in_place_is_said_on_the_catalogue_s_scale(

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 
 from recommender.catalogue import FIRST_KEYED_USER, CatalogueItem
 from recommender.errors import DataError
+from recommender.item_facts import NUMBER, Fact
 from recommender.keys import NO_KEYS, CatalogueKeys
 from spark_jobs.config.own_catalogue import read_own
 from spark_jobs.config.yaml_files import read_yaml
@@ -447,3 +448,66 @@ def test_suspicions_say_what_looks_wrong(spark: SparkSession, tmp_path: Path) ->
     plain = music(tmp_path / "plain")
     own = read_own(read_yaml(plain), str(plain))
     assert suspicions.suspicions(read(spark, plain), own).counts == {}
+
+
+# Facts and availability
+
+SHOP = {
+    "facts": [
+        {"column": "ticket price", "label": "Price", "unit": "€"},
+        {"column": "nights", "label": "Nights"},
+        {"column": "venue", "label": "Venue"},
+        {"column": "code", "label": "Code", "kind": "text"},
+    ],
+    "columns": {**ITEM_COLUMNS, "available": "stock"},
+}
+
+
+def with_facts(n: int, row: Row) -> Row:
+    price = ["12.50", "cheap", "NaN", "9,99", None][n % 5]
+    venue = ["Hall", "<b>Club</b>", "x" * 80, None][n % 4]
+    return {
+        **row, "ticket price": price, "nights": n, "venue": venue, "code": f"{n:03}",
+        "stock": [str(n), "no", "yes", "", "perhaps"][n % 5],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_read_catalogue_reads_facts_and_counts_bad_cells(
+    spark: SparkSession, tmp_path: Path, ending: str
+) -> None:
+    music(tmp_path)
+    rows = [with_facts(n, row) for n, row in enumerate(artists())]
+    {"parquet": write_parquet, "csv": write_csv}[ending](tmp_path / f"artists.{ending}", rows)
+    options = {"options": {"sep": ";"}} if ending == "csv" else {}
+    path = describe(tmp_path, items={"path": f"artists.{ending}", **SHOP, **options})
+    dataset = read(spark, path)
+    assert dataset.facts == (
+        Fact("ticket_price", "Price", NUMBER, "€"),
+        Fact("nights", "Nights", NUMBER),
+        Fact("venue", "Venue"),
+        Fact("code", "Code"),
+    )
+    said = {item.key: (item.facts, item.available) for item in dataset.items}
+    assert said[artist(0)] == (
+        {"ticket_price": 12.5, "nights": 0.0, "venue": "Hall", "code": "000"},
+        False,
+    )
+    assert said[artist(1)] == ({"nights": 1.0, "venue": "<b>Club</b>", "code": "001"}, False)
+    assert said[artist(8)][0] == {
+        "ticket_price": 9.99, "nights": 8.0, "venue": "Hall", "code": "008",
+    }  # fmt: skip
+    assert [said[artist(n)][1] for n in range(2, 6)] == [True, True, True, True]
+    counts = dataset.findings.counts
+    assert counts["facts left out, which are not a number"] == 8
+    assert counts["facts left out, which are not a text of at most 60 characters"] == 10
+    assert counts[items.NO_AVAILABLE] == 8
+
+
+def test_read_catalogue_names_a_fact_column_that_is_missing(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    facts = [{"column": "price", "label": "Price"}]
+    path = music(tmp_path, items={"facts": facts})
+    with pytest.raises(DataError, match=r"column 'price' \(fact Price\) is missing; there are art"):
+        read(spark, path)

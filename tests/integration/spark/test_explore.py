@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from spark_jobs import explore
 from tests.support.datasets import MOVIES_HEADER, RATINGS_HEADER, write_files
+from tests.support.own_catalogue import artist, music
 
 # 2000-01-01, 2000-02-01 and 2000-03-01.
 JANUARY, FEBRUARY, MARCH = 946_684_800, 949_363_200, 951_868_800
@@ -99,3 +101,35 @@ def test_explore_checks_the_output_path_before_reading(
 ) -> None:
     assert explore.main(["--data", "/nowhere", "--out", out]) == 2
     assert capsys.readouterr().err.startswith(f"error: --out: {out!r} must be a .json file")
+
+
+def test_explore_speaks_in_the_catalogue_s_own_numbers(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = {(0, 1): 10, (1, 1): 7, (2, 1): 7, (0, 2): 3}
+    at = datetime(2026, 1, 1)
+    rows = [
+        {"listener": f"reader {who}", "artist": artist(which), "plays": value, "at": at}
+        for (who, which), value in points.items()
+    ]
+    scale = {"feedback": "explicit", "measure": None, "scale": {"min": 1, "max": 10}}
+    facts = [{"column": "since", "label": "Since"}]
+    config, out = (
+        music(tmp_path, rows, catalogue=scale, items={"facts": facts}),
+        tmp_path / "e.json",
+    )
+    assert explore.main(["--config", str(config), "--out", str(out)]) == 0
+    explored = json.loads(out.read_text(encoding="utf-8"))
+    assert explored["data"]["facts"][0]["label"] == "Since"
+    assert [row["points"] for row in explored["histogram"]] == [float(n) for n in range(1, 11)]
+    assert [row["ratings"] for row in explored["histogram"]] == [0, 0, 1, 0, 0, 0, 2, 0, 0, 1]
+    assert explored["mean"] == pytest.approx(6.75)
+    assert explored["months"][0]["mean"] == pytest.approx(6.75)
+    assert explored["most_rated"][0]["mean"] == pytest.approx(8)
+    printed = capsys.readouterr().out
+    assert "points: mean 6.75, most often 7" in printed
+    page = out.with_suffix(".html").read_text(encoding="utf-8")
+    assert "6.75 points on average" in page
+    assert "Points given" in page
+    assert "stars" not in printed
+    assert "stars" not in page.split("<body")[1].lower()

@@ -322,12 +322,12 @@ def test_batch_runs_the_same_number_of_queries_for_any_number_of_users(
         rest.answer("PUT", f"/user/{user}/rating", {"movie_id": 13, "rating": 5})
     recorded = count_queries()
     counts = []
-    for some in (users[:1], users):
+    for some in (users[:1], users[:1], users):  # the first one finds out what is available
         before = len(recorded)
         requests = [{"user_id": user} for user in some]
         rest.answer("POST", "/recommendations/batch", {"requests": requests})
         counts.append(len(recorded) - before)
-    assert counts[0] == counts[1] <= 7
+    assert counts[1] == counts[2] <= 7
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from recommender.errors import DataError
 from recommender.storage.release_store import ReleaseStore
-from spark_jobs.data_in_service import take_data_in_service
+from spark_jobs.data_in_service import check_is_in_service, take_data_in_service
 from tests.support.releases import ITEMS, no_parity_sample, tiny_release
 
 
@@ -79,3 +79,52 @@ def test_nothing_is_taken_before_the_first_release(store: ReleaseStore) -> None:
     assert taken(store).data is None
     store.folder.mkdir()
     assert taken(store).data is None
+
+
+# make run CONFIG=
+
+
+BOOKS = """
+catalogue: {name: Library, noun: book, feedback: explicit, scale: {max: 10}}
+ratings: {path: a.csv, columns: {user: u, item: i, value: v}}
+items: {path: b.csv, columns: {item: i, title: t}}
+"""
+
+
+def described(folder: Path, text: str = BOOKS) -> str:
+    path = folder / "library.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_config_of_other_data_than_in_service_is_refused(
+    store: ReleaseStore, tmp_path: Path
+) -> None:
+    promote(store, {"path": "data/ml-latest-small", "titles": 9})
+    config = described(tmp_path)
+    with pytest.raises(DataError) as refused:
+        check_is_in_service(config, store)
+    message = str(refused.value)
+    assert "describes 'Library', and release" in message
+    assert "(data/ml-latest-small); give this catalogue its own RELEASES=folder" in message
+    assert f"`make train CONFIG={config}`" in message
+
+
+def test_config_that_was_trained_is_accepted_by_path_or_name(
+    store: ReleaseStore, tmp_path: Path
+) -> None:
+    config = described(tmp_path)
+    check_is_in_service(config, store)  # there is no release
+    promote(store, {"path": config, "titles": 9})
+    check_is_in_service(config, store)
+    elsewhere = described(tmp_path, BOOKS.replace("a.csv", "c.csv"))
+    check_is_in_service(elsewhere, store)
+    about = tiny_release().catalogue
+    same = BOOKS.replace("Library", about.name).replace("book", about.noun)
+    (tmp_path / "moved").mkdir()
+    check_is_in_service(described(tmp_path / "moved", same), store)
+
+
+def test_config_without_a_description_is_not_compared(store: ReleaseStore, tmp_path: Path) -> None:
+    promote(store, {"path": "data/ml-latest-small", "titles": 9})
+    check_is_in_service(described(tmp_path, "seed: 2"), store)

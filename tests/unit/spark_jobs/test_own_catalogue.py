@@ -166,6 +166,30 @@ BAD = {
     "items, columns, link: template must be a web address with {key} in it": {
         "items": {"columns": {"item": "i", "title": "t", "link": {"template": "https://x.org"}}}
     },
+    "items: facts: two have the label 'price'": {
+        "items": {"facts": [{"column": "a", "label": "Price"}, {"column": "b", "label": "price"}]}
+    },
+    "items: facts: two have the column 'a_b'": {
+        "items": {"facts": [{"column": "a b", "label": "x"}, {"column": "A-B", "label": "z"}]}
+    },
+    "items: facts: there are 13, and at most 12 may be": {
+        "items": {"facts": [{"column": f"c{n}", "label": f"l{n}"} for n in range(13)]}
+    },
+    "items, facts, entry 1: column '€' has no letter or digit": {
+        "items": {"facts": [{"column": "€", "label": "Price"}]}
+    },
+    "items, facts, entry 1: label must be one line of at most 40 characters, not ' '": {
+        "items": {"facts": [{"column": "price", "label": " "}]}
+    },
+    "items, facts, entry 1: a unit is of numbers alone": {
+        "items": {"facts": [{"column": "p", "label": "P", "unit": "€", "kind": "text"}]}
+    },
+    "items, facts, entry 1: kind must be number or text, not 'price'": {
+        "items": {"facts": [{"column": "p", "label": "P", "kind": "price"}]}
+    },
+    "pipeline, ingest: ratings must be false, because the site has no Spark": {
+        "pipeline": {"ingest": {"ratings": True}}
+    },
     "model: unknown parameter 'rank'; known are min_ratings": {"model": {"rank": 4}},
     "unknown parameter 'itemz'": {"itemz": {}},
 }  # fmt: skip
@@ -244,6 +268,21 @@ def test_as_yaml_writes_a_file_that_can_be_loaded(tmp_path: Path) -> None:
     assert own.items.options == {"sep": ";"}
     assert own.items.columns.image == "image_url"
     assert "# ?" in path.read_text(encoding="utf-8")
+
+
+def test_as_yaml_names_the_columns_that_it_did_not_use(tmp_path: Path) -> None:
+    ratings = Sketch("r.csv", {**RATINGS.columns, "till": ["7"]})
+    odd = 'a "price"\nitems: {}'
+    items = Sketch("b.csv", {**ITEMS.columns, odd: ["3"], "Preis": ["5"]})
+    text = as_yaml(guess([ratings, items]), "x", [1, 5])
+    assert text.endswith(
+        "# Not used of ratings:\n#   till\n"
+        '# Not used of items:\n#   book_id\n#   "a \\"price\\" items: {}"\n#   Preis\n'
+        "# Numbers and short texts of items may be shown: `facts` in docs/own_data.md.\n"
+    )
+    assert yaml.safe_load(text)["items"]["columns"]["item"] == "id"
+    used = Sketch("b.csv", {name: ITEMS.columns[name] for name in ("id", "title")})
+    assert "Not used" not in as_yaml(guess([RATINGS, used]), "x", [1, 5])
 
 
 VALUES = {"having": ([1, 1], "feedback: implicit"), "counts": ([3, 700], "measure: {one: time}")}
