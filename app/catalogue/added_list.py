@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from app.catalogue.items import items_by_id
 from app.extensions import db
 from app.models import AddedTitle, Item, Rating, User
 
@@ -35,19 +36,19 @@ def count_added() -> int:
 
 def added_list(limit: int, offset: int = 0) -> list[ListedTitle]:
     """Return the added titles that are not merged, newest first."""
+    # Without the items: joined with them, databases would read all of them.
     titles = (
-        select(Item, AddedTitle, User.username)
-        .join(AddedTitle, AddedTitle.item_id == Item.id)
+        select(AddedTitle, User.username)
         .outerjoin(User, User.id == AddedTitle.added_by)
         .where(AddedTitle.merged_into.is_(None))
         .order_by(AddedTitle.added_at.desc(), AddedTitle.item_id.desc())
     )
     rows = db.session.execute(titles.limit(limit).offset(offset)).all()
-    items = [row.Item for row in rows]
-    raters, alike = _raters([item.id for item in items]), _alike(items)
+    items = items_by_id([added.item_id for added, _ in rows])
+    raters, alike = _raters(list(items)), _alike(list(items.values()))
     return [
-        ListedTitle(item, added, by, raters.get(item.id, 0), alike[item.id][:MOST_OFFERED])
-        for item, added, by in rows
+        ListedTitle(items[i], added, by, raters.get(i, 0), alike[i][:MOST_OFFERED])
+        for i, added, by in ((added.item_id, added, by) for added, by in rows)
     ]
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import Table, delete, exists, func, insert, select, update
 
 from app.catalogue.availability import withdrawn
 from app.catalogue.editions import raise_edition
@@ -126,16 +126,18 @@ def _add_batch(titles: Sequence[NewTitle], origin: Origin, added: Added) -> None
             continue
         if item_id is None:
             item_id, next_id = next_id, next_id + 1
-            rows.append({"id": item_id, "search_key": title.search_key, **asdict(title)})
+            rows.append({"id": item_id, "search_key": title.search_key, **vars(title)})
             known.note(item_id, item_id, title)
             added.new.add(item_id)
         added.item_ids.append(item_id)
     if rows:
         db.session.execute(update(CatalogueState).values(last_added_id=next_id - 1))
-        db.session.execute(insert(Item), rows)
+        # Into tables: by their classes it takes twice as long.
+        items, added_titles = cast("list[Table]", [Item.__table__, AddedTitle.__table__])
+        db.session.execute(insert(items), rows)
         by: dict[str, Any] = {"added_at": utcnow(), "added_by": origin.user_id, "via": origin.via}
         by["import_id"] = origin.import_id
-        db.session.execute(insert(AddedTitle), [{**by, "item_id": row["id"]} for row in rows])
+        db.session.execute(insert(added_titles), [{**by, "item_id": row["id"]} for row in rows])
 
 
 class _Known:

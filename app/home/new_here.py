@@ -8,6 +8,7 @@ from datetime import timedelta
 from sqlalchemy import exists, func, select
 
 from app.catalogue.availability import added_ids, withdrawn
+from app.catalogue.items import items_by_id
 from app.db.clock import utcnow
 from app.extensions import db
 from app.feedback.user_lists import SET_ASIDE
@@ -35,12 +36,13 @@ def new_here(user_id: int, fit_of: Fit, known: Collection[int] = ()) -> list[Ite
         ListEntry.kind.in_(SET_ASIDE),
         ListEntry.item_id == AddedTitle.item_id,
     )
-    recent = select(Item).join(AddedTitle, AddedTitle.item_id == Item.id)
-    recent = recent.where(AddedTitle.added_at > utcnow() - NEW_FOR, ~withdrawn())
-    recent = recent.where(Item.available, ~rated, ~marked)
+    # Of one table alone: joined with the items, databases would read all of them.
+    recent = select(AddedTitle.item_id).where(AddedTitle.added_at > utcnow() - NEW_FOR)
+    recent = recent.where(~withdrawn(), ~rated, ~marked)
     recent = recent.order_by(AddedTitle.added_at.desc(), AddedTitle.item_id.desc())
-    found = list(db.session.scalars(recent.limit(CANDIDATES)))
-    items = [item for item in found if item.id not in known]
+    ids = list(db.session.scalars(recent.limit(CANDIDATES)))
+    found = items_by_id(ids) if ids else {}
+    items = [found[i] for i in ids if i not in known and found[i].available]
     fit = fit_of(items) if items else {}
     # Sorting is stable: what has no score stays in order of time.
     items.sort(key=lambda item: fit.get(item.id, float("-inf")), reverse=True)

@@ -22,10 +22,21 @@ from app import create_app
 from app.accounts import api_tokens
 from app.accounts import service as accounts
 from app.catalogue import items as catalogue
+from app.catalogue.added_titles import API, NewTitle, Origin, add_title, merge_title
 from app.extensions import db
 from app.feedback import ratings
 from app.group import friends
-from app.models import Friendship, Import, Impression, Item, ListEntry, Rating, User, Visit
+from app.models import (
+    AddedTitle,
+    Friendship,
+    Import,
+    Impression,
+    Item,
+    ListEntry,
+    Rating,
+    User,
+    Visit,
+)
 from app.portability import open_lines
 from app.portability.bulk_transfer import ImportCounts, find_rows, import_ratings
 from app.portability.import_reports import MOST_REPORTS
@@ -424,3 +435,45 @@ def test_concurrent_promotions_leave_one_intact_release_in_service(
 
 def _ask(person: int, name: str) -> bool:
     return friends.ask(db.session.get_one(User, person), name)
+
+
+# Added titles
+
+
+def test_title_that_several_add_at_once_is_added_once(site: Flask) -> None:
+    for turn in range(ROUNDS):
+        by_imdb = NewTitle("Anora", 2024, imdb_id=f"tt{turn + 9_000_000}", tmdb_id=turn + 1)
+        by_tmdb = NewTitle("Anora", 2024, tmdb_id=turn + 1)
+        adds = [partial(add_title, title, Origin(API)) for title in (by_imdb, by_tmdb, by_imdb)]
+        added = race(site, *adds)
+        assert len({item.id for item, _ in added}) == 1
+        assert Counter(is_new for _, is_new in added) == {True: 1, False: 2}
+    assert count_of(site, AddedTitle) == ROUNDS
+
+
+def test_file_that_two_people_bring_at_once_brings_its_title_once(site: Flask) -> None:
+    ann, _ = new_account(site, "ann")
+    bob, _ = new_account(site, "bob")
+    model = site.extensions["serving"].model
+    lines = b"tmdbID,Title,Year,Rating\n1064213,Anora,2024,4.5\n"
+    race(
+        site, *(lambda by=by: bring_in(by, "x.csv", BytesIO(lines), model).id for by in (ann, bob))
+    )
+    assert (count_of(site, AddedTitle), count_of(site, Rating)) == (1, 2)
+
+
+def test_rating_during_a_merge_is_not_lost(site: Flask) -> None:
+    ann, _ = new_account(site, "ann")
+    for turn in range(ROUNDS):
+        with site.app_context():
+            double = add_title(NewTitle(f"Double {turn}"), Origin(API))[0].id
+            ratings.unrate(ann, 1)
+        client = client_with_token(site, f"merges {turn}")
+        body = {"movie_id": double, "rating": 4}
+        _, answer = race(
+            site,
+            partial(merge_title, double, 1),
+            partial(client, "PUT", f"/user/{ann}/rating", json=body),
+        )
+        assert answer.status_code == 200
+        assert count_of(site, Rating, Rating.item_id.in_([1, double])) == 1
