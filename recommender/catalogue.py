@@ -6,6 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -122,13 +123,18 @@ def needs_format_3(catalogue: Catalogue, items: Iterable[CatalogueItem]) -> bool
 
 
 def _without_defaults(record: Struct, names: set[str]) -> dict[str, Any]:
-    defaults = {f.name: _default(f) for f in structs.fields(record) if f.name in names}
-    values = structs.asdict(record)
-    return {k: v for k, v in values.items() if k not in defaults or v != defaults[k]}
+    defaults, values = _defaults(type(record)), structs.asdict(record)
+    return {k: v for k, v in values.items() if k not in names or v != defaults[k]}
 
 
-def _default(field: structs.FieldInfo) -> Any:
-    return field.default_factory() if field.default is NODEFAULT else field.default
+@cache
+def _defaults(kind: type[Struct]) -> dict[str, Any]:
+    """Return the defaults of a record's fields, by name; looking them up takes long."""
+    return {
+        f.name: f.default_factory() if f.default is NODEFAULT else f.default
+        for f in structs.fields(kind)
+        if not f.required
+    }
 
 
 def write_items(path: Path, items: Iterable[CatalogueItem]) -> None:
