@@ -25,9 +25,6 @@ GC_THRESHOLDS = (10_000, 20, 20)
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 if FOLDER not in os.environ:  # it is set if gunicorn reads this file again, or by a new master
     os.environ[FOLDER] = tempfile.mkdtemp(prefix="marquee-metrics-")
-# Requests are served by threads already. OpenBLAS's own threads wait for each other in busy loops,
-# which on a busy machine costs a hundred times what they save on small products.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 class SiteLogger(Logger):

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Before anything imports numpy: several processes share the cores, and BLAS's threads would wait
+# for each other in busy loops.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 from flask import Flask
 from hypothesis import settings
