@@ -1,6 +1,7 @@
 """Writes the items of a catalogue of one's own as JSON lines, which ``flask sync-items`` takes.
 
     python -m spark_jobs.items --config catalogue.yaml --out items.jsonl
+    python -m spark_jobs.items --config library.yaml --out /srv/library/items.jsonl
 
 Exit status 0: the file was written. 2: bad input, nothing was written.
 """
