@@ -230,6 +230,8 @@ def test_access_logs_contain_no_address_and_no_secret(
             conf = ROOT / "deploy" / "containers" / "nginx.conf"
             address = stack.enter_context(nginx_of_compose(conf, tmp_path, site.gunicorn))
             site = Site(address, tmp_path, site.gunicorn)
+        # What is no valid HTTP reaches no location: it has a line in the platform's own format.
+        earlier = (site.folder / "access.log").stat().st_size
         headers = {"Referer": f"{site.address}/reset/WzIxLC", "X-Forwarded-For": "203.0.113.7"}
         for path in (*SECRET_PATHS, "/search?q=WzIxLC", "/static/none.css?WzIxLC=1", "/login"):
             site.get(path, headers)
@@ -238,7 +240,7 @@ def test_access_logs_contain_no_address_and_no_secret(
         wait_until(lambda: all("/asked-last" in log.read_text() for log in logs))
         assert len(logs) == (1 if proxy == "compose" else 2)
         for log in logs:
-            text = log.read_text()
+            text = log.read_text()[earlier if log.name == "access.log" else 0 :]
             for secret in ("WzIx", "203.0.113.7", "127.0.0.1", "q="):
                 assert secret not in text, log
             for path in ("/reset/-", "/confirm/-", "/search", "/static/none.css", "/login"):
