@@ -32,13 +32,19 @@ def delete_ratings_command(yes: bool) -> None:
     """Delete all that people and data sets said of titles, so that a release of another catalogue
     can go into service: ratings, lists, imports, what was recommended. Accounts stay."""
     if not yes:
-        raise CommandError("this deletes every rating and list; back up, then add --yes")
+        raise CommandError(
+            f"this deletes {_count_ratings():,} ratings, and every list; back up, then add --yes"
+        )
     click.echo(f"{_delete_ratings():,} ratings are deleted")
+
+
+def _count_ratings() -> int:
+    return db.session.scalar(select(func.count()).select_from(Rating)) or 0
 
 
 @retry_on_conflict
 def _delete_ratings() -> int:
-    count = db.session.scalar(select(func.count()).select_from(Rating)) or 0
+    count = _count_ratings()
     for table in TABLES:
         db.session.execute(delete(table))
     db.session.execute(update(Item).values(rating_count=0, rating_mean=None))

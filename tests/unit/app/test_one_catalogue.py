@@ -158,7 +158,7 @@ def test_delete_ratings_is_the_way_to_another_catalogue(
     publish_tiny_games(store)
     assert WAY_OUT in rated.get("/ready").json["problem"]
     status, output = run(app, "delete-ratings")
-    assert (status, output.startswith("error: this deletes every rating")) == (2, True)
+    assert (status, output.startswith("error: this deletes 1 ratings")) == (2, True)
     assert run(app, "delete-ratings", "--yes") == (0, "1 ratings are deleted\n")
     assert rated.get("/ready").json == {"status": "ready", "release": GAMES}
     assert rated.get("/").status_code == 200
