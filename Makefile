@@ -9,13 +9,14 @@ PYTHON_CODE := app benchmarks docs recommender spark_jobs application.py config.
 FUZZED := tests/robustness/fuzz tests/contract/api/test_document.py tests/robustness/cost/test_request_cost.py
 PARAMS_OPTION = $(if $(PARAMS),--params $(PARAMS))
 CONFIG_OPTION = $(if $(CONFIG),--config $(CONFIG))
+UV := 0.13.9
 WITH_ENV := $(BIN)/dotenv -f .env run --no-override --
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help run sync-items train catalogue pipeline evaluate explore tune upload download test test-quick test-databases test-faults lint docs bench jobs bundle \
 	cluster-env image-web image-batch up down clean java blas browser axe databases jdbc nginx redis eb spark35 audit \
-	load test-fuzz
+	load test-fuzz lock release sbom
 
 help: ## this list, which `make` alone shows too
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -89,6 +90,12 @@ bundle: ## dist/marquee-COMMIT.zip, what `eb deploy` ships: committed files, but
 	@mkdir -p dist
 	git archive --format=zip -o dist/marquee-$$(git rev-parse --short HEAD).zip HEAD
 
+release: ## tags the version of recommender/__init__.py; bundle, jobs' zip, bill of materials and checksums into dist/
+	$(PYTHON) .ci/release.py
+
+sbom: ## the bill of materials alone: dist/marquee-VERSION.cdx.json (CycloneDX)
+	$(PYTHON) .ci/release.py sbom
+
 image-web image-batch: image-%: ## container images of the two tiers: docs/containers.md
 	docker build -f deploy/containers/$*.Dockerfile -t marquee-$* .
 
@@ -127,11 +134,17 @@ lint: .venv/dev ## ruff, bandit, mypy, hadolint for the containers, and the manu
 	$(BIN)/hadolint deploy/containers/*.Dockerfile
 	@$(MAKE) --no-print-directory docs
 
-audit: .venv/dev ## known faults of what we depend on, asked of PyPI: needs the network
+audit: ## known faults of what we depend on, asked of PyPI: needs the network
 	@test -x .tools/audit/bin/pip-audit || { $(PYTHON) -m venv .tools/audit && \
 	  .tools/audit/bin/pip install --quiet pip-audit==2.10.1; }
-	@for file in $(wildcard requirements*.txt) benchmarks/requirements.txt deploy/requirements.txt; do \
-	  echo $$file; .tools/audit/bin/pip-audit --progress-spinner off -r $$file || failed=1; done; exit $${failed:-0}
+	@for file in $(wildcard requirements*.txt); do echo $$file; \
+	  .tools/audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes -r $$file || failed=1; done; \
+	  echo deploy/requirements.txt; .tools/audit/bin/pip-audit --strict --progress-spinner off -r deploy/requirements.txt || failed=1; \
+	  exit $${failed:-0}
+
+lock: ## requirements*.txt from pyproject.toml, with the hashes of PyPI's files for every platform: make lock ARGS=--upgrade
+	@test -x .tools/lock/bin/uv || { $(PYTHON) -m venv .tools/lock && .tools/lock/bin/pip install --quiet uv==$(UV); }
+	@.ci/lock .tools/lock/bin/uv $(ARGS)
 
 docs: .venv/dev ## the manual, in dist/docs/index.html
 	$(BIN)/python -m sphinx -q -E -W --keep-going docs dist/docs
@@ -146,7 +159,7 @@ clean: ## remove what was built (data, releases and the database stay)
 	@$(BIN)/pip install --quiet -r requirements.txt -r requirements-spark.txt
 	@touch $@
 
-.venv/dev: requirements.txt requirements-spark.txt requirements-dev.txt benchmarks/requirements.txt
+.venv/dev: requirements.txt requirements-spark.txt requirements-dev.txt
 	@echo "Installing into .venv (once, about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet -r requirements-dev.txt

@@ -30,8 +30,6 @@ SHORTEST_SECRET_KEY = 16
 RANDOM_TEXT = "python -c 'import secrets; print(secrets.token_hex())'"
 # Seconds to wait for a connection to the database; seconds before a dead peer is dropped.
 CONNECT_SECONDS, SILENCE_SECONDS = 5, 15
-# Connections kept by a process, at least one a thread: a new one takes as long as ten requests.
-POOL = 10
 # A login expires after this time, even if it is in use.
 LOGIN_DAYS = 90
 # Drivers by the scheme of the address that a database's provider shows.
@@ -99,6 +97,14 @@ def host_names(text: str) -> list[str]:
     return names
 
 
+def existing_file(text: str) -> str:
+    """Return the path of a file, which is relative to the folder of the code."""
+    path = ROOT / text
+    if not path.is_file():
+        raise ValueError("is not a file")
+    return str(path)
+
+
 def rate_limit(text: str) -> str:
     try:
         parse_many(text)
@@ -130,6 +136,9 @@ SETTINGS = (
     Setting("RDS_DB_NAME", str, None, "its database"),
     Setting("RDS_USERNAME", str, None, "its user"),
     Setting("RDS_PASSWORD", str, None, "its password"),
+    Setting("DATABASE_CA", existing_file, None, "certificates that the database's must come from"),
+    Setting("DB_POOL", at_least_one, 10, "connections of a process at most; threads and two more"),
+    Setting("STATEMENT_SECONDS", at_least_zero, 20.0, "after which a request's query is given up"),
     Setting("RELEASES", str, "releases", "where training publishes: a folder, or s3://…"),
     Setting("RELEASE_CACHE", str, None, "the folder that caches releases read from S3"),
     Setting("RELEASE_POLL_SECONDS", at_least_zero, 5.0, "how often to look for a new release"),
@@ -183,7 +192,10 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "SECRET_KEY": _secret_key(values["SECRET_KEY"], debug),
         "SQLALCHEMY_DATABASE_URI": database,
         # Errors of the database are logged without the values of their statements.
-        "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": not debug, **engine_options(database)},
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "hide_parameters": not debug,
+            **engine_options(database, values["DB_POOL"], values["DATABASE_CA"]),
+        },
         "METRICS_TOKEN": _hard_to_guess("METRICS_TOKEN", values["METRICS_TOKEN"]),
         "RELEASES": releases if "://" in releases else str(ROOT / releases),
         **_mail(values),
@@ -270,6 +282,7 @@ def _development_key(path: Path) -> str:
 
 def with_driver(address: str) -> URL:
     """Return the URL of a database as its provider shows it, with the driver that we install."""
+    _check_password(address)
     try:
         url = make_url(address)
     except ArgumentError as error:
@@ -279,14 +292,36 @@ def with_driver(address: str) -> URL:
     return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
 
 
-def engine_options(url: URL) -> dict[str, Any]:
-    """Return SQLAlchemy's options for connections and their pool; see ``app.db.connections``."""
+def _check_password(address: str) -> None:
+    """Raise ConfigError if a character of the password would end it, or begin another one.
+
+    The message has no part of the address, as it goes to the log.
+    """
+    login = address.partition("://")[2].rpartition("@")[0]
+    password = login.partition(":")[2]
+    if found := re.search(r"[@/#?]|%(?![0-9A-Fa-f]{2})", password):
+        code = f"%{ord(found[0]):02X}"
+        raise ConfigError(
+            f"DATABASE_URL: its password has {found[0]!r}; percent-encode it (here as {code}):"
+            " python -c 'import sys, urllib.parse as u; print(u.quote(sys.argv[1], \"\"))' PASSWORD"
+        )
+
+
+def engine_options(url: URL, pool: int, certificates: str | None = None) -> dict[str, Any]:
+    """Return SQLAlchemy's options for connections and their pool; see ``app.db.connections``.
+
+    Both drivers use TLS where the server has it. ``certificates``: a file, by which the server's
+    name and certificate are checked.
+    """
     backend = url.get_backend_name()
     if backend == "sqlite":
         return {}
     arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
     if backend in ("mysql", "mariadb"):
         arguments["read_timeout"] = CONNECT_SECONDS  # while connecting; app.db.connections lifts it
+        if certificates:
+            arguments |= {"ssl_ca": certificates, "ssl_verify_cert": True}
+            arguments["ssl_verify_identity"] = True
     if backend == "postgresql":
         arguments |= {
             "tcp_user_timeout": SILENCE_SECONDS * 1000,
@@ -294,9 +329,11 @@ def engine_options(url: URL) -> dict[str, Any]:
             "keepalives_interval": SILENCE_SECONDS,
             "keepalives_count": 1,
         }
+        if certificates:
+            arguments |= {"sslmode": "verify-full", "sslrootcert": certificates}
     return {
-        "pool_size": POOL,
-        "max_overflow": 5,
+        "pool_size": pool,
+        "max_overflow": 0,
         "pool_use_lifo": True,  # lets connections that only a peak needed expire
         "pool_recycle": 1800,
         "pool_timeout": CONNECT_SECONDS,

@@ -36,6 +36,8 @@ from app.owner import owner
 from app.portability.open_lines import sync_and_match
 from app.recommend import added_items
 from app.recommend.model_watcher import serving
+from app.recommend.one_catalogue import check_ratings_fit, note_unit
+from recommender.storage.release import Release
 
 
 def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Flask:
@@ -68,7 +70,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     csrf.init_app(app)
     bootstrap.init_app(app)
     serving.init_app(
-        app, prepare=sync_and_match, find_experiment=running_plan, prepare_arm=add_missing_titles
+        app, prepare=_prepare, find_experiment=running_plan, prepare_arm=_prepare_variant
     )
     item_statistics.init_app(
         app,
@@ -87,3 +89,16 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     security_headers.init_app(app, lambda: serving.picture_hosts)
     template_helpers.init_app(app)
     return app
+
+
+def _prepare(release: Release) -> None:
+    """Prepare the database for a release that goes into service."""
+    check_ratings_fit(release)
+    note_unit(release)
+    sync_and_match(release)
+
+
+def _prepare_variant(release: Release) -> None:
+    """Prepare the database for a release that an experiment serves beside it."""
+    check_ratings_fit(release)
+    add_missing_titles(release)

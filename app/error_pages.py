@@ -22,8 +22,10 @@ from werkzeug.exceptions import (
 
 from app.accounts import login_sessions
 from app.api import blueprint
+from app.db.retry import is_timeout
 from app.extensions import db, login_manager
 from app.http.negotiation import is_api_path, wants_json
+from app.http.request_budget import RETRY_SECONDS as SLOW_RETRY_SECONDS
 from app.http.request_budget import BudgetSpent
 from app.observability import logs
 from app.recommend.model_watcher import serving
@@ -80,7 +82,11 @@ def _failure(error: InternalServerError) -> ResponseReturnValue:
 
 
 def _database_error(error: DBAPIError) -> ResponseReturnValue:
-    """Answer 503 if the database is down or restarting; other database errors are bugs."""
+    """Answer 503 if the database is down, restarting or too slow; other errors of it are bugs."""
+    if is_timeout(error):
+        current_app.logger.error("statement given up: %s", logs.route())
+        slow = ServiceUnavailable("the database took too long", retry_after=SLOW_RETRY_SECONDS)
+        return _answer_without_database(*TOO_LONG, slow)
     if error.statement is not None and not error.connection_invalidated:
         raise error
     return _no_database(error)

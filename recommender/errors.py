@@ -13,6 +13,10 @@ class ConfigError(MarqueeError):
     """A setting or parameter with an invalid value."""
 
 
+class UnknownParameter(ConfigError):
+    """A parameter of a name that this version does not know."""
+
+
 class SetupError(MarqueeError):
     """Something this machine lacks, such as Java."""
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect, structs
 
-from recommender.errors import ConfigError
+from recommender.errors import ConfigError, UnknownParameter
 
 LARGEST_FLOAT = sys.float_info.max
 _PLAIN: dict[type, str] = {
@@ -20,6 +20,7 @@ _PLAIN: dict[type, str] = {
     inspect.StructType: "`name: value` lines",
     inspect.VarTupleType: "a list",
 }
+UNKNOWN = "Object contains unknown field"
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 
@@ -33,7 +34,9 @@ def convert(values: Any, kind: type[Record], where: str) -> Record:
     try:
         return msgspec.convert(values, kind)
     except ValueError as error:  # of msgspec, or for half a surrogate pair
-        raise ConfigError(_explain(str(error), values, kind, where)) from error
+        unknown = UNKNOWN in str(error)
+        report = UnknownParameter if unknown else ConfigError
+        raise report(_explain(str(error), values, kind, where)) from error
 
 
 def _without_empty_sections(values: Any, kind: Any) -> Any:
@@ -67,7 +70,7 @@ def _explain(message: str, values: Any, kind: type[msgspec.Struct], where: str) 
     place = ", ".join(names)
     if " - at `key` in " in message:
         return f"{place}: each name must be text; put it in quotes"
-    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", problem, re.DOTALL):
+    if unknown := re.fullmatch(rf"{UNKNOWN} `(.*)`", problem, re.DOTALL):
         known = ", ".join(f.encode_name for f in expected.fields)
         return f"{place}: unknown parameter {unknown[1]!r}; known are {known}"
     if missing := re.fullmatch(r"Object missing required field `(.*)`", problem):

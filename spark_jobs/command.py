@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+
 from recommender.errors import DataError, MarqueeError
 from spark_jobs.config.configuration import Config
 from spark_jobs.datasets.obtain import obtain
 from spark_jobs.filesystem import is_address
+from spark_jobs.java import MISMATCH
 from spark_jobs.session import is_submitted
 from spark_jobs.training_set import tell
 
@@ -27,6 +31,14 @@ def command(main: Main) -> Callable[..., int]:
             return main(arguments)
         except MarqueeError as error:
             tell(f"error: {error}")
+            return 2
+        except (PySparkException, Py4JError) as error:
+            if MISMATCH not in str(error):
+                raise
+            tell(
+                "error: the cluster's workers run another Python than this job; send this one with"
+                " `make cluster-env` and --archives, or set spark.pyspark.python"
+            )
             return 2
 
     return checked

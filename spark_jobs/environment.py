@@ -9,6 +9,7 @@ library no older than that of the machine that packed it.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -47,10 +48,11 @@ def pack_environment(target: Path) -> None:
         packed.replace(target)
 
 
-def requirements() -> list[str]:
-    """The lines of requirements-spark.txt that nodes need."""
-    lines = (ROOT / "requirements-spark.txt").read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if line and line[0] != "#" and not line.startswith(PROVIDED)]
+def requirements() -> str:
+    """Return what nodes need of requirements-spark.txt, with the hashes of the files."""
+    text = (ROOT / "requirements-spark.txt").read_text(encoding="utf-8")
+    packages = re.findall(r"^[A-Za-z0-9].*(?:\n +.*)*", text, re.MULTILINE)
+    return "".join(f"{package}\n" for package in packages if not package.startswith(PROVIDED))
 
 
 def _copy_python(folder: Path) -> None:
@@ -74,7 +76,9 @@ def _copy_python(folder: Path) -> None:
 def _install(folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
     target = ["--target", str(folder / "packages")]
-    command = [*pip, *target, *requirements()]
+    wanted = folder / "requirements.txt"
+    wanted.write_text(requirements(), encoding="utf-8")
+    command = [*pip, *target, "-r", str(wanted)]
     subprocess.run(command, check=True)  # our own command  # noqa: S603  # nosec B603
 
 

@@ -1,4 +1,4 @@
-"""Checks the Java that Spark starts on this machine."""
+"""Checks the Java and the Python that Spark starts on this machine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,58 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+
+import pyspark
 
 from recommender.errors import SetupError
 
 JAVA_NEEDED = 17
+
+
+# Of a Java that is too new, or lacks what Spark calls; the first line that has one says enough.
+_REASON = re.compile(r"[^\n]*(?:Error|Exception)\b[^\n]*")
+_OURS = "%d.%d" % sys.version_info[:2]  # noqa: UP031
+MISMATCH = "PYTHON_VERSION_MISMATCH"
+
+
+def check_python(program: str) -> None:
+    """Raise SetupError if the workers' ``program`` is another Python than this one."""
+    remedy = "unset PYSPARK_PYTHON, or let it name the Python of this environment"
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        answer = subprocess.run(  # the Python that Spark takes  # noqa: S603  # nosec B603
+            [program, "-c", code], capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise SetupError(f"PYSPARK_PYTHON={program}: {error.strerror}; {remedy}") from error
+    if (version := answer.stdout.strip()) != _OURS:
+        found = f"Python {version}" if version else "not Python"
+        raise SetupError(f"PYSPARK_PYTHON={program} is {found}, and this is {_OURS}; {remedy}")
+
+
+def does_not_start(output: str) -> str:
+    """Return in one line why Spark did not start, from its exception and what Java printed."""
+    java = _java_version() or "this Java"
+    lines = [line for line in _REASON.findall(output) if "JAVA_GATEWAY_EXITED" not in line]
+    reason = f" ({' '.join(lines[0].split())[:200]})" if lines else ""
+    return (
+        f"Spark {pyspark.__version__} does not start on {java}{reason}; it runs on Java"
+        f" {JAVA_NEEDED}: install that and let JAVA_HOME name it"
+    )
+
+
+def _java_version() -> str | None:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
+    if java is None:
+        return None
+    answer = subprocess.run(  # noqa: S603  # nosec B603
+        [java, "-version"], capture_output=True, text=True, check=False
+    )
+    match = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
+    return f"Java {match.group(1)}" if match else None
 
 
 def check_java() -> None:

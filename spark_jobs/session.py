@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from threading import Thread
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from spark_jobs.java import check_java
+from recommender.errors import SetupError
+from spark_jobs.java import check_java, check_python, does_not_start
+from spark_jobs.java_stderr import held_back, java_stderr
 from spark_jobs.job_archive import ROOT, ship_code
 from spark_jobs.temporary_folders import temporary_folder
 
@@ -21,20 +22,20 @@ from spark_jobs.temporary_folders import temporary_folder
 LONGEST_SOCKET = 103
 # MLlib chains the iterations of a fit, and Java follows such chains recursively.
 JAVA_STACK = "-Xss16m"
-STDERR = 2
-INCUBATOR_WARNING = b"WARNING: Using incubator modules"
 
 
 def build_session(name: str = "marquee") -> SparkSession:
     """A session on the cluster that spark-submit chose, else on all cores of this machine.
 
-    Raises SetupError where Java is missing or too old.
+    Raises SetupError where Java is missing, too old, or too new for this Spark, and where workers
+    would run another Python.
     """
     submitted = is_submitted()
     # Without this Spark's workers start the system's python3, which has none of our packages.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if not submitted:
         check_java()
+        check_python(os.environ["PYSPARK_PYTHON"])
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         # Workers import the files themselves, beside which compiled kernels are kept.
         known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -66,8 +67,7 @@ def build_session(name: str = "marquee") -> SparkSession:
                 f'{JAVA_STACK} "-Djava.io.tmpdir={_scratch()}" {_quiet_logging()}',
             )
         )
-    with _without_incubator_warning():
-        session = builder.getOrCreate()
+    session = _start(builder)
     session.sparkContext.setLogLevel("ERROR")
     if submitted and ROOT.is_dir():
         ship_code(session.sparkContext)
@@ -79,42 +79,19 @@ def is_submitted() -> bool:
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
-@contextmanager
-def _without_incubator_warning() -> Iterator[Thread | None]:
-    """Remove the warning about incubator modules from what a Java started meanwhile prints.
-
-    Spark loads such a module, and no option of Java turns the warning off. A pipe is Java's stderr
-    as long as it runs; the thread copies it to ours. None if stderr is closed.
-    """
-    try:
-        stderr = os.dup(STDERR)
-    except OSError:
-        yield None
-        return
-    reader, writer = os.pipe()
-    os.dup2(writer, STDERR)
-    os.close(writer)
-    thread = Thread(target=_copy_lines, args=(reader, os.dup(stderr)), daemon=True)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        os.dup2(stderr, STDERR)
-        os.close(stderr)
-
-
-def _copy_lines(reader: int, writer: int) -> None:
-    """Copy lines, except the warning, until the last process that writes them has ended."""
-    # Not by a file object, whose lock could be held when the interpreter ends.
-    unfinished = b""
-    with suppress(OSError):  # the terminal is gone
-        while chunk := os.read(reader, 65536):
-            *lines, unfinished = (unfinished + chunk).split(b"\n")
-            shown = [line + b"\n" for line in lines if not line.startswith(INCUBATOR_WARNING)]
-            os.write(writer, b"".join(shown))
-        os.write(writer, unfinished)
-    os.close(reader)
-    os.close(writer)
+def _start(builder: SparkSession.Builder) -> SparkSession:
+    """Raises SetupError in one line, without what Java prints, where Spark does not start."""
+    session = failure = None
+    with java_stderr() as started:
+        try:
+            session = builder.getOrCreate()
+        except (PySparkException, Py4JError) as error:
+            failure = error
+    if session is None:
+        raise SetupError(does_not_start(f"{failure}\n{held_back(started)}")) from failure
+    if started:
+        started[0].release()
+    return session
 
 
 @cache

@@ -13,6 +13,7 @@ from app.catalogue.tmdb import fetch_posters, titles_without_poster
 from app.cli.errors import CommandError, CommandGroup
 from app.cli.releases import read_release, release_option
 from app.portability.open_lines import match_again
+from app.recommend.one_catalogue import check_ratings_fit, note_unit
 
 commands = CommandGroup()
 
@@ -22,6 +23,8 @@ commands = CommandGroup()
 def sync_catalogue_command(version: str | None) -> None:
     """Copy the titles of the release in service into the database."""
     release = read_release(version)
+    check_ratings_fit(release)
+    note_unit(release)
     sync_catalogue(release, again=True)
     click.echo(f"{release.catalogue.items:,} titles from release {release.version}")
     _match_again()

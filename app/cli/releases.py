@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.errors import CommandError, CommandGroup
 from app.recommend.model_watcher import serving
+from app.recommend.one_catalogue import check_ratings_fit
 from recommender.errors import ReleaseError
 from recommender.parity import check_parity
 from recommender.storage.release import Release
@@ -46,12 +50,13 @@ def promote(version: str, force: bool) -> None:
     """Put VERSION into service, if it is valid.
 
     A release that the gate refused, of another catalogue, or with far more or fewer titles, users
-    or ratings needs --force.
+    or ratings needs --force. One of another catalogue than the ratings in the database is refused.
     """
     store = serving.watcher.store
     release, before = store.read(version), _release_in_service()
     if not force:
         check_changes(release, before)
+    _check_ratings(release)
     for change in worrying_changes(release, before):
         click.echo(f"{version}: {change}")
     _announce(store.promote(version))
@@ -60,7 +65,10 @@ def promote(version: str, force: bool) -> None:
 @releases.command()
 def rollback() -> None:
     """Return to the release that was in service before."""
-    _announce(serving.watcher.store.rollback())
+    store = serving.watcher.store
+    if (previous := store.current().previous) is not None:
+        _check_ratings(store.read(previous))
+    _announce(store.rollback())
 
 
 @releases.command()
@@ -90,6 +98,15 @@ def verify(version: str | None) -> None:
 
 def _announce(current: Current) -> None:
     click.echo(f"{current.version} is in service (before: {current.previous or 'none'})")
+
+
+def _check_ratings(release: Release) -> None:
+    """Raise ReleaseError if the site would refuse the release for its ratings.
+
+    Where its database is not reached, as on a machine that trains, the site itself checks.
+    """
+    with suppress(SQLAlchemyError):
+        check_ratings_fit(release)
 
 
 def _in_service(store: ReleaseStore) -> str | None:

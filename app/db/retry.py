@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app.extensions import db
 
@@ -16,6 +16,8 @@ TRIES = 8
 PAUSE = 0.05
 # Errors of MySQL and SQLSTATEs of PostgreSQL: lock wait timeout, deadlock, serialization failure.
 CONFLICTS = {1205, 1213, "40001", "40P01"}
+# Statement timeouts of PostgreSQL, MySQL and MariaDB, and a lock that was waited for in vain.
+TIMEOUTS = {"57014", 3024, 1969, 1205}
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -38,7 +40,15 @@ def retry_on_conflict(transaction: Callable[P, T]) -> Callable[P, T]:
     return wrapped
 
 
+def is_timeout(error: DBAPIError) -> bool:
+    """Return whether the database gave a statement up because it took too long."""
+    return not _codes(error).isdisjoint(TIMEOUTS)
+
+
 def _is_conflict(error: OperationalError) -> bool:
+    return not _codes(error).isdisjoint(CONFLICTS)
+
+
+def _codes(error: DBAPIError) -> set[object]:
     cause: object = error.orig
-    codes = {getattr(cause, "sqlstate", None), *getattr(cause, "args", ())[:1]}
-    return not codes.isdisjoint(CONFLICTS)
+    return {getattr(cause, "sqlstate", None), *getattr(cause, "args", ())[:1]}

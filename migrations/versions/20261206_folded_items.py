@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1d6e94b07c2f"
-down_revision = "8f3b6a0d57e4"
+down_revision = "7b3e90d5a1f4"
 branch_labels = None
 depends_on = None
 

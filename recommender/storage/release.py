@@ -24,6 +24,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
+from recommender import VERSION
 from recommender.arrays import Float32Array, Float64Array, Int64Array
 from recommender.catalogue import (
     FIRST_KEYED_USER,
@@ -43,6 +44,8 @@ from recommender.params import NeighbourhoodParams, RankingParams, RatingParams
 # what needs neither is still written as format 2, which older versions of Marquee read.
 FORMAT_VERSION = 3
 MANIFEST = "release.json"
+# The key of the version of Marquee that wrote a manifest.
+WRITTEN_BY = "written_by"
 ITEMS = "items.jsonl.gz"
 PARITY = "parity.npz"
 REPORT = "report"
@@ -222,6 +225,7 @@ def write_release(
     np.savez_compressed(folder / PARITY, allow_pickle=False, **array_fields(parity))
     manifest = {
         "format_version": 3 if needs_format_3(release.catalogue, listed) else 2,
+        WRITTEN_BY: VERSION,
         "version": release.version,
         "created_at": release.created_at,
         "catalogue": catalogue_fields(release.catalogue),

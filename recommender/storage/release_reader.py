@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import numpy as np
 from msgspec import Struct
 
+from recommender import VERSION
 from recommender.catalogue import Catalogue, Finite
-from recommender.errors import ConfigError, ReleaseError
+from recommender.errors import ConfigError, ReleaseError, UnknownParameter
 from recommender.feedback import IMPLICIT
 from recommender.item_prior import ItemPrior
 from recommender.keys import CatalogueKeys
@@ -23,6 +24,7 @@ from recommender.storage.array_checks import (
     check_keys,
     check_neighbours,
 )
+from recommender.storage.older_formats import fill_manifest
 from recommender.storage.release import (
     FORMAT_VERSION,
     ITEM_PRIOR,
@@ -32,6 +34,7 @@ from recommender.storage.release import (
     PARITY,
     SIDES,
     USER_GRAM,
+    WRITTEN_BY,
     ItemArrays,
     NeighbourArrays,
     Release,
@@ -109,6 +112,8 @@ def read_release(folder: Path) -> Release:
             neighbourhood = _read_params(
                 manifest.neighbourhood, NeighbourhoodParams, f"{path}, neighbourhood"
             )
+    except UnknownParameter as error:
+        raise ReleaseError(f"{error}; {_upgrade(values)}") from error
     except ConfigError as error:
         raise ReleaseError(f"{error}; publish the release again") from error
     _check_scale(manifest.catalogue, ranking, path)
@@ -154,17 +159,18 @@ def _read_json(path: Path) -> Any:
     if format_version not in range(1, FORMAT_VERSION + 1):
         raise ReleaseError(
             f"{path}: format {format_version}, and this version of Marquee reads 1 to"
-            f" {FORMAT_VERSION}; upgrade Marquee, or train again with this version"
+            f" {FORMAT_VERSION}; {_upgrade(values)}"
         )
-    return _from_format_1(values) if format_version == 1 else values
+    return fill_manifest(values, format_version)
 
 
-def _from_format_1(values: dict[str, Any]) -> dict[str, Any]:
-    """Add what format 1 lacks, with the meaning of its day."""
-    filled = {"neighbourhood": None, **values}
-    if isinstance(values.get("ranking"), dict):
-        filled["ranking"] = {"typical_count": 1.0, **values["ranking"]}
-    return filled
+def _upgrade(values: dict[str, Any]) -> str:
+    """Return what to do about a release of a newer version of Marquee, which it names."""
+    version = values.get(WRITTEN_BY)
+    needed = f"a newer version of Marquee wrote it (this is {VERSION})"
+    if isinstance(version, str) and version != VERSION:
+        needed = f"Marquee {version:.40} wrote it, this is {VERSION}"
+    return f"{needed}: upgrade Marquee, or train again with this version"
 
 
 def _read_params(values: dict[str, Any], kind: type[Params], where: str) -> Params:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import ssl
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 from recommender.errors import DataError
 from spark_jobs.datasets.fetch import NETWORK_ERRORS, Tell, checksum, download, unpack
@@ -17,15 +20,19 @@ CHECKSUMS = {
     "movies.csv": "5a5f32dd9bb3797b8e728a1b98958789d2b13f294a69fdfbc5727f8a9611aa07",
 }
 FILES = (*CHECKSUMS, "links.csv", "README.txt")
+MIRROR = "MOVIELENS_URL"
 REMEDY = "try again, or give a folder: make run DATA=folder"
 
 
 def obtain(data: Path, tell: Tell, address: str = ADDRESS) -> Path:
     """Return a folder below ``data`` to train on: an earlier download, a new one, or the sample.
 
-    ``tell`` receives lines for the terminal. Raises DataError if the download differs from what
-    GroupLens published.
+    ``tell`` receives lines for the terminal. MOVIELENS_URL in the environment names a mirror, whose
+    archive must be the one that GroupLens published, byte for byte. Raises DataError if the
+    download differs, or a mirror does not answer.
     """
+    mirror = os.environ.get(MIRROR)
+    address = mirror or address
     published = data / "ml-latest-small"
     if published.is_dir():
         return published
@@ -36,11 +43,33 @@ def obtain(data: Path, tell: Tell, address: str = ADDRESS) -> Path:
         try:
             download(address, archive, tell)
         except NETWORK_ERRORS as error:
-            tell(f"It cannot be downloaded here ({getattr(error, 'reason', error)}).")
+            reason = getattr(error, "reason", error)
+            if mirror:
+                raise DataError(f"{MIRROR}={mirror} cannot be downloaded ({reason})") from error
+            tell(_advice(address, reason))
             return _sample(data, tell)
+        except ValueError as error:
+            raise DataError(f"{MIRROR}={mirror} is not the address of a file") from error
+        if mirror and checksum(archive, "sha256") != ARCHIVE_SHA256:
+            raise DataError(
+                f"{MIRROR}={mirror} is not the published archive (its sha256 is not"
+                f" {ARCHIVE_SHA256}); {REMEDY}"
+            )
         _unpack(archive, published)
     tell(licence((published / "README.txt").read_text(encoding="utf-8")))
     return published
+
+
+def _advice(address: str, reason: object) -> str:
+    """Say why a download failed: a certificate at fault is not a network that is missing."""
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        host = urlsplit(address).hostname
+        return (
+            f"{host} answers, but its certificate is at fault ({reason.verify_message}): the"
+            " network is there; the publisher has to renew it. Set MOVIELENS_URL to another copy"
+            " of the archive, which is checked, or give a folder: make run DATA=folder."
+        )
+    return f"It cannot be downloaded here ({reason})."
 
 
 def _unpack(archive: Path, folder: Path) -> None:

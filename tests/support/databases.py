@@ -127,7 +127,8 @@ class Server:
 
 
 @contextmanager
-def mariadb() -> Iterator[Server]:
+def mariadb(*others: str) -> Iterator[Server]:
+    """Run MariaDB. ``others``: more options of the server."""
     (program, install), port = programs("mariadb"), free_port()
     with tempfile.TemporaryDirectory(prefix="mariadb-") as folder:
         data = ["--no-defaults", f"--datadir={folder}/data"]
@@ -135,6 +136,7 @@ def mariadb() -> Iterator[Server]:
             *(program, *data, f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve"),
             *(f"--socket={folder}/socket", f"--pid-file={folder}/pid", "--skip-log-bin"),
             *("--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"),
+            *others,
         ]
         address = f"{config.DRIVERS['mysql']}://root@127.0.0.1:{port}/mysql"
         server = Server(Path(folder), command, address)

@@ -82,6 +82,7 @@ def nginx_of_compose(conf: Path, folder: Path, site: str) -> Iterator[str]:
     """Run nginx with compose's file ``conf`` before the ``site``; yield its address."""
     port = free_port()
     server = conf.read_text().replace("http://web:8000", site)
+    server = server.replace("/var/log/nginx", str(folder))
     (folder / "conf.d").mkdir(parents=True)
     (folder / "conf.d" / "default.conf").write_text(
         server.replace("listen 8080;", f"listen 127.0.0.1:{port};")
@@ -106,6 +107,7 @@ def _running(configured: Path, folder: Path, port: int) -> Iterator[str]:
 def _configure(bundle: Path, folder: Path, port: int, site: str) -> Path:
     files = folder / "conf.d" / "elasticbeanstalk"
     files.mkdir(parents=True)
+    (folder / "healthd").mkdir()
     (folder / "html").mkdir()  # the default document root of nginx
     (files.parent / "healthd_http.conf").write_text(HEALTH_FORMAT)
     (files / "healthd.conf").write_text(HEALTH.replace("FOLDER", str(folder)))
@@ -114,7 +116,8 @@ def _configure(bundle: Path, folder: Path, port: int, site: str) -> Path:
     shutil.copytree(bundle / ".platform" / "nginx", folder, dirs_exist_ok=True)
     for path in (folder / "conf.d").rglob("*.conf"):
         text = path.read_text().replace("http://127.0.0.1:8000", site)
-        path.write_text(re.sub("/var/cache/nginx-marquee", str(folder / "cache"), text))
+        text = re.sub("/var/cache/nginx-marquee", str(folder / "cache"), text)
+        path.write_text(text.replace("/var/log/nginx", str(folder)))
     return _write_main(PLATFORM, folder, port)
 
 

@@ -42,7 +42,9 @@ OPTIONS: dict[str, dict[str, str]] = {
         "StreamLogs": BOOLEAN,
     },
     "aws:elasticbeanstalk:command": {
-        "DeploymentPolicy": "AllAtOnce|Rolling|RollingWithAdditionalBatch|Immutable",
+        "DeploymentPolicy": (
+            "AllAtOnce|Rolling|RollingWithAdditionalBatch|Immutable|TrafficSplitting"
+        ),
         "Timeout": WHOLE,
     },
     "aws:elasticbeanstalk:environment:process:default": {
@@ -66,6 +68,10 @@ OPTIONS: dict[str, dict[str, str]] = {
     "aws:elasticbeanstalk:managedactions:platformupdate": {
         "InstanceRefreshEnabled": BOOLEAN,
         "UpdateLevel": "patch|minor",
+    },
+    "aws:elasticbeanstalk:trafficsplitting": {
+        "EvaluationTime": "[3-9]|[1-9][0-9]+",
+        "NewVersionPercent": "[1-9][0-9]?|100",
     },
     "aws:elbv2:listener:443": {
         "ListenerEnabled": BOOLEAN,

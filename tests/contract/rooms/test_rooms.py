@@ -142,7 +142,8 @@ def test_web_requirements_exclude_spark() -> None:
 
 # Modules and packages of the jobs, lowest layer first: imports go down only.
 JOB_LAYERS = (
-    "arrow environment item_features item_prior java job_parser progress protocols ratings"
+    "arrow environment item_features item_prior java java_stderr job_parser progress protocols"
+    " ratings"
     " temporary_folders threads units",
     "filesystem job_archive",
     "array_cache session",

@@ -161,7 +161,7 @@ def test_open_connections_have_a_tcp_timeout(site: Flask) -> None:
 def test_pool_wait_times_out_when_all_connections_are_in_use(site: Flask, ann: FlaskClient) -> None:
     with site.app_context():
         pool = db.engine.pool
-        taken = [db.engine.connect() for _ in range(15)]
+        taken = [db.engine.connect() for _ in range(site.config["DB_POOL"])]
         pool._timeout = 0.1
         page = ann.get("/")
         for connection in taken:

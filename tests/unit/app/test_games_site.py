@@ -22,6 +22,7 @@ from app.extensions import db
 from app.models import Import, Rating, User
 from app.recommend.feedback_kind import HOURS, STARS, hours_in_words
 from recommender.storage.release_store import ReleaseStore
+from tests.support.commands import run
 from tests.support.pages import shown, stored
 from tests.support.releases import ACTION, FARMING, publish_tiny, publish_tiny_games
 from tests.support.servers import gunicorn
@@ -386,6 +387,8 @@ def test_site_switches_feedback_type_with_the_promoted_release(
     assert shown(ann.get("/popular").text)[0] == 10
     assert "Simulation" in ann.get("/popular").text
     store.rollback()
+    assert 'type="radio"' not in ann.get("/").text  # hours would be read as stars
+    assert run(app, "delete-ratings", "--yes")[0] == 0
     page = ann.get("/").text
     assert 'type="radio"' in page
     assert "store.steampowered.com" not in page

@@ -179,7 +179,7 @@ MANIFESTS: dict[str, tuple[str, str, object, str]] = {
         "",
         "format_version",
         4,
-        "format 4, and this version of Marquee reads 1 to 3; upgrade Marquee",
+        "format 4, and this version of Marquee reads 1 to 3; Marquee 0.9 wrote it",
     ),
     "digest_without_text": (
         "files",
@@ -213,6 +213,7 @@ MANIFESTS: dict[str, tuple[str, str, object, str]] = {
 def test_read_release_rejects_an_invalid_manifest_value(
     folder: Path, section: str, key: str, value: object, reason: str
 ):
+    change(folder, "", {"written_by": "0.9"})
     change(folder, section, {key: value})
     assert reason in refusal(folder, "release.json")
 

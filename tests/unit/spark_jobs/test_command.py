@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from docs.generated import job_parsers
 from recommender.errors import ConfigError, DataError
 from recommender.model import Model
 from recommender.storage.release_store import ReleaseStore
-from spark_jobs import evaluate, explore, recommend, session, train, tune
+from spark_jobs import evaluate, explore, recommend, train, tune
 from spark_jobs.command import check_folders
 from spark_jobs.config.configuration import Config
 from spark_jobs.config.pipeline import Pipeline, Source
@@ -136,13 +135,3 @@ def test_recommendations_have_a_movie_id_only_in_a_catalogue_of_films() -> None:
     assert films.endswith("item_id: bigint, movie_id: bigint, title: string, score: double>>")
     assert games.endswith("item_id: bigint, title: string, score: double>>")
     assert "movie_id" not in games
-
-
-def test_session_removes_only_the_warning_about_incubator_modules(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    script = "echo WARNING: Using incubator modules: x >&2; echo kept >&2; printf end >&2"
-    with session._without_incubator_warning() as copying:
-        subprocess.run(["sh", "-c", script], check=True)
-    copying.join()
-    assert capfd.readouterr().err == "kept\nend"
