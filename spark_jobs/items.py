@@ -1,7 +1,6 @@
 """Writes the items of a catalogue of one's own as JSON lines, which ``flask sync-items`` takes.
 
     python -m spark_jobs.items --config catalogue.yaml --out items.jsonl
-    python -m spark_jobs.items --config library.yaml --out /srv/library/items.jsonl
 
 Exit status 0: the file was written. 2: bad input, nothing was written.
 """
@@ -83,7 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = JobParser(
         "spark_jobs.items",
         "Write the items of a catalogue of your own as `flask sync-items` takes them.",
-        ("--config library.yaml --out items.jsonl",),
+        (
+            "--config library.yaml --out items.jsonl",
+            "--config shop.yaml --out /srv/shop/today.jsonl",
+        ),
     )
     parser.add_argument(
         "--config", required=True, metavar="FILE", help="describes the catalogue's tables"

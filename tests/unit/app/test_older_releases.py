@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from msgspec import structs
 
+from app.health import NOT_FOLDED_IN
 from recommender.storage.release_store import ReleaseStore
 from tests.support.commands import run
 from tests.support.older_releases import FILMS, FORMATS, copy_release
@@ -15,6 +16,10 @@ from tests.support.releases import FIRST, SECOND, change, publish_tiny, tiny_rel
 from tests.support.site import register
 
 CATALOGUE = {**structs.asdict(tiny_release().catalogue), "mood": "dark"}
+
+
+def ready(version: str) -> dict[str, str]:
+    return {"status": "ready", "release": version, "new_titles": NOT_FOLDED_IN}
 
 
 @pytest.mark.parametrize("version", FORMATS)
@@ -25,7 +30,7 @@ def test_site_serves_a_release_of_each_format(
     status, output = run(closed_app, "releases", "promote", version)
     assert status == 0, output
     client = closed_app.test_client()
-    assert client.get("/ready").json == {"status": "ready", "release": version}
+    assert client.get("/ready").json == ready(version)
     register(client, "ann")
     assert client.get("/").status_code == 200
 
@@ -48,7 +53,7 @@ def test_site_follows_from_the_first_format_to_the_newest_and_back(
         if version not in store.versions():
             copy_release(version, store.folder)
         store.promote(version)
-        assert client.get("/ready").json == {"status": "ready", "release": version}
+        assert client.get("/ready").json == ready(version)
 
 
 @pytest.mark.parametrize(
