@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
@@ -59,6 +60,11 @@ class ServedItems:
         """Genres and years; read from the release at first use."""
         of_release, added = self._of_release.metadata, self.added
         return of_release.followed_by(added.genres, added.years) if added else of_release
+
+    def fitted_among(self, item_ids: Iterable[int]) -> set[int]:
+        """Return those of the ids that the release was fitted on."""
+        rows = self.index.known_rows(item_ids)
+        return set(self.index.item_ids[rows[rows < self.fitted]].tolist())
 
     def allowed(self, wanted: Filter | None, known: int) -> BoolArray | None:
         """Mask the items that pass the filter and are as well known as wanted (a key of

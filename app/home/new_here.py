@@ -14,6 +14,7 @@ from app.extensions import db
 from app.feedback.user_lists import SET_ASIDE
 from app.models import AddedTitle, Item, ListEntry, Rating
 from recommender.catalogue import FIRST_ADDED_ITEM
+from recommender.served_items import ServedItems
 
 # So long a title is new, and so many are shown; those that are put in order are the newest ones.
 NEW_FOR = timedelta(days=180)
@@ -22,10 +23,13 @@ SHOWN, CANDIDATES = 12, 200
 Fit = Callable[[Sequence[Item]], Mapping[int, float]]
 
 
-def new_here(user_id: int, fit_of: Fit, known: Collection[int] = ()) -> list[Item]:
+def new_here(
+    user_id: int, fit_of: Fit, items: ServedItems, known: Collection[int] = ()
+) -> list[Item]:
     """Return titles added within NEW_FOR that a person has not rated, seen or hidden.
 
     At most SHOWN, the best by ``fit_of`` first, then those without a score, newest first.
+    ``items``: of the model, which leaves out those that it was fitted on: they are new no more.
     ``known``: ids that stand elsewhere on the page.
     """
     if not added_ids():
@@ -41,12 +45,12 @@ def new_here(user_id: int, fit_of: Fit, known: Collection[int] = ()) -> list[Ite
     recent = recent.where(~withdrawn(), ~rated, ~marked)
     recent = recent.order_by(AddedTitle.added_at.desc(), AddedTitle.item_id.desc())
     ids = list(db.session.scalars(recent.limit(CANDIDATES)))
-    found = items_by_id(ids) if ids else {}
-    items = [found[i] for i in ids if i not in known and found[i].available]
-    fit = fit_of(items) if items else {}
+    found, left_out = items_by_id(ids) if ids else {}, {*known, *items.fitted_among(ids)}
+    new = [found[i] for i in ids if i not in left_out and found[i].available]
+    fit = fit_of(new) if new else {}
     # Sorting is stable: what has no score stays in order of time.
-    items.sort(key=lambda item: fit.get(item.id, float("-inf")), reverse=True)
-    return items[:SHOWN]
+    new.sort(key=lambda item: fit.get(item.id, float("-inf")), reverse=True)
+    return new[:SHOWN]
 
 
 def raters_of_new(item: Item) -> int | None:

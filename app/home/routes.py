@@ -72,7 +72,11 @@ def index() -> ResponseReturnValue:
         reasons=FIRST,
     )
     item_ids = [r.item.id for r in ranked[:shown]]
-    fit = partial(fits, model, counted)
+    shelf = (
+        []
+        if filters.in_words
+        else new_here(current_user.id, partial(fits, model, counted), model.items, item_ids)
+    )
     remember_shown(current_user.id, item_ids, model.version)
     note_exposures([(current_user.id, served, item_ids)])
     return render_template(
@@ -87,7 +91,7 @@ def index() -> ResponseReturnValue:
         own_years=OWN_YEARS,
         genres=genres,
         watchlist=marked[WATCHLIST],
-        new_here=[] if filters.in_words else new_here(current_user.id, fit, known=item_ids),
+        new_here=shelf,
         newcomer=len(own) < NEWCOMER_UNTIL,
         via=ratings.RECOMMENDATION,
     )

@@ -17,6 +17,7 @@ from app.db.clock import utcnow
 from app.extensions import db
 from app.home.new_here import NEW_FOR, new_here
 from app.models import AddedTitle, Item
+from recommender.served_items import ServedItems
 from tests.support.added_titles import ANORA, FIRST, bring_title
 from tests.support.site import register
 
@@ -33,9 +34,13 @@ def unknown(_items: Sequence[Item]) -> Mapping[int, float]:
     return {}
 
 
+def items_of(app: Flask) -> ServedItems:
+    return app.extensions["serving"].model.items
+
+
 def listed(app: Flask) -> list[int]:
     with app.app_context():
-        return [item.id for item in new_here(ANN, unknown)]
+        return [item.id for item in new_here(ANN, unknown, items_of(app))]
 
 
 def test_new_here_shows_the_newest_titles_first(app: Flask, ann: FlaskClient) -> None:
@@ -81,7 +86,7 @@ def test_new_here_is_in_the_order_of_scores(app: Flask, ann: FlaskClient) -> Non
         return {first: 0.5, second: 2.0}
 
     with app.app_context():
-        assert [item.id for item in new_here(ANN, fit)] == [second, first, third]
+        assert [item.id for item in new_here(ANN, fit, items_of(app))] == [second, first, third]
 
 
 def test_new_here_leaves_out_what_stands_elsewhere_on_the_page(
@@ -89,7 +94,7 @@ def test_new_here_leaves_out_what_stands_elsewhere_on_the_page(
 ) -> None:
     first, second = several(app, 2)
     with app.app_context():
-        assert [item.id for item in new_here(ANN, unknown, known={second})] == [first]
+        assert [item.id for item in new_here(ANN, unknown, items_of(app), {second})] == [first]
 
 
 def test_front_page_has_no_shelf_while_filters_are_in_force(app: Flask, ann: FlaskClient) -> None:
