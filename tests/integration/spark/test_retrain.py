@@ -59,6 +59,9 @@ def test_retrain_uses_new_ratings(
 ) -> None:
     people = store.read(store.current().version).catalogue.max_user_id
     data = write_two_tastes(tmp_path / "ml", people)
+    # The title that Ann has rated, as the release in service has it.
+    titles = (data / "movies.csv").read_text().replace("Film 1 (2000)", "Space Station (1979)")
+    (data / "movies.csv").write_text(titles)
     rows = len((data / "ratings.csv").read_text().splitlines()) - 1
     assert ann.post("/title/1/rating", data={"rating": "4.5"}).status_code < 400
     old = store.current().version
