@@ -35,10 +35,10 @@ FITTED = ITEMS[:-1]
 
 def prior_of(arrays: ItemArrays) -> ItemPrior:
     """Return what the genres of a new title let expect: the taste of each, and a better rating."""
-    tastes = np.array([[0.2, 0.2], [-0.2, 0.4], [0.4, -0.2]], np.float32)
-    stars = np.zeros((3, arrays.rating_factors.shape[1]), np.float32)
-    bias = np.array([[0], [0], [0.1]], np.float32)
-    return ItemPrior(("Romance", "Sci-Fi"), np.hstack([tastes, stars, bias]))
+    table = np.zeros((3, arrays.ranking_factors.shape[1] + arrays.rating_factors.shape[1] + 1))
+    table[:, :2] = [[0.2, 0.2], [-0.2, 0.4], [0.4, -0.2]]
+    table[2, -1] = 0.1
+    return ItemPrior(("Romance", "Sci-Fi"), table.astype(np.float32))
 
 
 def tiny_release(version: str = "20260101-000000-aaaa", **changes: object) -> Release:
@@ -59,12 +59,13 @@ def tiny_release(version: str = "20260101-000000-aaaa", **changes: object) -> Re
             item_counts=np.array([20, 10, 8, 5, 18, 12, 9, 6]),
             item_means=np.linspace(4.0, 3.3, 8, dtype=np.float32),
         ),
-        "user_gram": np.eye(2),
         "inputs": [{"path": "tiny", "layout": "CSV", "rows": 88}],
     }
     values |= changes
     if "item_prior" not in values:
-        values["item_prior"] = prior_of(values["arrays"])  # type: ignore[arg-type]
+        arrays: ItemArrays = values["arrays"]  # type: ignore[assignment]
+        rank = arrays.ranking_factors.shape[1]
+        values |= {"item_prior": prior_of(arrays), "user_gram": np.eye(rank)}
     return Release(**values)  # type: ignore[arg-type]
 
 
