@@ -197,7 +197,7 @@ def test_user_ids_follow_those_of_the_610_users_of_the_data_set(site: Flask, res
     with site.app_context():
         last = db.session.scalar(db.select(SiteState.last_user_id))
     assert last >= 610
-    new = rest.answer("POST", "/user", {"gender": None, "year_of_birth": None})
+    new = rest.answer("PUT", "/user", {"gender": None, "year_of_birth": None})
     assert new["user_id"] == last + 1
 
 
