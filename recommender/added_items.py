@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.arrays import Float32Array, Float64Array, Int64Array, IntArray
-from recommender.storage.release import ItemArrays
+from recommender.storage.release import ItemArrays, NeighbourArrays
 
 # The popularity of a new item is a share of the ratings given since it came, as though so many had
 # passed it over before: one rating of the first ten says little.
@@ -22,23 +22,36 @@ class AddedItems:
     """Arrays with one row an item, ``item_ids`` ascending, none of which the release has factors
     for.
 
-    ``ranking_factors`` (items, rank) float32, ``rating_factors`` (items, width) float16,
-    ``item_bias`` float32. ``counts`` and ``means`` of their ratings. ``popularity_counts``: see
-    ``popularity_count``. ``genres`` and ``years`` as in the catalogue.
+    ``ranking_factors`` (items, rank) and ``rating_factors`` (items, width) float16, ``item_bias``
+    float32. ``counts`` and ``means`` of their ratings. ``popularity_counts``: see
+    ``popularity_count``. ``genres`` and ``years`` as in the catalogue. A rating of the item at
+    ``source_rows``, int32, of the release adds ``source_weights``, float16, times its preference to
+    the score of item ``k``, both at ``source_starts[k]:source_starts[k + 1]``.
     """
 
     item_ids: Int64Array
-    ranking_factors: Float32Array
+    ranking_factors: NDArray[np.float16]
     rating_factors: NDArray[np.float16]
     item_bias: Float32Array
     counts: Int64Array
     means: Float32Array
     popularity_counts: Float64Array
+    source_starts: Int64Array
+    source_rows: NDArray[np.int32]
+    source_weights: NDArray[np.float16]
     genres: Sequence[Sequence[str]] = ()
     years: Sequence[int | None] = ()
 
     def __len__(self) -> int:
         return len(self.item_ids)
+
+    def neighbours(self, fitted: int) -> NeighbourArrays:
+        """Return what ratings of the ``fitted`` items of the release add to these, by source; rows
+        of these count from 0."""
+        targets = np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.source_starts))
+        order = np.argsort(self.source_rows, kind="stable")
+        starts = np.searchsorted(self.source_rows[order], np.arange(fitted + 1))
+        return NeighbourArrays(starts, targets[order], self.source_weights[order])
 
     def beside(self, arrays: ItemArrays) -> ItemArrays:
         """Return the arrays of a release followed by these, the factors without a copy."""
@@ -55,12 +68,15 @@ class AddedItems:
 
 NOTHING_ADDED = AddedItems(
     item_ids=np.empty(0, np.int64),
-    ranking_factors=np.empty((0, 0), np.float32),
+    ranking_factors=np.empty((0, 0), np.float16),
     rating_factors=np.empty((0, 0), np.float16),
     item_bias=np.empty(0, np.float32),
     counts=np.empty(0, np.int64),
     means=np.empty(0, np.float32),
     popularity_counts=np.empty(0),
+    source_starts=np.zeros(1, np.int64),
+    source_rows=np.empty(0, np.int32),
+    source_weights=np.empty(0, np.float16),
 )
 
 

@@ -62,8 +62,8 @@ def explain(model: Model, ratings: RatingsByItem, item_id: int) -> Explanation |
         model.ranking_ridge,
         arrays.ranking_factors[row],
     )
-    if model.neighbourhood:
-        parts += model.neighbourhood.parts(rows, preferences, int(row))
+    for neighbourhood in model.neighbourhoods:
+        parts += neighbourhood.parts(rows, preferences, int(row))
     popularity = ranking.popularity_weight * float(np.log1p(items.popularity_counts[row]))
     ids = model.items.index.item_ids[rows].tolist()
     by_id = dict(zip(ids, parts.tolist(), strict=True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recommender.arrays import Float64Array, FloatArray
+from recommender.arrays import Float64Array, FloatArray, Int64Array, IntArray
 from recommender.fold_in import Ridge
 
 # κ, how much more the prior of a new item counts than a ridge. Chosen on validation splits:
@@ -70,6 +70,32 @@ def fold_in_item_stars(
     shrinkage = PRIOR_WEIGHT * float(ridge(number))
     right = (deviations - bias) @ vectors + shrinkage * prior
     return bias, _solve(vectors, np.ones(number), shrinkage, right)
+
+
+def fold_in_item_neighbours(
+    starts: Int64Array,
+    rows: IntArray,
+    known: FloatArray,
+    preferences: FloatArray,
+    regularization: float,
+    most: int,
+) -> tuple[IntArray, Float64Array]:
+    """Return rows of the ``most`` items whose ratings say most of a new item, and their weights:
+
+        b = Sᵀ·(S·Sᵀ + λ_n·I)⁻¹·s
+
+    the ridge regression of the raters' preferences ``s`` for the item, (raters,), on those for all
+    others, with one row of ``S`` a rater; as for the factors, who has not rated it says nothing.
+    Rater ``u`` has rated the items ``rows[starts[u]:starts[u + 1]]``, with preferences ``known``.
+    """
+    columns, places = np.unique(rows, return_inverse=True)
+    of_raters = np.zeros((len(preferences), len(columns)))
+    of_raters[np.repeat(np.arange(len(preferences)), np.diff(starts)), places] = known
+    inner = of_raters @ of_raters.T
+    inner.reshape(-1)[:: len(inner) + 1] += regularization
+    weights = np.linalg.solve(inner, preferences) @ of_raters
+    kept = np.sort(np.argsort(-np.abs(weights), kind="stable")[:most])
+    return columns[kept], weights[kept]
 
 
 def _solve(

@@ -62,6 +62,9 @@ class Model:
         self.ranking_ridge = Ridge.from_params(release.ranking, len(self.items))
         self.rating_model = RatingModel.from_release(release)
         self.neighbourhood = Neighbourhood.from_release(release)
+        # Of the release's items, and of added ones.
+        self.neighbourhoods: tuple[Neighbourhood, ...]
+        self.neighbourhoods = (self.neighbourhood,) if self.neighbourhood else ()
         self.gram = gram(release.arrays.ranking_factors)
 
     def with_added(self, added: AddedItems) -> Model:
@@ -71,6 +74,13 @@ class Model:
             return self
         model = copy(self)
         model.items = self.items.with_added(added)
+        model.neighbourhoods = self.neighbourhoods[:1]
+        if self.release.neighbourhood and len(added):
+            fitted = self.items.fitted
+            of_added = Neighbourhood(
+                added.neighbours(fitted), self.release.neighbourhood, len(added), fitted
+            )
+            model.neighbourhoods += (of_added,)
         if self.rating_model:
             model.rating_model = self.rating_model.of(model.items.arrays)
         return model
@@ -94,9 +104,10 @@ class Model:
 
     def neighbour_scores(self, rows: Int64Array, preferences: FloatArray) -> Float64Array | None:
         """Return what the neighbourhood adds to each item's score; None in a release without."""
-        if self.neighbourhood is None:
+        if not self.neighbourhoods:
             return None
-        return self.neighbourhood.scores(rows, preferences, len(self.items))
+        parts = [part.scores(rows, preferences) for part in self.neighbourhoods]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def recommend(
         self,

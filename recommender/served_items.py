@@ -46,7 +46,8 @@ class ServedItems:
             before._orders[0] if before else BestFirst(factors, self.popularity[:fitted])
         ]
         if added:
-            order = BestFirst(added.ranking_factors, self.popularity[fitted:], fitted)
+            factors = added.ranking_factors.astype(np.float32)
+            order = BestFirst(factors, self.popularity[fitted:], fitted)
             self._orders.append(order)
 
     def __len__(self) -> int:

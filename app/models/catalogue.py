@@ -87,8 +87,8 @@ class CatalogueState(db.Model):  # type: ignore[name-defined]
 
 class FoldedItem(db.Model):  # type: ignore[name-defined]
     """An item folded into the model of the release ``version``, which was not fitted on it: a row
-    of ``recommender.added_items.AddedItems``. ``vectors``: its ranking factors, single precision,
-    and its rating factors, half precision."""
+    of ``recommender.added_items.AddedItems``. ``vectors``: its ranking and its rating factors, half
+    precision. ``sources``: rows of its sources, int32, and then their weights, half precision."""
 
     __tablename__ = "folded_items"
 
@@ -100,6 +100,7 @@ class FoldedItem(db.Model):  # type: ignore[name-defined]
         index=True,
     )
     vectors: Mapped[bytes]
+    sources: Mapped[bytes]
     bias: Mapped[float]
     rating_count: Mapped[int]
     rating_mean: Mapped[float]

@@ -31,6 +31,8 @@ from recommender.storage.release import Release
 
 # Of one item, the newest ratings: more of them tell nothing new.
 MOST_RATERS = 200
+# Of a source's row and weight.
+SOURCE_BYTES = 6
 
 
 class StoredItems:
@@ -62,18 +64,29 @@ def stored(release: Release) -> AddedItems:
     rows = db.session.execute(query).all()
     if not rows:
         return NOTHING_ADDED
-    rank = release.ranking.rank
-    packed = np.frombuffer(b"".join(row.FoldedItem.vectors for row in rows), np.uint8)
-    packed = packed.reshape(len(rows), -1)
-    folded = [row.FoldedItem for row in rows]
+    rank, folded = release.ranking.rank, [row.FoldedItem for row in rows]
+    vectors = np.frombuffer(b"".join(item.vectors for item in folded), np.float16)
+    vectors = vectors.reshape(len(rows), -1)
+    numbers = [len(item.sources) // SOURCE_BYTES for item in folded]
+    sources = [
+        np.frombuffer(item.sources, np.int32, number)
+        for item, number in zip(folded, numbers, strict=True)
+    ]
+    weights = [
+        np.frombuffer(item.sources, np.float16, number, 4 * number)
+        for item, number in zip(folded, numbers, strict=True)
+    ]
     items = AddedItems(
         item_ids=np.array([item.item_id for item in folded], np.int64),
-        ranking_factors=packed[:, : 4 * rank].copy().view(np.float32),
-        rating_factors=packed[:, 4 * rank :].copy().view(np.float16),
+        ranking_factors=vectors[:, :rank].copy(),
+        rating_factors=vectors[:, rank:].copy(),
         item_bias=np.array([item.bias for item in folded], np.float32),
         counts=np.array([item.rating_count for item in folded], np.int64),
         means=np.array([item.rating_mean for item in folded], np.float32),
         popularity_counts=np.array([item.popularity_count for item in folded]),
+        source_starts=np.cumsum([0, *numbers]),
+        source_rows=np.concatenate(sources),
+        source_weights=np.concatenate(weights),
         genres=[_names(row.genres) for row in rows],
         years=[row.year for row in rows],
     )
@@ -197,10 +210,13 @@ def _store(added: Mapping[str, AddedItems], origin: str) -> None:
 def _rows(version: str, items: AddedItems) -> Iterator[dict[str, Any]]:
     for row, item_id in enumerate(items.item_ids.tolist()):
         vectors = items.ranking_factors[row].tobytes() + items.rating_factors[row].tobytes()
+        part = slice(items.source_starts[row], items.source_starts[row + 1])
+        sources = items.source_rows[part].tobytes() + items.source_weights[part].tobytes()
         yield {
             "version": version,
             "item_id": item_id,
             "vectors": vectors,
+            "sources": sources,
             "bias": float(items.item_bias[row]),
             "rating_count": int(items.counts[row]),
             "rating_mean": float(items.means[row]),

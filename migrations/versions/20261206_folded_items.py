@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("version", sa.String(64), nullable=False),
         sa.Column("item_id", sa.Integer, nullable=False, autoincrement=False),
         sa.Column("vectors", sa.LargeBinary, nullable=False),
+        sa.Column("sources", sa.LargeBinary, nullable=False),
         sa.Column("bias", sa.Float, nullable=False),
         sa.Column("rating_count", sa.Integer, nullable=False),
         sa.Column("rating_mean", sa.Float, nullable=False),

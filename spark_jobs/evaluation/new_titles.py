@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from pyspark import RDD
 
-from recommender.arrays import Float64Array, Int64Array
+from recommender.arrays import Float64Array, FloatArray, Int64Array, IntArray
 from recommender.errors import DataError
 from recommender.model import NO_ROWS, Model, Person
-from recommender.new_items import NewItem, Raters, fold_in_from
+from recommender.new_items import NewItem, Raters, as_known, fold_in_from
 from spark_jobs.config.configuration import Config
 from spark_jobs.evaluation.baselines import Known, Popularity, Ranker
 from spark_jobs.evaluation.case_metrics import map_cases, means, new_title_auc
@@ -70,11 +70,12 @@ class FittedAgain(Ranker):
 
 class FirstRaters(NamedTuple):
     """Who rated new titles first, title by title in the order of ``new_ids``: at most MOST_RATERS
-    each, drawn by hashing. ``people``: them folded in, by user id."""
+    each, drawn by hashing. ``people``: them folded in, and the rows and preferences of what else
+    they rated, by user id."""
 
     users: list[Int64Array]
     values: list[Float64Array]
-    people: dict[int, Person]
+    people: dict[int, tuple[Person, tuple[IntArray, FloatArray]]]
 
     def folded_in(self, model: Model, titles: Sequence[NewItem], most: int) -> Model:
         """Return the model with each title after its first ``most`` raters."""
@@ -84,9 +85,10 @@ class FirstRaters(NamedTuple):
             starts=np.cumsum([0, *map(len, chosen)]),
             rows=np.array([row_of[user] for users in chosen for user in users.tolist()], np.int64),
             values=np.concatenate([values[:most] for values in self.values]),
-            ranking_vectors=np.array([p.ranking_vector for p in self.people.values()]),
-            rating_vectors=np.array([p.rating_vector for p in self.people.values()]),
-            biases=np.array([p.bias for p in self.people.values()]),
+            ranking_vectors=np.array([p.ranking_vector for p, _ in self.people.values()]),
+            rating_vectors=np.array([p.rating_vector for p, _ in self.people.values()]),
+            biases=np.array([p.bias for p, _ in self.people.values()]),
+            known=[known for _, known in self.people.values()],
         )
         return model.with_added(fold_in_from(model, titles, raters))
 
@@ -114,8 +116,9 @@ def first_raters(cases: RDD[Case], model: Model, new_ids: Int64Array, seed: int)
     )
 
 
-def _folded_in(model: Model, case: Case) -> Person:
-    return replace(model.fold_in(case.known), rated_rows=NO_ROWS, neighbour_scores=None)
+def _folded_in(model: Model, case: Case) -> tuple[Person, tuple[IntArray, FloatArray]]:
+    person = replace(model.fold_in(case.known), rated_rows=NO_ROWS, neighbour_scores=None)
+    return person, as_known(model, *model.known_ratings(case.known))
 
 
 def without_first(cases: RDD[Case], raters: FirstRaters, new_ids: Int64Array) -> RDD[Case]:

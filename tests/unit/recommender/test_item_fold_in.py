@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommender.fold_in import Ridge
-from recommender.item_fold_in import PRIOR_WEIGHT, fold_in_item
+from recommender.item_fold_in import PRIOR_WEIGHT, fold_in_item, fold_in_item_neighbours
 
 ALPHA, RIDGE = 5.0, Ridge(0.1, 0.5)
 PRIOR = np.array([0.3, -0.2, 0.1])
@@ -49,3 +49,19 @@ def test_item_does_not_depend_on_the_order_of_its_raters() -> None:
         fold_in_item(x[::-1], s[::-1], ALPHA, RIDGE, PRIOR),
         atol=1e-12,
     )
+
+
+def test_item_neighbours_are_the_ridge_regression_of_its_raters() -> None:
+    of_raters = np.array([[1.0, 0.0, 0.5], [0.8, -1.0, 0.0], [0.0, 0.3, 0.0]])
+    wanted = np.array([1.0, -0.5, 0.6])
+    starts = np.cumsum([0, 2, 2, 1])
+    rows, known = np.array([4, 9, 4, 7, 7]), np.array([1.0, 0.5, 0.8, -1.0, 0.3])
+    sources, weights = fold_in_item_neighbours(starts, rows, known, wanted, 2.0, most=9)
+    left = of_raters.T @ of_raters + 2.0 * np.eye(3)
+    expected = np.linalg.solve(left, of_raters.T @ wanted)  # of the items 4, 7 and 9
+    assert sources.tolist() == [4, 7, 9]
+    np.testing.assert_allclose(weights, expected)
+    sources, weights = fold_in_item_neighbours(starts, rows, known, wanted, 2.0, most=1)
+    (best,) = sources.tolist()
+    assert weights == pytest.approx([np.abs(expected).max() * np.sign(weights[0])])
+    assert best in (4, 7)

