@@ -16,10 +16,10 @@ def upgrade() -> None:
         sa.Column("item_id", sa.Integer, nullable=False, autoincrement=False),
         sa.Column("vectors", sa.LargeBinary, nullable=False),
         sa.Column("sources", sa.LargeBinary, nullable=False),
-        sa.Column("bias", sa.Float, nullable=False),
+        sa.Column("bias", sa.Double, nullable=False),
         sa.Column("rating_count", sa.Integer, nullable=False),
-        sa.Column("rating_mean", sa.Float, nullable=False),
-        sa.Column("popularity_count", sa.Float, nullable=False),
+        sa.Column("rating_mean", sa.Double, nullable=False),
+        sa.Column("popularity_count", sa.Double, nullable=False),
         sa.PrimaryKeyConstraint("version", "item_id", name="pk_folded_items"),
         sa.ForeignKeyConstraint(
             ["item_id"], ["items.id"], name="fk_folded_items_item_id", ondelete="CASCADE"

@@ -54,6 +54,8 @@ def value_of(column: sa.Column[Any], n: int) -> Any:
             return NOON + timedelta(seconds=n, microseconds=n)
         case sa.Date():
             return date(2026, 1, n)
+        case sa.LargeBinary():
+            return bytes([n, 0, 255])
         case sa.JSON():
             return {"said": TEXT, "among": [n, None, 1 / 3, True], "about": {"z": 1, "a": n}}
         case sa.String(length=length):

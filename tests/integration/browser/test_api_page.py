@@ -39,7 +39,7 @@ def test_api_docs_page_calls_an_operation_with_a_token(page: Page, app: Flask) -
     with app.app_context():
         secret = api_tokens.create("visitor")
     page.goto("/api/v1/docs")
-    expect(page.locator(".opblock")).to_have_count(19)
+    expect(page.locator(".opblock")).to_have_count(20)
     page.get_by_role("button", name="Authorize").first.click()
     page.locator(".modal-ux input").fill(secret)
     page.locator(".modal-ux").get_by_role("button", name="Apply credentials").click()

@@ -147,6 +147,13 @@ API = (
 )
 
 
+# What a process reads whole, once for each edition of the catalogue: app.catalogue.editions.
+ONCE_AN_EDITION = (
+    r"^SELECT added_titles\.item_id \nFROM added_titles \nWHERE"
+    r"|^SELECT items\.id, items\.title, items\.year, items\.creators, items\.rating_count \nFROM items$"
+)
+
+
 def test_queries_of_requests_use_an_index(furnished: Flask) -> None:
     """Covers every statement of pages and API operations.
 
@@ -176,7 +183,7 @@ def test_queries_of_requests_use_an_index(furnished: Flask) -> None:
             if not re.search("site_state|catalogue_state", statement)
             and (plan := whole_scan(connection, statement, parameters))
         }
-    assert scanned == {}
+    assert [statement for statement in scanned if not re.search(ONCE_AN_EDITION, statement)] == []
 
 
 def test_page_runs_one_query_for_ratings_and_one_for_items(furnished: Flask) -> None:
@@ -188,7 +195,8 @@ def test_page_runs_one_query_for_ratings_and_one_for_items(furnished: Flask) -> 
     with recorded(furnished) as statements:
         bob.get("/")
     asked = [re.search(r"FROM (\w+)", statement)[1] for statement, _ in statements]
-    asked.remove("experiments")  # by the watcher, which here polls at every request
+    for table in ("experiments", "catalogue_state"):  # by the watcher, which here always polls
+        asked.remove(table)
     assert sorted(asked) == ["catalogue_state", "items", "marks", "ratings", "shown", "users"]
     rest = client_with_token(furnished, "counted")
     with recorded(furnished) as statements:
