@@ -150,7 +150,8 @@ API = (
 # What a process reads whole, once for each edition of the catalogue: app.catalogue.editions.
 ONCE_AN_EDITION = (
     r"^SELECT added_titles\.item_id \nFROM added_titles \nWHERE"
-    r"|^SELECT items\.id, items\.title, items\.year, items\.creators, items\.rating_count \nFROM items$"
+    r"|^SELECT items\.id, items\.title, items\.year, items\.creators, items\.rating_count"
+    r" \nFROM items$"
 )
 
 
