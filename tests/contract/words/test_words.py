@@ -33,7 +33,12 @@ PAGES = (
     *("/search?q=xqz", "/search?q=the&suggest=1", "/popular", "/ratings", "/watchlist", "/hidden"),
     *("/seen", "/title/1", "/title/2", "/title/5", "/title/9", "/group", "/group?guest=0&way=veto"),
     *("/group/guest", "/data", "/data/imports/1", "/data/lines", "/account", "/owner"),
-    "/owner/titles",
+    *(
+        "/owner/titles",
+        "/watchlist/ranked",
+        "/watchlist/ranked?pick=1",
+        "/watchlist/ranked?from=2099",
+    ),
     *(
         "/owner/experiments",
         "/login",
