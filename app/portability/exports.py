@@ -21,6 +21,7 @@ from app.models import (
     AddedTitle,
     Experiment,
     Exposure,
+    Feed,
     Friendship,
     Import,
     ImportChange,
@@ -66,6 +67,7 @@ COLUMNS = {
     "open_lines": _OF_LINE,
     "added_titles": ["item_id", *_OF_ITEM, "added_at", "via"],
     "companions": ["username", "asked_at", "agreed_at", "asked_by_them"],
+    "feeds": ["created_at"],
     "tokens": ["name", "created_at", "expires_at", "revoked_at", "last_used_at"],
 }
 
@@ -95,13 +97,14 @@ def everything_of(user: User) -> dict[str, Row | Iterable[Row]]:
         "open_lines": _own_rows("open_lines", OpenLine, user.id, OpenLine.key),
         "added_titles": _added_titles(user.id),
         "companions": _companions(user.id),
+        "feeds": _own_rows("feeds", Feed, user.id, Feed.created_at),
         "tokens": _own_rows("tokens", Token, user.id, Token.id),
     }
 
 
 def as_json(whole: dict[str, Row | Iterable[Row]]) -> IO[bytes]:
     """Return a temporary file with one JSON object, a row a line."""
-    file = _temporary_file()
+    file = temporary_file()
     file.write(b"{")
     for number, (kind, rows) in enumerate(whole.items()):
         file.write(f"{',' if number else ''}\n{json.dumps(kind)}: ".encode())
@@ -118,7 +121,7 @@ def as_json(whole: dict[str, Row | Iterable[Row]]) -> IO[bytes]:
 
 def as_csv_files(whole: dict[str, Row | Iterable[Row]]) -> IO[bytes]:
     """Return a temporary file: a zip with one CSV file a kind."""
-    file = _temporary_file()
+    file = temporary_file()
     with zipfile.ZipFile(file, "w") as archive:
         for kind, rows in whole.items():
             member = zipfile.ZipInfo(f"{kind}.csv", utcnow().timetuple()[:6])
@@ -131,7 +134,7 @@ def as_csv_files(whole: dict[str, Row | Iterable[Row]]) -> IO[bytes]:
     return file
 
 
-def _temporary_file() -> IO[bytes]:
+def temporary_file() -> IO[bytes]:
     return tempfile.SpooledTemporaryFile(LARGEST_IN_MEMORY)
 
 

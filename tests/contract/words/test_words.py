@@ -38,6 +38,7 @@ PAGES = (
         "/watchlist/ranked",
         "/watchlist/ranked?pick=1",
         "/watchlist/ranked?from=2099",
+        "/data/lists",
     ),
     *(
         "/owner/experiments",
