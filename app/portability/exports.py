@@ -66,7 +66,14 @@ COLUMNS = {
     "import_changes": ["item_id", *_OF_ITEM, "kind", *_OF_CHANGE],
     "open_lines": _OF_LINE,
     "added_titles": ["item_id", *_OF_ITEM, "added_at", "via"],
-    "companions": ["username", "asked_at", "agreed_at", "asked_by_them"],
+    "companions": [
+        "username",
+        "asked_at",
+        "agreed_at",
+        "asked_by_them",
+        "compares",
+        "they_compare",
+    ],
     "feeds": ["created_at"],
     "tokens": ["name", "created_at", "expires_at", "revoked_at", "last_used_at"],
 }
@@ -244,8 +251,13 @@ def _exposures(user_id: int) -> Iterator[Row]:
 
 def _companions(user_id: int) -> Iterator[Row]:
     """Yield friendships: first those that others asked for. In one query, MariaDB uses no index."""
-    ways = (Friendship.user_id, Friendship.asked_id), (Friendship.asked_id, Friendship.user_id)
-    for other, own in ways:
+    friendship = Friendship
+    shares = friendship.user_shares, friendship.asked_shares
+    ways = (
+        (friendship.user_id, friendship.asked_id, *shares),
+        (friendship.asked_id, friendship.user_id, *reversed(shares)),
+    )
+    for other, own, they_compare, compares in ways:
         asked_by_them = own is Friendship.asked_id
         yield from _rows(
             select(
@@ -253,6 +265,8 @@ def _companions(user_id: int) -> Iterator[Row]:
                 Friendship.asked_at,
                 Friendship.agreed_at,
                 literal(asked_by_them).label("asked_by_them"),
+                compares.label("compares"),
+                they_compare.label("they_compare"),
             )
             .join_from(Friendship, User, User.id == other)
             .where(own == user_id)
