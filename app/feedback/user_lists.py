@@ -72,6 +72,11 @@ def marks_of(user_id: int) -> dict[str, set[int]]:
     return items_by_kind
 
 
+def set_aside(marked: Mapping[str, set[int]]) -> set[int]:
+    """Return the ids of items that are not to be recommended, of ``marks_of`` a user."""
+    return set().union(*(marked[kind] for kind in SET_ASIDE))
+
+
 def listed_among(user_id: int, kind: str, item_ids: Collection[int]) -> set[int]:
     """Return those of the ids that are on the list ``kind``."""
     values = {"user_id": user_id, "kind": kind, "item_ids": list(item_ids)}

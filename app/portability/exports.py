@@ -59,7 +59,7 @@ _OF_LINE += ["mark", "rating", "at"]
 COLUMNS = {
     "ratings": ["item_id", *_OF_ITEM, *_OF_RATING],
     "marks": ["item_id", *_OF_ITEM, "kind", "marked_at"],
-    "shown": ["item_id", *_OF_ITEM, "shown_at", "place", "model_version"],
+    "shown": ["item_id", *_OF_ITEM, "shown_at", "place", "model_version", "days", "last_day"],
     "exposures": ["experiment", "item_id", "title", "arm", "shown_at", "place", "model_version"],
     "visits": ["day"],
     "imports": ["imported_at", "undone_at", "source", "file"],

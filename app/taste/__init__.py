@@ -7,4 +7,4 @@ from app.accounts.login_sessions import require_login
 taste = Blueprint("taste", __name__)
 taste.before_request(require_login)
 
-from app.taste import watchlist_routes  # noqa: E402, F401
+from app.taste import surprise_routes, watchlist_routes  # noqa: E402, F401

@@ -39,6 +39,8 @@ PAGES = (
         "/watchlist/ranked?pick=1",
         "/watchlist/ranked?from=2099",
         "/data/lists",
+        "/surprise",
+        "/?mix=3&again=1",
     ),
     *(
         "/owner/experiments",
