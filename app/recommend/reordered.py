@@ -59,13 +59,11 @@ def recommend_in_order(
     with timing.part(metrics.TOP_N):
         left_out = {*hidden, *unavailable_ids()}
         ranked = model.recommend(person, max(SHORTLIST, n), left_out, wanted, known)
+        scores, stars = [r.score for r in ranked], [r.predicted_rating for r in ranked]
         discount = [order.discounts.get(r.item_id, 0.0) for r in ranked]
-        places = reorder(
-            [r.score for r in ranked],
-            [r.predicted_rating for r in ranked],
-            WEIGHTS[order.mix],
-            discount,
-        ).tolist()
+        weight = WEIGHTS[order.mix]
+        places = reorder(scores, stars, weight, discount).tolist()
+        without = {place: rank for rank, place in enumerate(reorder(scores, stars, weight))}
     items = items_by_id([ranked[place].item_id for place in places[:n]])
     recommended = [
         Recommended(items[r.item_id], r.score, r.predicted_rating, r.match)
@@ -75,7 +73,7 @@ def recommend_in_order(
     return Reordered(
         [*_with_reasons(model, ratings, recommended[:reasons]), *recommended[reasons:]],
         {ranked[place].item_id: place + 1 for place in places[:n]},
-        sum(1 for new, place in enumerate(places) if discount[place] and new > place),
+        sum(1 for new, place in enumerate(places) if discount[place] and new > without[place]),
     )
 
 

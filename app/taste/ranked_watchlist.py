@@ -48,9 +48,13 @@ def ranked_watchlist(
     return sorted(ranked, key=lambda r: (r.guess is None, -(r.guess or 0.0)))
 
 
-def passing(ranked: Sequence[RankedItem], filters: ListFilters) -> list[RankedItem]:
-    """Return those that pass the genres and years of the filters."""
-    return [r for r in ranked if _passes(r.item, filters)]
+def passing(
+    ranked: Sequence[RankedItem], filters: ListFilters, minutes: int | None = None
+) -> list[RankedItem]:
+    """Return those that pass the genres and years of the filters, and whose running time is known
+    and below ``minutes``, if that is given."""
+    passed = [r for r in ranked if _passes(r.item, filters)]
+    return [r for r in passed if minutes is None or 0 < (r.item.minutes or 0) < minutes]
 
 
 def genres_of(ranked: Collection[RankedItem]) -> list[str]:

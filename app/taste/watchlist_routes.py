@@ -17,6 +17,8 @@ from app.taste import taste
 from app.taste.ranked_watchlist import genres_of, passing, pick, ranked_watchlist
 
 LARGEST_SEED = 2**31 - 1
+# Running times to choose from, in minutes.
+SPANS = {90: "under an hour and a half", 120: "under two hours", 150: "under two and a half hours"}
 
 
 @taste.get("/watchlist/ranked")
@@ -28,7 +30,9 @@ def watchlist() -> ResponseReturnValue:
     whole = ranked_watchlist(current_user.id, model, own)
     genres = genres_of(whole)
     filters = ListFilters.of(request.args, genres)
-    ranked = passing(whole, filters)
+    minutes = request.args.get("under", type=int)
+    minutes = minutes if minutes in SPANS else None
+    ranked = passing(whole, filters, minutes)
     seed = request.args.get("pick", type=int)
     drawn = None
     if model is not None and seed is not None:
@@ -40,6 +44,8 @@ def watchlist() -> ResponseReturnValue:
         ranked=ranked,
         genres=genres,
         filters=filters,
+        spans=SPANS if any(r.item.minutes for r in whole) else {},
+        under=minutes,
         pick=drawn,
         because=db.session.get(Item, because) if because is not None else None,
         next_seed=secrets.randbelow(LARGEST_SEED),

@@ -150,6 +150,13 @@ def test_two_weeks_of_daily_visits_do_not_show_one_list(app: Flask, lover: Flask
     assert lists[0] == lists[1]
 
 
+def test_order_by_stars_alone_says_nothing_of_sinking(app: Flask, lover: FlaskClient) -> None:
+    before = shown(lover.get(ALL).text)
+    pass_over(app, before[0], days=8)
+    assert "stands lower" not in lover.get(f"{ALL}&mix=4").text
+    assert "stands lower" in lover.get(f"{ALL}&mix=1").text
+
+
 # Surprises
 
 
