@@ -19,13 +19,13 @@ NEAREST_TO_ONE = 1 - 1e-9
 @dataclass(frozen=True)
 class TasteComparison:
     """``alike``: the correlation of the values of shared items, if it can be estimated.
-    ``both_love``, ``differ``, ``only_theirs``: item ids, the clearest case first."""
+    ``both_love``, ``differ``, ``only_other``: item ids, the clearest case first."""
 
     shared: int
     alike: Interval | None
     both_love: list[int]
     differ: list[int]
-    only_theirs: list[int]
+    only_other: list[int]
 
 
 def correlation(a: ArrayLike, b: ArrayLike) -> Interval | None:
@@ -46,7 +46,7 @@ def correlation(a: ArrayLike, b: ArrayLike) -> Interval | None:
 
 def compare_tastes(
     mine: Mapping[int, float],
-    theirs: Mapping[int, float],
+    other: Mapping[int, float],
     loved_from: float | None,
     gap: float,
     known: Collection[int] = (),
@@ -55,25 +55,25 @@ def compare_tastes(
 
     ``loved_from``: the value from which an item is loved; None: each person's own median, and
     values are compared by their logarithms, as hours and counts are. ``gap``: how far apart two
-    values are that differ. ``known``: ids that are left out of ``only_theirs`` beside ``mine``.
+    values are that differ. ``known``: ids that are left out of ``only_other`` beside ``mine``.
     """
-    shared = sorted(mine.keys() & theirs.keys())
+    shared = sorted(mine.keys() & other.keys())
     scale = np.array if loved_from is not None else np.log1p
-    a, b = (scale([values[item] for item in shared]) for values in (mine, theirs))
+    a, b = (scale([values[item] for item in shared]) for values in (mine, other))
     apart = dict(zip(shared, np.abs(a - b).tolist(), strict=True))
-    mine_from, theirs_from = (
-        _median(values) if loved_from is None else loved_from for values in (mine, theirs)
+    mine_from, other_from = (
+        _median(values) if loved_from is None else loved_from for values in (mine, other)
     )
-    both = [i for i in shared if mine[i] >= mine_from and theirs[i] >= theirs_from]
+    both = [i for i in shared if mine[i] >= mine_from and other[i] >= other_from]
     differ = [i for i in shared if apart[i] >= gap]
-    unseen = theirs.keys() - mine.keys() - set(known)
-    only_theirs = [i for i in unseen if theirs[i] >= theirs_from]
+    unseen = other.keys() - mine.keys() - set(known)
+    only_other = [i for i in unseen if other[i] >= other_from]
     return TasteComparison(
         len(shared),
         correlation(a, b),
-        sorted(both, key=lambda i: (-min(mine[i], theirs[i]), -mine[i] - theirs[i], i)),
+        sorted(both, key=lambda i: (-min(mine[i], other[i]), -mine[i] - other[i], i)),
         sorted(differ, key=lambda i: (-apart[i], i)),
-        sorted(only_theirs, key=lambda i: (-theirs[i], i)),
+        sorted(only_other, key=lambda i: (-other[i], i)),
     )
 
 

@@ -71,17 +71,17 @@ def _compared(friend_id: int) -> dict[str, Any]:
         GAP_STARS if in_stars else GAP_LOGARITHM,
         own.hidden,
     )
-    only_theirs = _items(compared.only_theirs)
+    only_other = _items(compared.only_other)
     served = serving.to_or_none(current_user.id)
-    ids = [item.id for item in only_theirs]
+    ids = [item.id for item in only_other]
     return {
         "compared": compared,
         "both_love": _items(compared.both_love),
         "differ": _items(compared.differ),
-        "only_theirs": only_theirs,
+        "only_other": only_other,
         "mine": own.ratings,
         "of_friend": other.ratings,
-        "predicted": predicted(served.model, own.ratings, only_theirs) if served else {},
+        "predicted": predicted(served.model, own.ratings, only_other) if served else {},
         "watchlist": listed_among(current_user.id, WATCHLIST, ids),
         "seen": set(),
         "via": "other",

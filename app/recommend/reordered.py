@@ -71,15 +71,16 @@ def recommend_in_order(
         if r.item_id in items
     ]
     return Reordered(
-        [*_with_reasons(model, ratings, recommended[:reasons]), *recommended[reasons:]],
+        [*with_reasons(model, ratings, recommended[:reasons]), *recommended[reasons:]],
         {ranked[place].item_id: place + 1 for place in places[:n]},
         sum(1 for new, place in enumerate(places) if discount[place] and new > without[place]),
     )
 
 
-def _with_reasons(
+def with_reasons(
     model: Model, ratings: RatingsByItem, recommended: list[Recommended]
 ) -> list[Recommended]:
+    """Return the same with the rated item that adds most to each, where one does."""
     with timing.part("reasons"):
         ids = [main_reason(explain(model, ratings, r.item.id)) for r in recommended]
     items = items_by_id({item_id for item_id in ids if item_id is not None})

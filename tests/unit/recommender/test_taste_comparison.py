@@ -33,20 +33,20 @@ def test_correlation_is_none_without_enough_to_go_by(a: list[float], b: list[flo
 
 def test_lists_have_the_clearest_case_first() -> None:
     mine = {1: 5.0, 2: 4.0, 3: 1.0, 4: 3.0, 5: 5.0}
-    theirs = {1: 5.0, 2: 5.0, 3: 5.0, 4: 1.0, 6: 4.5, 7: 4.0, 8: 5.0, 9: 2.0}
-    found = compare_tastes(mine, theirs, 4.0, 1.5, known=[8])
+    other = {1: 5.0, 2: 5.0, 3: 5.0, 4: 1.0, 6: 4.5, 7: 4.0, 8: 5.0, 9: 2.0}
+    found = compare_tastes(mine, other, 4.0, 1.5, known=[8])
     assert found.shared == 4
     assert found.both_love == [1, 2]
     assert found.differ == [3, 4]
-    assert found.only_theirs == [6, 7]
+    assert found.only_other == [6, 7]
 
 
 def test_hours_are_compared_by_logarithms_and_own_medians() -> None:
-    mine, theirs = {1: 100.0, 2: 1.0, 3: 2.0}, {1: 3.0, 2: 0.5, 3: 900.0, 4: 5.0}
-    found = compare_tastes(mine, theirs, None, 2.0)
+    mine, other = {1: 100.0, 2: 1.0, 3: 2.0}, {1: 3.0, 2: 0.5, 3: 900.0, 4: 5.0}
+    found = compare_tastes(mine, other, None, 2.0)
     assert found.both_love == [3]  # medians: 2 and 4 hours
     assert found.differ == [3, 1]
-    assert found.only_theirs == [4]
+    assert found.only_other == [4]
 
 
 def test_people_without_ratings_have_nothing_in_common() -> None:
