@@ -157,6 +157,7 @@ SETTINGS = (
     Setting("RATELIMIT_RESET_MAIL", rate_limit, "5/hour", "mails of one kind to one mailbox"),
     Setting("RATELIMIT_RESET_MAIL_ADDRESS", rate_limit, "30/hour", "... from one address"),
     Setting("RATELIMIT_IMPORTS", rate_limit, "20/hour", "imported files of one user"),
+    Setting("RATELIMIT_TRIES", rate_limit, "60/minute", "pages of a guest's try, by address"),
     Setting("REQUEST_SECONDS", at_least_zero, 30.0, "after which a request is ended with a 503"),
     Setting("HOSTS", host_names, None, "host names the site answers to; default: SITE_URL's"),
     Setting("PROXIES", whole, 0, "how many of our proxies report the caller's address"),

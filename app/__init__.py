@@ -37,6 +37,7 @@ from app.portability.open_lines import sync_and_match
 from app.recommend import added_items
 from app.recommend.model_watcher import serving
 from app.recommend.one_catalogue import check_ratings_fit, note_unit
+from app.taste import taste
 from recommender.storage.release import Release
 
 
@@ -79,7 +80,7 @@ def create_app(environ: Mapping[str, str] | None = None, **overrides: Any) -> Fl
     )
 
     converters.init_app(app)
-    for blueprint in (base, home, group, mydata, owner, health.status):
+    for blueprint in (base, home, group, taste, mydata, owner, health.status):
         app.register_blueprint(blueprint)
     api.init_app(app)
     static_files.init_app(app)

@@ -4,4 +4,4 @@ from flask import Blueprint
 
 base = Blueprint("base", __name__)
 
-from app.base import routes  # noqa: E402, F401
+from app.base import feed_routes, routes, trial_routes  # noqa: E402, F401

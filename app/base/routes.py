@@ -17,6 +17,7 @@ from app.extensions import db, login_manager
 from app.http.negotiation import wants_json
 from app.http.redirects import is_own, next_page, this_page
 from app.models import User
+from app.recommend import trial
 
 
 @base.route("/register", methods=["GET", "POST"])
@@ -29,7 +30,8 @@ def register() -> ResponseReturnValue:
         login_throttle.record_attempts((login_throttle.ACCOUNTS, login_throttle.caller()))
         user = accounts.register(form.username.data, form.email.data, form.password.data)
         if user is not None:
-            wanted = next_page() if request.values.get("next") else url_for("home.welcome")
+            first_page = "home.index" if trial.give_to(user) else "home.welcome"
+            wanted = next_page() if request.values.get("next") else url_for(first_page)
             answer = _log_in(user, remember=False, target=wanted)
             if mail.can_send():
                 with suppress(TooManyRequests):
@@ -37,7 +39,8 @@ def register() -> ResponseReturnValue:
                     flash("We mailed you a link: open it to confirm your address.", "info")
             return answer
         form.username.errors = ["This name is taken. Is it yours? Then log in."]
-    return render_template("base/register.html", form=form), 422 if form.errors else 200
+    page = render_template("base/register.html", form=form, tried=len(trial.trial_ratings()))
+    return page, 422 if form.errors else 200
 
 
 @base.route("/login", methods=["GET", "POST"])
@@ -51,7 +54,8 @@ def login() -> ResponseReturnValue:
         if user is not None:
             return _log_in(user, remember=form.remember.data)
         form.password.errors = ["Name and password do not go together."]
-    return render_template("base/login.html", form=form), 422 if form.errors else 200
+    page = render_template("base/login.html", form=form, strip=trial.strip())
+    return page, 422 if form.errors else 200
 
 
 @base.post("/logout")

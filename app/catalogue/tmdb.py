@@ -1,4 +1,4 @@
-"""Look up posters in The Movie Database."""
+"""Look up posters and running times in The Movie Database."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ TRIES = Retry(
     total=5, backoff_factor=1, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False
 )
 COMMIT_EACH = 20
+# A running time above it is a mistake (a whole series in one title).
+LONGEST_MINUTES = 1_500
+Details = tuple[str, int | None]
 # Only a plain file name may become part of an address.
 _PICTURE = re.compile(r"/[._-]*[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -59,8 +62,9 @@ def fetch_posters(waiting: Sequence[tuple[int, int]], rate: float) -> Iterator[b
         for number, (item_id, tmdb_id) in enumerate(waiting, start=1):
             time.sleep(max(0.0, due - time.monotonic()))
             due = time.monotonic() + 1 / rate
-            path = _poster_path(pool, tmdb_id, key)
-            db.session.get_one(Item, item_id).poster_path = path
+            path, minutes = _details(pool, tmdb_id, key)
+            item = db.session.get_one(Item, item_id)
+            item.poster_path, item.minutes = path, minutes or item.minutes
             if number % COMMIT_EACH == 0:
                 db.session.commit()
             yield bool(path)
@@ -68,8 +72,9 @@ def fetch_posters(waiting: Sequence[tuple[int, int]], rate: float) -> Iterator[b
         db.session.commit()
 
 
-def _poster_path(pool: PoolManager, tmdb_id: int, key: str) -> str:
-    """Return the path as "/abc.jpg"; "" if TMDB has no poster, or no such title."""
+def _details(pool: PoolManager, tmdb_id: int, key: str) -> Details:
+    """Return the poster's path as "/abc.jpg", "" if TMDB has no poster, or no such title; and the
+    running time in minutes, if TMDB has it."""
     address = current_app.config.get("TMDB_ADDRESS", ADDRESS)
     # Keys of version 4 are bearer tokens, those of version 3 a parameter.
     bearer = len(key) > 40
@@ -87,19 +92,25 @@ def _poster_path(pool: PoolManager, tmdb_id: int, key: str) -> str:
     return _read(answer)
 
 
-def _read(answer: BaseHTTPResponse) -> str:
+def _read(answer: BaseHTTPResponse) -> Details:
     if answer.status == 401:
         raise ConfigError("TMDB_API_KEY is not accepted by TMDB")
     if answer.status == 404:
-        return ""
+        return "", None
     if answer.status != 200:
         raise DataError(f"TMDB answers {answer.status}; run this again later to go on")
     try:
-        path = answer.json().get("poster_path") or ""
+        found = answer.json()
+        path, minutes = found.get("poster_path") or "", found.get("runtime")
     except (ValueError, AttributeError, RecursionError) as error:
         raise DataError("TMDB answers no JSON; run this again later to go on") from error
-    return path if _is_picture(path) else ""
+    return path if _is_picture(path) else "", minutes if _is_running_time(minutes) else None
 
 
 def _is_picture(path: object) -> bool:
     return isinstance(path, str) and len(path) <= 64 and bool(_PICTURE.fullmatch(path))
+
+
+def _is_running_time(minutes: object) -> bool:
+    """Return whether it is one; TMDB has 0 for titles whose running time it does not know."""
+    return type(minutes) is int and 0 < minutes <= LONGEST_MINUTES

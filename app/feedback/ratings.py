@@ -73,6 +73,11 @@ def of_the_last_years(
     return {item_id: stars for item_id, stars, at in ratings if at >= since}
 
 
+def last_rated_at(user_id: int) -> datetime | None:
+    """Return when the user last rated anything; None if never."""
+    return db.session.scalar(select(func.max(Rating.rated_at)).where(Rating.user_id == user_id))
+
+
 def count_ratings(user_id: int, implicit: bool = True) -> int:
     """Return the number of all ``rated_items``."""
     counted = select(func.count()).select_from(Rating).where(*_is_counted(user_id, implicit))

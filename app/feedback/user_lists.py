@@ -72,6 +72,11 @@ def marks_of(user_id: int) -> dict[str, set[int]]:
     return items_by_kind
 
 
+def set_aside(marked: Mapping[str, set[int]]) -> set[int]:
+    """Return the ids of items that are not to be recommended, of ``marks_of`` a user."""
+    return set().union(*(marked[kind] for kind in SET_ASIDE))
+
+
 def listed_among(user_id: int, kind: str, item_ids: Collection[int]) -> set[int]:
     """Return those of the ids that are on the list ``kind``."""
     values = {"user_id": user_id, "kind": kind, "item_ids": list(item_ids)}
@@ -86,7 +91,7 @@ def is_seen_by(user_id: int) -> ColumnElement[bool]:
 
 def count_marked(user_id: int, kind: str) -> int:
     """Return the number of all ``marked_items``."""
-    counted = select(func.count()).select_from(ListEntry).where(*_is_listed(user_id, kind))
+    counted = select(func.count()).select_from(ListEntry).where(*is_listed(user_id, kind))
     return db.session.scalar(counted) or 0
 
 
@@ -99,7 +104,7 @@ def marked_items(user_id: int, kind: str, limit: int, offset: int = 0) -> list[I
     marked = (
         select(Item)
         .join(ListEntry, ListEntry.item_id == Item.id)
-        .where(*_is_listed(user_id, kind))
+        .where(*is_listed(user_id, kind))
         .order_by(ListEntry.marked_at.desc(), Item.id)
         .limit(limit)
         .offset(offset)
@@ -107,7 +112,8 @@ def marked_items(user_id: int, kind: str, limit: int, offset: int = 0) -> list[I
     return list(db.session.scalars(marked))
 
 
-def _is_listed(user_id: int, kind: str) -> list[ColumnElement[bool]]:
+def is_listed(user_id: int, kind: str) -> list[ColumnElement[bool]]:
+    """Return the conditions that an entry is among the user's ``marked_items``."""
     conditions = [ListEntry.user_id == user_id, ListEntry.kind == kind]
     rated = exists().where(Rating.user_id == user_id, Rating.item_id == ListEntry.item_id)
     if kind == WATCHLIST:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from flask import session
 
-from app.recommend.model_watcher import serving
-from recommender.catalogue import LARGEST_ID
-
 MOST_GUESTS = 6
 FEWEST, MOST = 3, 12
 Guest = dict[str, Any]
-_FIELD = re.compile(r"rating-([0-9]{1,10})")
 
 
 def guests() -> list[Guest]:
@@ -32,14 +27,3 @@ def add_guest(name: str, ratings: Mapping[int, float]) -> None:
 
 def remove_guest(number: int) -> None:
     session["guests"] = [g for n, g in enumerate(session.get("guests", [])) if n != number]
-
-
-def ratings_in(form: Mapping[str, str]) -> dict[int, float]:
-    """Return values by item id from fields named rating-<item id>; leave out invalid ones."""
-    parse = serving.feedback_kind.parse
-    ratings: dict[int, float] = {}
-    for field, value in form.items():
-        named, number = _FIELD.fullmatch(field), parse(value)
-        if named and int(named[1]) <= LARGEST_ID and number is not None:
-            ratings[int(named[1])] = number
-    return ratings

@@ -14,10 +14,11 @@ from app.extensions import db
 from app.feedback import profile
 from app.group import friends, group
 from app.group.forms import AskForm, GuestForm
-from app.group.guests import FEWEST, MOST_GUESTS, add_guest, guests, ratings_in, remove_guest
+from app.group.guests import FEWEST, MOST_GUESTS, add_guest, guests, remove_guest
 from app.models import Item, User
 from app.observability import timing
 from app.recommend.model_watcher import serving
+from app.recommend.rating_fields import ratings_in
 from recommender.group_aggregation import WAYS, recommend_group
 
 SHOWN = 12

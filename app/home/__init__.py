@@ -15,4 +15,4 @@ def require_login() -> ResponseReturnValue | None:
     return None if request.endpoint == "home.poster" else login_required(note_visit)()
 
 
-from app.home import routes  # noqa: E402, F401
+from app.home import for_you, routes  # noqa: E402, F401

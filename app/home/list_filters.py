@@ -16,13 +16,22 @@ from recommender.item_metadata import Filter
 KNOWN = {-2: "little known", -1: "less known", 0: "", 1: "better known", 2: "well known"}
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 MOST_YEARS = 50
+# Steps of the slider from what a user would pick to what they would rate highest; see
+# ``recommender.reordering.WEIGHTS``.
+MIXES = {
+    0: "",
+    1: "leaning to what you would rate highest",
+    2: "half by what you would rate highest",
+    3: "mostly by what you would rate highest",
+    4: "by what you would rate highest",
+}
 OWN_YEARS = (1, 2, 3, 5, 10)
 
 
 @dataclass(frozen=True)
 class ListFilters:
     """Genres, years, popularity and own facts of items; only ratings of the last ``years`` years
-    count.
+    count. ``mix``: a key of MIXES. ``again``: titles that were passed over do not sink.
 
     ``numbers``: the plural of what users give, such as "ratings".
     """
@@ -35,6 +44,8 @@ class ListFilters:
     years: int | None = None
     numbers: str = "ratings"
     facts: FactFilters = field(default_factory=FactFilters)
+    mix: int = 0
+    again: bool = False
 
     @classmethod
     def of(
@@ -56,7 +67,10 @@ class ListFilters:
         known = _within(args.get("known"), min(KNOWN), max(KNOWN)) or 0
         years = _within(args.get("years"), 1, MOST_YEARS)
         own = FactFilters.of(args.to_dict(flat=False), facts)
-        return cls(include, exclude, bounds[0], bounds[1], known, years, numbers, own)
+        mix = _within(args.get("mix"), min(MIXES), max(MIXES)) or 0
+        again = args.get("again") == "1"
+        years_of = bounds[0], bounds[1]
+        return cls(include, exclude, *years_of, known, years, numbers, own, mix, again)
 
     @property
     def filter(self) -> Filter:
@@ -74,6 +88,7 @@ class ListFilters:
             self.facts.in_words,
             KNOWN[self.known],
             f"by your {self.numbers} of the last {years}" if self.years else "",
+            MIXES[self.mix],
         ]
         return ", ".join(part for part in parts if part)
 
@@ -87,6 +102,8 @@ class ListFilters:
             "to": self.year_to,
             "known": self.known or None,
             "years": self.years,
+            "mix": self.mix or None,
+            "again": int(self.again) or None,
             **self.facts.as_args,
         }
         return {name: value for name, value in args.items() if value}

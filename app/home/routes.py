@@ -5,7 +5,6 @@ Forms work without JavaScript; scripts get JSON with the request that undoes a c
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
@@ -15,15 +14,13 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from app.catalogue import items as catalogue
 from app.catalogue.availability import merged_into, unavailable_ids
-from app.experiments.store import note_exposures
 from app.extensions import db
 from app.feedback import ratings, user_lists
-from app.feedback.impressions import remember_shown, was_shown
-from app.feedback.user_lists import SEEN, SET_ASIDE, UNSEEN, WATCHLIST
+from app.feedback.impressions import was_shown
+from app.feedback.user_lists import SEEN, UNSEEN
 from app.home import home
 from app.home.forms import RatingForm
-from app.home.list_filters import KNOWN, OWN_YEARS, ListFilters
-from app.home.new_here import new_here, raters_of_new
+from app.home.new_here import raters_of_new
 from app.http.negotiation import wants_json
 from app.http.pagination import PAGE_SIZE, Page
 from app.http.redirects import next_page
@@ -31,70 +28,14 @@ from app.models import Item
 from app.observability import timing
 from app.posters import draw_poster
 from app.recommend.model_watcher import serving
-from app.recommend.service import fits, predicted, rate_and_log_prediction, recommend, similar, why
-from recommender.errors import NoRelease
+from app.recommend.service import predicted, rate_and_log_prediction, similar, why
 from recommender.model import Model
 from recommender.onboarding import next_question, onboarding_progress
 
-FIRST = 5
-MORE = 20
-MOST = 205
 SEARCH_RESULTS = 20
 SUGGESTIONS = 6
 POPULAR = 50
 SIMILAR = 5
-# With this many ratings a user is no longer shown the introduction.
-NEWCOMER_UNTIL = 5
-
-
-@home.get("/")
-def index() -> ResponseReturnValue:
-    """Show recommendations for the present ratings: FIRST, then MORE on demand, at most MOST."""
-    rated = ratings.ratings_by_age(current_user.id)
-    try:
-        served = serving.to(current_user.id)
-    except NoRelease:
-        return render_template("home/closed.html", rated=len(rated))
-    model = served.model
-    genres = model.items.metadata.genres
-    filters = ListFilters.of(request.args, genres, serving.feedback_kind.numbers, serving.facts)
-    shown = min(max(request.args.get("show", FIRST, type=int), FIRST), MOST)
-    own = {item_id: stars for item_id, stars, _ in rated}
-    counted = ratings.of_the_last_years(rated, filters.years) if filters.years else own
-    marked = user_lists.marks_of(current_user.id)
-    ranked = recommend(
-        model,
-        counted,
-        shown + 1,
-        hidden=own.keys() | _set_aside(marked),
-        wanted=filters.filter,
-        known=filters.known,
-        reasons=FIRST,
-    )
-    item_ids = [r.item.id for r in ranked[:shown]]
-    shelf = (
-        []
-        if filters.in_words
-        else new_here(current_user.id, partial(fits, model, counted), model.items, item_ids)
-    )
-    remember_shown(current_user.id, item_ids, model.version)
-    note_exposures([(current_user.id, served, item_ids)])
-    return render_template(
-        "home/index.html",
-        recommended=ranked[:shown],
-        rated=len(own),
-        counted=len(counted),
-        first=FIRST,
-        more=min(shown + MORE, MOST) if len(ranked) > shown and shown < MOST else None,
-        filters=filters,
-        known=KNOWN,
-        own_years=OWN_YEARS,
-        genres=genres,
-        watchlist=marked[WATCHLIST],
-        new_here=shelf,
-        newcomer=len(own) < NEWCOMER_UNTIL,
-        via=ratings.RECOMMENDATION,
-    )
 
 
 @home.get("/welcome")
@@ -177,7 +118,7 @@ def title(item_id: int) -> ResponseReturnValue:
     if (model := _own_model()) is not None:
         seen = marked[SEEN]
         is_listed = item_id not in own and item_id not in seen and item.available
-        hidden = _set_aside(marked) - {item_id}
+        hidden = user_lists.set_aside(marked) - {item_id}
         about = {
             "guess": predicted(model, own, [item]).get(item_id),
             "why": why(model, own, item_id, hidden) if is_listed else None,
@@ -263,11 +204,6 @@ def _own_model() -> Model | None:
     """Return the model that serves the user, if there is a release."""
     served = serving.to_or_none(current_user.id)
     return served.model if served else None
-
-
-def _set_aside(marked: dict[str, set[int]]) -> set[int]:
-    """Return the ids of titles that are not to be recommended."""
-    return set().union(*(marked[kind] for kind in SET_ASIDE))
 
 
 def _about(items: list[Item]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.db.clock import utcnow
 from app.extensions import db
-from app.models.columns import Flag, Moment, UserReference
+from app.models.columns import Flag, Moment, UserKey, UserReference
 
 # Ids of users who register before there is a catalogue start here, above those of every data set.
 FIRST_ID_WITHOUT_CATALOGUE = 1_000_000_000
@@ -87,6 +87,16 @@ class Token(db.Model):  # type: ignore[name-defined]
     expires_at: Mapped[Moment | None]
     revoked_at: Mapped[Moment | None]
     last_used_at: Mapped[Moment | None]
+
+
+class Feed(db.Model):  # type: ignore[name-defined]
+    """The secret address of a user's feed of recommendations. ``digest``: SHA-256 of its token."""
+
+    __tablename__ = "feeds"
+
+    user_id: Mapped[UserKey]
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[Moment]
 
 
 class Attempt(db.Model):  # type: ignore[name-defined]

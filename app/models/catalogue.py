@@ -16,10 +16,11 @@ class Item(db.Model):  # type: ignore[name-defined]
 
     ``genres``: as in "Comedy|Drama". ``search_key``: see ``recommender.formats.titles``.
     ``rating_count`` and ``rating_mean``: see ``app.catalogue.item_statistics``. ``poster_path``:
-    TMDB's name of the poster; None until TMDB was asked, "" if it has none. ``key``: its id in the
-    catalogue's own tables. ``creators``: as in "Terry Pratchett|Neil Gaiman". ``image`` and
-    ``link``: addresses of its picture and of its own page. ``available``: False for what is on no
-    list (``app.catalogue.availability``). ``facts``: see ``recommender.item_facts``, as JSON; None
+    TMDB's name of the poster; None until TMDB was asked, "" if it has none. ``minutes``: the
+    running time, asked with the poster. ``key``: its id in the catalogue's own tables.
+    ``creators``: as in "Terry Pratchett|Neil Gaiman". ``image`` and ``link``: addresses of its
+    picture and of its own page. ``available``: False for what is on no list
+    (``app.catalogue.availability``). ``facts``: see ``recommender.item_facts``, as JSON; None
     where there are none.
     """
 
@@ -43,6 +44,14 @@ class Item(db.Model):  # type: ignore[name-defined]
     link: Mapped[str | None] = mapped_column(Text)
     available: Mapped[bool] = mapped_column(default=True, server_default=true(), index=True)
     facts: Mapped[str | None] = mapped_column(Text)
+    minutes: Mapped[int | None]
+
+    @property
+    def running_time(self) -> str:
+        """The running time as "2 h 22 min"; "" if it is not known."""
+        hours, minutes = divmod(self.minutes or 0, 60)
+        parts = (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "")
+        return " ".join(part for part in parts if part)
 
     @property
     def fact_values(self) -> dict[str, FactValue]:

@@ -48,7 +48,11 @@ class ListEntry(db.Model):  # type: ignore[name-defined]
 
 
 class Impression(db.Model):  # type: ignore[name-defined]
-    """An item recommended to a user: when it was first shown, and at which place of the list."""
+    """An item recommended to a user: when it was first shown, and at which place of the list.
+
+    ``days``: on how many days (UTC) it was shown, the last time on ``last_day``, which is None for
+    what an earlier version stored.
+    """
 
     __tablename__ = "shown"
 
@@ -57,6 +61,8 @@ class Impression(db.Model):  # type: ignore[name-defined]
     shown_at: Mapped[Moment]
     place: Mapped[int]
     model_version: Mapped[str] = mapped_column(String(64))
+    days: Mapped[int] = mapped_column(default=1, server_default="1")
+    last_day: Mapped[date | None] = mapped_column(Date)
 
 
 class Visit(db.Model):  # type: ignore[name-defined]

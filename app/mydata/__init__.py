@@ -7,4 +7,4 @@ from app.accounts.login_sessions import require_login
 mydata = Blueprint("mydata", __name__)
 mydata.before_request(require_login)
 
-from app.mydata import import_routes, routes  # noqa: E402, F401
+from app.mydata import import_routes, list_routes, routes  # noqa: E402, F401

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import IO
-
 from flask import Response, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from app.accounts import login_sessions
 from app.accounts import service as accounts
-from app.db.clock import utcnow
 from app.extensions import db
 from app.models import User
 from app.mydata import mydata
+from app.mydata.downloads import download
 from app.mydata.forms import DeleteForm, ImportForm
 from app.portability.exports import as_csv_files, as_json, everything_of
 from app.portability.import_reports import Report, newest_reports
@@ -22,9 +19,6 @@ from app.portability.open_lines import count_unmatched
 from app.recommend.model_watcher import serving
 from app.reports.accuracy import accuracy_of
 from app.reports.charts import errors_over_time
-
-TYPES = {"json": "application/json", "zip": "application/zip"}
-PIECE_BYTES = 65_536
 
 
 @mydata.get("/data")
@@ -37,14 +31,14 @@ def index() -> ResponseReturnValue:
 def export_json() -> Response:
     """Export everything that is stored about the user."""
     whole = everything_of(db.session.get_one(User, current_user.id))
-    return _file(as_json(whole), "json")
+    return download(as_json(whole), "marquee", "json")
 
 
 @mydata.get("/data/export.zip")
 def export_csv() -> Response:
     """Export the same as CSV files; ratings.csv can be imported again."""
     whole = everything_of(db.session.get_one(User, current_user.id))
-    return _file(as_csv_files(whole), "zip")
+    return download(as_csv_files(whole), "marquee", "zip")
 
 
 @mydata.post("/data/delete")
@@ -81,20 +75,3 @@ def data_page(form: ImportForm, delete_form: DeleteForm, status: int = 200) -> t
     return render_template(
         "mydata/index.html", **forms, imports=imports, unmatched=unmatched
     ), status
-
-
-def _file(content: IO[bytes], kind: str) -> Response:
-    name = f"marquee-{utcnow():%Y-%m-%d}.{kind}"
-    size = content.tell()
-    content.seek(0)
-    response = Response(_pieces(content), mimetype=TYPES[kind])
-    response.call_on_close(content.close)
-    response.content_length = size
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
-
-
-def _pieces(content: IO[bytes]) -> Iterator[bytes]:
-    with content:
-        while piece := content.read(PIECE_BYTES):
-            yield piece

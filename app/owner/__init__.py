@@ -4,4 +4,4 @@ from flask import Blueprint
 
 owner = Blueprint("owner", __name__, url_prefix="/owner")
 
-from app.owner import routes, titles_routes  # noqa: E402, F401
+from app.owner import day_routes, routes, titles_routes  # noqa: E402, F401

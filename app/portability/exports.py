@@ -21,6 +21,7 @@ from app.models import (
     AddedTitle,
     Experiment,
     Exposure,
+    Feed,
     Friendship,
     Import,
     ImportChange,
@@ -58,14 +59,22 @@ _OF_LINE += ["mark", "rating", "at"]
 COLUMNS = {
     "ratings": ["item_id", *_OF_ITEM, *_OF_RATING],
     "marks": ["item_id", *_OF_ITEM, "kind", "marked_at"],
-    "shown": ["item_id", *_OF_ITEM, "shown_at", "place", "model_version"],
+    "shown": ["item_id", *_OF_ITEM, "shown_at", "place", "model_version", "days", "last_day"],
     "exposures": ["experiment", "item_id", "title", "arm", "shown_at", "place", "model_version"],
     "visits": ["day"],
     "imports": ["imported_at", "undone_at", "source", "file"],
     "import_changes": ["item_id", *_OF_ITEM, "kind", *_OF_CHANGE],
     "open_lines": _OF_LINE,
     "added_titles": ["item_id", *_OF_ITEM, "added_at", "via"],
-    "companions": ["username", "asked_at", "agreed_at", "asked_by_them"],
+    "companions": [
+        "username",
+        "asked_at",
+        "agreed_at",
+        "asked_by_them",
+        "compares",
+        "they_compare",
+    ],
+    "feeds": ["created_at"],
     "tokens": ["name", "created_at", "expires_at", "revoked_at", "last_used_at"],
 }
 
@@ -95,13 +104,14 @@ def everything_of(user: User) -> dict[str, Row | Iterable[Row]]:
         "open_lines": _own_rows("open_lines", OpenLine, user.id, OpenLine.key),
         "added_titles": _added_titles(user.id),
         "companions": _companions(user.id),
+        "feeds": _own_rows("feeds", Feed, user.id, Feed.created_at),
         "tokens": _own_rows("tokens", Token, user.id, Token.id),
     }
 
 
 def as_json(whole: dict[str, Row | Iterable[Row]]) -> IO[bytes]:
     """Return a temporary file with one JSON object, a row a line."""
-    file = _temporary_file()
+    file = temporary_file()
     file.write(b"{")
     for number, (kind, rows) in enumerate(whole.items()):
         file.write(f"{',' if number else ''}\n{json.dumps(kind)}: ".encode())
@@ -118,7 +128,7 @@ def as_json(whole: dict[str, Row | Iterable[Row]]) -> IO[bytes]:
 
 def as_csv_files(whole: dict[str, Row | Iterable[Row]]) -> IO[bytes]:
     """Return a temporary file: a zip with one CSV file a kind."""
-    file = _temporary_file()
+    file = temporary_file()
     with zipfile.ZipFile(file, "w") as archive:
         for kind, rows in whole.items():
             member = zipfile.ZipInfo(f"{kind}.csv", utcnow().timetuple()[:6])
@@ -131,7 +141,7 @@ def as_csv_files(whole: dict[str, Row | Iterable[Row]]) -> IO[bytes]:
     return file
 
 
-def _temporary_file() -> IO[bytes]:
+def temporary_file() -> IO[bytes]:
     return tempfile.SpooledTemporaryFile(LARGEST_IN_MEMORY)
 
 
@@ -241,8 +251,13 @@ def _exposures(user_id: int) -> Iterator[Row]:
 
 def _companions(user_id: int) -> Iterator[Row]:
     """Yield friendships: first those that others asked for. In one query, MariaDB uses no index."""
-    ways = (Friendship.user_id, Friendship.asked_id), (Friendship.asked_id, Friendship.user_id)
-    for other, own in ways:
+    friendship = Friendship
+    shares = friendship.user_shares, friendship.asked_shares
+    ways = (
+        (friendship.user_id, friendship.asked_id, *shares),
+        (friendship.asked_id, friendship.user_id, *reversed(shares)),
+    )
+    for other, own, they_compare, compares in ways:
         asked_by_them = own is Friendship.asked_id
         yield from _rows(
             select(
@@ -250,6 +265,8 @@ def _companions(user_id: int) -> Iterator[Row]:
                 Friendship.asked_at,
                 Friendship.agreed_at,
                 literal(asked_by_them).label("asked_by_them"),
+                compares.label("compares"),
+                they_compare.label("they_compare"),
             )
             .join_from(Friendship, User, User.id == other)
             .where(own == user_id)

@@ -14,7 +14,7 @@ const follow = async (address) => {
 const address = () => {
   const wanted = new URLSearchParams(new FormData(steer));
   for (const [name, value] of [...wanted]) {
-    if (!value || (name === "known" && value === "0")) wanted.delete(name);
+    if (!value || (["known", "mix"].includes(name) && value === "0")) wanted.delete(name);
   }
   return `${steer.action}${wanted.size ? `?${wanted}` : ""}`;
 };

@@ -16,7 +16,7 @@ OF_NOBODY = {
     **{"item_id": "1", "movie_id": "1", "kind": "watchlist", "content": "0123456789ab"},
     **{"filename": "site.css", "name": "index.html"},
     **{"movie": "movie", "rating": "rating", "ratings": "ratings", "movies": "movies"},
-    **{"watched": "watched", "key": "0441478123"},
+    **{"watched": "watched", "key": "0441478123", "listed": "ratings", "form": "json"},
 }
 OF_SOMEONE = {"user_id": "21", "import_id": "1", "number": "0", "token": "guessed"}
 

@@ -37,7 +37,7 @@ APP_LAYERS = (
     {"recommend"},
     {"experiments"},
     {"group", "portability", "reports", "base", "home", "api"},
-    {"mydata", "owner"},
+    {"mydata", "owner", "taste"},
     {"error_pages", "template_helpers", "health"},
     {"cli"},
     {"__init__"},

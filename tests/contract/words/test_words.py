@@ -33,7 +33,15 @@ PAGES = (
     *("/search?q=xqz", "/search?q=the&suggest=1", "/popular", "/ratings", "/watchlist", "/hidden"),
     *("/seen", "/title/1", "/title/2", "/title/5", "/title/9", "/group", "/group?guest=0&way=veto"),
     *("/group/guest", "/data", "/data/imports/1", "/data/lines", "/account", "/owner"),
-    "/owner/titles",
+    *(
+        "/owner/titles",
+        "/watchlist/ranked",
+        "/watchlist/ranked?pick=1",
+        "/watchlist/ranked?from=2099",
+        "/data/lists",
+        "/surprise",
+        "/?mix=3&again=1",
+    ),
     *(
         "/owner/experiments",
         "/login",
@@ -96,7 +104,17 @@ def test_no_page_speaks_of_films_or_games(site: tuple[str, Flask], owner: FlaskC
         assert "imdb.com" not in answer.text, path
         assert "tmdb" not in answer.headers["Content-Security-Policy"]
     guest = site[1].test_client()
-    for path in ("/login", "/register", "/forgotten", "/reset/stale", "/confirm/stale"):
+    answers = {f"rating-{item}": "1" for item in (1, 2, 5)}
+    assert guest.post("/try", data=answers).status_code == 303
+    for path in (
+        "/try",
+        "/try/list",
+        "/login",
+        "/register",
+        "/forgotten",
+        "/reset/stale",
+        "/confirm/stale",
+    ):
         page = guest.get(path, follow_redirects=True).text
         assert forbidden(site[0], words_of(page)) == [], path
 

@@ -215,7 +215,7 @@ def test_home_runs_one_query_for_ratings_and_one_for_items(
     queries = count_queries()
     ann.get("/")
     asked = [re.search(r"FROM (\w+)", query)[1] for query in queries]
-    assert asked == ["users", "ratings", "marks", "catalogue_state", "items", "shown"]
+    assert asked == ["users", "ratings", "marks", "shown", "catalogue_state", "items", "shown"]
 
 
 def test_rate_stores_one_row_when_sent_twice(app: Flask, ann: FlaskClient) -> None:

@@ -279,6 +279,7 @@ def furnish(app: Flask, client: FlaskClient) -> None:
     register(app.test_client(), "friend")
     client.post("/group/ask", data={"name": "friend"})
     client.post("/forgotten", data={"email": "ann@example.com"})
+    client.post("/data/feed")
     with app.app_context():
         api_tokens.create("ann", user_id=21)
 

@@ -116,6 +116,16 @@ def test_every_place_of_an_unrated_title_offers_seen(ann: FlaskClient, path: str
     assert 'action="/title/1/seen' not in ann.get(path).text
 
 
+def test_group_night_offers_seen_with_each_pick(app: Flask, ann: FlaskClient) -> None:
+    bob = app.test_client()
+    register(bob, "bob")
+    ann.post("/group/ask", data={"name": "bob"})
+    bob.post("/group/21/agree")
+    page = ann.get("/group?who=22").text
+    for pick in shown(page):
+        assert f'action="/title/{pick}/seen"' in page
+
+
 def test_search_offers_to_take_seen_back(ann: FlaskClient) -> None:
     ann.post("/title/1/seen")
     assert 'action="/title/1/seen/delete"' in ann.get("/search?q=space+station").text

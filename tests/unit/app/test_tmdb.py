@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -18,14 +19,15 @@ from app.catalogue.tmdb import TRIES
 from app.extensions import db
 from app.models import Item
 from tests.support.commands import run
+from tests.support.pages import shown
 from tests.support.site import ROOT
 
 ANSWERS: dict[str, tuple[int, object]] = {
-    "/movie/101": (200, {"poster_path": "/one-A_1.jpg"}),
-    "/movie/102": (200, {"poster_path": None}),
+    "/movie/101": (200, {"poster_path": "/one-A_1.jpg", "runtime": 142}),
+    "/movie/102": (200, {"poster_path": None, "runtime": 0}),
     "/movie/103": (404, {}),
-    "/movie/105": (200, {"poster_path": '/x.jpg" onerror="alert(1)'}),
-    "/movie/108": (200, {"poster_path": "/eight.jpg"}),
+    "/movie/105": (200, {"poster_path": '/x.jpg" onerror="alert(1)', "runtime": "9"}),
+    "/movie/108": (200, {"poster_path": "/eight.jpg", "runtime": 45}),
 }
 
 
@@ -167,3 +169,26 @@ def test_sync_catalogue_keeps_posters(app: Flask, tmdb: Tmdb) -> None:
 
 def test_page_script_falls_back_to_the_drawn_poster() -> None:
     assert "dataset?.drawn" in Path(ROOT, "app/static/page.js").read_text()
+
+
+def test_running_times_come_with_the_posters_and_stand_with_each_title(
+    app: Flask, tmdb: Tmdb, ann: FlaskClient
+) -> None:
+    assert run(app, "fetch-posters", "--rate", "40")[0] == 0
+    with app.app_context():
+        known = select(Item.id, Item.minutes).where(Item.minutes.is_not(None)).order_by(Item.id)
+        assert [tuple(row) for row in db.session.execute(known)] == [(1, 142), (8, 45)]
+    assert "1979 · Sci-Fi · 2 h 22 min" in re.sub(r"\s+", " ", ann.get("/title/1").text)
+    for item in (1, 2, 8):
+        ann.post(f"/title/{item}/watchlist")
+    page = ann.get("/watchlist/ranked?under=120").text
+    assert shown(page) == [8]
+    assert "under two hours" in page
+    for ignored in ("7", "x", "-1", ""):
+        assert len(shown(ann.get(f"/watchlist/ranked?under={ignored}").text)) == 3
+
+
+def test_running_time_is_not_asked_for_where_none_is_known(ann: FlaskClient) -> None:
+    ann.post("/title/1/watchlist")
+    page = ann.get("/watchlist/ranked?under=120").text
+    assert "Running time" not in page
