@@ -217,6 +217,7 @@ SECRET_PATHS = (
     "/reset/WzIxLCI3.aw6yWw.QKmP2i",
     "/confirm/WzIxLCI3.aw6yWw.QKmP2i",
     "//reset/WzIxLC",
+    "/feed/WzIxLCI3.atom",
 )
 
 
@@ -243,7 +244,14 @@ def test_access_logs_contain_no_address_and_no_secret(
             text = log.read_text()[earlier if log.name == "access.log" else 0 :]
             for secret in ("WzIx", "203.0.113.7", "127.0.0.1", "q="):
                 assert secret not in text, log
-            for path in ("/reset/-", "/confirm/-", "/search", "/static/none.css", "/login"):
+            for path in (
+                "/reset/-",
+                "/confirm/-",
+                "/feed/-",
+                "/search",
+                "/static/none.css",
+                "/login",
+            ):
                 assert path in text
 
 
