@@ -93,6 +93,7 @@ def test_nul_characters_match_no_user_and_no_item(site: Flask, store: ReleaseSto
     store.publish(tiny_release("20260102-000000-bbbb"), titles, no_parity_sample())
     store.promote("20260102-000000-bbbb")
     assert site.test_client().get("/ready").json["release"] == "20260102-000000-bbbb"
+    db.session.rollback()  # this session may have begun before the catalogue was brought
     item = db.session.get_one(Item, 1)
     assert (item.title, item.genres, item.description) == ("Space Station", "Sci-Fi", "")
 
