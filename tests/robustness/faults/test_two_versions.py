@@ -66,7 +66,7 @@ def in_service(address: str) -> str:
         return str(json.load(answer)["release"])
 
 
-@pytest.mark.xfail(
+@pytest.mark.xfail(reason="a request is answered 500 since the newest migrations")
     reason="a request is answered 500 since the migrations of folded items and lists"
 )
 @pytest.mark.parametrize("kind", SERVERS)
