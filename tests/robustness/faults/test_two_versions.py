@@ -67,8 +67,6 @@ def in_service(address: str) -> str:
 
 
 @pytest.mark.xfail(reason="a request is answered 500 since the newest migrations")
-    reason="a request is answered 500 since the migrations of folded items and lists"
-)
 @pytest.mark.parametrize("kind", SERVERS)
 def test_old_and_new_code_share_a_database_there_and_back(
     kind: str,
