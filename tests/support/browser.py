@@ -56,6 +56,8 @@ def sign_up(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Have you seen this?")
     page.get_by_role("link", name="Skip the questions").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Popular to begin with")
+    # Keys work once the page's scripts have run.
+    page.wait_for_load_state()
 
 
 def recommended(page: Page) -> list[str]:

@@ -21,7 +21,7 @@ from urllib3.response import HTTPResponse
 from app import create_app
 from app.accounts import service as accounts
 from app.catalogue.search_index import TitleIndex
-from app.catalogue.tmdb import _is_picture, _read
+from app.catalogue.tmdb import LONGEST_MINUTES, _is_picture, _read
 from app.extensions import db
 from app.feedback import ratings
 from app.models import Import, ListEntry, Rating, User
@@ -367,8 +367,10 @@ def test_database_search_accepts_any_query(site: Flask, query: str) -> None:
 
 
 bodies = any_json.filter(long_free).map(lambda x: json.dumps(x).encode()) | st.binary(max_size=60)
-pictures = st.fixed_dictionaries({"poster_path": any_json | st.just("/a.jpg")})
-bodies = bodies | pictures.filter(long_free).map(lambda x: json.dumps(x).encode())
+details = st.fixed_dictionaries(
+    {"poster_path": any_json | st.just("/a.jpg")}, optional={"runtime": any_json}
+)
+bodies = bodies | details.filter(long_free).map(lambda x: json.dumps(x).encode())
 
 
 @fuzz(
@@ -379,11 +381,12 @@ bodies = bodies | pictures.filter(long_free).map(lambda x: json.dumps(x).encode(
 )
 def test_tmdb_response_is_a_poster_or_an_error(status: int, body: bytes) -> None:
     try:
-        path = _read(HTTPResponse(body, status=status))
+        path, minutes = _read(HTTPResponse(body, status=status))
     except (ConfigError, DataError):
         return
     assert path == "" or _is_picture(path)
     assert path.isascii()
+    assert minutes is None or 0 < minutes <= LONGEST_MINUTES
 
 
 @fuzz("reset links", 50, 300, data=st.data())
