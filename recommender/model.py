@@ -48,6 +48,10 @@ class Recommendation:
     predicted_rating: float | None
     match: float | None
 
+    @property
+    def guess(self) -> float | None:
+        return self.match if self.predicted_rating is None else self.predicted_rating
+
 
 class Model:
     """The models of one release. Ratings are stars or hours played, by item id; unknown items are

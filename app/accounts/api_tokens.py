@@ -6,8 +6,10 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from time import monotonic
+from typing import Any, NamedTuple, cast
 
+from flask import current_app
 from sqlalchemy import CursorResult, bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -22,8 +24,22 @@ PREFIX = "marquee_"
 LONGEST_SECRET = 200
 # The use of a token is stored at most this often.
 USE_NOTED_EVERY = timedelta(minutes=5)
+# A process asks the database for a token at most this often: a token that another process revoked
+# is good for so long.
+KEPT_SECONDS = 5.0
+# More tokens than these in use within that time are asked for more often.
+MOST_KEPT = 1000
 # Built once: building takes longer than running.
 _OF_SECRET = select(Token).where(Token.digest == bindparam("digest"))
+
+
+class KnownToken(NamedTuple):
+    """A token that was good at ``read_at``, of ``time.monotonic``."""
+
+    id: int
+    user_id: int | None
+    expires_at: datetime | None
+    read_at: float
 
 
 @retry_on_conflict
@@ -51,20 +67,57 @@ def create(name: str, user_id: int | None = None, expires_at: datetime | None = 
     return secret
 
 
-def recognise(secret: str) -> Token | None:
-    """Return the token of this secret, if it is valid."""
+def recognise(secret: str) -> KnownToken | None:
+    """Return the token of this secret, if it is valid, and note its use.
+
+    The database is asked for a valid token every KEPT_SECONDS, for others each time.
+    """
     if len(secret) > LONGEST_SECRET:
         return None
-    token = db.session.scalar(_OF_SECRET, {"digest": _digest(secret)})
-    return token if token is not None and is_good(token) else None
+    digest, known, now = _digest(secret), _known_tokens(), monotonic()
+    kept = known.get(digest)
+    if kept is not None and now < kept.read_at + KEPT_SECONDS and not _has_expired(kept):
+        return kept
+    token = db.session.scalar(_OF_SECRET, {"digest": digest})
+    if token is None or not is_good(token):
+        return None
+    kept = KnownToken(token.id, token.user_id, token.expires_at, now)
+    if len(known) >= MOST_KEPT:
+        known.clear()
+    known[digest] = kept
+    _note_use(token)
+    return kept
 
 
 def is_good(token: Token) -> bool:
     """Return whether the token is neither revoked nor expired."""
-    return token.revoked_at is None and (token.expires_at is None or token.expires_at > utcnow())
+    return token.revoked_at is None and not _has_expired(token)
 
 
-def note_use(token: Token) -> None:
+def revoke(name: str) -> bool:
+    """Revoke the token of that name; return whether there was one."""
+    ended = update(Token).where(Token.name == name, Token.revoked_at.is_(None))
+    result = cast("CursorResult[Any]", db.session.execute(ended.values(revoked_at=utcnow())))
+    db.session.commit()
+    forget()
+    return bool(result.rowcount)
+
+
+def forget() -> None:
+    """Ask the database again for every token, since some were revoked or deleted."""
+    _known_tokens().clear()
+
+
+def every_token() -> Sequence[Token]:
+    """Return all tokens, oldest first, including those that have ended."""
+    return db.session.scalars(select(Token).order_by(Token.id)).all()
+
+
+def _has_expired(token: Token | KnownToken) -> bool:
+    return token.expires_at is not None and token.expires_at <= utcnow()
+
+
+def _note_use(token: Token) -> None:
     """Store that the token is used now, unless that was stored within USE_NOTED_EVERY."""
     now = utcnow()
     if token.last_used_at is None or token.last_used_at < now - USE_NOTED_EVERY:
@@ -74,17 +127,9 @@ def note_use(token: Token) -> None:
         db.session.commit()
 
 
-def revoke(name: str) -> bool:
-    """Revoke the token of that name; return whether there was one."""
-    ended = update(Token).where(Token.name == name, Token.revoked_at.is_(None))
-    result = cast("CursorResult[Any]", db.session.execute(ended.values(revoked_at=utcnow())))
-    db.session.commit()
-    return bool(result.rowcount)
-
-
-def every_token() -> Sequence[Token]:
-    """Return all tokens, oldest first, including those that have ended."""
-    return db.session.scalars(select(Token).order_by(Token.id)).all()
+def _known_tokens() -> dict[str, KnownToken]:
+    known: dict[str, KnownToken] = current_app.extensions.setdefault("tokens", {})
+    return known
 
 
 def _taken(name: str) -> ConfigError:

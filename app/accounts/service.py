@@ -14,7 +14,7 @@ from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from app.accounts import login_throttle, mail, trusted_devices
+from app.accounts import api_tokens, login_throttle, mail, trusted_devices
 from app.accounts.identifiers import LONGEST, fold, unique_key
 from app.db.clock import is_recent, utcnow
 from app.db.retry import retry_on_conflict
@@ -230,6 +230,7 @@ def delete_account(user: User) -> None:
     """Delete a user; foreign keys delete everything that belongs to them."""
     db.session.execute(delete(User).where(User.id == user.id))
     db.session.commit()
+    api_tokens.forget()
 
 
 def _next_user_id() -> int:

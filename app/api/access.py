@@ -13,7 +13,6 @@ from app.accounts import api_tokens, login_throttle
 from app.api.vocabulary import WORDS
 from app.extensions import limiter
 from app.http.negotiation import bearer_token
-from app.models import Token
 
 
 def guard(blueprint: Blueprint) -> None:
@@ -66,7 +65,6 @@ def _authenticate() -> None:
         )
     if request.view_args and "user_id" in request.view_args:
         authorise([request.view_args["user_id"]])
-    api_tokens.note_use(token)
 
 
 def _drop_words(_endpoint: str | None, values: dict[str, object] | None) -> None:
@@ -74,8 +72,8 @@ def _drop_words(_endpoint: str | None, values: dict[str, object] | None) -> None
         (values or {}).pop(word, None)
 
 
-def _token() -> Token | None:
-    """Return the valid token of the request, looked up once."""
+def _token() -> api_tokens.KnownToken | None:
+    """Return the valid token of the request."""
     if "token" not in g:
         secret = bearer_token()
         g.token = api_tokens.recognise(secret) if secret else None

@@ -24,7 +24,7 @@ services.register_error_handler(IntegrityError, answer_deleted_user)
 def recommendations(user_id: int, in_full: bool) -> dict[str, Any]:
     """The best titles for someone, by id, or with their title and genres."""
     access.authorise([user_id])
-    items = [r.item for r in recommend_and_note(user_id, request_schemas.FEW)]
+    items = [r["item"] for r in recommend_and_note(user_id, request_schemas.FEW)]
     if not in_full:
         return {"items": [{"id": item.id} for item in items]}
     return {

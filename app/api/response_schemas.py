@@ -8,6 +8,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from app.api import vocabulary
+from app.api.serializers import Style, serializer
 from app.api.value_scale import OwnValue
 from app.recommend.model_watcher import serving
 
@@ -20,15 +21,9 @@ class ResponseSchema(ma.Schema):
     class Meta:
         unknown = ma.RAISE  # the document says that there are no other fields
 
-    @ma.post_dump
-    def _translate(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        if not vocabulary.is_keyed():
-            data.pop("key", None)
-        if not serving.facts:
-            data.pop("facts", None)
-        if not (names := vocabulary.names()):
-            return data
-        return {names.get(key, key): value for key, value in data.items()}
+    def dump(self, obj: Any, *, many: bool | None = None) -> dict[str, Any]:
+        catalogue = vocabulary.catalogue()
+        return serializer(type(self), Style(catalogue, serving.feedback_kind.per_star))(obj)
 
 
 def _schema(name: str, **content: fields.Field) -> type[ma.Schema]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import abort, current_app
@@ -23,6 +24,7 @@ from app.api.lookup import (
 )
 from app.catalogue import items as catalogue
 from app.catalogue.fact_filters import FactFilters
+from app.catalogue.item_summaries import ItemSummary, summaries_by_id
 from app.experiments.store import note_exposures
 from app.extensions import db
 from app.feedback import ratings
@@ -31,16 +33,16 @@ from app.models import Item, User
 from app.recommend.model_watcher import serving
 from app.recommend.service import (
     EVERYTHING,
-    Recommended,
     fold_in,
+    rank,
+    rank_many,
     rate_and_log_prediction,
-    recommend,
-    recommend_many,
 )
 from app.recommend.service import similar as most_similar
 from app.recommend.variants import ServedVariant
 from recommender.explanations import explain
 from recommender.item_metadata import Filter
+from recommender.model import Recommendation
 
 api = Blueprint("api", __name__, description="People, ratings and recommendations.")
 access.guard(api)
@@ -162,13 +164,23 @@ def recommendations(user_id: int, limit: int, facts: FactFilters) -> Answer:
     return {"user_id": user_id, "recommendations": recommend_and_note(user_id, limit, wanted)}
 
 
-def recommend_and_note(user_id: int, limit: int, wanted: Filter = EVERYTHING) -> list[Recommended]:
+def recommend_and_note(user_id: int, limit: int, wanted: Filter = EVERYTHING) -> list[Answer]:
     """Recommend to a user; if an experiment is running, record what was shown."""
     profile = profile_or_404(user_id)
     served = serving.to(user_id)
-    recommended = recommend(served.model, profile.ratings, limit, profile.hidden, wanted)
-    note_exposures([(user_id, served, [r.item.id for r in recommended])])
+    ranked = rank(served.model, profile.ratings, limit, profile.hidden, wanted)
+    recommended = listed(ranked, summaries_by_id([r.item_id for r in ranked]))
+    note_exposures([(user_id, served, [r["item"].id for r in recommended])])
     return recommended
+
+
+def listed(ranked: list[Recommendation], items: Mapping[int, ItemSummary]) -> list[Answer]:
+    """Join recommendations to their items; one that is gone by now is left out."""
+    return [
+        {"item": items[r.item_id], "score": r.score, "guess": r.guess}
+        for r in ranked
+        if r.item_id in items
+    ]
 
 
 @api.post("/recommendations/batch")
@@ -183,19 +195,21 @@ def batch(limit: int, requests: list[Answer]) -> Answer:
     _check_size(user_ids, lists_of_ratings)
     profiles = [*profiles_of(user_ids).values(), *map(UserProfile, lists_of_ratings)]
     served = [*map(serving.to, user_ids), *[ServedVariant(serving.model)] * len(lists_of_ratings)]
-    ranked = iter(recommend_many([by.model for by in served], profiles, limit))
+    ranked = rank_many([by.model for by in served], profiles, limit)
+    items = summaries_by_id({r.item_id for one in ranked for r in one})
+    lists = (listed(one, items) for one in ranked)
     # Each user is ranked once, however often the batch names them.
-    of_users = {user_id: next(ranked) for user_id in user_ids}
+    of_users = {user_id: next(lists) for user_id in user_ids}
     note_exposures(
         [
-            (user_id, by, [r.item.id for r in recommended])
+            (user_id, by, [r["item"].id for r in recommended])
             for (user_id, recommended), by in zip(of_users.items(), served, strict=False)
         ]
     )
     results = [
         {**r, "recommendations": of_users[r["user_id"]]}
         if "user_id" in r
-        else {"recommendations": next(ranked)}
+        else {"recommendations": next(lists)}
         for r in requests
     ]
     return {"results": results}
@@ -252,7 +266,9 @@ def top_movies(limit: int) -> Answer:
 def similar(movie_id: int, limit: int) -> Answer:
     """Titles like a title, most like it first."""
     item_or_404(movie_id)
-    return {"movie_id": movie_id, "similar": most_similar(serving.model, movie_id, limit)}
+    ids = most_similar(serving.model, movie_id, limit)
+    items = summaries_by_id(ids)
+    return {"movie_id": movie_id, "similar": [items[i] for i in ids if i in items]}
 
 
 @api.get("/user/<any_id:user_id>/estimate/<any_id:movie_id>")
@@ -274,7 +290,7 @@ def because(user_id: int, movie_id: int) -> Answer:
     rated = ratings.ratings_of(user_id)
     explained = explain(model_with_item(movie_id, user_id), rated, movie_id)
     assert explained is not None
-    items = catalogue.items_by_id(explained.parts)
+    items = summaries_by_id(explained.parts)
     parts = sorted(explained.parts.items(), key=lambda part: -part[1])
     return {
         "user_id": user_id,

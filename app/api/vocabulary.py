@@ -34,16 +34,24 @@ IDS_OF_FILMS = ("imdb_id", "tmdb_id")
 WORDS = (MOVIE, "movies", "rating", "ratings", "watched")
 
 
+def catalogue() -> Catalogue | None:
+    """Return the catalogue of the release in service; None before the first release."""
+    try:
+        return serving.watcher.model.catalogue
+    except NoRelease:
+        return None
+
+
 def noun() -> str:
     """Return the item's name in the release in service; "movie" before the first release."""
-    catalogue = _catalogue()
-    return catalogue.noun if catalogue else MOVIE
+    served = catalogue()
+    return served.noun if served else MOVIE
 
 
 def is_keyed() -> bool:
     """Return whether users and items have keys, ids of the catalogue's own."""
-    catalogue = _catalogue()
-    return catalogue is not None and catalogue.keyed
+    served = catalogue()
+    return served is not None and served.keyed
 
 
 def to_response(name: str) -> str:
@@ -53,8 +61,8 @@ def to_response(name: str) -> str:
 
 def names() -> Mapping[str, str]:
     """Return the names of the release in service by ours, for those that differ."""
-    catalogue = _catalogue()
-    return names_of(catalogue) if catalogue else {}
+    served = catalogue()
+    return names_of(served) if served else {}
 
 
 def from_request(data: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -118,10 +126,3 @@ def names_of(catalogue: Catalogue) -> Mapping[str, str]:
 def _as_name(word: str) -> str:
     """Return "board game" as "board_game", which needs no escapes in paths."""
     return re.sub(r"[^a-z0-9]+", "_", word.lower()).strip("_") or "item"
-
-
-def _catalogue() -> Catalogue | None:
-    try:
-        return serving.watcher.model.catalogue
-    except NoRelease:
-        return None

@@ -12,19 +12,22 @@ from app.extensions import db
 from app.models import CatalogueState
 
 Kept = TypeVar("Kept")
-Edition = tuple[str | None, int]
 
 
-def current_edition() -> Edition:
+def current_edition() -> int:
     """Return the edition of the items table, the same one for a whole request."""
     if "edition" in g:
-        known: Edition = g.edition
+        known: int = g.edition
         return known
-    row = db.session.execute(select(CatalogueState.version, CatalogueState.edition)).first()
-    edition = (row.version, row.edition) if row else (None, 0)
-    if has_request_context():
-        g.edition = edition
+    edition = db.session.scalar(select(CatalogueState.edition)) or 0
+    note_edition(edition)
     return edition
+
+
+def note_edition(edition: int) -> None:
+    """Let the request have this edition, which another statement has brought, unless it has one."""
+    if has_request_context():
+        g.setdefault("edition", edition)
 
 
 def of_edition(name: str, load: Callable[[], Kept], of: object = None) -> Kept:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -84,6 +84,12 @@ def items_by_id(item_ids: Collection[int]) -> dict[int, Item]:
     for batch in batches(item_ids, MOST_PARAMETERS):
         items |= {item.id: item for item in db.session.scalars(_BY_ID, {"ids": batch})}
     return items
+
+
+def items_in_order(item_ids: Sequence[int]) -> list[Item]:
+    """Return the items that exist, in the order of the ids."""
+    items = items_by_id(item_ids)
+    return [items[item_id] for item_id in item_ids if item_id in items]
 
 
 def existing_ids(item_ids: Collection[int]) -> set[int]:

@@ -122,7 +122,7 @@ def title(item_id: int) -> ResponseReturnValue:
         about = {
             "guess": predicted(model, own, [item]).get(item_id),
             "why": why(model, own, item_id, hidden) if is_listed else None,
-            "similar": similar(model, item_id, SIMILAR, seen),
+            "similar": catalogue.items_in_order(similar(model, item_id, SIMILAR, seen)),
         }
     return render_template(
         "home/title.html",

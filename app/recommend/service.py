@@ -67,6 +67,20 @@ def fold_in(model: Model, ratings: RatingsByItem) -> Person:
         return model.fold_in(ratings)
 
 
+def rank(
+    model: Model,
+    ratings: RatingsByItem,
+    n: int,
+    hidden: Collection[int] = (),
+    wanted: Filter = EVERYTHING,
+    known: int = 0,
+) -> list[Recommendation]:
+    """Return the ``n`` best items for these ratings, folded in now; popular ones without any."""
+    person = fold_in(model, ratings)
+    with timing.part(metrics.TOP_N):
+        return model.recommend(person, n, {*hidden, *unavailable_ids()}, wanted, known)
+
+
 def recommend(
     model: Model,
     ratings: RatingsByItem,
@@ -76,13 +90,8 @@ def recommend(
     known: int = 0,
     reasons: int = 0,
 ) -> list[Recommended]:
-    """Return the ``n`` best items for these ratings, folded in now; popular ones without any.
-
-    The first ``reasons`` of them have a reason.
-    """
-    person = fold_in(model, ratings)
-    with timing.part(metrics.TOP_N):
-        ranked = model.recommend(person, n, {*hidden, *unavailable_ids()}, wanted, known)
+    """Return the same, with the items; the first ``reasons`` of them have a reason."""
+    ranked = rank(model, ratings, n, hidden, wanted, known)
     with timing.part("reasons"):
         reason_of = {
             r.item_id: reason
@@ -92,16 +101,18 @@ def recommend(
     items = items_by_id([*(r.item_id for r in ranked), *reason_of.values()])
     because = {item_id: items.get(reason) for item_id, reason in reason_of.items()}
     return [
-        _with_item(r, items[r.item_id], because.get(r.item_id))
+        Recommended(
+            *(items[r.item_id], r.score, r.predicted_rating, r.match), because.get(r.item_id)
+        )
         for r in ranked
         if r.item_id in items
     ]
 
 
-def recommend_many(
+def rank_many(
     models: Sequence[Model], profiles: Sequence[UserProfile], n: int
-) -> list[list[Recommended]]:
-    """Recommend for each profile by its model, in one pass over each model."""
+) -> list[list[Recommendation]]:
+    """Return the ``n`` best items for each profile by its model, in one pass over each model."""
     ranked: list[list[Recommendation]] = [[]] * len(profiles)
     for model in {id(model): model for model in models}.values():
         places = [place for place, served_by in enumerate(models) if served_by is model]
@@ -111,12 +122,7 @@ def recommend_many(
             lists = batch.recommend_many(model, ratings, n, hidden)
         for place, one in zip(places, lists, strict=True):
             ranked[place] = one
-    items = items_by_id({r.item_id for one in ranked for r in one})
-    return [[_with_item(r, items[r.item_id]) for r in one if r.item_id in items] for one in ranked]
-
-
-def _with_item(r: Recommendation, item: Item, because: Item | None = None) -> Recommended:
-    return Recommended(item, r.score, r.predicted_rating, r.match, because)
+    return ranked
 
 
 def why(
@@ -165,12 +171,10 @@ def _rank(model: Model, ratings: RatingsByItem, item_id: int, hidden: Iterable[i
         return model.rank(person, item_id, {*hidden, *unavailable_ids()})
 
 
-def similar(model: Model, item_id: int, n: int, left_out: Collection[int] = ()) -> list[Item]:
+def similar(model: Model, item_id: int, n: int, left_out: Collection[int] = ()) -> list[int]:
     """Return the ``n`` available items most like an item, without those that are left out."""
     left_out = {*left_out, *unavailable_ids()}
-    ids = [i for i in similar_items(model, item_id, n + len(left_out)) if i not in left_out][:n]
-    items = items_by_id(ids)
-    return [items[other] for other in ids if other in items]
+    return [i for i in similar_items(model, item_id, n + len(left_out)) if i not in left_out][:n]
 
 
 def predicted(model: Model, ratings: RatingsByItem, items: Sequence[Item]) -> dict[int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -268,8 +269,25 @@ def test_token_last_use_is_stored_at_intervals(
     rest("GET", "/movies/top")
     assert last_used() == first
     monkeypatch.setattr(api_tokens, "utcnow", lambda: clock.utcnow() + timedelta(minutes=6))
+    let_seconds_pass(monkeypatch, 6 * 60)
     rest("GET", "/movies/top")
     assert last_used() > first
+
+
+def let_seconds_pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(api_tokens, "monotonic", lambda: time.monotonic() + seconds)
+
+
+def test_token_that_another_process_revoked_is_refused_five_seconds_later(
+    app: Flask, rest: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert rest("GET", "/movies/top").status_code == 200
+    with app.app_context():
+        db.session.execute(update(Token).values(revoked_at=clock.utcnow()))
+        db.session.commit()
+    assert rest("GET", "/movies/top").status_code == 200
+    let_seconds_pass(monkeypatch, 5)
+    assert rest("GET", "/movies/top").status_code == 401
 
 
 @pytest.mark.every_database
@@ -346,9 +364,17 @@ def test_rate_limit_uses_the_address_that_the_last_proxy_saw(environ: dict[str, 
         db.engine.dispose()
 
 
-def test_token_is_read_once_per_request(app: Flask, rest: Rest, count_queries: Any) -> None:
+def test_token_is_read_every_five_seconds(
+    rest: Rest, count_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rest("GET", "/movies/top")
     recorded = count_queries()
-    rest("GET", "/movies/top")
-    assert len([statement for statement in recorded if "FROM tokens" in statement]) == 1
+
+    def reads() -> int:
+        rest("GET", "/movies/top")
+        return len([statement for statement in recorded if "FROM tokens" in statement])
+
+    assert reads() == 0
+    let_seconds_pass(monkeypatch, 5)
+    assert [reads(), reads()] == [1, 1]
     assert access.limiter.enabled
