@@ -47,7 +47,7 @@ def profile_of(user_id: int) -> UserProfile:
 def profiles_of(user_ids: Collection[int]) -> dict[int, UserProfile]:
     """Return the profile of each user, in the order of ``user_ids``, with one query."""
     profiles = {user_id: UserProfile() for user_id in user_ids}
-    rows = db.session.execute(_PROFILES, {"user_ids": list(user_ids)})
+    rows = db.session.execute(_PROFILES, {"user_ids": list(user_ids)}).all()
     for user_id, item_id, stars in rows:
         if user_id is None:
             note_edition(item_id)
