@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -10,10 +9,12 @@ from typing import Any
 import marshmallow as ma
 import pytest
 from marshmallow import fields
+from msgspec.structs import replace
 
 from app.api import response_schemas
 from app.api.response_schemas import BatchResultSchema, MovieSchema, RatedMovieSchema
 from app.api.serializers import Style, serializer
+from app.api.value_scale import OwnValue
 from tests.support.releases import tiny_games_release, tiny_release
 
 FILMS = Style(tiny_release().catalogue, 1.0)
@@ -76,7 +77,7 @@ def test_value_is_written_as_marshmallow_writes_it(
 
 
 def test_every_field_of_the_answers_is_one_of_these() -> None:
-    known = {type(field) for field, *_ in VALUES} | {fields.Nested, response_schemas.OwnValue}
+    known = {type(field) for field, *_ in VALUES} | {fields.Nested, OwnValue}
     schemas = [
         schema
         for schema in vars(response_schemas).values()
