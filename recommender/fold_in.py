@@ -102,7 +102,8 @@ def rating_equations(
 
         (QᵀQ + ridge(n)·I) p = Qᵀ residuals
 
-    ``factors``: the rated items' rows, (n, rank). ``residuals``: ``r − μ − b_u − b_i``, (n,).
+    With fewer ratings than factors ``fold_in_rating`` solves ``p = Qᵀ (QQᵀ + ridge(n)·I)⁻¹
+    residuals``, which is the same. ``factors``: the rated items' rows, (n, rank). ``residuals``: ``r − μ − b_u − b_i``, (n,).
     """
     left = np.asarray(factors.T @ factors, np.float64)
     left.reshape(-1)[:: len(left) + 1] += ridge(len(factors))
@@ -119,7 +120,12 @@ def fold_in_rating(
     if not len(deviations):
         return 0.0, np.zeros(factors.shape[1])
     bias = user_bias(deviations, bias_regularization)
-    return bias, np.linalg.solve(*rating_equations(factors, deviations - bias, ridge))
+    residuals = deviations - bias
+    if len(factors) >= factors.shape[1]:
+        return bias, np.linalg.solve(*rating_equations(factors, residuals, ridge))
+    left = np.asarray(factors @ factors.T, np.float64)
+    left.reshape(-1)[:: len(left) + 1] += ridge(len(factors))
+    return bias, np.linalg.solve(left, residuals) @ factors
 
 
 # The same equations for many people, solved as stacks. Each person has the same number of places
@@ -165,12 +171,16 @@ def fold_in_rating_many(
     biases = (deviations * rated).sum(axis=1) / (counts + bias_regularization)
     has_ratings = counts > 0
     q = factors[has_ratings] * rated[has_ratings, :, None]
-    left = np.asarray(q.transpose(0, 2, 1) @ q, np.float64)
+    is_short = q.shape[1] < q.shape[2]
+    of_places, of_factors = q, q.transpose(0, 2, 1)
+    left = np.asarray(of_places @ of_factors if is_short else of_factors @ of_places, np.float64)
     _add_to_diagonals(left, ridge(counts[has_ratings]))
-    residuals = np.asarray(deviations - biases[:, None], factors.dtype)
-    right = (residuals[has_ratings, None, :] @ q)[:, 0]
+    residuals = np.asarray(deviations - biases[:, None], factors.dtype)[has_ratings, :, None]
     vectors = np.zeros((len(factors), factors.shape[2]))
-    vectors[has_ratings] = np.linalg.solve(left, right[..., None])[..., 0]
+    if is_short:
+        vectors[has_ratings] = (of_factors @ np.linalg.solve(left, residuals))[..., 0]
+    else:
+        vectors[has_ratings] = np.linalg.solve(left, of_factors @ residuals)[..., 0]
     return biases, vectors
 
 
