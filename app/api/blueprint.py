@@ -19,6 +19,9 @@ from app.api.response_schemas import ErrorSchema
 ERRORS = (401, 403, 422, 429)
 ERRORS_OF_BODIES = (413, 415)
 LONGEST_SENTENCE = 200
+# Of a body of JSON. A rating of a batch has three by this count; each takes up to 100 bytes of
+# memory, far more than the body's own size.
+MOST_VALUES = 3 * request_schemas.MOST_RATINGS + 10 * request_schemas.MOST_REQUESTS
 # Keys of webargs and marshmallow that are not names of fields.
 NOT_A_FIELD = ("json", "query", "_schema", vocabulary.AS_SENT)
 # Messages of errors that come from Werkzeug, which speaks of browsers and typed URLs.
@@ -81,6 +84,8 @@ class Parser(FlaskParser):
             raise RequestEntityTooLarge
         if content and not req.is_json:
             abort(415, f"the body must be application/json, not {req.mimetype or 'unnamed'}")
+        if sum(map(content.count, (b"{", b"[", b","))) > MOST_VALUES:
+            abort(422, f"the body has more than {MOST_VALUES:,} values; send several smaller ones")
         try:
             return json.loads(content, parse_constant=_reject)
         except (ValueError, RecursionError):

@@ -35,7 +35,7 @@ MOST, FEW, MANY = 1000, 20, 100
 MOST_REQUESTS = 1000
 # What one batch may cost: items in its answer, and ratings and hidden items that it reads.
 MOST_IN_ANSWER = 20_000
-MOST_RATINGS = 120_000
+MOST_RATINGS = 200_000
 # A few errors show what is wrong with a list; checking the rest would only cost time.
 MOST_ERRORS = 20
 MOST_FIELDS = 50

@@ -17,7 +17,8 @@ ACCOUNT_BYTES = 10_000
 LARGEST_FILE = 30_000_000
 LARGEST_UPLOAD = LARGEST_FILE + 100_000
 UPLOADS = ("mydata.bring",)
-BODY_BYTES_BY_ENDPOINT = {"api.batch": 1_000_000}
+# A batch holds the ratings of 1,000 people; what it may hold is checked before it is parsed.
+BODY_BYTES_BY_ENDPOINT = {"api.batch": 16_000_000}
 FORM_PARTS = 50
 # The file, the form token and the button. The headers of a part, which Werkzeug parses slowly, may
 # be as large as a field.

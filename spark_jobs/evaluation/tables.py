@@ -74,6 +74,7 @@ def tables(report: Mapping[str, Any]) -> str:
     lines += _curve("NDCG@10 of newcomers, in order of time", report.get("newcomers_curve", {}))
     if "ageing" in report:
         lines += ["", "NDCG@10 of later ratings, by when the model was fitted"]
+        lines += [_line("", ["age", "NDCG@10", "what the newest adds", "grown titles anew add"])]
         lines += [_aged(row) for row in report["ageing"]]
         lines.append(report["ageing_sentence"])
     return "\n".join([*lines, *report["notes"], ""])
@@ -100,8 +101,9 @@ def _curve(title: str, curve: Mapping[str, Any]) -> list[str]:
 
 
 def _aged(row: Mapping[str, Any]) -> str:
-    lost = interval_text(row["loss"]) if row["loss"] else ""
-    return _line(f"until {row['until']}", [f"{row['days']:.0f} days", f"{row['ndcg']:.4f}", lost])
+    compared = [interval_text(row[name]) if row[name] else "" for name in ("loss", "gain_anew")]
+    age, ndcg = f"{row['days']:.0f} days", f"{row['ndcg']:.4f}"
+    return _line(f"until {row['until']}", [age, ndcg, *compared])
 
 
 def _cell(measured: Mapping[str, Any]) -> str:

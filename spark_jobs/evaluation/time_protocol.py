@@ -12,7 +12,7 @@ from pyspark import RDD
 from recommender.arrays import Float64Array
 from recommender.errors import DataError
 from spark_jobs.config.configuration import Config
-from spark_jobs.evaluation.baselines import Ranker
+from spark_jobs.evaluation.baselines import Ranker, ServedModel
 from spark_jobs.evaluation.case_metrics import (
     CaseValues,
     map_cases,
@@ -27,6 +27,7 @@ from spark_jobs.evaluation.fit_rankers import (
     choose_within,
     fit_rankers,
 )
+from spark_jobs.evaluation.items_anew import folded_in_anew
 from spark_jobs.evaluation.paired import (
     Differences,
     PairedValues,
@@ -142,15 +143,25 @@ def _check(name: str, made: TimeSplit) -> int:
 def _ageing(
     made: TimeSplit, older: Sequence[tuple[int, Rankings]], newest: tuple[int, FittedRankers]
 ) -> list[dict[str, Any]]:
-    """Compare the lists of releases fitted earlier, for the same people with the same ratings."""
+    """Compare the lists of releases fitted earlier, for the same people with the same ratings; also
+    with the items folded in anew that have many more raters since."""
     users = np.concatenate([user_ids(made.regulars), user_ids(made.newcomers)])
     last, fitted = newest
     now = _later_ndcg(made, fitted.rankers[SERVED])
     rows = []
     for cut, rankings in older:
-        then = _later_ndcg(made, rankings.fit(cut, baselines=False).rankers[SERVED])
-        rows.append({**_point(cut, last, then), "loss": paired_difference(users, now, then)})
-    return [*rows, {**_point(last, last, now), "loss": None}]
+        model = rankings.fit(cut, baselines=False).served
+        then = _later_ndcg(made, ServedModel(model))
+        until_now = rankings.timeline.until(last)
+        anew = _later_ndcg(made, ServedModel(folded_in_anew(model, until_now)))
+        rows.append(
+            {
+                **_point(cut, last, then),
+                "loss": paired_difference(users, now, then),
+                "gain_anew": paired_difference(users, anew, then),
+            }
+        )
+    return [*rows, {**_point(last, last, now), "loss": None, "gain_anew": None}]
 
 
 def _point(cut: int, last: int, values: Float64Array) -> dict[str, Any]:

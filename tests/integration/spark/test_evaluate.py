@@ -135,6 +135,7 @@ def test_protocol_t_measures_later_ratings_newcomers_and_older_releases(
     days = [row["days"] for row in report["ageing"]]
     assert days == sorted(days, reverse=True)
     assert days[-1] == 0
+    assert all(row["gain_anew"]["people"] > 0 for row in report["ageing"][:-1])
     assert report["ageing_sentence"] in capsys.readouterr().out
     assert "How fast a release ages" in (tmp_path / "evaluation.html").read_text("utf-8")
 

@@ -38,7 +38,7 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 @pytest.fixture(scope="module")
 def users(site: Flask) -> list[int]:
     """Ids of users who rated everything."""
-    ids = add_users(site, 13)
+    ids = add_users(site, 21)
     for user_id in ids:
         rate_everything(site, user_id)
     return ids
@@ -73,20 +73,20 @@ def test_batch_is_rejected_when_users_have_too_many_ratings(api: Rest, users: li
     body = {"requests": [{"user_id": user_id} for user_id in users]}
     answer = api("POST", BATCH, json=body)
     assert answer.status_code == 422
-    assert "at most 120,000; send several batches" in answer.json["message"]
+    assert "at most 200,000; send several batches" in answer.json["message"]
     body["requests"].pop()
     assert api("POST", BATCH, json=body).status_code == 200
 
 
 def test_batch_limit_adds_ratings_of_lists_and_users(api: Rest, users: list[int]) -> None:
-    body = {"requests": [*({"user_id": u} for u in users[:12]), *anonymous(300, 25)]}
+    body = {"requests": [*({"user_id": u} for u in users[:20]), *anonymous(300, 25)]}
     assert api("POST", BATCH, json=body).status_code == 422
 
 
 def test_batch_stays_within_time_and_memory_at_the_largest_size(
     api: Rest, users: list[int]
 ) -> None:
-    requests = [*({"user_id": u} for u in users[:9]), *anonymous(991, 25)]
+    requests = [*({"user_id": u} for u in users[:9]), *anonymous(991, 110)]
     body = {"limit": 20, "requests": requests}
     assert processor_seconds(lambda: api.answer("POST", BATCH, body)) < MOST_SECONDS
     assert peak_bytes(lambda: api.answer("POST", BATCH, body)) < MOST_BYTES
@@ -112,6 +112,19 @@ def test_batch_names_only_the_first_twenty_errors(api: Rest, body: bytes) -> Non
     assert len(answers[0].json["message"].split("; ")) <= 20
     assert len(answers[0].data) < 5_000
     assert seconds < 1.0
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1.5"])
+def test_batch_with_too_many_values_is_rejected_before_it_is_parsed(
+    api: Rest, value: bytes
+) -> None:
+    body = b'{"requests": [' + b",".join([value] * (15_000_000 // (len(value) + 1))) + b"]}"
+    answers: list[Any] = []
+    assert peak_bytes(
+        lambda: answers.append(api("POST", BATCH, data=body, content_type=JSON))
+    ) < 4 * len(body)
+    assert answers[0].status_code == 422
+    assert "has more than 610,000 values" in answers[0].json["message"]
 
 
 def test_body_is_rejected_when_it_has_many_unknown_fields(api: Rest, users: list[int]) -> None:

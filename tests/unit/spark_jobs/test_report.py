@@ -84,8 +84,12 @@ def evaluation() -> dict[str, Any]:
             {
                 **{"until": "2017-01-01", "days": 400.0, "ndcg": 0.18, "people": 90},
                 "loss": {"difference": 0.02, "low": 0.01, "high": 0.03, "people": 90},
+                "gain_anew": {"difference": 0.01, "low": -0.01, "high": 0.03, "people": 90},
             },
-            {"until": "2018-02-05", "days": 0.0, "ndcg": 0.2, "people": 90, "loss": None},
+            {
+                **{"until": "2018-02-05", "days": 0.0, "ndcg": 0.2, "people": 90},
+                **{"loss": None, "gain_anew": None},
+            },
         ],
         "ageing_sentence": "A release fitted 13 months earlier loses 0.020.",
         "comparison": {
