@@ -21,6 +21,7 @@ BEGINNINGS = (b"PySpark daemon failed to flush the output", TRACE)
 LINKS = (b"During handling of the above", b"The above exception was")
 INSIDE = (b" ", TRACE, *LINKS)
 BROKEN_PIPES = (b"BrokenPipeError", b"ConnectionResetError")
+AFTERWARDS = (b" ", *LINKS, *BROKEN_PIPES)
 # Seconds that the last lines of a Java that has ended may take.
 PATIENCE = 3.0
 
@@ -44,8 +45,10 @@ class LineFilter:
 
     def _shown(self, line: bytes) -> list[bytes]:
         if not self._trace:
-            if self._dropped and (not line.strip() or line.startswith(LINKS)):
-                return []  # between the traces of one error and the error before it
+            # What follows is between the traces of one error and the error before it, or the rest
+            # of another worker's trace, whose lines came between those of the first.
+            if self._dropped and (not line.strip() or line.startswith(AFTERWARDS)):
+                return []
             self._dropped = False
             if line.startswith(BEGINNINGS):
                 self._trace = [line]

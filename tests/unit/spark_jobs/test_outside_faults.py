@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,13 @@ Traceback (most recent call last):
 BrokenPipeError: [Errno 32] Broken pipe
 """,
 }
+# Two workers whose lines are mixed.
+TRACES["mixed"] = "".join(
+    f"{one}\n{other}\n"
+    for one, other in zip_longest(
+        TRACES["flush"].splitlines(), TRACES["manager"].splitlines()[:5], fillvalue=""
+    )
+)
 OTHERS = (
     'Traceback (most recent call last):\n  File "x/pyspark/daemon.py"\nMemoryError\n\nmore\n',
     'Traceback (most recent call last):\n  File "ours.py"\nBrokenPipeError: [Errno 32]\n',
