@@ -35,6 +35,8 @@ RATINGS_SCHEMA = pa.schema(
     ]
 )
 NOTHING = "CAST(NULL AS {})"
+# Roles whose cells hold no list.
+ONE_VALUE = ("title", "year", "image", "link", "description", "available")
 NESTED = (ArrayType, MapType, StructType)
 
 
@@ -79,6 +81,9 @@ def select_items(
         elif not name:
             expression = NOTHING.format("string")
         elif _is_list(frame, name):
+            if role in ONE_VALUE:
+                kind = _type_of(frame, name)
+                raise _unusable(where, name, role, kind, "one value in each cell")
             expression = f"CAST({_quoted(name)} AS array<string>)"
         else:
             expression = _text(frame, name)
