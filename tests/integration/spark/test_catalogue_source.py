@@ -357,6 +357,15 @@ def test_read_catalogue_names_missing_columns_and_those_there_are(
         read(spark, path)
 
 
+def test_read_catalogue_names_the_separator_of_columns_that_were_read_as_one(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    music(tmp_path)
+    write_csv(tmp_path / "plays.csv", plays(), ";")
+    with pytest.raises(DataError, match=r"'listener' .* separated: `options: \{sep: ';'\}`$"):
+        read(spark, describe(tmp_path, ratings={"path": "plays.csv", "options": None}))
+
+
 def test_read_catalogue_rejects_columns_of_unusable_types(
     spark: SparkSession, tmp_path: Path
 ) -> None:
