@@ -27,6 +27,8 @@ from recommender.errors import NoRelease
 from recommender.storage.release import Release
 
 BATCH = 1000
+# Seconds, while none is loaded.
+WAIT_FOR_RELEASE = 1.0
 _STATISTICS = np.dtype([("id", np.int64), ("votes", np.int64), ("total", np.float64)])
 
 
@@ -51,11 +53,15 @@ def init_app(
             pause = period.total_seconds()
             with app.app_context():
                 try:
+                    # First, so that a turn is not lost while a site that starts loads its release.
+                    release = release_in_service()
                     if take_turn(period):
-                        _refresh_now(release_in_service())
+                        _refresh_now(release)
                         afterwards()
                         give_back()
-                except (SQLAlchemyError, NoRelease) as error:
+                except NoRelease:
+                    pause = min(pause, WAIT_FOR_RELEASE)
+                except SQLAlchemyError as error:
                     app.logger.warning("statistics not refreshed: %s", error)
 
     def start() -> None:

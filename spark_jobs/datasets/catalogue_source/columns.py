@@ -34,7 +34,10 @@ RATINGS_SCHEMA = pa.schema(
         *((name, pa.string()) for name in ("bad_value", "bad_time")),
     ]
 )
+SEPARATORS = (";", "\t", "|", ",")
 NOTHING = "CAST(NULL AS {})"
+# Roles whose cells hold no list.
+ONE_VALUE = ("title", "year", "image", "link", "description", "available")
 NESTED = (ArrayType, MapType, StructType)
 
 
@@ -44,8 +47,15 @@ def check_columns(frame: DataFrame, where: str, named: Mapping[str, str]) -> Non
         if column and column not in frame.columns:
             raise DataError(
                 f"{where}: column {column!r} ({role}) is missing; there are"
-                f" {', '.join(frame.columns) or 'none'}; correct `columns`"
+                f" {', '.join(frame.columns) or 'none'}; correct `columns`{_separator(frame)}"
             )
+
+
+def _separator(frame: DataFrame) -> str:
+    """Return a remedy for a CSV file whose columns were read as one, "" for any other table."""
+    name = frame.columns[0] if len(frame.columns) == 1 else ""
+    sep = max(SEPARATORS, key=name.count)
+    return f", or say how they are separated: `options: {{sep: {sep!r}}}`" if sep in name else ""
 
 
 def select_ratings(frame: DataFrame, columns: RatingColumns, where: str) -> DataFrame:
@@ -79,6 +89,9 @@ def select_items(
         elif not name:
             expression = NOTHING.format("string")
         elif _is_list(frame, name):
+            if role in ONE_VALUE:
+                kind = _type_of(frame, name)
+                raise _unusable(where, name, role, kind, "one value in each cell")
             expression = f"CAST({_quoted(name)} AS array<string>)"
         else:
             expression = _text(frame, name)

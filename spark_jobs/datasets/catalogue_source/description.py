@@ -192,8 +192,9 @@ class LinkTemplate(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ItemColumns(Struct, frozen=True, forbid_unknown_fields=True):
-    """Names of columns; those of ``genres`` and ``creators`` may hold several values. A cell of
-    ``available`` is yes or no, or how many there are."""
+    """Names of columns; those of ``genres`` and ``creators`` may hold several values. ``link``: a
+    column of web addresses, or how one follows from the key. A cell of ``available`` is yes or no,
+    or how many there are."""
 
     item: Text
     title: Text
@@ -201,7 +202,7 @@ class ItemColumns(Struct, frozen=True, forbid_unknown_fields=True):
     genres: str | SplitColumn = ""
     creators: str | SplitColumn = ""
     image: str = ""
-    link: LinkTemplate | None = None
+    link: str | LinkTemplate = ""
     description: str = ""
     available: str = ""
 

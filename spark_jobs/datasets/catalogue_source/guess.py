@@ -48,10 +48,16 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "category",
         "styles",
     ),
-    "creators": ("authors", "author", "creators", "creator", "artists", "designers", "directors"),
+    "creators": (
+        *("authors", "author", "creators", "creator", "artists", "designers", "designer"),
+        *("directors", "director", "writers", "writer"),
+    ),
     "image": ("image", "imageurl", "cover", "coverurl", "picture", "photo", "thumbnail", "poster"),
     "description": ("description", "blurb", "summary", "about", "overview", "abstract"),
+    "link": ("link", "url", "website", "webpage", "weblink", "homepage"),
 }
+# A time that has no usual name, such as played_on, lentAt or loan date.
+TIME_ENDING = re.compile(r"(?i:[\W_](at|on|date|day))$|[a-z](At|On|Date|Day)$")
 # A value column of such a name counts something.
 MEASURES = {
     **{"plays": "play", "playcount": "play", "listens": "listen", "quantity": "purchase"},
@@ -99,7 +105,7 @@ def guess(tables: Sequence[Sketch]) -> Guess:
             raise DataError(f"{ratings.path}: no column can be that of items; there is one alone")
         found.rating_columns["item"] = rest[0]
         found.unsure.add("item")
-    for role in ("title", "year", "genres", "creators", "image", "description"):
+    for role in ("title", "year", "genres", "creators", "image", "description", "link"):
         if column := find_column(role, items.columns, found.item_columns.values()):
             found.item_columns[role] = column
     found.item_columns["item"] = _shared_key(found)
@@ -109,7 +115,10 @@ def guess(tables: Sequence[Sketch]) -> Guess:
 def find_column(role: str, columns: Iterable[str], taken: Iterable[str] = ()) -> str | None:
     """Return the column whose name fits a role best, if any does."""
     plain = {re.sub(r"[\W_]", "", name.lower()): name for name in columns if name not in taken}
-    return next((plain[name] for name in NAMES[role] if name in plain), None)
+    usual = next((plain[name] for name in NAMES[role] if name in plain), None)
+    if usual is None and role == "time":
+        return next((name for name in plain.values() if TIME_ENDING.search(name)), None)
+    return usual
 
 
 def _best(tables: Sequence[Sketch], roles: Sequence[str], needed: str) -> Sketch:
@@ -181,7 +190,8 @@ def as_yaml(found: Guess, name: str, values: Sequence[float]) -> str:
     for role, column in found.item_columns.items():
         if role != "item":
             lines.append(f"    {role}: {_item_column(role, column, found.items)}  # ?")
-    lines.append("#   link: {template: 'https://shop.example/{key}'}  # an item's own page")
+    if "link" not in found.item_columns:
+        lines.append("#   link: {template: 'https://shop.example/{key}'}  # an item's own page")
     lines += _unused(found)
     return "\n".join(lines) + "\n"
 

@@ -22,6 +22,7 @@ from spark_jobs.datasets.catalogue_source.columns import select_items
 from spark_jobs.datasets.catalogue_source.description import (
     KEY,
     ItemTable,
+    LinkTemplate,
     Option,
     OwnCatalogue,
     SplitColumn,
@@ -36,8 +37,11 @@ BAD = (NO_KEY, NO_TITLE)
 OTHER_FACTS = "items whose key another row has with other facts (the first in order counts)"
 NO_YEAR = "items whose year cannot be read"
 NO_IMAGE = "pictures left out, whose address is not https"
+NO_LINK = "links left out, which are no web address"
 NO_AVAILABLE = "items of which neither yes, no nor a number says whether they are available"
-ROLES = ("item", "title", "year", "genres", "creators", "image", "description", "available")
+ROLES = (
+    *("item", "title", "year", "genres", "creators", "image", "description", "available", "link"),
+)
 # Of an item table: texts with line breaks in quotation marks. Ratings have none, and a file that is
 # read so cannot be divided.
 ITEM_DEFAULTS: dict[str, dict[str, Option]] = {"csv": {"multiLine": True}}
@@ -72,6 +76,8 @@ def open_items(session: SparkSession, own: OwnCatalogue) -> DataFrame:
 def read_items_table(frame: DataFrame, table: ItemTable) -> ItemRows:
     """Raises DataError where there are no items, or too many cannot be used."""
     columns = {role: getattr(table.columns, role) for role in ROLES}
+    if isinstance(table.columns.link, LinkTemplate):
+        columns["link"] = ""
     columns |= {role_of(fact): fact.column for fact in table.facts}
     selected = select_items(frame, columns, table.shown)
     schema = pa.schema(
@@ -144,10 +150,21 @@ def _described(
         "genres": _several(row["genres"], columns.genres),
         "creators": _several(row["creators"], columns.creators),
         "image": image or None,
-        "link": columns.link.template.replace(KEY, quote(key, safe="")) if columns.link else None,
+        "link": _link(key, row["link"] or "", columns.link, findings),
         "description": (row["description"] or "").strip() or None,
         "available": available is not False,
     }
+
+
+def _link(key: str, cell: str, column: str | LinkTemplate, findings: Findings) -> str | None:
+    """Return the web address that the table or the template gives an item, if it gives one."""
+    if isinstance(column, LinkTemplate):
+        return column.template.replace(KEY, quote(key, safe=""))
+    address = cell.strip()
+    if address and not re.fullmatch(r"https?://[^\s/]\S*", address):
+        findings.add(NO_LINK, f"{key!r}: {address[:60]!r}")
+        return None
+    return address or None
 
 
 def _year(text: str | None) -> int | None:

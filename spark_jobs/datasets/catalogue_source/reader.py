@@ -21,7 +21,7 @@ from spark_jobs.array_cache import CachedArrays, Shared, cache
 from spark_jobs.arrow import arrow_batches
 from spark_jobs.datasets.catalogue_source.batches import BAD, RatingBatch, read_batches
 from spark_jobs.datasets.catalogue_source.columns import RATINGS_SCHEMA, select_ratings
-from spark_jobs.datasets.catalogue_source.description import OwnCatalogue, RatingTable
+from spark_jobs.datasets.catalogue_source.description import NEWEST, OwnCatalogue, RatingTable
 from spark_jobs.datasets.catalogue_source.items import ItemRow, open_items, read_items_table
 from spark_jobs.datasets.catalogue_source.key_texts import (
     Positions,
@@ -175,7 +175,9 @@ def _unlisted(batches: CachedArrays[RatingBatch], numbers: Shared[Numbers]) -> F
 def _odd_pairs(own: OwnCatalogue, keys: CatalogueKeys, made: CachedArrays[Pairs]) -> Findings:
     """Count repeated pairs, and users of whom not all ratings count."""
     findings = Findings()
-    repeated, capped = REPEATED.format(own.aggregate), CAPPED.format(own.ratings.most_per_user)
+    untimed = own.aggregate == NEWEST and not own.ratings.columns.time
+    repeated = REPEATED.format("the highest, since none has a time" if untimed else own.aggregate)
+    capped = CAPPED.format(own.ratings.most_per_user)
     for count, example, users in made.map(lambda p: (p.repeated, p.example.tolist(), p.capped)):
         if count:
             user, item = keys.users.key_of(example[0]), keys.items.key_of(example[1])

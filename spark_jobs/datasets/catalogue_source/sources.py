@@ -36,6 +36,10 @@ REMEDIES = {
     "avro": "give Spark its Avro package: --packages org.apache.spark:spark-avro_2.13:VERSION",
 }
 LONGEST_REASON = 300
+# Of Spark 3.5 and 4.
+MISSING = re.compile(
+    r"\[PATH_NOT_FOUND\] Path does not exist: (.+?)\.?(?: SQLSTATE.*)?$", re.MULTILINE
+)
 
 
 def session_of(spark: SparkSession, timezone: str) -> SparkSession:
@@ -84,6 +88,11 @@ def readable(table: Table) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as error:
+        if missing := MISSING.search(str(error)):
+            raise DataError(
+                f"{table.shown}: there is nothing at {missing[1]}; correct `path`, which starts at"
+                " the configuration's folder, or put the file there"
+            ) from None
         remedy = REMEDIES.get(table.kind, "check the path and the format")
         raise DataError(
             f"{table.shown}: Spark cannot read it ({_reason(error, table)}); {remedy}"
@@ -98,6 +107,8 @@ def _reason(error: Exception, table: Table) -> str:
     text = str(getattr(error, "java_exception", None) or error)
     causes: list[str] = re.findall(r"(?:Caused by: |Exception: )([^\n]+)", text)
     reason = causes[-1] if causes else reason_of(error)
+    if reason.strip() in DRIVERS.values():
+        reason = f"Java has no class {reason.strip()}"
     for value in (table.password, *table.options.values()):
         if isinstance(value, FromEnvironment):
             reason = reason.replace(value.read(table.shown), f"${value.env}")

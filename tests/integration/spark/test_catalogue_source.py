@@ -251,6 +251,8 @@ def test_read_catalogue_takes_the_highest_of_equally_new_values(
     dataset = read(spark, path)
     assert ratings(dataset)["ann", artist(1)] == (7.0, 0)
     assert not dataset.timed
+    [said] = [kind for kind in dataset.findings.counts if kind.startswith("repeated pairs")]
+    assert said.endswith("(the highest, since none has a time)")
 
 
 def test_read_catalogue_without_values_means_having(spark: SparkSession, tmp_path: Path) -> None:
@@ -355,6 +357,15 @@ def test_read_catalogue_names_missing_columns_and_those_there_are(
         read(spark, path)
 
 
+def test_read_catalogue_names_the_separator_of_columns_that_were_read_as_one(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    music(tmp_path)
+    write_csv(tmp_path / "plays.csv", plays(), ";")
+    with pytest.raises(DataError, match=r"'listener' .* separated: `options: \{sep: ';'\}`$"):
+        read(spark, describe(tmp_path, ratings={"path": "plays.csv", "options": None}))
+
+
 def test_read_catalogue_rejects_columns_of_unusable_types(
     spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -389,7 +400,9 @@ def test_read_catalogue_fails_for_an_empty_or_missing_table(
     (tmp_path / "none.csv").write_text("listener,artist,plays,at\n")
     with pytest.raises(DataError, match=r"none.csv: holds no ratings; check the path"):
         read(spark, describe(tmp_path, ratings={"path": "none.csv"}))
-    with pytest.raises(DataError, match=r"away.parquet: Spark cannot read it \(.*away.parquet"):
+    with pytest.raises(
+        DataError, match=r"^away.parquet: there is nothing at file:\S*/away.parquet;"
+    ):
         read(spark, describe(tmp_path, ratings={"path": "away.parquet"}))
     (tmp_path / "damaged.parquet").write_bytes(b"PAR1 but not really")
     with pytest.raises(DataError, match=r"damaged.parquet: Spark cannot read it \("):
@@ -417,6 +430,29 @@ def test_read_catalogue_counts_odd_items(spark: SparkSession, tmp_path: Path) ->
     [alike] = [kind for kind in counts if kind.startswith("keys that differ")]
     assert findings.findings.examples[alike] == [f"{artist(1).upper()!r} and {artist(1)!r}"]
     assert path.exists()
+
+
+def test_read_catalogue_takes_links_from_a_column(spark: SparkSession, tmp_path: Path) -> None:
+    music(tmp_path)
+    links = [" https://radio.example/0 ", "javascript:alert(1)", "radio.example/2", "", None]
+    rows = [{**row, "page": link} for row, link in zip(artists(), links, strict=False)]
+    write_json(tmp_path / "artists.json", rows)
+    columns = {"item": "artist", "title": "name", "link": "page"}
+    path = describe(tmp_path, items={"path": "artists.json", "columns": columns})
+    dataset = read(spark, path)
+    assert [item.link for item in dataset.items] == ["https://radio.example/0", *[None] * 4]
+    assert dataset.findings.counts[items.NO_LINK] == 2
+
+
+def test_read_catalogue_rejects_lists_where_one_value_belongs(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    music(tmp_path)
+    write_json(tmp_path / "artists.json", [{**row, "name": [row["name"]]} for row in artists()])
+    with pytest.raises(
+        DataError, match=r"'name' \(title\) is of type array<string>, and must hold"
+    ):
+        read(spark, describe(tmp_path, items={"path": "artists.json"}))
 
 
 def test_read_catalogue_fails_when_too_many_items_have_no_title(

@@ -15,6 +15,8 @@ from app.db import clock
 from app.extensions import db
 from app.models import Item, Rating, SiteState, User
 from app.recommend.model_watcher import serving
+from recommender.errors import NoRelease
+from recommender.storage.release import Release
 from tests.support.api import Rest
 from tests.support.servers import wait_until
 
@@ -106,5 +108,35 @@ def test_statistics_are_refreshed_in_the_background(
     wait_until(lambda: figures(app, 55) == (1, 2.0), 30)
     site.extensions["statistics"].set()
     assert figures(app, 55) == (1, 2.0)
+    with site.app_context():
+        db.engine.dispose()
+
+
+def test_statistics_wait_for_a_release_and_keep_their_turn(
+    app: Flask,
+    rest: Rest,
+    environ: dict,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(item_statistics, "WAIT_FOR_RELEASE", 0.01)
+    asked, refreshed = [], threading.Event()
+    with app.app_context():
+        release = serving.watcher.model.release
+
+    def release_in_service() -> Release:
+        asked.append(1)
+        if len(asked) < 3:
+            raise NoRelease("no release has been loaded yet")
+        return release
+
+    site = create_app({**environ, "STATISTICS_MINUTES": "0"}, TESTING=True)
+    site.config["STATISTICS_MINUTES"] = 60.0
+    item_statistics.init_app(site, release_in_service, refreshed.set)
+    site.test_client().get("/health")
+    assert refreshed.wait(30)
+    site.extensions["statistics"].set()
+    assert len(asked) == 3
+    assert "statistics not refreshed" not in caplog.text
     with site.app_context():
         db.engine.dispose()

@@ -270,6 +270,26 @@ def test_as_yaml_writes_a_file_that_can_be_loaded(tmp_path: Path) -> None:
     assert "# ?" in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("column", ["played_on", "lentAt", "Loan date", "created_at"])
+def test_guess_finds_times_by_the_ending_of_a_name(column: str) -> None:
+    ratings = Sketch("r.csv", {**RATINGS.columns, "season": ["1"], column: ["2026-01-01"]})
+    assert guess([ratings, ITEMS]).rating_columns["time"] == column
+
+
+@pytest.mark.parametrize("column", ["season", "condition", "play_time", "format"])
+def test_guess_takes_no_other_column_for_a_time(column: str) -> None:
+    ratings = Sketch("r.csv", {**RATINGS.columns, column: ["1"]})
+    assert "time" not in guess([ratings, ITEMS]).rating_columns
+
+
+def test_as_yaml_names_columns_of_links_and_single_creators(tmp_path: Path) -> None:
+    games = {"id": ["1", "2", "3"], "title": ["Go"], "designer": ["A. B."], "Link": ["https://x"]}
+    text = as_yaml(guess([RATINGS, Sketch("g.csv", games)]), "x", [1, 5])
+    assert "template" not in text
+    columns = {"item": "id", "title": "title", "creators": "designer", "link": "Link"}
+    assert yaml.safe_load(text)["items"]["columns"] == columns
+
+
 def test_as_yaml_names_the_columns_that_it_did_not_use(tmp_path: Path) -> None:
     ratings = Sketch("r.csv", {**RATINGS.columns, "till": ["7"]})
     odd = 'a "price"\nitems: {}'
