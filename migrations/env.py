@@ -5,6 +5,7 @@ from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy.exc import OperationalError
 
+from app.db.migration_locks import TablesInUse, with_locks
 from app.db.problems import problem_of
 from app.extensions import db
 
@@ -21,7 +22,12 @@ def migrate() -> None:
             # Left to themselves, some store neither emoji nor two names that differ by an accent.
             connection.exec_driver_sql("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
             connection.commit()
+        # Each in a transaction of its own: locks are held for no longer than one migration takes.
+        options = {**options, "transaction_per_migration": True}
         context.configure(connection=connection, target_metadata=db.metadata, **options)
+        if connection.dialect.name == "postgresql":
+            options["fn"] = with_locks(context.get_context().opts["fn"], connection)
+            context.configure(connection=connection, target_metadata=db.metadata, **options)
         with context.begin_transaction():
             context.run_migrations()
 
@@ -34,6 +40,8 @@ except OperationalError as error:
     if error.statement is not None and not error.connection_invalidated:
         raise  # a migration is wrong
     raise CommandError(str(problem_of(error))) from error
+except TablesInUse as error:
+    raise CommandError(str(error)) from error
 except CommandError as error:
     if "not up to date" in str(error):  # of `flask db check`
         raise CommandError(f"{str(error).rstrip('.')}; run `flask db upgrade`") from error
