@@ -1,11 +1,13 @@
 """How Alembic reaches the site's database: through the application's own engine."""
 
+from contextlib import nullcontext
+
 from alembic import context
 from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy.exc import OperationalError
 
-from app.db.migration_locks import TablesInUse, with_locks
+from app.db.migration_locks import TablesInUse, repeated, with_locks
 from app.db.problems import problem_of
 from app.extensions import db
 
@@ -28,7 +30,8 @@ def migrate() -> None:
         if connection.dialect.name == "postgresql":
             options["fn"] = with_locks(context.get_context().opts["fn"], connection)
             context.configure(connection=connection, target_metadata=db.metadata, **options)
-        with context.begin_transaction():
+        is_mariadb = getattr(connection.dialect, "is_mariadb", False)
+        with repeated(connection) if is_mariadb else nullcontext(), context.begin_transaction():
             context.run_migrations()
 
 

@@ -1,8 +1,11 @@
-"""Lock the tables of a migration before its first statement, so that it deadlocks with no request.
+"""Migrations beside requests: wait for tables in such a way that no request fails.
 
-Requests read tables in any order, and keep each locked until they end. A migration of PostgreSQL
-that changed one table and then waited for the next would wait for a request that waits for it: the
-database would fail one of the two. MariaDB and MySQL release a table after each statement.
+Requests read and write tables in any order, and keep each locked until they end. Where a migration
+waits for a request that waits for the migration, the database fails one of the two.
+
+PostgreSQL keeps the tables of a migration locked until its end: all are locked at its beginning.
+MariaDB releases a table after each statement, but lets nobody write to a table that a statement
+waits for, not even who has read it: statements do not wait, they are repeated. MySQL cannot do so.
 """
 
 from __future__ import annotations
@@ -10,13 +13,14 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alembic.runtime.migration import RevisionStep
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from app.db.retry import is_timeout
@@ -25,11 +29,21 @@ from app.db.retry import is_timeout
 PATIENCE = 300.0
 PAUSE = 0.5
 
+# Seconds between two attempts at a statement of MariaDB, at most: each costs nobody anything.
+SHORT_PAUSE = 0.05
+MARIADB_LOCK_WAIT_TIMEOUT = 1205
+
 Steps = Callable[..., Iterable[Any]]
 
 
 class TablesInUse(Exception):
     """A migration found no moment in which nobody used its tables."""
+
+    def __init__(self, tables: str, seconds: float):
+        super().__init__(
+            f"for {seconds:.0f} seconds something used the tables {tables}, such as a backup;"
+            " run the command again when it has ended"
+        )
 
 
 def with_locks(steps: Steps, connection: Connection) -> Steps:
@@ -79,8 +93,38 @@ def lock(connection: Connection, tables: Collection[str], patience: float = PATI
             if not is_timeout(error):
                 raise
         if time.monotonic() > deadline:
-            raise TablesInUse(
-                f"for {patience:.0f} seconds something used the tables {names}, such as a backup;"
-                " run the command again when it has ended"
-            )
+            raise TablesInUse(names, patience)
         time.sleep(random.uniform(PAUSE / 2, PAUSE))
+
+
+@contextmanager
+def repeated(connection: Connection) -> Iterator[None]:
+    """Repeat statements on MariaDB until their tables are free, without waiting in the server.
+
+    Detaches the connection from the pool, as nobody else is to have its setting.
+    """
+    connection.detach()
+    connection.exec_driver_sql("SET SESSION lock_wait_timeout = 0")
+    connection.commit()
+    engine = connection.engine
+    repeat = partial(_repeat, engine.dialect.loaded_dbapi.OperationalError)
+    event.listen(engine, "do_execute", repeat)
+    try:
+        yield
+    finally:
+        event.remove(engine, "do_execute", repeat)
+
+
+def _repeat(problem: type[Exception], cursor: Any, statement: str, values: Any, _: Any) -> bool:
+    """Execute in place of SQLAlchemy; return True, which says so."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            cursor.execute(statement, values)
+            return True
+        except problem as error:
+            if error.args[0] != MARIADB_LOCK_WAIT_TIMEOUT:
+                raise
+        if time.monotonic() > deadline:
+            raise TablesInUse(f"of “{' '.join(statement.split())}”", PATIENCE)
+        time.sleep(random.uniform(0, SHORT_PAUSE))

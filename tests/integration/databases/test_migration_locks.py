@@ -1,8 +1,9 @@
-"""Migrations of PostgreSQL while requests read and write the tables that they change."""
+"""Migrations while requests read and write the tables that they change."""
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, create_engine, event, text
 
 import config
 from app import create_app
+from app.db import migration_locks
 from app.db.migration_locks import TablesInUse, lock
 from app.extensions import db
 from tests.support.databases import Server
@@ -28,8 +30,13 @@ STRONG = "'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiv
 
 
 @pytest.fixture
-def site(tmp_path: Path, servers: Callable[[str], Server]) -> Iterator[Flask]:
-    url = servers("postgresql").new_database()
+def kind() -> str:
+    return "postgresql"
+
+
+@pytest.fixture
+def site(kind: str, tmp_path: Path, servers: Callable[[str], Server]) -> Iterator[Flask]:
+    url = servers(kind).new_database()
     app = create_app(settings(url, tmp_path))
     with app.app_context():
         yield app
@@ -164,3 +171,39 @@ def test_lock_keeps_the_tables_until_the_transaction_ends(
         unlimited = connection.scalar(text("SHOW statement_timeout"))
     assert unlimited == "0"
     assert rows_of(request_in_progress, "users") == []
+
+
+def altered_tables() -> int:
+    """Return how many statements have begun to change a table of MariaDB."""
+    with db.engine.connect() as connection:
+        status = connection.execute(text("SHOW GLOBAL STATUS LIKE 'Com_alter_table'")).one()
+    return int(status[1])
+
+
+@pytest.mark.parametrize("kind", ["mariadb"])
+def test_request_writes_to_a_table_that_it_read_while_a_migration_of_mariadb_needs_it(
+    site: Flask, request_in_progress: Connection
+) -> None:
+    to(site, BEFORE_KEYS)
+    before = altered_tables()
+    rows_of(request_in_progress, "items")
+    with ThreadPoolExecutor(1) as beside:
+        migrated = beside.submit(to, site, KEYS)
+        wait_until(lambda: altered_tables() > before)
+        time.sleep(0.2)  # until a statement that waits would do so
+        request_in_progress.execute(text("UPDATE items SET title = 'B'"))
+        request_in_progress.commit()
+        migrated.result()
+
+
+@pytest.mark.parametrize("kind", ["mariadb"])
+def test_migration_of_mariadb_gives_up_in_the_end(
+    site: Flask, request_in_progress: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to(site, BEFORE_KEYS)
+    rows_of(request_in_progress, "items")
+    monkeypatch.setattr(migration_locks, "PATIENCE", 0.0)
+    with pytest.raises(SystemExit):
+        to(site, KEYS)
+    request_in_progress.commit()
+    to(site, KEYS)
