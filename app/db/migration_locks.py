@@ -10,7 +10,6 @@ waits for, not even who has read it: statements do not wait, they are repeated. 
 
 from __future__ import annotations
 
-import random
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -27,10 +26,10 @@ from app.db.retry import is_timeout
 
 # Seconds until a migration gives up because something, such as a backup, reads its tables.
 PATIENCE = 300.0
+# Seconds in which requests pass between two attempts, each of which may delay them.
 PAUSE = 0.5
-
-# Seconds between two attempts at a statement of MariaDB, at most: each costs nobody anything.
-SHORT_PAUSE = 0.05
+# The same for a statement of MariaDB, whose attempts delay nobody.
+SHORT_PAUSE = 0.02
 MARIADB_LOCK_WAIT_TIMEOUT = 1205
 
 Steps = Callable[..., Iterable[Any]]
@@ -79,8 +78,8 @@ def lock(connection: Connection, tables: Collection[str], patience: float = PATI
     if not tables:
         return
     names = ", ".join(map(connection.dialect.identifier_preparer.quote, tables))
-    half = text("SELECT setting::integer / 2 FROM pg_settings WHERE name = 'deadlock_timeout'")
-    limit = connection.scalar(half)
+    timeout = text("SELECT setting::integer FROM pg_settings WHERE name = 'deadlock_timeout'")
+    limit = max(1, connection.scalars(timeout).one() // 2)
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -94,7 +93,7 @@ def lock(connection: Connection, tables: Collection[str], patience: float = PATI
                 raise
         if time.monotonic() > deadline:
             raise TablesInUse(names, patience)
-        time.sleep(random.uniform(PAUSE / 2, PAUSE))
+        time.sleep(PAUSE)
 
 
 @contextmanager
@@ -127,4 +126,4 @@ def _repeat(problem: type[Exception], cursor: Any, statement: str, values: Any, 
                 raise
         if time.monotonic() > deadline:
             raise TablesInUse(f"of “{' '.join(statement.split())}”", PATIENCE)
-        time.sleep(random.uniform(0, SHORT_PAUSE))
+        time.sleep(SHORT_PAUSE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
@@ -57,21 +57,21 @@ class Site:
     people: People
     old_ratings: dict[tuple[int, int], float]
     folder: Path
-    killed_workers: int = 0
+    killed_at: list[float] = field(default_factory=list)  # a moment for each killed worker
 
     def go_on(self) -> None:
         """Let people rate; only those whose worker was killed may have seen a failure."""
         self.people.go_on(SECONDS, ENOUGH)
         statuses = self.people.statuses()
         assert set(statuses) <= {200, BROKEN}
-        assert statuses[BROKEN] <= self.killed_workers * PEOPLE
+        assert statuses[BROKEN] <= len(self.killed_at) * PEOPLE
 
     def is_logged_in_everywhere(self, browser: Browser) -> bool:
         return all(browser.is_logged_in(instance.address) for instance in self.fleet.instances)
 
     def kill_a_worker_of_each(self) -> None:
         for instance in self.fleet.instances:
-            self.killed_workers += 1
+            self.killed_at.append(time.monotonic())
             instance.kill_a_worker()
             self.go_on()
 
@@ -106,7 +106,6 @@ def test_upgrade_and_return_fail_no_request_and_lose_no_rating_and_no_login(
     site: Site, landed: Version, kind: str, ways: tuple[str, str], record: Record
 ) -> None:
     there, back = ways
-    began = time.monotonic()
     ann, bob = Browser(), Browser()
     ann.register(site.fleet.instances[0].address, "ann")
     site.go_on()
@@ -136,7 +135,7 @@ def test_upgrade_and_return_fail_no_request_and_lose_no_rating_and_no_login(
 
     site.people.stop()
     stored = stored_ratings(site.url)
-    figures = site.people.figures(began, stored)
+    figures = site.people.figures(min(site.killed_at, default=0.0), stored)
     record(f"upgraded ({there}) and taken back ({back}), {kind}", figures)
     assert figures.missing == 0
     assert len(site.old_ratings) == RATINGS
