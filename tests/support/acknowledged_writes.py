@@ -20,7 +20,9 @@ import urllib.error
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -29,7 +31,7 @@ from tests.support.releases import FITTED
 # `make test-faults` asks for the long form of the tests that break things.
 LONG = os.environ.get("MARQUEE_FAULTS") == "long"
 MOVIES = [item.item_id for item in FITTED]
-# Seconds between two ratings of a user, so that a few users do not use the whole machine.
+# So short that ratings are always in progress, yet a few users do not use the whole machine.
 PAUSE = 0.02
 ENOUGH = 15
 PATIENCE = 60.0
@@ -86,15 +88,31 @@ Record = Callable[[str, Figures], None]
 RecordJob = Callable[[str, float], None]
 
 
-class People:
-    """Users who rate one item after the other over REST, waiting for each response."""
+# Names the server for one request, which lasts as long as the context.
+Balancer = Callable[[], AbstractContextManager[str]]
 
-    def __init__(self, address: str, secret: str, ids: Sequence[int], writes: AcknowledgedWrites):
+
+class People:
+    """Users who rate one item after the other over REST, waiting for each response.
+
+    ``address``: of the site, or a load balancer of several servers. ``pause``: seconds between two
+    ratings of a user.
+    """
+
+    def __init__(
+        self,
+        address: str | Balancer,
+        secret: str,
+        ids: Sequence[int],
+        writes: AcknowledgedWrites,
+        pause: float = PAUSE,
+    ):
         self.attempts: list[Attempt] = []
-        self._address = address
+        self._server = partial(nullcontext, address) if isinstance(address, str) else address
         self._secret = secret
         self._ids = ids
         self._writes = writes
+        self._pause = pause
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._rate_on, args=(person,)) for person in ids]
 
@@ -104,12 +122,16 @@ class People:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Wait for the last response of each."""
         self._ended.set()
         for thread in self._threads:
             thread.join()
 
-    def go_on(self, seconds: float = 0.0) -> None:
-        """Continue until enough new ratings are acknowledged, for at least ``seconds``.
+    def go_on(self, seconds: float = 0.0, enough: int = ENOUGH) -> None:
+        """Continue for at least ``seconds``, until each has ``enough`` new ratings acknowledged.
 
         Raises AssertionError if that takes too long.
         """
@@ -117,8 +139,8 @@ class People:
         deadline = since + PATIENCE + seconds
         while time.monotonic() < deadline:
             attempts = [attempt for attempt in self.attempts if attempt.begun > since]
-            enough = sum(attempt.status == 200 for attempt in attempts) >= ENOUGH * len(self._ids)
-            if enough and time.monotonic() > since + seconds:
+            acknowledged = sum(attempt.status == 200 for attempt in attempts)
+            if acknowledged >= enough * len(self._ids) and time.monotonic() > since + seconds:
                 return
             time.sleep(0.05)
         raise AssertionError(f"no more ratings come through: {self.statuses(since)}")
@@ -147,7 +169,7 @@ class People:
 
     def _rate_on(self, person: int) -> None:
         for step in count():
-            if self._ended.wait(PAUSE):
+            if self._ended.wait(self._pause):
                 return
             pair = person, MOVIES[step % len(MOVIES)]
             stars = 0.5 + 0.5 * (step // len(MOVIES) % 10)
@@ -161,7 +183,8 @@ class People:
     def _put(self, pair: Pair, stars: float) -> int:
         path = f"/api/v1/user/{pair[0]}/rating"
         body = {"movie_id": pair[1], "rating": stars}
-        return ask(self._address + path, self._secret, "PUT", body)[0]
+        with self._server() as address:
+            return ask(address + path, self._secret, "PUT", body)[0]
 
 
 def ask(address: str, secret: str, method: str = "GET", body: Any = None) -> tuple[int, Any]:

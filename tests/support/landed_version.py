@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 import config
@@ -24,16 +25,42 @@ LANDED = "cb7ac33"
 PROGRAMS = Path(sys.executable).parent
 
 
+# Runs commands of flask in one process, since importing the site takes seconds.
+COMMANDS = """
+import sys
+from application import application
+for command in sys.argv[1:]:
+    done = application.test_cli_runner().invoke(args=command.split(), catch_exceptions=False)
+    sys.stderr.write(done.stderr)
+    sys.stdout.write(done.stdout)
+    if done.exit_code:
+        sys.exit(done.exit_code)
+"""
+PUBLISH = """
+import sys
+from recommender.storage.s3_release_store import open_store
+from tests.support.releases import publish_tiny
+publish_tiny(open_store(*sys.argv[1:3]), sys.argv[3])
+"""
+
+
 @dataclass(frozen=True)
 class Version:
     """A version's code in ``folder``, run with the packages of these tests."""
 
     folder: Path
 
-    def flask(self, environ: Mapping[str, str], *command: str) -> str:
-        """Run a command of flask; return the last line that it prints."""
+    def flask(self, environ: Mapping[str, str], *commands: str) -> str:
+        """Run commands of flask one after the other; return the last line that they print."""
+        return self._python(environ, COMMANDS, *commands)
+
+    def publish(self, environ: Mapping[str, str], version: str) -> None:
+        """Write and promote a tiny release with this version's code."""
+        self._python({}, PUBLISH, environ["RELEASES"], environ["RELEASE_CACHE"], version)
+
+    def _python(self, environ: Mapping[str, str], code: str, *arguments: str) -> str:
         done = subprocess.run(
-            [PROGRAMS / "flask", *command],
+            [sys.executable, "-c", code, *arguments],
             cwd=self.folder,
             env={**os.environ, **environ},
             capture_output=True,
@@ -44,22 +71,16 @@ class Version:
         return (done.stdout.splitlines() or [""])[-1]
 
     @contextmanager
-    def serve(self, environ: Mapping[str, str], log: Path) -> Iterator[str]:
-        """Serve as its Procfile does; yield the address."""
-        with as_deployed(self.folder, PROGRAMS, {**os.environ, **environ}, log) as (address, _):
-            yield address
+    def serve(self, environ: Mapping[str, str], log: Path) -> Iterator[tuple[str, int]]:
+        """Serve as its Procfile does; yield the address and the process id of the master."""
+        with as_deployed(self.folder, PROGRAMS, {**os.environ, **environ}, log) as served:
+            yield served
 
     def head(self) -> str:
         """Return the newest revision of its migrations."""
-        done = subprocess.run(
-            [PROGRAMS / "flask", "db", "heads"],
-            cwd=self.folder,
-            env={**os.environ, "DEBUG": "True"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.split()[0]
+        head = ScriptDirectory(str(self.folder / "migrations")).get_current_head()
+        assert head is not None
+        return head
 
 
 THIS = Version(ROOT)
