@@ -19,6 +19,8 @@ WATCHLIST, HIDDEN, UNSEEN, SEEN = KINDS = ("watchlist", "hidden", "unseen", "see
 SET_ASIDE = (HIDDEN, SEEN)
 # The lists that an item leaves when it is put on another one.
 LEFT_FOR = {SEEN: (WATCHLIST, UNSEEN), WATCHLIST: (SEEN,), UNSEEN: (SEEN,)}
+# Built once: building takes longer than running.
+_OF_ONE = select(ListEntry.kind, ListEntry.item_id).where(ListEntry.user_id == bindparam("user_id"))
 _AMONG = select(ListEntry.item_id).where(
     ListEntry.user_id == bindparam("user_id"),
     ListEntry.kind == bindparam("kind"),
@@ -63,9 +65,7 @@ def unmark(user_id: int, item_id: int, kind: str) -> None:
 
 def marks_of(user_id: int) -> dict[str, set[int]]:
     """Return the item ids on each list, by kind."""
-    rows = db.session.execute(
-        select(ListEntry.kind, ListEntry.item_id).where(ListEntry.user_id == user_id)
-    )
+    rows = db.session.execute(_OF_ONE, {"user_id": user_id}).all()
     items_by_kind: dict[str, set[int]] = defaultdict(set)
     for kind, item_id in rows:
         items_by_kind[kind].add(item_id)
