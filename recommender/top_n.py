@@ -91,7 +91,7 @@ class BestFirst:
         # A good match scores about 1 in the implicit objective, also with the longest vectors.
         likely = norms[able] / max(norms.max(initial=0.0), np.finfo(float).tiny) + offsets[able]
         order = able[np.argsort(-likely, kind="stable")]
-        self._rows = order + first_row
+        self._first_row, self._rows = first_row, order + first_row
         self._factors = np.ascontiguousarray(factors[order], np.float32)
         self._offsets = np.asarray(offsets, np.float64)[order]
         self._single_offsets = self._offsets.astype(np.float32)
@@ -99,6 +99,7 @@ class BestFirst:
         self._places[self._rows] = np.arange(len(self._rows))
         starts = np.arange(0, len(self._rows), BOUND)
         self._norms = np.maximum.reduceat(norms[order], starts) if len(starts) else starts
+        self._longest = self._norms.max(initial=0.0)
         self._highest = np.maximum.reduceat(self._offsets, starts) if len(starts) else starts
         self._largest_offset = np.abs(self._offsets).max(initial=0.0)
 
@@ -109,12 +110,16 @@ class BestFirst:
         excluded_rows: IntArray,
         allowed: BoolArray | None = None,
         added: Float64Array | None = None,
+        floor: float = LOWEST,
     ) -> tuple[Int64Array, Float64Array]:
         """Return rows of the ``n`` highest scores, best first, and these scores.
 
-        ``vector``: the person's, (rank,). ``allowed``: a mask, (items,).
+        ``vector``: the person's, (rank,). ``allowed``: a mask, (items,). ``floor``: items with
+        lower scores may be left out.
         """
         if n <= 0 or not len(self._rows):
+            return np.empty(0, np.int64), np.empty(0)
+        if self._highest_bound(vector, added) < floor:
             return np.empty(0, np.int64), np.empty(0)
         x = np.asarray(vector, np.float32)
         excluded_rows = self._own(excluded_rows)
@@ -122,19 +127,20 @@ class BestFirst:
         unsure = self._unsure(bounds, added)
         places, best = head, self._scores(head, x, added)
         left_out = np.concatenate([self._places[excluded_rows], head])  # each item once
-        low, size, end = 0, FIRST, len(bounds)
-        least = _nth_best(best, n) - 2 * unsure
+        low, size = 0, FIRST
+        least = max(_nth_best(best, n), floor) - 2 * unsure
+        end = len(bounds) - int(np.searchsorted(bounds[::-1], least))
         while low < end:
             high = min(low + size, end)
             piece = slice(low * BOUND, high * BOUND)
             scores = self._scores(piece, x, added)
             self._forbid(scores, piece.start, left_out, allowed)
             if len(best) < n:
-                least = _nth_best(scores, n) - 2 * unsure
+                least = max(_nth_best(scores, n), floor) - 2 * unsure
             better = np.flatnonzero(scores >= least)
             places = np.concatenate([places, better + piece.start])
             best = np.concatenate([best, scores[better]])
-            least = _nth_best(best, n) - 2 * unsure
+            least = max(_nth_best(best, n), floor) - 2 * unsure
             kept = best >= least
             places, best = places[kept], best[kept]
             # Bounds descend: items beyond the last sufficient bound cannot qualify.
@@ -186,6 +192,17 @@ class BestFirst:
         """Leave out rows that follow those of these items."""
         return rows[rows < len(self._places)]
 
+    def _own_amounts(self, added: Float64Array) -> Float64Array:
+        """Leave out amounts of other items, which may be much larger."""
+        return added[self._first_row : len(self._places)]
+
+    def _highest_bound(self, vector: FloatArray, added: Float64Array | None) -> float:
+        """Return what no score exceeds, also where it was rounded."""
+        most = float(np.linalg.norm(vector)) * self._longest + self._highest.max()
+        if added is not None:
+            most += max(0.0, self._own_amounts(added).max())
+        return float(most + abs(most) * ROUNDING)
+
     def _bounds(
         self,
         vector: FloatArray,
@@ -199,7 +216,7 @@ class BestFirst:
         bounds = np.maximum.accumulate(each[::-1])[::-1]
         if added is None:
             return bounds, np.empty(0, np.int64)
-        limit = _head_limit(added)
+        limit = _head_limit(self._own_amounts(added))
         above = added[: len(self._places)] > limit
         above[excluded_rows] = False
         if allowed is not None:
@@ -252,7 +269,13 @@ def top_of(
     added: Float64Array | None = None,
 ) -> tuple[Int64Array, Float64Array]:
     """Return what ``BestFirst.top`` would of the items of all ``orders`` together."""
-    lists = [order.top(vector, n, excluded_rows, allowed, added) for order in orders]
+    lists = []
+    floor = LOWEST
+    for order in orders:
+        lists.append(order.top(vector, n, excluded_rows, allowed, added, floor))
+        rows, scores = lists[-1]
+        if len(scores) >= n > 0:
+            floor = max(floor, float(scores[-1]))
     if len(lists) == 1:
         return lists[0]
     rows, scores = (np.concatenate(column) for column in zip(*lists, strict=True))
