@@ -102,8 +102,9 @@ def rating_equations(
 
         (QᵀQ + ridge(n)·I) p = Qᵀ residuals
 
-    With fewer ratings than factors ``fold_in_rating`` solves ``p = Qᵀ (QQᵀ + ridge(n)·I)⁻¹
-    residuals``, which is the same. ``factors``: the rated items' rows, (n, rank). ``residuals``: ``r − μ − b_u − b_i``, (n,).
+    ``factors``: the rated items' rows, (n, rank). ``residuals``: ``r − μ − b_u − b_i``, (n,).
+    With fewer ratings than factors ``fold_in_rating`` solves the same as
+    ``p = Qᵀ (QQᵀ + ridge(n)·I)⁻¹ residuals``.
     """
     left = np.asarray(factors.T @ factors, np.float64)
     left.reshape(-1)[:: len(left) + 1] += ridge(len(factors))

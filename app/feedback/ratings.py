@@ -53,7 +53,7 @@ _OF_THE_FIRST_TIME = ("predicted", "community", "model_version", "via")
 def ratings_of(user_id: int) -> dict[int, float]:
     """Return ratings by item id, as the model folds them in."""
     rows = db.session.execute(_OF_ONE, {"user_id": user_id}).all()
-    return {item_id: rating for item_id, rating in rows}
+    return {row.item_id: row.rating for row in rows}
 
 
 def ratings_by_age(user_id: int) -> list[tuple[int, float, datetime]]:
