@@ -22,7 +22,7 @@ from werkzeug.exceptions import (
 
 from app.accounts import login_sessions
 from app.api import blueprint
-from app.db.retry import is_timeout
+from app.db.retry import is_conflict, is_timeout
 from app.extensions import db, login_manager
 from app.http.negotiation import is_api_path, wants_json
 from app.http.request_budget import RETRY_SECONDS as SLOW_RETRY_SECONDS
@@ -50,6 +50,11 @@ RETRY_SECONDS = 5
 AWAY = (
     "Back in a moment",
     "Our records are out of reach just now. What you saved is safe; try again.",
+)
+
+BUSY = (
+    "Two things at once",
+    "Another change came in between, and nothing of this one is saved. Try again.",
 )
 
 
@@ -82,11 +87,16 @@ def _failure(error: InternalServerError) -> ResponseReturnValue:
 
 
 def _database_error(error: DBAPIError) -> ResponseReturnValue:
-    """Answer 503 if the database is down, restarting or too slow; other errors of it are bugs."""
+    """Answer 503 if the database is down, restarting, too slow, or rolled this back in favour of
+    another transaction; other errors of it are bugs."""
     if is_timeout(error):
         current_app.logger.error("statement given up: %s", logs.route())
         slow = ServiceUnavailable("the database took too long", retry_after=SLOW_RETRY_SECONDS)
         return _answer_without_database(*TOO_LONG, slow)
+    if is_conflict(error):
+        current_app.logger.error("conflict in the database: %s", logs.route())
+        busy = ServiceUnavailable("another request was in the way", retry_after=RETRY_SECONDS)
+        return _answer_without_database(*BUSY, busy)
     if error.statement is not None and not error.connection_invalidated:
         raise error
     return _no_database(error)

@@ -32,7 +32,7 @@ def retry_on_conflict(transaction: Callable[P, T]) -> Callable[P, T]:
                 return transaction(*args, **kwargs)
             except OperationalError as error:
                 db.session.rollback()
-                if attempt == TRIES or not _is_conflict(error):
+                if attempt == TRIES or not is_conflict(error):
                     raise
             time.sleep(random.uniform(0, PAUSE * attempt))
         raise AssertionError("the last attempt returned or raised")
@@ -45,7 +45,8 @@ def is_timeout(error: DBAPIError) -> bool:
     return not _codes(error).isdisjoint(TIMEOUTS)
 
 
-def _is_conflict(error: OperationalError) -> bool:
+def is_conflict(error: DBAPIError) -> bool:
+    """Return whether the database rolled the transaction back because of another one."""
     return not _codes(error).isdisjoint(CONFLICTS)
 
 
