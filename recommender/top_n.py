@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.arrays import (
     BoolArray,
@@ -15,6 +17,7 @@ from recommender.arrays import (
     IntArray,
 )
 
+Number = TypeVar("Number", bound=np.generic)
 # Rows that share a bound, and bounds of the first piece that is searched.
 BOUND = 256
 FIRST = 4
@@ -119,7 +122,7 @@ class BestFirst:
         """
         if n <= 0 or not len(self._rows):
             return np.empty(0, np.int64), np.empty(0)
-        if self._highest_bound(vector, added) < floor:
+        if floor > LOWEST and self._highest_bound(vector, added) < floor:
             return np.empty(0, np.int64), np.empty(0)
         x = np.asarray(vector, np.float32)
         excluded_rows = self._own(excluded_rows)
@@ -192,15 +195,15 @@ class BestFirst:
         """Leave out rows that follow those of these items."""
         return rows[rows < len(self._places)]
 
-    def _own_amounts(self, added: Float64Array) -> Float64Array:
-        """Leave out amounts of other items, which may be much larger."""
-        return added[self._first_row : len(self._places)]
+    def _own_part(self, of_all: NDArray[Number]) -> NDArray[Number]:
+        """Leave out what is of other items, whose amounts may be much larger."""
+        return of_all[self._first_row : len(self._places)]
 
     def _highest_bound(self, vector: FloatArray, added: Float64Array | None) -> float:
         """Return what no score exceeds, also where it was rounded."""
         most = float(np.linalg.norm(vector)) * self._longest + self._highest.max()
         if added is not None:
-            most += max(0.0, self._own_amounts(added).max())
+            most += max(0.0, self._own_part(added).max())
         return float(most + abs(most) * ROUNDING)
 
     def _bounds(
@@ -216,19 +219,21 @@ class BestFirst:
         bounds = np.maximum.accumulate(each[::-1])[::-1]
         if added is None:
             return bounds, np.empty(0, np.int64)
-        limit = _head_limit(self._own_amounts(added))
-        above = added[: len(self._places)] > limit
-        above[excluded_rows] = False
+        own = self._own_part(added)
+        limit = _head_limit(own)
+        above = own > limit
+        above[excluded_rows[excluded_rows >= self._first_row] - self._first_row] = False
         if allowed is not None:
-            above &= allowed[: len(self._places)]
-        head = self._places[np.flatnonzero(above)]
+            above &= self._own_part(allowed)
+        head = self._places[self._first_row + np.flatnonzero(above)]
         return bounds + limit, head[head >= 0]
 
     def _unsure(self, bounds: Float64Array, added: Float64Array | None) -> float:
         """Return by how much scores in single precision may be wrong."""
         largest = self._largest_offset
         if added is not None:
-            largest += max(added.max(), -added.min())
+            own = self._own_part(added)
+            largest += max(own.max(), -own.min())
         return self._factors.shape[1] * ROUNDING * float(bounds[0] + 2 * largest)
 
     def _scores(
