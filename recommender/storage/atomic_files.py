@@ -28,7 +28,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)
+            unfinished.replace(path)  # while it is locked, so that nobody takes it for stale
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
