@@ -26,9 +26,7 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, cause: type[Exception]) -> None:
     monkeypatch.setattr(ratings, "ratings_of", fail)
 
 
-def test_conflict_is_503_in_json(
-    rest: Rest, someone: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_conflict_is_503_in_json(rest: Rest, someone: int, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_with(monkeypatch, Deadlock)
     answer = rest("GET", f"/user/{someone}/estimate/1")
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
