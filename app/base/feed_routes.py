@@ -11,7 +11,7 @@ from app.feedback.profile import profile_of
 from app.feedback.ratings import last_rated_at
 from app.models import User
 from app.recommend.model_watcher import serving
-from app.recommend.service import recommend
+from app.recommend.service import rank, with_items
 
 ENTRIES = 20
 
@@ -24,7 +24,8 @@ def feed(token: str) -> Response:
         abort(404)
     served = serving.to(user_id)
     profile = profile_of(user_id)
-    recommended = recommend(served.model, profile.ratings, ENTRIES, profile.hidden, reasons=ENTRIES)
+    ranked = rank(served.model, profile.ratings, ENTRIES, profile.hidden)
+    recommended = with_items(served.model, profile.ratings, ranked, reasons=ENTRIES)
     # The list changes with a rating; before the first, it is as old as the address.
     updated = last_rated_at(user_id) or feed_tokens.created_at(user_id)
     page = render_template(

@@ -12,7 +12,7 @@ from app.catalogue import items as catalogue
 from app.extensions import limiter
 from app.recommend.model_watcher import serving
 from app.recommend.rating_fields import ratings_in
-from app.recommend.service import recommend
+from app.recommend.service import rank, with_items
 from app.recommend.trial import FEWEST, MOST, keep_trial, trial_ratings
 
 OFFERED, PAGES = 12, 5
@@ -63,7 +63,7 @@ def try_list() -> ResponseReturnValue:
     model, ratings = serving.model_or_none, trial_ratings()
     if current_user.is_authenticated or model is None or not ratings:
         return redirect(url_for("base.try_it"))
-    recommended = recommend(model, ratings, LISTED, reasons=LISTED)
+    recommended = with_items(model, ratings, rank(model, ratings, LISTED), reasons=LISTED)
     return render_template("base/try_list.html", recommended=recommended, rated=len(ratings))
 
 

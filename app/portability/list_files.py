@@ -20,7 +20,7 @@ from app.models import Item, ListEntry, Rating
 from app.portability.exports import ROWS_AT_A_TIME, guarded, temporary_file
 from app.recommend.feedback_kind import BEST
 from app.recommend.model_watcher import serving
-from app.recommend.service import recommend
+from app.recommend.service import rank, with_items
 
 RECOMMENDATIONS, RATINGS = "recommendations", "ratings"
 LISTS = (RECOMMENDATIONS, WATCHLIST, RATINGS, SEEN)
@@ -67,7 +67,8 @@ def _recommended(user_id: int) -> Iterator[ListedItem]:
     if served is None:
         return
     profile = profile_of(user_id)
-    for each in recommend(served.model, profile.ratings, RECOMMENDED, profile.hidden):
+    ranked = rank(served.model, profile.ratings, RECOMMENDED, profile.hidden)
+    for each in with_items(served.model, profile.ratings, ranked):
         yield ListedItem(each.item, guess=each.guess)
 
 

@@ -81,17 +81,10 @@ def rank(
         return model.recommend(person, n, {*hidden, *unavailable_ids()}, wanted, known)
 
 
-def recommend(
-    model: Model,
-    ratings: RatingsByItem,
-    n: int,
-    hidden: Collection[int] = (),
-    wanted: Filter = EVERYTHING,
-    known: int = 0,
-    reasons: int = 0,
+def with_items(
+    model: Model, ratings: RatingsByItem, ranked: Sequence[Recommendation], reasons: int = 0
 ) -> list[Recommended]:
-    """Return the same, with the items; the first ``reasons`` of them have a reason."""
-    ranked = rank(model, ratings, n, hidden, wanted, known)
+    """Return what is ``ranked`` with its items; the first ``reasons`` of them have a reason."""
     with timing.part("reasons"):
         reason_of = {
             r.item_id: reason

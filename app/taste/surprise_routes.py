@@ -14,8 +14,7 @@ from app.feedback.profile import profile_of
 from app.feedback.ratings import RECOMMENDATION
 from app.feedback.user_lists import WATCHLIST, listed_among
 from app.recommend.model_watcher import serving
-from app.recommend.reordered import with_reasons
-from app.recommend.service import recommend
+from app.recommend.service import rank, with_items
 from app.taste import taste
 from app.taste.watchlist_routes import LARGEST_SEED
 from recommender.weighted_draw import draw
@@ -32,13 +31,13 @@ def surprise() -> ResponseReturnValue:
     if served is None:
         return render_template("home/closed.html", rated=0)
     profile = profile_of(current_user.id)
-    best = recommend(served.model, profile.ratings, BEST, profile.hidden, known=LITTLE_KNOWN)
+    best = rank(served.model, profile.ratings, BEST, profile.hidden, known=LITTLE_KNOWN)
     best.sort(key=lambda r: r.guess or 0.0, reverse=True)
     fitting = best[:DRAWN_FROM]
     seed = request.args.get("draw", utcnow().date().toordinal(), type=int)
     drawn = draw([r.guess or 0.0 for r in fitting], min(max(seed, 0), LARGEST_SEED), SHELF)
-    shelf = [fitting[place] for place in sorted(place for place, _ in drawn)]
-    shelf = with_reasons(served.model, profile.ratings, shelf)
+    chosen = [fitting[place] for place in sorted(place for place, _ in drawn)]
+    shelf = with_items(served.model, profile.ratings, chosen, reasons=SHELF)
     ids = [r.item.id for r in shelf]
     remember_shown(current_user.id, ids, served.model.version)
     return render_template(

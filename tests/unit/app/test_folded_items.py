@@ -19,7 +19,7 @@ from app.feedback.profile import profile_of
 from app.models import FoldedItem, Item, Rating, User
 from app.recommend.added_items import fold_in_again
 from app.recommend.model_watcher import serving
-from app.recommend.service import recommend
+from app.recommend.service import rank, with_items
 from recommender.storage.release_store import ReleaseStore
 from tests.support.added_titles import FIRST, bring_title
 from tests.support.api import Rest
@@ -61,7 +61,8 @@ def listed(app: Flask, user_id: int) -> list[int]:
     """Return ids of the recommendations of a user."""
     with app.test_request_context():
         served, profile = serving.to(user_id), profile_of(user_id)
-        return [r.item.id for r in recommend(served.model, profile.ratings, 20, profile.hidden)]
+        ranked = rank(served.model, profile.ratings, 20, profile.hidden)
+        return [r.item.id for r in with_items(served.model, profile.ratings, ranked)]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from flask import Flask
 from msgspec import structs
 
 from app.catalogue.items import sync_catalogue
-from app.recommend.service import recommend
+from app.recommend.service import rank, with_items
 from recommender.model import Model
 from recommender.storage.release_store import ReleaseStore
 from tests.support.releases import ITEMS, no_parity_sample, tiny_release
@@ -23,6 +23,7 @@ def test_recommend_gives_the_reason_when_item_id_is_0(app: Flask, store: Release
     published = store.publish(release, items, no_parity_sample())
     with app.app_context():
         sync_catalogue(published)
-        (best,) = recommend(Model(published), {0: 5.0}, 1, reasons=1)
+        model, ratings = Model(published), {0: 5.0}
+        (best,) = with_items(model, ratings, rank(model, ratings, 1), reasons=1)
     assert best.because is not None
     assert best.because.id == 0
